@@ -1,0 +1,65 @@
+"""The errors a user may meet: one line each, with the exit status that goes with it.
+
+Every message names the key, the value that was given, what is allowed and, where it
+helps, what to do next. `GDEXP_DEBUG=1` adds the traceback on the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GdexpError(Exception):
+    """The work failed; the base of every error that gdexp raises on purpose."""
+
+    exit_status = 1
+
+
+class BadInput(GdexpError, ValueError):
+    """A value that cannot be used, found before anything was written.
+
+    Args:
+        key: the config key or argument, as the user types it (`optimizer.lr`).
+        value: the value that was given.
+        allowed: what is allowed instead, and what to do.
+    """
+
+    exit_status = 2
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{key}={_short(value)}: {allowed}")
+
+    def under(self, section: str) -> BadInput:
+        """The same complaint about a key inside a config section."""
+        return BadInput(f"{section}.{self.key}", self.value, self.allowed)
+
+
+class StorageFailed(GdexpError):
+    """A database, a server or a disk did not take what had to be written."""
+
+    exit_status = 74
+
+
+class StudyHeld(GdexpError):
+    """Another process is working on the study."""
+
+    exit_status = 75
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A clause that offers the closest valid name, or lists them all when none is close."""
+    valid = sorted(names)
+    close = difflib.get_close_matches(name.lower(), valid, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    return "choose from " + ", ".join(valid) if valid else "nothing is allowed here"
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,136 @@
+"""What the whole idea exists for: a network's weights moved until it is a wanted function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+
+from gdexp import checks
+from gdexp.errors import BadInput
+from gdexp.problems.base import Curve, Part, Problem
+
+FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "sine": lambda t: torch.sin(math.pi * t),
+    "step": lambda t: (t >= 0).to(t.dtype),
+    "absolute": torch.abs,
+    "gaussian": lambda t: torch.exp(-4 * t * t),
+    "sawtooth": lambda t: t - torch.floor(t),
+}
+POLYNOMIAL = "polynomial"
+CUBIC = (0.0, -1.0, 0.0, 2.0)
+
+
+class Function(Problem):
+    """Mean squared error of a small tanh network against a function of one variable.
+
+    x is the flat vector of all weights and biases; `parts` names them. The weights start
+    uniform on ±1/√fan_in from the seed (torch.nn.Linear's default).
+
+    Args:
+        function: sine (sin πt), step (0 then 1), absolute (|t|), gaussian (exp −4t²),
+            sawtooth (t − ⌊t⌋) or polynomial.
+        coefficients: of the polynomial, constant term first; 2t³ − t by default.
+        hidden: the widths of the hidden layers.
+        points: how many equally spaced values of t the error is averaged over.
+        interval: the lowest and highest t.
+        x0: all weights as one flat list, instead of the seed's.
+    """
+
+    name = "function"
+
+    def __init__(
+        self,
+        function: str = "sine",
+        coefficients: Sequence[float] | None = None,
+        hidden: Sequence[int] = (16,),
+        points: int = 64,
+        interval: Sequence[float] = (-1.0, 1.0),
+        x0: object = None,
+    ) -> None:
+        self.function = checks.choice("function", function, [*FUNCTIONS, POLYNOMIAL])
+        low, high = _interval(interval)
+        self.grid = torch.linspace(
+            low, high, checks.integer("points", points, low=2, high=1_000_000), dtype=torch.float64
+        ).unsqueeze(1)
+        self.wanted = self._wanted(coefficients)
+        self._parts = _layer_parts(_widths(hidden))
+        self.shape = (sum(part.numel for part in self._parts),)
+        super().__init__(x0)
+
+    def loss(self, x: torch.Tensor) -> torch.Tensor:
+        """Mean squared error over the grid; x has shape (weights,)."""
+        return F.mse_loss(self._network(x), self.wanted)
+
+    def draw(self, generator: torch.Generator) -> torch.Tensor:
+        """Uniform on ±1/√fan_in for the weights and biases of each layer."""
+        pieces = []
+        fan_in = 1
+        for part in self._parts:
+            if part.name.endswith("weight"):
+                fan_in = part.shape[1]
+            bound = 1 / math.sqrt(fan_in)
+            pieces.append((2 * torch.rand(part.numel, generator=generator) - 1) * bound)
+        return torch.cat(pieces)
+
+    def parts(self) -> list[Part]:
+        """Weights and biases in the order in which x holds them."""
+        return self._parts
+
+    def curve(self, x: torch.Tensor) -> Curve:
+        """The wanted function on the grid and the network's value there."""
+        fitted = self._network(x.detach())
+        return Curve(self.grid.squeeze(1), self.wanted.squeeze(1), fitted.squeeze(1))
+
+    def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+        """The network's output and the loss."""
+        output = self._network(x)
+        return [("output", output), ("loss", F.mse_loss(output, self.wanted))]
+
+    def _network(self, x: torch.Tensor) -> torch.Tensor:
+        pieces = x.split([part.numel for part in self._parts])
+        value = self.grid
+        last = len(pieces) - 2
+        for i in range(0, len(pieces), 2):
+            value = F.linear(value, pieces[i].view(self._parts[i].shape), pieces[i + 1])
+            if i < last:
+                value = torch.tanh(value)
+        return value
+
+    def _wanted(self, coefficients: Sequence[float] | None) -> torch.Tensor:
+        if self.function != POLYNOMIAL:
+            if coefficients is not None:
+                raise BadInput("coefficients", coefficients, "only with function=polynomial")
+            return FUNCTIONS[self.function](self.grid)
+        terms = checks.tensor("coefficients", CUBIC if coefficients is None else list(coefficients))
+        if terms.ndim != 1:
+            raise BadInput("coefficients", coefficients, "must be a flat list of numbers")
+        return sum((c * self.grid**power for power, c in enumerate(terms)), 0 * self.grid)
+
+
+def _interval(value: Sequence[float]) -> tuple[float, float]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
+        raise BadInput("interval", value, "must be two numbers, the lower first")
+    low, high = checks.number("interval", value[0]), checks.number("interval", value[1])
+    if low >= high:
+        raise BadInput("interval", value, "must be two numbers, the lower first")
+    return low, high
+
+
+def _widths(hidden: Sequence[int]) -> list[int]:
+    if isinstance(hidden, str) or not isinstance(hidden, Sequence) or not hidden:
+        raise BadInput("hidden", hidden, "must be a list of layer widths such as [16]")
+    return [1, *(checks.integer("hidden", width, low=1, high=4096) for width in hidden), 1]
+
+
+def _layer_parts(widths: list[int]) -> list[Part]:
+    parts: list[Part] = []
+    offset = 0
+    for layer, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for name, shape in (("weight", (fan_out, fan_in)), ("bias", (fan_out,))):
+            part = Part(f"{layer}.{name}", shape, offset)
+            parts.append(part)
+            offset += part.numel
+    return parts
