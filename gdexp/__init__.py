@@ -1,4 +1,4 @@
-"""gdexp: how many gradient-descent iterations does a configuration need, and which learning rate is best?
+"""How many gradient-descent iterations does a configuration need to reach a threshold?
 
 The public names are listed here and loaded when first used, so that `import gdexp` and
 `python -m gdexp --help` wait for neither torch nor mlflow.
@@ -44,7 +44,7 @@ _HOME = {
     "hitting_time": "stopping",
 }
 
-__all__ = [*_HOME]  # noqa: PLE0604
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

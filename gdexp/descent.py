@@ -12,6 +12,7 @@ import torch
 
 from gdexp import checks
 from gdexp.errors import BadInput
+from gdexp.gradient import gradient_like
 from gdexp.optimizers import GradientDescent, State, UpdateRule
 from gdexp.problems.base import Problem, first_loss
 from gdexp.result import Result
@@ -105,25 +106,21 @@ def _loop(
     The state repeats when the point and the rule's state are, bit for bit, what they were
     before: one iteration ago (a fixed point), or at the last power of two (a cycle; R. P.
     Brent, An improved Monte Carlo factorization algorithm, BIT 20, 1980). Equal states have
-    equal losses, so tensors are compared only when two losses are equal.
+    equal losses, so tensors are compared only when two losses are equal, and only from where
+    the rule's coefficients have settled: before, an equal state may have another future.
     """
     trace = array("d")
-    record, finite, grad, loss_of, update = (
-        trace.append,
-        math.isfinite,
-        torch.autograd.grad,
-        problem.loss,
-        rule.update,
-    )
+    record, finite, loss_of = trace.append, math.isfinite, problem.loss
     f_star, threshold, limit = problem.reference, stopping.threshold, stopping.limit
-    constant, coefficients = rule.constant, rule.coefficients(1)
+    step, coefficients, settled = rule.stepper(problem), rule.coefficients(1), rule.settled(1)
     state: State = ()
     last_x, last_state, last_value = x, state, math.nan
-    anchor_x, anchor_state, anchor_value, anchor_k, next_anchor = x, state, math.nan, 0, 1
+    anchor_x, anchor_state, anchor_value, anchor_k = x, state, math.nan, 0
     call_at = -1 if watch is None else 0
 
     k = 0
     loss = first_loss(problem, x.requires_grad_())
+    gradient = gradient_like(loss)
     while True:
         value = loss.item()
         record(value)
@@ -133,22 +130,20 @@ def _loop(
             return Status.DIVERGED, trace, x, None
         if value - f_star <= threshold:
             return Status.CONVERGED, trace, x, None
-        if constant:
+        if settled:
             if value == last_value and _same(x, state, last_x, last_state):
                 return Status.STALLED, trace, x, 1
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
                 return Status.STALLED, trace, x, k - anchor_k
-            if k == next_anchor:
+            if k & (k - 1) == 0:
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
-                next_anchor = 2 * k
         if k >= limit:
             return stopping.limit_status, trace, x, None
-        (gradient,) = grad(loss, (x,))
         last_x, last_state, last_value = x, state, value
         k += 1
-        if not constant:
-            coefficients = rule.coefficients(k)
-        x, state = update(x.detach(), gradient, state, *coefficients)
+        if not settled:
+            coefficients, settled = rule.coefficients(k), rule.settled(k)
+        x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
         loss = loss_of(x.requires_grad_())
 
 

@@ -31,11 +31,16 @@ class BadInput(GdexpError, ValueError):
         self.key = key
         self.value = value
         self.allowed = allowed
-        super().__init__(f"{key}={_short(value)}: {allowed}")
+        given = "" if value == "" and key[:1] in "+~" else f"={_short(value)}"
+        super().__init__(f"{key}{given}: {allowed}")
 
     def under(self, section: str) -> BadInput:
         """The same complaint about a key inside a config section."""
         return BadInput(f"{section}.{self.key}", self.value, self.allowed)
+
+
+class CommandFailed(Exception):
+    """Carries an error of a command through Hydra, apart from the errors of composition."""
 
 
 class StorageFailed(GdexpError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 import torch
 
@@ -64,8 +64,8 @@ class Problem(ABC):
         target: the tensor that the final x is shown beside, when there is one.
     """
 
-    name: ClassVar[str] = ""
-    batchable: ClassVar[bool] = False
+    name: str = ""
+    batchable: bool = False
     shape: tuple[int, ...] = ()
     f_star: float | None = None
     x_star: torch.Tensor | None = None
@@ -129,6 +129,27 @@ class Problem(ABC):
     def reference(self) -> float:
         """What the threshold is measured from: f* where it is known, else 0."""
         return 0.0 if self.f_star is None else self.f_star
+
+
+_BLOCK = 4096
+
+
+def row_sum(values: torch.Tensor) -> torch.Tensor:
+    """The sum over the last dimension, the same bits in a batch, alone and for any thread count.
+
+    From 32,768 numbers on torch divides the sum of one row among its threads, but that of many
+    rows between the rows. Summing blocks of a fixed size first leaves it nothing to divide.
+
+    Args:
+        values: shape (n,) or (B, n); the result is a scalar or (B,).
+    """
+    n = values.shape[-1]
+    whole = n - n % _BLOCK
+    if whole == 0 or n == _BLOCK:
+        return values.sum(-1)
+    head = values[..., :whole]
+    blocks = head.reshape(*head.shape[:-1], -1, _BLOCK).sum(-1)
+    return row_sum(blocks) if whole == n else row_sum(blocks) + values[..., whole:].sum(-1)
 
 
 def first_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:

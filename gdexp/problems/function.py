@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -57,7 +58,8 @@ class Function(Problem):
         ).unsqueeze(1)
         self.wanted = self._wanted(coefficients)
         self._parts = _layer_parts(_widths(hidden))
-        self.shape = (sum(part.numel for part in self._parts),)
+        self._sizes = [part.numel for part in self._parts]
+        self.shape = (sum(self._sizes),)
         super().__init__(x0)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
@@ -90,7 +92,7 @@ class Function(Problem):
         return [("output", output), ("loss", F.mse_loss(output, self.wanted))]
 
     def _network(self, x: torch.Tensor) -> torch.Tensor:
-        pieces = x.split([part.numel for part in self._parts])
+        pieces = torch.split(x, self._sizes)
         value = self.grid
         last = len(pieces) - 2
         for i in range(0, len(pieces), 2):
@@ -110,7 +112,7 @@ class Function(Problem):
         return sum((c * self.grid**power for power, c in enumerate(terms)), 0 * self.grid)
 
 
-def _interval(value: Sequence[float]) -> tuple[float, float]:
+def _interval(value: object) -> tuple[float, float]:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise BadInput("interval", value, "must be two numbers, the lower first")
     low, high = checks.number("interval", value[0]), checks.number("interval", value[1])
@@ -119,7 +121,7 @@ def _interval(value: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
-def _widths(hidden: Sequence[int]) -> list[int]:
+def _widths(hidden: object) -> list[int]:
     if isinstance(hidden, str) or not isinstance(hidden, Sequence) or not hidden:
         raise BadInput("hidden", hidden, "must be a list of layer widths such as [16]")
     return [1, *(checks.integer("hidden", width, low=1, high=4096) for width in hidden), 1]
@@ -128,7 +130,7 @@ def _widths(hidden: Sequence[int]) -> list[int]:
 def _layer_parts(widths: list[int]) -> list[Part]:
     parts: list[Part] = []
     offset = 0
-    for layer, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
         for name, shape in (("weight", (fan_out, fan_in)), ("bias", (fan_out,))):
             part = Part(f"{layer}.{name}", shape, offset)
             parts.append(part)

@@ -1,0 +1,146 @@
+"""The command line: arguments to Hydra, Hydra to a command, errors to one line and a status."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gdexp.errors import CommandFailed, GdexpError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
+MULTIRUN = {"-m", "--multirun"}
+NOT_RUNS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc", "--version")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if "--help" in given or "-h" in given:
+        from gdexp.help import print_help
+
+        print_help(given)
+        return 0
+    if "--version" in given:
+        from gdexp import __version__
+
+        print(f"gdexp {__version__}")
+        return 0
+    from gdexp.interrupts import Interrupted, raising
+
+    try:
+        with raising():
+            _hydra(rewrite(given))
+    except Interrupted as interrupted:
+        return _say(str(interrupted), "interrupted", interrupted.exit_status)
+    except CommandFailed as failed:
+        return _failed(failed.__cause__ or failed, given)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except BrokenPipeError:
+        # The reader of our output left; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _failed(error, given, composing=True)
+    return 0
+
+
+def rewrite(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra reads them.
+
+    A bare `+name` becomes `+name=default`; a sweep is a Hydra multirun, and a multirun that
+    names no sweep takes its space from the command line alone.
+    """
+    rewritten = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in arguments]
+    sweeps = any(a.startswith("+sweep=") for a in rewritten)
+    multirun = any(a in MULTIRUN for a in rewritten)
+    if multirun and not sweeps:
+        rewritten.append("+sweep=manual")
+    elif sweeps and not multirun and not any(a.startswith(NOT_RUNS) for a in rewritten):
+        rewritten.append("--multirun")
+    return rewritten
+
+
+def command(cfg: DictConfig) -> None:
+    """Run what the composed config asks for."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from gdexp import config
+
+    composed = config.plain(cfg)
+    config.check_given(HydraConfig.get().overrides.task)
+    config.check_keys(composed)
+    if "sweep" in composed:
+        from gdexp.sweep.worker import work
+
+        work(composed)
+    elif "inspect" in composed:
+        from gdexp.commands.inspect import inspect
+
+        inspect(composed)
+    else:
+        from gdexp.commands.run import run
+
+        run(composed)
+
+
+def _hydra(arguments: list[str]) -> None:
+    """Let Hydra compose and call `command`; its errors come back as exceptions."""
+    import hydra
+
+    import gdexp.hydra_plugins
+    from gdexp import config
+
+    gdexp.hydra_plugins.register()
+    failed: list[Exception] = []
+
+    def task(cfg: DictConfig) -> None:
+        # Hydra prints every override of a task that raises, secrets among them.
+        try:
+            command(cfg)
+        except Exception as error:
+            failed.append(error)
+
+    before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
+    sys.argv = [sys.argv[0], *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        hydra.main(version_base="1.3", config_path=str(config.shipped()), config_name="config")(
+            task
+        )()
+    finally:
+        sys.argv = before[0]
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        if before[1] is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before[1]
+    if failed:
+        raise CommandFailed from failed[0]
+
+
+def _failed(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
+    """Say what went wrong; errors that are not gdexp's own are put into its words first."""
+    if not isinstance(error, GdexpError):
+        from gdexp.composition import explained
+
+        error = explained(error, given, composing)
+    return _say(str(error), "error", error.exit_status)
+
+
+def _say(message: str, kind: str, status: int) -> int:
+    """One line on stderr; the traceback only for those who ask for it."""
+    sys.stdout.flush()
+    print(f"gdexp: {kind}: {' '.join(message.split())}", file=sys.stderr)
+    if os.environ.get("GDEXP_DEBUG") == "1":
+        traceback.print_exc()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The hyperparameters of many rules of one class, as the coefficients of one update.
+
+`UpdateRule.coefficients` is written for one rule and computes in double precision. Here it
+computes for many at once, on one rule whose float fields are arrays (see `UpdateRule`); a rule
+whose code does not take arrays is asked rule by rule.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gdexp.optimizers import Step, UpdateRule
+
+Coefficients = tuple[Any, ...]
+"""One entry per argument of `update`: a plain value that all rules share, or an array of them."""
+
+
+class Hyperparameters:
+    """The distinct rules of a batch and which row has which.
+
+    Args:
+        rules: distinct rules of one class that differ in numbers only (see `kinds`).
+        which: for each row the position of its rule, shape (rows,).
+    """
+
+    def __init__(self, rules: Sequence[UpdateRule], which: npt.NDArray[np.int64]) -> None:
+        self.rules = list(rules)
+        self.which = which
+        self._together: UpdateRule | None = self.rules[0]
+        if len(self.rules) > 1:
+            self._together = _combined(self.rules)
+        self._final: Coefficients | None = None
+        self._settled_from: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    @property
+    def update(self) -> Step:
+        """The update that all rows share."""
+        return self.rules[0].update
+
+    def settled(self, iteration: int) -> bool | npt.NDArray[np.bool_]:
+        """Whether the coefficients change no more from an iteration on; per rule if it differs."""
+        if self._settled_from is not None and iteration >= self._settled_from:
+            return True
+        told = self._ask(lambda rule: rule.settled(iteration))
+        if told is None:
+            told = [rule.settled(iteration) for rule in self.rules]
+        settled = np.asarray(told, dtype=bool)
+        if settled.all():
+            self._settled_from = iteration
+            return True
+        return settled if settled.any() else False
+
+    def coefficients(self, iteration: int) -> Coefficients:
+        """The coefficients of an iteration, one value per distinct rule where they differ."""
+        if self._final is not None:
+            return self._final
+        told = self._ask(lambda rule: rule.coefficients(iteration))
+        if told is None:
+            rows = zip(*(rule.coefficients(iteration) for rule in self.rules), strict=True)
+            told = tuple(_column(list(values)) for values in rows)
+        found: Coefficients = told
+        if self._settled_from is not None and iteration >= self._settled_from:
+            self._final = found
+        return found
+
+    def _ask(self, question: Callable[[UpdateRule], Any]) -> Any:  # noqa: ANN401
+        """What the rule whose fields are arrays says; None when its code takes none."""
+        if self._together is None:
+            return None
+        try:
+            return question(self._together)
+        except (TypeError, ValueError):
+            # A branch on an array, or a function of `math`: from now on rule by rule.
+            if len(self.rules) == 1:
+                raise
+            self._together = None
+            return None
+
+
+def kinds(rules: Sequence[UpdateRule]) -> list[Hashable]:
+    """For each of some rules of one class a label, equal where they differ in numbers only.
+
+    One update serves all rules of a label.
+    """
+    labels: list[tuple[Hashable, ...]] = [()] * len(rules)
+    for field in dataclasses.fields(rules[0]):
+        values = [getattr(rule, field.name) for rule in rules]
+        if _all_equal(values) or all(_is_number(value) for value in values):
+            continue
+        labels = [(*label, _label(value)) for label, value in zip(labels, values, strict=True)]
+    return list(labels)
+
+
+def _label(value: object) -> Hashable:
+    if _is_number(value):
+        return float
+    try:
+        return type(value), hash(value), value
+    except TypeError:
+        return id(value)
+
+
+def _combined(rules: list[UpdateRule]) -> UpdateRule:
+    """One rule whose differing fields are arrays, made without its checks of single values."""
+    together = object.__new__(type(rules[0]))
+    for field in dataclasses.fields(rules[0]):
+        column = _column([getattr(rule, field.name) for rule in rules])
+        object.__setattr__(together, field.name, column)
+    return together
+
+
+def _column(values: list[Any]) -> Any:  # noqa: ANN401
+    """One value when all are the same, else an array of shape (rules,)."""
+    return values[0] if _all_equal(values) else np.array(values, dtype=np.float64)
+
+
+def _all_equal(values: list[Any]) -> bool:
+    """Equal, and of one type and one sign: 1 and 1.0 differ, and so do 0.0 and -0.0."""
+    if len(set(map(type, values))) > 1 or values.count(values[0]) < len(values):
+        return False
+    return bool(values[0] != 0) or len(set(map(repr, values))) == 1
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""What each command does, one per file; the command line in `__main__` chooses."""

@@ -1,0 +1,132 @@
+"""`python -m gdexp`: one descent, printed as it goes, tracked."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+
+from gdexp import terminal
+from gdexp.config import Config, construct
+from gdexp.experiment import Experiment, typed_here
+from gdexp.plots import pictures
+from gdexp.repeat import overrides
+from gdexp.result import Result
+from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
+
+
+def run(config: Config) -> Result:
+    """Run the composed experiment once, show it and record it.
+
+    Raises:
+        BadInput: before anything is written.
+        StorageFailed: MLflow's store did not take the record.
+    """
+    experiment = Experiment.from_config(config, typed_here(config))
+    settings = construct("tracking", TrackingSettings, config["tracking"])
+    settings.preflight()
+    out = terminal.console()
+    announce(out, experiment)
+
+    store = Store(settings)
+    run_id = store.start(Opening(name=title(experiment), kind="run"))
+    try:
+        losses = terminal.Losses(out, experiment.stopping.threshold, experiment.problem.reference)
+        with losses:
+            result = experiment.run(watch=losses)
+        losses.close(result.trace)
+        report(out, experiment, result)
+        store.finish(run_id, descent_record(experiment, result, pictures(experiment, result)))
+    except BaseException as error:
+        store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    terminal.facts(
+        out,
+        [
+            ("recorded", f"MLflow run {run_id} in {settings.shown}"),
+            ("look", store.look_command()),
+            ("next", f"{sweep_command(experiment)}    finds the best learning rate"),
+        ],
+    )
+    return result
+
+
+def title(experiment: Experiment) -> str:
+    """A run's name: what it minimises and how."""
+    lr = getattr(experiment.rule, "lr", None)
+    step = "" if lr is None else f" lr={lr:.6g}"
+    return f"{experiment.problem.name} {experiment.rule.name}{step}"
+
+
+def announce(out: Console, experiment: Experiment) -> None:
+    """Say what is about to be run, and warn of a threshold that the dtype cannot reach."""
+    problem, stopping = experiment.problem, experiment.stopping
+    shape = "×".join(map(str, problem.shape)) or "scalar"
+    dtype = str(experiment.dtype).removeprefix("torch.")
+    gap = "loss" if problem.reference == 0 else f"loss - ({problem.reference:.6g})"
+    terminal.facts(
+        out,
+        [
+            ("problem", f"{problem.name}, x of shape {shape}, {dtype} on {experiment.device}"),
+            ("rule", _rule(experiment)),
+            (
+                "until",
+                f"{gap} <= {stopping.threshold:g}, at most {stopping.max_iterations:,} iterations",
+            ),
+        ],
+    )
+    warning = experiment.reachable()
+    if warning:
+        out.print(f"[yellow]warning[/yellow]  {warning}")
+    out.print()
+
+
+def report(out: Console, experiment: Experiment, result: Result) -> None:
+    """The final tensor beside its target, and the numbers that answer the question."""
+    out.print()
+    drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    if drawn is not None:
+        terminal.curve(out, drawn)
+    else:
+        shown = [("final x", result.final)]
+        if experiment.problem.target is not None:
+            shown.append(("target", experiment.problem.target))
+        terminal.tensors(out, shown)
+    out.print()
+    exact = result.converged
+    terminal.facts(
+        out,
+        [
+            ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
+            ("iterations", f"[bold]{result.iterations:,}[/bold]"),
+            ("hitting time", f"{result.hitting_time:.6g}" + ("" if exact else " (projected)")),
+            ("final loss", _loss(result.final_loss, result.f_star)),
+            ("smallest loss", _loss(result.min_loss, result.f_star)),
+        ],
+    )
+
+
+def sweep_command(experiment: Experiment) -> str:
+    """The sweep of learning rate and threshold for what was run."""
+    swept = ("optimizer.lr=", "stopping.threshold=")
+    kept = [line for line in overrides(experiment.config) if not line.startswith(swept)]
+    return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
+
+
+def _loss(value: float, f_star: float) -> str:
+    above = "" if f_star == 0 else f" ({value - f_star:.6g} above the minimum)"
+    return terminal.number(value) + above
+
+
+def _rule(experiment: Experiment) -> str:
+    given = dict(experiment.config["optimizer"])
+    schedule = given.pop("schedule", None)
+    words = [f"{key}={_value(value)}" for key, value in given.items() if key != "name"]
+    if isinstance(schedule, dict) and schedule.get("name", "constant") != "constant":
+        settings = [f"{key}={_value(value)}" for key, value in schedule.items() if key != "name"]
+        words.append(f"with schedule {' '.join([schedule['name'], *settings])}")
+    return f"{' '.join([experiment.rule.name, *words])}, seed {experiment.seed}"
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,182 @@
+"""What the user composed, checked before anything is written, and the signature of it.
+
+Hydra composes; this module decides whether what came out can be used. Everything here works
+on plain dictionaries and imports neither torch nor mlflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gdexp.errors import BadInput, nearest
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+T = TypeVar("T")
+Config = dict[str, Any]
+
+OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
+"""What decides a descent's outcome; names, paths and tracking do not."""
+
+COMMANDS = ("sweep", "inspect")
+"""The `+name` commands; without one a single descent is run."""
+
+KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS)
+
+
+def shipped() -> Path:
+    """The folder `conf`: inside an installed package, beside it in a source tree."""
+    package = Path(__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def plain(cfg: DictConfig) -> Config:
+    """The composed config as plain containers, interpolations resolved.
+
+    Raises:
+        BadInput: an interpolation that cannot be resolved or a value that was left out (???).
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "config"
+        reason = str(error).splitlines()[0]
+        raise BadInput(str(key), "", f"cannot be resolved: {reason}") from None
+    if not isinstance(container, dict):
+        raise BadInput("config", container, "must be a mapping of keys to values")
+    return {str(key): value for key, value in container.items()}
+
+
+def check_keys(config: Mapping[str, Any]) -> None:
+    """Refuse top-level keys that nothing reads, keys that were removed and two commands at once."""
+    for key in config:
+        if key not in KEYS:
+            raise BadInput(str(key), config[key], f"unknown key; {nearest(str(key), KEYS)}")
+    for key in (*OUTCOME_KEYS, "tracking"):
+        if key not in config:
+            raise BadInput(key, "", "was removed; leave it out to have its default")
+    asked = [name for name in COMMANDS if name in config]
+    if len(asked) > 1:
+        raise BadInput("+" + asked[1], "", f"one command at a time; +{asked[0]} was given too")
+
+
+def check_given(lines: Iterable[str]) -> list[Override]:
+    """Parse overrides and refuse a key that is given twice or removed."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    overrides = OverridesParser.create().parse_overrides([str(line) for line in lines])
+    check_overrides(overrides)
+    return overrides
+
+
+def check_overrides(overrides: Iterable[Override]) -> None:
+    """Refuse a key that is given twice or removed: silently, one of the two would be lost."""
+    seen: dict[str, str] = {}
+    for override in overrides:
+        key = override.get_key_element().lstrip("+~")
+        value = str(override.input_line).partition("=")[2]
+        if override.is_delete():
+            raise BadInput(f"~{key}", value, "cannot be removed; give the key a value instead")
+        if key in seen:
+            raise BadInput(key, value, f"was given twice, first as {seen[key]}")
+        seen[key] = value
+
+
+def construct(section: str, build: Callable[..., T], given: Mapping[str, Any]) -> T:
+    """Call `build` with a config section as keyword arguments.
+
+    Raises:
+        BadInput: a key that `build` does not take (the nearest is offered), or a value that
+            it refuses; the key is named in full.
+    """
+    allowed = [
+        parameter.name
+        for parameter in inspect.signature(build).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    for key, value in given.items():
+        if key not in allowed:
+            raise BadInput(f"{section}.{key}", value, f"unknown key; {nearest(str(key), allowed)}")
+    try:
+        return build(**given)
+    except BadInput as error:
+        raise error.under(section) from None
+
+
+def choose(section: str, registry: Mapping[str, Callable[..., T]], given: object) -> T:
+    """Build what a section's `name` chooses from a registry, the other keys its arguments."""
+    if not isinstance(given, Mapping):
+        raise BadInput(section, given, f"must be a group; {nearest(str(given), registry)}")
+    name = given.get("name")
+    if not isinstance(name, str) or name not in registry:
+        raise BadInput(f"{section}.name", name, nearest(str(name), registry))
+    return construct(section, registry[name], {k: v for k, v in given.items() if k != "name"})
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys joined with dots; lists stay whole."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def lookup(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
+    """The value under a dotted key.
+
+    Raises:
+        BadInput: no such key; the nearest existing one is offered.
+    """
+    node: Any = config
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            raise BadInput(key, "", f"unknown key; {nearest(key, flatten(config))}")
+        node = node[part]
+    return node
+
+
+def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
+    """A copy of the config with other values under dotted keys, which must exist."""
+    changed: Config = dict(config)
+    for key, value in values.items():
+        lookup(changed, key)
+        _put(changed, key.split("."), value)
+    return changed
+
+
+def outcome(config: Mapping[str, Any]) -> Config:
+    """The part of a config that decides a descent's outcome."""
+    return {key: config[key] for key in OUTCOME_KEYS if key in config}
+
+
+def signature(config: Mapping[str, Any]) -> str:
+    """The first 16 hex digits of the sha256 of what decides a descent's outcome."""
+    return digest(outcome(config))
+
+
+def digest(value: object) -> str:
+    """The first 16 hex digits of the sha256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _put(config: Config, path: Sequence[str], value: object) -> None:
+    if len(path) == 1:
+        config[path[0]] = value
+        return
+    config[path[0]] = dict(config[path[0]])
+    _put(config[path[0]], path[1:], value)

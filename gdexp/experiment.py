@@ -1,0 +1,115 @@
+"""An experiment: the objects that a checked config stands for, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gdexp import checks, config
+from gdexp.descent import Watch, descend, starting_point
+from gdexp.optimizers import RULES, UpdateRule
+from gdexp.problems import Problem, build_problem
+from gdexp.result import Result
+from gdexp.stopping import Stopping
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One descent, described completely.
+
+    Attributes:
+        config: the plain config of what decides the outcome.
+    """
+
+    problem: Problem
+    rule: UpdateRule
+    stopping: Stopping
+    seed: int
+    dtype: torch.dtype
+    device: torch.device
+    config: config.Config
+
+    @classmethod
+    def from_config(cls, composed: Mapping[str, Any], trust: Sequence[str] = ()) -> Experiment:
+        """Build and check every part.
+
+        Args:
+            composed: a plain config.
+            trust: import paths that `problem=custom` may use; what a person typed on this
+                machine is trusted by its commands, what came with a stored config is not.
+
+        Raises:
+            BadInput: the first value that cannot be used, by its full key.
+        """
+        chosen = config.outcome(composed)
+        problem = build_problem(_group("problem", chosen), trust)
+        experiment = cls(
+            problem=problem,
+            rule=config.choose("optimizer", RULES, chosen["optimizer"]),
+            stopping=config.construct("stopping", Stopping, _group("stopping", chosen)),
+            seed=checks.integer("seed", chosen["seed"]),
+            dtype=checks.dtype(chosen["dtype"]),
+            device=checks.device(chosen["device"]),
+            config=chosen,
+        )
+        starting_point(problem, experiment.seed)
+        return experiment
+
+    @property
+    def signature(self) -> str:
+        """The hash by which equal experiments are known."""
+        return config.signature(self.config)
+
+    def run(self, watch: Watch | None = None) -> Result:
+        """The descent."""
+        return descend(
+            self.problem,
+            self.rule,
+            self.stopping,
+            seed=self.seed,
+            dtype=self.dtype,
+            device=self.device,
+            watch=watch,
+        )
+
+    def reachable(self) -> str | None:
+        """A warning when the threshold lies below what the dtype can resolve, else None.
+
+        The estimate is the loss of a point that misses the minimiser by four rounding errors in
+        every coordinate, with the curvature that the problem declares.
+        """
+        info = torch.finfo(self.dtype)
+        scale = 1.0
+        if self.problem.x_star is not None:
+            scale = max(float(self.problem.x_star.abs().max()), 2.0**-10)
+        curvature = self.problem.curvature[1] if self.problem.curvature else 1.0
+        numbers = torch.Size(self.problem.shape).numel() if self.problem.shape else 1
+        floor = max(
+            0.5 * curvature * numbers * (4 * info.eps * scale) ** 2,
+            0.5 * info.eps * abs(self.problem.reference),
+        )
+        if self.stopping.threshold >= floor:
+            return None
+        name = str(self.dtype).removeprefix("torch.")
+        return (
+            f"stopping.threshold={self.stopping.threshold:g} is below the smallest loss that "
+            f"{name} can be relied on to reach here (about {floor:.0e}); dtype=float64 goes lower"
+        )
+
+
+def typed_here(composed: Mapping[str, Any]) -> list[str]:
+    """The import path of `problem=custom`, for commands whose config a person composed here."""
+    path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
+    return [path] if isinstance(path, str) else []
+
+
+def _group(name: str, composed: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = composed[name]
+    if not isinstance(given, Mapping):
+        from gdexp.errors import BadInput
+
+        raise BadInput(name, given, "must be a group of keys")
+    return given

@@ -1,0 +1,46 @@
+"""INT, TERM and HUP as one exception, so that a run or sweep can put its records in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal asked the process to end; not an `Exception`, so that no library swallows it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+    @property
+    def exit_status(self) -> int:
+        """128 + the signal's number."""
+        return 128 + self.number
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Raise `Interrupted` at the first signal; a second one ends the process at once."""
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def first(number: int, frame: FrameType | None) -> None:
+        for other in SIGNALS:
+            signal.signal(other, second)
+        raise Interrupted(number)
+
+    def second(number: int, frame: FrameType | None) -> None:
+        os._exit(128 + number)
+
+    for number in SIGNALS:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

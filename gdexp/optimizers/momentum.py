@@ -1,0 +1,118 @@
+"""Rules with one learning rate for every coordinate: plain, heavy-ball and Nesterov descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from gdexp import checks
+from gdexp.optimizers.base import CONSTANT, Coefficient, State, UpdateRule
+from gdexp.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class GradientDescent(UpdateRule):
+    """Plain gradient descent, `x = x - lr * gradient`, in that order of operations.
+
+    A.-L. Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées,
+    1847.
+
+    Args:
+        lr: learning rate, > 0.
+        schedule: of the learning rate; constant by default.
+    """
+
+    name = "gd"
+    lr: float = 1.0
+    schedule: Schedule = field(default=CONSTANT, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._check(lr=checks.positive)
+
+    def coefficients(self, iteration: int) -> tuple[Any, ...]:
+        """The learning rate."""
+        return (self.schedule.rate(self.lr, iteration),)
+
+    @staticmethod
+    def update(
+        x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> tuple[torch.Tensor, State]:
+        """The notebook's line."""
+        (lr,) = coefficients
+        return x - lr * gradient, state
+
+
+@dataclass(frozen=True)
+class Momentum(UpdateRule):
+    """Heavy ball: `v = momentum * v + (1 - dampening) * gradient; x = x - lr * v`.
+
+    The first v is the gradient itself, undamped, as in torch.optim.SGD. B. T. Polyak, Some
+    methods of speeding up the convergence of iteration methods, 1964.
+
+    Args:
+        lr: learning rate, > 0.
+        momentum: share of the last step that is kept, in [0, 1).
+        dampening: share of the gradient that is left out, in [0, 1).
+        schedule: of the learning rate; constant by default.
+    """
+
+    name = "momentum"
+    lr: float = 1.0
+    momentum: float = 0.9
+    dampening: float = 0.0
+    schedule: Schedule = field(default=CONSTANT, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._check(lr=checks.positive, momentum=checks.fraction, dampening=checks.fraction)
+
+    def coefficients(self, iteration: int) -> tuple[Any, ...]:
+        """Learning rate, momentum and the share of the gradient that is taken."""
+        return (self.schedule.rate(self.lr, iteration), self.momentum, 1 - self.dampening)
+
+    @staticmethod
+    def update(
+        x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> tuple[torch.Tensor, State]:
+        """One velocity, started at the first gradient."""
+        lr, momentum, taken = coefficients
+        velocity = momentum * state[0] + taken * gradient if state else gradient
+        return x - lr * velocity, (velocity,)
+
+
+@dataclass(frozen=True)
+class Nesterov(UpdateRule):
+    """`v = momentum * v + gradient; x = x - lr * (gradient + momentum * v)`.
+
+    Nesterov's method written for the point at which the gradient is taken, as in
+    torch.optim.SGD; the first v is the gradient itself. Y. Nesterov, A method of solving a
+    convex programming problem with convergence rate O(1/k²), 1983; I. Sutskever et al., On the
+    importance of initialization and momentum in deep learning, 2013.
+
+    Args:
+        lr: learning rate, > 0.
+        momentum: share of the last step that is kept, in [0, 1).
+        schedule: of the learning rate; constant by default.
+    """
+
+    name = "nesterov"
+    lr: float = 1.0
+    momentum: float = 0.9
+    schedule: Schedule = field(default=CONSTANT, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._check(lr=checks.positive, momentum=checks.fraction)
+
+    def coefficients(self, iteration: int) -> tuple[Any, ...]:
+        """Learning rate and momentum."""
+        return (self.schedule.rate(self.lr, iteration), self.momentum)
+
+    @staticmethod
+    def update(
+        x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> tuple[torch.Tensor, State]:
+        """One velocity, started at the first gradient."""
+        lr, momentum = coefficients
+        velocity = momentum * state[0] + gradient if state else gradient
+        return x - lr * (gradient + momentum * velocity), (velocity,)

@@ -1,0 +1,254 @@
+"""Any optimizer class of torch.optim as an update rule."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from gdexp import checks
+from gdexp.errors import BadInput, GdexpError
+from gdexp.optimizers.base import CONSTANT, Coefficient, State, Step, UpdateRule
+from gdexp.schedules import Schedule
+
+if TYPE_CHECKING:
+    from gdexp.problems.base import Problem
+
+_UNSUITABLE = {
+    "Optimizer": "is the abstract base of the others",
+    "SparseAdam": "needs sparse gradients, and a descent's are dense",
+    "DistributedOptimizer": "spreads its work over processes, and a descent is one process",
+    "ZeroRedundancyOptimizer": "spreads its work over processes, and a descent is one process",
+}
+
+_NOT_OFFERED = {
+    "params": "is the problem's x",
+    "lr": "is given beside options, as lr",
+    "maximize": "is not offered: a descent minimises",
+    "differentiable": "is not offered: a descent is not differentiated through",
+    "capturable": "is not offered: a descent is not captured in a CUDA graph",
+}
+
+_STEP_NOT_READ = ("SGD", "RMSprop", "Rprop", "Adadelta", "Adagrad")
+"""Classes whose step count, where they keep one, does not enter the update (Adagrad: lr_decay)."""
+
+
+def offered() -> dict[str, type[torch.optim.Optimizer]]:
+    """The classes of torch.optim that can run a descent, by name."""
+    return {
+        name: cls
+        for name, cls in sorted(vars(torch.optim).items())
+        if inspect.isclass(cls)
+        and issubclass(cls, torch.optim.Optimizer)
+        and name not in _UNSUITABLE
+    }
+
+
+@dataclass(frozen=True)
+class TorchOptimizer(UpdateRule):
+    """An optimizer class of torch.optim, stepped once per iteration.
+
+    The loss trace holds the loss at the point after each step. LBFGS evaluates the loss and its
+    gradient several times within a step (up to its `max_iter` and `max_eval`), so its iterations
+    are dearer than those of other rules and their counts are not comparable as they stand.
+
+    The single-tensor implementation is used (`foreach=False, fused=False`) unless options ask
+    for another. Such a rule keeps state of its own, so its descents run one at a time.
+
+    A repeated state ends a descent as stalled where that is sound: for SGD, RMSprop, Rprop,
+    Adadelta and Adagrad without lr_decay, whose updates do not depend on the number of the
+    step, when x and all their tensors repeat; for LBFGS when a step returns without an iteration
+    because the gradient is within its tolerance. The others are never called stalled.
+
+    Args:
+        class_name: the class, as torch.optim spells it.
+        lr: learning rate, > 0; the class's own default when not given.
+        options: further keyword arguments of the class; a list stands for a tuple.
+        schedule: of the learning rate; constant by default.
+
+    Raises:
+        BadInput: a class or an option that does not exist or does not suit, or a value that
+            torch refuses.
+    """
+
+    name = "torch"
+    batchable: ClassVar[bool] = False
+
+    class_name: str = "SGD"
+    lr: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    schedule: Schedule = field(default=CONSTANT, kw_only=True)
+
+    def __post_init__(self) -> None:
+        cls = _class(self.class_name)
+        parameters = inspect.signature(cls).parameters
+        if self.lr is None:
+            object.__setattr__(self, "lr", float(parameters["lr"].default))
+        self._check(lr=checks.positive)
+        object.__setattr__(self, "options", _options(self.class_name, self.options, parameters))
+        self._try_out()
+
+    def coefficients(self, iteration: int) -> tuple[Any, ...]:
+        """The learning rate."""
+        return (self.rate(iteration),)
+
+    def rate(self, iteration: int) -> float:
+        """The learning rate of one update."""
+        assert self.lr is not None, "filled in by __post_init__"
+        return self.schedule.rate(self.lr, iteration)
+
+    @property
+    def tracked(self) -> bool:
+        """Whether it is known what, besides x and the rate, decides the next step."""
+        if self.class_name == "LBFGS":
+            return True
+        return self.class_name in _STEP_NOT_READ and not self.options.get("lr_decay")
+
+    def settled(self, iteration: int) -> bool:
+        """Whether a repeated state means that nothing can change any more."""
+        return self.tracked and self.schedule.settled(iteration)
+
+    @staticmethod
+    def update(
+        x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> tuple[torch.Tensor, State]:
+        """Not available: an optimizer of torch keeps state of its own, see `stepper`."""
+        raise TypeError("a torch.optim optimizer is no pure function; use stepper(problem)")
+
+    def stepper(self, problem: Problem) -> Step:
+        """A function that steps one new optimizer, made where the descent starts."""
+        running: _Stepper | None = None
+
+        def step(
+            x: torch.Tensor, gradient: torch.Tensor, state: State, lr: float
+        ) -> tuple[torch.Tensor, State]:
+            nonlocal running
+            if running is None:
+                running = _Stepper(self, problem, x)
+            return running.step(gradient, lr)
+
+        return step
+
+    def make(self, parameter: torch.Tensor, lr: float) -> torch.optim.Optimizer:
+        """A new optimizer of one tensor."""
+        build: Callable[..., torch.optim.Optimizer] = offered()[self.class_name]
+        accepted = inspect.signature(build).parameters
+        plainest = {key: False for key in ("foreach", "fused") if key in accepted}
+        return build([parameter], lr=lr, **plainest | dict(self.options))
+
+    def _try_out(self) -> None:
+        """Take one step on a matrix of one number, so that what torch refuses is refused now."""
+        parameter = torch.ones(1, 1, dtype=torch.float64, requires_grad=True)
+
+        def closure() -> Any:  # noqa: ANN401
+            loss = (parameter * parameter).sum()
+            (parameter.grad,) = torch.autograd.grad(loss, (parameter,))
+            return loss.detach()
+
+        try:
+            with torch.enable_grad():
+                closure()
+                optimizer = self.make(parameter, lr=0.1)
+                if _needs_closure(optimizer):
+                    optimizer.step(closure)
+                else:
+                    optimizer.step()
+        except Exception as error:  # torch checks options with whatever the arithmetic raises
+            allowed = f"refused by torch.optim.{self.class_name}: {_reason(error)}"
+            raise BadInput("options", dict(self.options), allowed) from None
+
+
+class _Stepper:
+    """One optimizer at work on one descent, from the point where it is first called."""
+
+    def __init__(self, rule: TorchOptimizer, problem: Problem, x: torch.Tensor) -> None:
+        self._problem = problem
+        self._name = rule.class_name
+        self._parameter = x.clone().requires_grad_()
+        try:
+            self._optimizer = rule.make(self._parameter, lr=rule.rate(1))
+        except (ValueError, TypeError, RuntimeError, AssertionError) as error:
+            raise BadInput("class_name", self._name, _reason(error)) from None
+        self._closure = (self._evaluate,) if _needs_closure(self._optimizer) else ()
+        self._tracked = rule.tracked
+
+    def step(self, gradient: torch.Tensor, lr: float) -> tuple[torch.Tensor, State]:
+        """One step of the optimizer; the new point and what it remembers, both copied."""
+        self._parameter.grad = gradient
+        self._optimizer.param_groups[0]["lr"] = lr
+        try:
+            self._optimizer.step(*self._closure)
+        except Exception as error:
+            raise GdexpError(f"torch.optim.{self._name} failed: {_reason(error)}") from error
+        return self._parameter.detach().clone(), self._memory() if self._tracked else ()
+
+    def _evaluate(self) -> torch.Tensor:
+        """The loss where the optimizer has put its parameter, the gradient left in `grad`."""
+        loss = self._problem.loss(self._parameter)
+        (self._parameter.grad,) = torch.autograd.grad(loss, (self._parameter,))
+        return loss.detach()
+
+    def _memory(self) -> State:
+        """What decides the next step besides the point.
+
+        A step of LBFGS that makes no iteration changes nothing, and nothing but its count of
+        iterations tells.
+        """
+        state = self._optimizer.state[self._parameter]
+        if self._name == "LBFGS":
+            return (torch.tensor(state["n_iter"]),)
+        return tuple(
+            value.clone()
+            for key, value in state.items()
+            if key != "step" and isinstance(value, torch.Tensor)
+        )
+
+
+def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    closure = inspect.signature(type(optimizer).step).parameters["closure"]
+    return closure.default is inspect.Parameter.empty
+
+
+def _class(name: object) -> type[torch.optim.Optimizer]:
+    """The class of that name, or the nearest one offered."""
+    classes = offered()
+    if not isinstance(name, str) or name not in classes:
+        why = _UNSUITABLE.get(str(name))
+        if why is not None:
+            raise BadInput("class_name", name, f"{why}; choose from {', '.join(classes)}")
+        lower = {each.lower(): each for each in classes}
+        close = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)
+        hint = f"did you mean {lower[close[0]]}?" if close else f"choose from {', '.join(classes)}"
+        raise BadInput("class_name", name, hint)
+    return classes[name]
+
+
+def _options(
+    class_name: str, given: object, parameters: Mapping[str, inspect.Parameter]
+) -> dict[str, Any]:
+    """The keyword arguments, each one that the class takes, lists turned into tuples."""
+    if not isinstance(given, Mapping):
+        raise BadInput("options", given, "must be a group of keyword arguments")
+    valid = [key for key in parameters if key not in _NOT_OFFERED]
+    for key, value in given.items():
+        if key in _NOT_OFFERED and key in (*parameters, "params", "lr"):
+            raise BadInput(f"options.{key}", value, _NOT_OFFERED[key])
+        if key not in valid:
+            raise BadInput(
+                f"options.{key}",
+                value,
+                f"torch.optim.{class_name} takes {', '.join(valid)}",
+            )
+    return {
+        str(key): tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    }
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what torch says."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,92 @@
+"""The names by which a config chooses a problem, and the problem that a config describes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gdexp import checks
+from gdexp.errors import BadInput, nearest
+from gdexp.problems.autograd import Autograd
+from gdexp.problems.base import Problem
+from gdexp.problems.custom import custom_problem
+from gdexp.problems.factorization import Factorization
+from gdexp.problems.function import Function
+from gdexp.problems.landscapes import (
+    Beale,
+    Booth,
+    Himmelblau,
+    Hyperbola,
+    Matyas,
+    Rastrigin,
+    Rosenbrock,
+)
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.regression import Logistic, Ols
+from gdexp.problems.transformed import Transformed
+
+PROBLEMS: dict[str, type[Problem]] = {
+    cls.name: cls
+    for cls in (
+        Matrix,
+        Autograd,
+        Function,
+        Quadratic,
+        Booth,
+        Matyas,
+        Rosenbrock,
+        Beale,
+        Himmelblau,
+        Rastrigin,
+        Hyperbola,
+        Ols,
+        Logistic,
+        Factorization,
+    )
+}
+
+CUSTOM = "custom"
+"""The name of a problem of one's own, which also needs a path."""
+
+TRANSFORM_KEYS = ("rotation_seed", "shift")
+
+
+def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Problem:
+    """The problem that a plain config section describes.
+
+    Args:
+        config: `name`, any constructor argument of that problem, and `rotation_seed` and `shift`
+            (see `Transformed`; null or absent for none). A null argument counts as not given.
+        trust: the dotted paths that `name: custom` may import. Importing runs code, so a path
+            that came with a stored config is refused until a person names it here.
+
+    Raises:
+        BadInput: an unknown name or key with the nearest valid one, or a value that the problem
+            refuses; keys are given as `problem.KEY`.
+    """
+    name = checks.choice("problem.name", config.get("name"), [*PROBLEMS, CUSTOM])
+    make: Callable[..., Problem] = custom_problem if name == CUSTOM else PROBLEMS[name]
+    allowed = [*inspect.signature(make).parameters, *TRANSFORM_KEYS]
+    for key in config:
+        if key != "name" and key not in allowed:
+            raise BadInput(f"problem.{key}", config[key], nearest(str(key), allowed))
+    arguments = {k: v for k, v in config.items() if k != "name" and v is not None}
+    transform = {key: arguments.pop(key, None) for key in TRANSFORM_KEYS}
+    try:
+        if name == CUSTOM:
+            _check_trust(arguments.get("path"), trust)
+        problem = make(**arguments)
+        if all(value is None for value in transform.values()):
+            return problem
+        return Transformed(problem, **transform)
+    except BadInput as error:
+        if error.key.startswith("problem"):
+            raise
+        raise error.under("problem") from error
+
+
+def _check_trust(path: object, trust: Sequence[str]) -> None:
+    if checks.text("path", path) not in trust:
+        raise BadInput("path", path, f"is not trusted to run: add trust=[{path}] if you wrote it")

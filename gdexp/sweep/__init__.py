@@ -1,0 +1,1 @@
+"""The sweep: Optuna chooses, gdexp descends, MLflow records, all traces answer together."""

@@ -1,0 +1,104 @@
+"""The sweep from outside: plan it, launch the workers, say what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gdexp import config, terminal
+from gdexp.repeat import literal
+from gdexp.sweep import report
+from gdexp.sweep.answers import Answers
+from gdexp.sweep.plan import Plan
+from gdexp.sweep.study import PARENT, check_journal, finished, held, open_study, settle
+from gdexp.tracking import Opening, Record, Store
+from gdexp.tracking.record import params
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+    from optuna import Study
+
+Compose = Callable[[list[str]], "DictConfig"]
+Launch = Callable[[list[list[str]]], None]
+
+
+def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
+    """Run a sweep to its last trial.
+
+    Args:
+        arguments: every override of the command line, ranges included.
+        compose: overrides without ranges to a config.
+        launch: runs the task function once for each list of overrides, through Hydra's launcher.
+
+    Raises:
+        BadInput: before anything is written.
+        StorageFailed, StudyHeld: see there.
+    """
+    given = config.check_given(arguments)
+    swept = [override for override in given if override.is_sweep_override()]
+    plain = [override for override in given if not override.is_sweep_override()]
+    lines = [str(override.input_line) for override in plain]
+    composed = config.plain(_without_hydra(compose(lines)))
+    config.check_keys(composed)
+    plan = Plan.build(composed, swept, [_key(override) for override in plain])
+    plan.tracking.preflight()
+    check_journal(plan)
+
+    out = terminal.console()
+    report.announce(out, plan)
+    with held(plan):
+        store = Store(plan.tracking)
+        study = open_study(plan)
+        parent = _parent(plan, study, store)
+        again = settle(study, store, parent)
+        done = len(finished(study))
+        report.resumed(out, plan, done, again)
+        store.reopen(parent)
+        try:
+            if done < plan.n_trials:
+                launch([_for_worker(plan, plain)])
+        except BaseException as error:
+            settle(study, store, parent)
+            store.abandon(parent, "FAILED" if isinstance(error, Exception) else "KILLED")
+            report.interrupted(out, plan, len(finished(study)))
+            raise
+        answers = Answers.of(study)
+        store.finish(parent, report.parent_record(plan, answers))
+        report.answers(out, plan, answers, store, parent)
+
+
+def _parent(plan: Plan, study: Study, store: Store) -> str:
+    """The sweep's own run, created with the study and remembered in it."""
+    known = study.user_attrs.get(PARENT)
+    if known is not None:
+        return str(known)
+    run_id = store.start(Opening(name=plan.name, kind="sweep", tags={"gdexp.study": plan.name}))
+    study.set_user_attr(PARENT, run_id)
+    described = {**params(plan.base), **report.sweep_params(plan)}
+    store.log_values(run_id, Record(params=described))
+    return run_id
+
+
+def _for_worker(plan: Plan, plain: list[Override]) -> list[str]:
+    """The overrides that a worker composes its config from; it reads the space from the study."""
+    filled = {
+        "sweep.name": plan.name,
+        "sweep.storage": str(plan.journal),
+        "sweep.n_trials": plan.n_trials,
+        "sweep.sampler": plan.settings.sampler,
+    }
+    kept = [str(o.input_line) for o in plain if _key(o) not in filled]
+    return [*kept, *(f"{key}={literal(value)}" for key, value in filled.items())]
+
+
+def _key(override: Override) -> str:
+    return str(override.get_key_element()).lstrip("+~")
+
+
+def _without_hydra(cfg: DictConfig) -> DictConfig:
+    from omegaconf import open_dict
+
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return cfg

@@ -1,0 +1,162 @@
+"""A sweep in the terminal and in its parent run: what it will do, what it found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from gdexp import terminal
+from gdexp.provenance import environment
+from gdexp.repeat import literal
+from gdexp.sweep.answers import (
+    LOOSE,
+    Answers,
+    description,
+    repeat_command,
+    thresholds_csv,
+    trials_csv,
+)
+from gdexp.sweep.pictures import sweep_pictures
+from gdexp.sweep.plan import Plan
+from gdexp.sweep.study import TrialRecord
+from gdexp.tracking.record import Record, config_yaml, json_bytes
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gdexp.tracking import Store
+
+
+def announce(out: Console, plan: Plan) -> None:
+    """What is going to be swept."""
+    ranges = "\n".join(f"{d.key}  {d.text()}" for d in plan.space.dimensions)
+    base = plan.base
+    terminal.facts(
+        out,
+        [
+            ("sweep", f"[bold]{plan.name}[/bold]"),
+            ("problem", f"{base['problem']['name']}, rule {base['optimizer']['name']}"),
+            ("space", ranges),
+            (
+                "goal",
+                f"the smallest hitting time in {plan.n_trials} trials, {plan.settings.sampler}",
+            ),
+            ("study", _relative(plan)),
+        ],
+    )
+    out.print()
+
+
+def resumed(out: Console, plan: Plan, done: int, again: int) -> None:
+    """Say what is there already, if anything is."""
+    if done >= plan.n_trials:
+        out.print(
+            f"All {done} trials are there. [dim]sweep.n_trials={2 * done} continues, another "
+            "sweep.name starts anew.[/dim]"
+        )
+    elif done:
+        queued = f", {again} queued again" if again else ""
+        out.print(f"Continuing: {done} of {plan.n_trials} trials are there{queued}.")
+
+
+def interrupted(out: Console, plan: Plan, done: int) -> None:
+    """How to go on after an end that was not the end."""
+    out.print(f"{done} of {plan.n_trials} trials are recorded; the same command continues.")
+
+
+def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str) -> None:
+    """The best trial, the command that repeats it, and the fewest iterations to each threshold."""
+    out.print()
+    if found.best is not None:
+        record = TrialRecord.of(found.best)
+        chosen = "\n".join(f"{key} = {_value(value)}" for key, value in found.best.params.items())
+        counts = ", ".join(f"{count} {status}" for status, count in sorted(found.counts.items()))
+        which = f"trial {found.best.number}, {record.status}"
+        terminal.facts(
+            out,
+            [
+                ("best", f"[bold]{record.iterations:,} iterations[/bold] ({which})"),
+                ("with", chosen),
+                ("trials", f"{len(found.trials)}: {counts}"),
+                ("steps", f"{found.steps:,} gradient steps in all"),
+            ],
+        )
+        out.print("\n[dim]repeat it with[/dim]")
+        out.print(repeat_command(plan, found.best.params), soft_wrap=True)
+    out.print(f"\n{LOOSE}\n")
+    out.print(_fewest_table(plan, found))
+    terminal.facts(
+        out,
+        [
+            ("recorded", f"MLflow run {parent} in {plan.tracking.shown}"),
+            ("look", store.look_command()),
+        ],
+    )
+
+
+def parent_record(plan: Plan, found: Answers) -> Record:
+    """What the sweep's own run holds at its end."""
+    artifacts = {
+        "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
+        "environment.json": json_bytes(environment()),
+        "trials.csv": trials_csv(found),
+        "thresholds.csv": thresholds_csv(found),
+        **sweep_pictures(plan, found),
+    }
+    metrics: dict[str, float] = {"trials": len(found.trials), "steps": found.steps}
+    tags = {"gdexp.status": "finished", "mlflow.note.content": description(plan, found)}
+    if found.best is not None:
+        record = TrialRecord.of(found.best)
+        metrics |= {
+            "iterations": record.iterations,
+            "hitting_time": float(found.best.value or 0.0),
+            "final_loss": record.final_loss,
+        }
+        tags |= {
+            "gdexp.status": record.status,
+            "gdexp.best_run": record.run_id,
+            "gdexp.best_trial": str(found.best.number),
+            "gdexp.best_params": literal(dict(found.best.params)),
+        }
+    return Record(metrics=metrics, tags=tags, artifacts=artifacts)
+
+
+def sweep_params(plan: Plan) -> dict[str, str]:
+    """The sweep's own settings as params of its run."""
+    return {
+        "sweep.name": plan.name,
+        "sweep.sampler": plan.settings.sampler,
+        **{f"sweep.space.{d.key}": d.text() for d in plan.space.dimensions},
+    }
+
+
+def _fewest_table(plan: Plan, found: Answers) -> Table:
+    keys = [d.key for d in plan.space.dimensions if d.key != "stopping.threshold"]
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    table.add_column("threshold", justify="right")
+    table.add_column("fewest iterations", justify="right")
+    for key in keys:
+        table.add_column(key, justify="right")
+    table.add_column("run")
+    for entry in found.fewest:
+        if entry.iterations is None:
+            table.add_row(
+                f"{entry.threshold:.0e}", "[dim]not reached[/dim]", *["" for _ in keys], ""
+            )
+            continue
+        values = [_value((entry.parameters or {}).get(key)) for key in keys]
+        run = f"{entry.trial} ({(entry.run_id or '')[:8]})"
+        table.add_row(f"{entry.threshold:.0e}", f"{entry.iterations:,}", *values, run)
+    return table
+
+
+def _value(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _relative(plan: Plan) -> str:
+    from pathlib import Path
+
+    path = plan.journal
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

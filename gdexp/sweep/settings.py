@@ -1,0 +1,58 @@
+"""The config group `sweep`, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gdexp import checks
+from gdexp.errors import BadInput
+from gdexp.tracking.location import masked
+
+SAMPLERS = ("tpe", "random", "grid")
+AUTO = "auto"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How to sweep.
+
+    Args:
+        name: of the study; the same name continues it. None: made from what is swept, so that
+            the same command continues and another one starts anew.
+        n_trials: finished trials to end with; None: every point of a finite space, else 100.
+        sampler: tpe, random, grid, or auto (grid for a finite space, else tpe).
+        space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
+        storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`.
+        workers: how many workers share the study.
+    """
+
+    name: str | None = None
+    n_trials: int | None = 100
+    sampler: str = "tpe"
+    space: Mapping[str, Any] = field(default_factory=dict)
+    storage: str | None = None
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.name is not None and (
+            not isinstance(self.name, str) or not NAME.fullmatch(self.name)
+        ):
+            raise BadInput(
+                "name", self.name, "must be letters, digits, '.', '_' and '-', at most 100"
+            )
+        if self.n_trials is not None:
+            checks.integer("n_trials", self.n_trials, low=1, high=10_000_000)
+        checks.choice("sampler", self.sampler, [*SAMPLERS, AUTO])
+        if self.space is not None and not isinstance(self.space, Mapping):
+            raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")
+        if self.storage is not None:
+            checks.text("storage", self.storage)
+            if "://" in self.storage:
+                raise BadInput(
+                    "storage", masked(self.storage), "must be the path of a journal file"
+                )
+        checks.integer("workers", self.workers, low=1, high=1)

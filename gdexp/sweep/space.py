@@ -1,0 +1,255 @@
+"""The search space: config keys with the values that a sweep may give them, in Hydra's grammar."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gdexp.config import flatten
+from gdexp.errors import BadInput
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from optuna.distributions import BaseDistribution
+
+WAYS = (
+    "interval(a, b), tag(log, interval(a, b)), int(interval(a, b)), range(a, b, step) or choice(…)"
+)
+MAX_GRID = 1_000_000
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The values that one config key may take.
+
+    Attributes:
+        key: dotted config key.
+        choices: the values one by one; when None, `low` … `high` is meant.
+        low, high: both included.
+        log: drawn evenly on a log axis.
+        integer: whole numbers only.
+        step: between neighbouring values; None for a continuous range.
+    """
+
+    key: str
+    choices: tuple[Any, ...] | None = None
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    integer: bool = False
+    step: float | None = None
+
+    def distribution(self) -> BaseDistribution:
+        """The same as Optuna's distribution."""
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
+
+        if self.choices is not None:
+            return CategoricalDistribution([_hashable(value) for value in self.choices])
+        if self.integer:
+            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
+        return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    def values(self) -> list[Any] | None:
+        """Every value in order, or None for a continuous range."""
+        if self.choices is not None:
+            return list(self.choices)
+        if self.integer:
+            return list(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
+        if self.low == self.high:
+            return [self.low]
+        if self.step is None:
+            return None
+        return [
+            self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)
+        ]
+
+    def encoded(self, value: Any) -> Any:  # noqa: ANN401
+        """A value as Optuna holds it."""
+        return value if self.choices is None else _hashable(value)
+
+    def decoded(self, value: Any) -> Any:  # noqa: ANN401
+        """A value as the config takes it, from the one that Optuna holds."""
+        if self.choices is None:
+            return value
+        return next(choice for choice in self.choices if _same(_hashable(choice), value))
+
+    def corners(self) -> list[Any]:
+        """Values that stand for all the others when the space is checked."""
+        return list(self.choices) if self.choices is not None else [self.edge(0), self.edge(1)]
+
+    def edge(self, which: int) -> float | int:
+        """The lowest (0) or highest (1) value, in its own type."""
+        value = self.high if which else self.low
+        return int(value) if self.integer else value
+
+    def text(self) -> str:
+        """As a person reads it."""
+        if self.choices is not None:
+            return "one of " + ", ".join(map(str, self.choices))
+        kind = ("log " if self.log else "") + ("integer " if self.integer else "")
+        step = "" if self.step is None or self.integer else f" step {self.step:g}"
+        return f"{kind}[{self.low:g}, {self.high:g}]{step}"
+
+    def definition(self) -> dict[str, Any]:
+        """As the study remembers it, to notice a change."""
+        if self.choices is not None:
+            return {"choices": list(self.choices)}
+        return {
+            "low": self.low,
+            "high": self.high,
+            "log": self.log,
+            "integer": self.integer,
+            "step": self.step,
+        }
+
+
+@dataclass(frozen=True)
+class Space:
+    """All dimensions, in the order in which they were given."""
+
+    dimensions: tuple[Dimension, ...]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Space:
+        """From the key-to-expression mapping of `sweep.space`.
+
+        Raises:
+            BadInput: an expression that Hydra cannot read or that is no range.
+        """
+        return cls(tuple(_dimension(key, value) for key, value in flatten(given).items()))
+
+    @classmethod
+    def from_definition(cls, definition: Mapping[str, Mapping[str, Any]]) -> Space:
+        """What `definition` gave, read back."""
+        return cls(
+            tuple(
+                Dimension(key, choices=tuple(d["choices"]))
+                if "choices" in d
+                else Dimension(key, **d)
+                for key, d in definition.items()
+            )
+        )
+
+    def definition(self) -> dict[str, dict[str, Any]]:
+        """JSON-ready description."""
+        return {d.key: d.definition() for d in self.dimensions}
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """For `study.ask`."""
+        return {d.key: d.distribution() for d in self.dimensions}
+
+    def size(self) -> int | None:
+        """How many points a finite space has; None when a range is continuous."""
+        sizes = [None if (values := d.values()) is None else len(values) for d in self.dimensions]
+        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """The points of a finite space, the last key changing fastest."""
+        lists = [d.values() or [] for d in self.dimensions]
+        for combination in itertools.product(*lists):
+            yield {d.key: v for d, v in zip(self.dimensions, combination, strict=True)}
+
+    def decoded(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """A trial's parameters as config values."""
+        return {d.key: d.decoded(parameters[d.key]) for d in self.dimensions}
+
+    def point(self, index: int) -> dict[str, Any]:
+        """The point at this place in the order of `points`."""
+        values: dict[str, Any] = {}
+        for dimension in reversed(self.dimensions):
+            listed = dimension.values() or []
+            index, place = divmod(index, len(listed))
+            values[dimension.key] = listed[place]
+        return {d.key: values[d.key] for d in self.dimensions}
+
+
+def _dimension(key: str, given: object) -> Dimension:
+    if isinstance(given, list | tuple):
+        return _choices(key, tuple(given))
+    if isinstance(given, bool | int | float) or given is None:
+        return _choices(key, (given,))
+    return from_override(key, _parsed(key, str(given)))
+
+
+def _parsed(key: str, text: str) -> Override:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return OverridesParser.create().parse_override(f"{key}={text}")
+    except HydraException:
+        raise BadInput(f"sweep.space.{key}", text, f"cannot be read; write {WAYS}") from None
+
+
+def from_override(key: str, override: Override) -> Dimension:
+    """One dimension from a parsed sweep override.
+
+    Raises:
+        BadInput: a range whose lower end is not below its upper end, or a log range from 0.
+    """
+    from hydra.core.override_parser.types import (
+        ChoiceSweep,
+        IntervalSweep,
+        QuotedString,
+        RangeSweep,
+    )
+
+    value: Any = override.value()
+    if isinstance(value, ChoiceSweep):
+        listed = [v.text if isinstance(v, QuotedString) else v for v in value.list]
+        return _choices(key, tuple(listed))
+    if isinstance(value, RangeSweep):
+        return _range(key, value)
+    if isinstance(value, IntervalSweep):
+        log = "log" in value.tags
+        start, end = _bounds(key, value.start, value.end, log)
+        integer = isinstance(value.start, int) and isinstance(value.end, int)
+        return Dimension(key, low=start, high=end, log=log, integer=integer)
+    if override.is_sweep_override():
+        raise BadInput(f"sweep.space.{key}", override.input_line, f"write {WAYS}")
+    return _choices(key, (value,))
+
+
+def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
+    if not values:
+        raise BadInput(f"sweep.space.{key}", "[]", "must list at least one value")
+    return Dimension(key, choices=values)
+
+
+def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
+    listed = list(value.range())
+    if not listed:
+        raise BadInput(
+            f"sweep.space.{key}", f"range({value.start},{value.stop},{value.step})", "is empty"
+        )
+    low, high = min(listed), max(listed)
+    integer = all(isinstance(v, int) for v in listed)
+    return Dimension(key, low=low, high=high, integer=integer, step=abs(value.step))
+
+
+def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401
+    shown = f"interval({start}, {end})"
+    for bound in (start, end):
+        if not isinstance(bound, int | float) or not math.isfinite(bound):
+            raise BadInput(f"sweep.space.{key}", shown, "both ends must be finite numbers")
+    if start > end:
+        raise BadInput(f"sweep.space.{key}", shown, "the lower end must come first")
+    if log and start <= 0:
+        raise BadInput(f"sweep.space.{key}", shown, "a log range must start above 0")
+    return start, end
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def _hashable(value: object) -> Any:  # noqa: ANN401
+    """Optuna's categories are None, bool, int, float or str; a list goes in as its text."""
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)

@@ -1,0 +1,242 @@
+"""The study: its journal file, the lock on it, resuming and settling what a kill left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gdexp.config import flatten
+from gdexp.errors import BadInput, StorageFailed, StudyHeld
+from gdexp.sweep.plan import Plan
+from gdexp.sweep.settings import SweepSettings
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+    from gdexp.tracking import Store
+
+DEFINITION, BASE, PARENT = "gdexp.definition", "gdexp.base", "gdexp.parent"
+RECORD, REQUEUED = "gdexp.record", "gdexp.requeued"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What the study keeps of a finished trial, so that answers need no other file.
+
+    Attributes:
+        run_id: the child run.
+        status: why the descent ended.
+        iterations: updates made.
+        final_loss: at the last of them.
+        hits: iterations to each threshold of `answers.THRESHOLDS`; None where not reached.
+    """
+
+    run_id: str
+    status: str
+    iterations: int
+    final_loss: float
+    hits: tuple[int | None, ...]
+
+    def as_attribute(self) -> dict[str, Any]:
+        """As Optuna stores it."""
+        return {**vars(self), "hits": list(self.hits)}
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> TrialRecord:
+        """What a finished trial carries."""
+        given = dict(trial.user_attrs[RECORD])
+        return cls(**{**given, "hits": tuple(given["hits"])})
+
+
+@contextmanager
+def held(plan: Plan) -> Iterator[None]:
+    """Hold the study for this process.
+
+    Raises:
+        StudyHeld: another process holds it; its pid is named.
+        StorageFailed: the folder cannot be written to.
+    """
+    journal = plan.journal
+    lock = journal.with_name(f".{journal.name}.held")
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a+")
+    except OSError as error:
+        raise StorageFailed(f"sweep.storage={journal}: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StudyHeld(
+                f"sweep.name={plan.name}: process {holder} holds this study; wait for it, end it, "
+                "or give another sweep.name"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        # The file stays: removing it would let two processes hold two files of one name.
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def check_journal(plan: Plan) -> None:
+    """Refuse a storage path that is something else, before anything is written to it."""
+    path = plan.journal
+    if path == plan.tracking.database:
+        raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
+    if path.is_dir():
+        raise BadInput("sweep.storage", str(path), "is a folder; name a journal file in it")
+    if path.exists():
+        with path.open("rb") as file:
+            if file.read(1) not in (b"", b"{"):
+                raise BadInput(
+                    "sweep.storage", str(path), "is no Optuna journal file; name another"
+                )
+
+
+def open_study(plan: Plan) -> Study:
+    """The study of this plan, created or continued. The caller holds it.
+
+    Raises:
+        BadInput: a study of this name was made for something else; the difference is named.
+        StorageFailed: the journal cannot be read or written.
+    """
+    import optuna
+
+    path = plan.journal
+    try:
+        _cut_torn_line(path)
+        study = optuna.create_study(
+            storage=_storage(path), study_name=plan.name, direction="minimize", load_if_exists=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise StorageFailed(
+            f"sweep.storage={path}: cannot be used as a journal ({error})"
+        ) from error
+    _check_definition(study, plan)
+    return study
+
+
+def load_study(settings: SweepSettings) -> Study:
+    """The study that the driver made ready, for a worker."""
+    import optuna
+
+    return optuna.load_study(
+        study_name=str(settings.name), storage=_storage(Path(str(settings.storage)))
+    )
+
+
+def _storage(path: Path) -> BaseStorage:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A lock file left by a kill is taken over after five seconds instead of thirty.
+    lock = JournalFileOpenLock(str(path), grace_period=5)
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+
+
+def finished(study: Study) -> list[FrozenTrial]:
+    """The trials that count, in order."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def requeue(study: Study, trial: FrozenTrial) -> None:
+    """Give a trial up and queue its parameters again, once, whenever this is interrupted."""
+    from optuna.trial import TrialState
+
+    waiting = {t.user_attrs.get(REQUEUED) for t in study.get_trials(deepcopy=False)}
+    complete = set(trial.params) == set(trial.distributions) and trial.params
+    if complete and trial.number not in waiting:
+        study.enqueue_trial(trial.params, user_attrs={REQUEUED: trial.number})
+    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+
+def settle(study: Study, store: Store, parent: str) -> int:
+    """Bring study and store together after a process that did not get to its end.
+
+    A trial left running whose child run is FINISHED is told its value; any other is given up
+    and its parameters are queued again. Child runs left running become KILLED.
+
+    Returns:
+        How many trials were queued again.
+    """
+    from optuna.trial import TrialState
+
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    children = store.children(parent) if running else store.children(parent, running=True)
+    done: dict[int, Any] = {}
+    for run in children:
+        if run.info.status == "FINISHED":
+            done[int(run.data.tags.get("gdexp.trial", -1))] = run
+        elif run.info.status == "RUNNING":
+            store.end(run.info.run_id, "KILLED")
+    again = 0
+    for trial in running:
+        child = done.get(trial.number)
+        if child is not None and RECORD in trial.user_attrs:
+            study.tell(trial.number, child.data.metrics["hitting_time"], skip_if_finished=True)
+        else:
+            requeue(study, trial)
+            again += 1
+    return again
+
+
+def _check_definition(study: Study, plan: Plan) -> None:
+    wanted = plan.definition()
+    known = study.user_attrs.get(DEFINITION)
+    if known is None:
+        study.set_user_attr(BASE, plan.base)
+        study.set_user_attr(DEFINITION, wanted)
+        return
+    if known == wanted:
+        return
+    difference = _first_difference(known, wanted)
+    raise BadInput(
+        "sweep.name", plan.name, f"this study was made with {difference}; give another sweep.name"
+    )
+
+
+def _first_difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    before = {**known.get("config", {}), **{k: v for k, v in known.items() if k != "config"}}
+    now = {**wanted.get("config", {}), **{k: v for k, v in wanted.items() if k != "config"}}
+    before, now = flatten(before), flatten(now)
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            return f"{key}={before.get(key)}, not {now.get(key)}"
+    return "another definition"
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Cut off a last line that a kill left unfinished: anything written after it would be lost."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        keep = end
+        while keep:
+            begin = max(keep - 4096, 0)
+            file.seek(begin)
+            chunk = file.read(keep - begin)
+            newline = chunk.rfind(b"\n")
+            if newline >= 0:
+                keep = begin + newline + 1
+                break
+            keep = begin
+        if keep < end:
+            file.truncate(keep)
+            os.fsync(file.fileno())

@@ -1,0 +1,99 @@
+"""A worker: asks, descends, records, tells, until the study has its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gdexp import config, terminal
+from gdexp.commands.run import title
+from gdexp.stopping import first_hits
+from gdexp.sweep.answers import THRESHOLDS
+from gdexp.sweep.plan import Plan
+from gdexp.sweep.progress import Progress
+from gdexp.sweep.samplers import sampler_for
+from gdexp.sweep.settings import SweepSettings
+from gdexp.sweep.space import Space
+from gdexp.sweep.study import (
+    BASE,
+    DEFINITION,
+    PARENT,
+    RECORD,
+    TrialRecord,
+    finished,
+    load_study,
+)
+from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import Trial
+
+
+def work(composed: Mapping[str, Any]) -> None:
+    """Make trials until the study has as many finished ones as it is to end with.
+
+    Args:
+        composed: the worker's config; `sweep.name`, `storage`, `n_trials` and `sampler` are
+            filled in by the driver, which also created and holds the study.
+    """
+    settings = config.construct("sweep", SweepSettings, composed["sweep"])
+    tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
+    study = load_study(settings)
+    plan = Plan(
+        base=study.user_attrs[BASE],
+        space=Space.from_definition(study.user_attrs[DEFINITION]["space"]),
+        settings=settings,
+        tracking=tracking,
+    )
+    store = Store(tracking)
+    parent = str(study.user_attrs[PARENT])
+    done = finished(study)
+    with Progress(terminal.console(), plan.n_trials) as progress:
+        for earlier in done:
+            progress.add(TrialRecord.of(earlier), earlier.value)
+        for ordinal in range(len(done), plan.n_trials):
+            trial = _ask(study, plan, ordinal)
+            record, value = _descend(plan, trial, store, parent)
+            study.tell(trial, value)
+            progress.add(record, value)
+
+
+def _ask(study: Study, plan: Plan, ordinal: int) -> Trial:
+    """The next trial: a queued one if there is any, else what the sampler chooses."""
+    from optuna.trial import TrialState
+
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if plan.settings.sampler == "grid" and not waiting:
+        point = plan.space.point(ordinal)
+        study.enqueue_trial({d.key: d.encoded(point[d.key]) for d in plan.space.dimensions})
+    study.sampler = sampler_for(plan.settings.sampler, int(plan.base["seed"]), ordinal)
+    return study.ask(plan.space.distributions())
+
+
+def _descend(plan: Plan, trial: Trial, store: Store, parent: str) -> tuple[TrialRecord, float]:
+    """One trial's child run, whole; the study is told by the caller, last."""
+    experiment = plan.experiment(trial.params)
+    opening = Opening(
+        name=f"{trial.number:04d} {title(experiment)}",
+        kind="trial",
+        parent=parent,
+        tags={"gdexp.trial": str(trial.number), "gdexp.study": plan.name},
+    )
+    run_id = store.start(opening)
+    try:
+        result = experiment.run()
+        record = TrialRecord(
+            run_id=run_id,
+            status=str(result.status),
+            iterations=result.iterations,
+            final_loss=result.final_loss,
+            hits=tuple(first_hits(result.trace, THRESHOLDS, result.f_star)),
+        )
+        # Before FINISHED: a finished child always has its record, whatever happens between.
+        trial.set_user_attr(RECORD, record.as_attribute())
+        store.finish(run_id, descent_record(experiment, result))
+    except Exception:
+        store.abandon(run_id, "FAILED")
+        raise
+    return record, result.hitting_time

@@ -1,0 +1,9 @@
+"""MLflow: where runs are kept, what one run's record is, and writing it."""
+
+from __future__ import annotations
+
+from gdexp.tracking.location import TrackingSettings, masked
+from gdexp.tracking.record import Opening, Record, descent_record
+from gdexp.tracking.store import Store
+
+__all__ = ["Opening", "Record", "Store", "TrackingSettings", "descent_record", "masked"]

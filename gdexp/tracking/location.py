@@ -1,0 +1,153 @@
+"""Where the runs are kept: the tracking URI, made absolute and checked before anything is written.
+
+MLflow finds an unwritable folder after 103 s and an unreachable server after 247 s; both are
+looked at here first, within seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, quote, urlsplit
+
+from gdexp import checks
+from gdexp.errors import BadInput, StorageFailed
+
+SQLITE = "sqlite:///"
+SQLITE_HEADER = b"SQLite format 3\0"
+SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
+CONNECT_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """The config group `tracking`.
+
+    Args:
+        uri: MLflow's tracking URI; None is `sqlite:///mlflow.db` in the current directory.
+            A relative SQLite path is taken from there too.
+        experiment: the MLflow experiment that the runs go to.
+    """
+
+    uri: str | None = None
+    experiment: str = "gdexp"
+
+    def __post_init__(self) -> None:
+        checks.text("experiment", self.experiment)
+        if len(self.experiment) > 500 or not self.experiment.isprintable():
+            raise BadInput(
+                "experiment", self.experiment, "must be one line, at most 500 characters"
+            )
+        if self.uri is not None:
+            checks.text("uri", self.uri)
+            scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
+            if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
+                raise BadInput("uri", masked(self.uri), f"must be {SCHEMES}")
+            path = self._sqlite_path()
+            if scheme == "sqlite" and (not path.strip("/") or set(path) & set("?#%")):
+                raise BadInput(
+                    "uri", self.uri, "must name a file (no ?, # or %): sqlite:///FILE.db"
+                )
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file as an absolute path; None for servers."""
+        if self.uri is None:
+            return Path.cwd() / "mlflow.db"
+        if self.uri.lower().startswith("sqlite:"):
+            return Path.cwd() / self._sqlite_path()
+        return None
+
+    @property
+    def resolved(self) -> str:
+        """The URI that MLflow is given: absolute, whatever the working directory becomes."""
+        path = self.database
+        return str(self.uri) if path is None else SQLITE + str(path)
+
+    @property
+    def shown(self) -> str:
+        """The URI for people: relative where it can be, without user and password."""
+        path = self.database
+        if path is None:
+            return masked(str(self.uri))
+        try:
+            return str(path.relative_to(Path.cwd()))
+        except ValueError:
+            return str(path)
+
+    def artifacts(self, experiment: str) -> str | None:
+        """An absolute home for artifacts beside the database; None: the server has its own."""
+        path = self.database
+        if path is None:
+            return None
+        return (path.parent / "mlartifacts" / quote(experiment, safe=" ")).as_uri()
+
+    def preflight(self) -> None:
+        """Look, without writing, whether the place can be used.
+
+        Raises:
+            BadInput: a folder that is missing, a file that is no database.
+            StorageFailed: a folder or file that cannot be written, a server that does not answer.
+        """
+        path = self.database
+        if path is not None:
+            _check_database(path)
+        else:
+            _check_server(urlsplit(str(self.uri)), masked(str(self.uri)))
+
+    def _sqlite_path(self) -> str:
+        return str(self.uri)[len(SQLITE) :]
+
+
+def masked(uri: str) -> str:
+    """A URI without user, password and query, fit to be shown."""
+    parts = urlsplit(uri)
+    host = parts.netloc.rpartition("@")[2]
+    if parts.netloc and "@" in parts.netloc:
+        host = "***@" + host
+    query = "?***" if parts.query else ""
+    if not parts.scheme:
+        return uri.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}{query}"
+
+
+def _check_database(path: Path) -> None:
+    folder = path.parent
+    if path.is_dir():
+        raise BadInput("tracking.uri", str(path), "is a folder; name a database file in it")
+    if not folder.is_dir():
+        raise BadInput("tracking.uri", str(path), f"the folder {folder} does not exist; create it")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StorageFailed(f"tracking.uri={path}: the folder {folder} cannot be written to")
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(SQLITE_HEADER))
+    except OSError as error:
+        raise StorageFailed(f"tracking.uri={path}: cannot be read ({error.strerror})") from None
+    if header and header != SQLITE_HEADER:
+        raise BadInput(
+            "tracking.uri",
+            str(path),
+            "is not an MLflow database; it is left as it is, name another",
+        )
+    if not os.access(path, os.W_OK):
+        raise StorageFailed(f"tracking.uri={path}: the file cannot be written to")
+
+
+def _check_server(parts: SplitResult, shown: str) -> None:
+    try:
+        port = parts.port
+    except ValueError:
+        raise BadInput("tracking.uri", shown, "has a port that is not a number") from None
+    if not parts.hostname:
+        raise BadInput("tracking.uri", shown, f"names no host; must be {SCHEMES}")
+    port = port or {"http": 80, "https": 443}.get(parts.scheme, 5432)
+    try:
+        socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer"
+        raise StorageFailed(f"tracking.uri={shown}: no server answers there ({reason})") from None

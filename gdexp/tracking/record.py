@@ -1,0 +1,153 @@
+"""What MLflow is to hold of one descent, as plain names and values; MLflow itself is not needed.
+
+`initial.npy`, `final.npy` and `trace.npy` are the record; metric history is for looking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from gdexp import __version__, config
+from gdexp.experiment import Experiment
+from gdexp.provenance import environment, source_state
+from gdexp.result import Result
+from gdexp.stopping import Trace
+
+MAX_PARAM = 6000
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is known of a run before its descent.
+
+    Attributes:
+        name: shown in MLflow's lists.
+        kind: run, sweep, trial or rerun.
+        parent: the run id of the sweep, for a trial.
+        tags: further tags.
+    """
+
+    name: str
+    kind: str
+    parent: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def all_tags(self) -> dict[str, str]:
+        """Every tag that the run is created with, MLflow's own among them."""
+        tags = {"gdexp.kind": self.kind, "gdexp.version": __version__, **self.tags}
+        if self.parent is not None:
+            tags["mlflow.parentRunId"] = self.parent
+        source = source_state()
+        tags["gdexp.source.digest"] = source["digest"]
+        if "commit" in source:
+            tags["mlflow.source.git.commit"] = source["commit"]
+            tags["gdexp.source.dirty"] = str(source["dirty"]).lower()
+        return tags
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything of a finished run.
+
+    Attributes:
+        params: the resolved config, keys with dots.
+        metrics: single numbers.
+        trace: the loss at steps 0 … iterations; empty for a sweep's parent.
+        tags: beyond those of the opening.
+        artifacts: file name to content; the manifest is added by `sealed`.
+    """
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    trace: Trace = field(default_factory=lambda: np.empty(0))
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+
+    def sealed(self) -> dict[str, bytes]:
+        """The artifacts with `manifest.json`, the sha256 of each of the others."""
+        return {**self.artifacts, MANIFEST: manifest(self.artifacts)}
+
+
+def descent_record(
+    experiment: Experiment, result: Result, pictures: Mapping[str, bytes] | None = None
+) -> Record:
+    """The record of one descent.
+
+    Args:
+        experiment: what was run.
+        result: what came of it.
+        pictures: further artifacts by file name.
+    """
+    artifacts = {
+        "initial.npy": npy(result.initial),
+        "final.npy": npy(result.final),
+        "trace.npy": npy(result.trace),
+        "config.yaml": config_yaml(experiment.config),
+        "environment.json": json_bytes(environment()),
+        **(pictures or {}),
+    }
+    parts = experiment.problem.parts()
+    if parts:
+        index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
+        artifacts["final_index.json"] = json_bytes(index)
+    return Record(
+        params=params(experiment.config),
+        metrics={
+            "iterations": result.iterations,
+            "hitting_time": result.hitting_time,
+            "final_loss": result.final_loss,
+            "min_loss": result.min_loss,
+            "max_loss": result.max_loss,
+            "seconds": result.seconds,
+        },
+        trace=result.trace,
+        tags={"gdexp.status": str(result.status), "gdexp.signature": experiment.signature},
+        artifacts=artifacts,
+    )
+
+
+def params(composed: Mapping[str, Any]) -> dict[str, str]:
+    """A config as MLflow params; a value too long for MLflow is cut and whole in config.yaml."""
+    flat = {key: _text(value) for key, value in config.flatten(composed).items()}
+    return {k: v if len(v) <= MAX_PARAM else v[: MAX_PARAM - 1] + "…" for k, v in flat.items()}
+
+
+def npy(value: torch.Tensor | Trace) -> bytes:
+    """A tensor in NumPy's format, never pickled; bfloat16, which NumPy lacks, as float32."""
+    if isinstance(value, torch.Tensor):
+        value = value.float().numpy() if value.dtype is torch.bfloat16 else value.numpy()
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(value), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def config_yaml(composed: Mapping[str, Any]) -> bytes:
+    """A config as YAML that OmegaConf and PyYAML read back equal."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(dict(composed))).encode()
+
+
+def json_bytes(value: object) -> bytes:
+    """Indented JSON with a last newline."""
+    return (json.dumps(value, indent=2, default=str) + "\n").encode()
+
+
+def manifest(artifacts: Mapping[str, bytes]) -> bytes:
+    """File name to sha256, in hex, of every artifact."""
+    return json_bytes(
+        {name: hashlib.sha256(content).hexdigest() for name, content in sorted(artifacts.items())}
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
