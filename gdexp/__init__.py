@@ -10,37 +10,111 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gdexp.batch import BatchResult as BatchResult
+    from gdexp.batch import descend_batch as descend_batch
     from gdexp.descent import descend as descend
     from gdexp.errors import BadInput as BadInput
     from gdexp.errors import GdexpError as GdexpError
+    from gdexp.optimizers import Adagrad as Adagrad
+    from gdexp.optimizers import Adam as Adam
+    from gdexp.optimizers import AdamW as AdamW
     from gdexp.optimizers import GradientDescent as GradientDescent
     from gdexp.optimizers import Momentum as Momentum
+    from gdexp.optimizers import Nesterov as Nesterov
+    from gdexp.optimizers import RMSprop as RMSprop
+    from gdexp.optimizers import TorchOptimizer as TorchOptimizer
     from gdexp.optimizers import UpdateRule as UpdateRule
     from gdexp.problems import Autograd as Autograd
+    from gdexp.problems import Beale as Beale
+    from gdexp.problems import Booth as Booth
+    from gdexp.problems import Factorization as Factorization
     from gdexp.problems import Function as Function
+    from gdexp.problems import FunctionProblem as FunctionProblem
+    from gdexp.problems import Himmelblau as Himmelblau
+    from gdexp.problems import Hyperbola as Hyperbola
+    from gdexp.problems import Logistic as Logistic
     from gdexp.problems import Matrix as Matrix
+    from gdexp.problems import Matyas as Matyas
+    from gdexp.problems import ModuleProblem as ModuleProblem
+    from gdexp.problems import Ols as Ols
     from gdexp.problems import Problem as Problem
+    from gdexp.problems import Quadratic as Quadratic
+    from gdexp.problems import Rastrigin as Rastrigin
+    from gdexp.problems import Rosenbrock as Rosenbrock
+    from gdexp.problems import Transformed as Transformed
+    from gdexp.problems import build_problem as build_problem
+    from gdexp.problems import gradient_error as gradient_error
     from gdexp.result import Result as Result
+    from gdexp.schedules import Chebyshev as Chebyshev
+    from gdexp.schedules import Constant as Constant
+    from gdexp.schedules import Cosine as Cosine
+    from gdexp.schedules import InverseEigenvalue as InverseEigenvalue
+    from gdexp.schedules import InverseTime as InverseTime
+    from gdexp.schedules import Schedule as Schedule
+    from gdexp.schedules import StepDecay as StepDecay
+    from gdexp.schedules import Warmup as Warmup
     from gdexp.stopping import Status as Status
     from gdexp.stopping import Stopping as Stopping
     from gdexp.stopping import hitting_time as hitting_time
+    from gdexp.testing import CheckFailed as CheckFailed
+    from gdexp.testing import check_problem as check_problem
+    from gdexp.theory import best_lr as best_lr
+    from gdexp.theory import distance_from_best as distance_from_best
+    from gdexp.theory import exact_count as exact_count
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Adagrad": "optimizers",
+    "Adam": "optimizers",
+    "AdamW": "optimizers",
     "Autograd": "problems",
     "BadInput": "errors",
+    "BatchResult": "batch",
+    "Beale": "problems",
+    "Booth": "problems",
+    "Chebyshev": "schedules",
+    "CheckFailed": "testing",
+    "Constant": "schedules",
+    "Cosine": "schedules",
+    "Factorization": "problems",
     "Function": "problems",
+    "FunctionProblem": "problems",
     "GdexpError": "errors",
     "GradientDescent": "optimizers",
+    "Himmelblau": "problems",
+    "Hyperbola": "problems",
+    "InverseEigenvalue": "schedules",
+    "InverseTime": "schedules",
+    "Logistic": "problems",
     "Matrix": "problems",
+    "Matyas": "problems",
+    "ModuleProblem": "problems",
     "Momentum": "optimizers",
+    "Nesterov": "optimizers",
+    "Ols": "problems",
     "Problem": "problems",
+    "Quadratic": "problems",
+    "RMSprop": "optimizers",
+    "Rastrigin": "problems",
     "Result": "result",
+    "Rosenbrock": "problems",
+    "Schedule": "schedules",
     "Status": "stopping",
+    "StepDecay": "schedules",
     "Stopping": "stopping",
+    "TorchOptimizer": "optimizers",
+    "Transformed": "problems",
     "UpdateRule": "optimizers",
+    "Warmup": "schedules",
+    "best_lr": "theory",
+    "build_problem": "problems",
+    "check_problem": "testing",
     "descend": "descent",
+    "descend_batch": "batch",
+    "distance_from_best": "theory",
+    "exact_count": "theory",
+    "gradient_error": "problems",
     "hitting_time": "stopping",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,10 +12,6 @@ from gdexp.errors import CommandFailed, GdexpError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
-MULTIRUN = {"-m", "--multirun"}
-NOT_RUNS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc", "--version")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"gdexp {__version__}")
         return 0
+    from gdexp.arguments import rewrite
     from gdexp.interrupts import Interrupted, raising
 
     try:
@@ -52,22 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def rewrite(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra reads them.
-
-    A bare `+name` becomes `+name=default`; a sweep is a Hydra multirun, and a multirun that
-    names no sweep takes its space from the command line alone.
-    """
-    rewritten = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in arguments]
-    sweeps = any(a.startswith("+sweep=") for a in rewritten)
-    multirun = any(a in MULTIRUN for a in rewritten)
-    if multirun and not sweeps:
-        rewritten.append("+sweep=manual")
-    elif sweeps and not multirun and not any(a.startswith(NOT_RUNS) for a in rewritten):
-        rewritten.append("--multirun")
-    return rewritten
-
-
 def command(cfg: DictConfig) -> None:
     """Run what the composed config asks for."""
     from hydra.core.hydra_config import HydraConfig
@@ -85,6 +65,10 @@ def command(cfg: DictConfig) -> None:
         from gdexp.commands.inspect import inspect
 
         inspect(composed)
+    elif "problems" in composed:
+        from gdexp.commands.problems import problems
+
+        problems(composed)
     else:
         from gdexp.commands.run import run
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gdexp.config import flatten
+from gdexp.arguments import rewrite
+from gdexp.config import flatten, shipped
 from gdexp.errors import BadInput, GdexpError, nearest
 
 
@@ -36,7 +37,9 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
     if found is None:
         return None
     key = found[1]
-    return BadInput(key, _given(key, arguments), f"unknown key; {nearest(key, _known_keys())}")
+    return BadInput(
+        key, _given(key, arguments), f"unknown key; {nearest(key, _known_keys(arguments))}"
+    )
 
 
 def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
@@ -70,16 +73,20 @@ def _unreadable(text: str, error: BaseException, arguments: Sequence[str]) -> Ba
     )
 
 
-def _known_keys() -> list[str]:
+def _known_keys(arguments: Sequence[str]) -> list[str]:
+    """Every key there would be without the values that were given, but with the choices."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from omegaconf import OmegaConf
 
-    from gdexp.config import shipped
-
+    choices = []
+    for argument in rewrite(arguments):
+        group, _, name = argument.lstrip("+").partition("=")
+        if (shipped() / group / f"{name}.yaml").is_file():
+            choices.append(argument)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(shipped()), version_base="1.3"):
-        composed: Any = OmegaConf.to_container(compose("config"))
+        composed: Any = OmegaConf.to_container(compose("config", choices))
     return [*flatten(composed)]
 
 

@@ -25,7 +25,7 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
 """What decides a descent's outcome; names, paths and tracking do not."""
 
-COMMANDS = ("sweep", "inspect")
+COMMANDS = ("sweep", "inspect", "problems")
 """The `+name` commands; without one a single descent is run."""
 
 KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS)

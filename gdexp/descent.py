@@ -91,7 +91,7 @@ def starting_point(problem: Problem, seed: int = 0, x0: torch.Tensor | None = No
         raise BadInput("x0", f"shape {tuple(start.shape)}", f"must have shape {shape}")
     if not torch.isfinite(start).all():
         raise BadInput("x0", "nan or inf", "must hold finite numbers only")
-    return start.detach().clone()
+    return start.detach().clone(memory_format=torch.contiguous_format)
 
 
 def _loop(

@@ -25,6 +25,7 @@ Commands
   +sweep     Optuna minimises the hitting time over sweep.space; the same
              command again continues
   +inspect   the autograd graph of the loss at x0, and a gradient check
+  +problems  the problems there are, with what is known of each
 
 Keys (KEY=VALUE; any key that `--cfg job` shows)
   problem, problem.x0, problem.target            what is minimised, from where

@@ -10,7 +10,7 @@ from typing import Any
 
 from gdexp.config import OUTCOME_KEYS, Config, flatten, shipped
 
-PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./+-]*")
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 RESERVED = {"null", "true", "false", "nan", "inf"}
 
 
@@ -69,7 +69,9 @@ def literal(value: object) -> str:
     text = str(value)
     if PLAIN.fullmatch(text) and text.lower() not in RESERVED:
         return text
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return str(QuotedString(text, Quote.single).with_quotes())
 
 
 @cache

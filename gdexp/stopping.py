@@ -104,10 +104,15 @@ def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float |
     k = first_hit(trace, threshold, f_star)
     if k is None:
         return None
+    before = float(trace[k - 1]) - f_star if k else math.nan
+    return crossing(k, before, float(trace[k]) - f_star, threshold)
+
+
+def crossing(k: int, before: float, after: float, threshold: float) -> float:
+    """The hitting time of a first hit at iteration k, from the gaps before and after it."""
     if k == 0:
         return 0.0
-    before = float(trace[k - 1]) - f_star
-    after = max(float(trace[k]) - f_star, math.ulp(0.0))
+    after = max(after, math.ulp(0.0))
     crossed = math.log(before) - math.log(threshold)
     fraction = crossed / (math.log(before) - math.log(after))
     return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
@@ -120,17 +125,23 @@ def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: flo
     of its trace: never less than the iterations it was allowed plus one, never more than ten
     times `max_iterations`. Diverged and stalled ones get the latter.
     """
-    worst = float(PENALTY * stopping.max_iterations)
+    last = len(trace) - 1
+    midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
+    return projection(last, midway, gap, stopping, status)
+
+
+def projection(
+    iterations: int, midway: float, gap: float, stopping: Stopping, status: Status
+) -> float:
+    """`projected_time` from the gaps at iteration `iterations // 2` and at the last."""
+    worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
     if status in (Status.DIVERGED, Status.STALLED):
         return worst
-    allowed = float(stopping.limit + 1)
-    last = len(trace) - 1
-    middle = last // 2
-    if last == 0:
-        return max(allowed, 1.0)
-    gap, earlier = float(trace[last]) - f_star, float(trace[middle]) - f_star
-    if not 0 < gap < earlier:
+    if iterations == 0:
+        return allowed
+    if not 0 < gap < midway:
         return max(worst, allowed)
-    rate = (math.log(earlier) - math.log(gap)) / (last - middle)
-    remaining = (math.log(gap) - math.log(stopping.threshold)) / rate if rate > 0 else math.inf
-    return max(min(last + remaining, worst), allowed)
+    rate = (math.log(midway) - math.log(gap)) / (iterations - iterations // 2)
+    decades = math.log(gap) - math.log(stopping.threshold)
+    remaining = decades / rate if rate > 0 else math.inf
+    return max(min(iterations + remaining, worst), allowed)

@@ -44,9 +44,19 @@ def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
     out.print(grid)
 
 
+def line(out: Console, text: str) -> None:
+    """A command or an address on one line, however long, so that it can be copied."""
+    out.print(text, soft_wrap=True, markup=False)
+
+
 def number(value: float) -> str:
     """Six significant digits, short where it can be."""
     return f"{value:.6g}"
+
+
+def steps(iterations: int) -> str:
+    """A count with its word."""
+    return "1 iteration" if iterations == 1 else f"{iterations:,} iterations"
 
 
 def shown_at(iteration: int) -> int:

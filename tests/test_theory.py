@@ -160,7 +160,7 @@ def test_a_threshold_that_is_a_loss_of_the_trace_is_known_to_be_within_rounding(
         known = exact(case.problem, case.rule, stopping, case.x0)
         ends = count_interval(case.problem, case.rule, stopping, case.x0, 1e-6)
         assert known is not None
-        assert known.margin < 1e-9
+        assert known.margin < 1e-7  # x − target loses digits when the loss is tiny
         assert ends is not None
         assert ends[0] is not None
         assert ends[0] <= first <= (31 if ends[1] is None else ends[1])

@@ -14,6 +14,9 @@ from gdexp.repeat import overrides
 from gdexp.result import Result
 from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
 
+MOST_MODES = 256
+"""Above so many numbers the closed forms would take longer than a person waits."""
+
 
 def run(config: Config) -> Result:
     """Run the composed experiment once, show it and record it.
@@ -45,9 +48,11 @@ def run(config: Config) -> Result:
         [
             ("recorded", f"MLflow run {run_id} in {settings.shown}"),
             ("look", store.look_command()),
-            ("next", f"{sweep_command(experiment)}    finds the best learning rate"),
         ],
     )
+    terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    out.print("\n[dim]find the best learning rate with[/dim]")
+    terminal.line(out, sweep_command(experiment))
     return result
 
 
@@ -100,10 +105,21 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{result.hitting_time:.6g}" + ("" if exact else " (projected)")),
+            *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
         ],
     )
+
+
+def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:
+    """How far from the best possible, where theory knows; nothing for large problems."""
+    from gdexp.theory import distance_from_best
+
+    if result.final.numel() > MOST_MODES:
+        return []
+    distance = distance_from_best(experiment.problem, result)
+    return [] if distance is None else [("theory", str(distance))]
 
 
 def sweep_command(experiment: Experiment) -> str:

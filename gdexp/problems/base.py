@@ -133,6 +133,9 @@ class Problem(ABC):
 
 _BLOCK = 4096
 
+DIVIDED = 32_768
+"""From so many numbers on torch divides one sum among its threads."""
+
 
 def row_sum(values: torch.Tensor) -> torch.Tensor:
     """The sum over the last dimension, the same bits in a batch, alone and for any thread count.

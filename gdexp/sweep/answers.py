@@ -25,6 +25,7 @@ LOOSE = (
     "A looser threshold never needs more iterations, so a sweep of both drifts to the loosest. "
     "The table is what all traces together say of each threshold."
 )
+ALL_TRACES = "What all traces together say of every threshold, not only of the one that was asked:"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
     return shortest_command(plan.configured(parameters))
 
 
+def note(plan: Plan) -> str:
+    """What to know before the table of thresholds is read."""
+    swept = any(d.key == "stopping.threshold" for d in plan.space.dimensions)
+    return LOOSE if swept else ALL_TRACES
+
+
 def trials_csv(answers: Answers) -> bytes:
     """One line for each finished trial."""
     keys = sorted({key for trial in answers.trials for key in trial.params})
@@ -110,35 +117,34 @@ def thresholds_csv(answers: Answers) -> bytes:
     return _csv(rows)
 
 
-def description(plan: Plan, answers: Answers) -> str:
-    """The sweep in Markdown, for MLflow's page of the parent run."""
-    lines = [
-        f"**{plan.name}**: fewest iterations to the threshold, by Optuna ({plan.settings.sampler})."
-    ]
+def description(plan: Plan, answers: Answers, link: str) -> str:
+    """The sweep in Markdown, for MLflow's page of the parent run.
+
+    Args:
+        plan: what was swept.
+        answers: what was found.
+        link: the address of the children's charts, after `#`. It comes first, because the page
+            folds a description after a few lines.
+    """
+    lines = [f"[Loss curves of every trial](#{link})", ""]
     if answers.best is not None:
         record = TrialRecord.of(answers.best)
         found = ", ".join(f"`{k}` = {_short(v)}" for k, v in answers.best.params.items())
+        count = "1 iteration" if record.iterations == 1 else f"{record.iterations:,} iterations"
         lines += [
-            "",
-            f"Best of {len(answers.trials)} trials: **{record.iterations} iterations** "
-            f"with {found} (trial {answers.best.number}, {record.status}).",
+            f"Best of {len(answers.trials)} trials: **{count}** with {found} "
+            f"(trial {answers.best.number}, {record.status}). Repeat it with",
             "",
             f"    {repeat_command(plan, answers.best.params)}",
+            "",
         ]
-    lines += [
-        "",
-        LOOSE,
-        "",
-        "| threshold | iterations | learning rate | trial |",
-        "|---|---|---|---|",
-    ]
+    lines += [note(plan), "", "| threshold | iterations | learning rate | trial |", "|---|---|---|---|"]
     for entry in answers.fewest:
-        rate = (entry.parameters or {}).get("optimizer.lr", _fixed_lr(plan))
-        lr = "" if entry.iterations is None else _short(rate)
-        shown = [f"{entry.threshold:g}", entry.iterations, lr, entry.trial]
-        lines.append(
-            "| " + " | ".join("not reached" if v is None else str(v) for v in shown) + " |"
-        )
+        if entry.iterations is None:
+            lines.append(f"| {entry.threshold:g} | not reached | | |")
+            continue
+        rate = _short((entry.parameters or {}).get("optimizer.lr", _fixed_lr(plan)))
+        lines.append(f"| {entry.threshold:g} | {entry.iterations:,} | {rate} | {entry.trial} |")
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(answers.counts.items()))
     lines += ["", f"{statuses}; {answers.steps:,} gradient steps in all."]
     return "\n".join(lines)

@@ -55,6 +55,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
         done = len(finished(study))
         report.resumed(out, plan, done, again)
         store.reopen(parent)
+        store.save_view(parent, [d.key for d in plan.space.dimensions], plan.name)
         try:
             if done < plan.n_trials:
                 launch([_for_worker(plan, plain)])
@@ -64,7 +65,8 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
             report.interrupted(out, plan, len(finished(study)))
             raise
         answers = Answers.of(study)
-        store.finish(parent, report.parent_record(plan, answers))
+        link = store.children_link(parent)
+        store.finish(parent, report.parent_record(plan, answers, link))
         report.answers(out, plan, answers, store, parent)
 
 
@@ -75,7 +77,9 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
         return str(known)
     run_id = store.start(Opening(name=plan.name, kind="sweep", tags={"gdexp.study": plan.name}))
     study.set_user_attr(PARENT, run_id)
-    described = {**params(plan.base), **report.sweep_params(plan)}
+    swept = {d.key for d in plan.space.dimensions}
+    fixed = {key: value for key, value in params(plan.base).items() if key not in swept}
+    described = {**fixed, **report.sweep_params(plan)}
     store.log_values(run_id, Record(params=described))
     return run_id
 

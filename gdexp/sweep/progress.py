@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gdexp.sweep.study import TrialRecord
+from gdexp.terminal import steps
 
 LOG_EVERY_SECONDS = 10.0
 
@@ -60,7 +61,7 @@ class Progress(AbstractContextManager["Progress"]):
         best = ""
         if self._best is not None:
             record = self._best[1]
-            best = f"  best {record.iterations:,} iterations"
+            best = f"  best {steps(record.iterations)}"
         counts = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items()))
         return f"{self._done}/{self._total} trials{best}  ({counts})"
 

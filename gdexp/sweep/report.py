@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from gdexp import terminal
+from gdexp.commands.run import MOST_MODES
+from gdexp.descent import starting_point
 from gdexp.provenance import environment
 from gdexp.repeat import literal
+from gdexp.stopping import Status
 from gdexp.sweep.answers import (
-    LOOSE,
     Answers,
     description,
+    note,
     repeat_command,
     thresholds_csv,
     trials_csv,
@@ -23,6 +26,7 @@ from gdexp.sweep.study import TrialRecord
 from gdexp.tracking.record import Record, config_yaml, json_bytes
 
 if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
     from rich.console import Console
 
     from gdexp.tracking import Store
@@ -76,15 +80,16 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
         terminal.facts(
             out,
             [
-                ("best", f"[bold]{record.iterations:,} iterations[/bold] ({which})"),
+                ("best", f"[bold]{terminal.steps(record.iterations)}[/bold] ({which})"),
                 ("with", chosen),
                 ("trials", f"{len(found.trials)}: {counts}"),
                 ("steps", f"{found.steps:,} gradient steps in all"),
             ],
         )
+        terminal.facts(out, _theory(plan, found.best, record))
         out.print("\n[dim]repeat it with[/dim]")
-        out.print(repeat_command(plan, found.best.params), soft_wrap=True)
-    out.print(f"\n{LOOSE}\n")
+        terminal.line(out, repeat_command(plan, found.best.params))
+    out.print(f"\n{note(plan)}\n")
     out.print(_fewest_table(plan, found))
     terminal.facts(
         out,
@@ -93,9 +98,10 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
             ("look", store.look_command()),
         ],
     )
+    terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
 
 
-def parent_record(plan: Plan, found: Answers) -> Record:
+def parent_record(plan: Plan, found: Answers, link: str) -> Record:
     """What the sweep's own run holds at its end."""
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
@@ -105,7 +111,7 @@ def parent_record(plan: Plan, found: Answers) -> Record:
         **sweep_pictures(plan, found),
     }
     metrics: dict[str, float] = {"trials": len(found.trials), "steps": found.steps}
-    tags = {"gdexp.status": "finished", "mlflow.note.content": description(plan, found)}
+    tags = {"gdexp.status": "finished", "mlflow.note.content": description(plan, found, link)}
     if found.best is not None:
         record = TrialRecord.of(found.best)
         metrics |= {
@@ -129,6 +135,19 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         "sweep.sampler": plan.settings.sampler,
         **{f"sweep.space.{d.key}": d.text() for d in plan.space.dimensions},
     }
+
+
+def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
+    """How far the best trial is from the best possible at its threshold, where that is known."""
+    from gdexp.theory import distance
+
+    experiment = plan.experiment(best.params)
+    x0 = starting_point(experiment.problem, experiment.seed)
+    if x0.numel() > MOST_MODES:
+        return []
+    count = record.iterations if record.status == Status.CONVERGED else None
+    known = distance(experiment.problem, experiment.rule, experiment.stopping.threshold, count, x0)
+    return [] if known is None else [("theory", str(known))]
 
 
 def _fewest_table(plan: Plan, found: Answers) -> Table:

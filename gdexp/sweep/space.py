@@ -210,7 +210,7 @@ def from_override(key: str, override: Override) -> Dimension:
     if isinstance(value, IntervalSweep):
         log = "log" in value.tags
         start, end = _bounds(key, value.start, value.end, log)
-        integer = isinstance(value.start, int) and isinstance(value.end, int)
+        integer = all(isinstance(bound, int) for bound in (value.start, value.end))
         return Dimension(key, low=start, high=end, log=log, integer=integer)
     if override.is_sweep_override():
         raise BadInput(f"sweep.space.{key}", override.input_line, f"write {WAYS}")

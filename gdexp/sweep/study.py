@@ -117,9 +117,12 @@ def open_study(plan: Plan) -> Study:
     path = plan.journal
     try:
         _cut_torn_line(path)
-        study = optuna.create_study(
-            storage=_storage(path), study_name=plan.name, direction="minimize", load_if_exists=True
-        )
+        storage = _storage(path)
+        # Looked up first: asking Optuna to create it writes to the journal in any case.
+        if plan.name in optuna.get_all_study_names(storage):
+            study = optuna.load_study(study_name=plan.name, storage=storage)
+        else:
+            study = optuna.create_study(study_name=plan.name, storage=storage, direction="minimize")
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
             f"sweep.storage={path}: cannot be used as a journal ({error})"

@@ -103,13 +103,13 @@ class TrackingSettings:
 
 def masked(uri: str) -> str:
     """A URI without user, password and query, fit to be shown."""
+    if "://" not in uri:
+        return uri.rpartition("@")[2]
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
     if parts.netloc and "@" in parts.netloc:
         host = "***@" + host
     query = "?***" if parts.query else ""
-    if not parts.scheme:
-        return uri.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}{query}"
 
 

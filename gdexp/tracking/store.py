@@ -11,12 +11,13 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.errors import StorageFailed
+from gdexp.tracking import views
 from gdexp.tracking.database import analyze, ensure_database, is_analyzed
 from gdexp.tracking.location import TrackingSettings
 from gdexp.tracking.record import Opening, Record
@@ -46,9 +47,10 @@ class Store:
         _prepare_mlflow()
         from mlflow import MlflowClient
 
+        self.database = settings.database
         with self._reported():
-            if settings.database is not None:
-                ensure_database(settings.database)
+            if self.database is not None:
+                ensure_database(self.database)
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
             self.experiment_id = self._experiment(settings.experiment)
 
@@ -69,9 +71,8 @@ class Store:
             self.log_files(run_id, record.sealed() if record.artifacts else {})
             self.log_values(run_id, record)
             self.end(run_id, status)
-            database = self.settings.database
-            if database is not None and not is_analyzed(database):
-                analyze(database)
+            if self.database is not None and not is_analyzed(self.database):
+                analyze(self.database)
 
     def log_files(self, run_id: str, artifacts: dict[str, bytes]) -> None:
         """Write artifacts by name."""
@@ -122,13 +123,34 @@ class Store:
         except (MlflowException, OSError):
             logging.getLogger(__name__).debug("run %s was left as it is", run_id)
 
+    def save_view(self, parent: str, swept: Sequence[str], name: str) -> None:
+        """Keep the chart view of a sweep's children with the experiment; again is harmless."""
+        with self._reported():
+            created = int(self.client.get_run(parent).info.start_time)
+            state = views.view_state(parent, swept, name, created)
+            self.client.set_experiment_tag(self.experiment_id, views.view_tag(parent), state)
+
+    def children_link(self, parent: str) -> str:
+        """The address, after `#`, of that view."""
+        return views.children_link(self.experiment_id, parent)
+
+    def run_link(self, run_id: str) -> str:
+        """The address, after `#`, of a run's page."""
+        return f"/experiments/{self.experiment_id}/runs/{run_id}"
+
+    def server(self) -> str:
+        """Where a person finds the UI once `look_command` runs there."""
+        if self.database is None:
+            return self.settings.shown.rstrip("/")
+        return "http://127.0.0.1:5000"
+
     def look_command(self) -> str:
         """What a person types to see the runs."""
         if self.settings.uri is None:
-            return "mlflow ui    in this directory, then http://127.0.0.1:5000"
-        if self.settings.database is None:
-            return self.settings.shown
-        return f"mlflow ui --backend-store-uri sqlite:///{self.settings.shown}"
+            return "mlflow ui    in this directory, then open"
+        if self.database is None:
+            return "in the UI of the server, open"
+        return f"mlflow ui --backend-store-uri sqlite:///{self.settings.shown}    then open"
 
     def reopen(self, run_id: str) -> None:
         """Set an ended run to RUNNING again.

@@ -50,8 +50,8 @@ def view_state(parent: str, swept: Sequence[str], name: str, created: int) -> st
     state = {
         "searchFilter": f"tags.mlflow.parentRunId = '{parent}'",
         # Any order but one by date lists children by themselves. The page loads a hundred runs
-        # at first, so the best of them come first.
-        "orderByKey": "metrics.`iterations`",
+        # at first, so the best come first; by iterations, an early divergence would be among them.
+        "orderByKey": "metrics.`hitting_time`",
         "orderByAsc": True,
         "runsHiddenMode": "SHOW_ALL",
         "selectedColumns": [

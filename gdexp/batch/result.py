@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,7 @@ import torch
 from gdexp.errors import BadInput
 from gdexp.optimizers import UpdateRule
 from gdexp.result import Result
-from gdexp.stopping import PENALTY, Status, Stopping
+from gdexp.stopping import Status, Stopping, crossing, projection
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -154,22 +153,11 @@ class BatchResult:
         midway: float,
         stopping: Stopping,
     ) -> float:
-        """`gdexp.stopping.hitting_time` and `projected_time` from the losses that they read."""
+        """The same functions of the losses around the end as for one descent."""
         gap = final - self.f_star
         if status is Status.CONVERGED:
-            return _crossing(iterations, before - self.f_star, gap, stopping.threshold)
-        worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
-        if status in (Status.DIVERGED, Status.STALLED):
-            return worst
-        if iterations == 0:
-            return allowed
-        earlier = midway - self.f_star
-        if not 0 < gap < earlier:
-            return max(worst, allowed)
-        rate = (math.log(earlier) - math.log(gap)) / (iterations - iterations // 2)
-        decades = math.log(gap) - math.log(stopping.threshold)
-        remaining = decades / rate if rate > 0 else math.inf
-        return max(min(iterations + remaining, worst), allowed)
+            return crossing(iterations, before - self.f_star, gap, stopping.threshold)
+        return projection(iterations, midway - self.f_star, gap, stopping, status)
 
     def summary(self) -> str:
         """One line: how many rows ended in which status, and the fewest iterations."""
@@ -184,12 +172,3 @@ class BatchResult:
 
     def __repr__(self) -> str:
         return f"<BatchResult on {self.problem or 'a problem'}: {self.summary()}>"
-
-
-def _crossing(k: int, before: float, after: float, threshold: float) -> float:
-    if k == 0:
-        return 0.0
-    after = max(after, math.ulp(0.0))
-    crossed = math.log(before) - math.log(threshold)
-    fraction = crossed / (math.log(before) - math.log(after))
-    return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))

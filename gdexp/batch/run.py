@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from gdexp import checks
-from gdexp.batch_loop import CODES, BatchLoop, Outcome, Rows, joined_traces
-from gdexp.batch_result import BatchResult, Integers, Traces
-from gdexp.batch_rules import Hyperparameters, kinds
+from gdexp.batch.loop import BatchLoop
+from gdexp.batch.outcome import CODES, Outcome, Rows, joined_traces
+from gdexp.batch.result import BatchResult, Integers, Traces
+from gdexp.batch.rules import Hyperparameters, kinds
 from gdexp.descent import descend, starting_point
 from gdexp.errors import BadInput
 from gdexp.optimizers import GradientDescent, UpdateRule

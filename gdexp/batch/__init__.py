@@ -1,0 +1,13 @@
+"""Many descents at once, in one tensor, each bit for bit what it is alone.
+
+`run` checks what is given and divides it into tensors, `loop` descends one of them, `rules`
+knows the coefficients of its rows, `outcome` collects what becomes of them, and `result` is what
+is handed back.
+"""
+
+from __future__ import annotations
+
+from gdexp.batch.result import STATUSES, BatchResult, Traces
+from gdexp.batch.run import descend_batch
+
+__all__ = ["STATUSES", "BatchResult", "Traces", "descend_batch"]

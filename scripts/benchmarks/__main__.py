@@ -1,0 +1,51 @@
+"""`scripts/bench`: lists the benchmarks, or runs those that are named."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from benchmarks.measure import Figure, as_json, print_table
+
+BENCHMARKS = {
+    "descent": ("descent", "one descent against the notebook's loop and torch.optim.SGD"),
+    "batch": ("batch", "10,000 descents at once against the notebook's loop"),
+    "growth": ("growth", "time and memory per iteration up to a million iterations"),
+    "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
+}
+"""Name to the module that has its `run(rounds)`, and what it measures."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; exit status 1 when a target is missed."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run, or all")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default 5)")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds={options.rounds}: must be at least 1")
+    names = list(BENCHMARKS) if options.names == ["all"] else options.names
+    for name in names:
+        if name not in BENCHMARKS:
+            parser.error(f"{name}: choose from {', '.join(BENCHMARKS)}, all")
+    if not names:
+        for name, (_, text) in BENCHMARKS.items():
+            print(f"{name:10} {text}")
+        print(f"{'all':10} these, one after the other")
+        return 0
+
+    results: dict[str, list[Figure]] = {}
+    for name in names:
+        module, _ = BENCHMARKS[name]
+        results[name] = import_module(f"benchmarks.{module}").run(options.rounds)
+        if not options.json:
+            print_table(name, results[name])
+    if options.json:
+        print(as_json(results))
+    return 0 if all(each.reached for figures in results.values() for each in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,239 @@
+"""Continuing a sweep: after its end, after an interruption, after a kill at any write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from gdexp.__main__ import main
+from gdexp.sweep.study import RECORD, TrialRecord
+from gdexp.tracking import Store, TrackingSettings
+from tests.commands import environment, gdexp, start
+
+SWEEP = ["+sweep", "sweep.name=s", "optimizer.lr=tag(log, interval(0.5, 20))"]
+QUICK = ["stopping.max_iterations=300"]
+
+
+def load(folder: Path, name: str = "s") -> optuna.Study:
+    """The study, read with Optuna alone."""
+    storage = optuna.storages.JournalStorage(
+        JournalFileBackend(str(folder / "sweeps" / name / "study.journal"))
+    )
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def finished(folder: Path, name: str = "s") -> list[FrozenTrial]:
+    """Its finished trials."""
+    return load(folder, name).get_trials(states=(TrialState.COMPLETE,))
+
+
+def told(trials: list[FrozenTrial]) -> list[tuple[dict[str, Any], float | None]]:
+    """What must be equal when two sweeps are."""
+    return [(trial.params, trial.value) for trial in trials]
+
+
+def check_whole(folder: Path, n: int, name: str = "s") -> None:
+    """n finished trials, each with exactly one finished child run; nothing left running."""
+    study = load(folder, name)
+    trials = study.get_trials()
+    done = [t for t in trials if t.state is TrialState.COMPLETE]
+    assert len(done) == n
+    assert not [t for t in trials if t.state in (TrialState.RUNNING, TrialState.WAITING)]
+    store = Store(TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}"))
+    children = store.children(study.user_attrs["gdexp.parent"])
+    assert not [run for run in children if run.info.status == "RUNNING"]
+    whole = {int(r.data.tags["gdexp.trial"]): r for r in children if r.info.status == "FINISHED"}
+    assert sorted(whole) == sorted(t.number for t in done)
+    assert len([r for r in children if r.info.status == "FINISHED"]) == n
+    for trial in done:
+        run = whole[trial.number]
+        assert TrialRecord.of(trial).run_id == run.info.run_id
+        assert run.data.metrics["hitting_time"] == trial.value
+    parent = store.client.get_run(study.user_attrs["gdexp.parent"])
+    assert parent.info.status == "FINISHED"
+
+
+def test_seven_trials_and_thirteen_more_are_twenty_straight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, straight = tmp_path / "parts", tmp_path / "straight"
+    for folder, counts in ((parts, (7, 20)), (straight, (20,))):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        for count in counts:
+            assert main([*SWEEP, *QUICK, f"sweep.n_trials={count}"]) == 0
+        check_whole(folder, 20)
+    assert told(finished(parts)) == told(finished(straight))
+
+
+def test_the_same_command_after_the_end_adds_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert main([*SWEEP, *QUICK, "sweep.n_trials=3"]) == 0
+    check_whole(here, 3)
+    assert "All 3 trials are there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["problem.target=[1.0]", "seed=1", "optimizer.lr=interval(1,2)", "sweep.sampler=random"],
+)
+def test_a_study_made_for_something_else_is_refused_with_the_difference(
+    here: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
+    before = (here / "sweeps/s/study.journal").read_bytes()
+    kept = [line for line in SWEEP if line.partition("=")[0] != change.partition("=")[0]]
+    assert main([*kept, *QUICK, change, "sweep.n_trials=2"]) == 2
+    said = capsys.readouterr().err
+    assert "this study was made with" in said
+    assert change.partition("=")[0].partition(".")[2].split("[")[0] in said
+    assert (here / "sweeps/s/study.journal").read_bytes() == before
+
+
+CRASH = """
+import os, sys
+import gdexp.tracking.store as store, gdexp.sweep.worker as worker, optuna
+point, after = sys.argv[1], int(sys.argv[2])
+count = 0
+def crash_at(owner, name, before):
+    real = getattr(owner, name)
+    def replaced(*args, **kwargs):
+        global count
+        counts = not (name == "end" and args[2] != "FINISHED")
+        count += counts
+        if before and counts and count > after: os._exit(9)
+        result = real(*args, **kwargs)
+        if not before and counts and count > after: os._exit(9)
+        return result
+    setattr(owner, name, replaced)
+owner, name, when = {
+    "asked": (optuna.Study, "ask", "after"),
+    "created": (store.Store, "start", "after"),
+    "recorded": (optuna.trial.Trial, "set_user_attr", "after"),
+    "files": (store.Store, "log_files", "after"),
+    "values": (store.Store, "log_values", "after"),
+    "finished": (store.Store, "end", "after"),
+    "telling": (optuna.Study, "tell", "before"),
+    "told": (optuna.Study, "tell", "after"),
+}[point]
+crash_at(owner, name, when == "before")
+from gdexp.__main__ import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "after"),
+    [("asked", 3), ("created", 4), ("recorded", 3), ("files", 3), ("values", 4),
+     ("finished", 3), ("telling", 3), ("told", 3)],
+)  # fmt: skip
+def test_a_crash_between_any_two_writes_loses_and_repeats_nothing(
+    tmp_path: Path, straight: list[tuple[dict[str, Any], float | None]], point: str, after: int
+) -> None:
+    script = tmp_path / "crash.py"
+    script.write_text(CRASH)
+    line = [*SWEEP, *QUICK, "sweep.n_trials=8"]
+    crashed = subprocess.run(
+        [sys.executable, str(script), point, str(after), *line],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert crashed.returncode == 9, crashed.stderr
+    assert len(finished(tmp_path)) < 8
+    gdexp(*line, cwd=tmp_path)
+    check_whole(tmp_path, 8)
+    assert told(finished(tmp_path)) == straight
+
+
+@pytest.fixture(scope="module")
+def straight(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[tuple[dict[str, Any], float | None]]:
+    """Eight trials of the same sweep, uninterrupted."""
+    folder = tmp_path_factory.mktemp("straight")
+    gdexp(*SWEEP, *QUICK, "sweep.n_trials=8", cwd=folder)
+    return told(finished(folder))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    line = ["+sweep", "sweep.name=s", "optimizer.lr=interval(0.003,0.004)", "sweep.n_trials=6"]
+    running = start(*line, cwd=tmp_path)
+    wait_for_trials(tmp_path, 2)
+    asked = time.monotonic()
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert time.monotonic() - asked < 20
+    assert running.returncode == 128 + number
+    assert "the same command continues" in out
+    assert err.strip() == f"gdexp: interrupted: {signal.Signals(number).name}"
+    before = len(finished(tmp_path))
+    assert before < 6
+    study = load(tmp_path)
+    store = Store(TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    parent = study.user_attrs["gdexp.parent"]
+    assert store.client.get_run(parent).info.status == "KILLED"
+    assert not store.children(parent, running=True)
+    assert not study.get_trials(states=(TrialState.RUNNING,))
+    done = gdexp(*line, cwd=tmp_path)
+    assert f"Continuing: {before} of 6" in done.stdout
+    check_whole(tmp_path, 6)
+
+
+def test_a_second_sweep_on_one_study_is_told_who_holds_it(tmp_path: Path) -> None:
+    line = ["+sweep", "sweep.name=s", "optimizer.lr=interval(0.003,0.004)", "sweep.n_trials=50"]
+    running = start(*line, cwd=tmp_path)
+    try:
+        wait_for_trials(tmp_path, 1)
+        second = gdexp(*line, cwd=tmp_path, expect=75)
+        assert f"process {running.pid} holds this study" in second.stderr
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_a_torn_last_line_of_the_journal_is_cut_off(here: Path) -> None:
+    line = [*SWEEP, *QUICK]
+    assert main([*line, "sweep.n_trials=3"]) == 0
+    with (here / "sweeps/s/study.journal").open("ab") as file:
+        file.write(b'{"op_code": 5, "worker')
+    assert main([*line, "sweep.n_trials=5"]) == 0
+    check_whole(here, 5)
+
+
+def test_a_file_that_is_no_journal_is_refused_and_left_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mine.txt").write_text("my thesis")
+    assert main([*SWEEP, "sweep.storage=mine.txt"]) == 2
+    assert "no Optuna journal" in capsys.readouterr().err
+    assert [path.name for path in here.iterdir()] == ["mine.txt"]
+    assert (here / "mine.txt").read_text() == "my thesis"
+
+
+def wait_for_trials(folder: Path, count: int, seconds: float = 120) -> None:
+    """Until the study has so many finished trials."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        journal = folder / "sweeps/s/study.journal"
+        if journal.exists() and journal.read_text().count(RECORD) >= count:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"no {count} trials after {seconds} s in {os.listdir(folder)}")
