@@ -64,7 +64,7 @@ def test_help_waits_for_no_heavy_import(line: list[str], tmp_path: Path) -> None
         "import sys\nfrom gdexp.__main__ import main\n"
         f"status = main({line!r})\n"
         "heavy = {'torch', 'mlflow', 'optuna', 'hydra', 'omegaconf', 'matplotlib', 'numpy'}\n"
-        "sys.exit(status or ', '.join(heavy & set(sys.modules)))"
+        "sys.exit(status or ', '.join(heavy & set(sys.modules)) or None)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -77,7 +77,7 @@ def test_composing_a_config_waits_for_neither_torch_nor_mlflow(tmp_path: Path) -
     code = (
         "import sys\nfrom gdexp.__main__ import main\n"
         "status = main(['optimizer.lr=2', '--cfg', 'job'])\n"
-        "sys.exit(status or ', '.join({'torch', 'mlflow', 'optuna'} & set(sys.modules)))"
+        "sys.exit(status or ', '.join({'torch', 'mlflow', 'optuna'} & set(sys.modules)) or None)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
