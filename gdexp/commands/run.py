@@ -12,6 +12,7 @@ from gdexp.experiment import Experiment, typed_here
 from gdexp.plots import pictures
 from gdexp.repeat import overrides
 from gdexp.result import Result
+from gdexp.stopping import PENALTY, Status
 from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
 
 MOST_MODES = 256
@@ -98,13 +99,12 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             shown.append(("target", experiment.problem.target))
         terminal.tensors(out, shown)
     out.print()
-    exact = result.converged
     terminal.facts(
         out,
         [
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            ("hitting time", f"{result.hitting_time:.6g}" + ("" if exact else " (projected)")),
+            ("hitting time", f"{result.hitting_time:,.6g}{_reckoned(result)}"),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -127,6 +127,15 @@ def sweep_command(experiment: Experiment) -> str:
     swept = ("optimizer.lr=", "stopping.threshold=")
     kept = [line for line in overrides(experiment.config) if not line.startswith(swept)]
     return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
+
+
+def _reckoned(result: Result) -> str:
+    """What stands behind a hitting time that was not measured."""
+    if result.converged:
+        return ""
+    if result.status in (Status.DIVERGED, Status.STALLED):
+        return f" (counted as {PENALTY} × max_iterations)"
+    return " (projected)"
 
 
 def _loss(value: float, f_star: float) -> str:

@@ -138,7 +138,12 @@ def description(plan: Plan, answers: Answers, link: str) -> str:
             f"    {repeat_command(plan, answers.best.params)}",
             "",
         ]
-    lines += [note(plan), "", "| threshold | iterations | learning rate | trial |", "|---|---|---|---|"]
+    lines += [
+        note(plan),
+        "",
+        "| threshold | iterations | learning rate | trial |",
+        "|---|---|---|---|",
+    ]
     for entry in answers.fewest:
         if entry.iterations is None:
             lines.append(f"| {entry.threshold:g} | not reached | | |")

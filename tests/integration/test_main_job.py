@@ -50,7 +50,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_default_sweep_says_what_it_found_in_80_columns(swept: tuple[Path, str]) -> None:
-    folder, out = swept
+    _, out = swept
     assert "100/100 trials" in out
     assert "drifts to the loosest" in " ".join(out.split())
     for threshold in THRESHOLDS:
