@@ -65,8 +65,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
             report.interrupted(out, plan, len(finished(study)))
             raise
         answers = Answers.of(study)
-        link = store.children_link(parent)
-        store.finish(parent, report.parent_record(plan, answers, link))
+        store.finish(parent, report.parent_record(plan, answers, store, parent))
         report.answers(out, plan, answers, store, parent)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from rich.table import Table
 
 from gdexp import terminal
 from gdexp.commands.run import MOST_MODES
 from gdexp.descent import starting_point
+from gdexp.plots import pictures
 from gdexp.provenance import environment
 from gdexp.repeat import literal
+from gdexp.result import Result
 from gdexp.stopping import Status
 from gdexp.sweep.answers import (
     Answers,
@@ -101,7 +104,7 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
     terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
 
 
-def parent_record(plan: Plan, found: Answers, link: str) -> Record:
+def parent_record(plan: Plan, found: Answers, store: Store, parent: str) -> Record:
     """What the sweep's own run holds at its end."""
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
@@ -109,9 +112,13 @@ def parent_record(plan: Plan, found: Answers, link: str) -> Record:
         "trials.csv": trials_csv(found),
         "thresholds.csv": thresholds_csv(found),
         **sweep_pictures(plan, found),
+        **_best_pictures(plan, found, store),
     }
     metrics: dict[str, float] = {"trials": len(found.trials), "steps": found.steps}
-    tags = {"gdexp.status": "finished", "mlflow.note.content": description(plan, found, link)}
+    tags = {
+        "gdexp.status": "finished",
+        "mlflow.note.content": description(plan, found, store.children_link(parent)),
+    }
     if found.best is not None:
         record = TrialRecord.of(found.best)
         metrics |= {
@@ -126,6 +133,25 @@ def parent_record(plan: Plan, found: Answers, link: str) -> Record:
             "gdexp.best_params": literal(dict(found.best.params)),
         }
     return Record(metrics=metrics, tags=tags, artifacts=artifacts)
+
+
+def _best_pictures(plan: Plan, found: Answers, store: Store) -> dict[str, bytes]:
+    """The pictures that a single run has, of the best trial, from its record."""
+    if found.best is None:
+        return {}
+    record, experiment = TrialRecord.of(found.best), plan.experiment(found.best.params)
+    arrays = store.arrays(record.run_id)
+    result = Result(
+        status=Status(record.status),
+        trace=arrays["trace"],
+        initial=torch.from_numpy(arrays["initial"]),
+        final=torch.from_numpy(arrays["final"]),
+        rule=experiment.rule,
+        stopping=experiment.stopping,
+        f_star=experiment.problem.reference,
+        problem=experiment.problem.name,
+    )
+    return {f"best_{name}": drawn for name, drawn in pictures(experiment, result).items()}
 
 
 def sweep_params(plan: Plan) -> dict[str, str]:

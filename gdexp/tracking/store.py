@@ -14,7 +14,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from gdexp.errors import StorageFailed
 from gdexp.tracking import views
@@ -25,6 +28,8 @@ from gdexp.tracking.record import Opening, Record
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+Array = npt.NDArray[Any]
 
 BATCH = 1000
 """Most metrics that MLflow takes in one call."""
@@ -123,6 +128,15 @@ class Store:
         except (MlflowException, OSError):
             logging.getLogger(__name__).debug("run %s was left as it is", run_id)
 
+    def arrays(self, run_id: str) -> dict[str, Array]:
+        """The arrays of a run's record, read back: initial, final and trace."""
+        found = {}
+        with self._reported(), tempfile.TemporaryDirectory() as folder:
+            for name in ("initial", "final", "trace"):
+                path = self.client.download_artifacts(run_id, f"{name}.npy", folder)
+                found[name] = np.load(path, allow_pickle=False)
+        return found
+
     def save_view(self, parent: str, swept: Sequence[str], name: str) -> None:
         """Keep the chart view of a sweep's children with the experiment; again is harmless."""
         with self._reported():
@@ -213,10 +227,11 @@ class Store:
 
 
 def _prepare_mlflow() -> None:
-    """Import MLflow with what must stand before that: no telemetry, few retries; and quiet."""
+    """Import MLflow with what must stand before that: no telemetry, few retries, no bars."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_ENABLE_ASYNC_LOGGING", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     warnings.filterwarnings("ignore", module=r"mlflow\.")
     import mlflow  # noqa: F401  (sets its own log level when imported)
 

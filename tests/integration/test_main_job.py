@@ -148,6 +148,7 @@ def test_the_parent_describes_the_answer_and_keeps_a_chart_view(swept: tuple[Pat
     assert "python -m gdexp " in note
     names = {entry.path for entry in client(folder).list_artifacts(parent.info.run_id)}
     assert {"trials.csv", "thresholds.csv", "iterations_by_lr.png", "fewest.png"} <= names
+    assert {"best_loss.png", "best_final.png"} <= names
     experiment = client(folder).get_experiment(parent.info.experiment_id)
     key = next(tag for tag in experiment.tags if tag.startswith("mlflow.sharedViewState."))
     assert key.removeprefix("mlflow.sharedViewState.") in out
