@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -74,6 +74,14 @@ class Experiment:
             device=self.device,
             watch=watch,
         )
+
+    def capped(self, cap: int | None) -> Experiment:
+        """The same, ended early after `cap` iterations; None changes nothing."""
+        if cap is None:
+            return self
+        stopping = replace(self.stopping, cap=cap)
+        group = {**self.config["stopping"], "cap": cap}
+        return replace(self, stopping=stopping, config={**self.config, "stopping": group})
 
     def reachable(self) -> str | None:
         """A warning when the threshold lies below what the dtype can resolve, else None.

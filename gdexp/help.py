@@ -15,6 +15,7 @@ Examples
   python -m gdexp experiment=function            a network becomes the sine
   python -m gdexp 'problem.target=[[1,2],[3,4]]' optimizer.lr=0.5
   python -m gdexp +sweep                         the best learning rate
+  python -m gdexp +sweep=fast                    hopeless trials ended early
   python -m gdexp +sweep stopping.threshold=1e-5 with the threshold fixed
   python -m gdexp -m optimizer.lr='interval(0.1,5)'
   python -m gdexp +inspect problem=autograd      graph, gradient, check
@@ -33,7 +34,7 @@ Keys (KEY=VALUE; any key that `--cfg job` shows)
   stopping.threshold, stopping.max_iterations    when it ends
   seed, dtype, device                            float32 on cpu by default
   tracking.uri, tracking.experiment              where MLflow keeps the runs
-  sweep.n_trials, sweep.sampler, sweep.name, sweep.storage
+  sweep.n_trials, sweep.sampler, sweep.cap, sweep.name, sweep.storage
 
 Choices (GROUP=NAME)
 {groups}

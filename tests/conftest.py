@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same cases in every run, and no verdict from how busy the machine is.
+settings.register_profile("gdexp", deadline=None, derandomize=True)
+settings.load_profile("gdexp")
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)

@@ -48,6 +48,7 @@ class Answers:
         fewest: one entry for each of `THRESHOLDS`.
         counts: finished trials by status.
         steps: iterations made by all finished trials together.
+        saved: iterations that the cap is reckoned to have saved.
     """
 
     trials: Sequence[FrozenTrial]
@@ -55,6 +56,7 @@ class Answers:
     fewest: Sequence[Fewest]
     counts: Mapping[str, int]
     steps: int
+    saved: float
 
     @classmethod
     def of(cls, study: Study) -> Answers:
@@ -70,6 +72,7 @@ class Answers:
             ],
             counts=Counter(record.status for record in records),
             steps=sum(record.iterations for record in records),
+            saved=sum(record.saved for record in records),
         )
 
 
@@ -151,8 +154,14 @@ def description(plan: Plan, answers: Answers, link: str) -> str:
         rate = _short((entry.parameters or {}).get("optimizer.lr", _fixed_lr(plan)))
         lines.append(f"| {entry.threshold:g} | {entry.iterations:,} | {rate} | {entry.trial} |")
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(answers.counts.items()))
-    lines += ["", f"{statuses}; {answers.steps:,} gradient steps in all."]
+    lines += ["", f"{statuses}; {spent(answers)}."]
     return "\n".join(lines)
+
+
+def spent(answers: Answers) -> str:
+    """The gradient steps of all trials, and what the cap is reckoned to have saved."""
+    text = f"{answers.steps:,} gradient steps in all"
+    return f"{text}; the cap saved about {answers.saved:,.0f}" if answers.saved else text
 
 
 def _fewest(

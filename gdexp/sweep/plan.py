@@ -103,6 +103,7 @@ class Plan:
             "space": self.space.definition(),
             "sampler": self.settings.sampler,
             "objective": "hitting_time",
+            "cap": self.settings.cap,
         }
 
     def _check_space(self) -> None:

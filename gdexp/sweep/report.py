@@ -20,6 +20,7 @@ from gdexp.sweep.answers import (
     description,
     note,
     repeat_command,
+    spent,
     thresholds_csv,
     trials_csv,
 )
@@ -86,7 +87,7 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
                 ("best", f"[bold]{terminal.steps(record.iterations)}[/bold] ({which})"),
                 ("with", chosen),
                 ("trials", f"{len(found.trials)}: {counts}"),
-                ("steps", f"{found.steps:,} gradient steps in all"),
+                ("steps", spent(found)),
             ],
         )
         terminal.facts(out, _theory(plan, found.best, record))
@@ -114,7 +115,11 @@ def parent_record(plan: Plan, found: Answers, store: Store, parent: str) -> Reco
         **sweep_pictures(plan, found),
         **_best_pictures(plan, found, store),
     }
-    metrics: dict[str, float] = {"trials": len(found.trials), "steps": found.steps}
+    metrics: dict[str, float] = {
+        "trials": len(found.trials),
+        "steps": found.steps,
+        "steps_saved": found.saved,
+    }
     tags = {
         "gdexp.status": "finished",
         "mlflow.note.content": description(plan, found, store.children_link(parent)),

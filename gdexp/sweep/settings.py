@@ -26,6 +26,8 @@ class SweepSettings:
         n_trials: finished trials to end with; None: every point of a finite space, else 100.
         sampler: tpe, random, grid, or auto (grid for a finite space, else tpe).
         space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
+        cap: end a trial after `cap` times the fewest iterations of any finished trial with an
+            equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.
         storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`.
         workers: how many workers share the study.
     """
@@ -34,6 +36,7 @@ class SweepSettings:
     n_trials: int | None = 100
     sampler: str = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
+    cap: float | None = None
     storage: str | None = None
     workers: int = 1
 
@@ -49,6 +52,8 @@ class SweepSettings:
         checks.choice("sampler", self.sampler, [*SAMPLERS, AUTO])
         if self.space is not None and not isinstance(self.space, Mapping):
             raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")
+        if self.cap is not None and checks.number("cap", self.cap) < 1:
+            raise BadInput("cap", self.cap, "must be >= 1: below, the best trial would be cut off")
         if self.storage is not None:
             checks.text("storage", self.storage)
             if "://" in self.storage:

@@ -35,6 +35,8 @@ class TrialRecord:
         status: why the descent ended.
         iterations: updates made.
         final_loss: at the last of them.
+        threshold: that it was to reach.
+        saved: iterations that the cap is reckoned to have saved, 0 when it was not capped.
         hits: iterations to each threshold of `answers.THRESHOLDS`; None where not reached.
     """
 
@@ -42,6 +44,8 @@ class TrialRecord:
     status: str
     iterations: int
     final_loss: float
+    threshold: float
+    saved: float
     hits: tuple[int | None, ...]
 
     def as_attribute(self) -> dict[str, Any]:

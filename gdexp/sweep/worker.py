@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp import config, terminal
 from gdexp.commands.run import title
-from gdexp.stopping import first_hits
+from gdexp.stopping import Status, first_hits
 from gdexp.sweep.answers import THRESHOLDS
+from gdexp.sweep.cap import Cap
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.progress import Progress
 from gdexp.sweep.samplers import sampler_for
@@ -28,6 +29,8 @@ from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
+
+    from gdexp.result import Result
 
 
 def work(composed: Mapping[str, Any]) -> None:
@@ -50,12 +53,16 @@ def work(composed: Mapping[str, Any]) -> None:
     parent = str(study.user_attrs[PARENT])
     done = finished(study)
     with Progress(terminal.console(), plan.n_trials) as progress:
+        cap = Cap(settings.cap)
         for earlier in done:
-            progress.add(TrialRecord.of(earlier), earlier.value)
+            record = TrialRecord.of(earlier)
+            progress.add(record, earlier.value)
+            _count(cap, record)
         for ordinal in range(len(done), plan.n_trials):
             trial = _ask(study, plan, ordinal)
-            record, value = _descend(plan, trial, store, parent)
+            record, value = _descend(plan, trial, store, parent, cap)
             study.tell(trial, value)
+            _count(cap, record)
             progress.add(record, value)
 
 
@@ -71,9 +78,17 @@ def _ask(study: Study, plan: Plan, ordinal: int) -> Trial:
     return study.ask(plan.space.distributions())
 
 
-def _descend(plan: Plan, trial: Trial, store: Store, parent: str) -> tuple[TrialRecord, float]:
+def _count(cap: Cap, record: TrialRecord) -> None:
+    if record.status == Status.CONVERGED:
+        cap.add(record.threshold, record.iterations)
+
+
+def _descend(
+    plan: Plan, trial: Trial, store: Store, parent: str, cap: Cap
+) -> tuple[TrialRecord, float]:
     """One trial's child run, whole; the study is told by the caller, last."""
     experiment = plan.experiment(trial.params)
+    experiment = experiment.capped(cap.limit(experiment.stopping.threshold))
     opening = Opening(
         name=f"{trial.number:04d} {title(experiment)}",
         kind="trial",
@@ -88,6 +103,8 @@ def _descend(plan: Plan, trial: Trial, store: Store, parent: str) -> tuple[Trial
             status=str(result.status),
             iterations=result.iterations,
             final_loss=result.final_loss,
+            threshold=result.threshold,
+            saved=_saved(result),
             hits=tuple(first_hits(result.trace, THRESHOLDS, result.f_star)),
         )
         # Before FINISHED: a finished child always has its record, whatever happens between.
@@ -97,3 +114,10 @@ def _descend(plan: Plan, trial: Trial, store: Store, parent: str) -> tuple[Trial
         store.abandon(run_id, "FAILED")
         raise
     return record, result.hitting_time
+
+
+def _saved(result: Result) -> float:
+    """Iterations between the cap and where the descent was going, or its limit."""
+    if result.status is not Status.CAPPED:
+        return 0.0
+    return min(result.hitting_time, result.stopping.max_iterations) - result.iterations
