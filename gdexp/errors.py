@@ -58,9 +58,10 @@ class StudyHeld(GdexpError):
 def nearest(name: str, names: Iterable[str]) -> str:
     """A clause that offers the closest valid name, or lists them all when none is close."""
     valid = sorted(names)
-    close = difflib.get_close_matches(name.lower(), valid, n=1, cutoff=0.6)
+    folded = {known.lower(): known for known in valid}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"did you mean {folded[close[0]]}?"
     return "choose from " + ", ".join(valid) if valid else "nothing is allowed here"
 
 

@@ -1,4 +1,9 @@
-"""INT, TERM and HUP as one exception, so that a run or sweep can put its records in order."""
+"""INT, TERM and HUP as one exception, so that a run or sweep can put its records in order.
+
+A signal's exception is raised wherever the program happens to be, and libraries swallow it there
+(in a finalizer, or around a database call). So the signal is also remembered, and `check` raises
+it again at the next place where stopping is in order.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +29,15 @@ class Interrupted(BaseException):
         return 128 + self.number
 
 
+_asked: list[int] = []
+
+
+def check() -> None:
+    """Raise `Interrupted` when a signal has asked for the end."""
+    if _asked:
+        raise Interrupted(_asked[0])
+
+
 @contextmanager
 def raising() -> Iterator[None]:
     """Raise `Interrupted` at the first signal; a second one ends the process at once."""
@@ -32,6 +46,7 @@ def raising() -> Iterator[None]:
     def first(number: int, frame: FrameType | None) -> None:
         for other in SIGNALS:
             signal.signal(other, second)
+        _asked.append(number)
         raise Interrupted(number)
 
     def second(number: int, frame: FrameType | None) -> None:
@@ -42,5 +57,6 @@ def raising() -> Iterator[None]:
     try:
         yield
     finally:
+        _asked.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)

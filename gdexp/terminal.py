@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from gdexp import interrupts
+
 if TYPE_CHECKING:
     import torch
 
@@ -25,6 +27,8 @@ WIDTH = 80
 EVERY_UNTIL = 20
 MAX_ROWS, MAX_COLUMNS = 10, 6
 BAR_AFTER_SECONDS = 1.0
+LISTEN_EVERY = 10_000
+"""Iterations, some tenths of a second, between looks for a signal that was swallowed."""
 
 
 def console(stderr: bool = False) -> Console:
@@ -107,8 +111,9 @@ class Losses(AbstractContextManager["Losses"]):
         if iteration >= self._next:
             self._print(iteration, trace[-1])
             self._next = shown_at(iteration)
+        interrupts.check()
         if not self._out.is_terminal:
-            return self._next
+            return min(self._next, iteration + LISTEN_EVERY)
         now = time.monotonic()
         if now - self._began > BAR_AFTER_SECONDS:
             self._advance(trace)

@@ -89,9 +89,9 @@ def _for_worker(plan: Plan, plain: list[Override]) -> list[str]:
         "sweep.name": plan.name,
         "sweep.storage": str(plan.journal),
         "sweep.n_trials": plan.n_trials,
-        "sweep.sampler": plan.settings.sampler,
+        "sweep.sampler": plan.sampler.definition(),
     }
-    kept = [str(o.input_line) for o in plain if _key(o) not in filled]
+    kept = [str(o.input_line) for o in plain if not _key(o).startswith(tuple(filled))]
     return [*kept, *(f"{key}={literal(value)}" for key, value in filled.items())]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from gdexp import config
 from gdexp.errors import BadInput
 from gdexp.experiment import Experiment, typed_here
-from gdexp.sweep.settings import AUTO, SweepSettings
+from gdexp.sweep.samplers import AUTO, GRID, Sampler
+from gdexp.sweep.settings import SweepSettings
 from gdexp.sweep.space import MAX_GRID, Space, from_override
 from gdexp.tracking import TrackingSettings
 
@@ -89,6 +90,11 @@ class Plan:
         return int(self.settings.n_trials or DEFAULT_TRIALS)
 
     @property
+    def sampler(self) -> Sampler:
+        """What chooses the trials."""
+        return Sampler.parse(self.settings.sampler)
+
+    @property
     def journal(self) -> Path:
         """The study's journal file, absolute."""
         given = self.settings.storage
@@ -101,7 +107,7 @@ class Plan:
         return {
             "config": fixed,
             "space": self.space.definition(),
-            "sampler": self.settings.sampler,
+            "sampler": self.sampler.definition(),
             "objective": "hitting_time",
             "cap": self.settings.cap,
         }
@@ -124,17 +130,18 @@ class Plan:
     def _completed(self) -> Plan:
         size = self.space.size()
         settings = self.settings
-        if settings.sampler == AUTO:
-            settings = replace(settings, sampler="tpe" if size is None else "grid")
-        if settings.sampler == "grid" and (size is None or size > MAX_GRID):
+        if self.sampler.name == AUTO:
+            settings = replace(settings, sampler="tpe" if size is None else GRID)
+        grid = Sampler.parse(settings.sampler).name == GRID
+        if grid and (size is None or size > MAX_GRID):
             raise BadInput(
                 "sweep.sampler",
-                "grid",
+                GRID,
                 f"needs choice() or range() for every key, at most {MAX_GRID:,} points in all",
             )
         if settings.n_trials is None:
             settings = replace(settings, n_trials=DEFAULT_TRIALS if size is None else size)
-        if settings.sampler == "grid" and size is not None and int(settings.n_trials or 0) > size:
+        if grid and size is not None and int(settings.n_trials or 0) > size:
             settings = replace(settings, n_trials=size)
         plan = replace(self, settings=settings)
         if settings.name is None:

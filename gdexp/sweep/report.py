@@ -48,7 +48,7 @@ def announce(out: Console, plan: Plan) -> None:
             ("space", ranges),
             (
                 "goal",
-                f"the smallest hitting time in {plan.n_trials} trials, {plan.settings.sampler}",
+                f"the smallest hitting time in {plan.n_trials} trials, {plan.sampler.name}",
             ),
             ("study", _relative(plan)),
         ],
@@ -163,7 +163,7 @@ def sweep_params(plan: Plan) -> dict[str, str]:
     """The sweep's own settings as params of its run."""
     return {
         "sweep.name": plan.name,
-        "sweep.sampler": plan.settings.sampler,
+        "sweep.sampler": plan.sampler.name,
         **{f"sweep.space.{d.key}": d.text() for d in plan.space.dimensions},
     }
 

@@ -1,29 +1,113 @@
-"""Optuna's samplers by name, seeded for one trial at a time."""
+"""Optuna's samplers by name or by `_target_`, seeded for one trial at a time."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gdexp import checks
+from gdexp.errors import BadInput, nearest
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+CLASSES = {
+    "tpe": "TPESampler",
+    "random": "RandomSampler",
+    "qmc": "QMCSampler",
+    "gp": "GPSampler",
+    "cmaes": "CmaEsSampler",
+}
+GRID, AUTO = "grid", "auto"
+NAMES = (*CLASSES, GRID, AUTO)
+DEFAULTS: dict[str, dict[str, Any]] = {"tpe": {"multivariate": True}, "qmc": {"scramble": True}}
+OURS = ("seed", "search_space")
+"""Arguments that gdexp gives itself."""
 
-def sampler_for(name: str, seed: int, ordinal: int) -> BaseSampler:
-    """The sampler that chooses the trial with this ordinal.
 
-    Seeded by both numbers, so that a sweep of 7 trials continued by 13 equals one of 20: what
-    is drawn depends on which trial it is, not on when the process began.
+@dataclass(frozen=True)
+class Sampler:
+    """Which sampler, with its own options.
+
+    Attributes:
+        name: one of `NAMES`.
+        options: keyword arguments of Optuna's class.
     """
-    import optuna
 
-    number = trial_seed(seed, ordinal)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if name == "tpe":
-            return optuna.samplers.TPESampler(seed=number, multivariate=True)
-        return optuna.samplers.RandomSampler(seed=number)  # a grid's points are queued, not drawn
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, given: object) -> Sampler:
+        """From a name, or from a mapping with `name` or `_target_` and options.
+
+        Raises:
+            BadInput: an unknown name, target or option; the nearest is offered.
+        """
+        if not isinstance(given, Mapping):
+            return cls(checks.choice("sampler", given, NAMES))
+        options = {str(key): value for key, value in given.items()}
+        if "_target_" in options:
+            targets = {f"optuna.samplers.{made}": name for name, made in CLASSES.items()}
+            target = checks.choice("sampler._target_", options.pop("_target_"), targets)
+            name = targets[target]
+        else:
+            name = checks.choice("sampler.name", options.pop("name", None), NAMES)
+        sampler = cls(name, options)
+        sampler._check_options()
+        return sampler
+
+    def definition(self) -> dict[str, Any] | str:
+        """As the study remembers it, and as `parse` reads it."""
+        return {"name": self.name, **self.options} if self.options else self.name
+
+    def for_trial(self, seed: int, ordinal: int) -> BaseSampler:
+        """The sampler that chooses the trial with this ordinal.
+
+        Seeded by both numbers, so that a sweep of 7 trials continued by 13 equals one of 20:
+        what is drawn depends on which trial it is, not on when the process began. A
+        quasi-random sequence is one sequence for all trials and counts them in the study.
+        """
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        number = trial_seed(seed, 0 if self.name == "qmc" else ordinal)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if self.name not in CLASSES:  # a grid's points are queued, not drawn
+                return optuna.samplers.RandomSampler(seed=number)
+            options = {**DEFAULTS.get(self.name, {}), **self.options, "seed": number}
+            if self.name == "qmc":
+                options["independent_sampler"] = optuna.samplers.RandomSampler(
+                    seed=trial_seed(seed, ordinal)
+                )
+                options.setdefault("warn_independent_sampling", False)
+            made: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
+            return made
+
+    def _check_options(self) -> None:
+        if not self.options:
+            return
+        if self.name not in CLASSES:
+            key = next(iter(self.options))
+            raise BadInput(f"sampler.{key}", self.options[key], f"{self.name} takes no options")
+        import optuna
+
+        signature = inspect.signature(getattr(optuna.samplers, CLASSES[self.name]))
+        allowed = [name for name in signature.parameters if name not in OURS]
+        for key, value in self.options.items():
+            if key not in allowed:
+                raise BadInput(f"sampler.{key}", value, f"unknown option; {nearest(key, allowed)}")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.for_trial(0, 0)
+        except (TypeError, ValueError) as error:
+            raise BadInput("sampler", self.definition(), str(error).splitlines()[0]) from None
 
 
 def trial_seed(seed: int, ordinal: int) -> int:

@@ -9,10 +9,9 @@ from typing import Any
 
 from gdexp import checks
 from gdexp.errors import BadInput
+from gdexp.sweep.samplers import Sampler
 from gdexp.tracking.location import masked
 
-SAMPLERS = ("tpe", "random", "grid")
-AUTO = "auto"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -24,7 +23,8 @@ class SweepSettings:
         name: of the study; the same name continues it. None: made from what is swept, so that
             the same command continues and another one starts anew.
         n_trials: finished trials to end with; None: every point of a finite space, else 100.
-        sampler: tpe, random, grid, or auto (grid for a finite space, else tpe).
+        sampler: tpe, random, qmc, gp, cmaes, grid, or auto (grid for a finite space, else
+            tpe); or a mapping with `name` or Optuna's `_target_` and options.
         space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
         cap: end a trial after `cap` times the fewest iterations of any finished trial with an
             equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.
@@ -34,7 +34,7 @@ class SweepSettings:
 
     name: str | None = None
     n_trials: int | None = 100
-    sampler: str = "tpe"
+    sampler: str | Mapping[str, Any] = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
     cap: float | None = None
     storage: str | None = None
@@ -49,7 +49,7 @@ class SweepSettings:
             )
         if self.n_trials is not None:
             checks.integer("n_trials", self.n_trials, low=1, high=10_000_000)
-        checks.choice("sampler", self.sampler, [*SAMPLERS, AUTO])
+        Sampler.parse(self.sampler)
         if self.space is not None and not isinstance(self.space, Mapping):
             raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")
         if self.cap is not None and checks.number("cap", self.cap) < 1:

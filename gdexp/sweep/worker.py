@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp import config, terminal
+from gdexp import config, interrupts, terminal
 from gdexp.commands.run import title
 from gdexp.stopping import Status, first_hits
 from gdexp.sweep.answers import THRESHOLDS
 from gdexp.sweep.cap import Cap
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.progress import Progress
-from gdexp.sweep.samplers import sampler_for
+from gdexp.sweep.samplers import GRID
 from gdexp.sweep.settings import SweepSettings
 from gdexp.sweep.space import Space
 from gdexp.sweep.study import (
@@ -59,6 +60,7 @@ def work(composed: Mapping[str, Any]) -> None:
             progress.add(record, earlier.value)
             _count(cap, record)
         for ordinal in range(len(done), plan.n_trials):
+            interrupts.check()
             trial = _ask(study, plan, ordinal)
             record, value = _descend(plan, trial, store, parent, cap)
             study.tell(trial, value)
@@ -71,10 +73,10 @@ def _ask(study: Study, plan: Plan, ordinal: int) -> Trial:
     from optuna.trial import TrialState
 
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if plan.settings.sampler == "grid" and not waiting:
+    if plan.sampler.name == GRID and not waiting:
         point = plan.space.point(ordinal)
         study.enqueue_trial({d.key: d.encoded(point[d.key]) for d in plan.space.dimensions})
-    study.sampler = sampler_for(plan.settings.sampler, int(plan.base["seed"]), ordinal)
+    study.sampler = plan.sampler.for_trial(int(plan.base["seed"]), ordinal)
     return study.ask(plan.space.distributions())
 
 
@@ -97,7 +99,7 @@ def _descend(
     )
     run_id = store.start(opening)
     try:
-        result = experiment.run()
+        result = experiment.run(watch=_listen)
         record = TrialRecord(
             run_id=run_id,
             status=str(result.status),
@@ -114,6 +116,12 @@ def _descend(
         store.abandon(run_id, "FAILED")
         raise
     return record, result.hitting_time
+
+
+def _listen(iteration: int, trace: array[float]) -> int:
+    """End a long descent when a signal asked for it but was swallowed."""
+    interrupts.check()
+    return iteration + terminal.LISTEN_EVERY
 
 
 def _saved(result: Result) -> float:

@@ -177,10 +177,8 @@ def test_a_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
     line = ["+sweep", "sweep.name=s", "optimizer.lr=interval(0.003,0.004)", "sweep.n_trials=6"]
     running = start(*line, cwd=tmp_path)
     wait_for_trials(tmp_path, 2)
-    asked = time.monotonic()
     running.send_signal(number)
     out, err = running.communicate(timeout=60)
-    assert time.monotonic() - asked < 20
     assert running.returncode == 128 + number
     assert "the same command continues" in out
     assert err.strip() == f"gdexp: interrupted: {signal.Signals(number).name}"
