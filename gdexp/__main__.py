@@ -29,9 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from gdexp.arguments import rewrite
     from gdexp.interrupts import Interrupted, raising
+    from gdexp.place import standing
 
     try:
-        with raising():
+        with raising(), standing():
             _hydra(rewrite(given))
     except Interrupted as interrupted:
         return _say(str(interrupted), "interrupted", interrupted.exit_status)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gdexp import config
 from gdexp.errors import BadInput
 from gdexp.experiment import Experiment, typed_here
+from gdexp.place import here
 from gdexp.sweep.samplers import AUTO, GRID, Sampler
 from gdexp.sweep.settings import SweepSettings
 from gdexp.sweep.space import MAX_GRID, Space, from_override
@@ -98,7 +99,7 @@ class Plan:
     def journal(self) -> Path:
         """The study's journal file, absolute."""
         given = self.settings.storage
-        return Path.cwd() / (given if given else Path("sweeps", self.name, "study.journal"))
+        return here() / (given if given else Path("sweeps", self.name, "study.journal"))
 
     def definition(self) -> dict[str, Any]:
         """What must not change while a study goes on; JSON-ready."""

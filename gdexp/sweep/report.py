@@ -10,6 +10,7 @@ from rich.table import Table
 from gdexp import terminal
 from gdexp.commands.run import MOST_MODES
 from gdexp.descent import starting_point
+from gdexp.place import here
 from gdexp.plots import pictures
 from gdexp.provenance import environment
 from gdexp.repeat import literal
@@ -206,7 +207,5 @@ def _value(value: object) -> str:
 
 
 def _relative(plan: Plan) -> str:
-    from pathlib import Path
-
     path = plan.journal
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)

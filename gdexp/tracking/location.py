@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
+from gdexp.place import here
 
 SQLITE = "sqlite:///"
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -55,9 +56,9 @@ class TrackingSettings:
     def database(self) -> Path | None:
         """The SQLite file as an absolute path; None for servers."""
         if self.uri is None:
-            return Path.cwd() / "mlflow.db"
+            return here() / "mlflow.db"
         if self.uri.lower().startswith("sqlite:"):
-            return Path.cwd() / self._sqlite_path()
+            return here() / self._sqlite_path()
         return None
 
     @property
@@ -73,7 +74,7 @@ class TrackingSettings:
         if path is None:
             return masked(str(self.uri))
         try:
-            return str(path.relative_to(Path.cwd()))
+            return str(path.relative_to(here()))
         except ValueError:
             return str(path)
 

@@ -279,3 +279,15 @@ def test_a_wheel_carries_its_configs_and_runs_with_the_source_tree_gone(tmp_path
         check=True,
     )
     assert where.stdout.startswith(str(installed))
+
+
+@pytest.mark.parametrize("command", [[], ["+sweep", "sweep.n_trials=2"]], ids=["run", "sweep"])
+def test_relative_paths_mean_where_the_user_stands_whatever_hydra_does(
+    tmp_path: Path, command: list[str]
+) -> None:
+    moved = ["hydra.job.chdir=true", "hydra.run.dir=moved", "hydra.sweep.dir=moved"]
+    gdexp(*command, *moved, "tracking.uri=sqlite:///mine.db", cwd=tmp_path)
+    names = {path.name for path in tmp_path.iterdir() if not path.name.startswith("mine.db-")}
+    assert {"mine.db", "mlartifacts", "moved"} <= names
+    assert ("sweeps" in names) == bool(command)
+    assert not [path for path in (tmp_path / "moved").rglob("*") if path.is_file()]

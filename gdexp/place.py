@@ -1,0 +1,28 @@
+"""The directory where the user stands: relative paths are taken from there.
+
+Hydra can move a job to a directory of its own (`hydra.job.chdir`); what the user typed still
+means the place where it was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_stack: list[Path] = []
+
+
+def here() -> Path:
+    """Where the running command was typed; the current directory when none is running."""
+    return _stack[-1] if _stack else Path.cwd()
+
+
+@contextmanager
+def standing() -> Iterator[None]:
+    """Hold the current directory as the place of a command."""
+    _stack.append(Path.cwd())
+    try:
+        yield
+    finally:
+        _stack.pop()
