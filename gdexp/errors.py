@@ -66,6 +66,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def _short(value: object, limit: int = 60) -> str:
+    if value is None or isinstance(value, bool):  # as they are typed
+        return "null" if value is None else str(value).lower()
     text = value if isinstance(value, str) else repr(value)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -54,8 +54,10 @@ def line(out: Console, text: str) -> None:
 
 
 def number(value: float) -> str:
-    """Six significant digits, short where it can be."""
-    return f"{value:.6g}"
+    """Six significant digits, short where it can be; large whole numbers in full."""
+    if abs(value) < 1e12 and value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.6g}"
 
 
 def steps(iterations: int) -> str:
@@ -94,7 +96,8 @@ class Losses(AbstractContextManager["Losses"]):
         self._task: TaskID | None = None
 
     def __enter__(self) -> Losses:
-        self._out.print(f"[dim]{'iteration':>10}  {'loss':>12}[/dim]")
+        heading = "loss" if self._f_star == 0 else "loss - f*"
+        self._out.print(f"[dim]{'iteration':>10}  {heading:>12}[/dim]")
         return self
 
     def __exit__(
@@ -131,7 +134,7 @@ class Losses(AbstractContextManager["Losses"]):
 
     def _print(self, iteration: int, loss: float) -> None:
         out = self._out if self._bar is None else self._bar.console
-        out.print(f"{iteration:>10,}  {loss:>12.6g}")
+        out.print(f"{iteration:>10,}  {loss - self._f_star:>12.6g}")
         self._last = iteration
 
     def _advance(self, trace: array[float]) -> None:

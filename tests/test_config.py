@@ -68,9 +68,12 @@ def test_the_defaults_are_the_notebooks() -> None:
     [
         (["+sweep"], ["+sweep=default", "--multirun"]),
         (["+sweep=fast", "optimizer.lr=1"], ["+sweep=fast", "optimizer.lr=1", "--multirun"]),
-        (["-m", "+sweep"], ["-m", "+sweep=default"]),
-        (["-m", "optimizer.lr=1,2"], ["-m", "optimizer.lr=1,2", "+sweep=manual"]),
+        (["-m", "+sweep"], ["+sweep=default", "-m"]),
+        (["-m", "optimizer.lr=1,2"], ["optimizer.lr=1,2", "+sweep=manual", "-m"]),
+        (["+inspect", "-cd", "mine", "seed=1"], ["+inspect=default", "seed=1", "-cd", "mine"]),
+        (["--info", "searchpath", "seed=1"], ["seed=1", "--info", "searchpath"]),
         (["+sweep", "--cfg", "job"], ["+sweep=default", "--cfg", "job"]),
+        (["+sweep", "-cd", "mine"], ["+sweep=default", "-cd", "mine", "--multirun"]),
         (["+inspect"], ["+inspect=default"]),
         (["+optimizer.lr=1"], ["+optimizer.lr=1"]),
         (["+a.b"], ["+a.b"]),
@@ -157,6 +160,9 @@ BAD = [
     ("+sweep dtype=float32,int8", "choose from"),
     ("+sweep stopping.threshold=1e-5 optimizer.lr=1", "is empty"),
     ("-m", "is empty"),
+    ("--confg-dir mine", "did you mean --config-dir?"),
+    ("--sweep", "no such option"),
+    ("--config-dir nowhere", "not found"),
 ]
 
 

@@ -474,11 +474,11 @@ def test_the_distance_is_one_sentence() -> None:
     problem = Matrix(x0=NOTEBOOK)
     sentence = str(distance_from_best(problem, descend(problem)))
     assert sentence == (
-        "needs 19 iterations; lr 4.5 would need 1; no method of this kind less than 1"
+        "needs 19 iterations; lr 4.5 would need 1; any method of this kind needs at least 1"
     )
     fastest = str(distance_from_best(problem, descend(problem, GradientDescent(lr=4.5))))
     assert fastest == (
-        "needs 1 iteration; no other lr needs fewer; no method of this kind less than 1"
+        "needs 1 iteration; no other lr needs fewer; any method of this kind needs at least 1"
     )
     lost = str(distance_from_best(problem, descend(problem, GradientDescent(lr=10.0))))
     assert lost.startswith("does not get there; lr 4.5 would need 1;")

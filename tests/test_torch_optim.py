@@ -150,7 +150,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     ({"options": {"lr": 1.0}}, "options.lr=1.0: is given beside options, as lr"),
     ({"options": {"params": []}}, "options.params=[]: is the problem's x"),
-    ({"options": {"maximize": True}}, "options.maximize=True: is not offered: a descent minimises"),
+    ({"options": {"maximize": True}}, "options.maximize=true: is not offered: a descent minimises"),
     (
         {"options": {"momentum": -1.0}},
         "options={'momentum': -1.0}: refused by torch.optim.SGD: Invalid momentum value",

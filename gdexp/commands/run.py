@@ -104,7 +104,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
         [
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            ("hitting time", f"{result.hitting_time:,.6g}{_reckoned(result)}"),
+            ("hitting time", f"{terminal.number(result.hitting_time)}{_reckoned(result)}"),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -123,9 +123,8 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
 
 
 def sweep_command(experiment: Experiment) -> str:
-    """The sweep of learning rate and threshold for what was run."""
-    swept = ("optimizer.lr=", "stopping.threshold=")
-    kept = [line for line in overrides(experiment.config) if not line.startswith(swept)]
+    """The sweep of the learning rate for what was run."""
+    kept = [o for o in overrides(experiment.config) if not o.startswith("optimizer.lr=")]
     return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
 
 

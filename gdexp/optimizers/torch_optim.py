@@ -231,6 +231,7 @@ def _options(
     class_name: str, given: object, parameters: Mapping[str, inspect.Parameter]
 ) -> dict[str, Any]:
     """The keyword arguments, each one that the class takes, lists turned into tuples."""
+    given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise BadInput("options", given, "must be a group of keyword arguments")
     valid = [key for key in parameters if key not in _NOT_OFFERED]

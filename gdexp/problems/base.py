@@ -72,6 +72,12 @@ class Problem(ABC):
     curvature: tuple[float, float] | None = None
     target: torch.Tensor | None = None
 
+    def __init_subclass__(cls) -> None:
+        """A problem that gives itself no name is called by its class."""
+        super().__init_subclass__()
+        if not cls.name:
+            cls.name = cls.__name__.lower()
+
     def __init__(self, x0: object = None) -> None:
         self.x0: torch.Tensor | None = None
         if x0 is not None:

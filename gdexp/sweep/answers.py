@@ -152,6 +152,7 @@ def description(plan: Plan, answers: Answers, link: str) -> str:
             lines.append(f"| {entry.threshold:g} | not reached | | |")
             continue
         rate = _short((entry.parameters or {}).get("optimizer.lr", _fixed_lr(plan)))
+        rate = rate if entry.iterations else "any"
         lines.append(f"| {entry.threshold:g} | {entry.iterations:,} | {rate} | {entry.trial} |")
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(answers.counts.items()))
     lines += ["", f"{statuses}; {spent(answers)}."]

@@ -92,7 +92,7 @@ def _for_worker(plan: Plan, plain: list[Override]) -> list[str]:
         "sweep.sampler": plan.sampler.definition(),
     }
     kept = [str(o.input_line) for o in plain if not _key(o).startswith(tuple(filled))]
-    return [*kept, *(f"{key}={literal(value)}" for key, value in filled.items())]
+    return [*kept, *(f"++{key}={literal(value)}" for key, value in filled.items())]
 
 
 def _key(override: Override) -> str:

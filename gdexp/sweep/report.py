@@ -96,6 +96,7 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
         terminal.line(out, repeat_command(plan, found.best.params))
     out.print(f"\n{note(plan)}\n")
     out.print(_fewest_table(plan, found))
+    out.print()
     terminal.facts(
         out,
         [
@@ -196,7 +197,9 @@ def _fewest_table(plan: Plan, found: Answers) -> Table:
                 f"{entry.threshold:.0e}", "[dim]not reached[/dim]", *["" for _ in keys], ""
             )
             continue
-        values = [_value((entry.parameters or {}).get(key)) for key in keys]
+        chosen = entry.parameters or {}
+        # Where the start is already within the threshold, no parameter played a part.
+        values = [_value(chosen.get(key)) if entry.iterations else "any" for key in keys]
         run = f"{entry.trial} ({(entry.run_id or '')[:8]})"
         table.add_row(f"{entry.threshold:.0e}", f"{entry.iterations:,}", *values, run)
     return table

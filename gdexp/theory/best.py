@@ -76,7 +76,7 @@ class Distance:
             if self.iterations is not None and self.iterations <= self.best.iterations
             else f"lr {self.best.lr!r} would need {self.best.iterations:,}"
         )
-        return f"{needs}; {would}; no method of this kind less than {self.floor:,}"
+        return f"{needs}; {would}; any method of this kind needs at least {self.floor:,}"
 
 
 def distance_from_best(problem: Problem, result: Result) -> Distance | None:

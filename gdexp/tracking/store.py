@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import tempfile
 import time
 import warnings
@@ -218,10 +219,11 @@ class Store:
     def _reported(self) -> Iterator[None]:
         """Turn MLflow's and the disk's errors into one line that names the place."""
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
             raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason}") from error
 

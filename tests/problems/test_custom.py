@@ -76,7 +76,7 @@ def test_a_function_can_promise_batches_and_the_promise_is_checked() -> None:
 
 
 def test_a_function_without_a_shape_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"shape=None: give the shape of x"):
+    with pytest.raises(BadInput, match=r"shape=null: give the shape of x"):
         FunctionProblem(lambda x: x.sum())
 
 
