@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a × must not end a run where it has no code
+            stream.reconfigure(errors="replace")
     if "--help" in given or "-h" in given:
         from gdexp.help import print_help
 
@@ -84,13 +88,14 @@ def _hydra(arguments: list[str]) -> None:
     from gdexp import config
 
     gdexp.hydra_plugins.register()
-    failed: list[Exception] = []
+    failed: list[BaseException] = []
 
     def task(cfg: DictConfig) -> None:
         # Hydra prints every override of a task that raises, secrets among them.
         try:
             command(cfg)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            # The latter two can only come from a problem's own code: signals are `Interrupted`.
             failed.append(error)
 
     before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
@@ -100,6 +105,9 @@ def _hydra(arguments: list[str]) -> None:
         hydra.main(version_base="1.3", config_path=str(config.shipped()), config_name="config")(
             task
         )()
+    except CommandFailed:
+        if not failed:  # what went wrong in a worker comes before what the sweep made of it
+            raise
     finally:
         sys.argv = before[0]
         os.environ.pop("HYDRA_FULL_ERROR", None)
@@ -120,7 +128,8 @@ def _failed(error: BaseException, given: Sequence[str], composing: bool = False)
 
 def _say(message: str, kind: str, status: int) -> int:
     """One line on stderr; the traceback only for those who ask for it."""
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     print(f"gdexp: {kind}: {' '.join(message.split())}", file=sys.stderr)
     if os.environ.get("GDEXP_DEBUG") == "1":
         traceback.print_exc()

@@ -7,6 +7,7 @@ Nothing is guessed: a string is not a number, `True` is not 1, and 1.0 is not an
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 def number(key: str, value: object) -> float:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise BadInput(key, value, _not_a_number(value))
     try:
         result = float(value)
@@ -59,9 +60,10 @@ def fraction(key: str, value: object) -> float:
 def integer(key: str, value: object, low: int = 0, high: int = MAX_SEED) -> int:
     """An integer in [low, high]."""
     top = "2^63-1" if high == MAX_SEED else str(high)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not low <= int(value) <= high:  # type: ignore[call-overload]
         raise BadInput(key, value, f"must be an integer from {low} to {top}")
-    return value
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def boolean(key: str, value: object) -> bool:

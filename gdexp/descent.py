@@ -28,7 +28,7 @@ def descend(
     stopping: Stopping | None = None,
     *,
     seed: int = 0,
-    x0: torch.Tensor | None = None,
+    x0: object = None,
     dtype: torch.dtype | str = torch.float32,
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
@@ -47,7 +47,7 @@ def descend(
         rule: how; plain gradient descent with lr 1 by default.
         stopping: until when; threshold 1e-5 and at most 100,000 iterations by default.
         seed: draws the start of a problem that has no x0 of its own; 0 … 2^63 − 1.
-        x0: the start, instead of the problem's; of the problem's shape.
+        x0: the start, instead of the problem's; a tensor, array or list of its shape.
         dtype: float32 (default), float64, float16 or bfloat16.
         device: cpu (default), cuda or cuda:N.
         watch: called at iteration 0 and then at each iteration that it asks for.
@@ -79,10 +79,12 @@ def descend(
     )
 
 
-def starting_point(problem: Problem, seed: int = 0, x0: torch.Tensor | None = None) -> torch.Tensor:
+def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:
     """The x that a descent starts from, checked: floating, finite and of the problem's shape."""
-    checks.integer("seed", seed)
+    seed = checks.integer("seed", seed)
     start = problem.start(seed) if x0 is None else x0
+    if isinstance(start, list | tuple | np.ndarray):
+        start = checks.tensor("x0", start)
     if not isinstance(start, torch.Tensor) or not start.is_floating_point():
         kind = getattr(start, "dtype", type(start).__name__)
         raise BadInput("x0", kind, "must be a tensor of a floating dtype: use .float()")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from gdexp import checks, config
 from gdexp.descent import Watch, descend, starting_point
+from gdexp.errors import BadInput, GdexpError
 from gdexp.optimizers import RULES, UpdateRule
 from gdexp.problems import Problem, build_problem
 from gdexp.result import Result
@@ -64,16 +66,54 @@ class Experiment:
         return config.signature(self.config)
 
     def run(self, watch: Watch | None = None) -> Result:
-        """The descent."""
-        return descend(
-            self.problem,
-            self.rule,
-            self.stopping,
-            seed=self.seed,
-            dtype=self.dtype,
-            device=self.device,
-            watch=watch,
-        )
+        """The descent.
+
+        Raises:
+            GdexpError: names the problem whose code raised something else.
+        """
+        with self._named():
+            return descend(
+                self.problem,
+                self.rule,
+                self.stopping,
+                seed=self.seed,
+                dtype=self.dtype,
+                device=self.device,
+                watch=watch,
+            )
+
+    def rehearse(self) -> None:
+        """Make one update that nobody sees, so that what cannot work is found before writing.
+
+        Raises:
+            BadInput: a loss that is no scalar function of x, a rule that cannot take this x.
+            GdexpError: what the problem's own code raised.
+        """
+        with self._named():
+            stopping = replace(self.stopping, max_iterations=1, cap=None)
+            descend(
+                self.problem,
+                self.rule,
+                stopping,
+                seed=self.seed,
+                dtype=self.dtype,
+                device=self.device,
+            )
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors that are not gdexp's own, with the problem that they come from."""
+        try:
+            yield
+        except BadInput as error:
+            raise (error.under("optimizer") if error.key == "class_name" else error) from error
+        except GdexpError:
+            raise
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            where = self.config["problem"].get("path") or self.problem.name
+            lines = str(error).strip().splitlines() or ["no message"]
+            said = f"{type(error).__name__}: {lines[0]}"
+            raise GdexpError(f"problem={where}: its code failed: {said}") from error
 
     def capped(self, cap: int | None) -> Experiment:
         """The same, ended early after `cap` iterations; None changes nothing."""
@@ -117,7 +157,5 @@ def typed_here(composed: Mapping[str, Any]) -> list[str]:
 def _group(name: str, composed: Mapping[str, Any]) -> Mapping[str, Any]:
     given = composed[name]
     if not isinstance(given, Mapping):
-        from gdexp.errors import BadInput
-
         raise BadInput(name, given, "must be a group of keys")
     return given

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -42,6 +43,12 @@ def check() -> None:
 def raising() -> Iterator[None]:
     """Raise `Interrupted` at the first signal; a second one ends the process at once."""
     previous = {number: signal.getsignal(number) for number in SIGNALS}
+    report = sys.unraisablehook
+
+    def quiet(swallowed: sys.UnraisableHookArgs) -> None:
+        # Raised inside a finalizer it could only be printed; `check` raises it again.
+        if not isinstance(swallowed.exc_value, Interrupted):
+            report(swallowed)
 
     def first(number: int, frame: FrameType | None) -> None:
         for other in SIGNALS:
@@ -52,11 +59,13 @@ def raising() -> Iterator[None]:
     def second(number: int, frame: FrameType | None) -> None:
         os._exit(128 + number)
 
+    sys.unraisablehook = quiet
     for number in SIGNALS:
         signal.signal(number, first)
     try:
         yield
     finally:
         _asked.clear()
+        sys.unraisablehook = report
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -16,6 +16,9 @@ CPU = torch.device("cpu")
 EDGE = 8
 """So many rows at either end of a batch are looked at: full vectors and what is left of one."""
 
+SMALL = 128
+"""Up to so many rows all of them are looked at."""
+
 COORDINATES = 48
 """So many entries of a gradient are compared with differences at each point."""
 
@@ -114,9 +117,9 @@ def _check_minimum(
 
 
 def _check_rows(problem: Problem, point: torch.Tensor, size: int, threads: Sequence[int]) -> None:
-    """The first and the last rows of a batch against themselves alone."""
+    """All rows of a small batch, the first and last of a large one, against themselves alone."""
     rows = _around(point, size, size)
-    chosen = [i for i in range(size) if i < EDGE or i >= size - EDGE]
+    chosen = [i for i in range(size) if size <= SMALL or i < EDGE or i >= size - EDGE]
     together, alone = [], []
     for count in threads:
         with _thread_count(count):

@@ -18,7 +18,7 @@ from gdexp.batch.result import BatchResult
 from gdexp.descent import descend
 from gdexp.errors import BadInput
 from gdexp.optimizers import RULES, Adam, GradientDescent, Momentum, RMSprop, UpdateRule
-from gdexp.problems import PROBLEMS, Function, Matrix, Problem, Quadratic
+from gdexp.problems import PROBLEMS, Autograd, Function, Matrix, Problem, Quadratic
 from gdexp.result import Result
 from gdexp.schedules import Cosine, StepDecay, Warmup
 from gdexp.stopping import Status, Stopping
@@ -361,3 +361,13 @@ def test_traces_take_four_bytes_per_loss_of_float32() -> None:
     batch = descend_batch(Matrix(), [GradientDescent(lr=0.01)] * 3, Stopping(1e-9, 500))
     assert batch.traces is not None
     assert batch.traces.values.nbytes == 4 * 3 * 501
+
+
+@pytest.mark.parametrize(
+    "problem", [Matrix(target=0.5), Autograd(x0=3.0)], ids=["matrix", "autograd"]
+)
+def test_a_single_number_is_a_problem_in_a_batch_too(problem: Problem) -> None:
+    batch = descend_batch(problem, GradientDescent(lr=0.1), seeds=[1, 2])
+    for row, seed in enumerate((1, 2)):
+        alone = descend(problem, GradientDescent(lr=0.1), seed=seed)
+        assert batch[row].trace.tobytes() == alone.trace.tobytes()

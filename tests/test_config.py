@@ -17,6 +17,7 @@ from gdexp.__main__ import main
 from gdexp.arguments import rewrite
 from gdexp.experiment import Experiment
 from gdexp.repeat import literal, overrides, shortest_command
+from tests.commands import gdexp, one_error_line
 
 SHIPPED = sorted(config.shipped().rglob("*.yaml"))
 COMMAND = re.compile(r"# (python -m gdexp.*)")
@@ -160,6 +161,9 @@ BAD = [
     ("+sweep dtype=float32,int8", "choose from"),
     ("+sweep stopping.threshold=1e-5 optimizer.lr=1", "is empty"),
     ("-m", "is empty"),
+    ("-m optimizer=gd,adam", "whole groups cannot be swept"),
+    ("-m optimizer/schedule=cosine,step", "cannot be swept"),
+    ("tracking.experiment=..", "no folder's"),
     ("--confg-dir mine", "did you mean --config-dir?"),
     ("--sweep", "no such option"),
     ("--config-dir nowhere", "not found"),
@@ -262,3 +266,63 @@ def test_users_add_files_of_their_own(here: Path, capsys: pytest.CaptureFixture[
     assert "target:\n  - 1.0" in capsys.readouterr().out
     assert main(["--help", "--config-dir", str(here / "mine")]) == 0
     assert " small" in capsys.readouterr().out
+
+
+OWN = """
+import sys
+
+import torch
+
+
+def vector(x):
+    return x * 2
+
+
+def leaves(x):
+    sys.exit(0)
+
+
+def fails(x):
+    raise ValueError("boom")
+"""
+
+
+@pytest.mark.parametrize("command", [[], ["+sweep"]], ids=["run", "sweep"])
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("own.vector", 2, "must be a scalar, but has shape (2,)"),
+        ("own.leaves", 1, "problem=own.leaves: its code failed: SystemExit: 0"),
+        ("own.fails", 1, "problem=own.fails: its code failed: ValueError: boom"),
+        ("own.nothing", 2, "has no 'nothing'"),
+        ("nowhere.loss", 2, "no module"),
+    ],
+)
+def test_a_problem_of_ones_own_that_cannot_work_is_found_before_anything_is_written(
+    here: Path,
+    command: list[str],
+    path: str,
+    status: int,
+    words: str,
+) -> None:
+    (here / "own.py").write_text(OWN)
+    done = gdexp(*command, "problem=custom", f"problem.path={path}", "problem.shape=2",
+                 cwd=here, expect=status)  # fmt: skip
+    assert words in one_error_line(done)
+    assert {entry.name for entry in here.iterdir()} <= {"own.py", "__pycache__"}
+
+
+def test_equal_numbers_have_equal_signatures() -> None:
+    assert config.signature(composed("optimizer.lr=2")) == config.signature(
+        composed("optimizer.lr=2.0")
+    )
+
+
+def test_a_folder_whose_name_mlflow_would_decode_is_refused(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "a%20b").mkdir()
+    monkeypatch.chdir(here / "a%20b")
+    assert main([]) == 2
+    assert "%-escape" in capsys.readouterr().err
+    assert list((here / "a%20b").iterdir()) == []

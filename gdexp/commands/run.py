@@ -29,6 +29,7 @@ def run(config: Config) -> Result:
     experiment = Experiment.from_config(config, typed_here(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
     settings.preflight()
+    experiment.rehearse()
     out = terminal.console()
     announce(out, experiment)
 

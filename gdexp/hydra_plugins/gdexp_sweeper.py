@@ -50,6 +50,6 @@ class GdexpSweeper(Sweeper):
 
         try:
             drive(arguments, compose, launch)
-        except Exception as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

@@ -29,7 +29,7 @@ class FunctionProblem(Problem):
 
     ::
 
-        FunctionProblem(lambda x: (x**4).sum(), shape=(2,), f_star=0.0)
+        FunctionProblem(lambda x: (x**2).sum(), shape=(2,), f_star=0.0)
 
     Args:
         loss: takes x of the given shape, returns a scalar tensor.

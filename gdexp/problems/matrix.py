@@ -51,7 +51,7 @@ class Matrix(Problem):
         if alone and numbers < DIVIDED:
             return F.mse_loss(x, self.target)
         squares = F.mse_loss(x, self._like(x), reduction="none")
-        rows = squares.flatten() if alone else squares.flatten(1)
+        rows = squares.flatten() if alone else squares.reshape(len(squares), -1)
         return rows.mean(-1) if numbers < DIVIDED else row_sum(rows) / numbers
 
     def _like(self, x: torch.Tensor) -> torch.Tensor:

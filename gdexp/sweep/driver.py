@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gdexp import config, terminal
+from gdexp.errors import BadInput, GdexpError
 from gdexp.repeat import literal
 from gdexp.sweep import report
 from gdexp.sweep.answers import Answers
@@ -48,17 +49,22 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
     out = terminal.console()
     report.announce(out, plan)
     with held(plan):
+        # A study that is there is looked at first: it may refuse, and then nothing is written.
+        known = open_study(plan) if plan.journal.exists() else None
+        if known is not None:
+            _check_store(plan, known)
         store = Store(plan.tracking)
-        study = open_study(plan)
+        study = known if known is not None else open_study(plan)
         parent = _parent(plan, study, store)
-        again = settle(study, store, parent)
-        done = len(finished(study))
-        report.resumed(out, plan, done, again)
-        store.reopen(parent)
-        store.save_view(parent, [d.key for d in plan.space.dimensions], plan.name)
         try:
+            again = settle(study, store, parent)
+            done = len(finished(study))
+            report.resumed(out, plan, done, again)
+            store.reopen(parent)
+            store.save_view(parent, [d.key for d in plan.space.dimensions], plan.name)
             if done < plan.n_trials:
                 launch([_for_worker(plan, plain)])
+                _check_complete(plan, study)
         except BaseException as error:
             settle(study, store, parent)
             store.abandon(parent, "FAILED" if isinstance(error, Exception) else "KILLED")
@@ -73,6 +79,8 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
     """The sweep's own run, created with the study and remembered in it."""
     known = study.user_attrs.get(PARENT)
     if known is not None:
+        if not store.has(str(known)):
+            raise _strayed(plan)
         return str(known)
     run_id = store.start(Opening(name=plan.name, kind="sweep", tags={"gdexp.study": plan.name}))
     study.set_user_attr(PARENT, run_id)
@@ -81,6 +89,31 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
     described = {**fixed, **report.sweep_params(plan)}
     store.log_values(run_id, Record(params=described))
     return run_id
+
+
+def _check_store(plan: Plan, study: Study) -> None:
+    """Refuse a study whose runs cannot be in the store, before an empty store is made."""
+    database = plan.tracking.database
+    if PARENT in study.user_attrs and database is not None and not database.exists():
+        raise _strayed(plan)
+
+
+def _strayed(plan: Plan) -> BadInput:
+    return BadInput(
+        "tracking.uri",
+        plan.tracking.shown,
+        f"does not hold the runs of study {plan.name}; name the store that does, or remove "
+        f"{report.relative(plan.journal)}, or give another sweep.name",
+    )
+
+
+def _check_complete(plan: Plan, study: Study) -> None:
+    """A launcher returns also when its worker failed; the study knows better."""
+    done = len(finished(study))
+    if done < plan.n_trials:
+        raise GdexpError(
+            f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
+        )
 
 
 def _for_worker(plan: Plan, plain: list[Override]) -> list[str]:

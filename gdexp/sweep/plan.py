@@ -65,6 +65,12 @@ class Plan:
             if key.partition(".")[0] not in SWEPT_GROUPS:
                 value = str(override.input_line).partition("=")[2]
                 raise BadInput(key, value, f"cannot be swept; only {', '.join(SWEPT_GROUPS)} can")
+            if isinstance(base.get(key), Mapping) or "/" in key:
+                raise BadInput(
+                    key,
+                    str(override.input_line).partition("=")[2],
+                    "whole groups cannot be swept; sweep a key in one, or run one sweep for each",
+                )
             from_line[key] = from_override(key, override)
         kept = [from_line.pop(d.key, d) for d in space.dimensions]
         space = Space((*kept, *from_line.values()))
@@ -111,6 +117,7 @@ class Plan:
             "sampler": self.sampler.definition(),
             "objective": "hitting_time",
             "cap": self.settings.cap,
+            "tracking": {"experiment": self.tracking.experiment},
         }
 
     def _check_space(self) -> None:
@@ -119,14 +126,13 @@ class Plan:
             raise BadInput(
                 "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
             )
-        if self.settings.workers != 1:
-            raise BadInput("sweep.workers", self.settings.workers, "must be 1")
         first = {d.key: d.corners()[0] for d in self.space.dimensions}
         for dimension in self.space.dimensions:
             config.lookup(self.base, dimension.key)
             for value in dimension.corners():
                 values = {**first, dimension.key: value}
-                Experiment.from_config(config.with_values(self.base, values), typed_here(self.base))
+                made = config.with_values(self.base, values)
+                Experiment.from_config(made, typed_here(self.base)).rehearse()
 
     def _completed(self) -> Plan:
         size = self.space.size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,7 +52,7 @@ def announce(out: Console, plan: Plan) -> None:
                 "goal",
                 f"the smallest hitting time in {plan.n_trials} trials, {plan.sampler.name}",
             ),
-            ("study", _relative(plan)),
+            ("study", relative(plan.journal)),
         ],
     )
     out.print()
@@ -209,6 +210,6 @@ def _value(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _relative(plan: Plan) -> str:
-    path = plan.journal
+def relative(path: Path) -> str:
+    """A path as short as it can be said here."""
     return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)

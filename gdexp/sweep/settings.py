@@ -41,6 +41,9 @@ class SweepSettings:
     workers: int = 1
 
     def __post_init__(self) -> None:
+        given: object = self.name
+        if type(given) is int:  # what a command line makes of digits
+            object.__setattr__(self, "name", str(given))
         if self.name is not None and (
             not isinstance(self.name, str) or not NAME.fullmatch(self.name)
         ):
@@ -60,4 +63,5 @@ class SweepSettings:
                 raise BadInput(
                     "storage", masked(self.storage), "must be the path of a journal file"
                 )
-        checks.integer("workers", self.workers, low=1, high=1)
+        if type(self.workers) is not int or self.workers != 1:
+            raise BadInput("workers", self.workers, "must be 1")

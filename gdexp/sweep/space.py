@@ -231,6 +231,8 @@ def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
         )
     low, high = min(listed), max(listed)
     integer = all(isinstance(v, int) for v in listed)
+    if not integer:  # as choices: a float step rarely divides its range exactly
+        return _choices(key, tuple(listed))
     return Dimension(key, low=low, high=high, integer=integer, step=abs(value.step))
 
 

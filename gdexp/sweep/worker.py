@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp import config, interrupts, terminal
 from gdexp.commands.run import title
+from gdexp.errors import BadInput
 from gdexp.stopping import Status, first_hits
 from gdexp.sweep.answers import THRESHOLDS
 from gdexp.sweep.cap import Cap
@@ -43,6 +44,8 @@ def work(composed: Mapping[str, Any]) -> None:
     """
     settings = config.construct("sweep", SweepSettings, composed["sweep"])
     tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
+    if settings.name is None or settings.storage is None:
+        raise BadInput("hydra/sweeper", "", "must be gdexp: another one cannot run this sweep")
     study = load_study(settings)
     plan = Plan(
         base=study.user_attrs[BASE],

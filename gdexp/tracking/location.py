@@ -7,6 +7,7 @@ looked at here first, within seconds.
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,12 @@ class TrackingSettings:
     experiment: str = "gdexp"
 
     def __post_init__(self) -> None:
+        given: object = self.experiment
+        if type(given) is int:  # what a command line makes of digits
+            object.__setattr__(self, "experiment", str(given))
         checks.text("experiment", self.experiment)
+        if self.experiment in {".", ".."}:
+            raise BadInput("experiment", self.experiment, "must be a name that is no folder's")
         if len(self.experiment) > 500 or not self.experiment.isprintable():
             raise BadInput(
                 "experiment", self.experiment, "must be one line, at most 500 characters"
@@ -116,6 +122,12 @@ def masked(uri: str) -> str:
 
 def _check_database(path: Path) -> None:
     folder = path.parent
+    if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
+        raise BadInput(
+            "tracking.uri",
+            str(path),
+            "holds a %-escape, which MLflow would decode; use another name",
+        )
     if path.is_dir():
         raise BadInput("tracking.uri", str(path), "is a folder; name a database file in it")
     if not folder.is_dir():

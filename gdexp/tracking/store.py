@@ -167,6 +167,17 @@ class Store:
             return "in the UI of the server, open"
         return f"mlflow ui --backend-store-uri sqlite:///{self.settings.shown}    then open"
 
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run, and in this experiment."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return bool(self.client.get_run(run_id).info.experiment_id == self.experiment_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+
     def reopen(self, run_id: str) -> None:
         """Set an ended run to RUNNING again.
 

@@ -109,3 +109,9 @@ def test_the_thread_count_is_left_as_it_was() -> None:
 def test_a_loss_that_is_not_finite_has_an_infinite_gradient_error() -> None:
     problem = FunctionProblem(lambda x: torch.log(x).sum(), x0=[-1.0])
     assert gradient_error(problem, problem.start(0)) == float("inf")
+
+
+def test_a_power_that_rounds_differently_at_the_end_of_a_vector_is_caught() -> None:
+    claimed = FunctionProblem(lambda x: (x**4).sum(-1), shape=(5,), batchable=True)
+    with pytest.raises(CheckFailed, match="is not its own"):
+        check_problem(claimed)

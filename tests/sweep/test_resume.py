@@ -235,3 +235,59 @@ def wait_for_trials(folder: Path, count: int, seconds: float = 120) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"no {count} trials after {seconds} s in {os.listdir(folder)}")
+
+
+BOOM = """
+import torch
+
+starts = 0
+
+
+def loss(x):
+    global starts
+    if {fails} and x.grad_fn is None and bool((x == 3.0).all()):
+        starts += 1
+        if starts > 6:  # a rehearsal at each end of two ranges, and two trials
+            raise RuntimeError("the cat sat on the keyboard")
+    return (x**2).sum()
+"""
+
+
+def test_a_problem_that_raises_ends_the_sweep_in_one_line_and_mended_it_continues(
+    tmp_path: Path,
+) -> None:
+    problem = ["problem=custom", "problem.path=boom.loss", "problem.x0=[3.0,3.0]"]
+    swept = ["+sweep", "sweep.name=s", "optimizer.lr=interval(0.1,0.4)", "sweep.n_trials=5"]
+    line = [*swept, *problem]
+    (tmp_path / "boom.py").write_text(BOOM.format(fails=True))
+    failed = gdexp(*line, cwd=tmp_path, expect=1)
+    said = "problem=boom.loss: its code failed: RuntimeError: the cat sat on the keyboard"
+    assert failed.stderr == f"gdexp: error: {said}\n"
+    assert "2 of 5 trials are recorded" in failed.stdout
+    study = load(tmp_path)
+    store = Store(TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    assert store.client.get_run(study.user_attrs["gdexp.parent"]).info.status == "FAILED"
+    (tmp_path / "boom.py").write_text(BOOM.format(fails=False))
+    gdexp(*line, cwd=tmp_path)
+    check_whole(tmp_path, 5)
+
+
+def test_a_study_whose_runs_are_gone_is_refused_with_what_to_do(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
+    for path in here.glob("mlflow.db*"):
+        path.unlink()
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=3"]) == 2
+    said = capsys.readouterr().err
+    assert "does not hold the runs of study s" in said
+    assert "remove sweeps/s/study.journal" in said
+    assert not (here / "mlflow.db").exists()
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=3", "tracking.uri=sqlite:///two.db"]) == 2
+    assert not (here / "two.db").exists()
+
+
+def test_a_study_stays_in_its_experiment(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=3", "tracking.experiment=other"]) == 2
+    assert "tracking.experiment=gdexp, not other" in capsys.readouterr().err
