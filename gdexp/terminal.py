@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from array import array
@@ -31,11 +32,18 @@ LISTEN_EVERY = 10_000
 """Iterations, some tenths of a second, between looks for a signal that was swallowed."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """The reader left (`| head`): the work goes on and is recorded, nothing more is said."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def console(stderr: bool = False) -> Console:
     """A console of at most 80 columns for logs, of the terminal's own width for a person."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else WIDTH
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+    return _Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
 def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:

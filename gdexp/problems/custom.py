@@ -195,9 +195,7 @@ def import_by_path(path: str) -> object:
     Raises:
         BadInput: one line that says which part was not found, or why the import failed.
     """
-    if not isinstance(path, str) or not path:
-        raise BadInput("path", path, "must name a loss or a problem: package.module.attribute")
-    names = path.split(".")
+    names = checks.text("path", path).split(".")
     if len(names) < 2 or not all(name.isidentifier() for name in names):
         raise BadInput("path", path, "must be of the form package.module.attribute")
     if not {"", os.getcwd()} & set(sys.path):

@@ -88,5 +88,7 @@ def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Probl
 
 
 def _check_trust(path: object, trust: Sequence[str]) -> None:
-    if checks.text("path", path) not in trust:
+    if not isinstance(path, str) or not path:
+        raise BadInput("path", path, "must name a loss or a problem: package.module.attribute")
+    if path not in trust:
         raise BadInput("path", path, f"is not trusted to run: add trust=[{path}] if you wrote it")

@@ -61,13 +61,13 @@ def test_a_null_is_not_given() -> None:
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({}, "problem.name=None: choose from"),
+        ({}, "problem.name=null: choose from"),
         ({"name": "rosenbrok"}, "problem.name=rosenbrok: did you mean rosenbrock?"),
         ({"name": "quadratic", "dimensions": 3}, "problem.dimensions=3: did you mean dimension?"),
         ({"name": "booth", "rotation": 3}, "problem.rotation=3: did you mean rotation_seed?"),
         ({"name": "quadratic", "mu": -1.0}, "problem.mu=-1.0: must be > 0"),
         ({"name": "ols", "shift": "x"}, "problem.shift=x: must be a number"),
-        ({"name": "custom"}, "problem.path=None: must be a text that is not empty"),
+        ({"name": "custom"}, "problem.path=null: must name a loss or a problem"),
         (
             {"name": "custom", "path": "os.system"},
             "problem.path=os.system: is not trusted to run: add trust=[os.system]",
