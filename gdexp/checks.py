@@ -84,7 +84,7 @@ def choice(key: str, value: object, choices: Iterable[str]) -> str:
     """One of a list of names; the nearest is offered."""
     valid = list(choices)
     if not isinstance(value, str) or value not in valid:
-        raise BadInput(key, value, nearest(str(value), valid))
+        raise BadInput(key, value, nearest(value if isinstance(value, str) else "", valid))
     return value
 
 

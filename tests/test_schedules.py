@@ -199,14 +199,14 @@ def test_a_schedule_is_built_from_its_name_and_keys(name: str) -> None:
 
 BAD: list[tuple[dict[str, object], str]] = [
     ({"name": "cosin"}, "schedule.name=cosin: did you mean cosine?"),
-    ({"steps": 3}, "schedule.name=None: "),
+    ({"steps": 3}, "schedule.name=null: "),
     ({"name": "cosine", "stepz": 3}, "schedule.stepz=3: unknown key; did you mean steps?"),
     ({"name": "cosine", "steps": 0}, "schedule.steps=0: must be an integer from 1"),
     ({"name": "cosine", "floor": 1.5}, "schedule.floor=1.5: must be from 0 to 1"),
     ({"name": "inverse_time", "decay": -1}, "schedule.decay=-1: must be >= 0"),
     ({"name": "step", "every": 2.5}, "schedule.every=2.5: must be an integer"),
     ({"name": "step", "factor": 1.1}, "schedule.factor=1.1: must be above 0 and at most 1"),
-    ({"name": "warmup", "steps": True}, "schedule.steps=True: must be an integer"),
+    ({"name": "warmup", "steps": True}, "schedule.steps=true: must be an integer"),
     ({"name": "chebyshev", "mu": 2.0, "L": 1.0}, "schedule.L=1.0: must be at least mu=2"),
     ({"name": "chebyshev", "steps": 10_001}, "schedule.steps=10001: must be an integer from 1"),
     ({"name": "inverse_eigenvalue", "eigenvalues": []}, "schedule.eigenvalues=[]: must be a list"),
