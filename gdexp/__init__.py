@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from gdexp.problems import build_problem as build_problem
     from gdexp.problems import gradient_error as gradient_error
     from gdexp.result import Result as Result
+    from gdexp.runs import Runs as Runs
+    from gdexp.runs import TrackedRun as TrackedRun
+    from gdexp.runs import load_runs as load_runs
     from gdexp.schedules import Chebyshev as Chebyshev
     from gdexp.schedules import Constant as Constant
     from gdexp.schedules import Cosine as Cosine
@@ -99,11 +102,13 @@ _HOME = {
     "Rastrigin": "problems",
     "Result": "result",
     "Rosenbrock": "problems",
+    "Runs": "runs",
     "Schedule": "schedules",
     "Status": "stopping",
     "StepDecay": "schedules",
     "Stopping": "stopping",
     "TorchOptimizer": "optimizers",
+    "TrackedRun": "runs",
     "Transformed": "problems",
     "UpdateRule": "optimizers",
     "Warmup": "schedules",
@@ -116,6 +121,7 @@ _HOME = {
     "exact_count": "theory",
     "gradient_error": "problems",
     "hitting_time": "stopping",
+    "load_runs": "runs",
 }
 
 __all__ = [*_HOME]

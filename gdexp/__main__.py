@@ -66,6 +66,10 @@ def command(cfg: DictConfig) -> None:
         from gdexp.sweep.worker import work
 
         work(composed)
+    elif "compare" in composed:
+        from gdexp.commands.compare import compare
+
+        compare(composed)
     elif "inspect" in composed:
         from gdexp.commands.inspect import inspect
 

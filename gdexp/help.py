@@ -18,6 +18,8 @@ Examples
   python -m gdexp +sweep=fast                    hopeless trials ended early
   python -m gdexp +sweep stopping.threshold=1e-5 with the threshold fixed
   python -m gdexp -m optimizer.lr='interval(0.1,5)'
+  python -m gdexp +compare                       the newest sweep's runs
+  python -m gdexp '+compare=[1a2b3c4d,5e6f7a8b]' these two runs
   python -m gdexp +inspect problem=autograd      graph, gradient, check
   mlflow ui                                      look at every run so far
 
@@ -25,6 +27,8 @@ Commands
   (none)     one descent, printed as it goes, recorded in MLflow
   +sweep     Optuna minimises the hitting time over sweep.space; the same
              command again continues
+  +compare   what differs between tracked runs, hitting times, curves; as a
+             report with pictures too
   +inspect   the autograd graph of the loss at x0, and a gradient check
   +problems  the problems there are, with what is known of each
 
@@ -51,15 +55,10 @@ GDEXP_DEBUG=1 adds the traceback to an error."""
 
 def print_help(arguments: Sequence[str]) -> None:
     """Print the help with the choices that are there, those of `--config-dir` included."""
+    from gdexp.arguments import config_dirs
     from gdexp.config import shipped
 
-    folders = [shipped()]
-    for option, value in zip(arguments, [*arguments[1:], ""], strict=True):
-        if option in ("--config-dir", "-cd") and value:
-            folders.append(Path(value))
-        elif option.startswith("--config-dir="):
-            folders.append(Path(option.partition("=")[2]))
-    print(TEXT.format(groups=_groups(folders)))
+    print(TEXT.format(groups=_groups([shipped(), *config_dirs(arguments)])))
 
 
 def _groups(folders: Sequence[Path]) -> str:

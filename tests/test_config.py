@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,19 +16,10 @@ from gdexp.__main__ import main
 from gdexp.arguments import rewrite
 from gdexp.experiment import Experiment
 from gdexp.repeat import literal, overrides, shortest_command
-from tests.commands import gdexp, one_error_line
+from tests.commands import composed, gdexp, one_error_line
 
 SHIPPED = sorted(config.shipped().rglob("*.yaml"))
 COMMAND = re.compile(r"# (python -m gdexp.*)")
-
-
-def composed(*lines: str) -> config.Config:
-    """What Hydra composes from overrides, as plain containers."""
-    import gdexp.hydra_plugins
-
-    gdexp.hydra_plugins.register()
-    with initialize_config_dir(str(config.shipped()), version_base="1.3"):
-        return config.plain(compose("config", overrides=list(lines)))
 
 
 def opening(path: Path) -> str:
@@ -77,6 +67,14 @@ def test_the_defaults_are_the_notebooks() -> None:
         (["+sweep", "-cd", "mine"], ["+sweep=default", "-cd", "mine", "--multirun"]),
         (["+inspect"], ["+inspect=default"]),
         (["+optimizer.lr=1"], ["+optimizer.lr=1"]),
+        (["+compare"], ["+compare=default"]),
+        (["+compare=default"], ["+compare=default"]),
+        (["+compare=1e10"], ["+compare=default", "compare.runs=['1e10']"]),
+        (["+compare=[ab, 12]"], ["+compare=default", "compare.runs=['ab','12']"]),
+        (
+            ["+compare=ab,12", "-cd", "x"],
+            ["+compare=default", "compare.runs=['ab','12']", "-cd", "x"],
+        ),
         (["+a.b"], ["+a.b"]),
         ([], []),
     ],
@@ -161,8 +159,10 @@ BAD = [
     ("+sweep dtype=float32,int8", "choose from"),
     ("+sweep stopping.threshold=1e-5 optimizer.lr=1", "is empty"),
     ("-m", "is empty"),
-    ("-m optimizer=gd,adam", "whole groups cannot be swept"),
-    ("-m optimizer/schedule=cosine,step", "cannot be swept"),
+    ("-m optimizer=gd,adamm", "did you mean adam?"),
+    ("-m problem=matrix,nix", "no such choice"),
+    ("-m stopping=default,other", "cannot be swept whole"),
+    ("-m tracking=default,other", "cannot be swept"),
     ("tracking.experiment=..", "no folder's"),
     ("--confg-dir mine", "did you mean --config-dir?"),
     ("--sweep", "no such option"),

@@ -1,0 +1,237 @@
+"""Finding runs in MLflow: one search per page, whatever their number."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gdexp.errors import BadInput, StorageFailed
+from gdexp.runs.files import Files
+from gdexp.runs.run import TrackedRun, printable
+from gdexp.runs.sequence import Runs
+from gdexp.tracking import TrackingSettings
+from gdexp.tracking.database import ensure_database
+from gdexp.tracking.store import _prepare_mlflow
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+PREFIX = re.compile(r"[0-9a-f]{4,31}")
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{4,256}")
+PAGE = 1000
+
+
+def load_runs(
+    runs: str | Sequence[str] | None = None,
+    *,
+    uri: str | None = None,
+    experiment: str = "gdexp",
+) -> Runs:
+    """Tracked runs as typed objects.
+
+    ::
+
+        from gdexp import load_runs
+
+        runs = load_runs()  # of the newest sweep here
+        print(runs.best.iterations_to(1e-6))
+        runs.frame().plot.scatter("optimizer.lr", "iterations")
+
+    Args:
+        runs: a run id or the first four or more of its digits, or a list of them. A sweep
+            stands for the runs of its trials. None: the newest sweep, or all runs of the
+            experiment when there is no sweep.
+        uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
+        experiment: the MLflow experiment; a whole id is found in any other one too.
+
+    Raises:
+        BadInput: no such store, experiment or run; a prefix that names several.
+        StorageFailed: the store cannot be read.
+    """
+    return Shelf(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
+
+
+class Shelf:
+    """An MLflow experiment that runs are read from; no experiment or run is created.
+
+    Args:
+        settings: where.
+
+    Raises:
+        BadInput: there is no store or no such experiment.
+        StorageFailed: the store cannot be read or does not answer.
+    """
+
+    def __init__(self, settings: TrackingSettings) -> None:
+        self.settings = settings
+        settings.preflight()
+        database = settings.database
+        if database is not None:
+            if not database.exists() or not database.stat().st_size:
+                raise BadInput(
+                    "tracking.uri", settings.shown, "holds no runs yet; python -m gdexp makes one"
+                )
+            ensure_database(database)
+        _prepare_mlflow()
+        from mlflow import MlflowClient
+
+        with self._reported():
+            self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
+            found = self.client.get_experiment_by_name(settings.experiment)
+        if found is None or found.lifecycle_stage != "active":
+            what = "there is no such experiment" if found is None else "was deleted in MLflow"
+            raise BadInput("tracking.experiment", settings.experiment, f"{what}; name another")
+        self.experiment_id = str(found.experiment_id)
+        self._files = Files(self.client.download_artifacts)
+        self._minima: dict[tuple[tuple[str, str], ...], float | None] = {}
+
+    def load(self, wanted: str | Sequence[str] | None = None, key: str = "runs") -> Runs:
+        """The runs that ids name; see `load_runs`.
+
+        Args:
+            wanted: ids, prefixes, or None.
+            key: what the error calls them.
+        """
+        if wanted is None:
+            newest = self._search("tags.`gdexp.kind` = 'sweep'", newest=True, most=1)
+            if not newest:
+                return Runs(self._run(run) for run in self._search(""))
+            parent = self._run(newest[0])
+            return Runs(self._of_sweep(parent), parent)
+        several = isinstance(wanted, Sequence) and not isinstance(wanted, str)
+        names = list(wanted) if several else [wanted]
+        found: dict[str, TrackedRun] = {}
+        sweeps = []
+        for name in names:
+            run = self._run(self._find(name, key))
+            if run.kind == "sweep":
+                sweeps.append(run)
+                found |= {child.run_id: child for child in self._of_sweep(run)}
+            else:
+                held = self._children(run) if run.kind == "trial" else []
+                seeds = [self._run(each, run.trial) for each in held]
+                found |= {each.run_id: each for each in seeds or [run]}
+        single = sweeps[0] if sweeps and len(set(names)) == 1 else None
+        return Runs(found.values(), single)
+
+    def log_folder(self, run_id: str, folder: str, name: str) -> None:
+        """Store a folder's files with a run, under a folder of its artifacts.
+
+        Raises:
+            StorageFailed: they cannot be written.
+        """
+        with self._reported():
+            self.client.log_artifacts(run_id, folder, artifact_path=name)
+
+    def _find(self, name: object, key: str) -> Run:
+        if not isinstance(name, str) or not RUN_ID.fullmatch(name):
+            raise BadInput(key, name, f"must be a run id or its first digits; {self._listing()}")
+        if PREFIX.fullmatch(name):
+            matches = self._search(f"attributes.run_id LIKE '{name}%'", most=2)
+            if len(matches) > 1:
+                raise BadInput(key, name, "begins several run ids; give more of its digits")
+            if matches:
+                return matches[0]
+        from mlflow.exceptions import MlflowException
+
+        with self._reported():
+            try:
+                run = self.client.get_run(name)
+            except MlflowException as error:
+                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    raise
+                place = self.settings.shown
+                raise BadInput(key, name, f"no such run in {place}; {self._listing()}") from None
+        if run.info.lifecycle_stage != "active":
+            raise BadInput(key, name, "was deleted in MLflow; restore it there or name another")
+        return run
+
+    def _listing(self) -> str:
+        """How to find what there is: the newest few, and the command for all."""
+        newest = [
+            f"{run.info.run_id[:8]} ({printable(str(run.info.run_name))})"
+            for run in self._search("", newest=True, most=50)
+            if "mlflow.parentRunId" not in run.data.tags
+        ][:3]
+        said = f"the newest are {', '.join(newest)}; " if newest else ""
+        return f"{said}mlflow runs list --experiment-id {self.experiment_id} lists all"
+
+    def _of_sweep(self, parent: TrackedRun) -> list[TrackedRun]:
+        """The runs of a sweep's trials; a trial of several seeds stands for their runs."""
+        trials = [self._run(run) for run in self._children(parent)]
+        by_id = {trial.run_id: trial for trial in trials}
+        seeds: dict[str, list[TrackedRun]] = {}
+        # All trials of a sweep have as many seeds, so one of them tells whether to look further.
+        finished = next((trial for trial in trials if trial.state == "FINISHED"), None)
+        if finished is not None and self._children(finished, most=1):
+            condition = f"tags.`gdexp.kind` = 'seed' AND attributes.start_time >= {parent.started}"
+            for run in self._search(condition, parent.experiment_id):
+                above = by_id.get(run.data.tags.get("mlflow.parentRunId", ""))
+                if above is not None:
+                    seeds.setdefault(above.run_id, []).append(self._run(run, above.trial))
+        return [run for trial in trials for run in seeds.get(trial.run_id, [trial])]
+
+    def _children(self, run: TrackedRun, most: int | None = None) -> list[Run]:
+        condition = f"tags.`mlflow.parentRunId` = '{run.run_id}'"
+        return self._search(condition, run.experiment_id, most=most)
+
+    def _run(self, run: Run, trial: int | None = None) -> TrackedRun:
+        tags = run.data.tags
+        number = tags.get("gdexp.trial", "")
+        return TrackedRun(
+            run_id=str(run.info.run_id),
+            name=printable(str(run.info.run_name or "")),
+            kind=tags.get("gdexp.kind", ""),
+            state=str(run.info.status),
+            params=dict(run.data.params),
+            metrics=dict(run.data.metrics),
+            tags=dict(tags),
+            trial=int(number) if number.isdecimal() else trial,
+            parent=tags.get("mlflow.parentRunId"),
+            started=int(run.info.start_time or 0),
+            experiment_id=str(run.info.experiment_id),
+            home=str(run.info.artifact_uri or ""),
+            _files=self._files,
+            _minima=self._minima,
+        )
+
+    def _search(
+        self,
+        condition: str,
+        experiment_id: str | None = None,
+        newest: bool = False,
+        most: int | None = None,
+    ) -> list[Run]:
+        """Runs that meet a condition, oldest first."""
+        found: list[Run] = []
+        token: Any = None
+        order = "DESC" if newest else "ASC"
+        while True:
+            with self._reported():
+                page = self.client.search_runs(
+                    [experiment_id or self.experiment_id],
+                    filter_string=condition,
+                    order_by=[f"attributes.start_time {order}"],
+                    max_results=min(PAGE, most or PAGE),
+                    page_token=token,
+                )
+            found += page
+            token = page.token
+            if not token or (most is not None and len(found) >= most):
+                return found
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """MLflow's and the disk's errors as one line that names the place."""
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason}") from error
