@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,14 +16,17 @@ OTHER = "fedcba9876543210fedcba9876543210"
 SWEPT = ["optimizer.lr", "stopping.threshold"]
 
 
-def state(swept: list[str]) -> dict[str, Any]:
-    envelope = json.loads(views.view_state(PARENT, swept, "a sweep", 1_700_000_000_000))
-    parsed: dict[str, Any] = json.loads(envelope["state"])
-    return parsed
+def parsed(envelope: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.loads(envelope)["state"])
+    return found
 
 
-def cards(swept: list[str], kind: str) -> list[dict[str, Any]]:
-    return [card for card in state(swept)["compareRunCharts"] if card["type"] == kind]
+def state(swept: list[str], log: Sequence[str] = ()) -> dict[str, Any]:
+    return parsed(views.view_state(PARENT, swept, "a sweep", 1_700_000_000_000, log))
+
+
+def cards(swept: list[str], kind: str, log: Sequence[str] = ()) -> list[dict[str, Any]]:
+    return [card for card in state(swept, log)["compareRunCharts"] if card["type"] == kind]
 
 
 def test_envelope_has_what_mlflow_lists() -> None:
@@ -37,28 +41,75 @@ def test_same_input_gives_same_text() -> None:
 
 
 def test_filter_and_order_of_the_runs() -> None:
-    parsed = state(SWEPT)
-    assert parsed["searchFilter"] == f"tags.mlflow.parentRunId = '{PARENT}'"
-    assert parsed["orderByKey"] == "metrics.`hitting_time`"
-    assert parsed["orderByAsc"] is True
-    assert parsed["runsHiddenMode"] == "SHOW_ALL"
+    of_a_sweep = state(SWEPT)
+    assert of_a_sweep["searchFilter"] == f"tags.mlflow.parentRunId = '{PARENT}'"
+    assert of_a_sweep["orderByKey"] == "metrics.`hitting_time`"
+    assert of_a_sweep["orderByAsc"] is True
+    of_runs = parsed(views.runs_view_state("single runs", 1))
+    assert of_runs["searchFilter"] == "tags.`gdexp.kind` LIKE '%run'"
+    assert of_runs["orderByKey"] == "attributes.start_time"
+    assert of_runs["orderByAsc"] is False
+    assert {of_runs["runsHiddenMode"], of_a_sweep["runsHiddenMode"]} == {"SHOW_ALL"}
 
 
-def test_loss_curves_have_a_log_axis_and_are_not_smoothed() -> None:
-    lines = cards(SWEPT, "LINE")
+@pytest.mark.parametrize("log", [(), SWEPT])
+def test_loss_curves_have_a_log_axis_and_are_not_smoothed(log: Sequence[str]) -> None:
+    lines = cards(SWEPT, "LINE", log)
     assert {card["metricKey"] for card in lines} == {"loss"}
     assert {card["scaleType"] for card in lines} == {"log"}
     assert [card["xAxisScaleType"] for card in lines] == ["linear", "log"]
     assert {card["lineSmoothness"] for card in lines} == {0}
+    assert not any("range" in card for card in lines)
 
 
-def test_scatter_and_parallel_coordinates() -> None:
-    (scatter,) = cards(SWEPT, "SCATTER")
-    assert scatter["xaxis"] == {"key": "optimizer.lr", "type": "PARAM"}
-    assert scatter["yaxis"] == {"key": "iterations", "type": "METRIC"}
+def test_the_losses_that_are_drawn_can_be_limited() -> None:
+    limited = parsed(views.view_state(PARENT, SWEPT, "a sweep", 1, (), (1e-9, 10.0)))
+    ranges = [card["range"] for card in limited["compareRunCharts"] if card["type"] == "LINE"]
+    assert ranges == [{"yMin": pytest.approx(-9), "yMax": pytest.approx(1)}] * 2
+
+
+def test_without_powers_of_ten_the_axes_are_linear() -> None:
+    scatter = cards(SWEPT, "SCATTER")
+    assert {card["xaxis"]["key"] for card in scatter} == {"optimizer.lr"}
+    assert [card["yaxis"]["key"] for card in scatter] == ["iterations", "min_loss", "max_loss"]
     (parallel,) = cards(SWEPT, "PARALLEL")
     assert parallel["selectedParams"] == SWEPT
     assert parallel["selectedMetrics"] == ["hitting_time"]
+    (contour,) = cards(SWEPT, "CONTOUR")
+    assert [contour[axis]["type"] for axis in ("xaxis", "yaxis", "zaxis")] == [
+        "PARAM",
+        "PARAM",
+        "METRIC",
+    ]
+
+
+def test_powers_of_ten_make_log_axes() -> None:
+    swept = ["optimizer.name", *SWEPT]
+    by_rate = cards(swept, "SCATTER", SWEPT)
+    assert {card["xaxis"]["key"] for card in by_rate} == {"log10/optimizer.lr"}
+    assert [card["yaxis"]["key"] for card in by_rate] == [
+        "log10/iterations",
+        "log10/min_loss",
+        "log10/max_loss",
+    ]
+    assert {card[axis]["type"] for card in by_rate for axis in ("xaxis", "yaxis")} == {"METRIC"}
+    (parallel,) = cards(swept, "PARALLEL", SWEPT)
+    assert parallel["selectedParams"] == ["optimizer.name"]
+    assert parallel["selectedMetrics"] == [
+        "log10/optimizer.lr",
+        "log10/stopping.threshold",
+        "log10/hitting_time",
+    ]
+    (contour,) = cards(SWEPT, "CONTOUR", SWEPT)
+    assert contour["xaxis"] == {"key": "log10/optimizer.lr", "type": "METRIC"}
+    assert contour["zaxis"] == {"key": "log10/hitting_time", "type": "METRIC"}
+
+
+def test_the_final_tensors_and_what_differs_are_shown() -> None:
+    (image,) = cards(SWEPT, "IMAGE")
+    assert image["imageKeys"] == [views.PICTURE]
+    (difference,) = cards(SWEPT, "DIFFERENCE")
+    assert difference["compareGroups"] == ["Model metrics", "Parameters"]
 
 
 @pytest.mark.parametrize(
@@ -68,20 +119,37 @@ def test_scatter_and_parallel_coordinates() -> None:
         (["optimizer.momentum", "seed"], "optimizer.momentum"),
     ],
 )
-def test_scatter_prefers_the_learning_rate(swept: list[str], across: str) -> None:
-    (scatter,) = cards(swept, "SCATTER")
-    assert scatter["xaxis"]["key"] == across
+def test_iterations_stand_over_the_learning_rate_where_it_is_swept(
+    swept: list[str], across: str
+) -> None:
+    assert {card["xaxis"]["key"] for card in cards(swept, "SCATTER")} == {across}
 
 
-def test_nothing_swept_leaves_the_curves() -> None:
-    assert [card["type"] for card in state([])["compareRunCharts"]] == ["LINE", "LINE"]
+@pytest.mark.parametrize(("swept", "contours"), [([], 0), (["optimizer.lr"], 0), (SWEPT, 1)])
+def test_a_map_needs_two_keys(swept: list[str], contours: int) -> None:
+    assert len(cards(swept, "CONTOUR")) == contours
 
 
-def test_every_card_is_in_a_section_and_has_its_own_id() -> None:
-    parsed = state(SWEPT)
-    sections = [section["uuid"] for section in parsed["compareRunSections"]]
-    ids = [card["uuid"] for card in parsed["compareRunCharts"]]
-    assert {card["metricSectionId"] for card in parsed["compareRunCharts"]} <= set(sections)
+def test_nothing_swept_leaves_curves_and_tensors() -> None:
+    kinds = [card["type"] for card in state([])["compareRunCharts"]]
+    assert kinds == ["LINE", "LINE", "IMAGE", "DIFFERENCE"]
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        views.view_state(PARENT, SWEPT, "a sweep", 1),
+        views.view_state(PARENT, SWEPT, "a sweep", 1, SWEPT),
+        views.view_state(PARENT, [], "a sweep", 1),
+        views.runs_view_state("single runs", 1),
+    ],
+)
+def test_every_card_is_in_a_section_and_has_its_own_id(envelope: str) -> None:
+    shown = parsed(envelope)
+    sections = [section["uuid"] for section in shown["compareRunSections"]]
+    ids = [card["uuid"] for card in shown["compareRunCharts"]]
+    used = list(dict.fromkeys(card["metricSectionId"] for card in shown["compareRunCharts"]))
+    assert sections[: len(used)] == used
     assert len(set(ids)) == len(ids)
     assert len(set(sections)) == len(sections)
 
@@ -89,7 +157,8 @@ def test_every_card_is_in_a_section_and_has_its_own_id() -> None:
 @pytest.mark.parametrize("count", [0, 2, 1000])
 def test_fits_an_experiment_tag(count: int) -> None:
     swept = [f"optimizer.a_rather_long_key_{i}" for i in range(count)]
-    assert len(views.view_state(PARENT, swept, "×" * 250, 1)) <= views.MAX_VALUE
+    for log in ([], swept):
+        assert len(views.view_state(PARENT, swept, "×" * 250, 1, log)) <= views.MAX_VALUE
     assert len(views.view_tag(PARENT)) <= 250
 
 
@@ -107,6 +176,29 @@ def test_link_opens_charts_with_the_view_and_names_no_filter() -> None:
         "workflowType": ["machine_learning"],
         "viewStateShareKey": [views.view_key(PARENT)],
     }
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        views.children_link("1", PARENT),
+        views.runs_link("1"),
+        views.run_link("1", PARENT),
+        views.loss_link("1", PARENT),
+        views.compare_link("1", [PARENT, OTHER]),
+    ],
+)
+def test_every_link_stays_among_the_tools_for_training(link: str) -> None:
+    assert parse_qs(urlsplit(link).query)["workflowType"] == ["machine_learning"]
+
+
+def test_losses_of_one_run_and_a_comparison() -> None:
+    losses = parse_qs(urlsplit(views.loss_link("1", PARENT)).query)
+    assert losses["runs"] == [f'["{PARENT}"]']
+    assert losses["y_axis_scale"] == ["log"]
+    compared = parse_qs(urlsplit(views.compare_link("1", [PARENT, OTHER])).query)
+    assert json.loads(compared["runs"][0]) == [PARENT, OTHER]
+    assert compared["experiments"] == ['["1"]']
 
 
 def test_link_is_encoded() -> None:

@@ -1,0 +1,141 @@
+"""`scripts/ui`: MLflow's UI for the configured store, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from gdexp import terminal
+from gdexp.errors import BadInput, GdexpError
+from gdexp.interrupts import Interrupted, raising
+from gdexp.place import standing
+from gdexp.tracking import TrackingSettings
+from gdexp.ui.links import Link, newest, without_user
+from gdexp.ui.server import Server
+
+USAGE = """\
+usage: scripts/ui [--port N] [tracking.uri=…] [tracking.experiment=…]
+
+Starts MLflow's UI for the store that runs go to, prints links to the newest
+sweep and run, and stays until Ctrl-C. It listens on 127.0.0.1 only, on MLflow's
+port 5000 when that is free, else on any free port. For a store that is a server
+(tracking.uri=http://…) it prints the links there and starts nothing.
+
+Exit status: 1 the server failed, 2 bad input or nothing recorded yet, 74 no
+answer from a tracking server, 128+N ended by signal N (130 for Ctrl-C).
+GDEXP_DEBUG=1 shows what the server says."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if "--help" in given or "-h" in given:
+        print(USAGE)
+        return 0
+    try:
+        with raising(), standing():
+            port, overrides = _parted(given)
+            show(_settings(overrides), port, terminal.console())
+    except Interrupted as interrupted:
+        print("\nstopped", file=sys.stderr)
+        return interrupted.exit_status
+    except GdexpError as error:
+        print(f"gdexp: error: {' '.join(str(error).split())}", file=sys.stderr)
+        if os.environ.get("GDEXP_DEBUG") == "1":
+            traceback.print_exc()
+        return error.exit_status
+    return 0
+
+
+def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
+    """Serve the store until a signal, or point to the server that it is.
+
+    Args:
+        settings: the store; nothing is created when it is not there.
+        port: None takes a free one.
+        out: where the links go.
+
+    Raises:
+        BadInput: no such database, or a port in use.
+        GdexpError, StorageFailed: no server, no answer.
+        Interrupted: the end.
+    """
+    database = settings.database
+    if database is not None and not (database.is_file() and database.stat().st_size):
+        raise BadInput(
+            "tracking.uri",
+            settings.shown,
+            "holds nothing yet; run something there first, such as python -m gdexp",
+        )
+    settings.preflight()
+    uri = settings.resolved
+    if uri.lower().startswith("http"):
+        out.print(f"MLflow's UI is at {without_user(uri)}, which this does not start or stop.")
+        _print(out, newest(uri, settings.experiment), settings)
+        return
+    with Server(settings, port) as server:
+        # Requests to our own server are no proxy's business.
+        for name in ("no_proxy", "NO_PROXY"):
+            os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
+        out.print(f"MLflow's UI for {settings.shown} is at")
+        terminal.line(out, server.address)
+        _print(out, newest(server.address, settings.experiment), settings)
+        out.print("\nCtrl-C stops it.")
+        server.wait()
+
+
+def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
+    if not links:
+        out.print(f"\nThe experiment {settings.experiment} holds no run yet.", markup=False)
+    for link in links:
+        out.print(f"\n[dim]{link.what}[/dim]  ", end="")
+        out.print(link.name, markup=False)
+        terminal.line(out, link.address)
+
+
+def _parted(given: Sequence[str]) -> tuple[int | None, list[str]]:
+    """The port, and the overrides of the config."""
+    port = None
+    overrides = []
+    rest = list(given)
+    while rest:
+        argument = rest.pop(0)
+        name, equals, value = argument.partition("=")
+        if name == "--port":
+            value = value if equals else (rest.pop(0) if rest else "")
+            if not value.isdecimal():
+                raise BadInput("--port", value, "must be 1 … 65535")
+            port = int(value)
+        elif name.startswith("tracking"):
+            overrides.append(argument)
+        else:
+            raise BadInput(
+                name, value, "is not for the UI; it takes --port, tracking.uri, tracking.experiment"
+            )
+    return port, overrides
+
+
+def _settings(overrides: list[str]) -> TrackingSettings:
+    """The config group `tracking`, composed as every command composes it."""
+    from hydra import compose, initialize_config_dir
+
+    from gdexp import config, hydra_plugins
+    from gdexp.composition import explained
+
+    hydra_plugins.register()
+    try:
+        with initialize_config_dir(str(config.shipped()), version_base="1.3"):
+            composed = config.plain(compose("config", overrides))
+    except GdexpError:
+        raise
+    except Exception as error:
+        raise explained(error, overrides, composing=True) from None
+    return config.construct("tracking", TrackingSettings, composed["tracking"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

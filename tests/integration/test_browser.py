@@ -1,0 +1,372 @@
+"""What a person sees: MLflow's pages in a real browser, on a sweep that was really run.
+
+The saved views use a format that MLflow does not document, so only a browser can hold them.
+Each test leaves a picture of the page: in `$GDEXP_SCREENSHOTS`, or in pytest's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from gdexp import Matrix, descend
+from gdexp.experiment import Experiment
+from gdexp.plots import pictures
+from gdexp.tracking import Opening, Record, Store, TrackingSettings, looks, views
+from gdexp.tracking.database import analyze
+from tests.commands import composed, gdexp
+from tests.integration.conftest import browser
+from tests.integration.test_ui import address, links, served
+
+TRIALS = 12
+MANY, POINTS = 1_000, 1_000
+LOADED = 100
+"""Runs that MLflow's page loads at first; a button loads more."""
+
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"),
+    *("--window-size=1600,1200", "--hide-scrollbars"),
+)
+PATIENCE = 120
+"""Seconds that a page may take on a machine that others use too."""
+
+SOON = 10
+"""Seconds within which a page of a thousand runs is to be drawn."""
+
+ATTEMPTS = 6
+
+CLOSE_ASSISTANT = """
+document.querySelector('[data-component-id="mlflow.assistant.chat_panel.close"]')?.click()
+"""
+
+CURVES = """
+return [...document.querySelectorAll('.js-plotly-plot')].filter(plot => plot.layout.yaxis)
+  .map(plot => ({
+    x: plot.layout.xaxis.type,
+    y: plot.layout.yaxis.type,
+    label: plot.layout.xaxis.title.text,
+    lines: [...plot.querySelectorAll('.scatterlayer .trace path.js-line')]
+      .map(line => [line.getAttribute('d'), line.style.stroke]),
+  }))
+"""
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """A browser, the server it looks at, and where pictures of the pages go."""
+
+    driver: webdriver.Chrome
+    base: str
+    screenshots: Path
+
+    def open(self, place: str) -> None:
+        """A page from nothing; `place` is what follows `#`, or a whole address."""
+        self.driver.get("about:blank")
+        self.driver.get(place if place.startswith("http") else f"{self.base}/#{place}")
+
+    def until(self, seen: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+        """What is seen as soon as it is true. The panel that MLflow opens at first is closed."""
+
+        def look(driver: webdriver.Chrome) -> Any:
+            driver.execute_script(CLOSE_ASSISTANT)
+            return seen()
+
+        try:
+            return WebDriverWait(self.driver, seconds).until(look)
+        except Exception:
+            self.keep("failed")
+            raise
+
+    def charts(self) -> list[dict[str, Any]]:
+        """The charts that are drawn, with their axes, curves and points.
+
+        MLflow draws every curve twice, once to be seen and once to be pointed at.
+        """
+        found: list[dict[str, Any]] = self.driver.execute_script(CURVES)
+        for chart in found:
+            drawn = dict(line for line in chart["lines"] if line[0])
+            chart["lines"] = list(drawn.values())
+        return found
+
+    def log_curves(self, count: int) -> list[str]:
+        """The colours of the loss curves once so many are drawn over steps on a log axis."""
+        return next(
+            (
+                chart["lines"]
+                for chart in self.charts()
+                if chart["y"] == "log" and chart["label"] == "Step" and len(chart["lines"]) >= count
+            ),
+            [],
+        )
+
+    def picture(self, path: str) -> bool:
+        """Whether an image from the run's artifacts is drawn."""
+        code = """return [...document.images].some(
+            image => decodeURIComponent(image.src).includes(arguments[0])
+                && image.complete && image.naturalWidth > 0 && image.width > 0)"""
+        return bool(self.driver.execute_script(code, path))
+
+    def scroll_to(self, section: str) -> bool:
+        """Bring a section into view; the page draws charts only there. Whether there is one."""
+        code = """const headers = '[data-testid="experiment-view-compare-runs-section-header"]';
+            const found = [...document.querySelectorAll(headers)].find(
+                header => header.textContent.includes(arguments[0]));
+            found?.scrollIntoView(); return Boolean(found)"""
+        return bool(self.driver.execute_script(code, section))
+
+    def has_text(self, *words: str) -> bool:
+        """Whether the page shows all of these."""
+        text = self.driver.execute_script("return document.body.innerText")
+        return all(word in text for word in words)
+
+    def keep(self, name: str) -> None:
+        """A picture of the page as it is."""
+        self.driver.save_screenshot(str(self.screenshots / f"{name}.png"))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A folder with a sweep, two runs of the command, and a sweep of a thousand trials."""
+
+    folder: Path
+    parent: str
+    many: str
+    many_parent: str
+    best: str
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("reviewed")
+    # The threshold is fixed, so that every trial makes some iterations and has a curve.
+    gdexp("+sweep", f"sweep.n_trials={TRIALS}", "stopping.threshold=1e-6", cwd=folder)
+    gdexp(cwd=folder)
+    gdexp("optimizer.lr=3", cwd=folder)
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    sweeps = runs(uri, "gdexp", "tags.`gdexp.kind` = 'sweep'")
+    store = Store(TrackingSettings(uri=uri, experiment="many"))
+    many_parent, best = thousand(store, folder / "mlflow.db")
+    return Made(folder, sweeps[0], store.experiment_id, many_parent, best)
+
+
+def runs(uri: str, experiment: str, condition: str) -> list[str]:
+    """Run ids, the newest first."""
+    client = MlflowClient(tracking_uri=uri)
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    return [r.info.run_id for r in client.search_runs([found.experiment_id], condition)]
+
+
+def thousand(store: Store, database: Path) -> tuple[str, str]:
+    """A sweep of `MANY` trials with `POINTS` points each; its run and its best trial's."""
+    swept = ["optimizer.lr", "stopping.threshold"]
+    parent = store.start(Opening(name="a thousand trials", kind="sweep"))
+    parameters = {"optimizer.lr": 0.01, "stopping.threshold": 1e-6}
+    trace = 0.1 * 0.985 ** np.arange(POINTS)
+    first = store.start(Opening(name=looks.trial_title(0, parameters), kind="trial", parent=parent))
+    metrics = {
+        "iterations": float(POINTS - 1),
+        "hitting_time": POINTS - 1.5,
+        "final_loss": float(trace[-1]),
+        "min_loss": float(trace.min()),
+        "max_loss": float(trace.max()),
+    }
+    record = Record(
+        params={key: repr(value) for key, value in parameters.items()},
+        metrics={**metrics, **looks.chart_metrics(parameters, metrics)},
+        trace=trace,
+        tags={
+            "gdexp.status": "converged",
+            looks.COLOUR_TAG: looks.status_colour("converged"),
+            looks.IMAGES_TAG: "True",
+        },
+    )
+    store.finish(first, record)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in looks.image_artifacts(views.PICTURE, final_picture()).items():
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        store.client.log_artifacts(first, folder)
+    copies(database, first, MANY - 1)
+    analyze(database)
+    state = views.view_state(parent, swept, "a thousand trials", 1, swept, (1e-9, 10))
+    store.client.set_experiment_tag(store.experiment_id, views.view_tag(parent), state)
+    store.finish(parent, Record())
+    return parent, first
+
+
+def final_picture() -> bytes:
+    """The picture of a real descent's final tensor."""
+    experiment = Experiment.from_config(composed())
+    result = descend(Matrix(), experiment.rule, experiment.stopping, seed=0)
+    return pictures(experiment, result)["final.png"]
+
+
+def copies(database: Path, run_id: str, count: int) -> None:
+    """Copy a run in the database, each time with other losses; through MLflow it takes minutes."""
+    with closing(sqlite3.connect(database, timeout=60)) as connection:
+        connection.execute("CREATE TEMP TABLE wanted (number INTEGER, id TEXT)")
+        rows = [(i, f"{i:032x}") for i in range(1, count + 1)]
+        connection.executemany("INSERT INTO wanted VALUES (?, ?)", rows)
+        for table in ("runs", "tags", "params", "latest_metrics", "metrics"):
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            taken = ", ".join(instead(table, name) for name in names)
+            connection.execute(
+                f"INSERT INTO {table} ({', '.join(names)}) "
+                f"SELECT {taken} FROM {table} AS old, wanted WHERE old.run_uuid = ?",
+                (run_id,),
+            )
+        connection.commit()
+
+
+def instead(table: str, name: str) -> str:
+    """What stands in a copied row."""
+    if name == "run_uuid":
+        return "wanted.id"
+    if name == "name" and table == "runs":
+        return "printf('%04d lr=%.3g', wanted.number, 0.01 + wanted.number / 250.0)"
+    if name == "value" and "metrics" in table:
+        return "old.value * (1 + wanted.number / 100.0)"
+    return f"old.{name}"
+
+
+@pytest.fixture(scope="module")
+def ui(made: Made) -> Iterator[list[str]]:
+    """What `scripts/ui` prints; its server runs meanwhile."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with served(made.folder, "--port", str(port)) as (_, lines):
+        yield lines
+
+
+@pytest.fixture(scope="module")
+def eyes(ui: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eyes]:
+    found = browser()
+    assert found is not None
+    options = webdriver.ChromeOptions()
+    options.binary_location = found[0]
+    for flag in FLAGS:
+        options.add_argument(flag)
+    given = os.environ.get("GDEXP_SCREENSHOTS")
+    folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    driver = webdriver.Chrome(options=options, service=Service(found[1]))
+    try:
+        yield Eyes(driver, address(ui), folder)
+    finally:
+        driver.quit()
+
+
+def test_the_printed_link_of_a_sweep_opens_its_trials_curves_on_a_log_axis(
+    eyes: Eyes, ui: list[str]
+) -> None:
+    eyes.open(links(ui)["newest sweep"])
+    assert len(eyes.until(lambda: eyes.log_curves(TRIALS))) == TRIALS
+    eyes.keep("sweep")
+
+
+def test_the_final_tensor_is_a_picture_on_the_run_s_page(eyes: Eyes, made: Made) -> None:
+    uri = f"sqlite:///{made.folder / 'mlflow.db'}"
+    newest, *_ = runs(uri, "gdexp", views.SINGLE_RUNS)
+    for run_id, name in ((made.parent, "best_final.png"), (newest, "final.png")):
+        eyes.open(f"/experiments/1/runs/{run_id}/artifacts/{name}?workflowType=machine_learning")
+        shown = f"artifacts/{name}"  # the path that the page shows above the picture
+        assert eyes.until(lambda shown=shown: eyes.has_text(shown) and eyes.picture("blob:"))
+        eyes.keep(name.removesuffix(".png"))
+
+
+def test_the_description_is_a_table(eyes: Eyes, made: Made) -> None:
+    eyes.open(views.run_link("1", made.parent))
+    code = "return [...document.querySelectorAll('table')].map(table => table.innerText)"
+    found = eyes.until(
+        lambda: [text for text in eyes.driver.execute_script(code) if text.startswith("threshold")]
+    )
+    header, *rows = found[0].splitlines()
+    assert "iterations" in header
+    assert len(rows) > 5  # thresholds
+    eyes.keep("description")
+
+
+def test_two_trials_are_compared(eyes: Eyes, made: Made) -> None:
+    uri = f"sqlite:///{made.folder / 'mlflow.db'}"
+    two = runs(uri, "gdexp", f"tags.mlflow.parentRunId = '{made.parent}'")[:2]
+    eyes.open(views.compare_link("1", two))
+    assert eyes.until(lambda: eyes.has_text("Comparing 2 Runs", *two, "hitting_time"))
+    eyes.keep("compare")
+
+
+def test_one_run_s_losses_open_on_a_log_axis(eyes: Eyes, made: Made) -> None:
+    uri = f"sqlite:///{made.folder / 'mlflow.db'}"
+    newest, *_ = runs(uri, "gdexp", "tags.`gdexp.kind` = 'run'")
+    eyes.open(views.loss_link("1", newest))
+    code = """return [...document.querySelectorAll('.js-plotly-plot')]
+        .filter(plot => plot.querySelector('path.js-line')).map(plot => plot.layout.yaxis.type)"""
+    assert eyes.until(lambda: eyes.driver.execute_script(code)) == ["log"]
+    eyes.keep("one-run")
+
+
+def test_single_runs_have_a_view_of_their_own(eyes: Eyes, made: Made) -> None:
+    store = Store(TrackingSettings(uri=f"sqlite:///{made.folder / 'mlflow.db'}"))
+    state = views.runs_view_state("single runs", 1)
+    store.client.set_experiment_tag(store.experiment_id, views.runs_view_tag(), state)
+    eyes.open(views.runs_link(store.experiment_id))
+    assert len(eyes.until(lambda: eyes.log_curves(2))) == 2
+    eyes.keep("single-runs")
+
+
+def test_a_thousand_runs_of_a_thousand_points_are_drawn_soon(eyes: Eyes, made: Made) -> None:
+    # Another program's work only adds to what the page needs, so one quick opening shows it.
+    for attempt in range(ATTEMPTS):
+        eyes.open(views.children_link(made.many, made.many_parent))
+        try:
+            colours = eyes.until(lambda: eyes.log_curves(LOADED), SOON)
+            break
+        except TimeoutException:
+            if attempt == ATTEMPTS - 1:
+                raise
+    assert len(colours) == LOADED
+    eyes.keep("thousand")
+
+
+def test_log_scales_map_and_picture_are_below_the_curves(eyes: Eyes, made: Made) -> None:
+    eyes.open(views.children_link(made.many, made.many_parent))
+    red, green, blue = bytes.fromhex(looks.status_colour("converged")[1:])
+    assert set(eyes.until(lambda: eyes.log_curves(1))) == {f"rgb({red}, {green}, {blue})"}
+    axes = """return [...document.querySelectorAll('.js-plotly-plot')]
+        .filter(plot => plot.querySelector('path.point'))
+        .map(plot => [plot.layout.xaxis.title.text, plot.layout.yaxis.title.text])"""
+    eyes.until(
+        lambda: (
+            eyes.scroll_to("Iterations, smallest")
+            and ["log10/optimizer.lr", "log10/iterations"] in eyes.driver.execute_script(axes)
+        )
+    )
+    eyes.keep("by-learning-rate")
+    kinds = "return [...document.querySelectorAll('.js-plotly-plot')].map(p => p.data[0]?.type)"
+    eyes.until(
+        lambda: (
+            eyes.scroll_to("Swept keys")
+            and "contour" in eyes.driver.execute_script(kinds)
+            and eyes.has_text("log10/stopping.threshold")
+        )
+    )
+    eyes.keep("swept-keys")
+    eyes.until(lambda: eyes.scroll_to("Final tensor") and eyes.picture(f"{views.PICTURE}+step"))
+    eyes.keep("below-the-curves")

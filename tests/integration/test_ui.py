@@ -1,0 +1,223 @@
+"""`scripts/ui` as a user runs it: what it prints, what it starts, that nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+
+from gdexp.tracking import Opening, Record, Store, TrackingSettings, views
+from tests.commands import environment, one_error_line
+
+COMMAND = [sys.executable, "-m", "gdexp.ui"]
+
+
+@contextmanager
+def served(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """The command, once it has said how to stop it, with the lines until then."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            if line.startswith("Ctrl-C"):
+                break
+        else:
+            pytest.fail(process.stderr.read())
+        yield process, lines
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def ended(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command where it ends by itself."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def links(lines: Sequence[str]) -> dict[str, str]:
+    """The printed links by what they lead to."""
+    words = ("newest sweep", "newest run", "all runs")
+    return {
+        word: lines[i + 1]
+        for i, line in enumerate(lines)
+        for word in words
+        if line.startswith(word)
+    }
+
+
+def address(lines: Sequence[str]) -> str:
+    """Where the server is."""
+    return next(line for line in lines if re.fullmatch(r"http://127\.0\.0\.1:\d+", line))
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder, but for SQLite's own files beside a database that is open."""
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith("mlflow.db-"))
+
+
+def processes(folder: Path) -> list[str]:
+    """Command lines of every process that stands in the folder or serves what is in it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if (path / "cwd").readlink() == folder:
+                found.append(line)
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def none_left(folder: Path) -> bool:
+    """Whether they all end."""
+    for _ in range(600):
+        if not processes(folder):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep of one trial and a single run."""
+    folder = tmp_path_factory.mktemp("recorded")
+    store = Store(TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}"))
+    parent = store.start(Opening(name="a sweep", kind="sweep"))
+    trial = store.start(Opening(name="0000 lr=1", kind="trial", parent=parent))
+    store.save_view(parent, ["optimizer.lr"], "a sweep")
+    store.finish(trial, Record(metrics={"hitting_time": 1.0}))
+    store.finish(parent, Record())
+    store.finish(store.start(Opening(name="a [run]", kind="run")), Record())
+    return folder
+
+
+def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorded: Path) -> None:
+    before = names(recorded)
+    with served(recorded) as (process, lines):
+        base = address(lines)
+        printed = links(lines)
+        assert set(printed) == {"newest sweep", "newest run"}
+        assert views.view_key("")[:6] in printed["newest sweep"]
+        assert all(link.startswith(base + "/#/experiments/1/runs") for link in printed.values())
+        assert any("a [run]" in line for line in lines)
+        with urllib.request.urlopen(base) as answer:
+            assert answer.status == 200
+        request = urllib.request.Request(base, headers={"Host": "10.evil.example"})
+        with pytest.raises(HTTPError) as refused:
+            urllib.request.urlopen(request)
+        refused.value.close()
+        assert refused.value.code == 403
+        of_the_server = [line for line in processes(recorded) if "mlflow server" in line]
+        assert len(of_the_server) == 1
+        assert "--workers 1" in of_the_server[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    assert none_left(recorded)
+    assert names(recorded) == before
+
+
+def test_no_process_is_left_when_it_is_killed(recorded: Path) -> None:
+    with served(recorded) as (process, _):
+        process.kill()
+        process.wait()
+    assert none_left(recorded)
+
+
+def test_a_server_is_pointed_to_and_left_alone(recorded: Path, tmp_path: Path) -> None:
+    with served(recorded) as (process, lines):
+        base = address(lines)
+        uri = base.replace("http://", "http://user:secret@")
+        done = ended(tmp_path, f"tracking.uri={uri}")
+        assert done.returncode == 0, done.stderr
+        assert links(done.stdout.splitlines()) == links(lines)
+        assert "secret" not in done.stdout + done.stderr
+        port = base.rpartition(":")[2]
+        taken = ended(recorded, "--port", port)
+        assert taken.returncode == 2
+        assert one_error_line(taken).startswith(f"--port={port}: address already in use")
+        other = ended(tmp_path, f"tracking.uri={uri}", "tracking.experiment=none")
+        assert other.returncode == 0
+        assert "none holds no run yet" in other.stdout
+        process.terminate()
+        assert process.wait() == 143
+    assert none_left(recorded)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_was_recorded_nothing_is_made(tmp_path: Path) -> None:
+    done = ended(tmp_path)
+    assert done.returncode == 2
+    assert one_error_line(done).startswith("tracking.uri=mlflow.db: holds nothing yet; run some")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "status", "message"),
+    [
+        ("optimizer.lr=2", 2, "optimizer.lr=2: is not for the UI; it takes"),
+        ("tracking.url=x", 2, "tracking.url=x: unknown key; did you mean tracking.uri?"),
+        ("--port=none", 2, "--port=none: must be 1 … 65535"),
+        ("--port=70000", 2, "--port=70000: must be 1 … 65535"),
+        ("tracking.uri=http://me:secret@127.0.0.1:9", 74, "tracking.uri=http://***@127.0.0.1:9: "),
+    ],
+)
+def test_bad_input_is_one_line(recorded: Path, argument: str, status: int, message: str) -> None:
+    done = ended(recorded, argument)
+    assert done.returncode == status
+    assert one_error_line(done).startswith(message)
+    assert "secret" not in done.stderr
+
+
+def test_a_server_that_cannot_start_is_one_line(tmp_path: Path) -> None:
+    Store(TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'of another time'")
+        connection.commit()
+    done = ended(tmp_path)
+    assert done.returncode == 1
+    assert one_error_line(done).startswith("MLflow's server ended: ")
+    assert none_left(tmp_path)
+
+
+def test_the_help_names_its_options(tmp_path: Path) -> None:
+    done = ended(tmp_path, "--help")
+    assert done.returncode == 0
+    assert "--port" in done.stdout
+    assert "tracking.uri" in done.stdout
+
+
+def test_the_script_runs_the_module() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "ui"
+    assert os.access(script, os.X_OK)
+    assert "-m gdexp.ui" in script.read_text()
