@@ -77,6 +77,7 @@ def _known_keys(arguments: Sequence[str]) -> list[str]:
     """Every key there would be without the values that were given, but with the choices."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
     from omegaconf import OmegaConf
 
     choices = []
@@ -86,7 +87,10 @@ def _known_keys(arguments: Sequence[str]) -> list[str]:
             choices.append(argument)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(shipped()), version_base="1.3"):
-        composed: Any = OmegaConf.to_container(compose("config", choices))
+        try:
+            composed: Any = OmegaConf.to_container(compose("config", choices))
+        except HydraException:  # a choice that cannot be composed itself
+            composed = OmegaConf.to_container(compose("config"))
     return [*flatten(composed)]
 
 

@@ -25,7 +25,7 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
 """What decides a descent's outcome; names, paths and tracking do not."""
 
-COMMANDS = ("sweep", "inspect", "problems")
+COMMANDS = ("sweep", "compare", "inspect", "problems")
 """The `+name` commands; without one a single descent is run."""
 
 KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS)
@@ -155,6 +155,23 @@ def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
     for key, value in values.items():
         lookup(changed, key)
         _put(changed, key.split("."), value)
+    return changed
+
+
+def has(config: Mapping[str, Any], key: str) -> bool:
+    """Whether there is a value under a dotted key."""
+    node: Any = config
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+    return True
+
+
+def with_group(config: Mapping[str, Any], path: str, group: Mapping[str, Any]) -> Config:
+    """A copy of the config with another group under a dotted path."""
+    changed: Config = dict(config)
+    _put(changed, path.split("."), group)
     return changed
 
 

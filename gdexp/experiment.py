@@ -71,7 +71,7 @@ class Experiment:
         Raises:
             GdexpError: names the problem whose code raised something else.
         """
-        with self._named():
+        with self.named():
             return descend(
                 self.problem,
                 self.rule,
@@ -89,7 +89,7 @@ class Experiment:
             BadInput: a loss that is no scalar function of x, a rule that cannot take this x.
             GdexpError: what the problem's own code raised.
         """
-        with self._named():
+        with self.named():
             stopping = replace(self.stopping, max_iterations=1, cap=None)
             descend(
                 self.problem,
@@ -101,8 +101,8 @@ class Experiment:
             )
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
-        """Errors that are not gdexp's own, with the problem that they come from."""
+    def named(self) -> Iterator[None]:
+        """Around code of the problem: its errors are gdexp's own, with the problem's name."""
         try:
             yield
         except BadInput as error:
@@ -116,8 +116,8 @@ class Experiment:
             raise GdexpError(f"problem={where}: its code failed: {said}") from error
 
     def capped(self, cap: int | None) -> Experiment:
-        """The same, ended early after `cap` iterations; None changes nothing."""
-        if cap is None:
+        """The same, ended early after `cap` iterations; None or a cap beyond its limit is none."""
+        if cap is None or cap >= self.stopping.limit:
             return self
         stopping = replace(self.stopping, cap=cap)
         group = {**self.config["stopping"], "cap": cap}

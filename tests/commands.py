@@ -8,6 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from gdexp import config, hydra_plugins
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -53,6 +58,14 @@ def one_error_line(done: subprocess.CompletedProcess[str]) -> str:
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("gdexp: error: ")
     return lines[0].removeprefix("gdexp: error: ")
+
+
+def composed(*lines: str) -> config.Config:
+    """The config that these overrides compose from the shipped files."""
+    hydra_plugins.register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config.shipped()), version_base="1.3"):
+        return config.plain(compose("config", list(lines)))
 
 
 def python(code: str, cwd: Path) -> Sequence[str]:

@@ -16,8 +16,9 @@ PACKAGE = Path(gdexp.__file__).parent
 LAYERS = [
     "errors", "checks", "arguments", "place", "config", "composition", "help", "repeat",
     "interrupts", "problems", "schedules", "optimizers", "stopping", "result", "gradient",
-    "descent", "batch", "testing", "theory", "experiment", "provenance", "plots",
-    "terminal", "tracking", "commands", "sweep", "hydra_plugins", "__main__",
+    "descent", "cap", "batch", "testing", "theory", "experiment", "provenance", "plots",
+    "terminal", "tracking", "runs", "compare", "commands", "sweep", "hydra_plugins", "ui",
+    "__main__",
 ]  # fmt: skip
 """Each room may import from itself and from those before it. `__init__` only lists names."""
 

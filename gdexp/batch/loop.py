@@ -7,6 +7,7 @@ inside a block are cut back to their own end, so where the blocks lie changes no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gdexp.batch.outcome import CODES, Losses, Outcome, Piece, Rows
 from gdexp.batch.repeats import Point, Repeats
 from gdexp.batch.result import Floats, Integers
 from gdexp.batch.rules import Hyperparameters
+from gdexp.cap import Cap
 from gdexp.errors import BadInput
 from gdexp.gradient import gradient_like
 from gdexp.problems.base import Problem
@@ -42,6 +44,8 @@ class BatchLoop:
         x: the starts, shape (rows, *problem.shape).
         keep_traces: whether `Outcome.pieces` is filled.
         block: iterations between two looks at the losses; chosen as it goes when None.
+        cap: lowers the limits of the rows after one that converged.
+        watch: called at every look with the iteration and the number of rows still going.
     """
 
     def __init__(
@@ -53,8 +57,12 @@ class BatchLoop:
         *,
         keep_traces: bool,
         block: int | None,
+        cap: Cap | None = None,
+        watch: Callable[[int, int], None] | None = None,
     ) -> None:
         count = x.shape[0]
+        self.cap = None if cap is None or cap.factor is None else cap
+        self.watch = watch
         self.problem, self.rules, self.f_star = problem, rules, problem.reference
         self.update = rules.update
         self.keep_traces, self.block = keep_traces, block
@@ -85,6 +93,8 @@ class BatchLoop:
         losses = [loss.detach()]
         while True:
             self._look(losses, points)
+            if self.watch is not None:
+                self.watch(self.k, self.open)
             if not self.open:
                 self._flush()
                 return self.outcome
@@ -194,6 +204,8 @@ class BatchLoop:
         """Record the rows that ended in the block, and take them out of it."""
         block = len(values)
         by_loss = _first_false(goes_on)
+        if self.cap is not None:
+            self._lower_limits(self.cap, by_loss, repeats, first, values)
         at = np.minimum(by_loss, np.clip(self.limits - first, 0, block))
         if repeats is not None:
             at = np.minimum(at, repeats[0])
@@ -227,6 +239,37 @@ class BatchLoop:
             outcome.final.index_copy_(0, target, x.index_select(0, chosen))
         self.ended[ended] = True
         self.open -= ended.size
+
+    def _lower_limits(
+        self,
+        cap: Cap,
+        by_loss: Integers,
+        repeats: tuple[Integers, Integers] | None,
+        first: int,
+        values: Losses,
+    ) -> None:
+        """Let every row that converges in the block limit those after it.
+
+        Only those after it, so that each row gets the limit that it would have if the rows ran
+        one after the other. A row's limit is known in time: it is set at iteration k by a row
+        that converges then, and is not below k.
+        """
+        met = ~self.ended & (by_loss < len(values))
+        if repeats is not None:
+            met &= by_loss <= repeats[0]
+        events = np.flatnonzero(met)
+        events = events[np.isfinite(values[by_loss[events], events])]
+        for row in sorted(events.tolist(), key=lambda row: int(by_loss[row])):
+            k = first + int(by_loss[row])
+            if k > self.limits[row]:
+                continue
+            limit = cap.after(k)
+            later = (self.rows > self.rows[row]) & (self.thresholds >= self.thresholds[row])
+            lowered = later & (self.limits > limit)
+            self.limits[lowered] = limit
+            self.limit_codes[lowered] = CODES[Status.CAPPED]
+        going = self.limits[~self.ended]
+        self.next_limit, self.last_limit = int(going.min()), int(going.max())
 
     def _running(self, first: int, goes_on: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Which rows have not ended at an iteration of the block; (block, rows)."""

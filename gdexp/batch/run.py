@@ -7,7 +7,9 @@ which, is a matter of speed only.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +20,12 @@ from gdexp.batch.loop import BatchLoop
 from gdexp.batch.outcome import CODES, Outcome, Rows, joined_traces
 from gdexp.batch.result import BatchResult, Integers, Traces
 from gdexp.batch.rules import Hyperparameters, kinds
+from gdexp.cap import Cap
 from gdexp.descent import descend, starting_point
 from gdexp.errors import BadInput
 from gdexp.optimizers import GradientDescent, UpdateRule
 from gdexp.problems.base import Problem
-from gdexp.stopping import Stopping
+from gdexp.stopping import Status, Stopping
 
 CHUNK_NUMBERS = {"cpu": 2**19, "cuda": 2**24}
 """How many numbers the x of one chunk holds by default."""
@@ -56,6 +59,8 @@ def descend_batch(
     keep_traces: bool = True,
     block: int | None = None,
     chunk: int | None = None,
+    cap: Cap | None = None,
+    watch: Callable[[int, int], None] | None = None,
 ) -> BatchResult:
     """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.
 
@@ -84,6 +89,10 @@ def descend_batch(
         block: iterations between two looks at the losses; chosen for speed by default.
         chunk: the most rows that run at once, which bounds the memory; by default as many as
             hold about half a million numbers (16 million on CUDA).
+        cap: ends rows that cannot win. Every row gets the limit that it would have if the rows
+            ran one after the other, each that converges being added to the cap, which is left
+            with all of them in it.
+        watch: called after every block with the iteration and the number of rows still going.
 
     Raises:
         BadInput: a value that cannot be used, rules of several classes, sequences of different
@@ -98,12 +107,10 @@ def descend_batch(
     batch = _checked(problem, rules, stopping, x0, seeds, dtype)
     row_size = batch.initial[0].numel()
     place = "cpu" if device.type == "cpu" else "cuda"
-    together = (
-        problem.batchable
-        and batch.rules[0].batchable
-        and dtype in (torch.float32, torch.float64)
-        and row_size <= LONGEST_ROW[place]
-    )
+    together = in_one_tensor(problem, batch.rules[0], dtype, device, row_size)
+
+    if cap is not None and not keep_traces:
+        raise BadInput("keep_traces", False, "must be true with a cap")
 
     result = Outcome(len(batch.rules), batch.initial)
     parts: list[tuple[Integers, Traces]] = []
@@ -111,8 +118,11 @@ def descend_batch(
     if together:
         rows_at_once = chunk or max(1, CHUNK_NUMBERS[place] // row_size)
         moved = problem.to(dtype, device)
-        for rows, hyperparameters in _chunks(batch.rules, rows_at_once):
+        for rows, hyperparameters in _chunks(batch.rules, rows_at_once, cap is not None):
             start = batch.initial[torch.from_numpy(rows)].to(device)
+            if cap is not None:
+                for row in rows.tolist():
+                    _limit(batch, row, cap)
             with torch.enable_grad():
                 part = BatchLoop(
                     moved,
@@ -121,13 +131,24 @@ def descend_batch(
                     start,
                     keep_traces=keep_traces,
                     block=block,
+                    cap=cap,
+                    watch=watch,
                 ).run()
             if keep_traces:
-                parts.append((rows, joined_traces(part)))
+                traces = joined_traces(part)
+                parts.append((rows, traces))
+            if cap is not None:
+                _settle_caps(batch, rows, part, traces, cap)
             result.put(rows, part)
     else:
         for row in range(len(batch.rules)):
+            if cap is not None:
+                _limit(batch, row, cap)
             traces = _descend_alone(problem, batch, row, dtype, device, result)
+            if cap is not None and result.codes[row] == CODES[Status.CONVERGED]:
+                cap.add(batch.stoppings[row].threshold, [int(result.iterations[row])])
+            if watch is not None:
+                watch(int(result.iterations[row]), len(batch.rules) - row - 1)
             if keep_traces:
                 parts.append((np.array([row]), traces))
     seconds = time.perf_counter() - began
@@ -148,6 +169,18 @@ def descend_batch(
         seconds=seconds,
         _loss_before=result.loss_before,
         _loss_midway=result.loss_midway,
+    )
+
+
+def in_one_tensor(
+    problem: Problem, rule: UpdateRule, dtype: torch.dtype, device: torch.device, row_size: int
+) -> bool:
+    """Whether rows of so many numbers descend together; otherwise they do one at a time."""
+    return (
+        problem.batchable
+        and rule.batchable
+        and dtype in (torch.float32, torch.float64)
+        and row_size <= LONGEST_ROW["cpu" if device.type == "cpu" else "cuda"]
     )
 
 
@@ -233,16 +266,43 @@ def _starts(
     return stacked[torch.tensor(which)]
 
 
+def _limit(batch: _Batch, row: int, cap: Cap) -> None:
+    """Give a row the limit that the cap has for it, when that is lower than its own."""
+    stopping = batch.stoppings[row]
+    limit = cap.limit(stopping.threshold)
+    if limit is not None and limit < stopping.limit:
+        batch.stoppings[row] = replace(stopping, cap=limit)
+
+
+def _settle_caps(batch: _Batch, rows: Integers, part: Outcome, traces: Traces, cap: Cap) -> None:
+    """After rows that ran together: write down the limit that each has had, in order."""
+    for i, row in enumerate(rows.tolist()):
+        _limit(batch, row, cap)
+        if part.codes[i] == CODES[Status.CONVERGED]:
+            cap.add(batch.stoppings[row].threshold, [int(part.iterations[i])])
+        elif part.codes[i] == CODES[Status.CAPPED]:
+            part.loss_midway[i] = traces[i][int(part.iterations[i]) // 2]
+
+
 def _chunks(
-    rules: list[UpdateRule], rows_at_once: int
+    rules: list[UpdateRule], rows_at_once: int, in_order: bool
 ) -> Iterator[tuple[Integers, Hyperparameters]]:
-    """Rows whose rules differ in numbers only, at most so many at a time."""
+    """Rows whose rules differ in numbers only, at most so many at a time.
+
+    `in_order` keeps the rows in the order given, so that rows which differ in more part others.
+    """
     distinct = {id(rule): rule for rule in rules}
     labels = dict(zip(distinct, kinds(list(distinct.values())), strict=True))
-    members: dict[Hashable, list[int]] = {}
-    for row, rule in enumerate(rules):
-        members.setdefault(labels[id(rule)], []).append(row)
-    for alike in members.values():
+    groups: list[list[int]]
+    if in_order:
+        by_label = groupby(range(len(rules)), key=lambda row: labels[id(rules[row])])
+        groups = [list(alike) for _, alike in by_label]
+    else:
+        members: dict[Hashable, list[int]] = {}
+        for row, rule in enumerate(rules):
+            members.setdefault(labels[id(rule)], []).append(row)
+        groups = list(members.values())
+    for alike in groups:
         for first in range(0, len(alike), rows_at_once):
             rows = alike[first : first + rows_at_once]
             chosen = {id(rules[row]): rules[row] for row in rows}

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gdexp.config import flatten
+from gdexp.errors import GdexpError
 from gdexp.repeat import shortest_command
-from gdexp.sweep.study import TrialRecord, finished
+from gdexp.sweep.front import front
+from gdexp.sweep.importance import importances
+from gdexp.sweep.interval import Interval, sharing
+from gdexp.sweep.plan import THRESHOLD, Plan
+from gdexp.sweep.record import THRESHOLDS, TrialRecord
+from gdexp.sweep.study import finished
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-    from gdexp.sweep.plan import Plan
-
-THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-
-LOOSE = (
-    "A looser threshold never needs more iterations, so a sweep of both drifts to the loosest. "
-    "The table is what all traces together say of each threshold."
-)
-ALL_TRACES = "What all traces together say of every threshold, not only of the one that was asked:"
+LR = "optimizer.lr"
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Fewest:
     """The trial that reached a threshold in the fewest iterations; None where none did."""
 
     threshold: float
-    iterations: int | None = None
+    iterations: float | None = None
     trial: int | None = None
     run_id: str | None = None
     parameters: Mapping[str, Any] | None = None
@@ -44,159 +39,92 @@ class Answers:
     """Everything that the end of a sweep reports.
 
     Attributes:
-        best: the trial with the smallest hitting time; None before any has finished.
+        trials: the finished ones, in order.
+        records: what is known of each.
+        best: position of the trial with the smallest hitting time; None before any has finished.
+        interval: the learning rates that share the best trial's count, where one was swept.
         fewest: one entry for each of `THRESHOLDS`.
+        front: positions of the trials that no other beats in both threshold and hitting time.
         counts: finished trials by status.
-        steps: iterations made by all finished trials together.
+        steps: iterations made by all trials together.
         saved: iterations that the cap is reckoned to have saved.
+        reused: descents taken from earlier runs.
+        importance: how much each swept key decides of the hitting time, from 0 to 1.
     """
 
     trials: Sequence[FrozenTrial]
-    best: FrozenTrial | None
+    records: Sequence[TrialRecord]
+    best: int | None
     fewest: Sequence[Fewest]
+    front: Sequence[int]
     counts: Mapping[str, int]
     steps: int
     saved: float
+    reused: int
+    interval: Interval | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, study: Study) -> Answers:
-        """Read every answer from the finished trials."""
+    def of(cls, study: Study, plan: Plan) -> Answers:
+        """Read every answer from the finished trials, and look for the interval."""
         trials = finished(study)
         records = [TrialRecord.of(trial) for trial in trials]
-        best = min(trials, key=_value, default=None)
+        times = [record.hitting_time for record in records]
+        best = times.index(min(times)) if times else None
         return cls(
             trials=trials,
+            records=records,
             best=best,
-            fewest=[
-                _fewest(i, threshold, trials, records) for i, threshold in enumerate(THRESHOLDS)
-            ],
+            interval=None if best is None else _interval(plan, trials[best], records[best]),
+            fewest=[_fewest(i, trials, records) for i in range(len(THRESHOLDS))],
+            front=front([(record.threshold, record.hitting_time) for record in records]),
             counts=Counter(record.status for record in records),
-            steps=sum(record.iterations for record in records),
+            steps=sum(record.steps for record in records),
             saved=sum(record.saved for record in records),
+            reused=sum(record.reused for record in records),
+            importance=importances(trials),
         )
+
+    @property
+    def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:
+        """The best trial and what is known of it."""
+        return None if self.best is None else (self.trials[self.best], self.records[self.best])
 
 
 def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
-    """The command that runs one trial alone."""
-    return shortest_command(plan.configured(parameters))
+    """The command that runs one trial alone; with several seeds, all of them."""
+    configured = plan.configured(parameters)
+    command = shortest_command(configured)
+    if plan.settings.seeds == 1:
+        return command
+    first = int(configured["seed"])
+    seeds = f"seed='range({first},{first + plan.settings.seeds})'"
+    kept = [word for word in command.split() if not word.startswith("seed=")]
+    return " ".join([*kept, "-m", seeds])
 
 
-def note(plan: Plan) -> str:
-    """What to know before the table of thresholds is read."""
-    swept = any(d.key == "stopping.threshold" for d in plan.space.dimensions)
-    return LOOSE if swept else ALL_TRACES
+def _interval(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> Interval | None:
+    """The learning rates that share a trial's counts; None where that cannot be said."""
+    if LR not in plan.space.keys or record.successes < plan.settings.seeds:
+        return None
+    try:
+        return sharing(plan.experiments(trial.params), record.counts)
+    except GdexpError:  # code of the problem that fails elsewhere: no answer is lost but this one
+        return None
 
 
-def trials_csv(answers: Answers) -> bytes:
-    """One line for each finished trial."""
-    keys = sorted({key for trial in answers.trials for key in trial.params})
-    rows: list[list[object]] = [
-        ["trial", *keys, "hitting_time", "iterations", "status", "final_loss", "run_id"]
-    ]
-    for trial in answers.trials:
-        record = TrialRecord.of(trial)
-        values = [trial.params.get(key) for key in keys]
-        rows.append(
-            [
-                trial.number,
-                *values,
-                _value(trial),
-                record.iterations,
-                record.status,
-                record.final_loss,
-                record.run_id,
-            ]
-        )
-    return _csv(rows)
-
-
-def thresholds_csv(answers: Answers) -> bytes:
-    """One line for each threshold."""
-    keys = sorted({key for entry in answers.fewest for key in entry.parameters or ()})
-    rows: list[list[object]] = [["threshold", "iterations", *keys, "trial", "run_id"]]
-    for entry in answers.fewest:
-        values = [(entry.parameters or {}).get(key) for key in keys]
-        rows.append([entry.threshold, entry.iterations, *values, entry.trial, entry.run_id])
-    return _csv(rows)
-
-
-def description(plan: Plan, answers: Answers, link: str) -> str:
-    """The sweep in Markdown, for MLflow's page of the parent run.
-
-    Args:
-        plan: what was swept.
-        answers: what was found.
-        link: the address of the children's charts, after `#`. It comes first, because the page
-            folds a description after a few lines.
-    """
-    lines = [f"[Loss curves of every trial](#{link})", ""]
-    if answers.best is not None:
-        record = TrialRecord.of(answers.best)
-        found = ", ".join(f"`{k}` = {_short(v)}" for k, v in answers.best.params.items())
-        count = "1 iteration" if record.iterations == 1 else f"{record.iterations:,} iterations"
-        lines += [
-            f"Best of {len(answers.trials)} trials: **{count}** with {found} "
-            f"(trial {answers.best.number}, {record.status}). Repeat it with",
-            "",
-            f"    {repeat_command(plan, answers.best.params)}",
-            "",
-        ]
-    lines += [
-        note(plan),
-        "",
-        "| threshold | iterations | learning rate | trial |",
-        "|---|---|---|---|",
-    ]
-    for entry in answers.fewest:
-        if entry.iterations is None:
-            lines.append(f"| {entry.threshold:g} | not reached | | |")
-            continue
-        rate = _short((entry.parameters or {}).get("optimizer.lr", _fixed_lr(plan)))
-        rate = rate if entry.iterations else "any"
-        lines.append(f"| {entry.threshold:g} | {entry.iterations:,} | {rate} | {entry.trial} |")
-    statuses = ", ".join(f"{count} {status}" for status, count in sorted(answers.counts.items()))
-    lines += ["", f"{statuses}; {spent(answers)}."]
-    return "\n".join(lines)
-
-
-def spent(answers: Answers) -> str:
-    """The gradient steps of all trials, and what the cap is reckoned to have saved."""
-    text = f"{answers.steps:,} gradient steps in all"
-    return f"{text}; the cap saved about {answers.saved:,.0f}" if answers.saved else text
-
-
-def _fewest(
-    index: int,
-    threshold: float,
-    trials: Sequence[FrozenTrial],
-    records: Sequence[TrialRecord],
-) -> Fewest:
+def _fewest(index: int, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]) -> Fewest:
     reached = [
-        (hit, trial.number, trial, record)
-        for trial, record in zip(trials, records, strict=True)
+        (hit, position)
+        for position, record in enumerate(records)
         if (hit := record.hits[index]) is not None
     ]
     if not reached:
-        return Fewest(threshold)
-    hit, number, trial, record = min(reached, key=lambda found: found[:2])
-    return Fewest(threshold, hit, number, record.run_id, trial.params)
+        return Fewest(THRESHOLDS[index])
+    hit, at = min(reached)
+    return Fewest(THRESHOLDS[index], hit, trials[at].number, records[at].run_id, trials[at].params)
 
 
-def _fixed_lr(plan: Plan) -> object:
-    return flatten(plan.base).get("optimizer.lr")
-
-
-def _value(trial: FrozenTrial) -> float:
-    return float("inf") if trial.value is None else trial.value
-
-
-def _short(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        ["" if value is None else value for value in row] for row in rows
-    )
-    return text.getvalue().encode()
+def threshold_swept(plan: Plan) -> bool:
+    """Whether the trials differ in their threshold."""
+    return THRESHOLD in plan.space.keys

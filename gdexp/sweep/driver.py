@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gdexp import config, terminal
@@ -10,7 +11,11 @@ from gdexp.errors import BadInput, GdexpError
 from gdexp.repeat import literal
 from gdexp.sweep import report
 from gdexp.sweep.answers import Answers
+from gdexp.sweep.ending import Patience
+from gdexp.sweep.groups import composed_space
 from gdexp.sweep.plan import Plan
+from gdexp.sweep.preview import preview
+from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.study import PARENT, check_journal, finished, held, open_study, settle
 from gdexp.tracking import Opening, Record, Store
 from gdexp.tracking.record import params
@@ -37,16 +42,21 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
         StorageFailed, StudyHeld: see there.
     """
     given = config.check_given(arguments)
-    swept = [override for override in given if override.is_sweep_override()]
-    plain = [override for override in given if not override.is_sweep_override()]
-    lines = [str(override.input_line) for override in plain]
-    composed = config.plain(_without_hydra(compose(lines)))
-    config.check_keys(composed)
-    plan = Plan.build(composed, swept, [_key(override) for override in plain])
+
+    def composed(lines: list[str]) -> config.Config:
+        made = config.plain(_without_hydra(compose(lines)))
+        config.check_keys(made)
+        return made
+
+    base, space = composed_space(given, composed)
+    plan = Plan.build(base, space)
+    out = terminal.console()
+    if plan.settings.preview:
+        preview(out, plan)
+        return
     plan.tracking.preflight()
     check_journal(plan)
 
-    out = terminal.console()
     report.announce(out, plan)
     with held(plan):
         # A study that is there is looked at first: it may refuse, and then nothing is written.
@@ -61,18 +71,21 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
             done = len(finished(study))
             report.resumed(out, plan, done, again)
             store.reopen(parent)
-            store.save_view(parent, [d.key for d in plan.space.dimensions], plan.name)
-            if done < plan.n_trials:
-                launch([_for_worker(plan, plain)])
-                _check_complete(plan, study)
+            store.save_view(parent, plan.space.keys, plan.name)
+            began = time.monotonic()
+            if _unfinished(plan, study) is None:
+                launch([_for_worker(plan, given)])
+            ended = _ended(plan, study, time.monotonic() - began)
         except BaseException as error:
             settle(study, store, parent)
             store.abandon(parent, "FAILED" if isinstance(error, Exception) else "KILLED")
             report.interrupted(out, plan, len(finished(study)))
             raise
-        answers = Answers.of(study)
+        answers = Answers.of(study, plan)
         store.finish(parent, report.parent_record(plan, answers, store, parent))
         report.answers(out, plan, answers, store, parent)
+        if ended:
+            out.print(f"\n{ended}")
 
 
 def _parent(plan: Plan, study: Study, store: Store) -> str:
@@ -84,8 +97,7 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
         return str(known)
     run_id = store.start(Opening(name=plan.name, kind="sweep", tags={"gdexp.study": plan.name}))
     study.set_user_attr(PARENT, run_id)
-    swept = {d.key for d in plan.space.dimensions}
-    fixed = {key: value for key, value in params(plan.base).items() if key not in swept}
+    fixed = params(plan.definition()["config"])
     described = {**fixed, **report.sweep_params(plan)}
     store.log_values(run_id, Record(params=described))
     return run_id
@@ -107,24 +119,52 @@ def _strayed(plan: Plan) -> BadInput:
     )
 
 
-def _check_complete(plan: Plan, study: Study) -> None:
-    """A launcher returns also when its worker failed; the study knows better."""
+def _unfinished(plan: Plan, study: Study) -> str | None:
+    """Why the study is to have no more trials; None when it is to have some."""
+    trials = finished(study)
+    if len(trials) >= plan.n_trials:
+        return ""
+    patience = Patience(plan.settings.patience, plan.pareto)
+    for trial in trials:
+        patience.add(TrialRecord.of(trial))
+        if patience.over:
+            return report.out_of_patience(plan, len(trials))
+    return None
+
+
+def _ended(plan: Plan, study: Study, seconds: float) -> str:
+    """Why the workers ended, in words where it was before the last trial.
+
+    Raises:
+        GdexpError: there was no reason: a launcher returns also when its worker failed.
+    """
+    reason = _unfinished(plan, study)
+    if reason is not None:
+        return reason
     done = len(finished(study))
-    if done < plan.n_trials:
-        raise GdexpError(
-            f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
-        )
+    if plan.settings.timeout is not None and seconds >= plan.settings.timeout:
+        return report.out_of_time(plan, done)
+    raise GdexpError(
+        f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
+    )
 
 
-def _for_worker(plan: Plan, plain: list[Override]) -> list[str]:
-    """The overrides that a worker composes its config from; it reads the space from the study."""
+def _for_worker(plan: Plan, given: Sequence[Override]) -> list[str]:
+    """The overrides that a worker composes its config from; what is swept stands in the study."""
     filled = {
         "sweep.name": plan.name,
         "sweep.storage": str(plan.journal),
         "sweep.n_trials": plan.n_trials,
         "sweep.sampler": plan.sampler.definition(),
     }
-    kept = [str(o.input_line) for o in plain if not _key(o).startswith(tuple(filled))]
+    dropped = (*filled, *(f"{key}{end}" for key in config.OUTCOME_KEYS for end in (".", "/")))
+    kept = [
+        str(o.input_line)
+        for o in given
+        if not o.is_sweep_override()
+        and not _key(o).startswith(dropped)
+        and _key(o) not in config.OUTCOME_KEYS
+    ]
     return [*kept, *(f"++{key}={literal(value)}" for key, value in filled.items())]
 
 

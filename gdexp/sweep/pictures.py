@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gdexp.config import flatten
 from gdexp.plots import BLUE, GREY, ORANGE, figure_with_axes, png
-from gdexp.sweep.answers import Answers
-from gdexp.sweep.study import TrialRecord
+from gdexp.sweep.answers import LR, Answers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from gdexp.sweep.plan import Plan
 
-LR = "optimizer.lr"
 MARKERS = {"converged": "o", "max_iterations": "^", "capped": "^", "stalled": "s", "diverged": "x"}
 
 
@@ -27,19 +24,29 @@ def sweep_pictures(plan: Plan, found: Answers) -> Mapping[str, bytes]:
         "fewest.png": png(_fewest(found)),
         "incumbent.png": png(_incumbent(found)),
     }
-    if any(LR in trial.params for trial in found.trials):
+    if LR in plan.space.keys:
         drawn["iterations_by_lr.png"] = png(_by_learning_rate(plan, found))
     return drawn
+
+
+def learning_rates(plan: Plan, found: Answers) -> list[float | None]:
+    """The swept learning rate of each trial; None where it was not swept."""
+    named = [d.name for d in plan.space.dimensions if d.key == LR]
+    return [
+        next((trial.params[name] for name in named if name in trial.params), None)
+        for trial in found.trials
+    ]
 
 
 def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
     """Each trial's iterations over its learning rate, both on log axes, marked by status."""
     figure, axes = figure_with_axes(6.4, 4.0)
+    rates = learning_rates(plan, found)
     for status, marker in MARKERS.items():
         points = [
-            (trial.params[LR], max(record.iterations, 0.5))
-            for trial in found.trials
-            if LR in trial.params and (record := TrialRecord.of(trial)).status == status
+            (rate, max(record.iterations, 0.5))
+            for rate, record in zip(rates, found.records, strict=True)
+            if rate is not None and record.status == status
         ]
         if points:
             lrs, iterations = zip(*points, strict=True)
@@ -51,7 +58,7 @@ def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
     axes.set_yscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("iterations")
-    axes.set_title(f"{flatten(plan.base)['problem.name']}: iterations by learning rate")
+    axes.set_title(f"{plan.problem_name}: iterations by learning rate")
     axes.legend(frameon=False)
     return figure
 
@@ -76,9 +83,9 @@ def _incumbent(found: Answers) -> Figure:
     """The best hitting time so far against the gradient steps spent."""
     figure, axes = figure_with_axes(6.4, 3.6)
     spent, best, steps, values = 0, float("inf"), [], []
-    for trial in found.trials:
-        spent += TrialRecord.of(trial).iterations
-        best = min(best, trial.value if trial.value is not None else best)
+    for record in found.records:
+        spent += record.steps
+        best = min(best, record.hitting_time)
         steps.append(max(spent, 1))
         values.append(best)
     axes.step(steps, values, where="post", color=BLUE)

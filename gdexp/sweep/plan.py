@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gdexp import config
 from gdexp.errors import BadInput
 from gdexp.experiment import Experiment, typed_here
 from gdexp.place import here
 from gdexp.sweep.samplers import AUTO, GRID, Sampler
-from gdexp.sweep.settings import SweepSettings
-from gdexp.sweep.space import MAX_GRID, Space, from_override
+from gdexp.sweep.settings import PARETO, SweepSettings
+from gdexp.sweep.space import MAX_GRID, Space
 from gdexp.tracking import TrackingSettings
 
-if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
-
-SWEPT_GROUPS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
 DEFAULT_TRIALS = 100
+THRESHOLD = "stopping.threshold"
 
 
 @dataclass(frozen=True)
@@ -40,51 +37,42 @@ class Plan:
     tracking: TrackingSettings
 
     @classmethod
-    def build(
-        cls, composed: Mapping[str, Any], swept: Sequence[Override], fixed: Sequence[str]
-    ) -> Plan:
+    def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
         """Work out a plan.
 
         Args:
             composed: the checked config, without sweep expressions from the command line.
-            swept: command-line overrides that hold a range; they join the space.
-            fixed: keys that the command line gives one value; they leave the space.
+            space: what the trials change.
 
         Raises:
             BadInput: by the full key.
         """
-        base = config.outcome(composed)
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
-        given = config.flatten(settings.space or {})
-        by_file = {key: value for key, value in given.items() if key not in fixed}
-        space = Space.parse(by_file)
-        from_line = {}
-        for override in swept:
-            key = override.get_key_element().lstrip("+")
-            if key.partition(".")[0] not in SWEPT_GROUPS:
-                value = str(override.input_line).partition("=")[2]
-                raise BadInput(key, value, f"cannot be swept; only {', '.join(SWEPT_GROUPS)} can")
-            if isinstance(base.get(key), Mapping) or "/" in key:
-                raise BadInput(
-                    key,
-                    str(override.input_line).partition("=")[2],
-                    "whole groups cannot be swept; sweep a key in one, or run one sweep for each",
-                )
-            from_line[key] = from_override(key, override)
-        kept = [from_line.pop(d.key, d) for d in space.dimensions]
-        space = Space((*kept, *from_line.values()))
-        plan = cls(base, space, settings, tracking)
+        plan = cls(config.outcome(composed), space, settings, tracking)
         plan._check_space()
+        plan._check_goal()
         return plan._completed()
 
-    def experiment(self, parameters: Mapping[str, Any]) -> Experiment:
-        """The experiment of a trial, from the parameters that Optuna holds."""
-        return Experiment.from_config(self.configured(parameters), typed_here(self.base))
+    def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
+        """The experiment of a trial, from the parameters that Optuna holds.
+
+        Args:
+            parameters: of the trial.
+            seed: which of its seeds, counted from 0.
+        """
+        configured = self.configured(parameters)
+        if seed:
+            configured = {**configured, "seed": int(configured["seed"]) + seed}
+        return Experiment.from_config(configured, typed_here(configured))
+
+    def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
+        """The experiments of a trial, one for each seed."""
+        return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
 
     def configured(self, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial."""
-        return config.with_values(self.base, self.space.decoded(parameters))
+        return self.space.changed(self.base, parameters)
 
     @property
     def name(self) -> str:
@@ -102,6 +90,22 @@ class Plan:
         return Sampler.parse(self.settings.sampler)
 
     @property
+    def pareto(self) -> bool:
+        """Whether the threshold is minimised beside the hitting time."""
+        return self.settings.objective == PARETO
+
+    @property
+    def problem_name(self) -> str:
+        """The problem's name, or a word for several."""
+        return "problems" if "problem" in self.space.variants else str(self.base["problem"]["name"])
+
+    @property
+    def rule_name(self) -> str:
+        """The update rule's name, or a word for several."""
+        swept = "optimizer" in self.space.variants
+        return "rules" if swept else str(self.base["optimizer"]["name"])
+
+    @property
     def journal(self) -> Path:
         """The study's journal file, absolute."""
         given = self.settings.storage
@@ -109,13 +113,19 @@ class Plan:
 
     def definition(self) -> dict[str, Any]:
         """What must not change while a study goes on; JSON-ready."""
-        swept = [d.key for d in self.space.dimensions]
-        fixed = {k: v for k, v in config.flatten(self.base).items() if k not in swept}
+        groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
+        fixed = {
+            key: value
+            for key, value in config.flatten(self.base).items()
+            if key not in self.space.keys and not key.startswith(groups)
+        }
         return {
             "config": fixed,
             "space": self.space.definition(),
+            "files": {group: dict(files) for group, files in self.space.variants.items()},
             "sampler": self.sampler.definition(),
-            "objective": "hitting_time",
+            "objective": self.settings.objective,
+            "seeds": self.settings.seeds,
             "cap": self.settings.cap,
             "tracking": {"experiment": self.tracking.experiment},
         }
@@ -126,13 +136,27 @@ class Plan:
             raise BadInput(
                 "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
             )
-        first = {d.key: d.corners()[0] for d in self.space.dimensions}
-        for dimension in self.space.dimensions:
-            config.lookup(self.base, dimension.key)
-            for value in dimension.corners():
-                values = {**first, dimension.key: value}
-                made = config.with_values(self.base, values)
-                Experiment.from_config(made, typed_here(self.base)).rehearse()
+        for d in self.space.dimensions:
+            if not d.is_group and not self.space.variants:
+                config.lookup(self.base, d.key)
+        for chosen in self.space.combinations():
+            part = self.space.part(chosen)
+            first = {**chosen, **{d.name: d.corners()[0] for d in part}}
+            tried = [{**first, d.name: value} for d in part for value in d.corners()]
+            for values in tried or [first]:
+                self.experiment(self.space.encoded(values)).rehearse()
+
+    def _check_goal(self) -> None:
+        if self.pareto and THRESHOLD not in self.space.keys:
+            raise BadInput(
+                "sweep.objective", PARETO, f"needs {THRESHOLD} in the space, as a range of it"
+            )
+        if self.pareto and self.sampler.name == "cmaes":
+            raise BadInput("sweep.sampler", "cmaes", f"minimises one number, not {PARETO}; try tpe")
+        if self.settings.seeds > 1 and "seed" in self.space.keys:
+            raise BadInput(
+                "sweep.seeds", self.settings.seeds, "must be 1 where seed itself is swept"
+            )
 
     def _completed(self) -> Plan:
         size = self.space.size()
@@ -154,6 +178,6 @@ class Plan:
         if settings.name is None:
             place = [self.tracking.resolved, self.tracking.experiment]
             tail = config.digest([plan.definition(), place])[:8]
-            name = f"{self.base['problem']['name']}-{self.base['optimizer']['name']}-{tail}"
+            name = f"{self.problem_name}-{self.rule_name}-{tail}"
             plan = replace(plan, settings=replace(settings, name=name))
         return plan

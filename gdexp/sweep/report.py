@@ -17,45 +17,97 @@ from gdexp.provenance import environment
 from gdexp.repeat import literal
 from gdexp.result import Result
 from gdexp.stopping import Status
-from gdexp.sweep.answers import (
-    Answers,
+from gdexp.sweep.answers import Answers, repeat_command
+from gdexp.sweep.pictures import sweep_pictures
+from gdexp.sweep.plan import THRESHOLD, Plan
+from gdexp.sweep.record import TrialRecord
+from gdexp.sweep.tables import (
+    MOST_FRONT_ROWS,
+    count_words,
     description,
+    front_csv,
+    interval_words,
     note,
-    repeat_command,
+    short,
     spent,
     thresholds_csv,
     trials_csv,
 )
-from gdexp.sweep.pictures import sweep_pictures
-from gdexp.sweep.plan import Plan
-from gdexp.sweep.study import TrialRecord
 from gdexp.tracking.record import Record, config_yaml, json_bytes
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from rich.console import Console
 
+    from gdexp.sweep.dimension import Dimension
     from gdexp.tracking import Store
 
 
 def announce(out: Console, plan: Plan) -> None:
     """What is going to be swept."""
-    ranges = "\n".join(f"{d.key}  {d.text()}" for d in plan.space.dimensions)
-    base = plan.base
     terminal.facts(
         out,
         [
             ("sweep", f"[bold]{plan.name}[/bold]"),
-            ("problem", f"{base['problem']['name']}, rule {base['optimizer']['name']}"),
-            ("space", ranges),
-            (
-                "goal",
-                f"the smallest hitting time in {plan.n_trials} trials, {plan.sampler.name}",
-            ),
+            ("problem", f"{plan.problem_name}, {plan.rule_name}"),
+            ("space", "\n".join(f"{d.name}  {_range(d)}" for d in plan.space.dimensions)),
+            ("goal", _goal(plan)),
+            *_limits(plan),
             ("study", relative(plan.journal)),
         ],
     )
+    settings = plan.settings
+    if settings.seeds > 1 and settings.cap is not None:
+        out.print(
+            "[dim]With several seeds a trial is capped by irace's allowance, seed by seed: the "
+            "same winner is likely, not certain.[/dim]"
+        )
     out.print()
+
+
+def _range(d: Dimension) -> str:
+    """A dimension's values, and when it is used."""
+    when = " and ".join(f"{group} {' or '.join(chosen)}" for group, chosen in d.when.items())
+    return d.text() + (f"  (with {when})" if when and d.key == d.name else "")
+
+
+def _goal(plan: Plan) -> str:
+    """What is minimised, in how many trials, by which sampler."""
+    what = "the smallest hitting time"
+    if plan.settings.seeds > 1:
+        what = f"the smallest expected running time over {plan.settings.seeds} seeds"
+    if plan.pareto:
+        what = f"{what} at every threshold"
+    return f"{what} in {plan.n_trials:,} trials, {plan.sampler.name}"
+
+
+def _limits(plan: Plan) -> list[tuple[str, str]]:
+    """What else ends a trial or the sweep, where something does."""
+    settings = plan.settings
+    words = []
+    if settings.cap is not None:
+        words.append(f"a trial at {settings.cap:g} × the fewest iterations so far")
+    if settings.patience is not None:
+        words.append(f"the sweep after {settings.patience:,} trials without improvement")
+    if settings.timeout is not None:
+        words.append(f"the sweep after {settings.timeout:g} s")
+    return [("ends", "\n".join(words))] if words else []
+
+
+def out_of_patience(plan: Plan, done: int) -> str:
+    """Why a sweep ended with fewer trials than it was to have."""
+    return (
+        f"Ended after {done:,} of {plan.n_trials:,} trials: none of the last "
+        f"{plan.settings.patience:,} was an improvement (sweep.patience)."
+    )
+
+
+def out_of_time(plan: Plan, done: int) -> str:
+    """Why a sweep ended with fewer trials than it was to have."""
+    return (
+        f"Ended after {done:,} of {plan.n_trials:,} trials: {plan.settings.timeout:g} s are over "
+        "(sweep.timeout); the same command continues."
+    )
 
 
 def resumed(out: Console, plan: Plan, done: int, again: int) -> None:
@@ -78,26 +130,32 @@ def interrupted(out: Console, plan: Plan, done: int) -> None:
 def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str) -> None:
     """The best trial, the command that repeats it, and the fewest iterations to each threshold."""
     out.print()
-    if found.best is not None:
-        record = TrialRecord.of(found.best)
-        chosen = "\n".join(f"{key} = {_value(value)}" for key, value in found.best.params.items())
+    if found.best_trial is not None:
+        trial, record = found.best_trial
+        chosen = "\n".join(f"{key} = {short(value)}" for key, value in trial.params.items())
         counts = ", ".join(f"{count} {status}" for status, count in sorted(found.counts.items()))
-        which = f"trial {found.best.number}, {record.status}"
+        which = f"trial {trial.number}, {record.status}"
         terminal.facts(
             out,
             [
-                ("best", f"[bold]{terminal.steps(record.iterations)}[/bold] ({which})"),
+                ("best", f"[bold]{count_words(record)}[/bold] ({which})"),
                 ("with", chosen),
-                ("trials", f"{len(found.trials)}: {counts}"),
+                *_shared(found),
+                ("trials", f"{len(found.trials):,}: {counts}"),
                 ("steps", spent(found)),
+                *_theory(plan, trial, record),
+                *_importance(found),
             ],
         )
-        terminal.facts(out, _theory(plan, found.best, record))
         out.print("\n[dim]repeat it with[/dim]")
-        terminal.line(out, repeat_command(plan, found.best.params))
+        terminal.line(out, repeat_command(plan, trial.params))
     out.print(f"\n{note(plan)}\n")
     out.print(_fewest_table(plan, found))
     out.print()
+    if plan.pareto:
+        out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")
+        out.print(_front_table(found))
+        out.print()
     terminal.facts(
         out,
         [
@@ -115,6 +173,7 @@ def parent_record(plan: Plan, found: Answers, store: Store, parent: str) -> Reco
         "environment.json": json_bytes(environment()),
         "trials.csv": trials_csv(found),
         "thresholds.csv": thresholds_csv(found),
+        "front.csv": front_csv(found),
         **sweep_pictures(plan, found),
         **_best_pictures(plan, found, store),
     }
@@ -127,27 +186,30 @@ def parent_record(plan: Plan, found: Answers, store: Store, parent: str) -> Reco
         "gdexp.status": "finished",
         "mlflow.note.content": description(plan, found, store.children_link(parent)),
     }
-    if found.best is not None:
-        record = TrialRecord.of(found.best)
+    if found.interval is not None:
+        metrics |= {"lr_low": found.interval.low, "lr_high": found.interval.high}
+    if found.best_trial is not None:
+        trial, record = found.best_trial
         metrics |= {
             "iterations": record.iterations,
-            "hitting_time": float(found.best.value or 0.0),
+            "hitting_time": record.hitting_time,
             "final_loss": record.final_loss,
         }
         tags |= {
             "gdexp.status": record.status,
             "gdexp.best_run": record.run_id,
-            "gdexp.best_trial": str(found.best.number),
-            "gdexp.best_params": literal(dict(found.best.params)),
+            "gdexp.best_trial": str(trial.number),
+            "gdexp.best_params": literal(dict(trial.params)),
         }
     return Record(metrics=metrics, tags=tags, artifacts=artifacts)
 
 
 def _best_pictures(plan: Plan, found: Answers, store: Store) -> dict[str, bytes]:
     """The pictures that a single run has, of the best trial, from its record."""
-    if found.best is None:
+    if found.best_trial is None or plan.settings.seeds > 1:
         return {}
-    record, experiment = TrialRecord.of(found.best), plan.experiment(found.best.params)
+    trial, record = found.best_trial
+    experiment = plan.experiment(trial.params)
     arrays = store.arrays(record.run_id)
     result = Result(
         status=Status(record.status),
@@ -167,7 +229,10 @@ def sweep_params(plan: Plan) -> dict[str, str]:
     return {
         "sweep.name": plan.name,
         "sweep.sampler": plan.sampler.name,
-        **{f"sweep.space.{d.key}": d.text() for d in plan.space.dimensions},
+        "sweep.objective": plan.settings.objective,
+        "sweep.seeds": str(plan.settings.seeds),
+        "sweep.cap": str(plan.settings.cap),
+        **{f"sweep.space.{d.name}": d.text() for d in plan.space.dimensions},
     }
 
 
@@ -175,39 +240,68 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
     """How far the best trial is from the best possible at its threshold, where that is known."""
     from gdexp.theory import distance
 
+    if plan.settings.seeds > 1:
+        return []
     experiment = plan.experiment(best.params)
     x0 = starting_point(experiment.problem, experiment.seed)
     if x0.numel() > MOST_MODES:
         return []
-    count = record.iterations if record.status == Status.CONVERGED else None
+    count = int(record.iterations) if record.status == Status.CONVERGED else None
     known = distance(experiment.problem, experiment.rule, experiment.stopping.threshold, count, x0)
     return [] if known is None else [("theory", str(known))]
 
 
+def _shared(found: Answers) -> list[tuple[str, str]]:
+    words = interval_words(found)
+    if not words or found.interval is None:
+        return []
+    text = f"every optimizer.lr from {words} needs as many"
+    if found.interval.fewer is not None:
+        text += f"; {found.interval.fewer:.6g} needs fewer still"
+    return [("shared", text)]
+
+
+def _importance(found: Answers) -> list[tuple[str, str]]:
+    shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importance.items())
+    return [("depends on", shares)] if shares else []
+
+
 def _fewest_table(plan: Plan, found: Answers) -> Table:
-    keys = [d.key for d in plan.space.dimensions if d.key != "stopping.threshold"]
+    names = [name for name in plan.space.names if name != THRESHOLD]
+    names = [n for n in names if any(n in (entry.parameters or {}) for entry in found.fewest)]
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("threshold", justify="right")
     table.add_column("fewest iterations", justify="right")
-    for key in keys:
-        table.add_column(key, justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
     table.add_column("run")
     for entry in found.fewest:
         if entry.iterations is None:
             table.add_row(
-                f"{entry.threshold:.0e}", "[dim]not reached[/dim]", *["" for _ in keys], ""
+                f"{entry.threshold:.0e}", "[dim]not reached[/dim]", *["" for _ in names], ""
             )
             continue
         chosen = entry.parameters or {}
         # Where the start is already within the threshold, no parameter played a part.
-        values = [_value(chosen.get(key)) if entry.iterations else "any" for key in keys]
+        values = [short(chosen.get(name, "")) if entry.iterations else "any" for name in names]
         run = f"{entry.trial} ({(entry.run_id or '')[:8]})"
-        table.add_row(f"{entry.threshold:.0e}", f"{entry.iterations:,}", *values, run)
+        table.add_row(f"{entry.threshold:.0e}", f"{entry.iterations:,.6g}", *values, run)
     return table
 
 
-def _value(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _front_table(found: Answers) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    rows = [(found.trials[at], found.records[at]) for at in found.front[:MOST_FRONT_ROWS]]
+    names = list(dict.fromkeys(n for trial, _ in rows for n in trial.params if n != THRESHOLD))
+    for name in ("threshold", "hitting time", "iterations", *names, "trial"):
+        table.add_column(name, justify="right")
+    for trial, record in rows:
+        values = (short(trial.params.get(name, "")) for name in names)
+        counts = f"{record.hitting_time:,.5g}", f"{record.iterations:,.6g}"
+        table.add_row(f"{record.threshold:.3g}", *counts, *values, str(trial.number))
+    if len(found.front) > MOST_FRONT_ROWS:
+        table.caption = f"and {len(found.front) - MOST_FRONT_ROWS} more in front.csv"
+    return table
 
 
 def relative(path: Path) -> str:

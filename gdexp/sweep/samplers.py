@@ -25,6 +25,8 @@ CLASSES = {
 GRID, AUTO = "grid", "auto"
 NAMES = (*CLASSES, GRID, AUTO)
 DEFAULTS: dict[str, dict[str, Any]] = {"tpe": {"multivariate": True}, "qmc": {"scramble": True}}
+LEARNING = {"tpe": 10, "gp": 10, "cmaes": 1}
+"""Samplers that learn from the trials, and how many they draw at random before."""
 OURS = ("seed", "search_space")
 """Arguments that gdexp gives itself."""
 
@@ -65,8 +67,17 @@ class Sampler:
         """As the study remembers it, and as `parse` reads it."""
         return {"name": self.name, **self.options} if self.options else self.name
 
-    def for_trial(self, seed: int, ordinal: int) -> BaseSampler:
+    @property
+    def startup(self) -> int | None:
+        """How many first trials do not depend on any other's outcome; None for all of them."""
+        if self.name not in LEARNING:
+            return None
+        return int(self.options.get("n_startup_trials", LEARNING[self.name]))
+
+    def for_trial(self, seed: int, ordinal: int, conditional: bool = False) -> BaseSampler:
         """The sampler that chooses the trial with this ordinal.
+
+        In a conditional space TPE learns for each set of parameters that occur together.
 
         Seeded by both numbers, so that a sweep of 7 trials continued by 13 equals one of 20:
         what is drawn depends on which trial it is, not on when the process began. A
@@ -81,6 +92,8 @@ class Sampler:
             if self.name not in CLASSES:  # a grid's points are queued, not drawn
                 return optuna.samplers.RandomSampler(seed=number)
             options = {**DEFAULTS.get(self.name, {}), **self.options, "seed": number}
+            if self.name == "tpe" and conditional and options["multivariate"]:
+                options.setdefault("group", True)
             if self.name == "qmc":
                 options["independent_sampler"] = optuna.samplers.RandomSampler(
                     seed=trial_seed(seed, ordinal)

@@ -1,257 +1,238 @@
-"""The search space: config keys with the values that a sweep may give them, in Hydra's grammar."""
+"""The search space: every swept key, and which of them a trial has."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gdexp.config import flatten
-from gdexp.errors import BadInput
+from gdexp import config
+from gdexp.errors import BadInput, nearest
+from gdexp.sweep import dimension
+from gdexp.sweep.dimension import GROUPS, Dimension
 
 if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
+    from optuna import Study
     from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
 
-WAYS = (
-    "interval(a, b), tag(log, interval(a, b)), int(interval(a, b)), range(a, b, step) or choice(…)"
-)
 MAX_GRID = 1_000_000
+MAX_COMBINATIONS = 1_000
 
-
-@dataclass(frozen=True)
-class Dimension:
-    """The values that one config key may take.
-
-    Attributes:
-        key: dotted config key.
-        choices: the values one by one; when None, `low` … `high` is meant.
-        low, high: both included.
-        log: drawn evenly on a log axis.
-        integer: whole numbers only.
-        step: between neighbouring values; None for a continuous range.
-    """
-
-    key: str
-    choices: tuple[Any, ...] | None = None
-    low: float = 0.0
-    high: float = 0.0
-    log: bool = False
-    integer: bool = False
-    step: float | None = None
-
-    def distribution(self) -> BaseDistribution:
-        """The same as Optuna's distribution."""
-        from optuna.distributions import (
-            CategoricalDistribution,
-            FloatDistribution,
-            IntDistribution,
-        )
-
-        if self.choices is not None:
-            return CategoricalDistribution([_hashable(value) for value in self.choices])
-        if self.integer:
-            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
-        return FloatDistribution(self.low, self.high, self.log, self.step)
-
-    def values(self) -> list[Any] | None:
-        """Every value in order, or None for a continuous range."""
-        if self.choices is not None:
-            return list(self.choices)
-        if self.integer:
-            return list(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
-        if self.low == self.high:
-            return [self.low]
-        if self.step is None:
-            return None
-        return [
-            self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)
-        ]
-
-    def encoded(self, value: Any) -> Any:  # noqa: ANN401
-        """A value as Optuna holds it."""
-        return value if self.choices is None else _hashable(value)
-
-    def decoded(self, value: Any) -> Any:  # noqa: ANN401
-        """A value as the config takes it, from the one that Optuna holds."""
-        if self.choices is None:
-            return value
-        return next(choice for choice in self.choices if _same(_hashable(choice), value))
-
-    def corners(self) -> list[Any]:
-        """Values that stand for all the others when the space is checked."""
-        return list(self.choices) if self.choices is not None else [self.edge(0), self.edge(1)]
-
-    def edge(self, which: int) -> float | int:
-        """The lowest (0) or highest (1) value, in its own type."""
-        value = self.high if which else self.low
-        return int(value) if self.integer else value
-
-    def text(self) -> str:
-        """As a person reads it."""
-        if self.choices is not None:
-            return "one of " + ", ".join(map(str, self.choices))
-        kind = ("log " if self.log else "") + ("integer " if self.integer else "")
-        step = "" if self.step is None or self.integer else f" step {self.step:g}"
-        return f"{kind}[{self.low:g}, {self.high:g}]{step}"
-
-    def definition(self) -> dict[str, Any]:
-        """As the study remembers it, to notice a change."""
-        if self.choices is not None:
-            return {"choices": list(self.choices)}
-        return {
-            "low": self.low,
-            "high": self.high,
-            "log": self.log,
-            "integer": self.integer,
-            "step": self.step,
-        }
+Variants = Mapping[str, Mapping[str, config.Config]]
+"""Config group -> name of one of its files -> what that file says, composed."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """All dimensions, in the order in which they were given."""
+    """All dimensions, groups first, else in the order in which they were given.
+
+    Attributes:
+        dimensions: the swept keys.
+        variants: the composed files of the swept groups.
+    """
 
     dimensions: tuple[Dimension, ...]
+    variants: Variants = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> Space:
-        """From the key-to-expression mapping of `sweep.space`.
+    def build(cls, given: Sequence[Dimension], variants: Variants) -> Space:
+        """A space in which each dimension knows when it is used.
+
+        A key under a swept group, such as `optimizer.lr`, is used by every choice that has it;
+        `optimizer.adam.lr` is the same key for that choice alone, and goes before.
 
         Raises:
-            BadInput: an expression that Hydra cannot read or that is no range.
+            BadInput: a key that no choice has.
         """
-        return cls(tuple(_dimension(key, value) for key, value in flatten(given).items()))
+        groups = sorted((d for d in given if d.is_group), key=lambda d: GROUPS.index(d.key))
+        rest = [d for d in given if not d.is_group]
+        placed = [_placed(d, variants) for d in rest]
+        own = {(key, choice) for key, choice in placed if choice is not None}
+        made = [
+            _dependent(d, key, choice, variants, own)
+            for d, (key, choice) in zip(rest, placed, strict=True)
+        ]
+        return cls((*groups, *made), variants)
 
     @classmethod
-    def from_definition(cls, definition: Mapping[str, Mapping[str, Any]]) -> Space:
+    def from_definition(
+        cls, definition: Mapping[str, Mapping[str, Any]], variants: Variants
+    ) -> Space:
         """What `definition` gave, read back."""
-        return cls(
-            tuple(
-                Dimension(key, choices=tuple(d["choices"]))
-                if "choices" in d
-                else Dimension(key, **d)
-                for key, d in definition.items()
-            )
-        )
+        dimensions = [Dimension.from_definition(name, d) for name, d in definition.items()]
+        return cls(tuple(dimensions), variants)
 
     def definition(self) -> dict[str, dict[str, Any]]:
         """JSON-ready description."""
-        return {d.key: d.definition() for d in self.dimensions}
+        return {d.name: d.definition() for d in self.dimensions}
 
+    @property
+    def names(self) -> list[str]:
+        """What Optuna calls the dimensions."""
+        return [d.name for d in self.dimensions]
+
+    @property
+    def keys(self) -> list[str]:
+        """The swept config keys, each once."""
+        return list(dict.fromkeys(d.key for d in self.dimensions))
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether some dimensions are not part of every trial."""
+        return any(d.when for d in self.dimensions)
+
+    @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """For `study.ask`."""
-        return {d.key: d.distribution() for d in self.dimensions}
+        """Of a space that is the same for every trial, for `study.ask`."""
+        return {d.name: d.distribution() for d in self.dimensions}
+
+    def ask(self, study: Study) -> Trial:
+        """A new trial of the study with every parameter that belongs to it chosen."""
+        if not self.conditional:
+            return study.ask(self.distributions)
+        trial = study.ask()
+        chosen: dict[str, Any] = {}
+        for d in self.dimensions:
+            if d.used(chosen):
+                value = d.suggest(trial)
+                if d.is_group:
+                    chosen[d.key] = value
+        return trial
+
+    def changed(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
+        """The config of a trial, from the parameters that Optuna holds."""
+        values = self.decoded(parameters)
+        changed = base
+        for d in self.dimensions:
+            if d.is_group:
+                path = d.key.replace("/", ".")
+                changed = config.with_group(changed, path, self.variants[d.key][values[d.name]])
+        plain = {
+            d.key: values[d.name] for d in self.dimensions if not d.is_group and d.name in values
+        }
+        return config.with_values(changed, plain)
+
+    def decoded(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """A trial's parameters as config values, by Optuna's names."""
+        return {
+            d.name: d.decoded(parameters[d.name]) for d in self.dimensions if d.name in parameters
+        }
+
+    def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Config values by Optuna's names, as Optuna holds them."""
+        return {d.name: d.encoded(values[d.name]) for d in self.dimensions if d.name in values}
+
+    def combinations(self) -> list[dict[str, Any]]:
+        """Every choice of the swept groups; one empty choice where none is swept."""
+        groups = [d for d in self.dimensions if d.is_group]
+        if math.prod(len(d.choices or ()) for d in groups) > MAX_COMBINATIONS:
+            raise BadInput(
+                "sweep.space", "", f"has more than {MAX_COMBINATIONS:,} combinations of files"
+            )
+        product = itertools.product(*(d.choices or () for d in groups))
+        return [{d.name: v for d, v in zip(groups, chosen, strict=True)} for chosen in product]
+
+    def part(self, chosen: Mapping[str, Any]) -> list[Dimension]:
+        """The dimensions of a trial with these choices of the groups, groups left out."""
+        return [d for d in self.dimensions if not d.is_group and d.used(chosen)]
 
     def size(self) -> int | None:
         """How many points a finite space has; None when a range is continuous."""
-        sizes = [None if (values := d.values()) is None else len(values) for d in self.dimensions]
-        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+        total = 0
+        for chosen in self.combinations():
+            points = 1
+            for d in self.part(chosen):
+                listed = d.values()
+                if listed is None:
+                    return None
+                points *= len(listed)
+            total += points
+        return total
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """The points of a finite space, the last key changing fastest."""
-        lists = [d.values() or [] for d in self.dimensions]
-        for combination in itertools.product(*lists):
-            yield {d.key: v for d, v in zip(self.dimensions, combination, strict=True)}
-
-    def decoded(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """A trial's parameters as config values."""
-        return {d.key: d.decoded(parameters[d.key]) for d in self.dimensions}
+        """The points of a finite space by Optuna's names, the last changing fastest."""
+        for index in range(self.size() or 0):
+            yield self.point(index)
 
     def point(self, index: int) -> dict[str, Any]:
-        """The point at this place in the order of `points`."""
-        values: dict[str, Any] = {}
-        for dimension in reversed(self.dimensions):
-            listed = dimension.values() or []
-            index, place = divmod(index, len(listed))
-            values[dimension.key] = listed[place]
-        return {d.key: values[d.key] for d in self.dimensions}
+        """The point at this place in the order of `points`.
+
+        Raises:
+            IndexError: the space has fewer points.
+        """
+        for chosen, lists, size in self._grid:
+            if index >= size:
+                index -= size
+                continue
+            values: dict[str, Any] = {}
+            for name in reversed(lists):
+                index, place = divmod(index, len(lists[name]))
+                values[name] = lists[name][place]
+            return {**chosen, **{name: values[name] for name in lists}}
+        raise IndexError(index)
+
+    @cached_property
+    def _grid(self) -> list[tuple[dict[str, Any], dict[str, list[Any]], int]]:
+        """For each combination of groups: itself, the values of its keys, how many points."""
+        made = []
+        for chosen in self.combinations():
+            lists = {d.name: d.values() or [] for d in self.part(chosen)}
+            made.append((chosen, lists, math.prod(map(len, lists.values()))))
+        return made
 
 
-def _dimension(key: str, given: object) -> Dimension:
-    if isinstance(given, list | tuple):
-        return _choices(key, tuple(given))
-    if isinstance(given, bool | int | float) or given is None:
-        return _choices(key, (given,))
-    return from_override(key, _parsed(key, str(given)))
-
-
-def _parsed(key: str, text: str) -> Override:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        return OverridesParser.create().parse_override(f"{key}={text}")
-    except HydraException:
-        raise BadInput(f"sweep.space.{key}", text, f"cannot be read; write {WAYS}") from None
-
-
-def from_override(key: str, override: Override) -> Dimension:
-    """One dimension from a parsed sweep override.
+def dimensions(given: Mapping[str, Any]) -> list[Dimension]:
+    """The dimensions of the key-to-expression mapping of `sweep.space`.
 
     Raises:
-        BadInput: a range whose lower end is not below its upper end, or a log range from 0.
+        BadInput: an expression that Hydra cannot read or that is no range.
     """
-    from hydra.core.override_parser.types import (
-        ChoiceSweep,
-        IntervalSweep,
-        QuotedString,
-        RangeSweep,
-    )
-
-    value: Any = override.value()
-    if isinstance(value, ChoiceSweep):
-        listed = [v.text if isinstance(v, QuotedString) else v for v in value.list]
-        return _choices(key, tuple(listed))
-    if isinstance(value, RangeSweep):
-        return _range(key, value)
-    if isinstance(value, IntervalSweep):
-        log = "log" in value.tags
-        start, end = _bounds(key, value.start, value.end, log)
-        integer = all(isinstance(bound, int) for bound in (value.start, value.end))
-        return Dimension(key, low=start, high=end, log=log, integer=integer)
-    if override.is_sweep_override():
-        raise BadInput(f"sweep.space.{key}", override.input_line, f"write {WAYS}")
-    return _choices(key, (value,))
+    return [dimension.parse(key, value) for key, value in config.flatten(given).items()]
 
 
-def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
-    if not values:
-        raise BadInput(f"sweep.space.{key}", "[]", "must list at least one value")
-    return Dimension(key, choices=values)
+def _placed(d: Dimension, variants: Variants) -> tuple[str, str | None]:
+    """The config key that a name stands for, and the choice that it is for alone, if one."""
+    for group in sorted(variants, key=len, reverse=True):
+        prefix = group.replace("/", ".") + "."
+        if d.name.startswith(prefix):
+            choice, _, key = d.name.removeprefix(prefix).partition(".")
+            if key and choice in variants[group]:
+                return prefix + key, choice
+    return d.key, None
 
 
-def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
-    listed = list(value.range())
-    if not listed:
-        raise BadInput(
-            f"sweep.space.{key}", f"range({value.start},{value.stop},{value.step})", "is empty"
-        )
-    low, high = min(listed), max(listed)
-    integer = all(isinstance(v, int) for v in listed)
-    if not integer:  # as choices: a float step rarely divides its range exactly
-        return _choices(key, tuple(listed))
-    return Dimension(key, low=low, high=high, integer=integer, step=abs(value.step))
-
-
-def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401
-    shown = f"interval({start}, {end})"
-    for bound in (start, end):
-        if not isinstance(bound, int | float) or not math.isfinite(bound):
-            raise BadInput(f"sweep.space.{key}", shown, "both ends must be finite numbers")
-    if start > end:
-        raise BadInput(f"sweep.space.{key}", shown, "the lower end must come first")
-    if log and start <= 0:
-        raise BadInput(f"sweep.space.{key}", shown, "a log range must start above 0")
-    return start, end
-
-
-def _same(a: object, b: object) -> bool:
-    return a == b and isinstance(a, bool) == isinstance(b, bool)
-
-
-def _hashable(value: object) -> Any:  # noqa: ANN401
-    """Optuna's categories are None, bool, int, float or str; a list goes in as its text."""
-    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+def _dependent(
+    d: Dimension,
+    key: str,
+    choice: str | None,
+    variants: Variants,
+    own: set[tuple[str, str]],
+) -> Dimension:
+    for group in sorted(variants, key=len, reverse=True):
+        prefix = group.replace("/", ".") + "."
+        if not key.startswith(prefix):
+            continue
+        inner = key.removeprefix(prefix)
+        having = [name for name, file in variants[group].items() if config.has(file, inner)]
+        if not having or choice not in (None, *having):
+            where = f"no {group} has it" if choice is None else f"{choice} has no such key"
+            known = [
+                prefix + k
+                for name, file in variants[group].items()
+                if choice in (None, name)
+                for k in config.flatten(file)
+            ]
+            raise BadInput(f"sweep.space.{d.name}", "", f"{where}; {nearest(key, known)}")
+        if choice is not None:
+            return d.depending(key, {group: (choice,)})
+        used = tuple(name for name in having if (key, name) not in own)
+        if not used:
+            raise BadInput(f"sweep.space.{d.name}", d.text(), f"every {group} has its own range")
+        if len(used) == len(variants[group]):
+            return d
+        return d.depending(key, {group: used})
+    return d

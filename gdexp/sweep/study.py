@@ -6,13 +6,13 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdexp.config import flatten
 from gdexp.errors import BadInput, StorageFailed, StudyHeld
 from gdexp.sweep.plan import Plan
+from gdexp.sweep.record import RECORD, TrialRecord
 from gdexp.sweep.settings import SweepSettings
 
 if TYPE_CHECKING:
@@ -23,40 +23,7 @@ if TYPE_CHECKING:
     from gdexp.tracking import Store
 
 DEFINITION, BASE, PARENT = "gdexp.definition", "gdexp.base", "gdexp.parent"
-RECORD, REQUEUED = "gdexp.record", "gdexp.requeued"
-
-
-@dataclass(frozen=True)
-class TrialRecord:
-    """What the study keeps of a finished trial, so that answers need no other file.
-
-    Attributes:
-        run_id: the child run.
-        status: why the descent ended.
-        iterations: updates made.
-        final_loss: at the last of them.
-        threshold: that it was to reach.
-        saved: iterations that the cap is reckoned to have saved, 0 when it was not capped.
-        hits: iterations to each threshold of `answers.THRESHOLDS`; None where not reached.
-    """
-
-    run_id: str
-    status: str
-    iterations: int
-    final_loss: float
-    threshold: float
-    saved: float
-    hits: tuple[int | None, ...]
-
-    def as_attribute(self) -> dict[str, Any]:
-        """As Optuna stores it."""
-        return {**vars(self), "hits": list(self.hits)}
-
-    @classmethod
-    def of(cls, trial: FrozenTrial) -> TrialRecord:
-        """What a finished trial carries."""
-        given = dict(trial.user_attrs[RECORD])
-        return cls(**{**given, "hits": tuple(given["hits"])})
+REQUEUED = "gdexp.requeued"
 
 
 @contextmanager
@@ -117,6 +84,7 @@ def open_study(plan: Plan) -> Study:
         StorageFailed: the journal cannot be read or written.
     """
     import optuna
+    from optuna.study import StudyDirection
 
     path = plan.journal
     try:
@@ -126,7 +94,10 @@ def open_study(plan: Plan) -> Study:
         if plan.name in optuna.get_all_study_names(storage):
             study = optuna.load_study(study_name=plan.name, storage=storage)
         else:
-            study = optuna.create_study(study_name=plan.name, storage=storage, direction="minimize")
+            directions = [StudyDirection.MINIMIZE] * (2 if plan.pareto else 1)
+            study = optuna.create_study(
+                study_name=plan.name, storage=storage, directions=directions
+            )
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
             f"sweep.storage={path}: cannot be used as a journal ({error})"
@@ -162,6 +133,13 @@ def finished(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
+def tell(study: Study, number: int, record: TrialRecord) -> None:
+    """Tell Optuna what came of a trial, the last of its writes; twice is harmless."""
+    pareto = len(study.directions) > 1
+    values = [record.hitting_time, record.threshold] if pareto else record.hitting_time
+    study.tell(number, values, skip_if_finished=True)
+
+
 def requeue(study: Study, trial: FrozenTrial) -> None:
     """Give a trial up and queue its parameters again, once, whenever this is interrupted."""
     from optuna.trial import TrialState
@@ -185,18 +163,20 @@ def settle(study: Study, store: Store, parent: str) -> int:
     from optuna.trial import TrialState
 
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    children = store.children(parent) if running else store.children(parent, running=True)
+    for run in store.children(parent, running=True):
+        # A trial's own children, one for each seed, before itself: whatever comes between.
+        for seed in store.children(run.info.run_id, running=True):
+            store.end(seed.info.run_id, "KILLED")
+        store.end(run.info.run_id, "KILLED")
     done: dict[int, Any] = {}
-    for run in children:
+    for run in store.children(parent) if running else ():
         if run.info.status == "FINISHED":
             done[int(run.data.tags.get("gdexp.trial", -1))] = run
-        elif run.info.status == "RUNNING":
-            store.end(run.info.run_id, "KILLED")
     again = 0
     for trial in running:
         child = done.get(trial.number)
         if child is not None and RECORD in trial.user_attrs:
-            study.tell(trial.number, child.data.metrics["hitting_time"], skip_if_finished=True)
+            tell(study, trial.number, TrialRecord.of(trial))
         else:
             requeue(study, trial)
             again += 1
@@ -206,6 +186,8 @@ def settle(study: Study, store: Store, parent: str) -> int:
 def _check_definition(study: Study, plan: Plan) -> None:
     wanted = plan.definition()
     known = study.user_attrs.get(DEFINITION)
+    if known == wanted and study.user_attrs.get(BASE) != plan.base:
+        known = {**known, "base": "what was edited by hand"}
     if known is None:
         study.set_user_attr(BASE, plan.base)
         study.set_user_attr(DEFINITION, wanted)

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gdexp import config, interrupts, terminal
-from gdexp.commands.run import title
-from gdexp.errors import BadInput
-from gdexp.stopping import Status, first_hits
-from gdexp.sweep.answers import THRESHOLDS
-from gdexp.sweep.cap import Cap
+from gdexp.cap import Cap
+from gdexp.errors import BadInput, StorageFailed
+from gdexp.sweep.asking import Asked, Asking
+from gdexp.sweep.descents import Descents, Ran
+from gdexp.sweep.ending import Patience
+from gdexp.sweep.lookout import Lookout
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.progress import Progress
-from gdexp.sweep.samplers import GRID
+from gdexp.sweep.record import RECORD, TrialRecord
+from gdexp.sweep.recording import Opened, Recording
+from gdexp.sweep.reuse import Known
 from gdexp.sweep.settings import SweepSettings
 from gdexp.sweep.space import Space
-from gdexp.sweep.study import (
-    BASE,
-    DEFINITION,
-    PARENT,
-    RECORD,
-    TrialRecord,
-    finished,
-    load_study,
-)
-from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
+from gdexp.sweep.study import BASE, DEFINITION, PARENT, finished, load_study, tell
+from gdexp.sweep.writing import Writing
+from gdexp.tracking import Store, TrackingSettings
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import Trial
 
-    from gdexp.result import Result
+WRITE_EVERY_SECONDS = 0.5
+"""Trials of one batch that are done are written together, but never kept back longer."""
 
 
 def work(composed: Mapping[str, Any]) -> None:
@@ -47,88 +44,125 @@ def work(composed: Mapping[str, Any]) -> None:
     if settings.name is None or settings.storage is None:
         raise BadInput("hydra/sweeper", "", "must be gdexp: another one cannot run this sweep")
     study = load_study(settings)
+    definition = study.user_attrs[DEFINITION]
     plan = Plan(
         base=study.user_attrs[BASE],
-        space=Space.from_definition(study.user_attrs[DEFINITION]["space"]),
+        space=Space.from_definition(definition["space"], definition["files"]),
         settings=settings,
         tracking=tracking,
     )
-    store = Store(tracking)
-    parent = str(study.user_attrs[PARENT])
-    done = finished(study)
-    with Progress(terminal.console(), plan.n_trials) as progress:
-        cap = Cap(settings.cap)
-        for earlier in done:
-            record = TrialRecord.of(earlier)
-            progress.add(record, earlier.value)
-            _count(cap, record)
-        for ordinal in range(len(done), plan.n_trials):
-            interrupts.check()
-            trial = _ask(study, plan, ordinal)
-            record, value = _descend(plan, trial, store, parent, cap)
-            study.tell(trial, value)
-            _count(cap, record)
-            progress.add(record, value)
+    _Worker(plan, study, Store(tracking)).run()
 
 
-def _ask(study: Study, plan: Plan, ordinal: int) -> Trial:
-    """The next trial: a queued one if there is any, else what the sampler chooses."""
-    from optuna.trial import TrialState
+class Told(NamedTuple):
+    """A trial whose runs are in MLflow, and so can be told to the study."""
 
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if plan.sampler.name == GRID and not waiting:
-        point = plan.space.point(ordinal)
-        study.enqueue_trial({d.key: d.encoded(point[d.key]) for d in plan.space.dimensions})
-    study.sampler = plan.sampler.for_trial(int(plan.base["seed"]), ordinal)
-    return study.ask(plan.space.distributions())
+    ran: Ran
+    record: TrialRecord
+    run_ids: list[str]
 
 
-def _count(cap: Cap, record: TrialRecord) -> None:
-    if record.status == Status.CONVERGED:
-        cap.add(record.threshold, record.iterations)
+class _Worker:
+    """The state of one worker's loop."""
 
+    def __init__(self, plan: Plan, study: Study, store: Store) -> None:
+        self.plan, self.study = plan, study
+        self.recording = Recording(plan, store, str(study.user_attrs[PARENT]))
+        self.writing: Writing[Told] = Writing(store)
+        self.cap = Cap(plan.settings.cap)
+        self.known = Known(store) if plan.settings.reuse else None
+        self.patience = Patience(plan.settings.patience, plan.pareto)
+        self.asking = Asking(study, plan)
+        self.opened: dict[int, Opened] = {}
+        self.ready: list[tuple[Ran, TrialRecord]] = []
 
-def _descend(
-    plan: Plan, trial: Trial, store: Store, parent: str, cap: Cap
-) -> tuple[TrialRecord, float]:
-    """One trial's child run, whole; the study is told by the caller, last."""
-    experiment = plan.experiment(trial.params)
-    experiment = experiment.capped(cap.limit(experiment.stopping.threshold))
-    opening = Opening(
-        name=f"{trial.number:04d} {title(experiment)}",
-        kind="trial",
-        parent=parent,
-        tags={"gdexp.trial": str(trial.number), "gdexp.study": plan.name},
-    )
-    run_id = store.start(opening)
-    try:
-        result = experiment.run(watch=_listen)
-        record = TrialRecord(
-            run_id=run_id,
-            status=str(result.status),
-            iterations=result.iterations,
-            final_loss=result.final_loss,
-            threshold=result.threshold,
-            saved=_saved(result),
-            hits=tuple(first_hits(result.trace, THRESHOLDS, result.f_star)),
+    def run(self) -> None:
+        """Make trials until there are enough, or time or patience is at its end."""
+        done = finished(self.study)
+        began = time.monotonic()
+        timeout = self.plan.settings.timeout
+        with self.writing, Progress(terminal.console(), self.plan.n_trials) as self.progress:
+            for earlier in done:
+                record = TrialRecord.of(earlier)
+                self.progress.earlier(record, record.hitting_time)
+                self._count(record)
+            lookout = Lookout(self.progress, self._show)
+            self.descents = Descents(self.cap, self.known, lookout.alone, lookout.together)
+            ordinal = len(done)
+            while ordinal < self.plan.n_trials and not self.patience.over:
+                interrupts.check()
+                if timeout is not None and time.monotonic() - began >= timeout:
+                    break
+                if self.asking.waits(ordinal):
+                    self._tell(self.writing.finish())
+                ordinal += self._batch(ordinal)
+            self._tell(self.writing.finish())
+
+    def _batch(self, ordinal: int) -> int:
+        """Ask, descend and record some trials; returns how many."""
+        many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
+        asked = [self.asking.ask(ordinal + i) for i in range(many)]
+        for each in asked:
+            self.opened[each.number] = self.recording.open(each)
+        written = time.monotonic()
+        try:
+            for ran in self.descents.run(asked):
+                self._keep(ran)
+                if time.monotonic() - written > WRITE_EVERY_SECONDS:
+                    self._write()
+                    written = time.monotonic()
+        except BaseException as error:
+            with contextlib.suppress(StorageFailed):
+                self._write()  # what is done is not lost by what ended the sweep
+                self._tell(self.writing.finish())
+            if isinstance(error, Exception):
+                for opened in self.opened.values():
+                    self.recording.abandon(opened, "FAILED")
+            raise
+        self._write()
+        return many
+
+    def _keep(self, ran: Ran) -> None:
+        """Remember what came of a trial, in the study too.
+
+        Before its run is FINISHED: a finished child always has its record, whatever happens
+        between.
+        """
+        record = TrialRecord.build(
+            self.opened[ran.asked.number].trial.run_id,
+            [done.result for done in ran.descents],
+            self.cap,
+            self.plan.settings.seeds,
+            [done.source is not None for done in ran.descents],
         )
-        # Before FINISHED: a finished child always has its record, whatever happens between.
-        trial.set_user_attr(RECORD, record.as_attribute())
-        store.finish(run_id, descent_record(experiment, result))
-    except Exception:
-        store.abandon(run_id, "FAILED")
-        raise
-    return record, result.hitting_time
+        ran.asked.trial.set_user_attr(RECORD, record.as_attribute())
+        self._count(record)
+        self.ready.append((ran, record))
 
+    def _write(self) -> None:
+        """Hand the trials that are ready over to MLflow, and tell those that are there."""
+        runs, told = [], []
+        for ran, record in self.ready:
+            opened = self.opened.pop(ran.asked.number)
+            runs += self.recording.records(opened, ran, record)
+            of_descents = [pending.run_id for pending in opened.seeds or [opened.trial]]
+            told.append(Told(ran, record, of_descents))
+        self.ready = []
+        if runs:
+            self._tell(self.writing.write(runs, told))
 
-def _listen(iteration: int, trace: array[float]) -> int:
-    """End a long descent when a signal asked for it but was swallowed."""
-    interrupts.check()
-    return iteration + terminal.LISTEN_EVERY
+    def _tell(self, trials: Sequence[Told]) -> None:
+        for ran, record, run_ids in trials:
+            tell(self.study, ran.asked.number, record)
+            self.progress.add(record, record.hitting_time)
+            if self.known is not None:
+                for done, run_id in zip(ran.descents, run_ids, strict=False):
+                    self.known.add(done.experiment.signature, run_id, str(done.result.status))
 
+    def _count(self, record: TrialRecord) -> None:
+        record.count(self.cap)
+        self.patience.add(record)
 
-def _saved(result: Result) -> float:
-    """Iterations between the cap and where the descent was going, or its limit."""
-    if result.status is not Status.CAPPED:
-        return 0.0
-    return min(result.hitting_time, result.stopping.max_iterations) - result.iterations
+    def _show(self, trials: Sequence[Asked]) -> None:
+        for asked in trials:
+            self.recording.show(self.opened[asked.number])

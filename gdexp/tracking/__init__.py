@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from gdexp.tracking.location import TrackingSettings, masked
 from gdexp.tracking.record import Opening, Record, descent_record
-from gdexp.tracking.store import Store
+from gdexp.tracking.store import Pending, Store
 
-__all__ = ["Opening", "Record", "Store", "TrackingSettings", "descent_record", "masked"]
+__all__ = ["Opening", "Pending", "Record", "Store", "TrackingSettings", "descent_record", "masked"]

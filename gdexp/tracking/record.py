@@ -78,7 +78,10 @@ class Record:
 
 
 def descent_record(
-    experiment: Experiment, result: Result, pictures: Mapping[str, bytes] | None = None
+    experiment: Experiment,
+    result: Result,
+    pictures: Mapping[str, bytes] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Record:
     """The record of one descent.
 
@@ -86,6 +89,7 @@ def descent_record(
         experiment: what was run.
         result: what came of it.
         pictures: further artifacts by file name.
+        tags: further tags.
     """
     artifacts = {
         "initial.npy": npy(result.initial),
@@ -110,7 +114,11 @@ def descent_record(
             "seconds": result.seconds,
         },
         trace=result.trace,
-        tags={"gdexp.status": str(result.status), "gdexp.signature": experiment.signature},
+        tags={
+            "gdexp.status": str(result.status),
+            "gdexp.signature": experiment.signature,
+            **(tags or {}),
+        },
         artifacts=artifacts,
     )
 

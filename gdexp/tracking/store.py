@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,23 @@ Array = npt.NDArray[Any]
 
 BATCH = 1000
 """Most metrics that MLflow takes in one call."""
+
+
+@dataclass
+class Pending:
+    """A run that was decided on and is not written yet.
+
+    Attributes:
+        run_id: it will have, or has.
+        opening: what it is created with.
+        started: milliseconds since 1970.
+        shown: it is in the store, RUNNING.
+    """
+
+    run_id: str
+    opening: Opening
+    started: int
+    shown: bool = False
 
 
 class Store:
@@ -71,6 +89,19 @@ class Store:
             )
         return str(run.info.run_id)
 
+    def prepare(self, opening: Opening) -> Pending:
+        """Reserve a run."""
+        started = int(time.time() * 1000)
+        return Pending(self.start(opening), opening, started, shown=True)
+
+    def show(self, pending: Pending) -> None:
+        """Let a reserved run be seen as RUNNING; again is harmless."""
+
+    def write(self, runs: Sequence[tuple[Pending, Record]]) -> None:
+        """Write everything of several runs, and FINISHED last."""
+        for pending, record in runs:
+            self.finish(pending.run_id, record)
+
     def finish(self, run_id: str, record: Record, status: str = "FINISHED") -> None:
         """Write everything of a run and set its status, last."""
         with self._reported():
@@ -84,7 +115,9 @@ class Store:
         """Write artifacts by name."""
         with self._reported(), tempfile.TemporaryDirectory() as folder:
             for name, content in artifacts.items():
-                Path(folder, name).write_bytes(content)
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
             if artifacts:
                 self.client.log_artifacts(run_id, folder)
 
@@ -116,13 +149,14 @@ class Store:
         with self._reported():
             self.client.set_terminated(run_id, status)
 
-    def abandon(self, run_id: str, status: str) -> None:
+    def abandon(self, run: str | Pending, status: str) -> None:
         """Set the status of a run that did not get to its end, unless it did after all.
 
         Called while another error is on its way, so a store that is gone stays silent.
         """
         from mlflow.exceptions import MlflowException
 
+        run_id = run.run_id if isinstance(run, Pending) else run
         try:
             if self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, status)

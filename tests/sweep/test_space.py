@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import optuna
 import pytest
 
 from gdexp import BadInput, config
+from gdexp.sweep.groups import composed_space
 from gdexp.sweep.plan import Plan
-from gdexp.sweep.space import Space
+from gdexp.sweep.preview import first_trials
+from gdexp.sweep.space import Space, dimensions
+from tests.commands import composed
 
 BASE: config.Config = {
     "problem": {"name": "matrix", "target": None, "x0": None},
@@ -22,12 +26,24 @@ BASE: config.Config = {
 LR = {"optimizer.lr": "tag(log, interval(0.1, 5))"}
 
 
-def plan(space: dict[str, Any], swept: list[str] | None = None, fixed: list[str] | None = None,
-         **settings: Any) -> Plan:  # fmt: skip
-    """A plan from a space, overrides with ranges, fixed keys and further sweep settings."""
-    overrides = config.check_given(swept or [])
-    composed = {**BASE, "sweep": {"space": space, **settings}}
-    return Plan.build(composed, overrides, fixed or [])
+def plan(space: dict[str, Any], line: list[str] | None = None, **settings: Any) -> Plan:
+    """A plan from a space, a command line and further sweep settings."""
+
+    def compose(lines: list[str]) -> config.Config:
+        return {**BASE, "sweep": {"space": space, **settings}}
+
+    return Plan.build(*composed_space(config.check_given(line or []), compose))
+
+
+def planned(*line: str) -> Plan:
+    """A plan from a command line and the shipped files."""
+    overrides = config.check_given(line)
+    return Plan.build(*composed_space(overrides, lambda lines: composed(*lines)))
+
+
+def parsed(given: dict[str, Any]) -> Space:
+    """A space of keys alone."""
+    return Space.build(dimensions(given), {})
 
 
 def span(low: float, high: float, **given: Any) -> dict[str, Any]:
@@ -52,13 +68,13 @@ def span(low: float, high: float, **given: Any) -> dict[str, Any]:
 def test_hydras_expressions_become_dimensions_and_are_remembered(
     text: Any, definition: dict[str, Any]
 ) -> None:
-    space = Space.parse({"k": text})
+    space = parsed({"k": text})
     assert space.definition() == {"k": definition}
-    assert Space.from_definition(space.definition()) == space
+    assert Space.from_definition(space.definition(), {}) == space
 
 
 def test_a_finite_space_lists_its_points_the_last_key_fastest() -> None:
-    space = Space.parse({"a": "choice(x,y)", "b": "range(1,4)"})
+    space = parsed({"a": "choice(x,y)", "b": "range(1,4)"})
     points = list(space.points())
     assert space.size() == 6
     assert points[:3] == [{"a": "x", "b": 1}, {"a": "x", "b": 2}, {"a": "x", "b": 3}]
@@ -66,14 +82,14 @@ def test_a_finite_space_lists_its_points_the_last_key_fastest() -> None:
 
 
 def test_choices_that_optuna_cannot_hold_come_back_as_they_were() -> None:
-    space = Space.parse({"k": [[16], [8, 4], True, 1]})
+    space = parsed({"k": [[16], [8, 4], True, 1]})
     held = [space.dimensions[0].encoded(value) for value in [[16], [8, 4], True, 1]]
     assert [space.decoded({"k": value})["k"] for value in held] == [[16], [8, 4], True, 1]
 
 
 def test_a_range_on_the_command_line_joins_and_a_plain_value_leaves_the_space() -> None:
     space = {**LR, "stopping.threshold": "interval(1e-6, 1e-2)"}
-    made = plan(space, ["optimizer.lr=interval(1,2)"], ["stopping.threshold"])
+    made = plan(space, ["optimizer.lr=interval(1,2)", "stopping.threshold=1e-5"])
     assert list(made.space.definition()) == ["optimizer.lr"]
     assert made.space.definition()["optimizer.lr"]["low"] == 1.0
 
@@ -112,3 +128,99 @@ def test_a_space_is_checked_at_its_ends_before_any_study_exists(
     with pytest.raises(BadInput) as error:
         plan(space)
     assert words in str(error.value)
+
+
+def test_each_rule_has_a_range_of_its_own_or_shares_one() -> None:
+    made = planned(
+        "+sweep=manual", "optimizer=choice(gd,momentum,adam)", "optimizer.lr=interval(1,2)",
+        "optimizer.adam.lr=interval(0.1,0.2)", "optimizer.momentum=interval(0,0.9)",
+    )  # fmt: skip
+    assert made.space.names[0] == "optimizer"
+    used = {d.name: d.when for d in made.space.dimensions[1:]}
+    assert used == {
+        "optimizer.lr": {"optimizer": ("gd", "momentum")},
+        "optimizer.adam.lr": {"optimizer": ("adam",)},
+        "optimizer.momentum": {"optimizer": ("momentum",)},
+    }
+    adam = made.configured({"optimizer": "adam", "optimizer.adam.lr": 0.15})
+    assert adam["optimizer"]["name"] == "adam"
+    assert (adam["optimizer"]["lr"], adam["optimizer"]["beta2"]) == (0.15, 0.999)
+    heavy = made.configured(
+        {"optimizer": "momentum", "optimizer.lr": 1.5, "optimizer.momentum": 0.3}
+    )
+    assert (heavy["optimizer"]["lr"], heavy["optimizer"]["momentum"]) == (1.5, 0.3)
+    again = Space.from_definition(made.space.definition(), made.space.variants)
+    assert again == made.space
+
+
+def test_only_what_belongs_to_a_trial_is_asked_for() -> None:
+    made = planned("+sweep=rules")
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    seen = set()
+    for _ in range(40):
+        trial = made.space.ask(study)
+        rule = trial.params["optimizer"]
+        seen.add(rule)
+        allowed = {d.name for d in made.space.dimensions if d.used({"optimizer": rule})}
+        assert set(trial.params) == allowed
+        assert made.configured(trial.params)["optimizer"]["name"] == rule
+    assert len(seen) == 7
+
+
+def test_a_grid_of_files_has_each_with_its_own_keys() -> None:
+    made = planned(
+        "+sweep=manual", "sweep.sampler=grid", "optimizer=choice(gd,adam)",
+        "optimizer.lr=choice(1,2)", "optimizer.beta1=choice(0.5,0.6,0.7)",
+    )  # fmt: skip
+    points = list(made.space.points())
+    assert made.space.size() == made.n_trials == len(points) == 2 + 2 * 3
+    assert points[0] == {"optimizer": "gd", "optimizer.lr": 1}
+    assert points[-1] == {"optimizer": "adam", "optimizer.lr": 2, "optimizer.beta1": 0.7}
+
+
+def test_a_chosen_file_leaves_the_space_and_keeps_its_own_ranges() -> None:
+    made = planned("+sweep=rules", "optimizer=adam")
+    assert made.space.names == ["optimizer.lr"]
+    assert made.space.dimensions[0].high == 1.0
+    assert made.name.startswith("matrix-adam-")
+
+
+def test_a_plain_value_holds_for_every_swept_file_that_has_the_key() -> None:
+    made = planned("+sweep=rules", "optimizer.lr=0.25")
+    assert not [name for name in made.space.names if name.endswith(".lr")]
+    for rule in ("gd", "adam", "momentum"):
+        chosen: dict[str, Any] = {"optimizer": rule}
+        if rule == "momentum":
+            chosen["optimizer.momentum.momentum"] = 0.5
+        assert made.configured(chosen)["optimizer"]["lr"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["+sweep=manual", "optimizer=choice(gd,adam)", "optimizer.adam.lrr=1,2"], "no such key"),
+        (["+sweep=manual", "optimizer=choice(gd,adam)", "optimizer.alpha=1,2"], "no optimizer has"),
+        (["+sweep=manual", "optimizer=interval(0,1)"], "must be choice"),
+        (["+sweep=manual", "tracking.uri=a,b"], "cannot be swept"),
+        (["+sweep=manual", "stopping=a,b"], "cannot be swept whole"),
+        (["+sweep=pareto", "stopping.threshold=1e-3"], "needs stopping.threshold"),
+        (["+sweep=pareto", "sweep.sampler=cmaes"], "minimises one number"),
+        (["+sweep=default", "sweep.seeds=2", "seed=1,2"], "must be 1 where seed itself is swept"),
+    ],
+)
+def test_what_cannot_be_swept_so_is_refused(line: list[str], words: str) -> None:
+    with pytest.raises(BadInput) as error:
+        planned(*line)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", [p.stem for p in (config.shipped() / "sweep").glob("*.yaml")])
+def test_composing_a_trials_config_is_reading_a_few_keys(name: str) -> None:
+    extra = ["optimizer.lr=1,2"] if name == "manual" else []
+    made = planned(f"+sweep={name}", *extra)
+    for parameters in first_trials(made, 5):
+        configured = made.configured(made.space.encoded(parameters))
+        assert made.base == planned(f"+sweep={name}", *extra).base  # nothing was written into it
+        for d in made.space.dimensions:
+            if d.name in parameters and not d.is_group:
+                assert config.lookup(configured, d.key) == parameters[d.name]

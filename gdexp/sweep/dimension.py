@@ -1,0 +1,241 @@
+"""One swept config key with the values that it may take, in Hydra's grammar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from gdexp.errors import BadInput
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
+
+WAYS = (
+    "interval(a, b), tag(log, interval(a, b)), int(interval(a, b)), range(a, b, step) or choice(…)"
+)
+GROUPS = ("problem", "optimizer", "optimizer/schedule")
+"""The config groups of which a sweep can try several files."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The values that one config key may take.
+
+    Attributes:
+        name: what Optuna calls it.
+        key: dotted config key, or a config group such as `optimizer`.
+        choices: the values one by one; when None, `low` … `high` is meant.
+        low, high: both included.
+        log: drawn evenly on a log axis.
+        integer: whole numbers only.
+        step: between neighbouring values; None for a continuous range.
+        when: for each group that it depends on, the choices with which it is used.
+    """
+
+    name: str
+    key: str
+    choices: tuple[Any, ...] | None = None
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    integer: bool = False
+    step: float | None = None
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether its values are files of a config group."""
+        return self.key in GROUPS
+
+    def used(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is part of a trial with these values of the groups."""
+        return all(values.get(group) in chosen for group, chosen in self.when.items())
+
+    def suggest(self, trial: Trial) -> Any:  # noqa: ANN401
+        """What Optuna's sampler chooses for a trial, as Optuna holds it."""
+        if self.choices is not None:
+            return trial.suggest_categorical(self.name, [_hashable(v) for v in self.choices])
+        if self.integer:
+            low, high = int(self.low), int(self.high)
+            return trial.suggest_int(self.name, low, high, step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
+    def distribution(self) -> BaseDistribution:
+        """The same as Optuna's distribution."""
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
+
+        if self.choices is not None:
+            return CategoricalDistribution([_hashable(value) for value in self.choices])
+        if self.integer:
+            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
+        return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    def values(self) -> list[Any] | None:
+        """Every value in order, or None for a continuous range."""
+        if self.choices is not None:
+            return list(self.choices)
+        if self.integer:
+            return list(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
+        if self.low == self.high:
+            return [self.low]
+        if self.step is None:
+            return None
+        return [
+            self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)
+        ]
+
+    def encoded(self, value: Any) -> Any:  # noqa: ANN401
+        """A value as Optuna holds it."""
+        return value if self.choices is None else _hashable(value)
+
+    def decoded(self, value: Any) -> Any:  # noqa: ANN401
+        """A value as the config takes it, from the one that Optuna holds."""
+        if self.choices is None:
+            return value
+        return next(choice for choice in self.choices if _same(_hashable(choice), value))
+
+    def corners(self) -> list[Any]:
+        """Values that stand for all the others when the space is checked."""
+        return list(self.choices) if self.choices is not None else [self.edge(0), self.edge(1)]
+
+    def edge(self, which: int) -> float | int:
+        """The lowest (0) or highest (1) value, in its own type."""
+        value = self.high if which else self.low
+        return int(value) if self.integer else value
+
+    def text(self) -> str:
+        """As a person reads it."""
+        if self.choices is not None:
+            return "one of " + ", ".join(map(str, self.choices))
+        kind = ("log " if self.log else "") + ("integer " if self.integer else "")
+        step = "" if self.step is None or self.integer else f" step {self.step:g}"
+        return f"{kind}[{self.low:g}, {self.high:g}]{step}"
+
+    def definition(self) -> dict[str, Any]:
+        """As the study remembers it, to notice a change."""
+        described: dict[str, Any] = {
+            "low": self.low,
+            "high": self.high,
+            "log": self.log,
+            "integer": self.integer,
+            "step": self.step,
+        }
+        if self.choices is not None:
+            described = {"choices": list(self.choices)}
+        if self.when:
+            described["when"] = {group: list(chosen) for group, chosen in self.when.items()}
+        return described if self.key == self.name else {"key": self.key, **described}
+
+    @classmethod
+    def from_definition(cls, name: str, definition: Mapping[str, Any]) -> Dimension:
+        """What `definition` gave, read back."""
+        given = {"key": name, **definition}
+        if "choices" in given:
+            given["choices"] = tuple(given["choices"])
+        if "when" in given:
+            given["when"] = {group: tuple(chosen) for group, chosen in given["when"].items()}
+        return cls(name, **given)
+
+    def depending(self, key: str, when: Mapping[str, tuple[str, ...]]) -> Dimension:
+        """The same for another config key, used only with these choices."""
+        return replace(self, key=key, when=when)
+
+
+def parse(key: str, given: object) -> Dimension:
+    """One dimension from what `sweep.space` says of a key.
+
+    Raises:
+        BadInput: an expression that Hydra cannot read or that is no range.
+    """
+    if isinstance(given, list | tuple):
+        return _choices(key, tuple(given))
+    if isinstance(given, bool | int | float) or given is None:
+        return _choices(key, (given,))
+    return from_override(key, _parsed(key, str(given)))
+
+
+def _parsed(key: str, text: str) -> Override:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return OverridesParser.create().parse_override(f"{key}={text}")
+    except HydraException:
+        raise BadInput(f"sweep.space.{key}", text, f"cannot be read; write {WAYS}") from None
+
+
+def from_override(key: str, override: Override) -> Dimension:
+    """One dimension from a parsed sweep override.
+
+    Raises:
+        BadInput: a range whose lower end is not below its upper end, or a log range from 0.
+    """
+    from hydra.core.override_parser.types import (
+        ChoiceSweep,
+        IntervalSweep,
+        QuotedString,
+        RangeSweep,
+    )
+
+    value: Any = override.value()
+    if isinstance(value, ChoiceSweep):
+        listed = [v.text if isinstance(v, QuotedString) else v for v in value.list]
+        return _choices(key, tuple(listed))
+    if isinstance(value, RangeSweep):
+        return _range(key, value)
+    if isinstance(value, IntervalSweep):
+        log = "log" in value.tags
+        start, end = _bounds(key, value.start, value.end, log)
+        integer = all(isinstance(bound, int) for bound in (value.start, value.end))
+        return Dimension(key, key, low=start, high=end, log=log, integer=integer)
+    if override.is_sweep_override():
+        raise BadInput(f"sweep.space.{key}", override.input_line, f"write {WAYS}")
+    return _choices(key, (value,))
+
+
+def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
+    if not values:
+        raise BadInput(f"sweep.space.{key}", "[]", "must list at least one value")
+    return Dimension(key, key, choices=values)
+
+
+def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
+    listed = list(value.range())
+    if not listed:
+        raise BadInput(
+            f"sweep.space.{key}", f"range({value.start},{value.stop},{value.step})", "is empty"
+        )
+    low, high = min(listed), max(listed)
+    integer = all(isinstance(v, int) for v in listed)
+    if not integer:  # as choices: a float step rarely divides its range exactly
+        return _choices(key, tuple(listed))
+    return Dimension(key, key, low=low, high=high, integer=integer, step=abs(value.step))
+
+
+def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401
+    shown = f"interval({start}, {end})"
+    for bound in (start, end):
+        if not isinstance(bound, int | float) or not math.isfinite(bound):
+            raise BadInput(f"sweep.space.{key}", shown, "both ends must be finite numbers")
+    if start > end:
+        raise BadInput(f"sweep.space.{key}", shown, "the lower end must come first")
+    if log and start <= 0:
+        raise BadInput(f"sweep.space.{key}", shown, "a log range must start above 0")
+    return start, end
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def _hashable(value: object) -> Any:  # noqa: ANN401
+    """Optuna's categories are None, bool, int, float or str; a list goes in as its text."""
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)

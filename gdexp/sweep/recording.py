@@ -1,0 +1,146 @@
+"""What MLflow is given of a trial: one run, or with several seeds one with a child for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gdexp.commands.run import title
+from gdexp.provenance import environment
+from gdexp.result import Result
+from gdexp.stopping import Trace
+from gdexp.sweep.asking import Asked
+from gdexp.sweep.descents import Done, Ran
+from gdexp.sweep.plan import Plan
+from gdexp.sweep.record import TrialRecord
+from gdexp.tracking import Opening, Pending, Record, Store, descent_record
+from gdexp.tracking.record import config_yaml, json_bytes, params
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The runs of a trial, known before its descents.
+
+    Attributes:
+        trial: a child of the sweep's run.
+        seeds: children of the trial's, one for each descent; none where there is one seed.
+    """
+
+    trial: Pending
+    seeds: Sequence[Pending]
+
+    @property
+    def runs(self) -> list[Pending]:
+        """All of them, the trial's last: once it is finished, all are."""
+        return [*self.seeds, self.trial]
+
+
+class Recording:
+    """Opens and writes the runs of trials.
+
+    Args:
+        plan: that the trials belong to.
+        store: that takes them.
+        parent: the run id of the sweep.
+    """
+
+    def __init__(self, plan: Plan, store: Store, parent: str) -> None:
+        self._plan = plan
+        self._store = store
+        self._parent = parent
+
+    def open(self, asked: Asked) -> Opened:
+        """Reserve the runs of a trial."""
+        tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
+        name = f"{asked.number:04d} {title(asked.experiments[0])}"
+        trial = self._store.prepare(Opening(name, "trial", self._parent, tags))
+        seeds = [
+            self._store.prepare(
+                Opening(
+                    f"{name} seed={e.seed}",
+                    "seed",
+                    trial.run_id,
+                    {**tags, "gdexp.seed": str(e.seed)},
+                )
+            )
+            for e in (asked.experiments if self._plan.settings.seeds > 1 else ())
+        ]
+        return Opened(trial, seeds)
+
+    def show(self, opened: Opened) -> None:
+        """Let the runs be seen while their descents go on."""
+        for pending in (opened.trial, *opened.seeds):
+            self._store.show(pending)
+
+    def abandon(self, opened: Opened, status: str) -> None:
+        """Set the status of runs that did not get to their end."""
+        for pending in opened.runs:
+            self._store.abandon(pending, status)
+
+    def records(
+        self, opened: Opened, ran: Ran, record: TrialRecord
+    ) -> list[tuple[Pending, Record]]:
+        """What is to be written of a trial."""
+        if not opened.seeds:
+            return [(opened.trial, _descent(ran.descents[0]))]
+        written = [
+            (pending, _descent(done))
+            for pending, done in zip(opened.seeds, ran.descents, strict=False)
+        ]
+        return [*written, (opened.trial, _trial(ran, record))]
+
+
+def _descent(done: Done) -> Record:
+    extra = {} if done.source is None else {"gdexp.reused_from": done.source}
+    return descent_record(done.experiment, done.result, tags=extra)
+
+
+def _trial(ran: Ran, record: TrialRecord) -> Record:
+    """The record of a trial of several seeds: what its descents come to together."""
+    results = [done.result for done in ran.descents]
+    first = ran.descents[0].experiment
+    composed = {**first.config, "seed": [e.seed for e in ran.asked.experiments]}
+    rows = [
+        {
+            "seed": done.experiment.seed,
+            "status": str(done.result.status),
+            "iterations": done.result.iterations,
+            "hitting_time": done.result.hitting_time,
+            "final_loss": done.result.final_loss,
+        }
+        for done in ran.descents
+    ]
+    return Record(
+        params=params(composed),
+        metrics={
+            "expected_running_time": record.hitting_time,
+            "iterations": record.iterations,
+            "hitting_time": record.hitting_time,
+            "successes": record.successes,
+            "steps": sum(record.counts),
+            "final_loss": record.final_loss,
+            "min_loss": min(result.min_loss for result in results),
+            "max_loss": max(result.max_loss for result in results),
+            "seconds": sum(result.seconds for result in results),
+        },
+        trace=median_trace(results),
+        tags={"gdexp.status": record.status},
+        artifacts={
+            "config.yaml": config_yaml(composed),
+            "environment.json": json_bytes(environment()),
+            "seeds.json": json_bytes(rows),
+        },
+    )
+
+
+def median_trace(results: Sequence[Result]) -> Trace:
+    """The median loss of several descents at each iteration; one that ended keeps its last loss."""
+    longest = max(len(result.trace) for result in results)
+    padded = np.empty((len(results), longest))
+    for row, result in zip(padded, results, strict=True):
+        row[: len(result.trace)] = result.trace
+        row[len(result.trace) :] = result.trace[-1]
+    finite = np.where(np.isnan(padded), np.inf, padded)
+    return np.asarray(np.quantile(finite, 0.5, axis=0, method="lower"))
