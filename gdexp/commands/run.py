@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -13,7 +14,16 @@ from gdexp.plots import pictures
 from gdexp.repeat import overrides
 from gdexp.result import Result
 from gdexp.stopping import PENALTY, Status
-from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
+from gdexp.tracking import (
+    Opening,
+    Record,
+    Store,
+    TrackingSettings,
+    descent_record,
+    looks,
+    views,
+)
+from gdexp.tracking.notes import NOTE_TAG, descent_note
 
 MOST_MODES = 256
 """Above so many numbers the closed forms would take longer than a person waits."""
@@ -41,7 +51,8 @@ def run(config: Config) -> Result:
             result = experiment.run(watch=losses)
         losses.close(result.trace)
         report(out, experiment, result)
-        store.finish(run_id, descent_record(experiment, result, pictures(experiment, result)))
+        store.finish(run_id, record(experiment, result, run_id, store))
+        store.save_runs_view()
     except BaseException as error:
         store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
@@ -53,9 +64,42 @@ def run(config: Config) -> Result:
         ],
     )
     terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    out.print("[dim]all single runs, their losses on one log axis[/dim]")
+    terminal.line(out, f"{store.server()}/#{store.runs_link()}")
     out.print("\n[dim]find the best learning rate with[/dim]")
     terminal.line(out, sweep_command(experiment))
     return result
+
+
+def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:
+    """What MLflow is given of a single run: its record, and what its pages and charts show.
+
+    Args:
+        experiment: what was run.
+        result: what came of it.
+        run_id: of its run.
+        store: that takes it.
+    """
+    drawn = pictures(experiment, result)
+    shown = looks.image_artifacts(
+        views.PICTURE, drawn.get("final.png", drawn.get("curve.png", b""))
+    )
+    made = descent_record(
+        experiment,
+        result,
+        {**drawn, **shown},
+        {
+            looks.COLOUR_TAG: looks.status_colour(str(result.status)),
+            looks.IMAGES_TAG: "True",
+            NOTE_TAG: descent_note(experiment, result, run_id, store.loss_link(run_id)),
+        },
+    )
+    parameters = {
+        "optimizer.lr": getattr(experiment.rule, "lr", None),
+        "stopping.threshold": experiment.stopping.threshold,
+    }
+    charted = looks.chart_metrics(parameters, made.metrics)
+    return replace(made, metrics={**made.metrics, **charted})
 
 
 def title(experiment: Experiment) -> str:

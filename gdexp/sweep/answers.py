@@ -12,15 +12,13 @@ from gdexp.repeat import shortest_command
 from gdexp.sweep.front import front
 from gdexp.sweep.importance import importances
 from gdexp.sweep.interval import Interval, sharing
-from gdexp.sweep.plan import THRESHOLD, Plan
+from gdexp.sweep.plan import LR, THRESHOLD, Plan
 from gdexp.sweep.record import THRESHOLDS, TrialRecord
 from gdexp.sweep.study import finished
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
-
-LR = "optimizer.lr"
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,14 @@ class Dimension:
         """Whether its values are files of a config group."""
         return self.key in GROUPS
 
+    @property
+    def positive(self) -> bool:
+        """Whether every value is a number above 0, so that a log axis can show it."""
+        return all(
+            isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            for value in (self.choices or (self.low, self.high))
+        )
+
     def used(self, values: Mapping[str, Any]) -> bool:
         """Whether it is part of a trial with these values of the groups."""
         return all(values.get(group) in chosen for group, chosen in self.when.items())

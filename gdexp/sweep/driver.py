@@ -13,6 +13,7 @@ from gdexp.sweep import report
 from gdexp.sweep.answers import Answers
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.groups import composed_space
+from gdexp.sweep.parent import begin, end, sweep_params
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.preview import preview
 from gdexp.sweep.record import TrialRecord
@@ -70,8 +71,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
             again = settle(study, store, parent)
             done = len(finished(study))
             report.resumed(out, plan, done, again)
-            store.reopen(parent)
-            store.save_view(parent, plan.space.keys, plan.name)
+            begin(plan, store, parent)
             began = time.monotonic()
             if _unfinished(plan, study) is None:
                 launch([_for_worker(plan, given)])
@@ -82,7 +82,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
             report.interrupted(out, plan, len(finished(study)))
             raise
         answers = Answers.of(study, plan)
-        store.finish(parent, report.parent_record(plan, answers, store, parent))
+        end(plan, answers, store, parent)
         report.answers(out, plan, answers, store, parent)
         if ended:
             out.print(f"\n{ended}")
@@ -98,7 +98,7 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
     run_id = store.start(Opening(name=plan.name, kind="sweep", tags={"gdexp.study": plan.name}))
     study.set_user_attr(PARENT, run_id)
     fixed = params(plan.definition()["config"])
-    described = {**fixed, **report.sweep_params(plan)}
+    described = {**fixed, **sweep_params(plan)}
     store.log_values(run_id, Record(params=described))
     return run_id
 

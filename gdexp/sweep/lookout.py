@@ -39,6 +39,7 @@ class Lookout:
         last = (0, began)
         shown = False
         f_star, threshold = experiment.problem.reference, experiment.stopping.threshold
+        label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
 
         def watch(iteration: int, trace: array[float]) -> int:
             nonlocal last, shown
@@ -46,7 +47,7 @@ class Lookout:
             now = time.monotonic()
             if iteration:
                 gap = trace[-1] - f_star
-                self._progress.descending(f"trial {asked.number}", iteration, gap, threshold)
+                self._progress.descending(label, iteration, gap, threshold, name=name)
             if not shown and now - began > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gdexp.plots import BLUE, GREY, ORANGE, figure_with_axes, png
-from gdexp.sweep.answers import LR, Answers
+from gdexp.sweep.answers import Answers
+from gdexp.sweep.plan import LR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,11 +32,7 @@ def sweep_pictures(plan: Plan, found: Answers) -> Mapping[str, bytes]:
 
 def learning_rates(plan: Plan, found: Answers) -> list[float | None]:
     """The swept learning rate of each trial; None where it was not swept."""
-    named = [d.name for d in plan.space.dimensions if d.key == LR]
-    return [
-        next((trial.params[name] for name in named if name in trial.params), None)
-        for trial in found.trials
-    ]
+    return [plan.space.by_key(trial.params).get(LR) for trial in found.trials]
 
 
 def _by_learning_rate(plan: Plan, found: Answers) -> Figure:

@@ -17,7 +17,7 @@ from gdexp.sweep.space import MAX_GRID, Space
 from gdexp.tracking import TrackingSettings
 
 DEFAULT_TRIALS = 100
-THRESHOLD = "stopping.threshold"
+LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
 
 
 @dataclass(frozen=True)

@@ -15,22 +15,13 @@ from rich.live import Live
 from rich.text import Text
 
 from gdexp.stopping import Status
+from gdexp.sweep.pace import Pace
+from gdexp.sweep.underway import LONGEST_BAR, SHORTEST_BAR, Underway, bar
 
 LOG_EVERY_SECONDS = 10.0
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
 """Of the time, at most, goes into drawing, however slow the terminal."""
-
-SHOW_AFTER_SECONDS = 0.5
-"""A descent has a line of its own once it has taken this long; shorter ones would flicker."""
-
-PACE_SECONDS, PACE_TRIALS = 30.0, 20.0
-"""The time left is judged by the last trials: by those of so many seconds, and by so many."""
-
-PACE_EVERY_SECONDS = 0.5
-"""Trials that end within it, as those of a batch do, are one observation of the pace."""
-
-SHORTEST_BAR, LONGEST_BAR = 8, 40
 
 COLOURS: dict[str, str] = {
     Status.CONVERGED: "green",
@@ -91,8 +82,8 @@ class Progress(AbstractContextManager["Progress"]):
         self._counts: Counter[str] = Counter()
         self._steps = 0.0
         self._best: tuple[float, Finished, float | None] | None = None
-        self._descent: _Descent | None = None
-        self._pace = _Pace(clock())
+        self._descent: Underway | None = None
+        self._pace = Pace(clock())
         # A dumb terminal cannot move its cursor: what is drawn there stays, as in a log.
         self._lives = out.is_terminal and not out.is_dumb_terminal
         self._live = Live(_View(self), console=out, auto_refresh=False, transient=True)
@@ -156,7 +147,7 @@ class Progress(AbstractContextManager["Progress"]):
         now = self._clock()
         known = self._descent
         if known is None or known.label != label or iteration < known.iteration:
-            self._descent = known = _Descent(label, now, gap)
+            self._descent = known = Underway(label, now, gap)
         known.iteration, known.gap, known.threshold = iteration, gap, threshold
         known.running, known.name = running, name
         self._news = True
@@ -229,7 +220,7 @@ class Progress(AbstractContextManager["Progress"]):
                 break
         share = self._done / self._total if self._total > 0 else 1.0
         room = min(width - len(words) - 1, LONGEST_BAR)
-        return _bar(share, room, "green" if share >= 1 else "cyan", ascii_only).append(words)
+        return bar(share, room, "green" if share >= 1 else "cyan", ascii_only).append(words)
 
     def _show(self) -> None:
         """Draw, or print a line, when it is time to."""
@@ -264,104 +255,6 @@ class _View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self._progress.lines(options.max_width, options.ascii_only)
-
-
-class _Pace:
-    """How long a trial takes, from the trials of this process.
-
-    The mean over the last trials, since the mean is what the rest will take in all: it is right
-    for capped and short ones as often as they come. Old observations fade.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._seconds = self._trials = 0.0
-        # The observation that goes on: its trials, the first and last of them, what came before.
-        self._since = self._first = self._last = now
-        self._new = 0
-
-    def add(self, now: float) -> None:
-        """A trial ended."""
-        if self._new and now - self._first >= PACE_EVERY_SECONDS:
-            elapsed = self._last - self._since
-            fading = math.exp(-min(elapsed / PACE_SECONDS, self._new / PACE_TRIALS))
-            self._seconds = self._seconds * fading + elapsed
-            self._trials = self._trials * fading + self._new
-            self._since, self._new = self._last, 0
-        if not self._new:
-            self._first = now
-        self._last = now
-        self._new += 1
-
-    def left(self, now: float, trials: int) -> float | None:
-        """Seconds that so many more trials will take; None before the first has ended."""
-        seconds = self._seconds + self._last - self._since
-        ended = self._trials + self._new
-        if not ended or trials <= 0:
-            return None
-        # The one that goes on counts once it is longer than the others.
-        each = max(seconds / ended, (seconds + now - self._last) / (ended + 1))
-        return each * trials
-
-
-class _Descent:
-    """A descent that goes on: where it began and where it is."""
-
-    def __init__(self, label: str, began: float, first: float) -> None:
-        self.label, self.began, self.first = label, began, first
-        self.iteration, self.gap, self.threshold = 0, first, math.nan
-        self.running, self.name = 1, "loss"
-
-    def lasts(self, now: float) -> bool:
-        """Whether it is worth a line."""
-        return now - self.began >= SHOW_AFTER_SECONDS
-
-    @property
-    def share(self) -> float | None:
-        """How much of the way is behind it on a log axis; None where that cannot be said."""
-        if not (math.isfinite(self.gap) and math.isfinite(self.first) and self.threshold > 0):
-            return None
-        if self.first <= self.threshold or self.gap >= self.first:
-            return 0.0
-        way = math.log(self.first) - math.log(self.threshold)
-        return min((math.log(self.first) - math.log(max(self.gap, self.threshold))) / way, 1.0)
-
-    def words(self) -> str:
-        """All there is to say, in ASCII."""
-        return f"{self.label}: {', '.join([self._where(), *self._loss('->')])}"
-
-    def line(self, width: int, ascii_only: bool) -> Text:
-        """As many words as fit, and a bar where there is room for one."""
-        where, loss = self._where(), self._loss("->" if ascii_only else "→")
-        short = [part.removeprefix(f"{self.name} ") for part in loss] or [where]
-        words = ""
-        for parts in ([where, *loss], loss or [where], short):
-            words = ", ".join(parts)
-            if len(self.label) + 1 + len(words) <= width:
-                break
-        line = Text(f"{self.label} ", style="dim")
-        room = width - len(line) - len(words) - 1
-        if self.share is not None and room >= SHORTEST_BAR:
-            line += _bar(self.share, min(room, LONGEST_BAR // 2), "cyan", ascii_only)
-        return line.append(words)
-
-    def _where(self) -> str:
-        if self.running != 1:
-            return f"{self.running:,} going, iteration {self.iteration:,}"
-        return f"iteration {self.iteration:,}"
-
-    def _loss(self, arrow: str) -> list[str]:
-        if math.isnan(self.gap) and math.isnan(self.threshold):
-            return []
-        return [f"{self.name} {self.gap:.1e} {arrow} {self.threshold:g}"]
-
-
-def _bar(share: float, width: int, style: str, ascii_only: bool) -> Text:
-    """A bar of a width and a space; thick and thin, so that it needs no colour. Empty below 1."""
-    if width < 1:
-        return Text()
-    done, rest = ("#", "-") if ascii_only else ("━", "─")
-    filled = min(max(int(share * width), 0), width)
-    return Text(done * filled, style=style).append(rest * (width - filled), "dim").append(" ", "")
 
 
 def _packed(pieces: Sequence[Text], between: str, width: int) -> list[Text]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from gdexp.commands.run import title
 from gdexp.provenance import environment
 from gdexp.result import Result
 from gdexp.stopping import Trace
@@ -15,7 +15,8 @@ from gdexp.sweep.asking import Asked
 from gdexp.sweep.descents import Done, Ran
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.record import TrialRecord
-from gdexp.tracking import Opening, Pending, Record, Store, descent_record
+from gdexp.tracking import Opening, Pending, Record, Store, descent_record, looks
+from gdexp.tracking.notes import NOTE_TAG, descent_note
 from gdexp.tracking.record import config_yaml, json_bytes, params
 
 
@@ -54,7 +55,7 @@ class Recording:
     def open(self, asked: Asked) -> Opened:
         """Reserve the runs of a trial."""
         tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
-        name = f"{asked.number:04d} {title(asked.experiments[0])}"
+        name = looks.trial_title(asked.number, self._parameters(asked))
         trial = self._store.prepare(Opening(name, "trial", self._parent, tags))
         seeds = [
             self._store.prepare(
@@ -83,18 +84,38 @@ class Recording:
         self, opened: Opened, ran: Ran, record: TrialRecord
     ) -> list[tuple[Pending, Record]]:
         """What is to be written of a trial."""
+        number, parameters = ran.asked.number, self._parameters(ran.asked)
         if not opened.seeds:
-            return [(opened.trial, _descent(ran.descents[0]))]
+            return [self._descent(opened.trial, ran.descents[0], number, parameters)]
         written = [
-            (pending, _descent(done))
+            self._descent(pending, done, number, parameters)
             for pending, done in zip(opened.seeds, ran.descents, strict=False)
         ]
-        return [*written, (opened.trial, _trial(ran, record))]
+        together = _dressed(_trial(ran, record), record.status, number, parameters)
+        return [*written, (opened.trial, together)]
+
+    def _descent(
+        self, run: Pending, done: Done, number: int, parameters: Mapping[str, Any]
+    ) -> tuple[Pending, Record]:
+        """What is to be written of one descent."""
+        link = self._store.loss_link(run.run_id)
+        tags = {NOTE_TAG: descent_note(done.experiment, done.result, run.run_id, link)}
+        if done.source is not None:
+            tags["gdexp.reused_from"] = done.source
+        record = descent_record(done.experiment, done.result, tags=tags)
+        return run, _dressed(record, str(done.result.status), number, parameters)
+
+    def _parameters(self, asked: Asked) -> Mapping[str, Any]:
+        return self._plan.space.by_key(asked.trial.params)
 
 
-def _descent(done: Done) -> Record:
-    extra = {} if done.source is None else {"gdexp.reused_from": done.source}
-    return descent_record(done.experiment, done.result, tags=extra)
+def _dressed(record: Record, status: str, number: int, parameters: Mapping[str, Any]) -> Record:
+    """A record with what MLflow's charts need of it: log scales, and the status as a colour."""
+    return replace(
+        record,
+        metrics={**record.metrics, **looks.chart_metrics(parameters, record.metrics)},
+        tags={**record.tags, looks.COLOUR_TAG: looks.status_colour(status, number)},
+    )
 
 
 def _trial(ran: Ran, record: TrialRecord) -> Record:

@@ -5,35 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from rich.table import Table
 
 from gdexp import terminal
 from gdexp.commands.run import MOST_MODES
 from gdexp.descent import starting_point
 from gdexp.place import here
-from gdexp.plots import pictures
-from gdexp.provenance import environment
-from gdexp.repeat import literal
-from gdexp.result import Result
 from gdexp.stopping import Status
 from gdexp.sweep.answers import Answers, repeat_command
-from gdexp.sweep.pictures import sweep_pictures
 from gdexp.sweep.plan import THRESHOLD, Plan
 from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.tables import (
     MOST_FRONT_ROWS,
     count_words,
-    description,
-    front_csv,
     interval_words,
     note,
     short,
     spent,
-    thresholds_csv,
-    trials_csv,
 )
-from gdexp.tracking.record import Record, config_yaml, json_bytes
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -164,76 +153,6 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
         ],
     )
     terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
-
-
-def parent_record(plan: Plan, found: Answers, store: Store, parent: str) -> Record:
-    """What the sweep's own run holds at its end."""
-    artifacts = {
-        "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        "environment.json": json_bytes(environment()),
-        "trials.csv": trials_csv(found),
-        "thresholds.csv": thresholds_csv(found),
-        "front.csv": front_csv(found),
-        **sweep_pictures(plan, found),
-        **_best_pictures(plan, found, store),
-    }
-    metrics: dict[str, float] = {
-        "trials": len(found.trials),
-        "steps": found.steps,
-        "steps_saved": found.saved,
-    }
-    tags = {
-        "gdexp.status": "finished",
-        "mlflow.note.content": description(plan, found, store.children_link(parent)),
-    }
-    if found.interval is not None:
-        metrics |= {"lr_low": found.interval.low, "lr_high": found.interval.high}
-    if found.best_trial is not None:
-        trial, record = found.best_trial
-        metrics |= {
-            "iterations": record.iterations,
-            "hitting_time": record.hitting_time,
-            "final_loss": record.final_loss,
-        }
-        tags |= {
-            "gdexp.status": record.status,
-            "gdexp.best_run": record.run_id,
-            "gdexp.best_trial": str(trial.number),
-            "gdexp.best_params": literal(dict(trial.params)),
-        }
-    return Record(metrics=metrics, tags=tags, artifacts=artifacts)
-
-
-def _best_pictures(plan: Plan, found: Answers, store: Store) -> dict[str, bytes]:
-    """The pictures that a single run has, of the best trial, from its record."""
-    if found.best_trial is None or plan.settings.seeds > 1:
-        return {}
-    trial, record = found.best_trial
-    experiment = plan.experiment(trial.params)
-    arrays = store.arrays(record.run_id)
-    result = Result(
-        status=Status(record.status),
-        trace=arrays["trace"],
-        initial=torch.from_numpy(arrays["initial"]),
-        final=torch.from_numpy(arrays["final"]),
-        rule=experiment.rule,
-        stopping=experiment.stopping,
-        f_star=experiment.problem.reference,
-        problem=experiment.problem.name,
-    )
-    return {f"best_{name}": drawn for name, drawn in pictures(experiment, result).items()}
-
-
-def sweep_params(plan: Plan) -> dict[str, str]:
-    """The sweep's own settings as params of its run."""
-    return {
-        "sweep.name": plan.name,
-        "sweep.sampler": plan.sampler.name,
-        "sweep.objective": plan.settings.objective,
-        "sweep.seeds": str(plan.settings.seeds),
-        "sweep.cap": str(plan.settings.cap),
-        **{f"sweep.space.{d.name}": d.text() for d in plan.space.dimensions},
-    }
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:

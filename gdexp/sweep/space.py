@@ -126,6 +126,24 @@ class Space:
         """Config values by Optuna's names, as Optuna holds them."""
         return {d.name: d.encoded(values[d.name]) for d in self.dimensions if d.name in values}
 
+    def by_key(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """A trial's config values by config key or group, from the parameters of Optuna."""
+        values = self.decoded(parameters)
+        return {d.key: values[d.name] for d in self.dimensions if d.name in values}
+
+    def axes(self) -> tuple[list[str], list[str]]:
+        """What charts of all trials can show: the params that every trial has, in order.
+
+        Returns:
+            Those params, a group as its name, and those of them that are positive numbers.
+        """
+        everywhere = set(self.keys)
+        for chosen in self.combinations():
+            everywhere &= {*chosen, *(d.key for d in self.part(chosen))}
+        keys = [key for key in self.keys if key in everywhere]
+        positive = [key for key in keys if all(d.positive for d in self.dimensions if d.key == key)]
+        return [f"{k.replace('/', '.')}.name" if k in GROUPS else k for k in keys], positive
+
     def combinations(self) -> list[dict[str, Any]]:
         """Every choice of the swept groups; one empty choice where none is swept."""
         groups = [d for d in self.dimensions if d.is_group]

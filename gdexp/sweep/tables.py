@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gdexp.config import flatten
-from gdexp.sweep.answers import LR, Answers, Fewest, repeat_command, threshold_swept
-from gdexp.sweep.plan import THRESHOLD, Plan
+from gdexp.sweep.answers import Answers, Fewest, repeat_command, threshold_swept
+from gdexp.sweep.plan import LR, THRESHOLD, Plan
 from gdexp.sweep.record import TrialRecord
 from gdexp.terminal import steps
 
@@ -89,8 +89,8 @@ def interval_words(answers: Answers) -> str:
     found = answers.interval
     if found is None:
         return ""
-    low = f"{found.low:.6g}" if found.low_known else f"below {found.low:.6g}"
-    high = f"{found.high:.6g}" if found.high_known else f"beyond {found.high:.6g}"
+    low = f"{found.low:.8g}" if found.low_known else f"below {found.low:.8g}"
+    high = f"{found.high:.8g}" if found.high_known else f"beyond {found.high:.8g}"
     return f"{low} to {high}"
 
 

@@ -14,7 +14,7 @@ from gdexp.sweep.asking import Asked, Asking
 from gdexp.sweep.descents import Descents, Ran
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.lookout import Lookout
-from gdexp.sweep.plan import Plan
+from gdexp.sweep.plan import LR, Plan
 from gdexp.sweep.progress import Progress
 from gdexp.sweep.record import RECORD, TrialRecord
 from gdexp.sweep.recording import Opened, Recording
@@ -84,7 +84,7 @@ class _Worker:
         with self.writing, Progress(terminal.console(), self.plan.n_trials) as self.progress:
             for earlier in done:
                 record = TrialRecord.of(earlier)
-                self.progress.earlier(record, record.hitting_time)
+                self.progress.earlier(record, record.hitting_time, self._rate(earlier.params))
                 self._count(record)
             lookout = Lookout(self.progress, self._show)
             self.descents = Descents(self.cap, self.known, lookout.alone, lookout.together)
@@ -154,10 +154,15 @@ class _Worker:
     def _tell(self, trials: Sequence[Told]) -> None:
         for ran, record, run_ids in trials:
             tell(self.study, ran.asked.number, record)
-            self.progress.add(record, record.hitting_time)
+            self.progress.add(record, record.hitting_time, self._rate(ran.asked.trial.params))
             if self.known is not None:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
                     self.known.add(done.experiment.signature, run_id, str(done.result.status))
+
+    def _rate(self, parameters: Mapping[str, Any]) -> float | None:
+        """The learning rate that a trial tries, where one is swept."""
+        rate = self.plan.space.by_key(parameters).get(LR)
+        return float(rate) if isinstance(rate, int | float) else None
 
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)

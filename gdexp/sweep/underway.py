@@ -1,0 +1,73 @@
+"""A long descent on its way, in words and as a bar."""
+
+from __future__ import annotations
+
+import math
+
+from rich.text import Text
+
+SHOW_AFTER_SECONDS = 0.5
+"""A descent has a line of its own once it has taken this long; shorter ones would flicker."""
+
+SHORTEST_BAR, LONGEST_BAR = 8, 40
+
+
+class Underway:
+    """A descent that goes on: where it began and where it is."""
+
+    def __init__(self, label: str, began: float, first: float) -> None:
+        self.label, self.began, self.first = label, began, first
+        self.iteration, self.gap, self.threshold = 0, first, math.nan
+        self.running, self.name = 1, "loss"
+
+    def lasts(self, now: float) -> bool:
+        """Whether it is worth a line."""
+        return now - self.began >= SHOW_AFTER_SECONDS
+
+    @property
+    def share(self) -> float | None:
+        """How much of the way is behind it on a log axis; None where that cannot be said."""
+        if not (math.isfinite(self.gap) and math.isfinite(self.first) and self.threshold > 0):
+            return None
+        if self.first <= self.threshold or self.gap >= self.first:
+            return 0.0
+        way = math.log(self.first) - math.log(self.threshold)
+        return min((math.log(self.first) - math.log(max(self.gap, self.threshold))) / way, 1.0)
+
+    def words(self) -> str:
+        """All there is to say, in ASCII."""
+        return f"{self.label}: {', '.join([self._where(), *self._loss('->')])}"
+
+    def line(self, width: int, ascii_only: bool) -> Text:
+        """As many words as fit, and a bar where there is room for one."""
+        where, loss = self._where(), self._loss("->" if ascii_only else "→")
+        short = [part.removeprefix(f"{self.name} ") for part in loss] or [where]
+        words = ""
+        for parts in ([where, *loss], loss or [where], short):
+            words = ", ".join(parts)
+            if len(self.label) + 1 + len(words) <= width:
+                break
+        line = Text(f"{self.label} ", style="dim")
+        room = width - len(line) - len(words) - 1
+        if self.share is not None and room >= SHORTEST_BAR:
+            line += bar(self.share, min(room, LONGEST_BAR // 2), "cyan", ascii_only)
+        return line.append(words)
+
+    def _where(self) -> str:
+        if self.running != 1:
+            return f"{self.running:,} going, iteration {self.iteration:,}"
+        return f"iteration {self.iteration:,}"
+
+    def _loss(self, arrow: str) -> list[str]:
+        if math.isnan(self.gap) and math.isnan(self.threshold):
+            return []
+        return [f"{self.name} {self.gap:.1e} {arrow} {self.threshold:g}"]
+
+
+def bar(share: float, width: int, style: str, ascii_only: bool) -> Text:
+    """A bar of a width and a space; thick and thin, so that it needs no colour. Empty below 1."""
+    if width < 1:
+        return Text()
+    done, rest = ("#", "-") if ascii_only else ("━", "─")
+    filled = min(max(int(share * width), 0), width)
+    return Text(done * filled, style=style).append(rest * (width - filled), "dim").append(" ", "")

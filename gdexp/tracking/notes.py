@@ -1,0 +1,47 @@
+"""A descent in Markdown, for the description on its page in MLflow."""
+
+from __future__ import annotations
+
+from gdexp.experiment import Experiment
+from gdexp.repeat import shortest_command
+from gdexp.result import Result
+
+NOTE_TAG = "mlflow.note.content"
+"""The run tag that MLflow shows as the description."""
+
+MOST_COMMAND = 4000
+"""Characters; MLflow cuts a tag at 8,000, and a command cut anywhere would be another one."""
+
+
+def descent_note(experiment: Experiment, result: Result, run_id: str, link: str) -> str:
+    """What came of a descent and how to have it again.
+
+    Args:
+        experiment: what was run.
+        result: what came of it.
+        run_id: of its run.
+        link: the address, after `#`, of its losses on a log axis. It comes first, because the
+            page folds a description after a few lines.
+    """
+    gap = "loss" if result.f_star == 0 else f"loss - ({result.f_star:.6g})"
+    word = "iteration" if result.iterations == 1 else "iterations"
+    lines = [
+        f"**{result.iterations:,} {word}**, {result.status}: {result.status.explanation}.",
+        f"[Loss by iteration on a log axis](#{link})",
+        "",
+        f"| until | {gap} <= {result.threshold:g} |",
+        "|---|---|",
+        f"| hitting time | {result.hitting_time:.6g} |",
+        f"| final loss | {result.final_loss:.6g} |",
+        f"| smallest, largest loss | {result.min_loss:.6g}, {result.max_loss:.6g} |",
+    ]
+    command = shortest_command(experiment.config)
+    if len(command) <= MOST_COMMAND:
+        lines += ["", "Repeat it with", "", code(command)]
+    lines += ["", "Check it bit for bit with", "", code(f"python -m gdexp +rerun={run_id}")]
+    return "\n".join(lines)
+
+
+def code(line: str) -> str:
+    """A command as an indented block, which Markdown shows as it stands."""
+    return f"    {line}"
