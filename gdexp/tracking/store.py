@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,12 +172,30 @@ class Store:
                 found[name] = np.load(path, allow_pickle=False)
         return found
 
-    def save_view(self, parent: str, swept: Sequence[str], name: str) -> None:
-        """Keep the chart view of a sweep's children with the experiment; again is harmless."""
+    def save_view(
+        self,
+        parent: str,
+        swept: Sequence[str],
+        name: str,
+        log: Collection[str] = (),
+        losses: tuple[float, float] | None = None,
+    ) -> None:
+        """Keep the chart view of a sweep's children with the experiment; again replaces it.
+
+        The arguments are those of `views.view_state`.
+        """
         with self._reported():
             created = int(self.client.get_run(parent).info.start_time)
-            state = views.view_state(parent, swept, name, created)
+            state = views.view_state(parent, swept, name, created, log, losses)
             self.client.set_experiment_tag(self.experiment_id, views.view_tag(parent), state)
+
+    def save_runs_view(self) -> None:
+        """Keep the chart view of the experiment's single runs, once."""
+        with self._reported():
+            known = self.client.get_experiment(self.experiment_id)
+            state = views.runs_view_state("single runs", int(known.creation_time or 0))
+            if known.tags.get(views.runs_view_tag()) != state:
+                self.client.set_experiment_tag(self.experiment_id, views.runs_view_tag(), state)
 
     def children_link(self, parent: str) -> str:
         """The address, after `#`, of that view."""
@@ -185,7 +203,15 @@ class Store:
 
     def run_link(self, run_id: str) -> str:
         """The address, after `#`, of a run's page."""
-        return f"/experiments/{self.experiment_id}/runs/{run_id}"
+        return views.run_link(self.experiment_id, run_id)
+
+    def loss_link(self, run_id: str) -> str:
+        """The address, after `#`, of a run's losses on a log axis."""
+        return views.loss_link(self.experiment_id, run_id)
+
+    def runs_link(self) -> str:
+        """The address, after `#`, of the charts of the single runs."""
+        return views.runs_link(self.experiment_id)
 
     def server(self) -> str:
         """Where a person finds the UI once `look_command` runs there."""
