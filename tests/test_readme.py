@@ -50,7 +50,8 @@ def words(line: str) -> list[str]:
 
 def shown() -> list[tuple[str, list[str]]]:
     """Commands with the output that the README shows, but for sweeps, which take long."""
-    pairs = [each.splitlines() for each in blocks("text") if each.startswith("$ ")]
+    lead = "$ " + " ".join(LEAD)
+    pairs = [each.splitlines() for each in blocks("text") if each.startswith(lead)]
     return [(first[2:], rest) for first, *rest in pairs if "+sweep" not in first]
 
 
@@ -98,14 +99,13 @@ def test_every_command_composes(line: str, own: Path, capsys: pytest.CaptureFixt
         return
     if line in [command for command, output in shown() if "error" in output[0]]:
         return  # run below
-    lines = [word for word in rewrite(given) if word not in ("-m", "--multirun")]
-    overrides = config.check_given(lines)
-    plain = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
-    found = composed(*plain)
+    if "-m" in given or any(word.startswith("+sweep") for word in given):
+        shows = {"sweep.preview=true"} - set(given)
+        assert main([*given, *shows]) == 0, capsys.readouterr().err
+        assert "Nothing was run" in capsys.readouterr().out
+        return
+    found = composed(*rewrite(given))
     config.check_keys(found)
-    for override in overrides:
-        if override.is_sweep_override():
-            config.lookup(found, override.get_key_element())
     Experiment.from_config(found, typed_here(found))
 
 
@@ -125,6 +125,9 @@ def test_the_output_that_is_shown_is_what_is_printed(
 def test_every_python_block_runs_and_prints_what_it_says(
     code: str, own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if "load_runs" in code:
+        assert main(["+sweep", "sweep.n_trials=2"]) == 0
+        capsys.readouterr()
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     expected = re.findall(r"^print\(.*\)  # (.*)$", code, flags=re.MULTILINE)
     assert capsys.readouterr().out.splitlines() == expected

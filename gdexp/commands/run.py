@@ -89,7 +89,7 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
         result,
         {**drawn, **shown},
         {
-            looks.COLOUR_TAG: looks.status_colour(str(result.status)),
+            looks.COLOUR_TAG: looks.status_colour(str(result.status), int(run_id[:8], 16)),
             looks.IMAGES_TAG: "True",
             NOTE_TAG: descent_note(experiment, result, run_id, store.loss_link(run_id)),
         },
