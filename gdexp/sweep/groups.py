@@ -42,7 +42,8 @@ def composed_space(overrides: Sequence[Override], compose: Compose) -> tuple[con
     base = compose(_lines(outer))
     by_file = _by_file(base, plain)
     given = {key: parse(key, value) for key, value in by_file.items()}
-    given |= {key: from_override(key, override) for key, override in swept.items()}
+    ranged = {key: from_override(key, override) for key, override in swept.items()}
+    given = {key: d for key, d in given.items() if not _left_out(key, given, ranged)} | ranged
     for key in inner:
         given.pop(key, None)
 
@@ -93,6 +94,16 @@ def _by_file(base: Mapping[str, Any], plain: Sequence[Override]) -> dict[str, An
             elif f"{path}.{choice}.{name}" in given or not config.has(base, key):
                 del given[key]
     return {key: value for key, value in given.items() if key not in fixed}
+
+
+def _left_out(key: str, by_file: Mapping[str, Dimension], ranged: Mapping[str, Dimension]) -> bool:
+    """Whether a key is of a choice that the file has and the command line's choices lack."""
+    for group in GROUPS:
+        if group in by_file and group in ranged and _under(key, group):
+            choice = key.removeprefix(group.replace("/", ".") + ".").partition(".")[0]
+            left = {*(by_file[group].choices or ())} - {*(ranged[group].choices or ())}
+            return choice in left
+    return False
 
 
 def _files(
