@@ -121,7 +121,7 @@ def show(out: Console, comparison: Comparison, most: int) -> None:
 
 def _print(out: Console, table: tables.Table) -> None:
     fitted = table.fitted(out.width)
-    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for i, heading in enumerate(fitted.headings):
         shown.add_column(Text(heading), justify="right" if i else "left", no_wrap=True)
     for row in fitted.rows:
