@@ -20,6 +20,7 @@ Examples
   python -m gdexp -m optimizer.lr='interval(0.1,5)'
   python -m gdexp +compare                       the newest sweep's runs
   python -m gdexp '+compare=[1a2b3c4d,5e6f7a8b]' these two runs
+  python -m gdexp +rerun=1a2b3c4d                run it again and compare bits
   python -m gdexp +inspect problem=autograd      graph, gradient, check
   mlflow ui                                      look at every run so far
 
@@ -27,6 +28,9 @@ Commands
   (none)     one descent, printed as it goes, recorded in MLflow
   +sweep     Optuna minimises the hitting time over sweep.space; the same
              command again continues
+  +rerun     replays a tracked run: bit for bit the same, or what differs and
+             why; a sweep's id for its best, rerun_all=true for all its trials
+  +export    one folder of a run that +rerun=FOLDER takes on any machine
   +compare   what differs between tracked runs, hitting times, curves; as a
              report with pictures too
   +inspect   the autograd graph of the loss at x0, and a gradient check
@@ -49,7 +53,8 @@ Options
   --version
 
 Exit status: 0 done (also when a descent did not converge), 1 failed, 2 bad
-input, 74 storage failed, 75 another process holds the study, 128+N signal N.
+input, 3 nothing to compare a rerun with, 4 a rerun differs, 74 storage
+failed, 75 another process holds the study, 128+N ended by signal N.
 GDEXP_DEBUG=1 adds the traceback to an error."""
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.runs.files import Files
-from gdexp.runs.run import TrackedRun, printable
+from gdexp.runs.run import TrackedRun
 from gdexp.runs.sequence import Runs
+from gdexp.runs.stored import printable
 from gdexp.tracking import TrackingSettings
 from gdexp.tracking.database import ensure_database
 from gdexp.tracking.store import _prepare_mlflow
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 PREFIX = re.compile(r"[0-9a-f]{4,31}")
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{4,256}")
 PAGE = 1000
+
+
+class Deleted(BadInput):
+    """A run that MLflow still knows and no longer offers."""
 
 
 def load_runs(
@@ -147,7 +152,7 @@ class Shelf:
                 place = self.settings.shown
                 raise BadInput(key, name, f"no such run in {place}; {self._listing()}") from None
         if run.info.lifecycle_stage != "active":
-            raise BadInput(key, name, "was deleted in MLflow; restore it there or name another")
+            raise Deleted(key, name, "was deleted in MLflow; restore it there or name another")
         return run
 
     def _listing(self) -> str:

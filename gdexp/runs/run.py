@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from gdexp.errors import BadInput
 from gdexp.experiment import Experiment
 from gdexp.runs.files import Array, Files, Unreadable, read_array, read_config, read_trace
+from gdexp.runs.stored import printable, stored_experiment
 from gdexp.stopping import Status, Stopping, Trace, first_hits, projected_time
 from gdexp.stopping import crossing as crossing_time
 
@@ -183,7 +185,25 @@ class TrackedRun:
             BadInput: a problem of the user's own, or a device that is not here.
             Unreadable: no config.
         """
-        return Experiment.from_config(_complete(self.config))
+        return stored_experiment(self.config)
+
+    def content(self, name: str, most: int) -> bytes:
+        """One of its files as bytes.
+
+        Args:
+            name: of the file; a plain path below the run's own, see `rerun.reference`.
+            most: the largest size that is read.
+
+        Raises:
+            Unreadable: there is none, or it is larger.
+        """
+
+        def whole(path: Path) -> bytes:
+            if path.stat().st_size > most:
+                raise ValueError(f"is larger than {most:,} bytes")
+            return path.read_bytes()
+
+        return self._files.read(self.run_id, self.home, name, whole)
 
     def unfit(self) -> str | None:
         """Say why it cannot be compared, in one clause; None when it can."""
@@ -232,11 +252,6 @@ class TrackedRun:
         return f"<{self.kind or 'run'} {self.short} {self.name!r}: {self.status or self.state}>"
 
 
-def printable(words: str) -> str:
-    """Words without what would steer a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
-
-
 def value_of(text: str) -> Any:  # noqa: ANN401
     """A param's text as the value it was, where it is JSON, else as it stands."""
     try:
@@ -250,13 +265,3 @@ def _crossed(k: int, before: float, after: float, threshold: float) -> float:
     if k and not np.isfinite(before):
         return float(k)
     return crossing_time(k, before, after, threshold)
-
-
-def _complete(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A stored config, refused when a part is missing."""
-    from gdexp.config import OUTCOME_KEYS
-
-    for key in OUTCOME_KEYS:
-        if key not in stored:
-            raise BadInput(key, "", "is missing in the run's config.yaml")
-    return stored
