@@ -6,10 +6,12 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
-from gdexp.errors import CommandFailed, GdexpError
+from gdexp.errors import BadInput, CommandFailed, Ended, GdexpError
+from gdexp.secrets import guarding, hidden, hidden_lines
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a × must not end a run where it has no code
             stream.reconfigure(errors="replace")
@@ -31,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"gdexp {__version__}")
         return 0
+    with guarding(given):
+        return _run(given)
+
+
+def _run(given: Sequence[str]) -> int:
+    """Run one command; its errors become a line and an exit status."""
     from gdexp.arguments import rewrite
     from gdexp.interrupts import Interrupted, raising
     from gdexp.place import standing
@@ -41,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         return _say(str(interrupted), "interrupted", interrupted.exit_status)
     except CommandFailed as failed:
+        if isinstance(failed.__cause__, Ended):
+            return failed.__cause__.exit_status
         return _failed(failed.__cause__ or failed, given)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
@@ -66,10 +77,18 @@ def command(cfg: DictConfig) -> None:
         from gdexp.sweep.worker import work
 
         work(composed)
+    elif "rerun" in composed:
+        from gdexp.commands.rerun import rerun
+
+        rerun(composed)
     elif "compare" in composed:
         from gdexp.commands.compare import compare
 
         compare(composed)
+    elif "export" in composed:
+        from gdexp.commands.export import export
+
+        export(composed)
     elif "inspect" in composed:
         from gdexp.commands.inspect import inspect
 
@@ -89,9 +108,11 @@ def _hydra(arguments: list[str]) -> None:
     import hydra
 
     import gdexp.hydra_plugins
-    from gdexp import config
+    from gdexp import config, environment
+    from gdexp.arguments import shows
 
     gdexp.hydra_plugins.register()
+    environment.watch()
     failed: list[BaseException] = []
 
     def task(cfg: DictConfig) -> None:
@@ -106,9 +127,11 @@ def _hydra(arguments: list[str]) -> None:
     sys.argv = [sys.argv[0], *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(version_base="1.3", config_path=str(config.shipped()), config_name="config")(
-            task
-        )()
+        run = hydra.main(
+            version_base="1.3", config_path=str(config.shipped()), config_name="config"
+        )
+        with _without_secrets() if shows(arguments) else nullcontext():
+            run(task)()
     except CommandFailed:
         if not failed:  # what went wrong in a worker comes before what the sweep made of it
             raise
@@ -119,6 +142,33 @@ def _hydra(arguments: list[str]) -> None:
             os.environ["HYDRA_FULL_ERROR"] = before[1]
     if failed:
         raise CommandFailed from failed[0]
+
+
+@contextmanager
+def _without_secrets() -> Iterator[None]:
+    """Around Hydra while it shows a config or itself."""
+    said, complained = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(complained):
+            yield
+    except SystemExit:
+        if complained.getvalue():
+            raise BadInput("--package", "", complained.getvalue().strip()) from None
+        raise
+    finally:
+        print(hidden_lines(said.getvalue()), end="")
+
+
+def _open_closed() -> None:
+    """Give a stream that was closed (`>&-`) a place, else a database would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this
+            if getattr(sys, name) is None:
+                mode = "w" if number else "r"
+                setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
 
 
 def _failed(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
@@ -134,9 +184,9 @@ def _say(message: str, kind: str, status: int) -> int:
     """One line on stderr; the traceback only for those who ask for it."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    print(f"gdexp: {kind}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"gdexp: {kind}: {hidden(' '.join(message.split()))}", file=sys.stderr)
     if os.environ.get("GDEXP_DEBUG") == "1":
-        traceback.print_exc()
+        print(hidden(traceback.format_exc()), end="", file=sys.stderr)
     return status
 
 

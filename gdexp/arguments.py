@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gdexp.errors import BadInput, nearest
+from gdexp.secrets import hidden, hidden_value
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
-TAKES_RUNS = {"compare": "runs"}
+TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
 """Commands whose value names tracked runs, with the key under the command that holds them.
 
 A key in the plural takes a list of them.
@@ -21,6 +22,13 @@ WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp"),
     *("--config-name", "-cn", "--config-dir", "-cd"),
 }
+VALUES = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+}
+"""What the options that show something can show."""
+
+SHORT = {"-c": "--cfg", "-i": "--info"}
 OPTIONS = {
     *WITH_VALUE,
     *MULTIRUN,
@@ -38,10 +46,13 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     Overrides come first, because Hydra wants them together.
 
     Raises:
-        BadInput: an option that there is not, a command without the runs that it takes.
+        BadInput: an option that there is not, a key that is given twice, a command without the
+            runs that it takes, a setting of Hydra's that gdexp makes itself.
     """
     overrides, options = _parted(arguments)
     overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
+    _check_twice(overrides)
+    _check_hydra(overrides)
     folders = config_dirs(options)
     overrides = [part for a in overrides for part in _with_runs(a, folders)]
     sweeps = any(a.startswith("+sweep=") for a in overrides)
@@ -51,6 +62,12 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     elif sweeps and not multirun and not any(a.partition("=")[0] in NOT_RUNS for a in options):
         options.append("--multirun")
     return [*overrides, *options]
+
+
+def shows(arguments: Sequence[str]) -> bool:
+    """Whether they only show something, a config or Hydra itself."""
+    names = {argument.partition("=")[0] for argument in arguments}
+    return bool(names & {"--cfg", "-c", "--info", "-i", "--hydra-help"})
 
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:
@@ -98,17 +115,60 @@ def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
-        name = argument.partition("=")[0]
+        name, given, value = argument.partition("=")
         if not name.startswith("-"):
             overrides.append(argument)
             continue
         if name not in OPTIONS:
-            raise BadInput(name, argument.partition("=")[2], f"no such option; {_closest(name)}")
+            raise BadInput(name, value, f"no such option; {_closest(name)}")
         options.append(argument)
-        shown = name in ("--info", "-i") and rest and re.fullmatch(r"[a-z-]+", rest[0])
-        if shown or (name in WITH_VALUE and "=" not in argument and rest):
-            options.append(rest.pop(0))
+        allowed = VALUES.get(SHORT.get(name, name), ())
+        if name in WITH_VALUE or allowed:
+            if not given and rest and (name in WITH_VALUE or re.fullmatch(r"[a-z-]+", rest[0])):
+                value = rest.pop(0)
+                options.append(value)
+            needed = name in WITH_VALUE or given
+            if (needed and not value) or (value and allowed and value not in allowed):
+                ways = nearest(value, allowed) if allowed else "must be followed by a value"
+                raise BadInput(name, value, ways)
+        elif given:
+            raise BadInput(name, value, "takes no value")
+    names = {option.partition("=")[0] for option in options}
+    if names & {"--package", "-p"} and not names & {"--cfg", "-c"}:
+        raise BadInput("--package", "", "only says what --cfg shows; add --cfg job")
     return overrides, options
+
+
+def _check_twice(overrides: Sequence[str]) -> None:
+    """Refuse a key that is given twice before Hydra does in words of its own."""
+    seen: dict[str, str] = {}
+    for override in overrides:
+        name, _, value = override.partition("=")
+        key = name.lstrip("+~")
+        if key in seen:
+            shown = hidden_value(key, seen[key]) or "nothing"
+            raise BadInput(key, value, f"was given twice, first as {shown}")
+        seen[key] = value
+
+
+def _check_hydra(overrides: Sequence[str]) -> None:
+    """Refuse what gdexp settles itself, and a copy of secrets in files of Hydra's."""
+    for override in overrides:
+        name, _, value = override.partition("=")
+        key = name.lstrip("+~")
+        if key == "hydra/sweeper" and value != "gdexp":
+            raise BadInput(key, value, "must be gdexp: another one cannot run its sweeps")
+        if key == "hydra.mode":
+            raise BadInput(key, value, "follows from the command; +sweep or -m sweeps")
+        if key == "hydra.output_subdir" and value != "null":
+            for other in overrides:
+                if hidden(other) != other:
+                    raise BadInput(
+                        key,
+                        value,
+                        f"would keep {hidden(other)} in a file; take the secret from an "
+                        "environment variable: ${oc.env:NAME}",
+                    )
 
 
 def _closest(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gdexp.arguments import rewrite
-from gdexp.config import flatten, shipped
+from gdexp.config import COMMANDS, flatten, shipped
 from gdexp.errors import BadInput, GdexpError, nearest
 
 
@@ -25,7 +25,7 @@ def explained(error: BaseException, arguments: Sequence[str], composing: bool) -
     if not composing and not isinstance(error, HydraException):
         return GdexpError(f"{type(error).__name__}: {_first_line(error)}")
     text = str(error)
-    for explain in (_unknown_key, _unknown_choice, _ambiguous, _unreadable):
+    for explain in (_unknown_key, _unknown_choice, _no_choice, _chosen, _ambiguous, _unreadable):
         found = explain(text, error, arguments)
         if found is not None:
             return found
@@ -37,19 +37,42 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
     if found is None:
         return None
     key = found[1]
+    command = key.partition(".")[0]
+    if command in COMMANDS:
+        written = f"+{key}={_given(key, arguments)}" if key == command else f"+{command}"
+        return BadInput(key, _given(key, arguments), f"is a command's; write {written}")
     return BadInput(
         key, _given(key, arguments), f"unknown key; {nearest(key, _known_keys(arguments))}"
     )
 
 
 def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
-    found = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
+    found = re.search(r"Could not find '([^']+?)/([^'/]*/?)'", text)
     if found is None:
         return None
     group, name = found[1].removeprefix("/"), found[2]
     options = text.partition("Available options")[2].partition("\nConfig search path")[0]
     names = [line.strip() for line in options.splitlines() if line.startswith("\t")]
-    return BadInput(group, name, f"no such choice; {nearest(name, names)}")
+    return BadInput(group, name, f"no such choice; {nearest(name, names or _choices(group))}")
+
+
+def _no_choice(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
+    if "Config group override must be a string or a list" not in text:
+        return None
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        group = name.lstrip("+")
+        if _choices(group) and not re.fullmatch(r"[A-Za-z_./-]+", value.replace("null", "0")):
+            return BadInput(group, value, f"must be a name; {nearest(value, _choices(group))}")
+    return None
+
+
+def _chosen(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
+    found = re.search(r"Multiple values for ([\w/]+)", text)
+    if found is None:
+        return None
+    value = _given(found[1], arguments)
+    return BadInput(f"+{found[1]}", value, f"is chosen already; write {found[1]}={value}")
 
 
 def _ambiguous(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
@@ -71,6 +94,11 @@ def _unreadable(text: str, error: BaseException, arguments: Sequence[str]) -> Ba
     return BadInput(
         "argument", cause.override, "cannot be read; write KEY=VALUE, quoting what holds spaces"
     )
+
+
+def _choices(group: str) -> list[str]:
+    """The shipped files of a config group; none where it is no group."""
+    return [path.stem for path in (shipped() / group).glob("*.yaml")] if group else []
 
 
 def _known_keys(arguments: Sequence[str]) -> list[str]:

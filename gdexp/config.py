@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gdexp import environment
 from gdexp.errors import BadInput, nearest
+from gdexp.secrets import hidden_value
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -25,10 +27,13 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
 """What decides a descent's outcome; names, paths and tracking do not."""
 
-COMMANDS = ("sweep", "compare", "inspect", "problems")
+COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
 """The `+name` commands; without one a single descent is run."""
 
-KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS)
+ONLY_WITH = {"trust": "rerun", "rerun_all": "rerun"}
+"""Keys that one command alone reads."""
+
+KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS, *ONLY_WITH)
 
 
 def shipped() -> Path:
@@ -42,12 +47,15 @@ def plain(cfg: DictConfig) -> Config:
     """The composed config as plain containers, interpolations resolved.
 
     Raises:
-        BadInput: an interpolation that cannot be resolved or a value that was left out (???).
+        BadInput: an interpolation that cannot be resolved, a value that was left out (???), or a
+            text from an environment variable under a key that is stored.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    environment.watch()
     try:
+        environment.check_environment(cfg)
         container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
@@ -63,12 +71,15 @@ def check_keys(config: Mapping[str, Any]) -> None:
     for key in config:
         if key not in KEYS:
             raise BadInput(str(key), config[key], f"unknown key; {nearest(str(key), KEYS)}")
+        if key in ONLY_WITH and ONLY_WITH[key] not in config:
+            raise BadInput(str(key), config[key], f"is only read with +{ONLY_WITH[key]}=RUN_ID")
     for key in (*OUTCOME_KEYS, "tracking"):
         if key not in config:
             raise BadInput(key, "", "was removed; leave it out to have its default")
     asked = [name for name in COMMANDS if name in config]
     if len(asked) > 1:
         raise BadInput("+" + asked[1], "", f"one command at a time; +{asked[0]} was given too")
+    environment.check_secrets(config)
 
 
 def check_given(lines: Iterable[str]) -> list[Override]:
@@ -89,7 +100,7 @@ def check_overrides(overrides: Iterable[Override]) -> None:
         if override.is_delete():
             raise BadInput(f"~{key}", value, "cannot be removed; give the key a value instead")
         if key in seen:
-            raise BadInput(key, value, f"was given twice, first as {seen[key]}")
+            raise BadInput(key, value, f"was given twice, first as {hidden_value(key, seen[key])}")
         seen[key] = value
 
 

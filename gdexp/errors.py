@@ -9,11 +9,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from gdexp.secrets import hidden, hidden_value
+
 
 class GdexpError(Exception):
-    """The work failed; the base of every error that gdexp raises on purpose."""
+    """The work failed; the base of every error that gdexp raises on purpose.
+
+    Args:
+        message: one line; secrets in it are replaced by `***`.
+    """
 
     exit_status = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(hidden(message))
 
 
 class BadInput(GdexpError, ValueError):
@@ -31,7 +40,9 @@ class BadInput(GdexpError, ValueError):
         self.key = key
         self.value = value
         self.allowed = allowed
-        given = "" if value == "" and key[:1] in "+~" else f"={_short(value)}"
+        # Hidden before it is cut: half an address would not look like one.
+        shown = hidden_value(key, value)
+        given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
         super().__init__(f"{key}{given}: {allowed}")
 
     def under(self, section: str) -> BadInput:
@@ -41,6 +52,18 @@ class BadInput(GdexpError, ValueError):
 
 class CommandFailed(Exception):
     """Carries an error of a command through Hydra, apart from the errors of composition."""
+
+
+class Ended(Exception):
+    """A command that did its work and has said all there is, but does not end with status 0.
+
+    Args:
+        exit_status: what the process ends with.
+    """
+
+    def __init__(self, exit_status: int) -> None:
+        self.exit_status = exit_status
+        super().__init__(f"exit status {exit_status}")
 
 
 class StorageFailed(GdexpError):

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -58,7 +59,17 @@ def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
 
 def line(out: Console, text: str) -> None:
     """A command or an address on one line, however long, so that it can be copied."""
-    out.print(text, soft_wrap=True, markup=False)
+    out.print(printable(text), soft_wrap=True, markup=False)
+
+
+def shown(text: str) -> str:
+    """A text that is not ours, for a console: it is no markup and steers no terminal."""
+    return escape(printable(text))
+
+
+def printable(text: str) -> str:
+    """A text with a question mark for whatever is no letter, sign, blank or line break."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def number(value: float) -> str:

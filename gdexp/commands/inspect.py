@@ -57,7 +57,10 @@ def inspect(config: Config) -> None:
     terminal.facts(
         out,
         [
-            ("problem", f"{problem.name}, x of shape {shape}, {_dtype(x)} on {x.device}"),
+            (
+                "problem",
+                f"{terminal.shown(problem.name)}, x of shape {shape}, {_dtype(x)} on {x.device}",
+            ),
             ("loss", f"{terminal.number(loss.item())} at x0"),
         ],
     )
@@ -68,7 +71,9 @@ def inspect(config: Config) -> None:
     out.print("\n[bold]gradient at x0[/bold]")
     out.print(terminal.tensor_text(gradient))
     out.print("\n[bold]to an array[/bold]")
-    terminal.facts(out, [("x.numpy()", _refusal(x)), ("x.detach().numpy()", _detached(x))])
+    terminal.facts(
+        out, [("x.numpy()", terminal.shown(_refusal(x))), ("x.detach().numpy()", _detached(x))]
+    )
     _check(out, experiment, start, settings.tolerance)
 
 
@@ -93,7 +98,7 @@ def _values(out: Console, named: list[tuple[str, torch.Tensor]]) -> None:
     table = Table(box=None, padding=(0, 3), show_header=False)
     for name, value in named:
         made_by = "leaf, requires grad" if value.grad_fn is None else _node(value.grad_fn)
-        table.add_row(name, terminal.tensor_text(value), f"[dim]{made_by}[/dim]")
+        table.add_row(terminal.shown(name), terminal.tensor_text(value), f"[dim]{made_by}[/dim]")
     out.print(table)
 
 

@@ -11,6 +11,7 @@ from gdexp import terminal
 from gdexp.config import Config, construct
 from gdexp.experiment import Experiment, typed_here
 from gdexp.plots import pictures
+from gdexp.provenance import captured
 from gdexp.repeat import overrides
 from gdexp.result import Result
 from gdexp.stopping import PENALTY, Status
@@ -59,8 +60,8 @@ def run(config: Config) -> Result:
     terminal.facts(
         out,
         [
-            ("recorded", f"MLflow run {run_id} in {settings.shown}"),
-            ("look", store.look_command()),
+            ("recorded", f"MLflow run {run_id} in {terminal.shown(settings.shown)}"),
+            ("look", terminal.shown(store.look_command())),
         ],
     )
     terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
@@ -87,7 +88,7 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
     made = descent_record(
         experiment,
         result,
-        {**drawn, **shown},
+        {**captured(experiment.config), **drawn, **shown},
         {
             looks.COLOUR_TAG: looks.status_colour(str(result.status), int(run_id[:8], 16)),
             looks.IMAGES_TAG: "True",
@@ -112,14 +113,14 @@ def title(experiment: Experiment) -> str:
 def announce(out: Console, experiment: Experiment) -> None:
     """Say what is about to be run, and warn of a threshold that the dtype cannot reach."""
     problem, stopping = experiment.problem, experiment.stopping
-    shape = "×".join(map(str, problem.shape)) or "scalar"
+    name, shape = terminal.shown(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
     gap = "loss" if problem.reference == 0 else f"loss - ({problem.reference:.6g})"
     terminal.facts(
         out,
         [
-            ("problem", f"{problem.name}, x of shape {shape}, {dtype} on {experiment.device}"),
-            ("rule", _rule(experiment)),
+            ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
+            ("rule", terminal.shown(_rule(experiment))),
             (
                 "until",
                 f"{gap} <= {stopping.threshold:g}, at most {stopping.max_iterations:,} iterations",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdexp.runs import TrackedRun
-from gdexp.runs.run import printable
+from gdexp.runs.stored import printable
 
 MOST_LETTERS = 24
 

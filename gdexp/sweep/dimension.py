@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 WAYS = (
     "interval(a, b), tag(log, interval(a, b)), int(interval(a, b)), range(a, b, step) or choice(…)"
 )
+MOST_LISTED = 1_000_000
+"""Values that a float range or a choice may list."""
+
+MOST_WHOLE = 2**63 - 1
+
 GROUPS = ("problem", "optimizer", "optimizer/schedule")
 """The config groups of which a sweep can try several files."""
 
@@ -86,12 +91,12 @@ class Dimension:
             return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
-    def values(self) -> list[Any] | None:
+    def values(self) -> Sequence[Any] | None:
         """Every value in order, or None for a continuous range."""
         if self.choices is not None:
             return list(self.choices)
-        if self.integer:
-            return list(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
+        if self.integer:  # not listed: a range may hold more than memory
+            return range(int(self.low), int(self.high) + 1, int(self.step or 1))
         if self.low == self.high:
             return [self.low]
         if self.step is None:
@@ -212,20 +217,36 @@ def from_override(key: str, override: Override) -> Dimension:
 def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
     if not values:
         raise BadInput(f"sweep.space.{key}", "[]", "must list at least one value")
+    for value in values:
+        if "${" in str(value):
+            raise BadInput(f"sweep.space.{key}", value, "must be plain values, without ${…}")
     return Dimension(key, key, choices=values)
 
 
 def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
+    name, shown = f"sweep.space.{key}", f"range({value.start},{value.stop},{value.step})"
+    start, stop, step = value.start, value.stop, value.step
+    if not all(isinstance(n, int | float) and math.isfinite(n) for n in (start, stop, step)):
+        raise BadInput(name, shown, "must have finite numbers")
+    if step == 0:
+        raise BadInput(name, shown, "must have a step that is not 0")
+    if all(isinstance(n, int) for n in (start, stop, step)):
+        whole = value.range()
+        if not whole:
+            raise BadInput(name, shown, "is empty")
+        low, high = min(whole[0], whole[-1]), max(whole[0], whole[-1])
+        if high - low > MOST_WHOLE or low < -MOST_WHOLE or high > MOST_WHOLE:
+            raise BadInput(name, shown, "must stay within 2^63-1")
+        return Dimension(key, key, low=low, high=high, integer=True, step=abs(step))
+    if abs(stop - start) / abs(step) > MOST_LISTED:
+        raise BadInput(
+            name, shown, f"lists more than {MOST_LISTED:,} values; use interval({start},{stop})"
+        )
     listed = list(value.range())
     if not listed:
-        raise BadInput(
-            f"sweep.space.{key}", f"range({value.start},{value.stop},{value.step})", "is empty"
-        )
-    low, high = min(listed), max(listed)
-    integer = all(isinstance(v, int) for v in listed)
-    if not integer:  # as choices: a float step rarely divides its range exactly
-        return _choices(key, tuple(listed))
-    return Dimension(key, key, low=low, high=high, integer=integer, step=abs(value.step))
+        raise BadInput(name, shown, "is empty")
+    # As choices: a float step rarely divides its range exactly.
+    return _choices(key, tuple(listed))
 
 
 def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401

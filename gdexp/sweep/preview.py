@@ -33,12 +33,13 @@ def preview(out: Console, plan: Plan) -> None:
         table.add_column("parameters")
         for number, chosen in enumerate(trials):
             words = "  ".join(f"{name}={short(value)}" for name, value in chosen.items())
-            table.add_row(str(number), words)
+            table.add_row(str(number), terminal.shown(words))
     else:
         for name in plan.space.names:
-            table.add_column(name, justify="right")
+            table.add_column(terminal.shown(name), justify="right")
         for number, chosen in enumerate(trials):
-            table.add_row(str(number), *(short(chosen[name]) for name in plan.space.names))
+            values = (terminal.shown(short(chosen[name])) for name in plan.space.names)
+            table.add_row(str(number), *values)
     out.print(table)
     more = plan.n_trials - len(trials)
     startup = plan.sampler.startup

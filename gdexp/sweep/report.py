@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -38,11 +39,11 @@ def announce(out: Console, plan: Plan) -> None:
         out,
         [
             ("sweep", f"[bold]{plan.name}[/bold]"),
-            ("problem", f"{plan.problem_name}, {plan.rule_name}"),
-            ("space", "\n".join(f"{d.name}  {_range(d)}" for d in plan.space.dimensions)),
+            ("problem", terminal.shown(f"{plan.problem_name}, {plan.rule_name}")),
+            ("space", terminal.shown("\n".join(map(_range, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
-            ("study", relative(plan.journal)),
+            ("study", terminal.shown(relative(plan.journal))),
         ],
     )
     settings = plan.settings
@@ -55,9 +56,9 @@ def announce(out: Console, plan: Plan) -> None:
 
 
 def _range(d: Dimension) -> str:
-    """A dimension's values, and when it is used."""
+    """A dimension with its values, and when it is used."""
     when = " and ".join(f"{group} {' or '.join(chosen)}" for group, chosen in d.when.items())
-    return d.text() + (f"  (with {when})" if when and d.key == d.name else "")
+    return f"{d.name}  {d.text()}" + (f"  (with {when})" if when and d.key == d.name else "")
 
 
 def _goal(plan: Plan) -> str:
@@ -128,7 +129,7 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
             out,
             [
                 ("best", f"[bold]{count_words(record)}[/bold] ({which})"),
-                ("with", chosen),
+                ("with", terminal.shown(chosen)),
                 *_shared(found),
                 ("trials", f"{len(found.trials):,}: {counts}"),
                 ("steps", spent(found)),
@@ -148,8 +149,8 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
     terminal.facts(
         out,
         [
-            ("recorded", f"MLflow run {parent} in {plan.tracking.shown}"),
-            ("look", store.look_command()),
+            ("recorded", f"MLflow run {parent} in {terminal.shown(plan.tracking.shown)}"),
+            ("look", terminal.shown(store.look_command())),
         ],
     )
     terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
@@ -182,7 +183,7 @@ def _shared(found: Answers) -> list[tuple[str, str]]:
 
 def _importance(found: Answers) -> list[tuple[str, str]]:
     shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importance.items())
-    return [("depends on", shares)] if shares else []
+    return [("depends on", terminal.shown(shares))] if shares else []
 
 
 def _fewest_table(plan: Plan, found: Answers) -> Table:
@@ -192,7 +193,7 @@ def _fewest_table(plan: Plan, found: Answers) -> Table:
     table.add_column("threshold", justify="right")
     table.add_column("fewest iterations", justify="right")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(terminal.shown(name), justify="right")
     table.add_column("run")
     for entry in found.fewest:
         if entry.iterations is None:
@@ -202,7 +203,7 @@ def _fewest_table(plan: Plan, found: Answers) -> Table:
             continue
         chosen = entry.parameters or {}
         # Where the start is already within the threshold, no parameter played a part.
-        values = [short(chosen.get(name, "")) if entry.iterations else "any" for name in names]
+        values = [_value(chosen, name) if entry.iterations else "any" for name in names]
         run = f"{entry.trial} ({(entry.run_id or '')[:8]})"
         table.add_row(f"{entry.threshold:.0e}", f"{entry.iterations:,.6g}", *values, run)
     return table
@@ -213,14 +214,18 @@ def _front_table(found: Answers) -> Table:
     rows = [(found.trials[at], found.records[at]) for at in found.front[:MOST_FRONT_ROWS]]
     names = list(dict.fromkeys(n for trial, _ in rows for n in trial.params if n != THRESHOLD))
     for name in ("threshold", "hitting time", "iterations", *names, "trial"):
-        table.add_column(name, justify="right")
+        table.add_column(terminal.shown(name), justify="right")
     for trial, record in rows:
-        values = (short(trial.params.get(name, "")) for name in names)
+        values = (_value(trial.params, name) for name in names)
         counts = f"{record.hitting_time:,.5g}", f"{record.iterations:,.6g}"
         table.add_row(f"{record.threshold:.3g}", *counts, *values, str(trial.number))
     if len(found.front) > MOST_FRONT_ROWS:
         table.caption = f"and {len(found.front) - MOST_FRONT_ROWS} more in front.csv"
     return table
+
+
+def _value(parameters: Mapping[str, Any], name: str) -> str:
+    return terminal.shown(short(parameters.get(name, "")))
 
 
 def relative(path: Path) -> str:

@@ -194,7 +194,7 @@ class Space:
         raise IndexError(index)
 
     @cached_property
-    def _grid(self) -> list[tuple[dict[str, Any], dict[str, list[Any]], int]]:
+    def _grid(self) -> list[tuple[dict[str, Any], dict[str, Sequence[Any]], int]]:
         """For each combination of groups: itself, the values of its keys, how many points."""
         made = []
         for chosen in self.combinations():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from gdexp.sweep.answers import Answers, Fewest, repeat_command, threshold_swept
 from gdexp.sweep.plan import LR, THRESHOLD, Plan
 from gdexp.sweep.record import TrialRecord
 from gdexp.terminal import steps
+from gdexp.tracking.notes import code, inert
 
 LOOSE = (
     "A looser threshold never needs more iterations, so a sweep of both drifts to the loosest. "
@@ -19,6 +21,10 @@ LOOSE = (
 )
 ALL_TRACES = "What all traces together say of every threshold, not only of the one that was asked:"
 MOST_FRONT_ROWS = 30
+PLAIN_KEY = re.compile(r"[\w./-]+")
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a text must not begin with in a CSV file, or a spreadsheet would reckon with it."""
 
 
 def note(plan: Plan) -> str:
@@ -67,7 +73,7 @@ def description(plan: Plan, answers: Answers, link: str) -> str:
     if plan.pareto:
         lines += ["", *_front(answers)]
     if answers.importance:
-        shares = ", ".join(f"`{key}` {share:.0%}" for key, share in answers.importance.items())
+        shares = ", ".join(f"{_key(key)} {s:.0%}" for key, s in answers.importance.items())
         lines += ["", f"What the hitting time depends on: {shares}."]
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(answers.counts.items()))
     lines += ["", f"{statuses}; {spent(answers)}."]
@@ -119,23 +125,23 @@ def _best(plan: Plan, answers: Answers) -> list[str]:
     if answers.best_trial is None:
         return []
     trial, record = answers.best_trial
-    found = ", ".join(f"`{key}` = {short(value)}" for key, value in trial.params.items())
     lines = [
-        f"Best of {len(answers.trials):,} trials: **{count_words(record)}** with {found} "
+        f"Best of {len(answers.trials):,} trials: **{count_words(record)}** with "
+        f"{_pairs(trial.params)} "
         f"(trial {trial.number}, {record.status}).",
         "",
     ]
     shared = interval_words(answers)
     if shared:
         lines += [f"Learning rates from {shared} need as many.", ""]
-    return [*lines, "Repeat it with", "", f"    {repeat_command(plan, trial.params)}", ""]
+    return [*lines, "Repeat it with", "", code(repeat_command(plan, trial.params)), ""]
 
 
 def _threshold_row(plan: Plan, entry: Fewest) -> str:
     if entry.iterations is None:
         return f"| {entry.threshold:g} | not reached | | |"
     count = f"{entry.iterations:,.6g}"
-    return f"| {entry.threshold:g} | {count} | {rate_at(plan, entry)} | {entry.trial} |"
+    return f"| {entry.threshold:g} | {count} | {inert(rate_at(plan, entry))} | {entry.trial} |"
 
 
 def _front(answers: Answers) -> list[str]:
@@ -158,7 +164,13 @@ def _front(answers: Answers) -> list[str]:
 
 
 def _pairs(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"`{key}` = {short(value)}" for key, value in parameters.items())
+    """Keys with their values in Markdown, which neither can break."""
+    return ", ".join(f"{_key(key)} = {inert(short(value))}" for key, value in parameters.items())
+
+
+def _key(key: str) -> str:
+    """A key as code, or where it is no plain word as it stands."""
+    return f"`{key}`" if PLAIN_KEY.fullmatch(key) else inert(key)
 
 
 def _rows(answers: Answers, positions: Sequence[int]) -> list[list[object]]:
@@ -181,7 +193,12 @@ def _rows(answers: Answers, positions: Sequence[int]) -> list[list[object]]:
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        ["" if value is None else value for value in row] for row in rows
-    )
+    csv.writer(text, lineterminator="\n").writerows(map(_cell, row) for row in rows)
     return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    """A value as a spreadsheet takes it: empty for none, and a text as a text."""
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return "" if value is None else value

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.place import here
+from gdexp.secrets import HIDDEN, hidden
 
 SQLITE = "sqlite:///"
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -53,9 +54,11 @@ class TrackingSettings:
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
                 raise BadInput("uri", masked(self.uri), f"must be {SCHEMES}")
             path = self._sqlite_path()
-            if scheme == "sqlite" and (not path.strip("/") or set(path) & set("?#%")):
+            # With two slashes a host would follow, and with none MLflow would find its own file.
+            given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")
+            if scheme == "sqlite" and (not given_path or not path or set(path) & set("?#%")):
                 raise BadInput(
-                    "uri", self.uri, "must name a file (no ?, # or %): sqlite:///FILE.db"
+                    "uri", masked(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
                 )
 
     @property
@@ -74,11 +77,16 @@ class TrackingSettings:
         return str(self.uri) if path is None else SQLITE + str(path)
 
     @property
+    def place(self) -> str:
+        """The same for as long as the store is the same: who asks, and with which password, not."""
+        return self.shown if self.database is None else self.resolved
+
+    @property
     def shown(self) -> str:
-        """The URI for people: relative where it can be, without user and password."""
+        """The URI for people: relative where it can be, an address without user and password."""
         path = self.database
         if path is None:
-            return masked(str(self.uri))
+            return masked(str(self.uri)).replace(f"{HIDDEN}@", "").removesuffix(f"?{HIDDEN}")
         try:
             return str(path.relative_to(here()))
         except ValueError:
@@ -101,8 +109,12 @@ class TrackingSettings:
         path = self.database
         if path is not None:
             _check_database(path)
-        else:
-            _check_server(urlsplit(str(self.uri)), masked(str(self.uri)))
+            return
+        try:
+            parts = urlsplit(str(self.uri))
+        except ValueError as error:
+            raise BadInput("tracking.uri", masked(str(self.uri)), str(error)) from None
+        _check_server(parts, masked(str(self.uri)))
 
     def _sqlite_path(self) -> str:
         return str(self.uri)[len(SQLITE) :]
@@ -110,14 +122,7 @@ class TrackingSettings:
 
 def masked(uri: str) -> str:
     """A URI without user, password and query, fit to be shown."""
-    if "://" not in uri:
-        return uri.rpartition("@")[2]
-    parts = urlsplit(uri)
-    host = parts.netloc.rpartition("@")[2]
-    if parts.netloc and "@" in parts.netloc:
-        host = "***@" + host
-    query = "?***" if parts.query else ""
-    return f"{parts.scheme}://{host}{parts.path}{query}"
+    return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
 
 
 def _check_database(path: Path) -> None:
@@ -130,6 +135,11 @@ def _check_database(path: Path) -> None:
         )
     if path.is_dir():
         raise BadInput("tracking.uri", str(path), "is a folder; name a database file in it")
+    if path.is_symlink() and not path.exists():
+        target = path.readlink()
+        raise BadInput("tracking.uri", str(path), f"is a link to {target}, which is not there")
+    if path.exists() and not path.is_file():
+        raise BadInput("tracking.uri", str(path), "is no regular file; name another")
     if not folder.is_dir():
         raise BadInput("tracking.uri", str(path), f"the folder {folder} does not exist; create it")
     if not os.access(folder, os.W_OK | os.X_OK):

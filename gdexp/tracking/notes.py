@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gdexp.experiment import Experiment
 from gdexp.repeat import shortest_command
 from gdexp.result import Result
@@ -43,5 +45,14 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
 
 
 def code(line: str) -> str:
-    """A command as an indented block, which Markdown shows as it stands."""
-    return f"    {line}"
+    """A command as an indented block, which Markdown shows as it stands.
+
+    Every line of it is indented: after a line break in a value what follows would be Markdown.
+    """
+    return "\n".join(f"    {part}" for part in re.split(r"\r\n|\r|\n", line))
+
+
+def inert(text: str) -> str:
+    """A text as Markdown that shows it as it stands, on one line and inside a table too."""
+    line = " ".join(text.split())
+    return re.sub(r"[^\w\s.,=+/()-]|_", lambda found: f"&#{ord(found[0])};", line)

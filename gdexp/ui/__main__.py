@@ -13,6 +13,7 @@ from gdexp import terminal
 from gdexp.errors import BadInput, GdexpError
 from gdexp.interrupts import Interrupted, raising
 from gdexp.place import standing
+from gdexp.secrets import guarding, hidden
 from gdexp.tracking import TrackingSettings
 from gdexp.ui.links import Link, newest, without_user
 from gdexp.ui.server import Server
@@ -36,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--help" in given or "-h" in given:
         print(USAGE)
         return 0
+    with guarding(given):
+        return _run(given)
+
+
+def _run(given: Sequence[str]) -> int:
+    """Serve until the end; errors become a line and an exit status."""
     try:
         with raising(), standing():
             port, overrides = _parted(given)
@@ -46,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GdexpError as error:
         print(f"gdexp: error: {' '.join(str(error).split())}", file=sys.stderr)
         if os.environ.get("GDEXP_DEBUG") == "1":
-            traceback.print_exc()
+            print(hidden(traceback.format_exc()), end="", file=sys.stderr)
         return error.exit_status
     return 0
 
@@ -74,14 +81,15 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
     settings.preflight()
     uri = settings.resolved
     if uri.lower().startswith("http"):
-        out.print(f"MLflow's UI is at {without_user(uri)}, which this does not start or stop.")
+        place = terminal.shown(without_user(uri))
+        out.print(f"MLflow's UI is at {place}, which this does not start or stop.")
         _print(out, newest(uri, settings.experiment), settings)
         return
     with Server(settings, port) as server:
         # Requests to our own server are no proxy's business.
         for name in ("no_proxy", "NO_PROXY"):
             os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
-        out.print(f"MLflow's UI for {settings.shown} is at")
+        out.print(f"MLflow's UI for {terminal.shown(settings.shown)} is at")
         terminal.line(out, server.address)
         _print(out, newest(server.address, settings.experiment), settings)
         out.print("\nCtrl-C stops it.")
@@ -93,7 +101,7 @@ def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
         out.print(f"\nThe experiment {settings.experiment} holds no run yet.", markup=False)
     for link in links:
         out.print(f"\n[dim]{link.what}[/dim]  ", end="")
-        out.print(link.name, markup=False)
+        out.print(terminal.printable(link.name), markup=False)
         terminal.line(out, link.address)
 
 
@@ -123,10 +131,11 @@ def _settings(overrides: list[str]) -> TrackingSettings:
     """The config group `tracking`, composed as every command composes it."""
     from hydra import compose, initialize_config_dir
 
-    from gdexp import config, hydra_plugins
+    from gdexp import config, environment, hydra_plugins
     from gdexp.composition import explained
 
     hydra_plugins.register()
+    environment.watch()
     try:
         with initialize_config_dir(str(config.shipped()), version_base="1.3"):
             composed = config.plain(compose("config", overrides))

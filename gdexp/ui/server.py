@@ -22,6 +22,7 @@ from types import TracebackType
 
 from gdexp.errors import BadInput, GdexpError
 from gdexp.place import here
+from gdexp.secrets import hidden
 from gdexp.tracking import TrackingSettings
 
 HOST = "127.0.0.1"
@@ -145,7 +146,7 @@ class Server:
             for line in process.stdout:
                 self._said.append(line)
                 if os.environ.get("GDEXP_DEBUG") == "1":
-                    print(_masked(line), end="", file=sys.stderr)
+                    print(hidden(line), end="", file=sys.stderr)
 
     def _await_answer(self) -> None:
         assert self._process is not None
@@ -163,7 +164,7 @@ class Server:
         words = [line.strip() for line in self._said if line.strip()]
         errors = [line for line in words if re.search(r"error|already in use", line, re.IGNORECASE)]
         reason = (errors or words or ["it said nothing"])[-1]
-        return GdexpError(f"MLflow's server ended: {_masked(reason)}")
+        return GdexpError(f"MLflow's server ended: {reason}")
 
 
 def _environment(uri: str) -> dict[str, str]:
@@ -259,8 +260,3 @@ def _state(path: Path, group: int) -> str:
     except (OSError, ValueError):
         return ""
     return state if int(its_group) == group else ""
-
-
-def _masked(text: str) -> str:
-    """Without user and password in whatever addresses the text holds."""
-    return re.sub(r"://[^/@\s]*@", "://***@", text)
