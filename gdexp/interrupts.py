@@ -1,8 +1,12 @@
 """INT, TERM and HUP as one exception, so that a run or sweep can put its records in order.
 
-A signal's exception is raised wherever the program happens to be, and libraries swallow it there
-(in a finalizer, or around a database call). So the signal is also remembered, and `check` raises
-it again at the next place where stopping is in order.
+A signal's exception is raised wherever the program happens to be. In the middle of a write it
+would leave a transaction open, which then locks out the writes that put things in order; so
+whatever writes is `shielded`, and the exception comes right after it. Elsewhere a library may
+swallow it (in a finalizer, for one): so the signal is also remembered, and `check` raises it again
+at the next place where stopping is in order.
+
+A second signal ends the process at once, also while it waits for a lock or computes.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -31,17 +36,48 @@ class Interrupted(BaseException):
 
 
 _asked: list[int] = []
+_shields = 0
+_endings = 0
+_wakeups: list[int] = []
 
 
 def check() -> None:
     """Raise `Interrupted` when a signal has asked for the end."""
-    if _asked:
+    if _asked and not _endings:
         raise Interrupted(_asked[0])
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Keep a signal back until what is written here is written whole."""
+    global _shields
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals come to the main thread alone
+        return
+    _shields += 1
+    try:
+        yield
+    finally:
+        _shields -= 1
+    if not _shields:
+        check()
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Put things in order after a signal or an error; no first signal comes in between."""
+    global _endings
+    _endings += 1
+    try:
+        yield
+    finally:
+        _endings -= 1
 
 
 @contextmanager
 def raising() -> Iterator[None]:
     """Raise `Interrupted` at the first signal; a second one ends the process at once."""
+    global _shields, _endings
     previous = {number: signal.getsignal(number) for number in SIGNALS}
     report = sys.unraisablehook
 
@@ -51,21 +87,56 @@ def raising() -> Iterator[None]:
             report(swallowed)
 
     def first(number: int, frame: FrameType | None) -> None:
-        for other in SIGNALS:
-            signal.signal(other, second)
+        if _asked:
+            return
         _asked.append(number)
-        raise Interrupted(number)
-
-    def second(number: int, frame: FrameType | None) -> None:
-        os._exit(128 + number)
+        if not _shields and not _endings:
+            raise Interrupted(number)
 
     sys.unraisablehook = quiet
     for number in SIGNALS:
         signal.signal(number, first)
     try:
-        yield
+        with _second_ends():
+            yield
     finally:
         _asked.clear()
+        _shields = _endings = 0
         sys.unraisablehook = report
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _second_ends() -> Iterator[None]:
+    """Let a thread count the signals: a handler would wait until the main thread is in Python."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def count() -> None:
+        seen = 0
+        while received := os.read(reader, 1):
+            seen += received[0] in SIGNALS
+            if seen > 1:
+                os._exit(128 + received[0])
+        os.close(reader)
+
+    threading.Thread(target=count, name="gdexp-second-signal", daemon=True).start()
+    _wakeups.append(writer)
+    try:
+        yield
+    finally:
+        _wakeups.remove(writer)
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+
+
+def _forget() -> None:
+    """A forked child's signals are its own."""
+    if _wakeups:
+        _wakeups.clear()
+        signal.set_wakeup_fd(-1)
+
+
+os.register_at_fork(after_in_child=_forget)

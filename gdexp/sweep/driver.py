@@ -13,11 +13,21 @@ from gdexp.sweep import report
 from gdexp.sweep.answers import Answers
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.groups import composed_space
+from gdexp.sweep.leaving import leaving
 from gdexp.sweep.parent import begin, end, sweep_params
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.preview import preview
 from gdexp.sweep.record import TrialRecord
-from gdexp.sweep.study import PARENT, check_journal, finished, held, open_study, settle
+from gdexp.sweep.study import (
+    PARENT,
+    TOKEN,
+    begun,
+    check_journal,
+    finished,
+    held,
+    open_study,
+    settle,
+)
 from gdexp.tracking import Opening, Record, Store
 from gdexp.tracking.record import params
 
@@ -59,28 +69,23 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
     check_journal(plan)
 
     report.announce(out, plan)
-    with held(plan):
+    with held(plan), leaving(out, plan) as reached:
         # A study that is there is looked at first: it may refuse, and then nothing is written.
         known = open_study(plan) if plan.journal.exists() else None
         if known is not None:
             _check_store(plan, known)
         store = Store(plan.tracking)
-        study = known if known is not None else open_study(plan)
+        study = reached.study = known if known is not None else open_study(plan)
         parent = _parent(plan, study, store)
-        try:
-            again = settle(study, store, parent)
-            done = len(finished(study))
-            report.resumed(out, plan, done, again)
-            begin(plan, store, parent)
-            began = time.monotonic()
-            if _unfinished(plan, study) is None:
-                launch([_for_worker(plan, given)])
-            ended = _ended(plan, study, time.monotonic() - began)
-        except BaseException as error:
-            settle(study, store, parent)
-            store.abandon(parent, "FAILED" if isinstance(error, Exception) else "KILLED")
-            report.interrupted(out, plan, len(finished(study)))
-            raise
+        reached.runs = store, parent
+        again = settle(study, store, parent, plan.space)
+        done = len(finished(study))
+        report.resumed(out, plan, done, again)
+        begin(plan, store, parent)
+        began = time.monotonic()
+        if _unfinished(plan, study) is None:
+            launch([_for_worker(plan, given)])
+        ended = _ended(plan, study, time.monotonic() - began)
         answers = Answers.of(study, plan)
         end(plan, answers, store, parent)
         report.answers(out, plan, answers, store, parent)
@@ -95,11 +100,13 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
         if not store.has(str(known)):
             raise _strayed(plan)
         return str(known)
-    run_id = store.start(Opening(name=plan.name, kind="sweep", tags={"gdexp.study": plan.name}))
-    study.set_user_attr(PARENT, run_id)
+    token, run_id = begun(study, store)
+    if run_id is None:
+        tags = {"gdexp.study": plan.name, TOKEN: token}
+        run_id = store.start(Opening(name=plan.name, kind="sweep", tags=tags))
     fixed = params(plan.definition()["config"])
-    described = {**fixed, **sweep_params(plan)}
-    store.log_values(run_id, Record(params=described))
+    store.log_values(run_id, Record(params={**fixed, **sweep_params(plan)}))
+    study.set_user_attr(PARENT, run_id)
     return run_id
 
 

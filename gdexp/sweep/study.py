@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from gdexp import interrupts
 from gdexp.config import flatten
 from gdexp.errors import BadInput, StorageFailed, StudyHeld
+from gdexp.faults import reason
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.record import RECORD, TrialRecord
 from gdexp.sweep.settings import SweepSettings
@@ -20,10 +24,13 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
+    from gdexp.sweep.space import Space
     from gdexp.tracking import Store
 
 DEFINITION, BASE, PARENT = "gdexp.definition", "gdexp.base", "gdexp.parent"
-REQUEUED = "gdexp.requeued"
+TOKEN = "gdexp.token"
+MOST_IDS = 100
+"""Run ids in one query."""
 
 
 @contextmanager
@@ -38,42 +45,46 @@ def held(plan: Plan) -> Iterator[None]:
     lock = journal.with_name(f".{journal.name}.held")
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a+")
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise StorageFailed(f"sweep.storage={journal}: {error.strerror}") from None
-    with file:
+        raise StorageFailed(f"sweep.storage={journal}: {reason(error)}") from error
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = os.read(handle, 20).decode().strip() or "unknown"
             raise StudyHeld(
                 f"sweep.name={plan.name}: process {holder} holds this study; wait for it, end it, "
                 "or give another sweep.name"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with contextlib.suppress(OSError):  # the pid is for people alone; the disk may be full
+            os.truncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         # The file stays: removing it would let two processes hold two files of one name.
         try:
             yield
         finally:
-            file.truncate(0)
+            os.truncate(handle, 0)
+    finally:
+        os.close(handle)
 
 
 def check_journal(plan: Plan) -> None:
     """Refuse a storage path that is something else, before anything is written to it."""
-    path = plan.journal
-    if path == plan.tracking.database:
+    path, database = plan.journal, plan.tracking.database
+    if database is not None and path.resolve() == database.resolve():
         raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
     if path.is_dir():
         raise BadInput("sweep.storage", str(path), "is a folder; name a journal file in it")
-    if path.exists():
+    try:
         with path.open("rb") as file:
-            if file.read(1) not in (b"", b"{"):
-                raise BadInput(
-                    "sweep.storage", str(path), "is no Optuna journal file; name another"
-                )
+            first = file.read(1)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageFailed(f"sweep.storage={path}: {reason(error)}") from error
+    if first not in (b"", b"{"):
+        raise BadInput("sweep.storage", str(path), "is no Optuna journal file; name another")
 
 
 def open_study(plan: Plan) -> Study:
@@ -86,9 +97,11 @@ def open_study(plan: Plan) -> Study:
     import optuna
     from optuna.study import StudyDirection
 
+    from gdexp.sweep.storage import mend
+
     path = plan.journal
     try:
-        _cut_torn_line(path)
+        mend(path)
         storage = _storage(path)
         # Looked up first: asking Optuna to create it writes to the journal in any case.
         if plan.name in optuna.get_all_study_names(storage):
@@ -117,13 +130,14 @@ def load_study(settings: SweepSettings) -> Study:
 
 def _storage(path: Path) -> BaseStorage:
     import optuna
-    from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    from gdexp.sweep.storage import StudyStorage
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # A lock file left by a kill is taken over after five seconds instead of thirty.
     lock = JournalFileOpenLock(str(path), grace_period=5)
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+    return StudyStorage(JournalFileBackend(str(path), lock_obj=lock), path)
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -140,47 +154,88 @@ def tell(study: Study, number: int, record: TrialRecord) -> None:
     study.tell(number, values, skip_if_finished=True)
 
 
-def requeue(study: Study, trial: FrozenTrial) -> None:
-    """Give a trial up and queue its parameters again, once, whenever this is interrupted."""
-    from optuna.trial import TrialState
-
-    waiting = {t.user_attrs.get(REQUEUED) for t in study.get_trials(deepcopy=False)}
-    complete = set(trial.params) == set(trial.distributions) and trial.params
-    if complete and trial.number not in waiting:
-        study.enqueue_trial(trial.params, user_attrs={REQUEUED: trial.number})
-    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def settle(study: Study, store: Store, parent: str) -> int:
+def settle(study: Study, store: Store, parent: str, space: Space) -> int:
     """Bring study and store together after a process that did not get to its end.
 
-    A trial left running whose child run is FINISHED is told its value; any other is given up
-    and its parameters are queued again. Child runs left running become KILLED.
+    A trial left running whose child run is FINISHED is told its value; any other waits again, in
+    its old place, so that the trials come in the order of an uninterrupted sweep. Child runs left
+    running become KILLED.
 
     Returns:
-        How many trials were queued again.
+        How many trials wait again.
     """
     from optuna.trial import TrialState
 
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for run in store.children(parent, running=True):
         # A trial's own children, one for each seed, before itself: whatever comes between.
         for seed in store.children(run.info.run_id, running=True):
             store.end(seed.info.run_id, "KILLED")
         store.end(run.info.run_id, "KILLED")
-    done: dict[int, Any] = {}
-    for run in store.children(parent) if running else ():
-        if run.info.status == "FINISHED":
-            done[int(run.data.tags.get("gdexp.trial", -1))] = run
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    recorded = {t.number: TrialRecord.of(t) for t in running if RECORD in t.user_attrs}
+    whole = _finished_runs(store, [record.run_id for record in recorded.values()])
     again = 0
     for trial in running:
-        child = done.get(trial.number)
-        if child is not None and RECORD in trial.user_attrs:
-            tell(study, trial.number, TrialRecord.of(trial))
-        else:
-            requeue(study, trial)
+        record = recorded.get(trial.number)
+        if record is not None and record.run_id in whole:
+            tell(study, trial.number, record)
+        elif _is_asked(trial, space):
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             again += 1
+        else:  # the last one asked; the next takes its ordinal, and so draws the same
+            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
     return again
+
+
+def _finished_runs(store: Store, run_ids: Sequence[str]) -> set[str]:
+    """Those of the runs that are FINISHED; only these are looked up, however many others exist."""
+    found: set[str] = set()
+    for begin in range(0, len(run_ids), MOST_IDS):
+        listed = ", ".join(f"'{run_id}'" for run_id in run_ids[begin : begin + MOST_IDS])
+        finished_ones = f"attributes.status = 'FINISHED' AND attributes.run_id IN ({listed})"
+        found.update(_runs(store, finished_ones))
+    return found
+
+
+def begun(study: Study, store: Store) -> tuple[str, str | None]:
+    """A token that marks the sweep's run, and that run when it is in the store.
+
+    Between the run and the note of it in the study the process may end; the mark, which the
+    study has first, finds the run again.
+    """
+    token = study.user_attrs.get(TOKEN)
+    if token is None:
+        token = uuid4().hex
+        study.set_user_attr(TOKEN, token)
+        return token, None
+    return token, next(iter(_runs(store, f"tags.`{TOKEN}` = '{token}'")), None)
+
+
+def _runs(store: Store, condition: str) -> list[str]:
+    """The ids of the runs that meet a condition; at most 1,000."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with interrupts.shielded():
+            page = store.client.search_runs(
+                [store.experiment_id], filter_string=condition, max_results=1000
+            )
+    except MlflowException as error:
+        raise StorageFailed(f"tracking.uri={store.settings.shown}: {reason(error)}") from error
+    return [str(run.info.run_id) for run in page]
+
+
+def _is_asked(trial: FrozenTrial, space: Space) -> bool:
+    """Whether all parameters of a trial were drawn before its process ended."""
+    chosen: dict[str, Any] = {}
+    values = space.decoded(trial.params)
+    for d in space.dimensions:
+        if d.used(chosen):
+            if d.name not in values:
+                return False
+            if d.is_group:
+                chosen[d.key] = values[d.name]
+    return True
 
 
 def _check_definition(study: Study, plan: Plan) -> None:
@@ -208,24 +263,3 @@ def _first_difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> st
         if before.get(key) != now.get(key):
             return f"{key}={before.get(key)}, not {now.get(key)}"
     return "another definition"
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Cut off a last line that a kill left unfinished: anything written after it would be lost."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        keep = end
-        while keep:
-            begin = max(keep - 4096, 0)
-            file.seek(begin)
-            chunk = file.read(keep - begin)
-            newline = chunk.rfind(b"\n")
-            if newline >= 0:
-                keep = begin + newline + 1
-                break
-            keep = begin
-        if keep < end:
-            file.truncate(keep)
-            os.fsync(file.fileno())

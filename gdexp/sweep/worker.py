@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gdexp import config, interrupts, terminal
 from gdexp.cap import Cap
 from gdexp.errors import BadInput, StorageFailed
+from gdexp.sweep import leaving
 from gdexp.sweep.asking import Asked, Asking
 from gdexp.sweep.descents import Descents, Ran
 from gdexp.sweep.ending import Patience
@@ -75,9 +76,22 @@ class _Worker:
         self.asking = Asking(study, plan)
         self.opened: dict[int, Opened] = {}
         self.ready: list[tuple[Ran, TrialRecord]] = []
+        self.untold: set[int] = set()
 
     def run(self) -> None:
-        """Make trials until there are enough, or time or patience is at its end."""
+        """Make trials until there are enough, or time or patience is at its end.
+
+        Raises:
+            StorageFailed: with the trials that it cost.
+        """
+        try:
+            self._run()
+        except StorageFailed as error:
+            leaving.storage_failed()
+            lost = f"; not recorded: {_listed(self.untold)}" if self.untold else ""
+            raise StorageFailed(f"{error}{lost}") from error
+
+    def _run(self) -> None:
         done = finished(self.study)
         began = time.monotonic()
         timeout = self.plan.settings.timeout
@@ -102,6 +116,7 @@ class _Worker:
         """Ask, descend and record some trials; returns how many."""
         many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
         asked = [self.asking.ask(ordinal + i) for i in range(many)]
+        self.untold |= {each.number for each in asked}
         for each in asked:
             self.opened[each.number] = self.recording.open(each)
         written = time.monotonic()
@@ -111,13 +126,15 @@ class _Worker:
                 if time.monotonic() - written > WRITE_EVERY_SECONDS:
                     self._write()
                     written = time.monotonic()
+        except StorageFailed:
+            raise  # it would fail again
         except BaseException as error:
-            with contextlib.suppress(StorageFailed):
+            with interrupts.ending(), contextlib.suppress(StorageFailed):
                 self._write()  # what is done is not lost by what ended the sweep
                 self._tell(self.writing.finish())
-            if isinstance(error, Exception):
-                for opened in self.opened.values():
-                    self.recording.abandon(opened, "FAILED")
+                if isinstance(error, Exception):
+                    for opened in self.opened.values():
+                        self.recording.abandon(opened, "FAILED")
             raise
         self._write()
         return many
@@ -154,6 +171,7 @@ class _Worker:
     def _tell(self, trials: Sequence[Told]) -> None:
         for ran, record, run_ids in trials:
             tell(self.study, ran.asked.number, record)
+            self.untold.discard(ran.asked.number)
             self.progress.add(record, record.hitting_time, self._rate(ran.asked.trial.params))
             if self.known is not None:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
@@ -171,3 +189,13 @@ class _Worker:
     def _show(self, trials: Sequence[Asked]) -> None:
         for asked in trials:
             self.recording.show(self.opened[asked.number])
+
+
+def _listed(numbers: Collection[int]) -> str:
+    """Trials as words, however many they are."""
+    first, *others = sorted(numbers)
+    if not others:
+        return f"trial {first}"
+    if len(others) == others[-1] - first:
+        return f"trials {first} to {others[-1]}"
+    return f"{len(numbers)} trials from {first} on"
