@@ -13,6 +13,10 @@ import numpy.typing as npt
 from gdexp import checks
 
 PENALTY = 10
+
+THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+"""What runs are compared by when nothing else is said."""
+
 """A diverged or stalled descent counts as this many times `max_iterations`."""
 
 Trace = npt.NDArray[np.float64]

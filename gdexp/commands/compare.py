@@ -15,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from gdexp import checks, terminal
-from gdexp.compare import THRESHOLDS, Comparison, charts, page, png_of, tables, text
+from gdexp.compare import Comparison, charts, page, png_of, tables, text
 from gdexp.compare.comparison import LOOSE
 from gdexp.config import Config, construct, digest
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.place import here
 from gdexp.runs import Shelf
+from gdexp.stopping import THRESHOLDS
 from gdexp.tracking import TrackingSettings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdexp.compare.charts import charts
-from gdexp.compare.comparison import THRESHOLDS, Comparison, Distance, LeftOut
+from gdexp.compare.comparison import Comparison, Distance, LeftOut
 from gdexp.compare.page import page
 from gdexp.compare.png import png_of
 from gdexp.compare.profiles import (
@@ -14,7 +14,6 @@ from gdexp.compare.profiles import (
 )
 
 __all__ = [
-    "THRESHOLDS",
     "Comparison",
     "Distance",
     "LeftOut",

@@ -19,8 +19,7 @@ from gdexp.runs import Runs, TrackedRun
 from gdexp.runs.files import Unreadable
 from gdexp.runs.run import SEED, value_of
 from gdexp.runs.sequence import rank
-
-THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+from gdexp.stopping import THRESHOLDS
 
 FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED)
 LAST = ("stopping.cap",)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.errors import GdexpError
 from gdexp.repeat import shortest_command
+from gdexp.stopping import THRESHOLDS
 from gdexp.sweep.front import front
 from gdexp.sweep.importance import importances
 from gdexp.sweep.interval import Interval, sharing
 from gdexp.sweep.plan import LR, THRESHOLD, Plan
-from gdexp.sweep.record import THRESHOLDS, TrialRecord
+from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.study import finished
 
 if TYPE_CHECKING:

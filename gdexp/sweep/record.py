@@ -10,13 +10,12 @@ import numpy as np
 
 from gdexp.cap import Cap
 from gdexp.result import Result
-from gdexp.stopping import Status, first_hits
+from gdexp.stopping import THRESHOLDS, Status, first_hits
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 RECORD = "gdexp.record"
-THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
 @dataclass(frozen=True)

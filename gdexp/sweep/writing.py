@@ -26,7 +26,7 @@ class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._thread = ThreadPoolExecutor(1, "gdexp-writing") if _is_server(store) else None
+        self._thread = ThreadPoolExecutor(1, "gdexp-writing") if store.settings.is_server else None
         self._going: tuple[Future[None], Sequence[T]] | None = None
 
     def __exit__(
@@ -58,7 +58,3 @@ class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
         (future, marks), self._going = self._going, None
         future.result()
         return marks
-
-
-def _is_server(store: Store) -> bool:
-    return store.settings.resolved.lower().startswith(("http://", "https://"))

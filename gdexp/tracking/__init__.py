@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gdexp.tracking.location import TrackingSettings, masked
+from gdexp.tracking.pending import Pending
 from gdexp.tracking.record import Opening, Record, descent_record
-from gdexp.tracking.store import Pending, Store
+from gdexp.tracking.store import Store
 
 __all__ = ["Opening", "Pending", "Record", "Store", "TrackingSettings", "descent_record", "masked"]

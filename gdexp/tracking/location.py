@@ -17,6 +17,7 @@ from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.place import here
 from gdexp.secrets import HIDDEN, hidden
+from gdexp.tracking.points import FEWEST
 
 SQLITE = "sqlite:///"
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -32,10 +33,13 @@ class TrackingSettings:
         uri: MLflow's tracking URI; None is `sqlite:///mlflow.db` in the current directory.
             A relative SQLite path is taken from there too.
         experiment: the MLflow experiment that the runs go to.
+        points: losses of a run that go to the metric history, all or so many (>= 10); the record,
+            `trace.npy`, always has all.
     """
 
     uri: str | None = None
     experiment: str = "gdexp"
+    points: int | str = "all"
 
     def __post_init__(self) -> None:
         given: object = self.experiment
@@ -48,6 +52,12 @@ class TrackingSettings:
             raise BadInput(
                 "experiment", self.experiment, "must be one line, at most 500 characters"
             )
+        if self.points != "all" and (
+            isinstance(self.points, bool)
+            or not isinstance(self.points, int)
+            or self.points < FEWEST
+        ):
+            raise BadInput("points", self.points, f"must be all or a whole number >= {FEWEST}")
         if self.uri is not None:
             checks.text("uri", self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
@@ -69,6 +79,16 @@ class TrackingSettings:
         if self.uri.lower().startswith("sqlite:"):
             return here() / self._sqlite_path()
         return None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is an MLflow server and not a database."""
+        return self.resolved.lower().startswith(("http://", "https://"))
+
+    @property
+    def most_points(self) -> int | None:
+        """Losses of a run that go to the metric history; None for all."""
+        return self.points if isinstance(self.points, int) else None
 
     @property
     def resolved(self) -> str:

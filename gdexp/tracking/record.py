@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from gdexp import __version__, config
 from gdexp.experiment import Experiment
 from gdexp.provenance import environment, source_state
 from gdexp.result import Result
-from gdexp.stopping import Trace
+from gdexp.stopping import THRESHOLDS, Trace
 
 MAX_PARAM = 6000
 MANIFEST = "manifest.json"
@@ -64,6 +64,7 @@ class Record:
         trace: the loss at steps 0 … iterations; empty for a sweep's parent.
         tags: beyond those of the opening.
         artifacts: file name to content; the manifest is added by `sealed`.
+        levels: losses whose crossings stay in the metric history when the trace is thinned.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Record:
     trace: Trace = field(default_factory=lambda: np.empty(0))
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    levels: Sequence[float] = ()
 
     def sealed(self) -> dict[str, bytes]:
         """The artifacts with `manifest.json`, the sha256 of each of the others."""
@@ -120,6 +122,7 @@ def descent_record(
             **(tags or {}),
         },
         artifacts=artifacts,
+        levels=_levels(experiment),
     )
 
 
@@ -159,3 +162,9 @@ def manifest(artifacts: Mapping[str, bytes]) -> bytes:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _levels(experiment: Experiment) -> list[float]:
+    """The losses at which the thresholds are met that people compare runs by, and its own."""
+    wanted = {experiment.stopping.threshold, *THRESHOLDS}
+    return [experiment.problem.reference + threshold for threshold in sorted(wanted)]

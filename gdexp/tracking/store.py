@@ -1,7 +1,7 @@
-"""Runs written to MLflow and read back through its public client.
+"""Runs written to MLflow, and read back through its public client.
 
-Order of writes: the run is created (RUNNING), then artifacts with their manifest, then
-metrics, params and tags, and FINISHED last. So a FINISHED run is a whole one.
+Order of writes: artifacts with their manifest, then metrics, params and tags, and FINISHED last or
+in one transaction with them. So a FINISHED run is a whole one.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ import logging
 import os
 import sqlite3
 import tempfile
-import time
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gdexp import interrupts
 from gdexp.errors import StorageFailed
+from gdexp.faults import reason
 from gdexp.tracking import views
+from gdexp.tracking.by_client import ByClient
+from gdexp.tracking.by_tables import ByTables
 from gdexp.tracking.database import analyze, ensure_database, is_analyzed
 from gdexp.tracking.location import TrackingSettings
+from gdexp.tracking.pending import Pending
 from gdexp.tracking.record import Opening, Record
 
 if TYPE_CHECKING:
@@ -32,26 +34,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 Array = npt.NDArray[Any]
-
-BATCH = 1000
-"""Most metrics that MLflow takes in one call."""
-
-
-@dataclass
-class Pending:
-    """A run that was decided on and is not written yet.
-
-    Attributes:
-        run_id: it will have, or has.
-        opening: what it is created with.
-        started: milliseconds since 1970.
-        shown: it is in the store, RUNNING.
-    """
-
-    run_id: str
-    opening: Opening
-    started: int
-    shown: bool = False
 
 
 class Store:
@@ -77,49 +59,47 @@ class Store:
                 ensure_database(self.database)
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
             self.experiment_id = self._experiment(settings.experiment)
+            self._way = self._fastest()
+        self._started: dict[str, int] = {}
+        self._analyzed = False
 
     def start(self, opening: Opening) -> str:
         """Create a run, RUNNING from now on; returns its id."""
-        with self._reported():
-            run = self.client.create_run(
-                self.experiment_id,
-                start_time=int(time.time() * 1000),
-                tags=opening.all_tags(),
-                run_name=opening.name,
-            )
-        return str(run.info.run_id)
+        pending = self.prepare(opening)
+        self.show(pending)
+        self._started[pending.run_id] = pending.started
+        return pending.run_id
 
     def prepare(self, opening: Opening) -> Pending:
-        """Reserve a run."""
-        started = int(time.time() * 1000)
-        return Pending(self.start(opening), opening, started, shown=True)
+        """Decide on a run; where the store lets us choose its id, nothing is written yet."""
+        with self._reported():
+            return self._way.prepare(opening)
 
     def show(self, pending: Pending) -> None:
-        """Let a reserved run be seen as RUNNING; again is harmless."""
+        """Let a run be seen as RUNNING; again is harmless."""
+        if not pending.shown:
+            with self._reported():
+                self._way.show(pending)
 
-    def write(self, runs: Sequence[tuple[Pending, Record]]) -> None:
-        """Write everything of several runs, and FINISHED last."""
-        for pending, record in runs:
-            self.finish(pending.run_id, record)
+    def write(self, runs: Sequence[tuple[Pending, Record]], status: str = "FINISHED") -> None:
+        """Write everything of several runs and set their status, last."""
+        if not runs:
+            return
+        with self._reported():
+            self._way.write(runs, status)
+            if not self._analyzed and self.database is not None:
+                if not is_analyzed(self.database):
+                    analyze(self.database)
+                self._analyzed = True
 
     def finish(self, run_id: str, record: Record, status: str = "FINISHED") -> None:
-        """Write everything of a run and set its status, last."""
-        with self._reported():
-            self.log_files(run_id, record.sealed() if record.artifacts else {})
-            self.log_values(run_id, record)
-            self.end(run_id, status)
-            if self.database is not None and not is_analyzed(self.database):
-                analyze(self.database)
+        """Write everything of a run that was started and set its status, last."""
+        self.write([(self._known(run_id), record)], status)
 
-    def log_files(self, run_id: str, artifacts: dict[str, bytes]) -> None:
+    def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
-        with self._reported(), tempfile.TemporaryDirectory() as folder:
-            for name, content in artifacts.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            if artifacts:
-                self.client.log_artifacts(run_id, folder)
+        with self._reported():
+            self._way.log_files(run_id, artifacts)
 
     def log_values(self, run_id: str, record: Record) -> None:
         """Write the trace as metric `loss`, the single metrics, params and tags.
@@ -127,22 +107,9 @@ class Store:
         All points carry the run's start time: MLflow keeps a repeated step twice when its
         time differs, so a fixed one makes writing again harmless.
         """
-        from mlflow.entities import Metric, Param, RunTag
-
+        pending = self._known(run_id)
         with self._reported():
-            now = int(self.client.get_run(run_id).info.start_time)
-            for begin in range(0, len(record.trace), BATCH):
-                values = record.trace[begin : begin + BATCH].tolist()
-                points = [Metric("loss", v, now, begin + i) for i, v in enumerate(values)]
-                self.client.log_batch(run_id, metrics=points, synchronous=True)
-            params = [Param(key, value) for key, value in record.params.items()]
-            for begin in range(0, len(params), 100):
-                self.client.log_batch(run_id, params=params[begin : begin + 100])
-            self.client.log_batch(
-                run_id,
-                metrics=[Metric(key, value, now, 0) for key, value in record.metrics.items()],
-                tags=[RunTag(key, value) for key, value in record.tags.items()],
-            )
+            self._way.log_values(run_id, pending.started, record)
 
     def end(self, run_id: str, status: str) -> None:
         """Set a run's last status: FINISHED, FAILED or KILLED."""
@@ -152,15 +119,20 @@ class Store:
     def abandon(self, run: str | Pending, status: str) -> None:
         """Set the status of a run that did not get to its end, unless it did after all.
 
-        Called while another error is on its way, so a store that is gone stays silent.
+        One that nobody has seen yet appears only when it failed. Called while another error is on
+        its way, so a store that is gone stays silent.
         """
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         run_id = run.run_id if isinstance(run, Pending) else run
         try:
-            if self.client.get_run(run_id).info.status == "RUNNING":
+            if isinstance(run, Pending) and not run.shown:
+                if status == "FAILED":
+                    self._way.show(run, status)
+            elif self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, status)
-        except (MlflowException, OSError):
+        except (MlflowException, SQLAlchemyError, OSError):
             logging.getLogger(__name__).debug("run %s was left as it is", run_id)
 
     def arrays(self, run_id: str) -> dict[str, Array]:
@@ -286,17 +258,34 @@ class Store:
             )
         return str(found.experiment_id)
 
+    def _fastest(self) -> ByTables | ByClient:
+        """Straight into the tables where their schema is known, else through the client."""
+        points = self.settings.most_points
+        by_client = ByClient(self.client, self.experiment_id, points)
+        if self.settings.is_server:
+            return by_client
+        return ByTables.of(self.client, self.experiment_id, points) or by_client
+
+    def _known(self, run_id: str) -> Pending:
+        """A run that is in the store already."""
+        started = self._started.get(run_id)
+        if started is None:
+            with self._reported():
+                started = int(self.client.get_run(run_id).info.start_time)
+            self._started[run_id] = started
+        return Pending(run_id, Opening("", ""), started, shown=True)
+
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Turn MLflow's and the disk's errors into one line that names the place."""
+        """Keep signals back, and turn what MLflow, SQL and the disk say into one line."""
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            yield
+            with interrupts.shielded():
+                yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason}") from error
+            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason(error)}") from error
 
 
 def _prepare_mlflow() -> None:

@@ -1,0 +1,26 @@
+"""Artifacts written straight into a folder of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder that an artifact URI stands for; None where it is on a server."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    if not uri.startswith(("file:", "/")):
+        return None
+    return Path(local_file_uri_to_path(uri))
+
+
+def write_files(folder: Path, artifacts: Mapping[str, bytes]) -> None:
+    """Write files by name below a folder, which is made where it is missing."""
+    made: set[Path] = set()
+    for name, content in artifacts.items():
+        path = folder / name
+        if path.parent not in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.add(path.parent)
+        path.write_bytes(content)
