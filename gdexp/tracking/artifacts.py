@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 
 def local_folder(uri: str) -> Path | None:
     """The folder that an artifact URI stands for; None where it is on a server."""
-    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils import file_utils
 
     if not uri.startswith(("file:", "/")):
         return None
-    return Path(local_file_uri_to_path(uri))
+    path_of: Callable[[str], str] = file_utils.local_file_uri_to_path
+    return Path(path_of(uri))
 
 
 def write_files(folder: Path, artifacts: Mapping[str, bytes]) -> None:

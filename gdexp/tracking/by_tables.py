@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -240,9 +240,10 @@ class ByTables:
         return [{"key": key, "value": value, "run_uuid": pending.run_id} for key, value in checked]
 
     def _artifacts(self, run_id: str) -> str:
-        from mlflow.utils.uri import append_to_uri_path
+        from mlflow.utils import uri
 
-        return str(append_to_uri_path(self._location, run_id, "artifacts"))
+        joined: Callable[..., str] = uri.append_to_uri_path
+        return joined(self._location, run_id, "artifacts")
 
     def _end(
         self, connection: Connection, run_ids: Sequence[str], status: str, ended: int | None
@@ -328,9 +329,10 @@ def _table(name: str) -> Table:
 def _checked(record: Record) -> tuple[Iterable[tuple[str, str]], Iterable[tuple[str, str]]]:
     """Params and tags as MLflow's client would take them, refused or cut by its own rules."""
     from mlflow.entities import Metric, Param, RunTag
-    from mlflow.utils.validation import _validate_batch_log_data
+    from mlflow.utils import validation
 
-    _, params, tags = _validate_batch_log_data(
+    check: Callable[..., Any] = validation._validate_batch_log_data
+    _, params, tags = check(
         [Metric(key, value, 0, 0) for key, value in record.metrics.items()],
         [Param(key, value) for key, value in record.params.items()],
         [RunTag(key, value) for key, value in record.tags.items()],

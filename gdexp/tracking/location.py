@@ -52,12 +52,9 @@ class TrackingSettings:
             raise BadInput(
                 "experiment", self.experiment, "must be one line, at most 500 characters"
             )
-        if self.points != "all" and (
-            isinstance(self.points, bool)
-            or not isinstance(self.points, int)
-            or self.points < FEWEST
-        ):
-            raise BadInput("points", self.points, f"must be all or a whole number >= {FEWEST}")
+        points: object = self.points
+        if points != "all" and (type(points) is not int or points < FEWEST):
+            raise BadInput("points", points, f"must be all or a whole number >= {FEWEST}")
         if self.uri is not None:
             checks.text("uri", self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
