@@ -18,8 +18,9 @@ from gdexp.sweep.pictures import sweep_pictures
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.tables import description, front_csv, thresholds_csv, trials_csv
 from gdexp.tracking import Record, looks, views
+from gdexp.tracking.config_file import config_yaml
 from gdexp.tracking.notes import NOTE_TAG
-from gdexp.tracking.record import config_yaml, json_bytes
+from gdexp.tracking.record import json_bytes
 
 if TYPE_CHECKING:
     from gdexp.tracking import Store

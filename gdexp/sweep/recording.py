@@ -16,8 +16,9 @@ from gdexp.sweep.descents import Done, Ran
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.record import TrialRecord
 from gdexp.tracking import Opening, Pending, Record, Store, descent_record, looks
+from gdexp.tracking.config_file import config_yaml
 from gdexp.tracking.notes import NOTE_TAG, descent_note
-from gdexp.tracking.record import config_yaml, json_bytes, params
+from gdexp.tracking.record import json_bytes, params
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import os
 import re
 import socket
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
@@ -20,6 +21,7 @@ from gdexp.secrets import HIDDEN, hidden
 from gdexp.tracking.points import FEWEST
 
 SQLITE = "sqlite:///"
+POSTGRESQL = "postgresql://"
 SQLITE_HEADER = b"SQLite format 3\0"
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
 CONNECT_SECONDS = 3.0
@@ -91,7 +93,12 @@ class TrackingSettings:
     def resolved(self) -> str:
         """The URI that MLflow is given: absolute, whatever the working directory becomes."""
         path = self.database
-        return str(self.uri) if path is None else SQLITE + str(path)
+        if path is not None:
+            return SQLITE + str(path)
+        uri = str(self.uri)
+        # SQLAlchemy's own choice of driver, psycopg2, is an older one than ours.
+        head, tail = uri[: len(POSTGRESQL)], uri[len(POSTGRESQL) :]
+        return f"postgresql+psycopg://{tail}" if head.lower() == POSTGRESQL else uri
 
     @property
     def place(self) -> str:
@@ -110,10 +117,13 @@ class TrackingSettings:
             return str(path)
 
     def artifacts(self, experiment: str) -> str | None:
-        """An absolute home for artifacts beside the database; None: the server has its own."""
-        path = self.database
-        if path is None:
+        """An absolute home for artifacts: beside a database file, or here for PostgreSQL.
+
+        None where MLflow's server has its own.
+        """
+        if self.is_server:
             return None
+        path = self.database or here() / "mlflow.db"
         return (path.parent / "mlartifacts" / quote(experiment, safe=" ")).as_uri()
 
     def preflight(self) -> None:
@@ -131,6 +141,12 @@ class TrackingSettings:
             parts = urlsplit(str(self.uri))
         except ValueError as error:
             raise BadInput("tracking.uri", masked(str(self.uri)), str(error)) from None
+        if not self.is_server and find_spec("psycopg") is None:
+            raise BadInput(
+                "tracking.uri",
+                masked(str(self.uri)),
+                "needs psycopg: pip install 'gdexp[postgres]'",
+            )
         _check_server(parts, masked(str(self.uri)))
 
     def _sqlite_path(self) -> str:
@@ -183,6 +199,11 @@ def _check_server(parts: SplitResult, shown: str) -> None:
         port = parts.port
     except ValueError:
         raise BadInput("tracking.uri", shown, "has a port that is not a number") from None
+    sockets = parse_qs(parts.query).get("host", [""])[0]
+    if not parts.hostname and parts.scheme.startswith("postgresql") and sockets.startswith("/"):
+        if not Path(sockets).is_dir():
+            raise StorageFailed(f"tracking.uri={shown}: there is no folder {sockets}")
+        return
     if not parts.hostname:
         raise BadInput("tracking.uri", shown, f"names no host; must be {SCHEMES}")
     port = port or {"http": 80, "https": 443}.get(parts.scheme, 5432)

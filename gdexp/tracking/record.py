@@ -20,6 +20,7 @@ from gdexp.experiment import Experiment
 from gdexp.provenance import environment, source_state
 from gdexp.result import Result
 from gdexp.stopping import THRESHOLDS, Trace
+from gdexp.tracking.config_file import config_yaml
 
 MAX_PARAM = 6000
 MANIFEST = "manifest.json"
@@ -139,13 +140,6 @@ def npy(value: torch.Tensor | Trace) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(value), allow_pickle=False)
     return buffer.getvalue()
-
-
-def config_yaml(composed: Mapping[str, Any]) -> bytes:
-    """A config as YAML that OmegaConf and PyYAML read back equal."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_yaml(OmegaConf.create(dict(composed))).encode()
 
 
 def json_bytes(value: object) -> bytes:
