@@ -145,7 +145,7 @@ class TrackingSettings:
             raise BadInput(
                 "tracking.uri",
                 masked(str(self.uri)),
-                "needs psycopg: pip install 'gdexp[postgres]'",
+                "needs psycopg; install gdexp[postgres]",
             )
         _check_server(parts, masked(str(self.uri)))
 

@@ -12,6 +12,8 @@ BENCHMARKS = {
     "descent": ("descent", "one descent against the notebook's loop and torch.optim.SGD"),
     "batch": ("batch", "10,000 descents at once against the notebook's loop"),
     "growth": ("growth", "time and memory per iteration up to a million iterations"),
+    "tracking": ("tracking", "points and runs into MLflow against its client and bare SQLite"),
+    "sweep": ("sweep", "a tracked sweep against the stack that people write by hand"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""
