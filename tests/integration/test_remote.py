@@ -1,0 +1,129 @@
+"""A sweep into a real MLflow server, which dies in the middle of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from gdexp.runs import load_runs
+from gdexp.tracking import Store, TrackingSettings
+from gdexp.ui.server import Server
+from tests.commands import gdexp, one_error_line, start
+
+SWEEP = (
+    *("+sweep", "sweep.name=remote", "sweep.sampler=random", "sweep.batch=2", "sweep.n_trials=14"),
+    *("stopping.threshold=1e-5", "stopping.max_iterations=3000"),
+    "sweep.storage=study.journal",
+)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server keeps its runs in."""
+    path = tmp_path_factory.mktemp("server") / "server.db"
+    Store(TrackingSettings(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def interrupted(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a sweep whose server was killed and started again; the server still runs."""
+    folder = tmp_path_factory.mktemp("here")
+    settings = TrackingSettings(f"sqlite:///{database}")
+    with Server(settings) as server:
+        port = server.port
+        process = start(*SWEEP, f"tracking.uri={server.address}", cwd=folder)
+        try:
+            while finished(database) < 4:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.02)
+            os.killpg(server.pid, signal.SIGKILL)
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert process.returncode == 74, said
+    (error,) = [line for line in said.splitlines() if line.startswith("gdexp: ")]
+    assert f"tracking.uri={server.address}: " in error
+    assert "Traceback" not in said
+    told = len(complete(folder))
+    assert 0 < told < 14
+    with Server(settings, port) as server:
+        done = gdexp(*SWEEP, f"tracking.uri={server.address}", cwd=folder)
+        assert "14/14" in done.stdout + done.stderr
+        (folder / "address").write_text(server.address)
+        yield folder
+
+
+@pytest.fixture
+def address(interrupted: Path) -> str:
+    """Where the server is."""
+    return (interrupted / "address").read_text()
+
+
+def finished(database: Path) -> int:
+    """How many runs of the server are whole."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as connection:
+        query = "SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'"
+        return int(connection.execute(query).fetchone()[0])
+
+
+def complete(folder: Path) -> list[FrozenTrial]:
+    """The trials of a study that were told."""
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    study = optuna.load_study(study_name="remote", storage=storage)
+    return study.get_trials(states=(TrialState.COMPLETE,))
+
+
+def trials_of(database: Path) -> list[Run]:
+    """The runs of trials that the server has."""
+    client = MlflowClient(f"sqlite:///{database}")
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return list(client.search_runs(experiments, "tags.`gdexp.kind` = 'trial'"))
+
+
+def test_nothing_is_lost_or_made_twice(interrupted: Path, database: Path) -> None:
+    told = complete(interrupted)
+    whole = {run.info.run_id: run for run in trials_of(database) if run.info.status == "FINISHED"}
+    records = [trial.user_attrs["gdexp.record"] for trial in told]
+    assert [trial.number for trial in told] == list(range(14))
+    assert len({record["run_id"] for record in records}) == 14
+    assert {record["run_id"] for record in records} <= set(whole)
+    assert not [run for run in trials_of(database) if run.info.status == "RUNNING"]
+    for trial, record in zip(told, records, strict=True):
+        metrics = whole[record["run_id"]].data.metrics
+        assert metrics["iterations"] == record["iterations"]
+        assert metrics["hitting_time"] == trial.value
+
+
+def test_it_found_what_a_sweep_without_a_server_finds(interrupted: Path, tmp_path: Path) -> None:
+    gdexp(*SWEEP, cwd=tmp_path)
+    remote, local = complete(interrupted), complete(tmp_path)
+    assert [(t.params, t.values) for t in remote] == [(t.params, t.values) for t in local]
+
+
+def test_every_trace_and_tensor_is_whole_on_the_server(interrupted: Path, address: str) -> None:
+    runs = load_runs(uri=address)
+    assert len(runs) >= 14
+    for run in runs:
+        if run.state == "FINISHED":
+            assert len(run.trace) == run.iterations + 1
+            assert run.final.shape == (3, 3)
+
+
+def test_a_server_that_is_not_there_is_one_line_and_no_study(tmp_path: Path) -> None:
+    done = gdexp(*SWEEP, "tracking.uri=http://127.0.0.1:9", cwd=tmp_path, expect=74)
+    assert "http://127.0.0.1:9" in one_error_line(done)
+    assert not list(tmp_path.iterdir())
