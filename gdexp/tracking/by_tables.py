@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gdexp.tracking.artifacts import local_folder, write_files
 from gdexp.tracking.pending import Pending
@@ -143,12 +144,12 @@ class ByTables:
                 tags += [{"key": k, "value": v, "run_uuid": run_id} for k, v in its_tags]
                 params += [{"key": k, "value": v, "run_uuid": run_id} for k, v in its_params]
                 single = [_point(run_id, pending.started, *each) for each in record.metrics.items()]
-                trace = self._trace(pending, record)
+                steps = self._steps(record)
                 points += single
-                if len(record.trace) <= ROWS:
-                    points += trace
+                if len(steps) <= ROWS:
+                    points += _points(pending, record, steps)
                 latest += single
-                latest += trace[-1:]
+                latest += _points(pending, record, steps[-1:])
             self._insert(connection, "SqlTag", tags)
             self._insert(connection, "SqlParam", params)
             self._bulk(connection, "SqlMetric", points)
@@ -192,28 +193,18 @@ class ByTables:
     def _early(self, runs: Sequence[tuple[Pending, Record]]) -> None:
         """Write the points of long traces in transactions of their own, before the rest."""
         for pending, record in runs:
-            if len(record.trace) <= ROWS:
+            steps = self._steps(record)
+            if len(steps) <= ROWS:
                 continue
             if not pending.shown:
                 self.show(pending)
-            points = self._trace(pending, record)
-            for begin in range(0, len(points), ROWS):
+            for begin in range(0, len(steps), ROWS):
+                points = _points(pending, record, steps[begin : begin + ROWS])
                 with self._transaction() as connection:
-                    self._bulk(connection, "SqlMetric", points[begin : begin + ROWS])
+                    self._bulk(connection, "SqlMetric", points)
 
-    def _trace(self, pending: Pending, record: Record) -> list[tuple[object, ...]]:
-        """The rows of a loss trace, the last iteration last."""
-        steps = thinned(record.trace, self._points, record.levels)
-        values = record.trace[steps]
-        wrong = np.isnan(values)
-        finite = np.nan_to_num(values, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
-        run_id, started = pending.run_id, pending.started
-        return [
-            ("loss", value, started, step, nan, run_id)
-            for value, step, nan in zip(
-                finite.tolist(), steps.tolist(), wrong.tolist(), strict=True
-            )
-        ]
+    def _steps(self, record: Record) -> npt.NDArray[np.int64]:
+        return thinned(record.trace, self._points, record.levels)
 
     def _row(self, pending: Pending, status: str, ended: int | None) -> dict[str, Any]:
         """The row of a run as `SqlAlchemyStore.create_run` makes it."""
@@ -338,6 +329,20 @@ def _checked(record: Record) -> tuple[Iterable[tuple[str, str]], Iterable[tuple[
         [RunTag(key, value) for key, value in record.tags.items()],
     )
     return [(p.key, p.value) for p in params], [(t.key, t.value) for t in tags]
+
+
+def _points(
+    pending: Pending, record: Record, steps: npt.NDArray[np.int64]
+) -> list[tuple[object, ...]]:
+    """The rows of a loss trace at some iterations."""
+    values = record.trace[steps]
+    wrong = np.isnan(values).tolist()
+    finite = np.nan_to_num(values, nan=0.0, posinf=LARGEST, neginf=-LARGEST).tolist()
+    run_id, started = pending.run_id, pending.started
+    return [
+        ("loss", value, started, step, nan, run_id)
+        for value, step, nan in zip(finite, steps.tolist(), wrong, strict=True)
+    ]
 
 
 def _point(run_id: str, started: int, key: str, value: float) -> tuple[object, ...]:
