@@ -52,10 +52,6 @@ def swept(name: str, *arguments: str) -> Swept:
     Raises:
         RuntimeError: it did not end with status 0; what it said follows.
     """
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
     said = io.StringIO()
     given = ["+sweep", f"sweep.name={name}", f"sweep.storage={name}.journal", *arguments]
     began = time.perf_counter()
@@ -64,6 +60,16 @@ def swept(name: str, *arguments: str) -> Swept:
     seconds = time.perf_counter() - began
     if status:
         raise RuntimeError(f"the sweep ended with status {status}: {said.getvalue()}")
-    storage = JournalStorage(JournalFileBackend(f"{name}.journal"))
-    study = optuna.load_study(study_name=name, storage=storage)
+    study = loaded(Path(f"{name}.journal"), name)
     return Swept(study, [TrialRecord.of(trial) for trial in study.get_trials()], seconds)
+
+
+def loaded(journal: Path, name: str) -> Study:
+    """A study, read with Optuna alone."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return optuna.load_study(
+        study_name=name, storage=JournalStorage(JournalFileBackend(str(journal)))
+    )
