@@ -79,6 +79,7 @@ class Asking:
             self._queued -= 1
         elif self._sampler.name == GRID:
             self._study.enqueue_trial(space.encoded(space.point(ordinal)))
-        self._study.sampler = self._sampler.for_trial(self._seed, ordinal, space.conditional)
+        fixed = None if space.conditional else space.distributions
+        self._study.sampler = self._sampler.for_trial(self._seed, ordinal, space.conditional, fixed)
         trial = space.ask(self._study)
         return Asked(trial, plan.experiments(trial.params))

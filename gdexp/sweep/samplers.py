@@ -13,7 +13,10 @@ from gdexp import checks
 from gdexp.errors import BadInput, nearest
 
 if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 CLASSES = {
     "tpe": "TPESampler",
@@ -74,10 +77,18 @@ class Sampler:
             return None
         return int(self.options.get("n_startup_trials", LEARNING[self.name]))
 
-    def for_trial(self, seed: int, ordinal: int, conditional: bool = False) -> BaseSampler:
+    def for_trial(
+        self,
+        seed: int,
+        ordinal: int,
+        conditional: bool = False,
+        fixed: Mapping[str, BaseDistribution] | None = None,
+    ) -> BaseSampler:
         """The sampler that chooses the trial with this ordinal.
 
-        In a conditional space TPE learns for each set of parameters that occur together.
+        In a conditional space TPE learns for each set of parameters that occur together. In one
+        that is the same for every trial (`fixed`) it is told what it would else work out from
+        all trials, each time anew.
 
         Seeded by both numbers, so that a sweep of 7 trials continued by 13 equals one of 20:
         what is drawn depends on which trial it is, not on when the process began. A
@@ -100,6 +111,9 @@ class Sampler:
                 )
                 options.setdefault("warn_independent_sampling", False)
             made: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
+            together = options.get("multivariate") and not options.get("group")
+            if self.name == "tpe" and together and fixed:
+                _tell_space(made, fixed)
             return made
 
     def _check_options(self) -> None:
@@ -121,6 +135,16 @@ class Sampler:
                 self.for_trial(0, 0)
         except (TypeError, ValueError) as error:
             raise BadInput("sampler", self.definition(), str(error).splitlines()[0]) from None
+
+
+def _tell_space(sampler: BaseSampler, fixed: Mapping[str, BaseDistribution]) -> None:
+    """Give a sampler the space in which it samples all parameters together, sorted as Optuna's."""
+    space = {name: fixed[name] for name in sorted(fixed) if not fixed[name].single()}
+
+    def known(study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return space
+
+    sampler.infer_relative_search_space = known  # type: ignore[method-assign]
 
 
 def trial_seed(seed: int, ordinal: int) -> int:
