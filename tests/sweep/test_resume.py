@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 from gdexp.__main__ import main
 from gdexp.sweep.study import RECORD, TrialRecord
 from gdexp.tracking import Store, TrackingSettings
-from tests.commands import environment, gdexp, start
+from tests.commands import gdexp, start
+from tests.sweep.ends import Order, carry_out
 
 SWEEP = ["+sweep", "sweep.name=s", "optimizer.lr=tag(log, interval(0.5, 20))"]
 QUICK = ["stopping.max_iterations=300"]
@@ -102,72 +101,38 @@ def test_a_study_made_for_something_else_is_refused_with_the_difference(
     assert (here / "sweeps/s/study.journal").read_bytes() == before
 
 
-CRASH = """
-import os, sys
-import gdexp.tracking.store as store, gdexp.sweep.worker as worker, optuna
-point, after = sys.argv[1], int(sys.argv[2])
-count = 0
-def crash_at(owner, name, before):
-    real = getattr(owner, name)
-    def replaced(*args, **kwargs):
-        global count
-        counts = not (name == "end" and args[2] != "FINISHED")
-        count += counts
-        if before and counts and count > after: os._exit(9)
-        result = real(*args, **kwargs)
-        if not before and counts and count > after: os._exit(9)
-        return result
-    setattr(owner, name, replaced)
-owner, name, when = {
-    "asked": (optuna.Study, "ask", "after"),
-    "created": (store.Store, "start", "after"),
-    "recorded": (optuna.trial.Trial, "set_user_attr", "after"),
-    "files": (store.Store, "log_files", "after"),
-    "values": (store.Store, "log_values", "after"),
-    "finished": (store.Store, "end", "after"),
-    "telling": (optuna.Study, "tell", "before"),
-    "told": (optuna.Study, "tell", "after"),
-}[point]
-crash_at(owner, name, when == "before")
-from gdexp.__main__ import main
-sys.exit(main(sys.argv[3:]))
-"""
-
-
-@pytest.mark.parametrize(
-    ("point", "after"),
-    [("asked", 3), ("created", 4), ("recorded", 3), ("files", 3), ("values", 4),
-     ("finished", 3), ("telling", 3), ("told", 3)],
-)  # fmt: skip
-def test_a_crash_between_any_two_writes_loses_and_repeats_nothing(
-    tmp_path: Path, straight: list[tuple[dict[str, Any], float | None]], point: str, after: int
-) -> None:
-    script = tmp_path / "crash.py"
-    script.write_text(CRASH)
-    line = [*SWEEP, *QUICK, "sweep.n_trials=8"]
-    crashed = subprocess.run(
-        [sys.executable, str(script), point, str(after), *line],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
-    assert crashed.returncode == 9, crashed.stderr
-    assert len(finished(tmp_path)) < 8
-    gdexp(*line, cwd=tmp_path)
-    check_whole(tmp_path, 8)
-    assert told(finished(tmp_path)) == straight
+TRIALS = 8
+LINE = [*SWEEP, *QUICK, f"sweep.n_trials={TRIALS}"]
+LINE += ["sweep.sampler={name: tpe, n_startup_trials: 3}"]  # three at once, then one by one
+KILLS = [
+    ("sweep's run shown", 1), ("asked", 2), ("asked", 5), ("recorded in the study", 2),
+    ("files written", 2), ("rows written", 9), ("runs written", 2), ("runs written", 3),
+    ("before telling", 2), ("told", 2), ("told", 5), ("answers worked out", 1),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def straight(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> list[tuple[dict[str, Any], float | None]]:
-    """Eight trials of the same sweep, uninterrupted."""
-    folder = tmp_path_factory.mktemp("straight")
-    gdexp(*SWEEP, *QUICK, "sweep.n_trials=8", cwd=folder)
-    return told(finished(folder))
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep for each of `KILLS`, killed there, begun again and run to its end.
+
+    And one, `straight`, that was left alone.
+    """
+    folder = tmp_path_factory.mktemp("killed")
+    orders = [Order(str(folder / "straight"), LINE)]
+    for point, count in KILLS:
+        each = str(folder / f"{point} {count}")
+        orders += [Order(each, LINE, point, count), Order(each, LINE)]
+    statuses = carry_out(orders)
+    assert statuses == [0] + [-signal.SIGKILL, 0] * len(KILLS)
+    return folder
+
+
+@pytest.mark.parametrize(("point", "count"), KILLS)
+def test_a_kill_between_any_two_writes_loses_and_repeats_nothing(
+    killed: Path, point: str, count: int
+) -> None:
+    check_whole(killed / f"{point} {count}", TRIALS)
+    assert told(finished(killed / f"{point} {count}")) == told(finished(killed / "straight"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
