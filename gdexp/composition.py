@@ -38,7 +38,8 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
         return None
     key = found[1]
     command = key.partition(".")[0]
-    if command in COMMANDS:
+    asked = any(re.match(rf"\+{command}(=|$)", argument) for argument in arguments)
+    if command in COMMANDS and not asked:
         written = f"+{key}={_given(key, arguments)}" if key == command else f"+{command}"
         return BadInput(key, _given(key, arguments), f"is a command's; write {written}")
     return BadInput(

@@ -9,7 +9,7 @@ from gdexp import checks, terminal
 from gdexp.config import Config, construct
 from gdexp.errors import BadInput
 from gdexp.place import here
-from gdexp.rerun.find import tracked
+from gdexp.rerun.find import check_own_keys, tracked
 from gdexp.rerun.folder import folder_files, write_folder
 from gdexp.rerun.reference import of_run
 from gdexp.tracking import TrackingSettings
@@ -44,12 +44,15 @@ def export(config: Config) -> None:
         Damaged: its files are not what its manifest says.
         StorageFailed: the store cannot be read or the folder written.
     """
+    check_own_keys("export")
     settings = construct("export", ExportSettings, config["export"] or {})
     tracking = construct("tracking", TrackingSettings, config["tracking"])
     runs, _ = tracked(settings.run, tracking, "+export")
     if len(runs) != 1:
         ids = ", ".join(run.short for run in runs[:5])
-        raise BadInput("+export", settings.run, f"stands for {len(runs)} runs; name one of {ids}")
+        raise BadInput(
+            "+export", settings.run or "", f"stands for {len(runs)} runs; name one of {ids}"
+        )
     reference = of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short}"
     files = folder_files(reference)
@@ -59,4 +62,4 @@ def export(config: Config) -> None:
     terminal.facts(out, [("exported", f"{reference.shown}, {len(files)} files, {size:,} bytes")])
     out.print("\n[dim]replay it anywhere with[/dim]")
     named = shown if "/" in shown else f"./{shown}"
-    terminal.line(out, f"python -m gdexp +rerun={named}")
+    terminal.line(out, reference.command(named))

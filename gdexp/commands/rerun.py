@@ -13,7 +13,7 @@ from rich.console import Console
 from gdexp import checks, interrupts, terminal
 from gdexp.config import Config, construct
 from gdexp.errors import BadInput, Ended
-from gdexp.rerun.find import folder_reference, records, tracked
+from gdexp.rerun.find import check_own_keys, folder_reference, records, tracked
 from gdexp.rerun.recording import Recorder
 from gdexp.rerun.reference import Damaged, NoReference, Reference
 from gdexp.rerun.replay import Rerun, prepared, replayed, replayed_all
@@ -67,6 +67,7 @@ def rerun(config: Config) -> None:
         Ended: the verdict has an exit status of its own.
         StorageFailed: the store cannot be read or written.
     """
+    check_own_keys("rerun", "rerun_all", "trust")
     settings = construct("rerun", RerunSettings, config["rerun"] or {})
     trust = _trusted(config["trust"])
     every = checks.boolean("rerun_all", config["rerun_all"])

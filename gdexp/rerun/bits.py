@@ -44,17 +44,18 @@ def same_bits(a: Array, b: Array) -> bool:
 
 
 def difference(there: Array, here: Array, dtype: str) -> Difference | None:
-    """How the numbers of two arrays of one shape differ; None where no bit does.
+    """How two arrays of one shape and dtype differ; None where no bit does.
 
     Args:
         there: the reference's.
         here: the rerun's.
         dtype: that the numbers were computed in, whatever they are stored in.
     """
-    a, b = ordered(there, dtype), ordered(here, dtype)
-    places = np.flatnonzero(a != b)
+    # As they are stored: a trace holds float64, and its last bits are lost in what was computed in.
+    places = np.flatnonzero(_stored(there) != _stored(here))
     if not places.size:
         return None
+    a, b = ordered(there, dtype), ordered(here, dtype)
     apart = np.where(a > b, a - b, b - a)
     unlike = np.isnan(there.reshape(-1)) != np.isnan(here.reshape(-1))
     first = int(places[0])
@@ -69,6 +70,12 @@ def difference(there: Array, here: Array, dtype: str) -> Difference | None:
         ulps=None if unlike.any() else int(apart.max()),
         largest=float(gaps.max()) if np.isfinite(gaps).all() else None,
     )
+
+
+def _stored(values: Array) -> npt.NDArray[Any]:
+    """The bits of each number, flat."""
+    bits: npt.NDArray[Any] = np.ascontiguousarray(values.reshape(-1)).view(f"u{values.itemsize}")
+    return bits
 
 
 def ordered(values: Array, dtype: str) -> npt.NDArray[np.uint64]:

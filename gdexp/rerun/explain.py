@@ -49,8 +49,8 @@ class Cause:
         return f"{self.what}: {self.there} there, {self.here} here" if self.there else self.what
 
     def as_json(self) -> dict[str, Any]:
-        """Its fields, the rank left out."""
-        return {key: value for key, value in asdict(self).items() if key != "rank"}
+        """Its fields, the rank left out; null where there is nothing to say of the two places."""
+        return {key: value or None for key, value in asdict(self).items() if key != "rank"}
 
 
 def causes(
@@ -69,7 +69,7 @@ def causes(
         sources: the source of the problem's own module, there and here.
         doubts: what the reference's record says against itself.
     """
-    found = [Cause(0, f"the record contradicts itself: {doubt}") for doubt in doubts]
+    found = [Cause(0, f"the record contradicts itself: {_printable(doubt)}") for doubt in doubts]
     found += _problem(there, here, sources)
     found += _source(_group(there, "source"), _group(here, "source"))
     found += _settings(there, here)
@@ -160,6 +160,13 @@ def _short(value: object) -> str:
 
 def _text(value: object) -> str:
     """A value from a stored file, fit to be printed."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= MOST_WORDS else text[: MOST_WORDS - 1] + "…"
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    except (ValueError, RecursionError):
+        return "unreadable"
+    text = _printable(text[:MOST_WORDS])
+    return text if len(text) < MOST_WORDS else text[: MOST_WORDS - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from gdexp.config import check_given
 from gdexp.errors import BadInput
 from gdexp.place import here
 from gdexp.rerun.folder import is_folder, read_folder
@@ -12,6 +14,27 @@ from gdexp.rerun.reference import Damaged, NoReference, Reference, of_run
 from gdexp.runs import Shelf, TrackedRun
 from gdexp.runs.load import Deleted
 from gdexp.tracking import TrackingSettings
+
+
+def check_own_keys(command: str, *further: str) -> None:
+    """Refuse overrides of what comes from the run itself: silently, they would be lost.
+
+    Args:
+        command: that was given as `+command`.
+        further: keys that it reads besides its own group and `tracking`.
+
+    Raises:
+        BadInput: the first of them.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return
+    for override in check_given(HydraConfig.get().overrides.task):
+        key = override.get_key_element().lstrip("+~")
+        if re.split(r"[./]", key)[0] not in (command, "tracking", *further):
+            value = str(override.input_line).partition("=")[2]
+            raise BadInput(key, value, f"comes from the run itself; leave it out with +{command}")
 
 
 def folder_reference(named: str | None) -> Reference | None:

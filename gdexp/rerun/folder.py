@@ -16,6 +16,7 @@ from gdexp.repeat import shortest_command
 from gdexp.rerun.reference import MOST_JSON, Damaged, Reference, read_reference
 from gdexp.runs.files import Unreadable
 from gdexp.runs.stored import check_stored
+from gdexp.tracking.notes import code, inert
 from gdexp.tracking.record import MANIFEST, manifest
 
 RUN, README = "run.json", "README.md"
@@ -98,7 +99,7 @@ def read_folder(place: Path, shown: str) -> Reference:
             raise BadInput("+rerun", shown, f"holds no run of gdexp: no {MANIFEST}") from None
         raise Damaged(f"{shown}: damaged reference: {RUN} is missing or cannot be read") from None
     known = {key: run[key] for key in ("tags", "metrics", "params")}
-    return read_reference(read, run["run_id"], shown, run["status"], known)
+    return read_reference(read, run["run_id"], (shown, shown), run["status"], known)
 
 
 def _described(content: bytes) -> dict[str, Any]:
@@ -123,30 +124,28 @@ def _described(content: bytes) -> dict[str, Any]:
 
 def _readme(reference: Reference) -> str:
     """What the folder is and how to use it, in Markdown."""
-    problem = reference.config["problem"]
-    path = problem.get("path")
-    trust = f" 'trust=[{path}]'" if isinstance(path, str) else ""
+    path = reference.config["problem"].get("path")
     lines = [
-        f"# Run {reference.run_id} of gdexp {reference.tags.get('gdexp.version', '')}".rstrip(),
+        f"# Run {reference.run_id} of gdexp {inert(reference.tags.get('gdexp.version', ''))}",
         "",
         f"A descent that ended {reference.status} after {len(reference.trace) - 1:,} iterations.",
         "Replay it anywhere and compare it bit for bit, from the folder that holds this one:",
         "",
-        f"    python -m gdexp +rerun=./FOLDER{trust}",
+        f"    {reference.command('./FOLDER')}",
         "",
         "Exit status: 0 identical, 4 it differs (the output says where and what could be why).",
         "",
     ]
-    if trust:
+    if path is not None:
         lines += [
-            f"Its problem is code of its author's: `{path}`, which must be importable. The module",
-            f"as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it.",
+            f"Its problem is its author's own code, {inert(str(path))}, which must be importable.",
+            f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it.",
             "",
         ]
     lines += [
         "The same descent from the configuration alone, with this machine's own settings:",
         "",
-        f"    {shortest_command(reference.config)}",
+        code(shortest_command(reference.config)),
         "",
         "| file | holds |",
         "|---|---|",

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gdexp.experiment import Experiment
+from gdexp.repeat import shortest_command
 from gdexp.rerun.reference import Reference
 from gdexp.rerun.replay import Rerun
-from gdexp.rerun.report import Outcome, as_json, counts
+from gdexp.rerun.report import MOST_CAUSES, Outcome, as_json, counts
 from gdexp.tracking import Opening, Pending, Record, Store, descent_record, looks
-from gdexp.tracking.notes import NOTE_TAG, code
+from gdexp.tracking.notes import MOST_COMMAND, NOTE_TAG, code, inert
 
 OF, VERDICT = "gdexp.rerun_of", "gdexp.rerun_verdict"
 """The run tags of a rerun: the id of its reference, and the verdict."""
@@ -153,10 +154,14 @@ def _opening(reference: Reference, experiment: Experiment, parent: str | None) -
 
 def _note(made: Rerun) -> str:
     """The run's description in Markdown."""
-    reference = made.reference.run_id
-    reasons = [f"- {reason}" for reason in made.verdict.reasons]
-    why = [f"- {cause}" for cause in made.verdict.causes[:8]]
-    lines = [f"**{made.verdict.level}**: a rerun of `{reference}`.", "", *reasons]
+    reference = made.reference
+    reasons = [f"- {inert(reason)}" for reason in made.verdict.reasons]
+    why = [f"- {inert(str(cause))}" for cause in made.verdict.causes[:MOST_CAUSES]]
+    lines = [f"**{made.verdict.level}**: a rerun of `{reference.run_id}`.", "", *reasons]
     if why:
         lines += ["", "What differs between the two places:", "", *why]
-    return "\n".join([*lines, "", code(f"python -m gdexp +rerun={reference}")])
+    lines += ["", "Compare again with", "", code(reference.command())]
+    command = shortest_command(reference.config)
+    if len(command) <= MOST_COMMAND:
+        lines += ["", "Run the configuration afresh with", "", code(command)]
+    return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,7 +20,7 @@ from gdexp.rerun.bits import Array
 from gdexp.rerun.npy import array_of
 from gdexp.rerun.verdict import DIFFERS, NOTHING, Level
 from gdexp.runs import TrackedRun
-from gdexp.runs.files import Unreadable, parse_config
+from gdexp.runs.files import MAX_CONFIG, Unreadable, parse_config
 from gdexp.stopping import Status
 from gdexp.tracking.record import MANIFEST
 
@@ -31,6 +32,15 @@ RECORD = (*NEEDED, "final_index.json", DIFF, PROBLEM_SOURCE)
 
 MOST_BYTES = 1 << 30
 MOST_JSON = 1 << 20
+MOST_OF = {
+    "config.yaml": MAX_CONFIG,
+    **dict.fromkeys((ENVIRONMENT, "final_index.json", DIFF, PROBLEM_SOURCE), MOST_JSON),
+}
+"""Bytes of a file that are read at most, where that is not `MOST_BYTES`."""
+
+MOST_SHOWN = 80
+"""Characters of a stored text that are quoted."""
+
 MOST_FILES = 1_000
 MOST_THREADS = 1_024
 
@@ -61,6 +71,7 @@ class Reference:
     Attributes:
         run_id: MLflow's id of the run, also where a folder of it was read.
         shown: what it is called in front of a person.
+        named: what a person types after `+rerun=` to name it.
         status: why it ended, one of `Status`.
         files: its record, every file as its manifest says.
         tags: of the run, as far as they are known.
@@ -70,6 +81,7 @@ class Reference:
 
     run_id: str
     shown: str
+    named: str
     status: str
     files: Mapping[str, bytes]
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +131,19 @@ class Reference:
             return None
         return threads if 1 <= threads <= MOST_THREADS else None
 
+    def command(self, named: str | None = None) -> str:
+        """The command that makes it again, with the trust that it needs.
+
+        Args:
+            named: what stands after `+rerun=` instead of `named`.
+        """
+        words = ["python -m gdexp", shlex.quote(f"+rerun={named or self.named}")]
+        problem = self.config.get("problem")
+        path = problem.get("path") if isinstance(problem, dict) else None
+        if isinstance(path, str):
+            words.append(shlex.quote(f"trust=[{path}]"))
+        return " ".join(words)
+
     def text(self, name: str) -> str:
         """A stored text; empty where there is none."""
         return self.files.get(name, b"").decode(errors="replace")
@@ -132,9 +157,10 @@ class Reference:
         found += self._other_params()
         counted = self.metrics.get("iterations")
         if counted is not None and counted != len(self.trace) - 1:
+            known = abs(counted) < 1e15  # false for what is no number
             found.append(
                 f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric iterations "
-                f"says {counted:,.0f}"
+                f"says {f'{counted:,.10g}' if known else 'something else'}"
             )
         return found
 
@@ -143,7 +169,7 @@ class Reference:
 
         stored = params(self.config)
         return [
-            f"its config.yaml says {key}={stored[key]}, its params say {value}"
+            f"its config.yaml says {key}={_cut(stored[key])}, its params say {_cut(value)}"
             for key, value in sorted(self.params.items())
             if key in stored and stored[key] != value
         ]
@@ -166,18 +192,22 @@ def of_run(run: TrackedRun) -> Reference:
         "metrics": dict(run.metrics),
         "params": dict(run.params),
     }
-    return read_reference(run.content, run.run_id, shown, run.status, known)
+    return read_reference(run.content, run.run_id, (shown, run.run_id), run.status, known)
 
 
 def read_reference(
-    read: Read, run_id: str, shown: str, status: str, known: Mapping[str, Mapping[str, Any]]
+    read: Read,
+    run_id: str,
+    names: tuple[str, str],
+    status: str,
+    known: Mapping[str, Mapping[str, Any]],
 ) -> Reference:
     """A record from wherever it is kept, every file checked.
 
     Args:
         read: gives its files.
         run_id: MLflow's id of the run.
-        shown: what it is called in front of a person.
+        names: what it is called in front of a person, and what a person types to name it.
         status: why it ended, as its tag says.
         known: its `tags`, `metrics` and `params`.
 
@@ -185,7 +215,7 @@ def read_reference(
         NoReference: it holds no descent.
         Damaged: a file is missing or is not what the manifest says.
     """
-    recorded = status in set(Status)
+    recorded, (shown, named) = status in set(Status), names
     try:
         manifest = _manifest(read(MANIFEST, MOST_JSON))
     except Unreadable as error:
@@ -206,7 +236,7 @@ def read_reference(
     files = _checked(read, manifest, shown)
     if not recorded:
         raise Damaged(f"{shown}: says of no status why it ended")
-    reference = Reference(run_id, shown, status, files, **known)
+    reference = Reference(run_id, shown, named, status, files, **known)
     for name in ("config", "environment", "initial", "final", "trace"):
         try:
             getattr(reference, name)
@@ -248,9 +278,9 @@ def _checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, b
     wrong = []
     for name, digest in manifest.items():
         try:
-            content = read(name, MOST_BYTES)
-        except Unreadable:
-            wrong.append(f"{name} is missing")
+            content = read(name, MOST_OF.get(name, MOST_BYTES))
+        except Unreadable as error:
+            wrong.append(str(error))
             continue
         if hashlib.sha256(content).hexdigest() != digest:
             wrong.append(f"{name} is not the file of its sha256")
@@ -260,3 +290,7 @@ def _checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, b
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise Damaged(f"{shown}: damaged reference: {', '.join(wrong[:3])}{more}")
     return files
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"

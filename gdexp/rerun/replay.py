@@ -21,7 +21,13 @@ from gdexp.rerun.reference import Reference
 from gdexp.rerun.verdict import Verdict, compared
 from gdexp.result import Result
 from gdexp.runs.stored import stored_experiment
+from gdexp.stopping import Status
 from gdexp.tracking.record import npy
+
+LONGER = 2, 1_000
+"""A rerun is ended after so many times the reference's iterations and so many more: what it does
+then changes no verdict, and a record that was changed could make it go on for days.
+"""
 
 SAME_PROBLEM_AT_ONCE = 256
 """Rows of a batch that is replayed: their references are all held in memory."""
@@ -33,7 +39,7 @@ class Rerun:
 
     Attributes:
         reference: what was recorded.
-        experiment: what its config stands for.
+        experiment: what its config stands for; with a cap where the rerun was ended.
         result: what came of it now.
         verdict: how the two compare.
         captured: where and how it was made, as artifacts.
@@ -98,7 +104,7 @@ def replayed(
         result = descend(
             experiment.problem,
             experiment.rule,
-            experiment.stopping,
+            _bounded(reference, experiment).stopping,
             x0=_start(reference, experiment),
             dtype=experiment.dtype,
             device=experiment.device,
@@ -158,12 +164,18 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
         batch = descend_batch(
             first.problem,
             [experiment.rule for _, experiment in pairs],
-            [experiment.stopping for _, experiment in pairs],
+            [_bounded(*pair).stopping for pair in pairs],
             x0=torch.stack([_start(*pair) for pair in pairs]),
             dtype=first.dtype,
             device=first.device,
         )
         return [_judged(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
+
+
+def _bounded(reference: Reference, experiment: Experiment) -> Experiment:
+    """The same, ended long after the reference did."""
+    times, more = LONGER
+    return experiment.capped(times * (len(reference.trace) - 1) + more)
 
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
@@ -173,6 +185,8 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
 
 def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """The verdict, with the differences between the two places as they are while it runs."""
+    if result.status is Status.CAPPED:
+        experiment = _bounded(reference, experiment)
     made = _Made(str(result.status), result.trace, array_of(npy(result.final)))
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compared(reference, made, dtype, ulps)

@@ -17,6 +17,12 @@ from gdexp.rerun.verdict import DIFFERS, NOTHING, Level
 MOST_CAUSES = 8
 MOST_LISTED = 20
 
+MEANING = {
+    Level.CLOSE: "status and iterations agree, and the numbers but for rounding",
+    Level.SAME_OUTCOME: "status and iterations agree, the numbers do not",
+    Level.DIFFERENT: "another status or another count of iterations",
+}
+
 Fact = tuple[str, str]
 Outcome = Rerun | NoReference | Damaged
 
@@ -54,7 +60,7 @@ def facts(made: Rerun, here: int) -> list[Fact]:
             f"{problem.name} {rule.name}, {made.experiment.config['dtype']}",
         ),
         ("rerun", f"{_ended(str(result.status), result.iterations)}, {', '.join(how)}"),
-        ("verdict", f"[bold]{verdict.level}[/bold]{_proof(made)}"),
+        ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(made)}"),
     ]
     said = [(name, value if name == "verdict" else escape(value)) for name, value in said]
     said += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
@@ -145,12 +151,10 @@ def _number(value: float) -> float | str:
 
 
 def _proof(made: Rerun) -> str:
-    if made.verdict.level is not Level.IDENTICAL:
-        return ""
     losses, final = len(made.result.trace), made.result.final
     shape = "×".join(map(str, final.shape)) or "scalar"
     which = "the loss" if losses == 1 else f"all {losses:,} losses"
-    return f": {which} and the final tensor ({shape}), bit for bit"
+    return f"{which} and the final tensor ({shape}), bit for bit"
 
 
 def _ended(status: str, iterations: int) -> str:

@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 MAX_CONFIG = 4_000_000
 """Bytes of a stored config that are read at most; a target of 100,000 numbers fits."""
 
-MAX_SCALARS = 250_000
-"""Values in a stored config; reading more would take longer than a person waits."""
+MAX_VALUES = 150_000
+"""Values in a stored config, lists and groups among them; reading more would take too long."""
 
 MAX_DEPTH = 32
 MAX_SCALAR = 2_000
@@ -122,11 +122,12 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _check_events(content: bytes) -> None:
-    depth = scalars = 0
+    depth = values = 0
     for event in yaml.parse(content, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("holds aliases")
         if isinstance(event, yaml.NodeEvent):
+            values += 1
             if event.anchor is not None:
                 raise ValueError("holds anchors")
             tag = getattr(event, "tag", None)
@@ -137,12 +138,11 @@ def _check_events(content: bytes) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         elif isinstance(event, yaml.ScalarEvent):
-            scalars += 1
             if len(event.value) > MAX_SCALAR:
                 raise ValueError(f"holds a value of more than {MAX_SCALAR:,} characters")
             if event.value == "<<":
                 raise ValueError("holds a merge key")
         if depth > MAX_DEPTH:
             raise ValueError(f"is nested more than {MAX_DEPTH} deep")
-        if scalars > MAX_SCALARS:
-            raise ValueError(f"holds more than {MAX_SCALARS:,} values")
+        if values > MAX_VALUES:
+            raise ValueError(f"holds more than {MAX_VALUES:,} values")

@@ -137,15 +137,16 @@ class Shelf:
             raise BadInput(key, name, f"must be a run id or its first digits; {self._listing()}")
         if PREFIX.fullmatch(name):
             matches = self._search(f"attributes.run_id LIKE '{name}%'", most=2)
+            if not matches:
+                matches = self._search(f"attributes.run_id LIKE '{name}%'", most=2, deleted=True)
             if len(matches) > 1:
                 raise BadInput(key, name, "begins several run ids; give more of its digits")
-            if matches:
-                return matches[0]
+            name = matches[0].info.run_id if matches else name
         from mlflow.exceptions import MlflowException
 
         with self._reported():
             try:
-                run = self.client.get_run(name)
+                run = self.client.get_run(str(name))
             except MlflowException as error:
                 if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     raise
@@ -210,8 +211,11 @@ class Shelf:
         experiment_id: str | None = None,
         newest: bool = False,
         most: int | None = None,
+        deleted: bool = False,
     ) -> list[Run]:
-        """Runs that meet a condition, oldest first."""
+        """Runs that meet a condition, oldest first; those in use, or those that were deleted."""
+        from mlflow.entities import ViewType
+
         found: list[Run] = []
         token: Any = None
         order = "DESC" if newest else "ASC"
@@ -220,6 +224,7 @@ class Shelf:
                 page = self.client.search_runs(
                     [experiment_id or self.experiment_id],
                     filter_string=condition,
+                    run_view_type=ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY,
                     order_by=[f"attributes.start_time {order}"],
                     max_results=min(PAGE, most or PAGE),
                     page_token=token,

@@ -29,6 +29,9 @@ GROUPS = ("problem", "optimizer", "stopping")
 MOST_NUMBERS = 10_000_000
 """Variables of a problem, and numbers that one of its layers makes at once."""
 
+POINTS = 64
+"""Of the problem `function` where its config does not say."""
+
 MOST_OPTION = 10_000
 """The largest integer among the options of a torch.optim class: it may count inner iterations."""
 
@@ -160,7 +163,7 @@ def _variables(problem: Config) -> tuple[str, int | None]:
         widths = problem.get("hidden")
         if not isinstance(widths, list) or not all(_integer(width) for width in widths):
             return "hidden", None
-        points = _integer(problem.get("points")) or 0
+        points = _integer(problem.get("points")) or POINTS
         if points * max(widths, default=0) > MOST_NUMBERS:
             return "points", points * max(widths)
         layers = [1, *widths, 1]

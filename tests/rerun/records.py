@@ -42,6 +42,7 @@ def reference(made: Experiment, result: Result | None = None, engine: str = ALON
     return Reference(
         run_id=uuid.uuid4().hex,
         shown="run",
+        named="RUN_ID",
         status=str(result.status),
         files={name: content for name, content in record.artifacts.items() if name in RECORD},
         tags=dict(record.tags),

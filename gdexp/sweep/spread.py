@@ -1,0 +1,83 @@
+"""First trials that lie evenly in every range, for samplers that learn from them.
+
+At random, ten trials leave gaps as wide as a third of a range, and what lies there is found late.
+Each range is cut by a scrambled van der Corput sequence of its own: any 2^k trials in a row have
+one in each of 2^k equal parts (A. B. Owen, Randomly permuted (t,m,s)-nets and (t,s)-sequences,
+1995). A point depends on seed, key and ordinal alone, so a sweep that is continued draws the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+
+BITS = 40
+
+
+def spread(seed: int, key: str, ordinal: int) -> float:
+    """The point in [0, 1) of a trial in the range of a key."""
+    point, prefix = 0.0, ""
+    for level in range(BITS):
+        bit = (ordinal >> level) & 1
+        flip = hashlib.sha256(f"{seed}/{key}/{prefix}".encode()).digest()[0] & 1
+        point += (bit ^ flip) * 2.0 ** -(level + 1)
+        prefix += str(bit)
+    return point
+
+
+def placed(distribution: BaseDistribution, point: float) -> int | float | None:
+    """The value at a point of a range; None where there is no order to speak of.
+
+    Args:
+        distribution: a float or int range of Optuna's, or choices.
+        point: in [0, 1).
+    """
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    if isinstance(distribution, IntDistribution):
+        low, high, step = distribution.low, distribution.high, distribution.step
+        if distribution.log:
+            bottom, top = math.log(low - 0.5), math.log(high + 0.5)
+            return min(max(round(math.exp(bottom + point * (top - bottom))), low), high)
+        return low + step * int(point * ((high - low) // step + 1))
+    if isinstance(distribution, FloatDistribution):
+        first, last = distribution.low, distribution.high
+        if distribution.step is not None:
+            steps = round((last - first) / distribution.step)
+            return min(first + distribution.step * int(point * (steps + 1)), last)
+        if distribution.log:
+            bottom, top = math.log(first), math.log(last)
+            return min(max(math.exp(bottom + point * (top - bottom)), first), last)
+        return first + point * (last - first)
+    return None
+
+
+def spread_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
+    """A sampler for the first trial with this ordinal.
+
+    Args:
+        seed: of the sweep.
+        number: seeds what has no order, choices.
+        ordinal: of the trial, counted from 0.
+    """
+    from optuna.samplers import RandomSampler
+
+    class Spread(RandomSampler):
+        def sample_independent(
+            self,
+            study: Any,  # noqa: ANN401
+            trial: Any,  # noqa: ANN401
+            param_name: str,
+            param_distribution: Any,  # noqa: ANN401
+        ) -> Any:  # noqa: ANN401
+            value = placed(param_distribution, spread(seed, param_name, ordinal))
+            if value is not None:
+                return value
+            return super().sample_independent(study, trial, param_name, param_distribution)
+
+    return Spread(seed=number)
