@@ -31,6 +31,11 @@ class Patience:
         """Whether the sweep has waited long enough."""
         return self._limit is not None and self.waited >= self._limit
 
+    @property
+    def left(self) -> int | None:
+        """How many more trials it waits at least, whatever they bring; None: for ever."""
+        return None if self._limit is None else max(self._limit - self.waited, 0)
+
     def add(self, record: TrialRecord) -> None:
         """Count a finished trial."""
         threshold = record.threshold if self._pareto else 0.0

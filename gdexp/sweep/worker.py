@@ -115,6 +115,8 @@ class _Worker:
     def _batch(self, ordinal: int) -> int:
         """Ask, descend and record some trials; returns how many."""
         many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
+        if self.patience.left is not None:  # a batch ends no later than one trial at a time would
+            many = min(many, self.patience.left)
         asked = [self.asking.ask(ordinal + i) for i in range(many)]
         self.untold |= {each.number for each in asked}
         for each in asked:

@@ -36,9 +36,9 @@ def finished(folder: Path, name: str = "s") -> list[FrozenTrial]:
     return load(folder, name).get_trials(states=(TrialState.COMPLETE,))
 
 
-def told(trials: list[FrozenTrial]) -> list[tuple[dict[str, Any], float | None]]:
+def told(trials: list[FrozenTrial]) -> list[tuple[dict[str, Any], list[float]]]:
     """What must be equal when two sweeps are."""
-    return [(trial.params, trial.value) for trial in trials]
+    return [(trial.params, trial.values) for trial in trials]
 
 
 def check_whole(folder: Path, n: int, name: str = "s") -> None:
@@ -57,7 +57,7 @@ def check_whole(folder: Path, n: int, name: str = "s") -> None:
     for trial in done:
         run = whole[trial.number]
         assert TrialRecord.of(trial).run_id == run.info.run_id
-        assert run.data.metrics["hitting_time"] == trial.value
+        assert run.data.metrics["hitting_time"] == trial.values[0]
     parent = store.client.get_run(study.user_attrs["gdexp.parent"])
     assert parent.info.status == "FINISHED"
 
@@ -86,7 +86,16 @@ def test_the_same_command_after_the_end_adds_nothing(
 
 @pytest.mark.parametrize(
     "change",
-    ["problem.target=[1.0]", "seed=1", "optimizer.lr=interval(1,2)", "sweep.sampler=random"],
+    [
+        "problem.target=[1.0]",
+        "problem=booth",
+        "seed=1",
+        "optimizer.lr=interval(1,2)",
+        "sweep.sampler=random",
+        "sweep.objective=pareto",
+        "sweep.seeds=2",
+        "sweep.cap=1",
+    ],
 )
 def test_a_study_made_for_something_else_is_refused_with_the_difference(
     here: Path, capsys: pytest.CaptureFixture[str], change: str
