@@ -143,7 +143,7 @@ class Sampler:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.for_trial(0, 0)
+                self.for_trial(0, self.startup or 0)  # the first that these options are for
         except (TypeError, ValueError) as error:
             raise BadInput("sampler", self.definition(), str(error).splitlines()[0]) from None
 
