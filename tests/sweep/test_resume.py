@@ -149,6 +149,7 @@ def test_a_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     line = ["+sweep", "sweep.name=s", "optimizer.lr=interval(0.003,0.004)", "sweep.n_trials=6"]
+    line += ["sweep.batch=1"]
     running = start(*line, cwd=tmp_path)
     wait_for_trials(tmp_path, 2)
     running.send_signal(number)
