@@ -1,113 +1,135 @@
-"""What a trial costs beside its descent and its record: ask, config and tell."""
+"""What a trial costs beside its descent and its record in MLflow: ask, config, tell."""
 
 from __future__ import annotations
 
+import itertools
 import math
+import shutil
 import statistics
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.measure import Figure, figure
-from benchmarks.studies import elsewhere, swept
+from hydra import compose, initialize_config_dir
+
+from benchmarks.measure import Figure, by_turns, figure, ratios
+from benchmarks.studies import elsewhere, loaded
+from gdexp import config, hydra_plugins
+from gdexp.cap import Cap
 from gdexp.sweep.asking import Asking
+from gdexp.sweep.groups import composed_space
 from gdexp.sweep.plan import Plan
-from gdexp.sweep.record import TrialRecord
-from gdexp.sweep.settings import SweepSettings
-from gdexp.sweep.space import Space
-from gdexp.sweep.study import BASE, DEFINITION, _storage, tell
-from gdexp.tracking import TrackingSettings
+from gdexp.sweep.record import RECORD, TrialRecord
+from gdexp.sweep.study import open_study, tell
 
 if TYPE_CHECKING:
     from optuna import Study
 
-TRIALS, LAST = 1_000, 100
-CONFIGS = 200
+TRIALS, TIMED = 1_000, 20
+RATIO, MOST_MS = 1.5, 2
 
 
 def run(rounds: int) -> list[Figure]:
-    """The last hundred of 1,000 TPE trials, gdexp's and Optuna's own by turns in one loop."""
-    from hydra import compose, initialize_config_dir
+    """A trial at 1,000 told ones, by gdexp and by Optuna alone, on journals of equal content."""
+    import optuna
 
-    from gdexp import config
+    hydra_plugins.register()
+    with elsewhere() as folder, initialize_config_dir(str(config.shipped()), version_base="1.3"):
+        plan = _plan(folder / "ours.journal")
+        study = open_study(plan)
+        _fill(study, plan)
+        shutil.copy(folder / "ours.journal", folder / "bare.journal")
+        bare = loaded(folder / "bare.journal", plan.name)
+        bare.sampler = optuna.samplers.TPESampler(multivariate=True, seed=0)
+        first = study.trials[0]
+        record = TrialRecord.of(first)
+        asking, ordinals = Asking(study, plan), itertools.count(TRIALS)
 
-    ratios, notes, composing, ours = [], [], [], []
-    with elsewhere():
-        made = swept("plan", "sweep.n_trials=1")
-        definition, record = made.study.user_attrs[DEFINITION], made.records[0]
-        for count in range(min(rounds, 2)):
-            plan = Plan(
-                base=made.study.user_attrs[BASE],
-                space=Space.from_definition(definition["space"], definition["files"]),
-                settings=SweepSettings(name=f"{count}", storage=f"{count}", n_trials=TRIALS),
-                tracking=TrackingSettings(),
-            )
-            own, bare = _by_turns(plan, record, count)
-            notes.append((own, bare))
-            ratios.append(own / bare)
-        parameters = made.study.trials[0].params
-        with initialize_config_dir(str(config.shipped()), version_base="1.3"):
-            for _ in range(CONFIGS):
-                began = time.perf_counter()
-                plan.experiments(parameters)
-                ours.append(time.perf_counter() - began)
-            for _ in range(5):
-                began = time.perf_counter()
-                compose("config")
-                composing.append(time.perf_counter() - began)
-    own, bare = (1000 * statistics.median(each) for each in zip(*notes, strict=True))
-    config_ms, hydra_ms = (1000 * statistics.median(each) for each in (ours, composing))
+        def ours() -> None:
+            asked = asking.ask(next(ordinals))
+            asked.trial.set_user_attr(RECORD, record.as_attribute())
+            tell(study, asked.number, record)
+
+        def optunas() -> None:
+            trial = bare.ask(plan.space.distributions)
+            bare.tell(trial, record.hitting_time)
+
+        def composing() -> None:
+            plan.experiments(first.params)
+
+        def hydras() -> None:
+            compose("config", ["optimizer.lr=1.5", "stopping.threshold=1e-5"])
+
+        times = by_turns({"ours": _mean(ours), "bare": _mean(optunas)}, rounds)
+        configs = by_turns({"ours": _mean(composing), "hydra": _mean(hydras, 3)}, rounds)
+    ours_ms, bare_ms = (1000 * statistics.median(times[name]) for name in ("ours", "bare"))
+    own_ms, hydra_ms = (1000 * statistics.median(configs[name]) for name in ("ours", "hydra"))
     return [
         figure(
-            f"ask, config, tell / Optuna's ask, tell at {TRIALS:,} TPE trials, same storage",
-            ratios,
-            1.5,
-            note=f"{own:.1f} against {bare:.1f} ms",
+            f"gdexp's ask, config, tell / Optuna's ask, tell at {TRIALS:,} TPE trials",
+            ratios(times["ours"], times["bare"]),
+            RATIO,
+            note=f"{ours_ms:.1f} ms against {bare_ms:.1f} ms",
         ),
         figure(
-            "a trial's experiment / Hydra's compose",
-            [config_ms / hydra_ms],
-            0.1,
-            note=f"{config_ms:.2f} against {hydra_ms:.0f} ms",
+            "milliseconds to compose and check a trial's config",
+            [1000 * seconds for seconds in configs["ours"]],
+            MOST_MS,
+        ),
+        figure(
+            "one Hydra compose / that",
+            ratios(configs["hydra"], configs["ours"]),
+            1,
+            "higher",
+            f"{hydra_ms:.1f} ms against {own_ms:.2f} ms",
         ),
     ]
 
 
-def _by_turns(plan: Plan, record: TrialRecord, seed: int) -> tuple[float, float]:
-    """Median seconds of the last trials: gdexp's, and Optuna's alone."""
+def _mean(once: Callable[[], None], times: int = TIMED) -> Callable[[], float]:
+    def mean() -> float:
+        began = time.perf_counter()
+        for _ in range(times):
+            once()
+        return (time.perf_counter() - began) / times
+
+    return mean
+
+
+def _plan(journal: Path) -> Plan:
+    """The default sweep's."""
+    given = config.check_given(["+sweep=default", f"sweep.storage={journal}"])
+
+    def composed(lines: list[str]) -> config.Config:
+        return config.plain(compose("config", lines))
+
+    return Plan.build(*composed_space(given, composed))
+
+
+def _fill(study: Study, plan: Plan) -> None:
+    """Add trials as a sweep leaves them, of the matrix problem, whose counts are a formula."""
     import optuna
 
-    own = _study(f"own-{seed}")
-    bare = _study(f"bare-{seed}")
-    asking = Asking(own, plan)
-    times: dict[str, list[float]] = {"own": [], "bare": []}
-    distributions = {d.name: d.distribution() for d in plan.space.dimensions}
-    for ordinal in range(TRIALS):
-        began = time.perf_counter()
-        asked = asking.ask(ordinal)
-        value = _value(asked.trial.params)
-        tell(own, asked.number, _with(record, value))
-        times["own"].append(time.perf_counter() - began)
-
-        began = time.perf_counter()
-        bare.sampler = optuna.samplers.TPESampler(multivariate=True, seed=ordinal)
-        trial = bare.ask(distributions)
-        bare.tell(trial, _value(trial.params))
-        times["bare"].append(time.perf_counter() - began)
-    return statistics.median(times["own"][-LAST:]), statistics.median(times["bare"][-LAST:])
+    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    record = _record(plan, drawn.ask(plan.space.distributions).params)
+    for _ in range(TRIALS):
+        trial = drawn.ask(plan.space.distributions)
+        rate, threshold = trial.params["optimizer.lr"], trial.params["stopping.threshold"]
+        factor = abs(1 - 2 * rate / 9)
+        value = math.log(threshold / 0.1) / (2 * math.log(factor)) if factor < 1 else 1e6
+        changed = replace(record, hitting_time=value, threshold=threshold)
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=trial.params,
+                distributions=plan.space.distributions,
+                value=value,
+                user_attrs={RECORD: changed.as_attribute()},
+            )
+        )
 
 
-def _study(name: str) -> Study:
-    import optuna
-
-    return optuna.create_study(study_name=name, storage=_storage(Path(f"{name}.journal")))
-
-
-def _value(parameters: dict[str, float]) -> float:
-    return abs(math.log(parameters["optimizer.lr"]) - 1) + 1
-
-
-def _with(record: TrialRecord, value: float) -> TrialRecord:
-    from dataclasses import replace
-
-    return replace(record, hitting_time=value)
+def _record(plan: Plan, parameters: dict[str, Any]) -> TrialRecord:
+    result = plan.experiment(parameters).run()
+    return TrialRecord.build("0" * 32, [result], Cap(None), 1, [False])
