@@ -105,7 +105,7 @@ class Progress(AbstractContextManager["Progress"]):
             self._live.stop()
         self._descent = None
         if self._news and not self._lives:
-            self._carefully(lambda: self._log(self.text(left=False)))
+            self._carefully(lambda: self._log(self.text(last=True)))
 
     def add(self, record: Finished, value: float | None, lr: float | None = None) -> None:
         """Count a trial that just finished.
@@ -153,14 +153,17 @@ class Progress(AbstractContextManager["Progress"]):
         self._news = True
         self._show()
 
-    def text(self, left: bool = True) -> str:
-        """The state in words, on one line of plain ASCII; with the time left if wanted."""
-        parts = [f"{self._done:,}/{self._total:,} trials", *self._best_words()]
+    def text(self, last: bool = False) -> str:
+        """The state in words, on one line of plain ASCII; as the last one without what follows it.
+
+        That is the time left, which is none, and the best, which the answers begin with.
+        """
+        parts = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
         parts += [f"{count:,} {status}" for status, count in self._counts.most_common()]
         parts += self._spent_words()
         if self._descent is not None:
             parts += [self._descent.words()]
-        return ", ".join([*parts, *(self._left_words() if left else [])])
+        return ", ".join([*parts, *([] if last else self._left_words())])
 
     def lines(self, width: int, ascii_only: bool = False) -> list[Text]:
         """The state as it is drawn, in lines of at most `width` columns."""

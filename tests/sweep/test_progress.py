@@ -253,7 +253,7 @@ def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
         "34/40 trials, best 19 iterations, 34 converged, 646 steps, 4 s left",
         "38/40 trials, best 19 iterations, 38 converged, 13,122 steps, "
         "trial 38: iteration 12,400, loss 1.0e-04 -> 1e-05, 2 s left",
-        "40/40 trials, best 19 iterations, 40 converged, 760 steps",
+        "40/40 trials, 40 converged, 760 steps",
     ]
     assert "\x1b" not in shown.file.getvalue()
 
@@ -263,7 +263,7 @@ def test_a_log_of_a_short_sweep_is_one_line_and_of_none_is_empty() -> None:
     with shown.progress:
         shown.progress.earlier(Trial(), 19.0)
         shown.add(2, 0.1)
-    assert shown.written == ["3/3 trials, best 19 iterations, 3 converged, 57 steps"]
+    assert shown.written == ["3/3 trials, 3 converged, 57 steps"]
     shown = Shown(total=1)
     with shown.progress:
         shown.progress.earlier(Trial(), 19.0)
