@@ -111,7 +111,7 @@ def _by_hand(trials: Sequence[FrozenTrial], seed: int) -> float:
                 if value <= threshold or not np.isfinite(value) or step == MOST:
                     break
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             mlflow.log_metric("iterations", step)
             np.save("final.npy", x.detach().numpy())
