@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,25 +37,29 @@ MOST_TEXT = 64 * 1024
 
 
 def captured(
-    composed: Mapping[str, Any], engine: str = ALONE, whole: bool = True
+    composed: Mapping[str, Any], engine: str | None = ALONE, whole: bool = True
 ) -> dict[str, bytes]:
     """The artifacts that say where and how a descent was made.
 
     Args:
         composed: its config.
-        engine: `ALONE` or `BATCH`.
+        engine: `ALONE` or `BATCH`; None where there is no one descent, as for a whole sweep.
         whole: with the texts of changed source, which the trials of a sweep have in common.
 
     Returns:
         `environment.json`; where gdexp's source was changed `source.diff`, and where the problem
         is the user's own `problem_source.txt`, both cut to `MOST_TEXT` and without secrets.
     """
-    known = {**environment(), "engine": engine, "overrides": overrides(composed)}
+    own: dict[str, Any] = {} if engine is None else {"engine": engine}
+    own["overrides"] = overrides(composed)
     texts = {DIFF: source_diff()} if whole else {}
     source = problem_source(composed)
     if source is not None:
-        known["problem"], texts[PROBLEM_SOURCE] = source
-    found = {ENVIRONMENT: (json.dumps(known, indent=2, default=str) + "\n").encode()}
+        own["problem"], texts[PROBLEM_SOURCE] = source
+    shared = _indented(json.dumps(environment(), default=str))
+    # One object of two: what the descents of a process have in common is not written out again.
+    text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
+    found = {ENVIRONMENT: (text + "\n").encode()}
     return found | {name: text.encode() for name, text in texts.items() if text}
 
 
@@ -133,6 +137,12 @@ def limited(text: str) -> str:
 def command_line() -> str:
     """The program's name as a person would type it; arguments may hold secrets and stay out."""
     return "gdexp" if Path(sys.argv[0]).name == "gdexp" else "python -m gdexp"
+
+
+@lru_cache(8)
+def _indented(text: str) -> str:
+    """JSON for a person to read, which takes Python ten times as long to write."""
+    return json.dumps(json.loads(text), indent=2)
 
 
 @cache

@@ -12,6 +12,7 @@ from gdexp.batch.run import descend_batch, in_one_tensor
 from gdexp.cap import Cap
 from gdexp.descent import Watch
 from gdexp.experiment import Experiment
+from gdexp.provenance import ALONE, BATCH
 from gdexp.result import Result
 from gdexp.stopping import Status
 from gdexp.sweep.asking import Asked
@@ -27,11 +28,13 @@ class Done:
     Attributes:
         experiment: with the cap that it was run under.
         source: the earlier run that the result was taken from; None when it was made.
+        engine: that made it, `ALONE` or `BATCH`.
     """
 
     experiment: Experiment
     result: Result
     source: str | None = None
+    engine: str = ALONE
 
 
 @dataclass
@@ -129,7 +132,7 @@ class Descents:
                 watch=self._watch_batch([row.asked for row, _ in part]),
             )
         return {
-            id(experiment): Done(experiment.capped(result.stopping.cap), result)
+            id(experiment): Done(experiment.capped(result.stopping.cap), result, engine=BATCH)
             for experiment, result in zip(experiments, batch, strict=True)
         }
 

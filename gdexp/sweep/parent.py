@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gdexp.plots import pictures
-from gdexp.provenance import environment
+from gdexp.provenance import captured
 from gdexp.repeat import literal
 from gdexp.result import Result
 from gdexp.stopping import Status
@@ -20,7 +20,6 @@ from gdexp.sweep.tables import description, front_csv, thresholds_csv, trials_cs
 from gdexp.tracking import Record, looks, views
 from gdexp.tracking.config_file import config_yaml
 from gdexp.tracking.notes import NOTE_TAG
-from gdexp.tracking.record import json_bytes
 
 if TYPE_CHECKING:
     from gdexp.tracking import Store
@@ -66,7 +65,7 @@ def _record(
     """What the sweep's own run holds at its end."""
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        "environment.json": json_bytes(environment()),
+        **captured(plan.base, engine=None),
         "trials.csv": trials_csv(found),
         "thresholds.csv": thresholds_csv(found),
         "front.csv": front_csv(found),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.provenance import environment
+from gdexp.provenance import captured, environment
 from gdexp.result import Result
 from gdexp.stopping import Trace
 from gdexp.sweep.asking import Asked
@@ -103,7 +103,8 @@ class Recording:
         tags = {NOTE_TAG: descent_note(done.experiment, done.result, run.run_id, link)}
         if done.source is not None:
             tags["gdexp.reused_from"] = done.source
-        record = descent_record(done.experiment, done.result, tags=tags)
+        made = captured(done.experiment.config, done.engine, whole=False)
+        record = descent_record(done.experiment, done.result, made, tags)
         return run, _dressed(record, str(done.result.status), number, parameters)
 
     def _parameters(self, asked: Asked) -> Mapping[str, Any]:
