@@ -19,7 +19,10 @@ from gdexp.redaction import redacted
 from gdexp.repeat import overrides
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
-NUMERIC_VARIABLES = ("MKL_", "ATEN_", "ONEDNN_", "DNNL_", "OMP_", "CUBLAS_", "OPENBLAS_")
+NUMERIC_VARIABLES = (
+    *("MKL_", "ATEN_", "ONEDNN_", "DNNL_", "OMP_", "KMP_", "CUBLAS_", "OPENBLAS_"),
+    *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32"),
+)
 """Prefixes of the environment variables that change numbers."""
 
 NUMERIC_SOURCE = (
@@ -52,6 +55,9 @@ def captured(
     """
     own: dict[str, Any] = {} if engine is None else {"engine": engine}
     own["overrides"] = overrides(composed)
+    gpu = _gpu(composed.get("device"))
+    if gpu:
+        own["gpu"] = gpu
     texts = {DIFF: source_diff()} if whole else {}
     source = problem_source(composed)
     if source is not None:
@@ -153,8 +159,28 @@ def _machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "packages": _packages(),
     }
+
+
+def _processor() -> str:
+    """The processor's model, by which libraries choose their code; empty where it is not told."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line)
+    return next(names, platform.processor())
+
+
+def _gpu(device: object) -> str:
+    """The model of the GPU that a config asks for; empty where it asks for none."""
+    import torch
+
+    if not isinstance(device, str) or not device.startswith("cuda") or torch.version.cuda is None:
+        return ""
+    return torch.cuda.get_device_name(device)
 
 
 @cache

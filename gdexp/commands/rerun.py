@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
 from rich.console import Console
 
 from gdexp import checks, interrupts, terminal
@@ -98,7 +97,7 @@ def rerun(config: Config) -> None:
                 watch=_listen,
             )
             run.close(made)
-        _show_one(out, settings, made, recorder)
+        _show_one(out, settings, made, sweep, recorder)
         outcomes: list[Outcome] = [made]
     else:
         with recorder.many(sweep, [reference for reference, _ in pairs]) as many:
@@ -108,7 +107,7 @@ def rerun(config: Config) -> None:
             reruns = many.all(again)
             outcomes = [*reruns, *without]
             many.close(outcomes)
-        _show_many(out, settings, outcomes, recorder)
+        _show_many(out, settings, outcomes, sweep, recorder)
     status = exit_status(outcomes, settings.accept)
     if status:
         raise Ended(status)
@@ -127,16 +126,23 @@ def _found(
     return records(runs), sweep
 
 
-def _show_one(out: Console, settings: RerunSettings, made: Rerun, recorder: Recorder) -> None:
+def _show_one(
+    out: Console, settings: RerunSettings, made: Rerun, sweep: str | None, recorder: Recorder
+) -> None:
     if settings.format == "json":
         recorded = recorder.ids.get(id(made))
         print(json.dumps(as_json(made, settings.accept, recorded), indent=2))
         return
-    terminal.facts(out, [*facts(made, torch.get_num_threads()), *recorder.said])
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
+    terminal.facts(out, [*of, *facts(made), *recorder.said])
 
 
 def _show_many(
-    out: Console, settings: RerunSettings, outcomes: Sequence[Outcome], recorder: Recorder
+    out: Console,
+    settings: RerunSettings,
+    outcomes: Sequence[Outcome],
+    sweep: str | None,
+    recorder: Recorder,
 ) -> None:
     if settings.format == "json":
         each = [as_json(o, settings.accept, recorder.ids.get(id(o))) for o in outcomes]
@@ -147,7 +153,8 @@ def _show_many(
         }
         print(json.dumps(said, indent=2))
         return
-    terminal.facts(out, [*facts_of_many(outcomes), *recorder.said])
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
+    terminal.facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
 
 
 def _trusted(given: object) -> list[str]:

@@ -26,7 +26,7 @@ _TORCH = {
     "interop_threads": (95, "the inter-op thread count"),
 }
 _PACKAGES = {"torch": 52, "numpy": 70, "scikit-learn": 72}
-_PLACE = {"machine": 75, "python": 80, "gdexp": 85, "platform": 90}
+_PLACE = {"gpu": 53, "processor": 65, "machine": 75, "python": 80, "gdexp": 85, "platform": 90}
 
 
 @dataclass(frozen=True, order=True)
@@ -143,7 +143,8 @@ def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cau
             yield Cause(rank, f"the version of {name}", _text(before[name]), _text(after[name]))
     for key, rank in _PLACE.items():
         if key in there and there[key] != here.get(key):
-            yield Cause(rank, f"the {key}", _text(there[key]), _text(here.get(key)))
+            what = "the GPU" if key == "gpu" else f"the {key}"
+            yield Cause(rank, what, _text(there[key]), _text(here.get(key)))
 
 
 def _group(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from gdexp.errors import BadInput, StorageFailed
 from gdexp.provenance import DIFF, PROBLEM_SOURCE
 from gdexp.repeat import shortest_command
 from gdexp.rerun.reference import MOST_JSON, Damaged, Reference, read_reference
+from gdexp.rerun.verdict import iterations
 from gdexp.runs.files import Unreadable
 from gdexp.runs.stored import check_stored
 from gdexp.tracking.notes import code, inert
@@ -128,11 +129,12 @@ def _readme(reference: Reference) -> str:
     lines = [
         f"# Run {reference.run_id} of gdexp {inert(reference.tags.get('gdexp.version', ''))}",
         "",
-        f"A descent that ended {reference.status} after {len(reference.trace) - 1:,} iterations.",
+        f"A descent that ended {reference.status} after {iterations(len(reference.trace) - 1)}.",
         "Replay it anywhere and compare it bit for bit, from the folder that holds this one:",
         "",
         f"    {reference.command('./FOLDER')}",
         "",
+        "`./FOLDER` is this one.",
         "Exit status: 0 identical, 4 it differs (the output says where and what could be why).",
         "",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from gdexp.batch import descend_batch
 from gdexp.descent import Watch, descend, starting_point
 from gdexp.errors import BadInput
 from gdexp.experiment import Experiment
-from gdexp.provenance import BATCH, PROBLEM_SOURCE
+from gdexp.provenance import BATCH, ENVIRONMENT, PROBLEM_SOURCE
 from gdexp.rerun.bits import Array
 from gdexp.rerun.explain import Cause, causes
 from gdexp.rerun.npy import array_of
@@ -43,6 +44,7 @@ class Rerun:
         result: what came of it now.
         verdict: how the two compare.
         captured: where and how it was made, as artifacts.
+        threads: that it was made with.
     """
 
     reference: Reference
@@ -50,6 +52,7 @@ class Rerun:
     result: Result
     verdict: Verdict
     captured: dict[str, bytes]
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: 
     captured = provenance.captured(experiment.config, reference.engine)
     found = _causes(reference, experiment, captured)
     verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
-    return Rerun(reference, experiment, result, verdict, captured)
+    return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
 
 
 def _causes(
@@ -203,10 +206,7 @@ def _causes(
         reference.text(PROBLEM_SOURCE),
         captured.get(PROBLEM_SOURCE, b"").decode(errors="replace"),
     )
-    here = provenance.environment()
-    own = provenance.problem_source(experiment.config)
-    if own is not None:
-        here = {**here, "problem": own[0]}
+    here = json.loads(captured[ENVIRONMENT])
     doubts = reference.doubts()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
     if array_of(npy(drawn)).tobytes() != reference.initial.tobytes():

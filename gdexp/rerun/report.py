@@ -9,10 +9,11 @@ from typing import Any
 
 from rich.markup import escape
 
+from gdexp.provenance import ALONE
 from gdexp.rerun.bits import Difference
 from gdexp.rerun.reference import Damaged, NoReference
 from gdexp.rerun.replay import Rerun
-from gdexp.rerun.verdict import DIFFERS, NOTHING, Level
+from gdexp.rerun.verdict import DIFFERS, NOTHING, Level, iterations
 
 MOST_CAUSES = 8
 MOST_LISTED = 20
@@ -40,18 +41,10 @@ def exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
     return NOTHING if statuses <= {NOTHING} else 0
 
 
-def facts(made: Rerun, here: int) -> list[Fact]:
-    """What is printed of one rerun.
-
-    Args:
-        made: the rerun.
-        here: the thread count of this process.
-    """
+def facts(made: Rerun) -> list[Fact]:
+    """What is printed of one rerun."""
     reference, result, verdict = made.reference, made.result, made.verdict
-    threads = reference.threads
-    how = [f"engine {reference.engine}"]
-    if threads is not None:
-        how.append(f"{threads} thread{'s' * (threads != 1)} there, {here} here")
+    how = f"{_ended(str(result.status), result.iterations)}, {_how(made)}"
     problem, rule = made.experiment.problem, made.experiment.rule
     said = [
         (
@@ -59,7 +52,7 @@ def facts(made: Rerun, here: int) -> list[Fact]:
             f"{reference.shown}: {_ended(reference.status, len(reference.trace) - 1)}, "
             f"{problem.name} {rule.name}, {made.experiment.config['dtype']}",
         ),
-        ("rerun", f"{_ended(str(result.status), result.iterations)}, {', '.join(how)}"),
+        ("rerun", how),
         ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(made)}"),
     ]
     said = [(name, value if name == "verdict" else escape(value)) for name, value in said]
@@ -126,6 +119,7 @@ def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[
             "status": str(result.status),
             "iterations": result.iterations,
             "seconds": result.seconds,
+            "threads": outcome.threads,
         },
         "trace": _difference(outcome.verdict.trace),
         "final": _difference(outcome.verdict.final),
@@ -153,9 +147,17 @@ def _number(value: float) -> float | str:
 def _proof(made: Rerun) -> str:
     losses, final = len(made.result.trace), made.result.final
     shape = "×".join(map(str, final.shape)) or "scalar"
-    which = "the loss" if losses == 1 else f"all {losses:,} losses"
+    which = {1: "the loss", 2: "both losses"}.get(losses, f"all {losses:,} losses")
     return f"{which} and the final tensor ({shape}), bit for bit"
 
 
-def _ended(status: str, iterations: int) -> str:
-    return f"{status} after {iterations:,} iteration{'s' * (iterations != 1)}"
+def _how(made: Rerun) -> str:
+    """By which engine and with how many threads, beside those of the reference."""
+    engine = "alone" if made.reference.engine == ALONE else "in a batch"
+    here, there = made.threads, made.reference.threads
+    same = "" if there is None else ", as there" if there == here else f", there {there}"
+    return f"{engine}, {here} thread{'s' * (here != 1)}{same}"
+
+
+def _ended(status: str, count: int) -> str:
+    return f"{status} after {iterations(count)}"

@@ -88,7 +88,7 @@ def compared(reference: Made, rerun: Made, dtype: str, ulps: int) -> Verdict:
     there, here = len(reference.trace) - 1, len(rerun.trace) - 1
     if there != here:
         outcome = False
-        reasons.append(f"the reference made {_iterations(there)}, the rerun {here:,}")
+        reasons.append(f"the reference made {iterations(there)}, the rerun {here:,}")
     common = min(there, here) + 1
     trace = difference(reference.trace[:common], rerun.trace[:common], dtype)
     if trace is not None:
@@ -143,5 +143,6 @@ def _apart(found: Difference) -> str:
     return ulps if found.largest is None else f"{ulps}, at most {found.largest:.3g} apart"
 
 
-def _iterations(count: int) -> str:
+def iterations(count: int) -> str:
+    """A count of iterations in words."""
     return "1 iteration" if count == 1 else f"{count:,} iterations"
