@@ -11,10 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from gdexp.errors import BadInput
-from gdexp.secrets import HIDDEN, learn, secret_key
+from gdexp.secrets import HIDDEN, learn, secret_key, secret_text
 
 TAKE_TEXT = ("tracking.uri",)
 """Keys that take a text from an environment variable: they are not stored with the runs."""
+
+_INSTEAD = (
+    "and what decides a run is stored with it; let your own code read it from an environment "
+    "variable"
+)
 
 _used: list[str] = []
 """The environment variables that were read for configs, in order."""
@@ -70,22 +75,31 @@ def check_environment(node: Any, path: str = "") -> None:  # noqa: ANN401
 
 
 def check_secrets(config: Mapping[str, Any], path: str = "") -> None:
-    """Refuse values under keys that look like secrets.
+    """Refuse values under keys that look like secrets, and texts that hold one under any key.
 
     Raises:
         BadInput: names the key and does not show the value.
     """
     for key, value in config.items():
         if secret_key(str(key)) and value is not None and not isinstance(value, bool):
-            raise BadInput(
-                f"{path}{key}",
-                HIDDEN,
-                "looks like a secret, and what decides a run is stored with it; let your own code "
-                "read it from an environment variable",
-            )
-        for item in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(item, Mapping):
-                check_secrets(item, f"{path}{key}.")
+            raise BadInput(f"{path}{key}", HIDDEN, f"looks like a secret, {_INSTEAD}")
+        if f"{path}{key}" not in TAKE_TEXT:
+            check_text_secrets(f"{path}{key}", value)
+
+
+def check_text_secrets(key: str, value: object) -> None:
+    """Refuse a value with a password, a user in an address or a token in it, however deep.
+
+    Raises:
+        BadInput: names the key and does not show the value.
+    """
+    if isinstance(value, Mapping):
+        check_secrets(value, f"{key}.")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            check_text_secrets(key, item)
+    elif isinstance(value, str) and secret_text(value):
+        raise BadInput(key, HIDDEN, f"holds what looks like a secret, {_INSTEAD}")
 
 
 def _numbers(value: object) -> bool:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import __version__
-from gdexp.redaction import redacted
 from gdexp.repeat import overrides
+from gdexp.secrets import redacted
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
 NUMERIC_VARIABLES = (

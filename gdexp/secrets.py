@@ -1,25 +1,33 @@
 """What must be neither shown nor stored: passwords in addresses, keys that look like secrets.
 
-Also what environment variables hold, as soon as a config has used them. Errors pass through here
-on their way to a person, so what a library quotes in its own message is covered too.
+Also tokens of well-known services, and what environment variables hold as soon as a config has
+used them or their names look like secrets. Errors and logs pass through `hidden` on their way to
+a person, so what a library quotes in its own message is covered too; source texts pass through
+`redacted` on their way to a store.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 HIDDEN = "***"
 
 SHORTEST = 4
 """Characters; to hide a shorter text wherever it occurs would garble messages, not protect."""
 
+# Some words tell a secret wherever they stand (PGPASSWORD), others only as a word of their own.
+_TELLING = "passwords?|passwd|passphrase|secrets?|credentials?"
 _WORDS = (
-    "passwords?|passwd|passphrase|pwd|secrets?|token|credentials?|authorization|bearer|"
-    "(?:api|access|private|secret|signing|encryption|auth)_?keys?"
+    "pwd|token|auth|authorization|bearer|jwt|cookies?|"
+    "(?:api|access|account|private|secret|session|signing|encryption|auth)_?keys?"
 )
-_SECRET = re.compile(rf"(?:^|_)(?:{_WORDS})(?:$|_|[0-9])")
+_SECRET = re.compile(rf"(?:{_TELLING}|(?:^|_)(?:{_WORDS}))(?:$|_|[0-9])")
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # What a name begins with is looked at once, and lengths are bounded: no text takes long.
@@ -29,10 +37,22 @@ _ASSIGNED = re.compile(
     r"(?<![\w.@/-])([\w.@/-]+)([\"']\s{0,9}[:=]\s{0,9}|=\s{0,9}|:(?![\s/]))"
     r"(\"[^\"]*\"|'[^']*'|[^\s,(){}\[\]]+)"
 )
+_TOKENS = re.compile(
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\b(?:gh[pousr]|github_pat|glpat|xox[abprs]|hf|sk|pk|rk)[_-][A-Za-z0-9_-]{16,200}"
+    r"|\beyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{1,4000}(?:\.[A-Za-z0-9_-]{0,4000})?"
+)
 _YAML = re.compile(r"(?m)^\s*(?:- )?([\w.-]+)(:[ ]+)(\S.*)$")
 _PLAIN = re.compile(
     r"null|none|true|false|[+-]?[\d.]+(?:e[+-]?\d+)?|[+-]?(?:inf|nan)", re.IGNORECASE
 )
+
+# In a source the rest of a line goes, and the next one too where only a bracket is opened.
+_NAMED = re.compile(r"(?<![\w-])([\w-]{1,200})[\"']?\s{0,99}(?::=|[:=](?!=))\s{0,99}")
+_REST = re.compile(r"(?:[(\[{\\]|[|>][+-]?|\"\"\"|'{3})[ \t]{0,99}\n.*|.*")
+_PASS = re.compile(r"(?i)(?:^|[_-])pass(?:$|[_-])")
+_LONG = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
+_KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.S)
 
 _known: list[set[str]] = []
 
@@ -45,17 +65,27 @@ def secret_key(key: str) -> bool:
     )
 
 
+def secret_text(text: str) -> bool:
+    """Whether a text holds what must not be stored, whatever key it is under.
+
+    That is an address with a user or password, a well-known service's token, or something like
+    `password=…`.
+    """
+    assigned = any(secret_key(name) for name, _, _ in _ASSIGNED.findall(text))
+    return bool(assigned or _USERINFO.search(text) or _TOKENS.search(text))
+
+
 def hidden(text: str) -> str:
     """A text with `***` for every secret in it.
 
     Those are user, password and query of an address, what is assigned to a key that looks like a
-    secret, and what the running command has learnt by `learn`.
+    secret, tokens of well-known services, and what the running command has learnt by `learn`.
     """
     for value in sorted(_known[-1], key=len, reverse=True) if _known else ():
         text = text.replace(value, HIDDEN)
     text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
     text = _QUERY.sub(rf"\1{HIDDEN}", text)
-    return _ASSIGNED.sub(_assigned, text)
+    return _TOKENS.sub(HIDDEN, _ASSIGNED.sub(_assigned, text))
 
 
 def hidden_lines(text: str) -> str:
@@ -74,17 +104,30 @@ def hidden_value(key: str, value: object) -> object:
     return hidden(value) if isinstance(value, str) else value
 
 
+def redacted(text: str) -> str:
+    """A source text fit to be stored, with what looks like a secret replaced by `***`.
+
+    Beyond what `hidden` hides: the rest of a line after a name such as `password` or `api_key`,
+    private keys, and long runs of mixed letters and digits. Rather a harmless word too many than
+    a secret too few.
+    """
+    text = _without_named(_KEY_BLOCK.sub(HIDDEN, text))
+    return _LONG.sub(_long, hidden(text))
+
+
 def learn(value: str) -> None:
     """Remember a text that is a secret, or of an address its password, for `hidden`."""
     if not _known:
         return
     _, address, rest = value.partition("://")
     if address:
-        value = rest.rpartition("@")[0].partition(":")[2]
-    elif ":" in value:  # user and password, to be put before a host
+        _learn_address(value, rest)
+        return
+    if ":" in value:  # user and password, to be put before a host
         learn(value.rpartition(":")[2])
-    if len(value) >= SHORTEST and not _PLAIN.fullmatch(value):
-        _known[-1].add(value)
+    for form in {value, unquote(value)}:
+        if len(form) >= SHORTEST and not _PLAIN.fullmatch(form):
+            _known[-1].add(form)
 
 
 def learn_from(arguments: Iterable[str]) -> None:
@@ -100,16 +143,78 @@ def learn_from(arguments: Iterable[str]) -> None:
 
 @contextmanager
 def guarding(arguments: Iterable[str] = ()) -> Iterator[None]:
-    """Around a command: what it learns is hidden until its end, and then forgotten."""
+    """Around a command: what it learns is hidden until its end, and then forgotten.
+
+    Environment variables whose names look like secrets are learnt at once, for a problem's own
+    code may read them and name them in an error. What is logged meanwhile, by any library, is
+    hidden too.
+    """
     _known.append(set())
+    factory = logging.getLogRecordFactory()
+
+    def make(*args: object, **kwargs: object) -> logging.LogRecord:
+        return _without_secrets(factory(*args, **kwargs))
+
+    logging.setLogRecordFactory(make)
     try:
+        for name, value in os.environ.items():
+            if secret_key(name):
+                learn(value)
         learn_from(arguments)
         yield
     finally:
+        logging.setLogRecordFactory(factory)
         _known.pop()
+
+
+def _without_secrets(record: logging.LogRecord) -> logging.LogRecord:
+    """A log record as it may be printed or written."""
+    try:
+        record.msg, record.args = hidden(record.getMessage()), ()
+    except (TypeError, ValueError, KeyError):  # its own handler will say what is wrong with it
+        return record
+    if record.exc_info and record.exc_info[0] is not None:
+        record.exc_text = hidden("".join(traceback.format_exception(*record.exc_info)).rstrip())
+    return record
+
+
+def _learn_address(address: str, rest: str) -> None:
+    """The password of an address, or all that stands for its user, and secrets of its query."""
+    who = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0] or rest.rpartition("@")[0]
+    learn(who.partition(":")[2] or who)
+    try:
+        query = parse_qsl(urlsplit(address).query)
+    except ValueError:  # an address that no library would take either
+        return
+    for name, value in query:
+        if secret_key(name):
+            learn(value)
 
 
 def _assigned(found: re.Match[str]) -> str:
     if not secret_key(found[1]) or found[3].startswith(HIDDEN):
         return found[0]
     return found[0].removesuffix(found[3]) + HIDDEN
+
+
+def _without_named(text: str) -> str:
+    """A source without what stands behind names that look like secrets."""
+    kept, end = [], 0
+    for found in _NAMED.finditer(text):
+        name, begin = found[1], found.end()
+        if begin <= end or not (secret_key(name) or _PASS.search(name)):
+            continue
+        rest = _REST.match(text, begin)
+        if rest is not None and rest[0]:
+            kept += [text[end:begin], HIDDEN]
+            end = rest.end()
+    return "".join([*kept, text[end:]])
+
+
+def _long(found: re.Match[str]) -> str:
+    """A word stays, and so does a path; what no person would write is a key."""
+    word = found[0]
+    kinds = [any(c.isdigit() for c in word), any(c.islower() for c in word)]
+    kinds.append(any(c.isupper() for c in word))
+    hexadecimal = kinds[0] and re.fullmatch(r"[0-9a-fA-F]+", word) is not None
+    return HIDDEN if all(kinds) or hexadecimal else word

@@ -17,7 +17,7 @@ LAYERS = [
     "secrets", "errors", "checks", "arguments", "place", "environment", "config", "composition",
     "help", "repeat", "interrupts", "faults", "problems", "schedules", "optimizers", "stopping",
     "result", "gradient", "descent", "cap", "batch", "testing", "theory", "experiment",
-    "redaction", "provenance", "plots", "terminal", "tracking", "runs", "compare", "rerun",
+    "provenance", "plots", "terminal", "tracking", "runs", "compare", "rerun",
     "commands", "sweep", "hydra_plugins", "ui", "__main__",
 ]  # fmt: skip
 """Each room may import from itself and from those before it. `__init__` only lists names."""

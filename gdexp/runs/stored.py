@@ -16,6 +16,7 @@ from gdexp.config import OUTCOME_KEYS, Config
 from gdexp.errors import BadInput, nearest
 from gdexp.experiment import Experiment
 from gdexp.problems import PROBLEMS
+from gdexp.secrets import HIDDEN
 
 CUSTOM = "custom"
 
@@ -112,6 +113,10 @@ def _check_value(key: str, value: object) -> None:
         if "${" in value:
             raise BadInput(
                 key, printable(value), "an interpolation; a stored config is data, none is resolved"
+            )
+        if HIDDEN in value:
+            raise BadInput(
+                key, value, "was taken out as a secret; without it the run cannot be made again"
             )
         if not value.isprintable():
             raise BadInput(key, printable(value), "must be one printable line")

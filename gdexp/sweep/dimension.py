@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from gdexp.environment import check_secrets
 from gdexp.errors import BadInput
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def from_override(key: str, override: Override) -> Dimension:
         integer = all(isinstance(bound, int) for bound in (value.start, value.end))
         return Dimension(key, key, low=start, high=end, log=log, integer=integer)
     if override.is_sweep_override():
-        raise BadInput(f"sweep.space.{key}", override.input_line, f"write {WAYS}")
+        given = str(override.input_line).partition("=")[2]
+        raise BadInput(f"sweep.space.{key}", given, f"write {WAYS}")
     return _choices(key, (value,))
 
 
@@ -220,6 +222,7 @@ def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
     for value in values:
         if "${" in str(value):
             raise BadInput(f"sweep.space.{key}", value, "must be plain values, without ${…}")
+        check_secrets({key: value})  # each is stored with its trial
     return Dimension(key, key, choices=values)
 
 

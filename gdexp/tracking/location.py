@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.place import here
-from gdexp.secrets import HIDDEN, hidden
+from gdexp.secrets import HIDDEN, hidden, learn
 from gdexp.tracking.points import FEWEST
 
 SQLITE = "sqlite:///"
@@ -59,13 +59,15 @@ class TrackingSettings:
             raise BadInput("points", points, f"must be all or a whole number >= {FEWEST}")
         if self.uri is not None:
             checks.text("uri", self.uri)
+            learn(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
                 raise BadInput("uri", masked(self.uri), f"must be {SCHEMES}")
             path = self._sqlite_path()
             # With two slashes a host would follow, and with none MLflow would find its own file.
             given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")
-            if scheme == "sqlite" and (not given_path or not path or set(path) & set("?#%")):
+            named = given_path and path not in {"", ":memory:"}
+            if scheme == "sqlite" and (not named or set(path) & set("?#%")):
                 raise BadInput(
                     "uri", masked(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
                 )
@@ -198,7 +200,7 @@ def _check_server(parts: SplitResult, shown: str) -> None:
     try:
         port = parts.port
     except ValueError:
-        raise BadInput("tracking.uri", shown, "has a port that is not a number") from None
+        raise BadInput("tracking.uri", shown, "has a port that is not 0 … 65535") from None
     sockets = parse_qs(parts.query).get("host", [""])[0]
     if not parts.hostname and parts.scheme.startswith("postgresql") and sockets.startswith("/"):
         if not Path(sockets).is_dir():
