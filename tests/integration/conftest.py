@@ -1,11 +1,20 @@
-"""The browser tests: there where a browser is, an error where CI lacks one, else left out aloud."""
+"""A process that is ready for commands, and which tests are left out.
+
+The browser tests: there where a browser is, an error where CI lacks one, else left out aloud.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from gdexp.tracking.database import ensure_database
+from scripts.benchmarks.ready import Ready
+from tests.integration.conditions import HERE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 LEFT_OUT = pytest.StashKey[int]()
@@ -37,3 +46,18 @@ def pytest_terminal_summary(
         terminalreporter.write_line(
             f"{count} browser tests were left out: chromium and chromedriver are not installed"
         )
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
+    """A process that runs commands without their start-up."""
+    with Ready(tmp_path_factory.mktemp("said"), f"{HERE}:quick") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of MLflow's without a run, to be copied: making one takes its time."""
+    path = tmp_path_factory.mktemp("new") / "mlflow.db"
+    ensure_database(path)
+    return path

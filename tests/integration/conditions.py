@@ -1,0 +1,183 @@
+"""What a command meets on its way: a signal at a certain write, a full disk, another user.
+
+These are called in the child that runs the command, before it (`Ready.start(before=…)`).
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+HERE = "tests.integration.conditions"
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.link"}
+"""Audit events of Python that change what is on disk."""
+
+EXTRAS = (".png", ".webp", ".csv", ".diff")
+JOURNALS = {"gdexp.sweep.storage", "gdexp.sweep.journal"}
+
+
+def quick() -> None:
+    """Draw pictures of a few points only: what is tested here is not in them."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "png")
+
+    def savefig(self: Figure, file: io.BytesIO, **options: object) -> None:
+        del self, options
+        file.write(buffer.getvalue())
+
+    Figure.savefig = savefig  # type: ignore[assignment,method-assign]
+
+
+def small_files(size: int) -> None:
+    """Let no file grow beyond so many bytes, as on a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def other_user(number: int = 65534) -> None:
+    """Be somebody else where we are root, for whom file modes mean nothing."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(number)
+        os.setuid(number)
+
+
+def signalled(place: str, count: int, number: int, again: float = 0) -> None:
+    """Have a signal come before a call.
+
+    Args:
+        place: `module:Class.method` or `module:function`.
+        count: at the so-manieth call.
+        number: of the signal.
+        again: seconds that the call then lasts; longer than anybody waits.
+    """
+    module, _, path = place.partition(":")
+    owner: Any = import_module(module)
+    *owners, name = path.split(".")
+    for each in owners:
+        owner = getattr(owner, each)
+    real: Callable[..., Any] = getattr(owner, name)
+    calls = 0
+
+    @functools.wraps(real)
+    def armed(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == count:
+            os.kill(os.getpid(), number)
+            time.sleep(again)
+        return real(*args, **kwargs)
+
+    setattr(owner, name, armed)
+
+
+def shown_at_once(rows: int) -> None:
+    """Have runs shown as soon as their descents begin, and traces written in small parts."""
+    from gdexp.sweep import lookout
+    from gdexp.tracking import by_tables
+
+    lookout.SHOW_AFTER_SECONDS = 0.0
+    by_tables.ROWS = rows
+
+
+def killed_where_none_was(path: str) -> None:
+    """End by SIGKILL between two changes on disk, at the first two where no command ended yet.
+
+    Args:
+        path: of a file with the pairs of changes where one ended, a line each.
+    """
+    known = set(Path(path).read_text().splitlines()) if Path(path).exists() else set()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    last = "start"
+
+    def look(change: str) -> None:
+        nonlocal last
+        last, pair = change, f"{last} -> {change}"
+        if pair not in known:
+            os.write(handle, f"{pair}\n".encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watch(look)
+
+
+def all_of(*conditions: tuple[str, list[Any]]) -> None:
+    """Several conditions together."""
+    for name, given in conditions:
+        globals()[name](*given)
+
+
+def _watch(see: Callable[[str], None]) -> None:
+    """Call `see` just before every change below the current directory, with its name.
+
+    That is a file opened for writing, with who writes to the journal; a file removed or renamed;
+    a transaction committed, with the tables that it changed.
+    """
+    from sqlalchemy import Engine, event
+
+    here = f"{Path.cwd()}/"
+    tables: list[str] = []
+
+    def audited(name: str, args: tuple[Any, ...]) -> None:
+        if name not in CHANGES or (name == "open" and not _writes(args[2])):
+            return
+        if not isinstance(args[0], str | Path) or not str(Path(args[0]).absolute()).startswith(
+            here
+        ):
+            return
+        if name == "os.remove" and args[1] != -1:
+            return  # by a name in an open folder: of a temporary one
+        plain = _plain(Path(args[0]).name)
+        if plain:
+            see(f"{name.removeprefix('os.')} {plain}")
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def statement(connection: object, cursor: object, words: str, *_: object) -> None:
+        del connection, cursor
+        verb, *others = words.split(None, 3)
+        if verb in ("INSERT", "UPDATE", "DELETE"):
+            tables.append(others[0] if verb == "UPDATE" else others[1])
+
+    @event.listens_for(Engine, "commit")
+    def commit(connection: object) -> None:
+        del connection
+        if tables:
+            see(f"commit {', '.join(dict.fromkeys(tables))}")
+            tables.clear()
+
+    sys.addaudithook(audited)
+
+
+def _writes(flags: object) -> bool:
+    return isinstance(flags, int) and bool(flags & WRITING)
+
+
+def _plain(name: str) -> str:
+    """A file's name without what differs from one time to the next; nothing where it is a lock."""
+    if ".lock" in name or name.endswith(".held"):
+        return ""
+    if name.endswith(".journal"):
+        return f"{name} in {_writer()}"
+    return "an extra" if name.endswith(EXTRAS) else name
+
+
+def _writer() -> str:
+    """The function of the sweep that has the journal written to."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith("gdexp.sweep.") and module not in JOURNALS:
+            return frame.f_code.co_name
+        frame = frame.f_back
+    return "nobody"
