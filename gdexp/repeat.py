@@ -12,6 +12,8 @@ from gdexp.config import OUTCOME_KEYS, Config, flatten, has, lookup, shipped
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 RESERVED = {"null", "true", "false", "nan", "inf"}
+FILE = re.compile(r"[A-Za-z_][\w-]*(?:/[A-Za-z_][\w-]*)*")
+"""What a file below `conf` is called; a name that came with a stored config may be anything."""
 
 GROUPS = ("problem", "optimizer", "optimizer/schedule", "stopping")
 """The groups of files that decide a descent's outcome."""
@@ -152,7 +154,9 @@ def _read(name: str) -> Config:
     from omegaconf import OmegaConf
 
     path = shipped() / f"{name}.yaml"
-    if not path.exists():  # the choice comes from the user's own folder: nothing is known of it
+    if (
+        not FILE.fullmatch(name) or not path.exists()
+    ):  # the choice comes from the user's own folder: nothing is known of it
         return {}
     loaded: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     return {str(key): value for key, value in loaded.items()}

@@ -149,7 +149,9 @@ def _check_size(problem: Config, numbers: int | None) -> None:
         return
     if size > MOST_NUMBERS:
         raise BadInput(
-            f"problem.{key}", problem[key], f"more than {MOST_NUMBERS:,} numbers in a stored config"
+            f"problem.{key}",
+            problem.get(key),
+            f"more than {MOST_NUMBERS:,} numbers in a stored config",
         )
     if numbers is not None and size != numbers:
         raise BadInput(
@@ -170,7 +172,7 @@ def _variables(problem: Config) -> tuple[str, int | None]:
             return "hidden", None
         points = _integer(problem.get("points")) or POINTS
         if points * max(widths, default=0) > MOST_NUMBERS:
-            return "points", points * max(widths)
+            return ("points" if problem.get("points") else "hidden"), points * max(widths)
         layers = [1, *widths, 1]
         return "hidden", sum(b * (a + 1) for a, b in pairwise(layers))
     if name == CUSTOM and problem.get("shape") is not None:
