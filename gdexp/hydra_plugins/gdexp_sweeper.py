@@ -39,6 +39,8 @@ class GdexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
+        from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+
         from gdexp.errors import CommandFailed
         from gdexp.sweep.driver import drive
 
@@ -46,10 +48,12 @@ class GdexpSweeper(Sweeper):
             return self.loader.load_sweep_config(self.composed, overrides)
 
         def launch(overrides: list[list[str]]) -> None:
-            self.job_launcher.launch(overrides, initial_job_idx=0)
+            for job in self.job_launcher.launch(overrides, initial_job_idx=0):
+                _ = job.return_value  # raises what the job raised
 
+        in_process = isinstance(self.job_launcher, BasicLauncher)
         try:
-            drive(arguments, compose, launch)
+            drive(arguments, compose, launch, in_process)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

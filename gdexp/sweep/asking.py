@@ -1,4 +1,4 @@
-"""Which trial comes next, and how many are asked at once."""
+"""Which trial comes next, and how many are asked at once, by one worker or by several."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gdexp.experiment import Experiment
+from gdexp.sweep.overview import Overview
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.samplers import GRID
+from gdexp.sweep.study import WORKER, nothing_waits, together
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -75,11 +77,73 @@ class Asking:
     def ask(self, ordinal: int) -> Asked:
         """The next trial: a queued one if there is any, else what the sampler chooses."""
         plan, space = self._plan, self._plan.space
-        if self._queued:
-            self._queued -= 1
-        elif self._sampler.name == GRID:
+        queued = bool(self._queued)
+        self._queued -= queued
+        self._prepare(ordinal)
+        trial = self._ask(queued, ordinal)
+        space.choose(trial)
+        return Asked(trial, plan.experiments(trial.params))
+
+    def share(self, overview: Overview) -> int:
+        """How many of the trials that nobody is at a worker among several takes at once.
+
+        Less and less towards the end, so that all workers end together.
+        """
+        settings = self._plan.settings
+        free = len(overview.waiting) + max(self._plan.n_trials - overview.active, 0)
+        fair = -(-free // (2 * settings.crew))
+        if settings.batch is not None:
+            return min(settings.batch, free)
+        if self._sampler.startup is not None:
+            left = self._sampler.startup - overview.active
+            return min(max(left, 1), fair)
+        return min(self.at_once(0), fair)
+
+    def claim(self, overview: Overview, worker: str) -> list[Asked]:
+        """Take some trials that nobody is at, as one worker among several; none if there is none.
+
+        They are made and marked in one piece, under the storage's lock: no other worker takes
+        them, and there are never more than the sweep is to have. What a sampler learns from is
+        chosen after that; the others need not wait for it.
+
+        Args:
+            overview: of the study; it is looked at anew.
+            worker: that takes them.
+        """
+        claimed: list[tuple[Trial, int]] = []
+        learns = self._sampler.startup is not None
+        with together(self._study):
+            overview.look()
+            for _ in range(self.share(overview)):
+                queued = bool(overview.waiting)
+                ordinal = overview.waiting.pop(0).number if queued else overview.active
+                trial = self._ask(queued, ordinal)
+                trial.set_user_attr(WORKER, worker)
+                overview.running.append(trial._cached_frozen_trial)
+                claimed.append((trial, ordinal))
+                if not learns:
+                    self._choose(trial, ordinal)
+        if learns:
+            for trial, ordinal in claimed:
+                self._choose(trial, ordinal)
+        return [Asked(trial, self._plan.experiments(trial.params)) for trial, _ in claimed]
+
+    def _ask(self, queued: bool, ordinal: int) -> Trial:
+        """A trial without its parameters: one that waits, or a new one."""
+        if not queued and self._sampler.name != GRID:
+            with nothing_waits(self._study):
+                return self._study.ask()
+        if not queued:
+            space = self._plan.space
             self._study.enqueue_trial(space.encoded(space.point(ordinal)))
+        return self._study.ask()
+
+    def _choose(self, trial: Trial, ordinal: int) -> None:
+        self._prepare(ordinal)
+        self._plan.space.choose(trial)
+
+    def _prepare(self, ordinal: int) -> None:
+        """Give the study the sampler of the trial with this ordinal."""
+        space = self._plan.space
         fixed = None if space.conditional else space.distributions
         self._study.sampler = self._sampler.for_trial(self._seed, ordinal, space.conditional, fixed)
-        trial = space.ask(self._study)
-        return Asked(trial, plan.experiments(trial.params))

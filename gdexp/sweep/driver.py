@@ -11,13 +11,16 @@ from gdexp.errors import BadInput, GdexpError
 from gdexp.repeat import literal
 from gdexp.sweep import report
 from gdexp.sweep.answers import Answers
+from gdexp.sweep.crew import Crew, LaunchedCrew, LocalCrew, threads
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.groups import composed_space
 from gdexp.sweep.leaving import leaving
+from gdexp.sweep.oversight import oversee
 from gdexp.sweep.parent import begin, end, sweep_params
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.preview import preview
 from gdexp.sweep.record import TrialRecord
+from gdexp.sweep.settings import cores
 from gdexp.sweep.study import (
     PARENT,
     TOKEN,
@@ -40,13 +43,14 @@ Compose = Callable[[list[str]], "DictConfig"]
 Launch = Callable[[list[list[str]]], None]
 
 
-def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
+def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bool) -> None:
     """Run a sweep to its last trial.
 
     Args:
         arguments: every override of the command line, ranges included.
         compose: overrides without ranges to a config.
         launch: runs the task function once for each list of overrides, through Hydra's launcher.
+        in_process: whether that launcher runs it in this process, one after the other.
 
     Raises:
         BadInput: before anything is written.
@@ -69,7 +73,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
     check_journal(plan)
 
     report.announce(out, plan)
-    with held(plan), leaving(out, plan) as reached:
+    with held(plan) as lock, leaving(out, plan) as reached:
         # A study that is there is looked at first: it may refuse, and then nothing is written.
         known = open_study(plan) if plan.journal.exists() else None
         if known is not None:
@@ -83,9 +87,20 @@ def drive(arguments: list[str], compose: Compose, launch: Launch) -> None:
         report.resumed(out, plan, done, again)
         begin(plan, store, parent)
         began = time.monotonic()
+        failed = None
         if _unfinished(plan, study) is None:
-            launch([_for_worker(plan, given)])
-        ended = _ended(plan, study, time.monotonic() - began)
+            lines, crew = _for_worker(plan, given), plan.settings.crew
+            if in_process and crew == 1:
+                launch([lines])
+            else:
+                workers: Crew
+                if in_process:
+                    workers = LocalCrew(composed(lines), crew, threads(crew, cores()), lock)
+                else:
+                    workers = LaunchedCrew(lambda: launch([lines] * crew), study.set_user_attr)
+                oversee(out, plan, study, store, parent, workers)
+                failed = workers.failure()
+        ended = _ended(plan, study, time.monotonic() - began, failed)
         answers = Answers.of(study, plan)
         end(plan, answers, store, parent)
         report.answers(out, plan, answers, store, parent)
@@ -139,11 +154,12 @@ def _unfinished(plan: Plan, study: Study) -> str | None:
     return None
 
 
-def _ended(plan: Plan, study: Study, seconds: float) -> str:
+def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -> str:
     """Why the workers ended, in words where it was before the last trial.
 
     Raises:
         GdexpError: there was no reason: a launcher returns also when its worker failed.
+        Exception: what failed, where there was one.
     """
     reason = _unfinished(plan, study)
     if reason is not None:
@@ -151,6 +167,8 @@ def _ended(plan: Plan, study: Study, seconds: float) -> str:
     done = len(finished(study))
     if plan.settings.timeout is not None and seconds >= plan.settings.timeout:
         return report.out_of_time(plan, done)
+    if failed is not None:
+        raise failed
     raise GdexpError(
         f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
     )

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock
+
+from gdexp import interrupts
 
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage
@@ -30,24 +32,25 @@ class Journal(BaseJournalBackend):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = str(path)
-        self._lock = JournalFileOpenLock(self._path, grace_period=TAKEN_OVER_SECONDS)
-        self._file = JournalFileBackend(self._path, lock_obj=self._lock)
+        self.path = path
+        path.touch()
+        self._lock = JournalFileOpenLock(str(path), grace_period=TAKEN_OVER_SECONDS)
         self._group: list[dict[str, Any]] | None = None
-        self._before = 0
-        self._read = 0
+        # What was read last ended here, in changes and in bytes.
+        self._number = self._position = 0
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """The changes from a number on, those of an open group among them."""
         if self._group is None:
-            return self._counted(log_number_from)
+            return self._read(log_number_from)
         # The lock is held: beyond what was read when the group began there is only the group.
-        return self._group[max(log_number_from - self._before, 0) :]
+        return self._group[max(log_number_from - self._number, 0) :]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Write changes, or keep them for the end of an open group."""
         if self._group is None:
-            self._file.append_logs(logs)
+            with self._locked():
+                self._append(logs)
         else:
             # As they come back from the file, in which tuples are lists.
             self._group += json.loads(json.dumps(logs))
@@ -62,44 +65,64 @@ class Journal(BaseJournalBackend):
         Args:
             storage: that uses this journal.
         """
-        self._lock.acquire()
-        try:
+        with self._locked():
             # Everything others have written is read first: what comes now is numbered after it.
             storage.get_all_studies()
-            self._before, self._group = self._read, []
+            self._group = []
             try:
                 yield
             finally:
                 written, self._group = self._group, None
                 if written:
-                    self._append(written)
-        finally:
-            self._lock.release()
-
-    def _append(self, logs: Iterable[dict[str, Any]]) -> None:
-        lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
-        with open(self._path, "ab") as file:
-            file.write("".join(lines).encode())
-            file.flush()
-            os.fsync(file.fileno())
+                    with interrupts.shielded():
+                        self._position = self._append(written)
+                        self._number += len(written)
 
     def cut_torn_line(self) -> None:
         """Cut off a last line that a kill left unfinished: what is written after it would be lost.
 
         Under the lock: another process may just be writing a line.
         """
-        self._lock.acquire()
-        try:
-            _cut_torn_line(Path(self._path))
-        finally:
-            self._lock.release()
+        if self._group is None:  # else the lock is held already, and nothing is written yet
+            with self._locked():
+                _cut_torn_line(self.path)
 
-    def _counted(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Changes of the file, counting how many there are."""
-        self._read = max(self._read, log_number_from)
-        for number, log in enumerate(self._file.read_logs(log_number_from), log_number_from + 1):
-            self._read = max(self._read, number)
-            yield log
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        taken = False
+        try:
+            with interrupts.shielded():  # no signal between the lock and the note of it
+                taken = self._lock.acquire()
+            yield
+        finally:
+            if taken:
+                self._lock.release()
+
+    def _append(self, logs: Iterable[dict[str, Any]]) -> int:
+        """Write changes to the end of the file; returns where that is then."""
+        lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
+        with self.path.open("ab") as file:
+            file.write("".join(lines).encode())
+            file.flush()
+            os.fsync(file.fileno())
+            return file.tell()
+
+    def _read(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        """The changes of the file from a number on; a line that is not whole is not read yet.
+
+        Optuna goes on from where it was. Anything earlier is looked for from the beginning.
+        """
+        if log_number_from < self._number:
+            self._number = self._position = 0
+        with self.path.open("rb") as file:
+            file.seek(self._position)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._number += 1
+                self._position += len(line)
+                if self._number > log_number_from:
+                    yield json.loads(line)
 
 
 def _cut_torn_line(path: Path) -> None:

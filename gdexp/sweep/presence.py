@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -21,11 +23,23 @@ if TYPE_CHECKING:
 SIGN = "gdexp.worker."
 """What the study's attributes begin with that are signs of life; the worker's id follows."""
 
-BEAT_SECONDS = 2.0
+STOP = "gdexp.stop"
+"""The study's attribute that tells all workers to go."""
+
+BEAT_SECONDS = 3.0
 """Between two signs of life."""
 
 GONE_AFTER_SECONDS = 15.0
 """A worker elsewhere that has shown no new sign for so long is gone."""
+
+
+class Place(Enum):
+    """Where a worker is, seen from the driver."""
+
+    HERE = "here"
+    """A process that the driver started itself."""
+    ELSEWHERE = "elsewhere"
+    """Started by a launcher: perhaps on another machine."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +74,35 @@ class Identity:
 
 
 class Heartbeat(AbstractContextManager["Heartbeat"]):
-    """Shows a worker's signs of life from a thread of its own, until it leaves.
+    """Shows that a worker is there, until it leaves.
 
-    A sign that cannot be written is left out: the worker's own next write says what is wrong.
+    Where it is told to go on showing it, a thread does, and hears when all are to go: it sends
+    its own process the signal then. A sign that cannot be written is left out: the worker's own
+    next write says what is wrong.
 
     Args:
         study: that the worker works for.
         identity: the worker.
+        beats: whether it goes on; needless where the others see its process.
         seconds: between two signs.
     """
 
-    def __init__(self, study: Study, identity: Identity, seconds: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self, study: Study, identity: Identity, beats: bool, seconds: float = BEAT_SECONDS
+    ) -> None:
         self._study, self._identity, self._seconds = study, identity, seconds
         self._leaving = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="gdexp-heartbeat", daemon=True)
+        self._thread = (
+            threading.Thread(target=self._beat, name="gdexp-heartbeat", daemon=True)
+            if beats
+            else None
+        )
 
     def __enter__(self) -> Heartbeat:
         # Before the first trial is asked: nobody may take that one for abandoned.
         self._study.set_user_attr(self._identity.key, self._identity.sign(0))
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
         return self
 
     def __exit__(
@@ -88,7 +112,8 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
         trace: TracebackType | None,
     ) -> None:
         self._leaving.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         with contextlib.suppress(Exception):
             self._study.set_user_attr(self._identity.key, None)
 
@@ -98,6 +123,9 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
             count += 1
             with contextlib.suppress(Exception):
                 self._study.set_user_attr(self._identity.key, self._identity.sign(count))
+                if self._study.user_attrs.get(STOP):
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
 
 
 class Watch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HITTING_TIME, PARETO = "hitting_time", "pareto"
 OBJECTIVES = (HITTING_TIME, PARETO)
 MOST_SEEDS, MOST_AT_ONCE = 10_000, 10_000
+ALL, MOST_WORKERS = "all", 1_000
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class SweepSettings:
         reuse: take a tracked, finished run of the same configuration instead of a new descent.
         preview: print the space and the first trials' settings, and run nothing.
         storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`.
-        workers: how many workers share the study.
+        workers: processes that share the study; `all`: one for each core of this machine.
     """
 
     name: str | None = None
@@ -57,7 +64,7 @@ class SweepSettings:
     reuse: bool = False
     preview: bool = False
     storage: str | None = None
-    workers: int = 1
+    workers: int | str = 1
 
     def __post_init__(self) -> None:
         self._check_name()
@@ -84,8 +91,15 @@ class SweepSettings:
                 raise BadInput(
                     "storage", masked(self.storage), "must be the path of a journal file"
                 )
-        if type(self.workers) is not int or self.workers != 1:
-            raise BadInput("workers", self.workers, "must be 1")
+        if self.workers != ALL:
+            if isinstance(self.workers, str):
+                raise BadInput("workers", self.workers, f"must be 1 to {MOST_WORKERS:,}, or {ALL}")
+            checks.integer("workers", self.workers, low=1, high=MOST_WORKERS)
+
+    @property
+    def crew(self) -> int:
+        """How many workers share the study."""
+        return cores() if self.workers == ALL else int(self.workers)
 
     def _check_name(self) -> None:
         given: object = self.name

@@ -15,7 +15,6 @@ from gdexp.sweep import dimension
 from gdexp.sweep.dimension import GROUPS, Dimension
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
@@ -90,18 +89,14 @@ class Space:
         """Of a space that is the same for every trial, for `study.ask`."""
         return {d.name: d.distribution() for d in self.dimensions}
 
-    def ask(self, study: Study) -> Trial:
-        """A new trial of the study with every parameter that belongs to it chosen."""
-        if not self.conditional:
-            return study.ask(self.distributions)
-        trial = study.ask()
+    def choose(self, trial: Trial) -> None:
+        """Choose every parameter that belongs to a trial; those that it has stay."""
         chosen: dict[str, Any] = {}
         for d in self.dimensions:
             if d.used(chosen):
                 value = d.suggest(trial)
                 if d.is_group:
                     chosen[d.key] = value
-        return trial
 
     def changed(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial, from the parameters that Optuna holds."""

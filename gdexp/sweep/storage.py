@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import BaseJournalBackend
+from optuna.trial import FrozenTrial, TrialState
 
 from gdexp import interrupts
 from gdexp.errors import StorageFailed
 from gdexp.faults import reason
+from gdexp.sweep.journal import Journal
 
 
 class StudyStorage(JournalStorage):
@@ -24,17 +25,52 @@ class StudyStorage(JournalStorage):
     could keep half a line, which spoils every line after it.
 
     Args:
-        backend: reads and writes the lines.
         path: of the journal file.
 
     Raises:
         StorageFailed: from every method: the file cannot be read or written.
     """
 
-    def __init__(self, backend: BaseJournalBackend, path: Path) -> None:
-        self.path = path
-        with _reported(path):
-            super().__init__(backend)
+    def __init__(self, path: Path) -> None:
+        self.journal = Journal(path)
+        self._none_wait = False
+        # A thread that shows signs of life writes too, and may not come into a group.
+        self.turn = threading.RLock()
+        with _reported(self.journal):
+            super().__init__(self.journal)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all changes made inside at once, at the end; a kill before that leaves none.
+
+        For changes that take little time: whoever else uses the file waits for them.
+        """
+        with self.turn, _reported(self.journal), self.journal.together(self):
+            yield
+
+    @contextmanager
+    def nothing_waits(self) -> Iterator[None]:
+        """Around asking for new trials while it is known that none waits.
+
+        Optuna looks through all trials for one that waits, each time a trial is asked.
+        """
+        self._none_wait = True
+        try:
+            yield
+        finally:
+            self._none_wait = False
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """The trials of a study in these states."""
+        if self._none_wait and states == (TrialState.WAITING,):
+            return []
+        with interrupts.shielded(), self.turn, _reported(self.journal):
+            return super().get_all_trials(study_id, deepcopy, states)
 
 
 def mend(path: Path) -> None:
@@ -43,25 +79,7 @@ def mend(path: Path) -> None:
     for leftover in path.parent.glob(f"{path.name}.lock*.rename"):
         leftover.unlink(missing_ok=True)
     if path.exists():
-        cut_torn_line(path)
-
-
-def cut_torn_line(path: Path) -> None:
-    """Cut off a last line that is unfinished: anything written after it would be lost."""
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        keep = end
-        while keep:
-            begin = max(keep - 4096, 0)
-            file.seek(begin)
-            newline = file.read(keep - begin).rfind(b"\n")
-            if newline >= 0:
-                keep = begin + newline + 1
-                break
-            keep = begin
-        if keep < end:
-            file.truncate(keep)
-            os.fsync(file.fileno())
+        Journal(path).cut_torn_line()
 
 
 def _whole(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,22 +87,22 @@ def _whole(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def whole(self: StudyStorage, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        with interrupts.shielded(), _reported(self.path):
+        with interrupts.shielded(), self.turn, _reported(self.journal):
             return method(self, *args, **kwargs)
 
     return whole
 
 
 @contextmanager
-def _reported(path: Path) -> Iterator[None]:
+def _reported(journal: Journal) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         with suppress(OSError):
-            cut_torn_line(path)  # what a full disk took of the last write
-        raise StorageFailed(f"sweep.storage={path}: {reason(error)}") from error
+            journal.cut_torn_line()  # what a full disk took of the last write
+        raise StorageFailed(f"sweep.storage={journal.path}: {reason(error)}") from error
 
 
 for _name, _method in list(vars(JournalStorage).items()):
-    if callable(_method) and not _name.startswith("_"):
+    if callable(_method) and not _name.startswith("_") and _name not in vars(StudyStorage):
         setattr(StudyStorage, _name, _whole(_method))

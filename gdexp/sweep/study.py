@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -29,13 +29,18 @@ if TYPE_CHECKING:
 
 DEFINITION, BASE, PARENT = "gdexp.definition", "gdexp.base", "gdexp.parent"
 TOKEN = "gdexp.token"
+WORKER = "gdexp.worker"
+"""Of a trial: the worker that is at it, where there are several."""
 MOST_IDS = 100
 """Run ids in one query."""
 
 
 @contextmanager
-def held(plan: Plan) -> Iterator[None]:
-    """Hold the study for this process.
+def held(plan: Plan) -> Iterator[int]:
+    """Hold the study for this process, and for those that it gives the open lock file to.
+
+    Yields:
+        The lock file's descriptor.
 
     Raises:
         StudyHeld: another process holds it; its pid is named.
@@ -62,7 +67,7 @@ def held(plan: Plan) -> Iterator[None]:
             os.pwrite(handle, str(os.getpid()).encode(), 0)
         # The file stays: removing it would let two processes hold two files of one name.
         try:
-            yield
+            yield handle
         finally:
             os.truncate(handle, 0)
     finally:
@@ -130,14 +135,27 @@ def load_study(settings: SweepSettings) -> Study:
 
 def _storage(path: Path) -> BaseStorage:
     import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     from gdexp.sweep.storage import StudyStorage
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # A lock file left by a kill is taken over after five seconds instead of thirty.
-    lock = JournalFileOpenLock(str(path), grace_period=5)
-    return StudyStorage(JournalFileBackend(str(path), lock_obj=lock), path)
+    return StudyStorage(path)
+
+
+def together(study: Study) -> AbstractContextManager[None]:
+    """Around changes of a study that are to be written at once, where its storage can do that."""
+    from gdexp.sweep.storage import StudyStorage
+
+    storage = study._storage
+    return storage.together() if isinstance(storage, StudyStorage) else nullcontext()
+
+
+def nothing_waits(study: Study) -> AbstractContextManager[None]:
+    """Around asking for a new trial while no trial waits, where the storage can make use of it."""
+    from gdexp.sweep.storage import StudyStorage
+
+    storage = study._storage
+    return storage.nothing_waits() if isinstance(storage, StudyStorage) else nullcontext()
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -154,32 +172,51 @@ def tell(study: Study, number: int, record: TrialRecord) -> None:
     study.tell(number, values, skip_if_finished=True)
 
 
-def settle(study: Study, store: Store, parent: str, space: Space) -> int:
+def settle(
+    study: Study,
+    store: Store,
+    parent: str,
+    space: Space,
+    left: Collection[int] | None = None,
+) -> int:
     """Bring study and store together after a process that did not get to its end.
 
     A trial left running whose child run is FINISHED is told its value; any other waits again, in
     its old place, so that the trials come in the order of an uninterrupted sweep. Child runs left
     running become KILLED.
 
+    Args:
+        study: that nobody else settles meanwhile.
+        store: that holds the runs.
+        parent: the run id of the sweep.
+        space: of the study.
+        left: the numbers of the running trials that nobody is at any more; None: of all.
+
     Returns:
         How many trials wait again.
     """
     from optuna.trial import TrialState
 
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    trials = running if left is None else [t for t in running if t.number in left]
+    if left is not None and not trials:
+        return 0
+    numbers = {str(trial.number) for trial in trials}
     for run in store.children(parent, running=True):
+        if left is not None and run.data.tags.get("gdexp.trial") not in numbers:
+            continue
         # A trial's own children, one for each seed, before itself: whatever comes between.
         for seed in store.children(run.info.run_id, running=True):
             store.end(seed.info.run_id, "KILLED")
         store.end(run.info.run_id, "KILLED")
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    recorded = {t.number: TrialRecord.of(t) for t in running if RECORD in t.user_attrs}
+    recorded = {t.number: TrialRecord.of(t) for t in trials if RECORD in t.user_attrs}
     whole = _finished_runs(store, [record.run_id for record in recorded.values()])
     again = 0
-    for trial in running:
+    for trial in trials:
         record = recorded.get(trial.number)
         if record is not None and record.run_id in whole:
             tell(study, trial.number, record)
-        elif _is_asked(trial, space):
+        elif left is not None or _is_asked(trial, space):
             study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
             again += 1
         else:  # the last one asked; the next takes its ordinal, and so draws the same

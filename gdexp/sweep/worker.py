@@ -22,23 +22,28 @@ from gdexp.sweep.recording import Opened, Recording
 from gdexp.sweep.reuse import Known
 from gdexp.sweep.settings import SweepSettings
 from gdexp.sweep.space import Space
-from gdexp.sweep.study import BASE, DEFINITION, PARENT, finished, load_study, tell
+from gdexp.sweep.study import BASE, DEFINITION, PARENT, finished, load_study, tell, together
 from gdexp.sweep.writing import Writing
 from gdexp.tracking import Store, TrackingSettings
 
 if TYPE_CHECKING:
     from optuna import Study
+    from rich.console import Console
+
+    from gdexp.sweep.presence import Place
 
 WRITE_EVERY_SECONDS = 0.5
 """Trials of one batch that are done are written together, but never kept back longer."""
 
 
-def work(composed: Mapping[str, Any]) -> None:
+def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
     """Make trials until the study has as many finished ones as it is to end with.
 
     Args:
         composed: the worker's config; `sweep.name`, `storage`, `n_trials` and `sampler` are
             filled in by the driver, which also created and holds the study.
+        among: other workers, and where they are; None: this is the only one, in the driver's
+            own process.
     """
     settings = config.construct("sweep", SweepSettings, composed["sweep"])
     tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
@@ -52,7 +57,13 @@ def work(composed: Mapping[str, Any]) -> None:
         settings=settings,
         tracking=tracking,
     )
-    _Worker(plan, study, Store(tracking)).run()
+    store = Store(tracking)
+    if among is None:
+        Worker(plan, study, store).run()
+    else:
+        from gdexp.sweep.sharing import SharingWorker
+
+        SharingWorker(plan, study, store, among).run()
 
 
 class Told(NamedTuple):
@@ -63,7 +74,7 @@ class Told(NamedTuple):
     run_ids: list[str]
 
 
-class _Worker:
+class Worker:
     """The state of one worker's loop."""
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
@@ -92,32 +103,47 @@ class _Worker:
             raise StorageFailed(f"{error}{lost}") from error
 
     def _run(self) -> None:
-        done = finished(self.study)
-        began = time.monotonic()
-        timeout = self.plan.settings.timeout
-        with self.writing, Progress(terminal.console(), self.plan.n_trials) as self.progress:
-            for earlier in done:
-                record = TrialRecord.of(earlier)
-                self.progress.earlier(record, record.hitting_time, self._rate(earlier.params))
-                self._count(record)
+        with self.writing, Progress(self._console(), self.plan.n_trials) as self.progress:
             lookout = Lookout(self.progress, self._show)
             self.descents = Descents(self.cap, self.known, lookout.alone, lookout.together)
-            ordinal = len(done)
-            while ordinal < self.plan.n_trials and not self.patience.over:
-                interrupts.check()
-                if timeout is not None and time.monotonic() - began >= timeout:
-                    break
-                if self.asking.waits(ordinal):
-                    self._tell(self.writing.finish())
-                ordinal += self._batch(ordinal)
+            self._loop(time.monotonic())
             self._tell(self.writing.finish())
 
-    def _batch(self, ordinal: int) -> int:
-        """Ask, descend and record some trials; returns how many."""
+    def _console(self) -> Console:
+        """Where progress is shown."""
+        return terminal.console()
+
+    def _loop(self, began: float) -> None:
+        """Ask and run trials, batch by batch, until the sweep is to end."""
+        done = finished(self.study)
+        for earlier in done:
+            record = TrialRecord.of(earlier)
+            self.progress.earlier(record, record.hitting_time, self._rate(earlier.params))
+            self._count(record)
+        ordinal = len(done)
+        while ordinal < self.plan.n_trials and not self._over(began):
+            if self.asking.waits(ordinal):
+                self._tell(self.writing.finish())
+            asked = self._ask(ordinal)
+            self._batch(asked)
+            ordinal += len(asked)
+
+    def _over(self, began: float) -> bool:
+        """Whether time or patience is at its end."""
+        interrupts.check()
+        timeout = self.plan.settings.timeout
+        late = timeout is not None and time.monotonic() - began >= timeout
+        return late or self.patience.over
+
+    def _ask(self, ordinal: int) -> list[Asked]:
         many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
         if self.patience.left is not None:  # a batch ends no later than one trial at a time would
             many = min(many, self.patience.left)
-        asked = [self.asking.ask(ordinal + i) for i in range(many)]
+        with together(self.study):
+            return [self.asking.ask(ordinal + i) for i in range(many)]
+
+    def _batch(self, asked: Sequence[Asked]) -> None:
+        """Descend and record trials."""
         self.untold |= {each.number for each in asked}
         for each in asked:
             self.opened[each.number] = self.recording.open(each)
@@ -139,14 +165,9 @@ class _Worker:
                         self.recording.abandon(opened, "FAILED")
             raise
         self._write()
-        return many
 
     def _keep(self, ran: Ran) -> None:
-        """Remember what came of a trial, in the study too.
-
-        Before its run is FINISHED: a finished child always has its record, whatever happens
-        between.
-        """
+        """Remember what came of a trial until it is written."""
         record = TrialRecord.build(
             self.opened[ran.asked.number].trial.run_id,
             [done.result for done in ran.descents],
@@ -154,12 +175,20 @@ class _Worker:
             self.plan.settings.seeds,
             [done.source is not None for done in ran.descents],
         )
-        ran.asked.trial.set_user_attr(RECORD, record.as_attribute())
         self._count(record)
         self.ready.append((ran, record))
 
     def _write(self) -> None:
-        """Hand the trials that are ready over to MLflow, and tell those that are there."""
+        """Hand the trials that are ready over to MLflow, and tell those that are there.
+
+        In the study first: a finished child always has its record, whatever happens between.
+        """
+        if not self.ready:
+            return
+        with together(self.study):
+            self.ready = [(ran, record) for ran, record in self.ready if self._owns(ran.asked)]
+            for ran, record in self.ready:
+                ran.asked.trial.set_user_attr(RECORD, record.as_attribute())
         runs, told = [], []
         for ran, record in self.ready:
             opened = self.opened.pop(ran.asked.number)
@@ -167,17 +196,24 @@ class _Worker:
             of_descents = [pending.run_id for pending in opened.seeds or [opened.trial]]
             told.append(Told(ran, record, of_descents))
         self.ready = []
-        if runs:
-            self._tell(self.writing.write(runs, told))
+        self._tell(self.writing.write(runs, told))
 
     def _tell(self, trials: Sequence[Told]) -> None:
+        if not trials:
+            return
+        with together(self.study):
+            for ran, record, _ in trials:
+                tell(self.study, ran.asked.number, record)
         for ran, record, run_ids in trials:
-            tell(self.study, ran.asked.number, record)
             self.untold.discard(ran.asked.number)
             self.progress.add(record, record.hitting_time, self._rate(ran.asked.trial.params))
             if self.known is not None:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
                     self.known.add(done.experiment.signature, run_id, str(done.result.status))
+
+    def _owns(self, asked: Asked) -> bool:
+        """Whether a trial is still this worker's."""
+        return True
 
     def _rate(self, parameters: Mapping[str, Any]) -> float | None:
         """The learning rate that a trial tries, where one is swept."""
