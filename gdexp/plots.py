@@ -81,12 +81,10 @@ def tensor_figure(experiment: Experiment, result: Result) -> Figure:
 def curve_figure(curve: Curve, result: Result) -> Figure:
     """The fitted function over the wanted one."""
     figure, axes = figure_with_axes(6.4, 3.6)
-    axes.plot(
-        curve.grid.cpu(), curve.wanted.cpu(), color=GREY, linewidth=4, alpha=0.5, label="wanted"
-    )
-    axes.plot(
-        curve.grid.cpu(), curve.fitted.cpu().float(), color=BLUE, linewidth=1.5, label="fitted"
-    )
+    # Doubles, because NumPy has no bfloat16.
+    grid, wanted, fitted = (v.double().cpu() for v in (curve.grid, curve.wanted, curve.fitted))
+    axes.plot(grid, wanted, color=GREY, linewidth=4, alpha=0.5, label="wanted")
+    axes.plot(grid, fitted, color=BLUE, linewidth=1.5, label="fitted")
     axes.set_xlabel("t")
     axes.set_title(f"after {result.iterations:,} iterations, loss {result.final_loss:.3g}")
     axes.legend(frameon=False)
