@@ -11,7 +11,7 @@ from typing import Any
 from gdexp import checks
 from gdexp.errors import BadInput
 from gdexp.sweep.samplers import Sampler
-from gdexp.tracking.location import masked
+from gdexp.tracking.server import masked
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HITTING_TIME, PARETO = "hitting_time", "pareto"

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.place import here
-from gdexp.secrets import HIDDEN, hidden, learn
+from gdexp.secrets import HIDDEN, learn
 from gdexp.tracking.points import FEWEST
+from gdexp.tracking.server import check_server, masked, with_driver
 
 SQLITE = "sqlite:///"
-POSTGRESQL = "postgresql://"
 SQLITE_HEADER = b"SQLite format 3\0"
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
-CONNECT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -97,10 +94,7 @@ class TrackingSettings:
         path = self.database
         if path is not None:
             return SQLITE + str(path)
-        uri = str(self.uri)
-        # SQLAlchemy's own choice of driver, psycopg2, is an older one than ours.
-        head, tail = uri[: len(POSTGRESQL)], uri[len(POSTGRESQL) :]
-        return f"postgresql+psycopg://{tail}" if head.lower() == POSTGRESQL else uri
+        return with_driver(str(self.uri))
 
     @property
     def place(self) -> str:
@@ -139,25 +133,10 @@ class TrackingSettings:
         if path is not None:
             _check_database(path)
             return
-        try:
-            parts = urlsplit(str(self.uri))
-        except ValueError as error:
-            raise BadInput("tracking.uri", masked(str(self.uri)), str(error)) from None
-        if not self.is_server and find_spec("psycopg") is None:
-            raise BadInput(
-                "tracking.uri",
-                masked(str(self.uri)),
-                "needs psycopg; install gdexp[postgres]",
-            )
-        _check_server(parts, masked(str(self.uri)))
+        check_server("tracking.uri", str(self.uri), SCHEMES)
 
     def _sqlite_path(self) -> str:
         return str(self.uri)[len(SQLITE) :]
-
-
-def masked(uri: str) -> str:
-    """A URI without user, password and query, fit to be shown."""
-    return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
 
 
 def _check_database(path: Path) -> None:
@@ -194,23 +173,3 @@ def _check_database(path: Path) -> None:
         )
     if not os.access(path, os.W_OK):
         raise StorageFailed(f"tracking.uri={path}: the file cannot be written to")
-
-
-def _check_server(parts: SplitResult, shown: str) -> None:
-    try:
-        port = parts.port
-    except ValueError:
-        raise BadInput("tracking.uri", shown, "has a port that is not 0 … 65535") from None
-    sockets = parse_qs(parts.query).get("host", [""])[0]
-    if not parts.hostname and parts.scheme.startswith("postgresql") and sockets.startswith("/"):
-        if not Path(sockets).is_dir():
-            raise StorageFailed(f"tracking.uri={shown}: there is no folder {sockets}")
-        return
-    if not parts.hostname:
-        raise BadInput("tracking.uri", shown, f"names no host; must be {SCHEMES}")
-    port = port or {"http": 80, "https": 443}.get(parts.scheme, 5432)
-    try:
-        socket.create_connection((parts.hostname, port), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        reason = error.strerror or str(error) or "no answer"
-        raise StorageFailed(f"tracking.uri={shown}: no server answers there ({reason})") from None

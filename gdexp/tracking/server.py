@@ -1,0 +1,70 @@
+"""A server's address: how it is shown, which driver it needs, whether anything answers there."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from gdexp.errors import BadInput, StorageFailed
+from gdexp.secrets import hidden
+from gdexp.tracking.answering import ask_server
+
+POSTGRESQL = "postgresql://"
+
+
+def is_postgresql(uri: str) -> bool:
+    """Whether an address is that of a PostgreSQL server."""
+    return uri.lower().startswith((POSTGRESQL, "postgresql+psycopg://"))
+
+
+def with_driver(uri: str) -> str:
+    """The address with psycopg named: SQLAlchemy's own choice, psycopg2, is an older driver."""
+    head, tail = uri[: len(POSTGRESQL)], uri[len(POSTGRESQL) :]
+    return f"postgresql+psycopg://{tail}" if head.lower() == POSTGRESQL else uri
+
+
+def masked(uri: str) -> str:
+    """A URI without user, password and query, fit to be shown."""
+    return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
+
+
+def check_server(key: str, uri: str, allowed: str) -> None:
+    """Look, within seconds, whether anything answers at an address.
+
+    Args:
+        key: the config key that it was given under.
+        uri: `http(s)://…` or `postgresql://…`.
+        allowed: in words.
+
+    Raises:
+        BadInput: it is no address, or its driver is not installed.
+        StorageFailed: nothing answers.
+    """
+    shown = masked(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise BadInput(key, shown, str(error)) from None
+    if is_postgresql(uri) and find_spec("psycopg") is None:
+        raise BadInput(key, shown, "needs psycopg; install gdexp[postgres]")
+    try:
+        port = parts.port
+    except ValueError:
+        raise BadInput(key, shown, "has a port that is not 0 … 65535") from None
+    sockets = parse_qs(parts.query).get("host", [""])[0]
+    if not parts.hostname and parts.scheme.startswith("postgresql") and sockets.startswith("/"):
+        if not Path(sockets).is_dir():
+            raise StorageFailed(f"{key}={shown}: there is no folder {sockets}")
+        return
+    if not parts.hostname:
+        raise BadInput(key, shown, f"names no host; must be {allowed}")
+    port = port or {"http": 80, "https": 443}.get(parts.scheme, 5432)
+    try:
+        ask_server(parts.scheme, parts.hostname, port, parts.path)
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "no answer"
+        raise StorageFailed(
+            f"{key}={shown}: no server answers there ({reason}); start it, or name another"
+        ) from None
