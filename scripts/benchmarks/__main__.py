@@ -18,6 +18,7 @@ BENCHMARKS = {
     "bookkeeping": ("bookkeeping", "a trial's ask, config and tell against bare Optuna"),
     "tracking": ("tracking", "points and runs into MLflow against its client and bare SQLite"),
     "sweep": ("sweep", "a tracked sweep against the stack that people write by hand"),
+    "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""

@@ -1,0 +1,89 @@
+"""The rerun of a run of 10,000 iterations against the run itself, what starting costs left out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
+from gdexp import load_runs
+from gdexp.commands import rerun as reruns
+from gdexp.commands import run as runs
+
+ITERATIONS = 10_000
+CONFIG: dict[str, Any] = {
+    "problem": {"name": "matrix"},
+    "optimizer": {"name": "gd", "lr": 0.001},
+    "stopping": {"threshold": 1e-30, "max_iterations": ITERATIONS},
+    "seed": 0,
+    "dtype": "float32",
+    "device": "cpu",
+    "tracking": {},
+}
+
+
+def run(rounds: int) -> list[Figure]:
+    """Seconds of whole commands, recording and all, in a process that has started."""
+    with one_thread(), tempfile.TemporaryDirectory() as folder, _standing_in(Path(folder)):
+        _quiet(lambda: runs.run(CONFIG))
+        (first,) = load_runs()
+        wanted = {**CONFIG, "rerun": {"run": first.run_id}, "rerun_all": False, "trust": []}
+        times = by_turns(
+            {
+                "run": lambda: _quiet(lambda: runs.run(CONFIG)),
+                "rerun": lambda: _quiet(lambda: reruns.rerun(wanted)),
+                "loop": lambda: first.experiment().run().seconds,
+                "start": _start,
+            },
+            rounds,
+        )
+    seconds = {name: statistics.median(values) for name, values in times.items()}
+    start = f"; starting a process, not counted, takes {seconds['start']:.1f} s"
+    return [
+        figure(
+            f"+rerun / run of {ITERATIONS:,} iterations, both recorded",
+            ratios(times["rerun"], times["run"]),
+            1.3,
+            note=f"{seconds['rerun']:.2f} against {seconds['run']:.2f} s{start}",
+        ),
+        figure(
+            "+rerun / bare gdexp.descend, which records nothing",
+            ratios(times["rerun"], times["loop"]),
+            1.3,
+            note=f"{seconds['rerun']:.2f} against {seconds['loop']:.2f} s",
+        ),
+    ]
+
+
+def _quiet(command: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        command()
+    return time.perf_counter() - began
+
+
+def _start() -> float:
+    """A process that imports what both commands need and does nothing."""
+    code = "import gdexp.commands.rerun, gdexp.commands.run, mlflow.store.tracking.sqlalchemy_store"
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def _standing_in(folder: Path) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
