@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
-from gdexp.errors import BadInput, CommandFailed, Ended, GdexpError
+from gdexp.errors import BadInput, CommandFailed, Ended, GdexpError, printable
 from gdexp.secrets import guarding, hidden, hidden_lines
 
 if TYPE_CHECKING:
@@ -66,12 +66,10 @@ def _run(given: Sequence[str]) -> int:
 
 def command(cfg: DictConfig) -> None:
     """Run what the composed config asks for."""
-    from hydra.core.hydra_config import HydraConfig
-
     from gdexp import config
 
     composed = config.plain(cfg)
-    config.check_given(HydraConfig.get().overrides.task)
+    config.check_given(config.typed())
     config.check_keys(composed)
     if "sweep" in composed:
         from gdexp.sweep.worker import work
@@ -156,7 +154,7 @@ def _without_secrets() -> Iterator[None]:
             raise BadInput("--package", "", complained.getvalue().strip()) from None
         raise
     finally:
-        print(hidden_lines(said.getvalue()), end="")
+        print(printable(hidden_lines(said.getvalue().expandtabs())), end="")
 
 
 def _open_closed() -> None:
@@ -184,9 +182,9 @@ def _say(message: str, kind: str, status: int) -> int:
     """One line on stderr; the traceback only for those who ask for it."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    print(f"gdexp: {kind}: {hidden(' '.join(message.split()))}", file=sys.stderr)
+    print(f"gdexp: {kind}: {printable(hidden(' '.join(message.split())))}", file=sys.stderr)
     if os.environ.get("GDEXP_DEBUG") == "1":
-        print(hidden(traceback.format_exc()), end="", file=sys.stderr)
+        print(printable(hidden(traceback.format_exc())), end="", file=sys.stderr)
     return status
 
 

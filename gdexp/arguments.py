@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gdexp.errors import BadInput, nearest
-from gdexp.secrets import hidden, hidden_value
+from gdexp.secrets import hidden_value
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
 TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
@@ -50,6 +50,9 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
             runs that it takes, a setting of Hydra's that gdexp makes itself.
     """
     overrides, options = _parted(arguments)
+    for override in overrides:
+        if not re.match(r"[+~]*[^+~=]", override):
+            raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
     overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
     _check_twice(overrides)
     _check_hydra(overrides)
@@ -152,7 +155,7 @@ def _check_twice(overrides: Sequence[str]) -> None:
 
 
 def _check_hydra(overrides: Sequence[str]) -> None:
-    """Refuse what gdexp settles itself, and a copy of secrets in files of Hydra's."""
+    """Refuse what gdexp settles itself."""
     for override in overrides:
         name, _, value = override.partition("=")
         key = name.lstrip("+~")
@@ -160,15 +163,6 @@ def _check_hydra(overrides: Sequence[str]) -> None:
             raise BadInput(key, value, "must be gdexp: another one cannot run its sweeps")
         if key == "hydra.mode":
             raise BadInput(key, value, "follows from the command; +sweep or -m sweeps")
-        if key == "hydra.output_subdir" and value != "null":
-            for other in overrides:
-                if hidden(other) != other:
-                    raise BadInput(
-                        key,
-                        value,
-                        f"would keep {hidden(other)} in a file; take the secret from an "
-                        "environment variable: ${oc.env:NAME}",
-                    )
 
 
 def _closest(name: str) -> str:

@@ -62,7 +62,9 @@ def integer(key: str, value: object, low: int = 0, high: int = MAX_SEED) -> int:
     top = "2^63-1" if high == MAX_SEED else str(high)
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or not low <= int(value) <= high:  # type: ignore[call-overload]
-        raise BadInput(key, value, f"must be an integer from {low} to {top}")
+        written = isinstance(value, float) and value.is_integer() and low <= value <= high
+        hint = f"; write {value:.0f}" if written else ""
+        raise BadInput(key, value, f"must be an integer from {low} to {top}{hint}")
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
@@ -148,8 +150,12 @@ def device(value: object, key: str = "device") -> torch.device:
 def _not_a_number(value: object) -> str:
     if value is None:
         return "must be a number; none was given"
-    if isinstance(value, str) and value.strip().lower() in {"nan", "inf", "-inf"}:
-        return f"must be a finite number (YAML writes the float as .{value.strip().lower()})"
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in {"nan", "inf", "-inf"}:
+        dotted = word.replace("inf", ".inf") if "inf" in word else ".nan"
+        return f"must be a finite number (YAML writes the float as {dotted})"
+    if word in {".nan", ".inf", "-.inf"}:
+        return "must be a finite number"
     return "must be a number"
 
 

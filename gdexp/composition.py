@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from gdexp.arguments import rewrite
-from gdexp.config import COMMANDS, flatten, shipped
+from gdexp.config import COMMANDS, ONLY_WITH, Config, flatten, has, shipped
 from gdexp.errors import BadInput, GdexpError, nearest
 
 
@@ -25,7 +26,10 @@ def explained(error: BaseException, arguments: Sequence[str], composing: bool) -
     if not composing and not isinstance(error, HydraException):
         return GdexpError(f"{type(error).__name__}: {_first_line(error)}")
     text = str(error)
-    for explain in (_unknown_key, _unknown_choice, _no_choice, _chosen, _ambiguous, _unreadable):
+    for explain in (
+        *(_unknown_key, _unknown_choice, _no_choice, _chosen, _there, _no_group, _ambiguous),
+        _unreadable,
+    ):
         found = explain(text, error, arguments)
         if found is not None:
             return found
@@ -42,9 +46,26 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
     if command in COMMANDS and not asked:
         written = f"+{key}={_given(key, arguments)}" if key == command else f"+{command}"
         return BadInput(key, _given(key, arguments), f"is a command's; write {written}")
-    return BadInput(
-        key, _given(key, arguments), f"unknown key; {nearest(key, _known_keys(arguments))}"
-    )
+    if key in ONLY_WITH:
+        return BadInput(key, _given(key, arguments), f"is only read with +{ONLY_WITH[key]}=RUN_ID")
+    return BadInput(key, _given(key, arguments), f"unknown key; {_like(key, arguments)}")
+
+
+def _like(key: str, arguments: Sequence[str]) -> str:
+    """A clause that offers a key there is: of another choice, of the same last part, or near."""
+    group, _, rest = key.partition(".")
+    having = [name for name in _choices(group) if rest and has(_file(group, name), rest)]
+    if having:
+        return "it belongs to " + ", ".join(f"{group}={name}" for name in sorted(having))
+    known = _known_keys(arguments)
+    whole = [name for name in known if name.endswith(f".{key}")]
+    inside = {
+        name.partition(".")[2].lower(): name for name in known if name.startswith(f"{group}.")
+    }
+    near = whole or [inside[tail] for tail in difflib.get_close_matches(rest.lower(), inside, n=1)]
+    if len(near) == 1:
+        return f"did you mean {near[0]}?"
+    return nearest("", inside.values()) if rest and inside else nearest(key, known)
 
 
 def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
@@ -52,6 +73,11 @@ def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -
     if found is None:
         return None
     group, name = found[1].removeprefix("/"), found[2]
+    for argument in arguments:
+        typed, _, value = argument.partition("=")
+        place = f"{typed.lstrip('+')}/{value}"
+        if "/" in value and place.replace("//", "/") == f"{group}/{name}".replace("//", "/"):
+            group, name = typed.lstrip("+"), value  # a path where a name should be
     options = text.partition("Available options")[2].partition("\nConfig search path")[0]
     names = [line.strip() for line in options.splitlines() if line.startswith("\t")]
     return BadInput(group, name, f"no such choice; {nearest(name, names or _choices(group))}")
@@ -76,6 +102,26 @@ def _chosen(text: str, error: BaseException, arguments: Sequence[str]) -> BadInp
     return BadInput(f"+{found[1]}", value, f"is chosen already; write {found[1]}={value}")
 
 
+def _there(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
+    found = re.search(r"An item is already at '([^']+)'", text)
+    if found is None:
+        return None
+    value = _given(found[1], arguments)
+    return BadInput(f"+{found[1]}", value, f"is there already; write {found[1]}={value}")
+
+
+def _no_group(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
+    """A value where a group is, a list where a name is."""
+    merged = re.search(r"Error merging override \+*([\w.@/]+)=", text)
+    if merged is not None:
+        return BadInput(merged[1], _given(merged[1], arguments), "must be a group: {key: value}")
+    loaded = re.search(r"Could not load '([\w/]+)/([^'/]*)'", text)
+    if loaded is None or not _choices(loaded[1]):
+        return None
+    given = _given(loaded[1], arguments) or loaded[2]
+    return BadInput(loaded[1], given, f"must be a name; {nearest(loaded[2], _choices(loaded[1]))}")
+
+
 def _ambiguous(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
     found = re.search(r"Ambiguous value for argument '([^=']+)=(.*?)'", text)
     if found is None:
@@ -92,14 +138,29 @@ def _unreadable(text: str, error: BaseException, arguments: Sequence[str]) -> Ba
         cause = cause.__cause__
     if cause is None:
         return None
+    key, _, value = str(cause.override).partition("=")
+    if re.search(r"\w\s*\(", value):
+        ways = "interval(a,b), tag(log,interval(a,b)), range(a,b,step) or choice(a,b)"
+        return BadInput(key, value, f"cannot be read; a range is {ways}, a text 'quoted'")
     return BadInput(
-        "argument", cause.override, "cannot be read; write KEY=VALUE, quoting what holds spaces"
+        "argument",
+        cause.override,
+        "cannot be read; write KEY=VALUE, and a value with spaces or other signs in quotes of its "
+        "own: \"KEY='VALUE'\"",
     )
 
 
 def _choices(group: str) -> list[str]:
     """The shipped files of a config group; none where it is no group."""
     return [path.stem for path in (shipped() / group).glob("*.yaml")] if group else []
+
+
+def _file(group: str, name: str) -> Config:
+    """What a shipped file says by itself."""
+    from omegaconf import OmegaConf
+
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(shipped() / group / f"{name}.yaml"))
+    return dict(loaded)
 
 
 def _known_keys(arguments: Sequence[str]) -> list[str]:

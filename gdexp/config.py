@@ -36,6 +36,14 @@ ONLY_WITH = {"trust": "rerun", "rerun_all": "rerun"}
 KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS, *ONLY_WITH)
 
 
+NAMES = {
+    "problem.name": "problem",
+    "optimizer.name": "optimizer",
+    "optimizer.schedule.name": "optimizer/schedule",
+}
+"""Keys that say which file a group was composed of, and the group."""
+
+
 def shipped() -> Path:
     """The folder `conf`: inside an installed package, beside it in a source tree."""
     package = Path(__file__).resolve().parent
@@ -82,6 +90,17 @@ def check_keys(config: Mapping[str, Any]) -> None:
     environment.check_secrets(config)
 
 
+def typed() -> list[str]:
+    """The overrides of the command line, nothing in them resolved; none outside of a command."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    if not HydraConfig.initialized():
+        return []
+    lines: Any = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return list(lines)
+
+
 def check_given(lines: Iterable[str]) -> list[Override]:
     """Parse overrides and refuse a key that is given twice or removed."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -101,6 +120,11 @@ def check_overrides(overrides: Iterable[Override]) -> None:
             raise BadInput(f"~{key}", value, "cannot be removed; give the key a value instead")
         if key in seen:
             raise BadInput(key, value, f"was given twice, first as {hidden_value(key, seen[key])}")
+        if key in NAMES:
+            group = NAMES[key]
+            raise BadInput(key, value, f"follows from the choice; write {group}={value}")
+        if key == "optimizer.schedule" and value.isidentifier():
+            raise BadInput(key, value, f"is a group of keys; write optimizer/schedule={value}")
         seen[key] = value
 
 

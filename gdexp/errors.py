@@ -16,13 +16,13 @@ class GdexpError(Exception):
     """The work failed; the base of every error that gdexp raises on purpose.
 
     Args:
-        message: one line; secrets in it are replaced by `***`.
+        message: one line; secrets in it are replaced by `***`, and what steers a terminal by `?`.
     """
 
     exit_status = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(hidden(message))
+        super().__init__(printable(hidden(message)))
 
 
 class BadInput(GdexpError, ValueError):
@@ -76,6 +76,22 @@ class StudyHeld(GdexpError):
     """Another process is working on the study."""
 
     exit_status = 75
+
+
+def printable(text: str) -> str:
+    """A text with a question mark for whatever is no letter, sign, blank or line break."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
+def code_failed(where: str, error: BaseException) -> GdexpError:
+    """What a problem's own code raised, as an error with the problem's name.
+
+    Args:
+        where: the problem, as it was chosen.
+        error: that its code raised.
+    """
+    lines = str(error).strip().splitlines() or ["no message"]
+    return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

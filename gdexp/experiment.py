@@ -11,7 +11,7 @@ import torch
 
 from gdexp import checks, config
 from gdexp.descent import Watch, descend, starting_point
-from gdexp.errors import BadInput, GdexpError
+from gdexp.errors import BadInput, GdexpError, code_failed
 from gdexp.optimizers import RULES, UpdateRule
 from gdexp.problems import Problem, build_problem
 from gdexp.result import Result
@@ -57,7 +57,10 @@ class Experiment:
             device=checks.device(chosen["device"]),
             config=chosen,
         )
-        starting_point(problem, experiment.seed)
+        with experiment.named():
+            start = starting_point(problem, experiment.seed)
+        for key, value in (("x0", start), ("target", problem.target)):
+            experiment._check_range(f"problem.{key}", value)
         return experiment
 
     @property
@@ -111,9 +114,7 @@ class Experiment:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             where = self.config["problem"].get("path") or self.problem.name
-            lines = str(error).strip().splitlines() or ["no message"]
-            said = f"{type(error).__name__}: {lines[0]}"
-            raise GdexpError(f"problem={where}: its code failed: {said}") from error
+            raise code_failed(where, error) from error
 
     def capped(self, cap: int | None) -> Experiment:
         """The same, ended early after `cap` iterations; None or a cap beyond its limit is none."""
@@ -133,18 +134,31 @@ class Experiment:
         scale = 1.0
         if self.problem.x_star is not None:
             scale = max(float(self.problem.x_star.abs().max()), 2.0**-10)
+        step = 4 * info.eps * scale
         curvature = self.problem.curvature[1] if self.problem.curvature else 1.0
         numbers = torch.Size(self.problem.shape).numel() if self.problem.shape else 1
         floor = max(
-            0.5 * curvature * numbers * (4 * info.eps * scale) ** 2,
+            0.5 * curvature * numbers * step * step,
             0.5 * info.eps * abs(self.problem.reference),
         )
         if self.stopping.threshold >= floor:
             return None
         name = str(self.dtype).removeprefix("torch.")
+        lower = "" if self.dtype is torch.float64 else "; dtype=float64 goes lower"
         return (
             f"stopping.threshold={self.stopping.threshold:g} is below the smallest loss that "
-            f"{name} can be relied on to reach here (about {floor:.0e}); dtype=float64 goes lower"
+            f"{name} can be relied on to reach here (about {floor:.0e}){lower}"
+        )
+
+    def _check_range(self, key: str, value: torch.Tensor | None) -> None:
+        """Refuse numbers that are infinite in the experiment's dtype."""
+        if value is None or torch.isfinite(value.to(self.dtype)).all():
+            return
+        largest = torch.finfo(self.dtype).max
+        raise BadInput(
+            key,
+            f"up to {float(value.abs().max()):.3g}",
+            f"must be within ±{largest:.3g}, the largest {str(self.dtype).removeprefix('torch.')}",
         )
 
 

@@ -54,6 +54,9 @@ _PASS = re.compile(r"(?i)(?:^|[_-])pass(?:$|[_-])")
 _LONG = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 _KEY_BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.S)
 
+_PLACE = re.compile(r"(?:^(?:OLD)?PWD|_(?:SOCK|FILE|PATH|DIR|HOME))$")
+"""Environment variables whose values are places, whatever else their names say."""
+
 _known: list[set[str]] = []
 
 
@@ -158,7 +161,7 @@ def guarding(arguments: Iterable[str] = ()) -> Iterator[None]:
     logging.setLogRecordFactory(make)
     try:
         for name, value in os.environ.items():
-            if secret_key(name):
+            if secret_key(name) and not _PLACE.search(name):
                 learn(value)
         learn_from(arguments)
         yield

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from gdexp import interrupts
+from gdexp.errors import printable as printable
 
 if TYPE_CHECKING:
     import torch
@@ -65,11 +66,6 @@ def line(out: Console, text: str) -> None:
 def shown(text: str) -> str:
     """A text that is not ours, for a console: it is no markup and steers no terminal."""
     return escape(printable(text))
-
-
-def printable(text: str) -> str:
-    """A text with a question mark for whatever is no letter, sign, blank or line break."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def number(value: float) -> str:

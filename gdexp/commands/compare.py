@@ -51,7 +51,8 @@ class CompareSettings:
     def __post_init__(self) -> None:
         checks.integer("rows", self.rows, low=1, high=1000)
         checks.integer("curves", self.curves, low=1, high=1000)
-        if not isinstance(self.thresholds, Sequence) or not 1 <= len(self.thresholds) <= 20:
+        listed = isinstance(self.thresholds, Sequence) and not isinstance(self.thresholds, str)
+        if not listed or not 1 <= len(self.thresholds) <= 20:
             raise BadInput("thresholds", self.thresholds, "must be a list of 1 to 20 numbers")
         for threshold in self.thresholds:
             checks.positive("thresholds", threshold)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gdexp import checks
-from gdexp.errors import BadInput, nearest
+from gdexp.errors import BadInput, GdexpError, code_failed, nearest
 from gdexp.problems.base import Part, Problem
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
@@ -218,7 +218,7 @@ def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
         name = ".".join(names[:used])
         try:
             module = import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             missing = isinstance(error, ModuleNotFoundError) and error.name == name
             if missing and module is not None:
                 return module, names[used - 1 :]
@@ -252,7 +252,12 @@ def _call(path: str, found: object, arguments: Mapping[str, object]) -> Problem:
         raise BadInput(
             "arguments", dict(arguments), f"{path} does not take them: {error}"
         ) from None
-    problem = make(**arguments)
+    try:
+        problem = make(**arguments)
+    except GdexpError:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        raise code_failed(path, error) from error
     if not isinstance(problem, Problem):
         raise BadInput("path", path, f"returned a {type(problem).__name__}, not a Problem")
     return problem

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.config import check_given
+from gdexp.config import check_given, typed
 from gdexp.errors import BadInput
 from gdexp.place import here
 from gdexp.rerun.folder import is_folder, read_folder
@@ -26,11 +26,7 @@ def check_own_keys(command: str, *further: str) -> None:
     Raises:
         BadInput: the first of them.
     """
-    from hydra.core.hydra_config import HydraConfig
-
-    if not HydraConfig.initialized():
-        return
-    for override in check_given(HydraConfig.get().overrides.task):
+    for override in check_given(typed()):
         key = override.get_key_element().lstrip("+~")
         if re.split(r"[./]", key)[0] not in (command, "tracking", *further):
             value = str(override.input_line).partition("=")[2]

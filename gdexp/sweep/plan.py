@@ -15,6 +15,7 @@ from gdexp.sweep.samplers import AUTO, GRID, Sampler
 from gdexp.sweep.settings import PARETO, SweepSettings
 from gdexp.sweep.space import MAX_GRID, Space
 from gdexp.tracking import TrackingSettings
+from gdexp.tracking.server import is_postgresql
 
 DEFAULT_TRIALS = 100
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
@@ -106,6 +107,12 @@ class Plan:
         return "rules" if swept else str(self.base["optimizer"]["name"])
 
     @property
+    def served(self) -> str | None:
+        """The address of the server that has the study; None where it is a file."""
+        given = self.settings.storage
+        return given if given is not None and is_postgresql(given) else None
+
+    @property
     def journal(self) -> Path:
         """The study's journal file, absolute."""
         given = self.settings.storage
@@ -138,13 +145,29 @@ class Plan:
             )
         for d in self.space.dimensions:
             if not d.is_group and not self.space.variants:
-                config.lookup(self.base, d.key)
+                try:
+                    config.lookup(self.base, d.key)
+                except BadInput as error:
+                    shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
+                    raise BadInput(d.key, shown, error.allowed) from None
         for chosen in self.space.combinations():
             part = self.space.part(chosen)
             first = {**chosen, **{d.name: d.corners()[0] for d in part}}
             tried = [{**first, d.name: value} for d in part for value in d.corners()]
             for values in tried or [first]:
-                self.experiment(self.space.encoded(values)).rehearse()
+                self._try(values)
+
+    def _try(self, values: Mapping[str, Any]) -> None:
+        """Build the experiment of some values, and make its first update."""
+        try:
+            self.experiment(self.space.encoded(values)).rehearse()
+        except BadInput as error:
+            for d in self.space.dimensions:
+                whole = float(d.low).is_integer() and float(d.high).is_integer()
+                if d.key == error.key and "an integer" in error.allowed and d.choices is None:
+                    ends = f"{d.low:g},{d.high:g}" if whole else "a,b"
+                    raise BadInput(d.key, d.text(), f"write int(interval({ends}))") from None
+            raise
 
     def _check_goal(self) -> None:
         if self.pareto and THRESHOLD not in self.space.keys:

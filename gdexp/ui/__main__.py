@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from gdexp import terminal
-from gdexp.errors import BadInput, GdexpError
+from gdexp.errors import BadInput, GdexpError, printable
 from gdexp.interrupts import Interrupted, raising
 from gdexp.place import standing
 from gdexp.secrets import guarding, hidden
@@ -53,7 +53,7 @@ def _run(given: Sequence[str]) -> int:
     except GdexpError as error:
         print(f"gdexp: error: {' '.join(str(error).split())}", file=sys.stderr)
         if os.environ.get("GDEXP_DEBUG") == "1":
-            print(hidden(traceback.format_exc()), end="", file=sys.stderr)
+            print(printable(hidden(traceback.format_exc())), end="", file=sys.stderr)
         return error.exit_status
     return 0
 
