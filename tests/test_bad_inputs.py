@@ -176,6 +176,7 @@ SWEEPS = [
     ("+sweep optimizer.lr=glob(*)", "sweep.space.optimizer.lr=glob(*): write interval(a, b)"),
     ("+sweep optimizer.lr=range(1,5,0)", "must have a step that is not 0"),
     ("+sweep optimizer.lr=range(5,1)", "is empty"),
+    ("+sweep optimizer.lr=1,nan", "sweep.space.optimizer.lr=nan: must be a finite number"),
     ("+sweep optimizer.lr=choice(1,a)", "optimizer.lr=a: must be a number"),
     ("+sweep stopping.max_iterations=interval(1,10)", "write int(interval(1,10))"),
     ("+sweep seed=range(0,99999999999999999999)", "must stay within 2^63-1"),

@@ -222,6 +222,8 @@ def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
     for value in values:
         if "${" in str(value):
             raise BadInput(f"sweep.space.{key}", value, "must be plain values, without ${…}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadInput(f"sweep.space.{key}", value, "must be a finite number")
         check_secrets({key: value})  # each is stored with its trial
     return Dimension(key, key, choices=values)
 
