@@ -24,4 +24,8 @@ def write_files(folder: Path, artifacts: Mapping[str, bytes]) -> None:
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
             made.add(path.parent)
-        path.write_bytes(content)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            error.filename = str(path)  # a write that fails, unlike an open, does not say where
+            raise
