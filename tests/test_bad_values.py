@@ -115,6 +115,7 @@ def test_no_overrides_end_in_anything_but_an_experiment_or_one_complaint(
 ) -> None:
     """Composed and checked as the command line does, without running anything."""
     try:
+        rewrite(lines)
         found = composed(*lines)
         config.check_given(lines)
         config.check_keys(found)

@@ -40,7 +40,7 @@ def check_server(key: str, uri: str, allowed: str) -> None:
 
     Raises:
         BadInput: it is no address, or its driver is not installed.
-        StorageFailed: nothing answers.
+        StorageFailed: nothing answers, or does not let us in.
     """
     shown = masked(uri)
     try:
@@ -57,6 +57,7 @@ def check_server(key: str, uri: str, allowed: str) -> None:
     if not parts.hostname and parts.scheme.startswith("postgresql") and sockets.startswith("/"):
         if not Path(sockets).is_dir():
             raise StorageFailed(f"{key}={shown}: there is no folder {sockets}")
+        _log_in(key, uri)
         return
     if not parts.hostname:
         raise BadInput(key, shown, f"names no host; must be {allowed}")
@@ -68,3 +69,16 @@ def check_server(key: str, uri: str, allowed: str) -> None:
         raise StorageFailed(
             f"{key}={shown}: no server answers there ({reason}); start it, or name another"
         ) from None
+    if is_postgresql(uri):
+        _log_in(key, uri)
+
+
+def _log_in(key: str, uri: str) -> None:
+    """Open a PostgreSQL database once; MLflow would try for minutes with a wrong password."""
+    import psycopg
+
+    try:
+        psycopg.connect(POSTGRESQL + uri.partition("://")[2], connect_timeout=3).close()
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise StorageFailed(f"{key}={masked(uri)}: {reason}") from None
