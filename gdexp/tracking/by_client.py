@@ -34,11 +34,11 @@ class ByClient:
         self._experiment_id = experiment_id
         self._points = points
 
-    def prepare(self, opening: Opening) -> Pending:
+    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
         """Create a run: only the store can give it an id."""
         run = self._client.create_run(
             self._experiment_id,
-            start_time=int(time.time() * 1000),
+            start_time=started or int(time.time() * 1000),
             tags=opening.all_tags(),
             run_name=opening.name,
         )

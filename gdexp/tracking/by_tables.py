@@ -103,9 +103,9 @@ class ByTables:
         location = client.get_experiment(experiment_id).artifact_location
         return cls(store, experiment_id, str(location), client, points)
 
-    def prepare(self, opening: Opening) -> Pending:
+    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
         """Choose an id; nothing is written."""
-        return Pending(uuid.uuid4().hex, opening, int(time.time() * 1000))
+        return Pending(uuid.uuid4().hex, opening, started or _now())
 
     def show(self, pending: Pending, status: str = "RUNNING") -> None:
         """Write the row of a run and the tags that it begins with."""

@@ -21,6 +21,7 @@ from gdexp.tracking.server import check_server, masked, with_driver
 
 SQLITE = "sqlite:///"
 SQLITE_HEADER = b"SQLite format 3\0"
+BEST = re.compile(r"best:([1-9][0-9]{0,5})")
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
 
 
@@ -34,11 +35,14 @@ class TrackingSettings:
         experiment: the MLflow experiment that the runs go to.
         points: losses of a run that go to the metric history, all or so many (>= 10); the record,
             `trace.npy`, always has all.
+        children: of a sweep: all, every trial has a run; or best:N, every trial is a row of the
+            sweep's shards, and the best N and a few others have runs besides.
     """
 
     uri: str | None = None
     experiment: str = "gdexp"
     points: int | str = "all"
+    children: str = "all"
 
     def __post_init__(self) -> None:
         given: object = self.experiment
@@ -54,6 +58,11 @@ class TrackingSettings:
         points: object = self.points
         if points != "all" and (type(points) is not int or points < FEWEST):
             raise BadInput("points", points, f"must be all or a whole number >= {FEWEST}")
+        children: object = self.children
+        if children != "all" and not (isinstance(children, str) and BEST.fullmatch(children)):
+            raise BadInput(
+                "children", children, "must be all, or best:N with N from 1 to 999999: best:100"
+            )
         if self.uri is not None:
             checks.text("uri", self.uri)
             learn(self.uri)
@@ -87,6 +96,12 @@ class TrackingSettings:
     def most_points(self) -> int | None:
         """Losses of a run that go to the metric history; None for all."""
         return self.points if isinstance(self.points, int) else None
+
+    @property
+    def best(self) -> int | None:
+        """How many of a sweep's trials have a run for being the best; None where all have one."""
+        found = BEST.fullmatch(self.children)
+        return int(found[1]) if found else None
 
     @property
     def resolved(self) -> str:

@@ -7,8 +7,10 @@ float32; they come back as the same doubles, bit for bit.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.errors import GdexpError
+from gdexp.errors import StorageFailed
 from gdexp.tracking.record import Record, npy
 
 if TYPE_CHECKING:
@@ -28,13 +30,19 @@ FOLDER = "shards"
 ROWS = 1_000
 """Rows of a full shard."""
 
-ROWS_PER_GROUP = 100
-"""Rows that are read at once when one is looked for."""
+ROWS_PER_GROUP, LOSSES_PER_GROUP = 100, 2**20
+"""Rows that are read at once when one is looked for: so many, or fewer where traces are long."""
+
+UNFINISHED = ".part"
+"""How the name of a file ends that is not whole yet."""
+
+TOGETHER = -1
+"""The place among its seeds of the row that says what a trial's seeds come to together."""
 
 _TRACE = "trace.npy"
 
 
-class DamagedShard(GdexpError):
+class DamagedShard(StorageFailed):
     """A shard cannot be read."""
 
 
@@ -44,13 +52,15 @@ class Row:
 
     Attributes:
         trial: its number in the study.
-        seed: which of the trial's seeds, counted from 0.
-        record: everything that a run of its own would hold.
+        seed: which of the trial's seeds, counted from 0; `TOGETHER` for all of several.
+        record: everything that a run of its own would hold, the tags of its opening included.
+        started: milliseconds since 1970, when the trial was asked.
     """
 
     trial: int
     seed: int
     record: Record
+    started: int = 0
 
 
 def shard_name(rows: Sequence[Row]) -> str:
@@ -66,7 +76,7 @@ def may_hold(name: str, trial: int) -> bool:
 
 
 def write_shard(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as one file, whole or not at all.
+    """Write rows as one file, whole or not at all, and on the disk when this returns.
 
     Args:
         path: of the new file; its folder must be there.
@@ -75,18 +85,40 @@ def write_shard(path: Path, rows: Sequence[Row]) -> None:
     from pyarrow import parquet as pq
 
     table = _table(rows)
-    unfinished = path.with_suffix(".part")
-    pq.write_table(
-        table,
-        unfinished,
-        row_group_size=ROWS_PER_GROUP,
-        compression="zstd",
-        use_dictionary=["environment"],
-        # The bytes of neighbouring losses are alike place by place, not number by number.
-        use_byte_stream_split=["trace.list.element"],
-        write_page_checksum=True,
-    )
+    losses = sum(len(row.record.trace) for row in rows)
+    fitting = LOSSES_PER_GROUP * len(rows) // max(losses, 1)
+    unfinished = path.with_suffix(UNFINISHED)
+    with unfinished.open("wb") as file:
+        pq.write_table(
+            table,
+            file,
+            row_group_size=min(max(fitting, 1), ROWS_PER_GROUP),
+            compression="zstd",
+            use_dictionary=["environment"],
+            # The bytes of neighbouring losses are alike place by place, not number by number.
+            use_byte_stream_split=["trace.list.element"],
+            write_page_checksum=True,
+        )
+        file.flush()
+        os.fsync(file.fileno())
     unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name too
+    finally:
+        os.close(folder)
+
+
+def count_rows(path: Path) -> tuple[int, int]:
+    """How many rows a file has, and how many bytes they take in memory.
+
+    Raises:
+        DamagedShard: the file cannot be read.
+        FileNotFoundError: it is not there any more.
+    """
+    with _opened(path) as file:
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        return file.metadata.num_rows, sum(group.total_byte_size for group in groups)
 
 
 def read_shard(
@@ -102,16 +134,13 @@ def read_shard(
 
     Raises:
         DamagedShard: the file cannot be read.
+        FileNotFoundError: it is not there any more.
     """
-    import pyarrow as pa
-    from pyarrow import parquet as pq
-
-    wanted = ["trial", "seed", "metrics", "tags"]
+    wanted = ["trial", "seed", "started", "metrics", "tags"]
     wanted += ["params", "trace", "artifacts", "environment"] if columns is None else [*columns]
     if "artifacts" in wanted and "environment" not in wanted:
         wanted.append("environment")
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+    with _opened(path) as file:
         for group in range(file.num_row_groups):
             if trials is not None and not _overlaps(file, group, trials):
                 continue
@@ -119,9 +148,72 @@ def read_shard(
             for row in _rows(table):
                 if trials is None or row.trial in trials:
                     yield row
+
+
+class Shard:
+    """An open file, of which single rows are read; the group that was read last is kept.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        DamagedShard: it cannot be read.
+        FileNotFoundError: it is not there any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._closing = ExitStack()
+        self._file = self._closing.enter_context(_opened(path))
+        self._group: tuple[int, pa.Table] | None = None
+
+    def row(self, trial: int, seed: int) -> Row | None:
+        """The first row of a trial's seed; None where there is none.
+
+        Raises:
+            DamagedShard: it cannot be read.
+        """
+        with _reported(self._path):
+            for group in range(self._file.num_row_groups):
+                if not _overlaps(self._file, group, {trial}):
+                    continue
+                if self._group is None or self._group[0] != group:
+                    self._group = group, self._file.read_row_group(group)
+                table = self._group[1]
+                numbers = table.column("trial").to_numpy(), table.column("seed").to_numpy()
+                (places,) = np.nonzero((numbers[0] == trial) & (numbers[1] == seed))
+                if len(places):
+                    return next(_rows(table.slice(int(places[0]), 1)))
+        return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._group = None
+        self._closing.close()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    from pyarrow import parquet as pq
+
+    with _reported(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield file
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """What is wrong with a file in one line; that it is gone stays `FileNotFoundError`."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DamagedShard(f"{path.name}: cannot be read ({reason[0]})") from error
+        raise DamagedShard(
+            f"{FOLDER}/{path.name}: cannot be read ({reason[0]}); put a copy in its place"
+        ) from error
 
 
 def _overlaps(file: Any, group: int, trials: Collection[int]) -> bool:  # noqa: ANN401
@@ -151,6 +243,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
         {
             "trial": pa.array([row.trial for row in rows], pa.int64()),
             "seed": pa.array([row.seed for row in rows], pa.int64()),
+            "started": pa.array([row.started for row in rows], pa.int64()),
             "metrics": pa.array(
                 [list(row.record.metrics.items()) for row in rows],
                 pa.map_(pa.string(), pa.float64()),
@@ -188,4 +281,4 @@ def _rows(table: pa.Table) -> Iterator[Row]:
             tags=dict(found["tags"]),
             artifacts=artifacts,
         )
-        yield Row(found["trial"], found["seed"], record)
+        yield Row(found["trial"], found["seed"], record, found["started"])

@@ -28,6 +28,7 @@ from gdexp.tracking.database import analyze, ensure_database, is_analyzed
 from gdexp.tracking.location import TrackingSettings
 from gdexp.tracking.pending import Pending
 from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.shard_folder import ShardFolder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -70,10 +71,15 @@ class Store:
         self._started[pending.run_id] = pending.started
         return pending.run_id
 
-    def prepare(self, opening: Opening) -> Pending:
-        """Decide on a run; where the store lets us choose its id, nothing is written yet."""
+    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
+        """Decide on a run; where the store lets us choose its id, nothing is written yet.
+
+        Args:
+            opening: what it begins with.
+            started: milliseconds since 1970; None: now.
+        """
         with self._reported():
-            return self._way.prepare(opening)
+            return self._way.prepare(opening, started)
 
     def show(self, pending: Pending) -> None:
         """Let a run be seen as RUNNING; again is harmless."""
@@ -143,6 +149,12 @@ class Store:
                 path = self.client.download_artifacts(run_id, f"{name}.npy", folder)
                 found[name] = np.load(path, allow_pickle=False)
         return found
+
+    def shards(self, parent: str) -> ShardFolder:
+        """The shards of a sweep."""
+        with self._reported():
+            home = str(self.client.get_run(parent).info.artifact_uri)
+        return ShardFolder(self.client, parent, home, self._reported)
 
     def save_view(
         self,
