@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.errors import GdexpError
@@ -82,6 +82,23 @@ class Answers:
             saved=sum(record.saved for record in records),
             reused=sum(record.reused for record in records),
             importance=importances(trials),
+        )
+
+    def with_runs(self, runs: Mapping[int, str]) -> Answers:
+        """The same, with the run ids of the trials that have runs, by the trials' numbers."""
+        numbers = [trial.number for trial in self.trials]
+        return replace(
+            self,
+            records=[
+                replace(record, run_id=runs.get(number, record.run_id))
+                for number, record in zip(numbers, self.records, strict=True)
+            ],
+            fewest=[
+                entry
+                if entry.trial is None
+                else replace(entry, run_id=runs.get(entry.trial, entry.run_id))
+                for entry in self.fewest
+            ],
         )
 
     @property

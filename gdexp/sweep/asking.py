@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gdexp.experiment import Experiment
 from gdexp.sweep.overview import Overview
 from gdexp.sweep.plan import Plan
+from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.samplers import GRID
 from gdexp.sweep.study import WORKER, nothing_waits, together
 
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
 
-AT_ONCE = 64
-"""Descents that are made together where nothing is gained from waiting."""
+AT_ONCE, ROWS_AT_ONCE = 64, 1024
+"""Descents that are made together where nothing is gained from waiting; so many where trials are
+rows of shards, of a sweep of very many."""
 
 MOST_LOSSES = 2**25
 """Losses, a quarter of a gigabyte, that the traces of one batch may come to."""
+
+MARGIN = 8
+"""A batch of rows is taken to have traces so many times as long as those before it, at most."""
 
 
 @dataclass
@@ -57,6 +62,12 @@ class Asking:
         self._seed = int(plan.base["seed"])
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         self._queued = len(waiting)
+        self._losses = self._descents = 0
+
+    def learned(self, record: TrialRecord) -> None:
+        """Take note of how long the traces of a finished trial are."""
+        self._losses += sum(record.counts) + len(record.counts)
+        self._descents += len(record.counts)
 
     def at_once(self, ordinal: int) -> int:
         """How many trials from this ordinal on are asked together."""
@@ -66,7 +77,12 @@ class Asking:
         if startup is not None:
             return max(startup - ordinal, 1)
         longest = int(self._plan.base["stopping"]["max_iterations"]) + 1
-        many = min(AT_ONCE, MOST_LOSSES // longest) // settings.seeds
+        at_once = AT_ONCE
+        if self._plan.tracking.best is not None:
+            at_once = ROWS_AT_ONCE
+            if self._descents and self._sampler.name != GRID:  # drawn like those before
+                longest = min(longest, MARGIN * self._losses // self._descents + 1)
+        many = min(at_once, MOST_LOSSES // longest) // settings.seeds
         return max(many, 1) - ordinal % max(many, 1)
 
     def waits(self, ordinal: int) -> bool:

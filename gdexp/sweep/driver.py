@@ -19,6 +19,7 @@ from gdexp.sweep.oversight import oversee
 from gdexp.sweep.parent import begin, end, sweep_params
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.preview import preview
+from gdexp.sweep.promotion import promoted
 from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.settings import cores
 from gdexp.sweep.study import (
@@ -101,7 +102,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
                 oversee(out, plan, study, store, parent, workers)
                 failed = workers.failure()
         ended = _ended(plan, study, time.monotonic() - began, failed)
-        answers = Answers.of(study, plan)
+        answers = promoted(plan, Answers.of(study, plan), store, parent)
         end(plan, answers, store, parent)
         report.answers(out, plan, answers, store, parent)
         if ended:

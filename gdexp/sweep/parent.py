@@ -14,6 +14,7 @@ from gdexp.repeat import literal
 from gdexp.result import Result
 from gdexp.stopping import Status
 from gdexp.sweep.answers import Answers
+from gdexp.sweep.keeping import CHILDREN
 from gdexp.sweep.pictures import sweep_pictures
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.tables import description, front_csv, thresholds_csv, trials_csv
@@ -40,6 +41,8 @@ def sweep_params(plan: Plan) -> dict[str, str]:
 def begin(plan: Plan, store: Store, parent: str) -> None:
     """Show the sweep as going on, with a view that its trials can be watched in."""
     store.reopen(parent)
+    if plan.tracking.best is not None:
+        store.log_values(parent, Record(tags={CHILDREN: plan.tracking.children}))
     swept, _ = plan.space.axes()
     store.save_view(parent, swept, plan.name)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,21 +56,9 @@ class Recording:
 
     def open(self, asked: Asked) -> Opened:
         """Reserve the runs of a trial."""
-        tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
-        name = looks.trial_title(asked.number, self._parameters(asked))
-        trial = self._store.prepare(Opening(name, "trial", self._parent, tags))
-        seeds = [
-            self._store.prepare(
-                Opening(
-                    f"{name} seed={e.seed}",
-                    "seed",
-                    trial.run_id,
-                    {**tags, "gdexp.seed": str(e.seed)},
-                )
-            )
-            for e in (asked.experiments if self._plan.settings.seeds > 1 else ())
-        ]
-        return Opened(trial, seeds)
+        first, *others = self._openings(asked)
+        trial = self._store.prepare(first(self._parent))
+        return Opened(trial, [self._store.prepare(each(trial.run_id)) for each in others])
 
     def show(self, opened: Opened) -> None:
         """Let the runs be seen while their descents go on."""
@@ -99,16 +88,32 @@ class Recording:
         self, run: Pending, done: Done, number: int, parameters: Mapping[str, Any]
     ) -> tuple[Pending, Record]:
         """What is to be written of one descent."""
+        made = captured(done.experiment.config, done.engine, whole=False)
+        record = descent_record(done.experiment, done.result, made, self._tags(run, done))
+        return run, _dressed(record, str(done.result.status), number, parameters)
+
+    def _openings(self, asked: Asked) -> list[Callable[[str], Opening]]:
+        """What the runs of a trial begin with, given the run above: its own, then its seeds'."""
+        tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
+        name = looks.trial_title(asked.number, self._parameters(asked))
+        seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
+        return [
+            lambda above: Opening(name, "trial", above, tags),
+            *(partial(_of_seed, name, tags, seed) for seed in seeds),
+        ]
+
+    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
+        """What MLflow's page shows of a descent, and where it was taken from."""
         link = self._store.loss_link(run.run_id)
         tags = {NOTE_TAG: descent_note(done.experiment, done.result, run.run_id, link)}
-        if done.source is not None:
-            tags["gdexp.reused_from"] = done.source
-        made = captured(done.experiment.config, done.engine, whole=False)
-        record = descent_record(done.experiment, done.result, made, tags)
-        return run, _dressed(record, str(done.result.status), number, parameters)
+        return tags if done.source is None else {**tags, "gdexp.reused_from": done.source}
 
     def _parameters(self, asked: Asked) -> Mapping[str, Any]:
         return self._plan.space.by_key(asked.trial.params)
+
+
+def _of_seed(name: str, tags: Mapping[str, str], seed: int, above: str) -> Opening:
+    return Opening(f"{name} seed={seed}", "seed", above, {**tags, "gdexp.seed": str(seed)})
 
 
 def _dressed(record: Record, status: str, number: int, parameters: Mapping[str, Any]) -> Record:

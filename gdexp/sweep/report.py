@@ -14,6 +14,7 @@ from gdexp.descent import starting_point
 from gdexp.place import here
 from gdexp.stopping import Status
 from gdexp.sweep.answers import Answers, repeat_command
+from gdexp.sweep.keeping import is_row
 from gdexp.sweep.plan import THRESHOLD, Plan
 from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.tables import (
@@ -150,10 +151,24 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
         out,
         [
             ("recorded", f"MLflow run {parent} in {terminal.shown(plan.tracking.shown)}"),
+            *_rows(plan, found, parent),
             ("look", terminal.shown(store.look_command())),
         ],
     )
     terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
+
+
+def _rows(plan: Plan, found: Answers, parent: str) -> list[tuple[str, str]]:
+    """How trials without a run of their own are had, where there are such."""
+    rows = sum(is_row(record.run_id) for record in found.records)
+    if not rows:
+        return []
+    others = len(found.records) - rows
+    text = (
+        f"{len(found.records):,} trials in shards among its artifacts, {others:,} as runs too;\n"
+        f"+rerun={parent[:8]}/NUMBER replays any, load_runs('{parent[:8]}') reads all"
+    )
+    return [("trials", terminal.shown(text))]
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
@@ -204,7 +219,8 @@ def _fewest_table(plan: Plan, found: Answers) -> Table:
         chosen = entry.parameters or {}
         # Where the start is already within the threshold, no parameter played a part.
         values = [_value(chosen, name) if entry.iterations else "any" for name in names]
-        run = f"{entry.trial} ({(entry.run_id or '')[:8]})"
+        run_id = entry.run_id or "/"
+        run = str(entry.trial) + ("" if is_row(run_id) else f" ({run_id[:8]})")
         table.add_row(f"{entry.threshold:.0e}", f"{entry.iterations:,.6g}", *values, run)
     return table
 

@@ -197,6 +197,8 @@ def settle(
     """
     from optuna.trial import TrialState
 
+    from gdexp.sweep.keeping import is_row, kept_rows
+
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     trials = running if left is None else [t for t in running if t.number in left]
     if left is not None and not trials:
@@ -210,7 +212,9 @@ def settle(
             store.end(seed.info.run_id, "KILLED")
         store.end(run.info.run_id, "KILLED")
     recorded = {t.number: TrialRecord.of(t) for t in trials if RECORD in t.user_attrs}
-    whole = _finished_runs(store, [record.run_id for record in recorded.values()])
+    run_ids = [record.run_id for record in recorded.values()]
+    whole = _finished_runs(store, [each for each in run_ids if not is_row(each)])
+    whole |= kept_rows(store, parent, run_ids)
     again = 0
     for trial in trials:
         record = recorded.get(trial.number)

@@ -61,7 +61,9 @@ def description(plan: Plan, answers: Answers, link: str) -> str:
         link: the address of the children's charts, after `#`. It comes first, because the page
             folds a description after a few lines.
     """
-    lines = [f"[Loss curves of every trial](#{link})", ""]
+    few = plan.tracking.best
+    which = "every trial" if few is None else f"the best {few:,} trials and of some others"
+    lines = [f"[Loss curves of {which}](#{link})", ""]
     lines += _best(plan, answers)
     lines += [
         note(plan),

@@ -14,6 +14,7 @@ from gdexp.sweep import leaving
 from gdexp.sweep.asking import Asked, Asking
 from gdexp.sweep.descents import Descents, Ran
 from gdexp.sweep.ending import Patience
+from gdexp.sweep.keeping import keeping
 from gdexp.sweep.lookout import Lookout
 from gdexp.sweep.plan import LR, Plan
 from gdexp.sweep.progress import Progress
@@ -79,8 +80,9 @@ class Worker:
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
-        self.recording = Recording(plan, store, str(study.user_attrs[PARENT]))
-        self.writing: Writing[Told] = Writing(store)
+        self.recording: Recording
+        self.writing: Writing[Told]
+        self.recording, self.writing = keeping(plan, store, str(study.user_attrs[PARENT]))
         self.cap = Cap(plan.settings.cap)
         self.known = Known(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.pareto)
@@ -193,7 +195,8 @@ class Worker:
         for ran, record in self.ready:
             opened = self.opened.pop(ran.asked.number)
             runs += self.recording.records(opened, ran, record)
-            of_descents = [pending.run_id for pending in opened.seeds or [opened.trial]]
+            runs_of = opened.seeds or [opened.trial] if self.plan.tracking.best is None else []
+            of_descents = [pending.run_id for pending in runs_of]
             told.append(Told(ran, record, of_descents))
         self.ready = []
         self._tell(self.writing.write(runs, told))
@@ -222,6 +225,7 @@ class Worker:
 
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)
+        self.asking.learned(record)
         self.patience.add(record)
 
     def _show(self, trials: Sequence[Asked]) -> None:

@@ -1,16 +1,18 @@
-"""Handing runs over to MLflow: at once to a database here, behind the descents to a server."""
+"""Handing trials over to where they are kept: at once here, behind the descents to a server."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from gdexp.tracking import Pending, Record, Store
+from gdexp.tracking import Pending, Record
 
 T = TypeVar("T")
+
+Runs = Sequence[tuple[Pending, Record]]
 
 
 class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
@@ -21,12 +23,13 @@ class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
     server has finished is told to the study, and an error ends the sweep at the next batch.
 
     Args:
-        store: that takes the runs.
+        write: writes runs; when it returns they are there.
+        behind: whether it takes its time.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._thread = ThreadPoolExecutor(1, "gdexp-writing") if store.settings.is_server else None
+    def __init__(self, write: Callable[[Runs], None], behind: bool) -> None:
+        self._write = write
+        self._thread = ThreadPoolExecutor(1, "gdexp-writing") if behind else None
         self._going: tuple[Future[None], Sequence[T]] | None = None
 
     def __exit__(
@@ -38,17 +41,17 @@ class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
         if self._thread is not None:
             self._thread.shutdown(wait=True)
 
-    def write(self, runs: Sequence[tuple[Pending, Record]], marks: Sequence[T]) -> Sequence[T]:
+    def write(self, runs: Runs, marks: Sequence[T]) -> Sequence[T]:
         """Write runs; returns the marks of those that are known to be there by now.
 
         Raises:
             StorageFailed: this batch, or the one before it, could not be written.
         """
         if self._thread is None:
-            self._store.write(runs)
+            self._write(runs)
             return marks
         before = self.finish()
-        self._going = self._thread.submit(self._store.write, runs), marks
+        self._going = self._thread.submit(self._write, runs), marks
         return before
 
     def finish(self) -> Sequence[T]:

@@ -123,7 +123,7 @@ def descent_record(
             **(tags or {}),
         },
         artifacts=artifacts,
-        levels=_levels(experiment),
+        levels=levels(experiment),
     )
 
 
@@ -158,7 +158,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _levels(experiment: Experiment) -> list[float]:
+def levels(experiment: Experiment) -> list[float]:
     """The losses at which the thresholds are met that people compare runs by, and its own."""
     wanted = {experiment.stopping.threshold, *THRESHOLDS}
     return [experiment.problem.reference + threshold for threshold in sorted(wanted)]
