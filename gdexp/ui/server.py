@@ -1,7 +1,8 @@
 """MLflow's server as a child process that is small, local, and surely gone afterwards.
 
 As it comes, `mlflow server` is fifteen processes and 1.8 GB, reports its use, answers under any
-`Host` that begins like a private address, and outlives a parent that is killed.
+`Host` that begins like a private address, obeys pages of every local port (see `door`), and
+outlives a parent that is killed.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ class Server:
 
     def _start(self) -> None:
         command = [
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+            *(sys.executable, "-m", "gdexp.ui.door", "server", "--workers", "1"),
             *("--host", HOST, "--port", str(self.port)),
             *("--allowed-hosts", f"localhost:{self.port},{HOST}:{self.port}"),
         ]
@@ -179,8 +180,10 @@ def _environment(uri: str) -> dict[str, str]:
         if not key.startswith(("MLFLOW_", "_MLFLOW_", "PYTHONWARNINGS"))
         or key.startswith("MLFLOW_S3_")
     }
+    here_too = [str(Path(__file__).parents[2]), *filter(None, [kept.get("PYTHONPATH")])]
     return {
         **kept,
+        "PYTHONPATH": os.pathsep.join(here_too),
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

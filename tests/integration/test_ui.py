@@ -138,7 +138,7 @@ def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorde
             urllib.request.urlopen(request)
         refused.value.close()
         assert refused.value.code == 403
-        of_the_server = [line for line in processes(recorded) if "mlflow server" in line]
+        of_the_server = [line for line in processes(recorded) if "gdexp.ui.door server" in line]
         assert len(of_the_server) == 1
         assert "--workers 1" in of_the_server[0]
         process.send_signal(signal.SIGINT)
