@@ -13,7 +13,7 @@ from typing import Any
 from gdexp.errors import BadInput
 from gdexp.secrets import HIDDEN, learn, secret_key, secret_text
 
-TAKE_TEXT = ("tracking.uri",)
+TAKE_TEXT = ("tracking.uri", "sweep.storage")
 """Keys that take a text from an environment variable: they are not stored with the runs."""
 
 _INSTEAD = (

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.runs.files import Files
+from gdexp.runs.rows import CHILDREN, rows_of
 from gdexp.runs.run import TrackedRun
 from gdexp.runs.sequence import Runs
 from gdexp.runs.stored import printable
 from gdexp.tracking import TrackingSettings
 from gdexp.tracking.database import ensure_database
+from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.store import _prepare_mlflow
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def load_runs(
 
     Args:
         runs: a run id or the first four or more of its digits, or a list of them. A sweep
-            stands for the runs of its trials. None: the newest sweep, or all runs of the
+            stands for its trials, `SWEEP/NUMBER` for one of them. None: the newest sweep, or all runs of the
             experiment when there is no sweep.
         uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
         experiment: the MLflow experiment; a whole id is found in any other one too.
@@ -112,6 +114,9 @@ class Shelf:
         found: dict[str, TrackedRun] = {}
         sweeps = []
         for name in names:
+            if isinstance(name, str) and "/" in name:
+                found |= {run.run_id: run for run in self._trial(name, key)}
+                continue
             run = self._run(self._find(name, key))
             if run.kind == "sweep":
                 sweeps.append(run)
@@ -179,7 +184,45 @@ class Shelf:
                 above = by_id.get(run.data.tags.get("mlflow.parentRunId", ""))
                 if above is not None:
                     seeds.setdefault(above.run_id, []).append(self._run(run, above.trial))
-        return [run for trial in trials for run in seeds.get(trial.run_id, [trial])]
+        listed = [run for trial in trials for run in seeds.get(trial.run_id, [trial])]
+        rows = self._rows(parent)
+        if not rows:
+            return listed
+        # Of a trial that is both, the run; of one that never got to its end, the row.
+        kept = {row.trial for row in rows}
+        runs = [run for run in listed if run.state == "FINISHED" or run.trial not in kept]
+        whole = {run.trial for run in runs}
+        merged = [*runs, *(row for row in rows if row.trial not in whole)]
+        return sorted(merged, key=lambda run: -1 if run.trial is None else run.trial)
+
+    def _rows(self, parent: TrackedRun, trials: Collection[int] | None = None) -> list[TrackedRun]:
+        """The trials of a sweep that are rows of its shards."""
+        if CHILDREN not in parent.tags:
+            return []
+        shards = ShardFolder(self.client, parent.run_id, parent.home, self._reported)
+        return rows_of(parent, shards, self._minima, trials)
+
+    def _trial(self, name: str, key: str) -> list[TrackedRun]:
+        """The descents of one trial, named by its sweep and its number; or one of its seeds."""
+        sweep, *rest = name.split("/")
+        if not 1 <= len(rest) <= 2 or not all(each.isdecimal() and each.isascii() for each in rest):
+            raise BadInput(key, name, "must be SWEEP/NUMBER: a sweep's run id and a trial's number")
+        parent = self._run(self._find(sweep, key))
+        if parent.kind != "sweep":
+            raise BadInput(key, name, f"run {parent.short} is no sweep, so it has no trials")
+        number = int(rest[0])
+        condition = f"tags.`mlflow.parentRunId` = '{parent.run_id}' AND tags.`gdexp.trial` = "
+        runs = []
+        for run in self._search(f"{condition}'{number}'", parent.experiment_id):
+            trial = self._run(run)
+            if trial.state == "FINISHED":
+                runs = [self._run(each, number) for each in self._children(trial)] or [trial]
+        found = runs or self._rows(parent, {number})
+        if len(rest) == 2:
+            found = found[int(rest[1]) :][:1]
+        if not found:
+            raise BadInput(key, name, f"sweep {parent.short} has no finished trial of this number")
+        return found
 
     def _children(self, run: TrackedRun, most: int | None = None) -> list[Run]:
         condition = f"tags.`mlflow.parentRunId` = '{run.run_id}'"

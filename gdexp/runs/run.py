@@ -30,7 +30,8 @@ class TrackedRun:
     pickle, `config.yaml` without aliases; nothing in them is executed.
 
     Attributes:
-        run_id: MLflow's id.
+        run_id: MLflow's id; of a trial that is a row of its sweep's shards `SWEEP/TRIAL`, and of
+            one of several seeds `SWEEP/TRIAL/SEED`.
         name: its name in MLflow's lists, without control characters.
         kind: run, sweep, trial, seed or rerun; empty for a run that gdexp did not make.
         state: MLflow's word: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
@@ -71,8 +72,12 @@ class TrackedRun:
 
     @property
     def short(self) -> str:
-        """The first eight characters of the run id, which name it almost always."""
-        return self.run_id[:8]
+        """The first eight characters of the run id, which name it almost always.
+
+        Of a trial that is a row of its sweep's shards those of the sweep's, and its number.
+        """
+        first, slash, rest = self.run_id.partition("/")
+        return f"{first[:8]}{slash}{rest}"
 
     @cached_property
     def values(self) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from gdexp.sweep.overview import Overview
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.record import TrialRecord
 from gdexp.sweep.samplers import GRID
-from gdexp.sweep.study import WORKER, nothing_waits, together
+from gdexp.sweep.study import WORKER, claiming, nothing_waits
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -128,7 +128,7 @@ class Asking:
         """
         claimed: list[tuple[Trial, int]] = []
         learns = self._sampler.startup is not None
-        with together(self._study):
+        with claiming(self._study):
             overview.look()
             for _ in range(self.share(overview)):
                 queued = bool(overview.waiting)

@@ -44,11 +44,11 @@ class LocalCrew:
         config: that each of them works by.
         count: how many.
         threads: that each of them computes with; None: what torch makes of the environment.
-        lock: the study's lock, open in each of them: it is held until the last one is gone.
+        lock: the study's lock file, open in each of them: held until the last one is gone.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], count: int, threads: int | None, lock: int
+        self, config: Mapping[str, Any], count: int, threads: int | None, lock: int | None
     ) -> None:
         order = json.dumps({"config": config, "threads": threads}) + "\n"
         self._complaints: list[IO[bytes]] = [
@@ -59,7 +59,7 @@ class LocalCrew:
         self._noted: set[int] = set()
         self._failure: Exception | None = None
 
-    def _start(self, order: str, said: IO[bytes], lock: int) -> subprocess.Popen[bytes]:
+    def _start(self, order: str, said: IO[bytes], lock: int | None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "gdexp.sweep.process"],
             cwd=here(),
@@ -68,7 +68,7 @@ class LocalCrew:
             stderr=said,
             # Ctrl-C in a terminal goes to the driver alone, which then ends them in order.
             start_new_session=True,
-            pass_fds=(lock,),
+            pass_fds=() if lock is None else (lock,),
         )
         if process.stdin is not None:
             process.stdin.write(order.encode())

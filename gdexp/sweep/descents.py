@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -39,10 +39,15 @@ class Done:
 
 @dataclass
 class Ran:
-    """A trial with its descents in the order of the seeds; fewer when the cap ended the trial."""
+    """A trial with its descents in the order of the seeds; fewer when the cap ended the trial.
+
+    Attributes:
+        more: whether the next trial is done too, because they ran together.
+    """
 
     asked: Asked
     descents: list[Done] = field(default_factory=list)
+    more: bool = False
 
 
 class Descents:
@@ -84,9 +89,10 @@ class Descents:
         for part in parts:
             for piece in self._pieces(part):
                 made |= piece
-                while waiting and all(id(e) in made for e in waiting[0].asked.experiments):
+                while waiting and _is_done(waiting[0], made):
                     row = waiting.popleft()
                     row.descents = [made.pop(id(e)) for e in row.asked.experiments]
+                    row.more = bool(waiting) and _is_done(waiting[0], made)
                     yield row
 
     def _pieces(self, part: Sequence[tuple[Ran, Experiment]]) -> Iterator[dict[int, Done]]:
@@ -161,6 +167,11 @@ class Descents:
     def _count(self, result: Result) -> None:
         if result.converged and self._cap.factor is not None:
             self._cap.add(result.threshold, [result.iterations])
+
+
+def _is_done(row: Ran, made: Mapping[int, Done]) -> bool:
+    """Whether all descents of a trial are made."""
+    return all(id(experiment) in made for experiment in row.asked.experiments)
 
 
 def _together(experiment: Experiment) -> bool:

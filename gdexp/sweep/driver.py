@@ -14,10 +14,12 @@ from gdexp.sweep.answers import Answers
 from gdexp.sweep.crew import Crew, LaunchedCrew, LocalCrew, threads
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.groups import composed_space
+from gdexp.sweep.holding import check_storage, held
 from gdexp.sweep.leaving import leaving
 from gdexp.sweep.oversight import oversee
 from gdexp.sweep.parent import begin, end, sweep_params
 from gdexp.sweep.plan import Plan
+from gdexp.sweep.presence import wait_for_others
 from gdexp.sweep.preview import preview
 from gdexp.sweep.promotion import promoted
 from gdexp.sweep.record import TrialRecord
@@ -26,10 +28,9 @@ from gdexp.sweep.study import (
     PARENT,
     TOKEN,
     begun,
-    check_journal,
     finished,
-    held,
     open_study,
+    reported,
     settle,
 )
 from gdexp.tracking import Opening, Record, Store
@@ -71,13 +72,15 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
         preview(out, plan)
         return
     plan.tracking.preflight()
-    check_journal(plan)
+    check_storage(plan)
 
     report.announce(out, plan)
-    with held(plan) as lock, leaving(out, plan) as reached:
+    with held(plan) as lock, leaving(out, plan) as reached, reported(plan.served):
         # A study that is there is looked at first: it may refuse, and then nothing is written.
-        known = open_study(plan) if plan.journal.exists() else None
+        there = plan.served is not None or plan.journal.exists()
+        known = open_study(plan) if there else None
         if known is not None:
+            wait_for_others(known, plan.name)
             _check_store(plan, known)
         store = Store(plan.tracking)
         study = reached.study = known if known is not None else open_study(plan)
@@ -138,7 +141,7 @@ def _strayed(plan: Plan) -> BadInput:
         "tracking.uri",
         plan.tracking.shown,
         f"does not hold the runs of study {plan.name}; name the store that does, or remove "
-        f"{report.relative(plan.journal)}, or give another sweep.name",
+        f"{report.place(plan)}, or give another sweep.name",
     )
 
 
@@ -179,7 +182,7 @@ def _for_worker(plan: Plan, given: Sequence[Override]) -> list[str]:
     """The overrides that a worker composes its config from; what is swept stands in the study."""
     filled = {
         "sweep.name": plan.name,
-        "sweep.storage": str(plan.journal),
+        "sweep.storage": plan.served or str(plan.journal),
         "sweep.n_trials": plan.n_trials,
         "sweep.sampler": plan.sampler.definition(),
     }

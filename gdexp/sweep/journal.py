@@ -57,10 +57,11 @@ class Journal(BaseJournalBackend):
 
     @contextmanager
     def together(self, storage: JournalStorage) -> Iterator[None]:
-        """Write all changes made inside at once, at the end; a kill before that leaves none.
+        """Write all changes made inside at once, at the end; a kill or an error leaves none.
 
         Other processes wait meanwhile, so it must be over long before `TAKEN_OVER_SECONDS`, and
-        only the thread that opened it may use the storage.
+        only the thread that opened it may use the storage. After an error the storage has seen
+        changes that never were, and must forget what it knows.
 
         Args:
             storage: that uses this journal.
@@ -71,12 +72,16 @@ class Journal(BaseJournalBackend):
             self._group = []
             try:
                 yield
+                written = self._group
+            except BaseException:
+                self._number = self._position = 0  # the storage begins anew
+                raise
             finally:
-                written, self._group = self._group, None
-                if written:
-                    with interrupts.shielded():
-                        self._position = self._append(written)
-                        self._number += len(written)
+                self._group = None
+            if written:
+                with interrupts.shielded():
+                    self._position = self._append(written)
+                    self._number += len(written)
 
     def cut_torn_line(self) -> None:
         """Cut off a last line that a kill left unfinished: what is written after it would be lost.

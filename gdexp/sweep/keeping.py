@@ -14,9 +14,6 @@ from gdexp.sweep.writing import Writing
 from gdexp.tracking import Opening, Pending, Record, Store
 from gdexp.tracking.shards import TOGETHER, Row
 
-CHILDREN = "gdexp.children"
-"""The tag of a sweep's run that says that there are rows: `best:N`."""
-
 RUN_NAME = "mlflow.runName"
 """The tag in which MLflow keeps a run's name, and a row its own."""
 

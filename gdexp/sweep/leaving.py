@@ -12,7 +12,7 @@ from gdexp.errors import StorageFailed
 from gdexp.interrupts import Interrupted
 from gdexp.sweep import report
 from gdexp.sweep.plan import Plan
-from gdexp.sweep.study import finished, settle
+from gdexp.sweep.study import finished, reported, settle
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -75,6 +75,6 @@ def _settle(plan: Plan, reached: Reached, status: str) -> None:
     if reached.study is None or reached.runs is None:
         return
     store, parent = reached.runs
-    with suppress(StorageFailed):
+    with suppress(StorageFailed), reported(plan.served):
         settle(reached.study, store, parent, plan.space)
         store.abandon(parent, status)

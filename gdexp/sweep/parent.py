@@ -12,9 +12,9 @@ from gdexp.plots import pictures
 from gdexp.provenance import captured
 from gdexp.repeat import literal
 from gdexp.result import Result
+from gdexp.runs.rows import CHILDREN
 from gdexp.stopping import Status
 from gdexp.sweep.answers import Answers
-from gdexp.sweep.keeping import CHILDREN
 from gdexp.sweep.pictures import sweep_pictures
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.tables import description, front_csv, thresholds_csv, trials_csv

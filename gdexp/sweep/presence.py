@@ -17,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from gdexp import interrupts
+from gdexp.errors import StudyHeld
+
 if TYPE_CHECKING:
     from optuna import Study
 
@@ -202,3 +205,31 @@ def _exists(pid: int) -> str | None:
     except PermissionError:
         return ""
     return ""
+
+
+def wait_for_others(study: Study, name: str) -> None:
+    """Wait until no worker of an earlier start is left; a second driver's would mix with them.
+
+    Those that were killed are seen to be gone at once on this machine, and elsewhere when they
+    have been silent for a while.
+
+    Args:
+        study: that a driver just took hold of.
+        name: of the study.
+
+    Raises:
+        StudyHeld: one of them is at work.
+    """
+    watch, until = Watch(), time.monotonic() + GONE_AFTER_SECONDS + BEAT_SECONDS
+    before = dict(study.user_attrs)
+    while there := watch.there(now := study.user_attrs):
+        moved = [worker for worker in there if now[SIGN + worker] != before.get(SIGN + worker)]
+        if moved or time.monotonic() > until:
+            sign = now[SIGN + (moved or sorted(there))[0]]
+            where = str(sign["place"]).split()[0]
+            raise StudyHeld(
+                f"sweep.name={name}: process {sign['pid']} on {where} is at work on this study; "
+                "wait for it, end it, or give another sweep.name"
+            )
+        interrupts.check()
+        time.sleep(0.1)

@@ -25,6 +25,7 @@ from gdexp.sweep.tables import (
     short,
     spent,
 )
+from gdexp.tracking.server import masked
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -44,7 +45,8 @@ def announce(out: Console, plan: Plan) -> None:
             ("space", terminal.shown("\n".join(map(_range, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
-            ("study", terminal.shown(relative(plan.journal))),
+            ("study", terminal.shown(place(plan))),
+            *([("workers", f"{plan.settings.crew}")] if plan.settings.crew > 1 else []),
         ],
     )
     settings = plan.settings
@@ -242,6 +244,11 @@ def _front_table(found: Answers) -> Table:
 
 def _value(parameters: Mapping[str, Any], name: str) -> str:
     return terminal.shown(short(parameters.get(name, "")))
+
+
+def place(plan: Plan) -> str:
+    """Where the study is."""
+    return relative(plan.journal) if plan.served is None else masked(plan.served)
 
 
 def relative(path: Path) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 
 from gdexp import checks
 from gdexp.errors import BadInput
+from gdexp.secrets import learn
 from gdexp.sweep.samplers import Sampler
-from gdexp.tracking.server import masked
+from gdexp.tracking.server import is_postgresql, masked
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HITTING_TIME, PARETO = "hitting_time", "pareto"
+STORAGES = "the path of a journal file, or postgresql://…"
 OBJECTIVES = (HITTING_TIME, PARETO)
 MOST_SEEDS, MOST_AT_ONCE = 10_000, 10_000
 ALL, MOST_WORKERS = "all", 1_000
@@ -47,7 +49,8 @@ class SweepSettings:
         patience: end after so many trials in a row without improvement; None: never.
         reuse: take a tracked, finished run of the same configuration instead of a new descent.
         preview: print the space and the first trials' settings, and run nothing.
-        storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`.
+        storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`. Or the address
+            of a PostgreSQL server, for workers that share no file system.
         workers: processes that share the study; `all`: one for each core of this machine.
     """
 
@@ -87,10 +90,9 @@ class SweepSettings:
         checks.boolean("preview", self.preview)
         if self.storage is not None:
             checks.text("storage", self.storage)
-            if "://" in self.storage:
-                raise BadInput(
-                    "storage", masked(self.storage), "must be the path of a journal file"
-                )
+            if "://" in self.storage and not is_postgresql(self.storage):
+                raise BadInput("storage", masked(self.storage), f"must be {STORAGES}")
+            learn(self.storage)
         if self.workers != ALL:
             if isinstance(self.workers, str):
                 raise BadInput("workers", self.workers, f"must be 1 to {MOST_WORKERS:,}, or {ALL}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
+from optuna.storages.journal._storage import JournalStorageReplayResult
 from optuna.trial import FrozenTrial, TrialState
 
 from gdexp import interrupts
@@ -41,12 +42,17 @@ class StudyStorage(JournalStorage):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all changes made inside at once, at the end; a kill before that leaves none.
+        """Write all changes made inside at once, at the end; a kill or an error leaves none.
 
         For changes that take little time: whoever else uses the file waits for them.
         """
-        with self.turn, _reported(self.journal), self.journal.together(self):
-            yield
+        with self.turn, _reported(self.journal):
+            try:
+                with self.journal.together(self):
+                    yield
+            except BaseException:
+                self._replay_result = JournalStorageReplayResult(self._worker_id_prefix)
+                raise
 
     @contextmanager
     def nothing_waits(self) -> Iterator[None]:

@@ -1,29 +1,30 @@
-"""The study: its journal file, the lock on it, resuming and settling what a kill left behind."""
+"""The study: opened, resumed, and what a kill left behind in it settled."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import socket
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from gdexp import interrupts
 from gdexp.config import flatten
-from gdexp.errors import BadInput, StorageFailed, StudyHeld
+from gdexp.errors import BadInput, StorageFailed
 from gdexp.faults import reason
+from gdexp.secrets import hidden
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.record import RECORD, TrialRecord
 from gdexp.sweep.settings import SweepSettings
+from gdexp.tracking.server import is_postgresql, masked
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
+    from gdexp.sweep.served import ServedStorage
     from gdexp.sweep.space import Space
     from gdexp.tracking import Store
 
@@ -33,63 +34,6 @@ WORKER = "gdexp.worker"
 """Of a trial: the worker that is at it, where there are several."""
 MOST_IDS = 100
 """Run ids in one query."""
-
-
-@contextmanager
-def held(plan: Plan) -> Iterator[int]:
-    """Hold the study for this process, and for those that it gives the open lock file to.
-
-    Yields:
-        The lock file's descriptor.
-
-    Raises:
-        StudyHeld: another process holds it; its pid is named.
-        StorageFailed: the folder cannot be written to.
-    """
-    journal = plan.journal
-    lock = journal.with_name(f".{journal.name}.held")
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise StorageFailed(f"sweep.storage={journal}: {reason(error)}") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(handle, 20).decode().strip() or "unknown"
-            raise StudyHeld(
-                f"sweep.name={plan.name}: process {holder} holds this study; wait for it, end it, "
-                "or give another sweep.name"
-            ) from None
-        with contextlib.suppress(OSError):  # the pid is for people alone; the disk may be full
-            os.truncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
-        # The file stays: removing it would let two processes hold two files of one name.
-        try:
-            yield handle
-        finally:
-            os.truncate(handle, 0)
-    finally:
-        os.close(handle)
-
-
-def check_journal(plan: Plan) -> None:
-    """Refuse a storage path that is something else, before anything is written to it."""
-    path, database = plan.journal, plan.tracking.database
-    if database is not None and path.resolve() == database.resolve():
-        raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
-    if path.is_dir():
-        raise BadInput("sweep.storage", str(path), "is a folder; name a journal file in it")
-    try:
-        with path.open("rb") as file:
-            first = file.read(1)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageFailed(f"sweep.storage={path}: {reason(error)}") from error
-    if first not in (b"", b"{"):
-        raise BadInput("sweep.storage", str(path), "is no Optuna journal file; name another")
 
 
 def open_study(plan: Plan) -> Study:
@@ -102,12 +46,9 @@ def open_study(plan: Plan) -> Study:
     import optuna
     from optuna.study import StudyDirection
 
-    from gdexp.sweep.storage import mend
-
-    path = plan.journal
+    place = plan.served or plan.journal
     try:
-        mend(path)
-        storage = _storage(path)
+        storage = _storage(place, alone=True)
         # Looked up first: asking Optuna to create it writes to the journal in any case.
         if plan.name in optuna.get_all_study_names(storage):
             study = optuna.load_study(study_name=plan.name, storage=storage)
@@ -118,28 +59,50 @@ def open_study(plan: Plan) -> Study:
             )
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
-            f"sweep.storage={path}: cannot be used as a journal ({error})"
+            f"sweep.storage={hidden(str(place))}: cannot be used as a study's storage ({error})"
         ) from error
     _check_definition(study, plan)
     return study
 
 
 def load_study(settings: SweepSettings) -> Study:
-    """The study that the driver made ready, for a worker."""
+    """The study that the driver made ready, for a worker.
+
+    Raises:
+        BadInput: there is none: a worker on another machine sees another file system.
+    """
     import optuna
 
-    return optuna.load_study(
-        study_name=str(settings.name), storage=_storage(Path(str(settings.storage)))
-    )
+    place = str(settings.storage)
+    served = is_postgresql(place)
+    try:
+        if not served and not Path(place).exists():
+            raise KeyError
+        storage = _storage(place if served else Path(place))
+        return optuna.load_study(study_name=str(settings.name), storage=storage)
+    except KeyError:
+        raise BadInput(
+            "sweep.storage",
+            place,
+            f"holds no study {settings.name} as seen from {socket.gethostname()}; workers on "
+            "several machines need a shared folder, or sweep.storage=postgresql://…",
+        ) from None
 
 
-def _storage(path: Path) -> BaseStorage:
+def _storage(place: str | Path, alone: bool = False) -> BaseStorage:
+    """The storage at an address or in a file; what a kill left is mended where nobody else is."""
     import optuna
-
-    from gdexp.sweep.storage import StudyStorage
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return StudyStorage(path)
+    if isinstance(place, str):
+        from gdexp.sweep.served import ServedStorage
+
+        return optuna.storages.get_storage(ServedStorage(place))
+    from gdexp.sweep.storage import StudyStorage, mend
+
+    if alone:
+        mend(place)
+    return StudyStorage(place)
 
 
 def together(study: Study) -> AbstractContextManager[None]:
@@ -148,6 +111,29 @@ def together(study: Study) -> AbstractContextManager[None]:
 
     storage = study._storage
     return storage.together() if isinstance(storage, StudyStorage) else nullcontext()
+
+
+def claiming(study: Study) -> AbstractContextManager[None]:
+    """Around what no two workers may do at once."""
+    from gdexp.sweep.storage import StudyStorage
+
+    backend = getattr(study._storage, "_backend", None)
+    if backend is None or isinstance(study._storage, StudyStorage):
+        return together(study)
+    return cast("ServedStorage", backend).claiming(study.study_name)
+
+
+def reported(place: str | None) -> AbstractContextManager[None]:
+    """Around work with a study: errors of its server are gdexp's own.
+
+    Args:
+        place: the server's address; None where the study is in a file, whose storage does it.
+    """
+    if place is None:
+        return nullcontext()
+    from gdexp.sweep.served import reported as of_server
+
+    return of_server(masked(place))
 
 
 def nothing_waits(study: Study) -> AbstractContextManager[None]:

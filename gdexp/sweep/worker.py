@@ -23,7 +23,16 @@ from gdexp.sweep.recording import Opened, Recording
 from gdexp.sweep.reuse import Known
 from gdexp.sweep.settings import SweepSettings
 from gdexp.sweep.space import Space
-from gdexp.sweep.study import BASE, DEFINITION, PARENT, finished, load_study, tell, together
+from gdexp.sweep.study import (
+    BASE,
+    DEFINITION,
+    PARENT,
+    finished,
+    load_study,
+    reported,
+    tell,
+    together,
+)
 from gdexp.sweep.writing import Writing
 from gdexp.tracking import Store, TrackingSettings
 
@@ -98,7 +107,8 @@ class Worker:
             StorageFailed: with the trials that it cost.
         """
         try:
-            self._run()
+            with reported(self.plan.served):
+                self._run()
         except StorageFailed as error:
             leaving.storage_failed()
             lost = f"; not recorded: {_listed(self.untold)}" if self.untold else ""
@@ -152,6 +162,8 @@ class Worker:
         written = time.monotonic()
         try:
             for ran in self.descents.run(asked):
+                if ran.more and not self.ready:
+                    written = time.monotonic()  # those that were done with it are written with it
                 self._keep(ran)
                 if time.monotonic() - written > WRITE_EVERY_SECONDS:
                     self._write()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from gdexp import checks
 from gdexp.errors import BadInput, StorageFailed
-from gdexp.place import here
+from gdexp.place import here, relative
 from gdexp.secrets import HIDDEN, learn
 from gdexp.tracking.points import FEWEST
 from gdexp.tracking.server import check_server, masked, with_driver
@@ -122,10 +122,7 @@ class TrackingSettings:
         path = self.database
         if path is None:
             return masked(str(self.uri)).replace(f"{HIDDEN}@", "").removesuffix(f"?{HIDDEN}")
-        try:
-            return str(path.relative_to(here()))
-        except ValueError:
-            return str(path)
+        return relative(path)
 
     def artifacts(self, experiment: str) -> str | None:
         """An absolute home for artifacts: beside a database file, or here for PostgreSQL.
@@ -159,32 +156,43 @@ def _check_database(path: Path) -> None:
     if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
         raise BadInput(
             "tracking.uri",
-            str(path),
+            relative(path),
             "holds a %-escape, which MLflow would decode; use another name",
         )
     if path.is_dir():
-        raise BadInput("tracking.uri", str(path), "is a folder; name a database file in it")
+        raise BadInput("tracking.uri", relative(path), "is a folder; name a database file in it")
     if path.is_symlink() and not path.exists():
         target = path.readlink()
-        raise BadInput("tracking.uri", str(path), f"is a link to {target}, which is not there")
+        raise BadInput("tracking.uri", relative(path), f"is a link to {target}, which is not there")
     if path.exists() and not path.is_file():
-        raise BadInput("tracking.uri", str(path), "is no regular file; name another")
+        raise BadInput("tracking.uri", relative(path), "is no regular file; name another")
     if not folder.is_dir():
-        raise BadInput("tracking.uri", str(path), f"the folder {folder} does not exist; create it")
+        raise BadInput(
+            "tracking.uri", relative(path), f"the folder {folder} does not exist; create it"
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise StorageFailed(f"tracking.uri={path}: the folder {folder} cannot be written to")
+        raise StorageFailed(
+            f"tracking.uri={relative(path)}: the folder {folder} cannot be written to; "
+            "give the right to, or name another"
+        )
     if not path.exists():
         return
     try:
         with path.open("rb") as file:
             header = file.read(len(SQLITE_HEADER))
     except OSError as error:
-        raise StorageFailed(f"tracking.uri={path}: cannot be read ({error.strerror})") from None
+        raise StorageFailed(
+            f"tracking.uri={relative(path)}: cannot be read ({error.strerror}); "
+            "give the right to, or name another"
+        ) from None
     if header and header != SQLITE_HEADER:
         raise BadInput(
             "tracking.uri",
-            str(path),
+            relative(path),
             "is not an MLflow database; it is left as it is, name another",
         )
     if not os.access(path, os.W_OK):
-        raise StorageFailed(f"tracking.uri={path}: the file cannot be written to")
+        raise StorageFailed(
+            f"tracking.uri={relative(path)}: the file cannot be written to; "
+            "give the right to, or name another"
+        )

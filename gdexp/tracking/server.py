@@ -25,6 +25,13 @@ def with_driver(uri: str) -> str:
     return f"postgresql+psycopg://{tail}" if head.lower() == POSTGRESQL else uri
 
 
+def named_database(uri: str) -> tuple[str, int, str]:
+    """Which database of which PostgreSQL server an address names, whoever asks."""
+    parts = urlsplit(uri)
+    host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
+    return host, parts.port or 5432, parts.path.strip("/")
+
+
 def masked(uri: str) -> str:
     """A URI without user, password and query, fit to be shown."""
     return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
