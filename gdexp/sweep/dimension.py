@@ -195,14 +195,12 @@ def from_override(key: str, override: Override) -> Dimension:
     from hydra.core.override_parser.types import (
         ChoiceSweep,
         IntervalSweep,
-        QuotedString,
         RangeSweep,
     )
 
     value: Any = override.value()
     if isinstance(value, ChoiceSweep):
-        listed = [v.text if isinstance(v, QuotedString) else v for v in value.list]
-        return _choices(key, tuple(listed))
+        return _choices(key, tuple(map(_unquoted, value.list)))
     if isinstance(value, RangeSweep):
         return _range(key, value)
     if isinstance(value, IntervalSweep):
@@ -214,6 +212,19 @@ def from_override(key: str, override: Override) -> Dimension:
         given = str(override.input_line).partition("=")[2]
         raise BadInput(f"sweep.space.{key}", given, f"write {WAYS}")
     return _choices(key, (value,))
+
+
+def _unquoted(value: Any) -> Any:  # noqa: ANN401
+    """A value of Hydra's parser with plain texts, however deep they are quoted."""
+    from hydra.core.override_parser.types import QuotedString
+
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_unquoted(item) for item in value]
+    if isinstance(value, dict):
+        return {_unquoted(name): _unquoted(item) for name, item in value.items()}
+    return value
 
 
 def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
