@@ -21,6 +21,7 @@ from gdexp.config import Config, construct, digest
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.place import here
 from gdexp.runs import Shelf
+from gdexp.runs.sequence import foremost
 from gdexp.stopping import THRESHOLDS
 from gdexp.tracking import TrackingSettings
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FOLDER = "compare"
+MOST_COMPARED = 2_000
+"""Runs of which every trace is read."""
+
 REPORT = "report.html"
 
 
@@ -73,8 +77,10 @@ def compare(config: Config) -> None:
     tracking = construct("tracking", TrackingSettings, config["tracking"])
     shelf = Shelf(tracking)
     found = shelf.load(settings.runs, key="+compare")
-    comparison = Comparison.of(found, settings.thresholds)
+    comparison = Comparison.of(foremost(found, MOST_COMPARED), settings.thresholds)
     out = terminal.console()
+    if len(found) > MOST_COMPARED:
+        out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
     show(out, comparison, settings.rows)
     pictures = charts(comparison, settings.curves)
     files = {f"{picture.name}.png": png_of(picture) for picture in pictures}
@@ -151,7 +157,7 @@ def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
     """Write the files to a folder here, named by the runs; says where the report is."""
     ids = [run.run_id for run in comparison.runs]
     few = len(ids) <= tables.SIDE_BY_SIDE
-    name = "-".join(i[:8] for i in ids) if few else f"{len(ids)}-runs-{digest(ids)[:8]}"
+    name = "-".join(run.short.replace("/", "-") for run in comparison.runs) if few else f"{len(ids)}-runs-{digest(ids)[:8]}"
     folder = here() / FOLDER / name
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def export(config: Config) -> None:
             "+export", settings.run or "", f"stands for {len(runs)} runs; name one of {ids}"
         )
     reference = of_run(runs[0])
-    shown = settings.folder or f"{FOLDER}/{runs[0].short}"
+    shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
     files = folder_files(reference)
     write_folder(here() / Path(shown).expanduser(), files, shown)
     out = terminal.console()

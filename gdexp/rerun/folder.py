@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,17 @@ FORMAT = 1
 KEPT_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
 
 
+TRIAL = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
+"""A trial by its sweep's run id and its number, and one of its seeds."""
+
+
 def is_folder(named: str, here: Path) -> bool:
     """Whether what a person named is a folder and not a run's id."""
-    return "/" in named or "\\" in named or named.startswith((".", "~")) or (here / named).is_dir()
+    if (here / named).is_dir():
+        return True
+    if TRIAL.fullmatch(named):
+        return False
+    return "/" in named or "\\" in named or named.startswith((".", "~"))
 
 
 def folder_files(reference: Reference) -> dict[str, bytes]:

@@ -50,8 +50,8 @@ def load_runs(
 
     Args:
         runs: a run id or the first four or more of its digits, or a list of them. A sweep
-            stands for its trials, `SWEEP/NUMBER` for one of them. None: the newest sweep, or all runs of the
-            experiment when there is no sweep.
+            stands for its trials, `SWEEP/NUMBER` for one of them. None: the newest sweep, or
+            all runs of the experiment when there is no sweep.
         uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
         experiment: the MLflow experiment; a whole id is found in any other one too.
 

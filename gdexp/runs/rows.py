@@ -118,6 +118,12 @@ class _Params(Mapping[str, str]):
         return len(self._read())
 
 
+def _metrics(metrics: Mapping[str, float], words: dict[str, str]) -> dict[str, float]:
+    """The single numbers, and the last loss, which MLflow has among them."""
+    found = {words.setdefault(key, key): value for key, value in metrics.items()}
+    return found | {"loss": found["final_loss"]} if "final_loss" in found else found
+
+
 def rows_of(
     parent: TrackedRun,
     shards: ShardFolder,
@@ -150,7 +156,7 @@ def rows_of(
             kind=kind,
             state="FINISHED",
             params=_Params(files, run_id),
-            metrics={words.setdefault(k, k): v for k, v in row.record.metrics.items()},
+            metrics=_metrics(row.record.metrics, words),
             tags=tags,
             trial=row.trial,
             parent=tags.get("mlflow.parentRunId"),

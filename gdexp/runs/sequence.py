@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
@@ -74,6 +75,13 @@ class Runs(Sequence[TrackedRun]):
             counts[word] = counts.get(word, 0) + 1
         said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
         return f"<{len(self):,} tracked runs: {said}>" if said else "<0 tracked runs>"
+
+
+def foremost(runs: Runs, most: int) -> Runs:
+    """The best so many, the best first; all as they are where there are no more."""
+    if len(runs) <= most:
+        return runs
+    return Runs(heapq.nsmallest(most, runs, key=rank), runs.sweep)
 
 
 def rank(run: TrackedRun) -> tuple[bool, float, int]:
