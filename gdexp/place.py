@@ -18,6 +18,14 @@ def here() -> Path:
     return _stack[-1] if _stack else Path.cwd()
 
 
+def relative(path: Path) -> str:
+    """A path as people read it: from where they stand, where it is below."""
+    try:
+        return str(path.relative_to(here()))
+    except ValueError:
+        return str(path)
+
+
 @contextmanager
 def standing() -> Iterator[None]:
     """Hold the current directory as the place of a command."""

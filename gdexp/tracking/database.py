@@ -15,6 +15,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from gdexp.errors import BadInput, StorageFailed
+from gdexp.faults import reason
+from gdexp.place import relative
 
 
 def ensure_database(path: Path) -> None:
@@ -72,12 +74,12 @@ def _check_tables(path: Path) -> None:
             query = "SELECT name FROM sqlite_master WHERE type = 'table'"
             tables = {row[0] for row in connection.execute(query)}
     except sqlite3.DatabaseError as error:
-        raise StorageFailed(
-            f"tracking.uri={path}: cannot be read as a database ({error})"
-        ) from None
+        raise StorageFailed(f"tracking.uri={relative(path)}: {reason(error)}") from None
     if tables and not {"experiments", "runs", "alembic_version"} <= tables:
         raise BadInput(
-            "tracking.uri", str(path), "is a database of something else than MLflow; name another"
+            "tracking.uri",
+            relative(path),
+            "is a database of something else than MLflow; name another",
         )
 
 

@@ -1,15 +1,17 @@
-"""What a command meets on its way: a signal at a certain write, a full disk, another user.
+"""What a command meets on its way: a signal at a certain write, a full disk, missing rights.
 
 These are called in the child that runs the command, before it (`Ready.start(before=…)`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import io
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +26,14 @@ CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.link"}
 
 EXTRAS = (".png", ".webp", ".csv", ".diff")
 JOURNALS = {"gdexp.sweep.storage", "gdexp.sweep.journal"}
+
+LOCK = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
 
 
 def quick() -> None:
@@ -41,46 +51,112 @@ def quick() -> None:
     Figure.savefig = savefig  # type: ignore[assignment,method-assign]
 
 
-def small_files(size: int) -> None:
-    """Let no file grow beyond so many bytes, as on a disk that is full."""
+def full(name: str, count: int = 1, room: int = 10) -> None:
+    """Let the disk be full for a file: it grows by a few bytes and then no more.
+
+    Args:
+        name: that the file's name ends with.
+        count: at the so-manieth time that such a file is opened for writing, and from then on.
+        room: bytes that there are left.
+    """
+    from sqlalchemy import Engine, event
+
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    opened = 0
+
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+
+    def audited(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal opened
+        if event != "open" or not _writes(args[2]):
+            return
+        path = str(args[0])
+        if path.endswith(name):
+            opened += 1
+        wanted = path.endswith(name) and opened >= count
+        limit((os.path.getsize(path) if os.path.exists(path) else 0) + room if wanted else most)
+
+    @event.listens_for(Engine, "do_connect")
+    @event.listens_for(Engine, "begin")
+    def unlimited(*_: object) -> None:
+        limit(most)
+
+    sys.addaudithook(audited)
+
+
+def full_database(path: str, room: int) -> None:
+    """Let no file grow beyond the size of a database and some room."""
+    size = os.path.getsize(path) + room
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def other_user(number: int = 65534) -> None:
-    """Be somebody else where we are root, for whom file modes mean nothing."""
-    if os.getuid() == 0:
-        os.setgroups([])
-        os.setgid(number)
-        os.setuid(number)
+def locked_at(place: str, seconds: float, patience_ms: int) -> None:
+    """Have another process lock the database here before a call.
+
+    Args:
+        place: `module:Class.method`.
+        seconds: that it keeps the lock.
+        patience_ms: that gdexp waits for it.
+    """
+    from gdexp.tracking import by_tables
+
+    by_tables.BUSY_MS = patience_ms
+    taken = False
+
+    def lock() -> None:
+        nonlocal taken
+        if taken:
+            return
+        taken = True
+        process = subprocess.Popen(
+            [sys.executable, "-c", LOCK, "mlflow.db", str(seconds)], stdout=subprocess.PIPE
+        )
+        if process.stdout is not None:
+            process.stdout.readline()
+
+    _before(place, lock)
 
 
-def signalled(place: str, count: int, number: int, again: float = 0) -> None:
-    """Have a signal come before a call.
+def environment(**given: str) -> None:
+    """Set environment variables."""
+    os.environ.update(given)
+
+
+def bound_by_modes() -> None:
+    """Have file modes hold for root as well, as they do for anybody else."""
+    if os.getuid():
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable, low and high words
+    if libc.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    for low in range(3):
+        sets[low] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def signalled(place: str, count: int, number: int, seconds: float = 0) -> None:
+    """Have a signal come at a call.
 
     Args:
         place: `module:Class.method` or `module:function`.
         count: at the so-manieth call.
         number: of the signal.
-        again: seconds that the call then lasts; longer than anybody waits.
+        seconds: that the call takes after it, as one that waits for a disk does.
     """
-    module, _, path = place.partition(":")
-    owner: Any = import_module(module)
-    *owners, name = path.split(".")
-    for each in owners:
-        owner = getattr(owner, each)
-    real: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
-    @functools.wraps(real)
-    def armed(*args: Any, **kwargs: Any) -> Any:
+    def send() -> None:
         nonlocal calls
         calls += 1
         if calls == count:
             os.kill(os.getpid(), number)
-            time.sleep(again)
-        return real(*args, **kwargs)
+            time.sleep(seconds)
 
-    setattr(owner, name, armed)
+    _before(place, send)
 
 
 def shown_at_once(rows: int) -> None:
@@ -116,6 +192,23 @@ def all_of(*conditions: tuple[str, list[Any]]) -> None:
     """Several conditions together."""
     for name, given in conditions:
         globals()[name](*given)
+
+
+def _before(place: str, do: Callable[[], None]) -> None:
+    """Do something before every call of a function or method."""
+    module, _, path = place.partition(":")
+    owner: Any = import_module(module)
+    *owners, name = path.split(".")
+    for each in owners:
+        owner = getattr(owner, each)
+    real: Callable[..., Any] = getattr(owner, name)
+
+    @functools.wraps(real)
+    def doing(*args: Any, **kwargs: Any) -> Any:
+        do()
+        return real(*args, **kwargs)
+
+    setattr(owner, name, doing)
 
 
 def _watch(see: Callable[[str], None]) -> None:
