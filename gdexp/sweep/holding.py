@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gdexp import interrupts
 from gdexp.errors import BadInput, StorageFailed, StudyHeld
 from gdexp.faults import reason
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.settings import STORAGES
 from gdexp.tracking.server import check_server, is_postgresql, masked, named_database
+
+WORKERS_SECONDS = 10.0
+"""Workers whose driver is gone end by themselves, within so long."""
 
 
 @contextmanager
@@ -48,10 +53,7 @@ def _file(plan: Plan, journal: Path) -> Iterator[int]:
     except OSError as error:
         raise StorageFailed(f"sweep.storage={journal}: {reason(error)}") from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _taken(plan, os.read(handle, 20).decode().strip() or "unknown") from None
+        _lock(plan, handle)
         with contextlib.suppress(OSError):  # the pid is for people alone; the disk may be full
             os.truncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
@@ -62,6 +64,32 @@ def _file(plan: Plan, journal: Path) -> Iterator[int]:
             os.truncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _lock(plan: Plan, handle: int) -> None:
+    """Take the lock, at once or when the workers of a driver that was killed are gone."""
+    until = time.monotonic() + WORKERS_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 20, 0).decode().strip()
+            if not holder.isdigit() or _there(int(holder)) or time.monotonic() > until:
+                raise _taken(plan, holder or "unknown") from None
+        else:
+            return
+        interrupts.check()
+        time.sleep(0.1)
+
+
+def _there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _taken(plan: Plan, holder: str) -> StudyHeld:
