@@ -17,6 +17,7 @@ from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_TESTS = ("test_browser.py", "test_web_pages.py")
 LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -28,7 +29,7 @@ def browser() -> tuple[str, str] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.name == "test_browser.py"]
+    ours = [item for item in items if item.path.name in BROWSER_TESTS]
     if not ours or browser() is not None:
         return
     if os.environ.get("CI") == "true":

@@ -161,10 +161,11 @@ def test_descriptions_and_charts_in_mlflow_show_them_as_words(
 ) -> None:
     settings = TrackingSettings(uri=f"sqlite:///{made.folder / 'mlflow.db'}", experiment=IMAGE)
     with Server(settings) as server:
-        for run_id, words in ((made.sweep, "fewest"), (made.runs[0], "iterations")):
+        for place, *words in (
+            (views.run_link(made.experiment, made.sweep), "Best of 7 trials", IMAGE),
+            (views.run_link(made.experiment, made.runs[0]), "bit for bit", SCRIPT, MARKDOWN),
+            (views.children_link(made.experiment, made.sweep), *PAYLOADS),
+        ):
             driver.get("about:blank")
-            driver.get(f"{server.address}/#{views.run_link(made.experiment, run_id)}")
-            inert(driver, words)
-        driver.get("about:blank")
-        driver.get(f"{server.address}/#{views.children_link(made.experiment, made.sweep)}")
-        inert(driver)
+            driver.get(f"{server.address}/#{place}")
+            inert(driver, *words)
