@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import replace
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from gdexp import terminal
 from gdexp.config import Config, construct
 from gdexp.experiment import Experiment, typed_here
+from gdexp.interrupts import Interrupted
 from gdexp.plots import pictures
 from gdexp.provenance import captured
 from gdexp.repeat import overrides
@@ -55,7 +57,11 @@ def run(config: Config) -> Result:
         store.finish(run_id, record(experiment, result, run_id, store))
         store.save_runs_view()
     except BaseException as error:
-        store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        if isinstance(error, Interrupted) and state is not None:
+            whole = "recorded whole" if state == "FINISHED" else "the same command makes a new one"
+            with suppress(OSError):  # a terminal that is gone (HUP) takes no words
+                out.print(f"Run {run_id} is {state}; {whole}.")
         raise
     terminal.facts(
         out,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from gdexp import config, terminal
+from gdexp import config, interrupts, terminal
 from gdexp.errors import BadInput, GdexpError
 from gdexp.repeat import literal
 from gdexp.sweep import report
@@ -84,8 +84,9 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
             _check_store(plan, known)
         store = Store(plan.tracking)
         study = reached.study = known if known is not None else open_study(plan)
-        parent = _parent(plan, study, store)
-        reached.runs = store, parent
+        with interrupts.shielded():  # whoever knows of the sweep's run can also end it
+            parent = _parent(plan, study, store)
+            reached.runs = store, parent
         again = settle(study, store, parent, plan.space)
         done = len(finished(study))
         report.resumed(out, plan, done, again)

@@ -122,11 +122,14 @@ class Store:
         with self._reported():
             self.client.set_terminated(run_id, status)
 
-    def abandon(self, run: str | Pending, status: str) -> None:
+    def abandon(self, run: str | Pending, status: str) -> str | None:
         """Set the status of a run that did not get to its end, unless it did after all.
 
         One that nobody has seen yet appears only when it failed. Called while another error is on
         its way, so a store that is gone stays silent.
+
+        Returns:
+            The status that the run has now; None where there is no run, or no store.
         """
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -136,10 +139,16 @@ class Store:
             if isinstance(run, Pending) and not run.shown:
                 if status == "FAILED":
                     self._way.show(run, status)
-            elif self.client.get_run(run_id).info.status == "RUNNING":
-                self.client.set_terminated(run_id, status)
+                    return status
+                return None
+            known = str(self.client.get_run(run_id).info.status)
+            if known != "RUNNING":
+                return known
+            self.client.set_terminated(run_id, status)
         except (MlflowException, SQLAlchemyError, OSError):
             logging.getLogger(__name__).debug("run %s was left as it is", run_id)
+            return None
+        return status
 
     def arrays(self, run_id: str) -> dict[str, Array]:
         """The arrays of a run's record, read back: initial, final and trace."""
