@@ -20,7 +20,8 @@ from gdexp.rerun.bits import Array
 from gdexp.rerun.npy import array_of
 from gdexp.rerun.verdict import DIFFERS, NOTHING, Level
 from gdexp.runs import TrackedRun
-from gdexp.runs.files import MAX_CONFIG, Unreadable, parse_config
+from gdexp.runs.config_data import MAX_CONFIG, parse_config
+from gdexp.runs.files import Unreadable
 from gdexp.stopping import Status
 from gdexp.tracking.record import MANIFEST
 

@@ -14,19 +14,10 @@ import numpy.typing as npt
 import yaml  # type: ignore[import-untyped]
 
 from gdexp.errors import GdexpError
+from gdexp.runs.config_data import MAX_CONFIG, parse_config
 
 T = TypeVar("T")
 Array = npt.NDArray[Any]
-
-MAX_CONFIG = 4_000_000
-"""Bytes of a stored config that are read at most; a target of 100,000 numbers fits."""
-
-MAX_VALUES = 150_000
-"""Values in a stored config, lists and groups among them; reading more would take too long."""
-
-MAX_DEPTH = 32
-MAX_SCALAR = 2_000
-"""Characters of one value: the time to read a number grows with the square of its length."""
 
 COPIED = 1 << 20
 """A larger array stays in its file, so that a thousand long traces need no memory of their own."""
@@ -98,51 +89,3 @@ def read_config(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_CONFIG:
         raise ValueError(f"is larger than {MAX_CONFIG:,} bytes")
     return parse_config(path.read_bytes())
-
-
-def parse_config(content: bytes) -> dict[str, Any]:
-    """YAML as plain containers: no aliases, which a few bytes can multiply into gigabytes, no tags.
-
-    Its events are looked through before anything is built of them.
-
-    Raises:
-        ValueError: it is too large, or holds what a config of gdexp never does.
-        YAMLError: it is no YAML.
-    """
-    if len(content) > MAX_CONFIG:
-        raise ValueError(f"is larger than {MAX_CONFIG:,} bytes")
-    _check_events(content)
-    loaded = yaml.load(content, _LOADER)
-    if not isinstance(loaded, dict):
-        raise ValueError("is no mapping of keys to values")
-    return {str(key): value for key, value in loaded.items()}
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _check_events(content: bytes) -> None:
-    depth = values = 0
-    for event in yaml.parse(content, Loader=_LOADER):
-        if isinstance(event, yaml.AliasEvent):
-            raise ValueError("holds aliases")
-        if isinstance(event, yaml.NodeEvent):
-            values += 1
-            if event.anchor is not None:
-                raise ValueError("holds anchors")
-            tag = getattr(event, "tag", None)
-            if tag is not None:
-                raise ValueError(f"holds a tag, {tag[:40]}")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.ScalarEvent):
-            if len(event.value) > MAX_SCALAR:
-                raise ValueError(f"holds a value of more than {MAX_SCALAR:,} characters")
-            if event.value == "<<":
-                raise ValueError("holds a merge key")
-        if depth > MAX_DEPTH:
-            raise ValueError(f"is nested more than {MAX_DEPTH} deep")
-        if values > MAX_VALUES:
-            raise ValueError(f"holds more than {MAX_VALUES:,} values")

@@ -43,7 +43,7 @@ def stored_experiment(
     """The experiment that a stored config stands for; of gdexp's own classes only.
 
     Args:
-        stored: plain containers, as `runs.files.parse_config` gives them.
+        stored: plain containers, as `runs.config_data.parse_config` gives them.
         trust: paths of problems of the user's own that may be imported, each exactly as it is
             stored.
         numbers: how many numbers the run's starting point holds, where it is known: a config

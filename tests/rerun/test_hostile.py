@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 import yaml
 from hydra.utils import instantiate
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gdexp import BadInput, load_runs
 from gdexp.rerun.folder import read_folder
 from gdexp.rerun.reference import Damaged, Reference
 from gdexp.rerun.replay import prepared
-from gdexp.runs.files import MAX_CONFIG, MAX_SCALAR, Unreadable, parse_config
+from gdexp.runs.config_data import MAX_CONFIG, MAX_SCALAR, parse_config
+from gdexp.runs.files import Unreadable
 from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
 from gdexp.tracking.config_file import config_yaml
 from gdexp.tracking.record import MANIFEST, npy
@@ -206,20 +209,49 @@ def test_a_link_out_of_a_folder_is_not_followed(recorded: Reference, ask: Ask) -
 
 
 def test_nothing_is_parsed_of_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    def parsed(*_: object, **__: object) -> None:
-        pytest.fail("it was parsed")
-
-    monkeypatch.setattr(yaml, "parse", parsed)
-    monkeypatch.setattr(yaml, "load", parsed)
+    monkeypatch.setattr(yaml, "parse", lambda *_, **__: pytest.fail("it was parsed"))
     with pytest.raises(ValueError, match="is larger than"):
         parse_config(bytes(MAX_CONFIG + 1))
 
 
-def test_nothing_is_built_before_all_of_it_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml, "load", lambda *_, **__: pytest.fail("it was built"))
-    for content in (hostile.BOMB.encode(), b"seed: " + b"9" * (MAX_SCALAR + 1), b"[" * 1_000):
-        with pytest.raises((ValueError, yaml.YAMLError)):
-            parse_config(content)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (hostile.BOMB.encode(), "holds anchors"),
+        (b"[" + b"1," * 1_000_000, "holds more than 150,000 values"),
+        (b"[" * 1_000_000, "is nested more than 32 deep"),
+        (b"[" + b"9" * (MAX_SCALAR + 1) + b"]", "holds a value of more than 2,000 characters"),
+    ],
+)
+def test_reading_ends_with_the_first_thing_that_is_too_much(
+    content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    real = yaml.parse
+
+    def counted(*arguments: Any, **others: Any) -> Iterator[Any]:
+        for event in real(*arguments, **others):
+            seen.append(event)
+            yield event
+
+    monkeypatch.setattr(yaml, "parse", counted)
+    with pytest.raises(ValueError, match=reason):
+        parse_config(content)
+    assert len(seen) <= 150_010
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc_", min_size=1), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text("abc_", min_size=1, max_size=4), values, max_size=4))
+def test_every_config_that_is_written_is_read_back_equal(written: dict[str, Any]) -> None:
+    read = parse_config(config_yaml(written))
+    assert read == written == yaml.safe_load(config_yaml(written))
+    assert repr(read) == repr(written)  # 1 is not 1.0, and not true
 
 
 def test_a_file_that_is_too_large_is_not_read(
