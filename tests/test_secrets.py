@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdexp import BadInput
+from gdexp import BadInput, config
 from gdexp.environment import check_secrets
+from gdexp.runs.stored import stored_experiment
 from gdexp.secrets import (
     HIDDEN,
     guarding,
@@ -22,6 +23,7 @@ from gdexp.secrets import (
     secret_key,
     secret_text,
 )
+from tests.commands import composed
 
 CANARY = "correct-horse-42"
 
@@ -142,7 +144,7 @@ def test_what_any_library_logs_meanwhile_is_hidden(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("config", "key"),
+    ("given_", "key"),
     [
         ({"problem": {"arguments": {"api_key": CANARY}}}, "problem.arguments.api_key"),
         ({"problem": {"arguments": {"token": 12345}}}, "problem.arguments.token"),
@@ -155,13 +157,24 @@ def test_what_any_library_logs_meanwhile_is_hidden(caplog: pytest.LogCaptureFixt
     ],
 )
 def test_a_config_that_holds_a_secret_is_refused_by_its_key_alone(
-    config: dict[str, object], key: str
+    given_: dict[str, object], key: str
 ) -> None:
     with pytest.raises(BadInput) as error:
-        check_secrets(config)
+        check_secrets(given_)
     assert key in str(error.value)
     assert CANARY not in str(error.value)
     assert "environment variable" in str(error.value)
+
+
+def test_a_stored_config_whose_secret_was_taken_out_says_so_in_one_line() -> None:
+    stored = config.outcome(composed("problem=custom", "problem.path=a.b", "problem.shape=2"))
+    stored["problem"] = {**stored["problem"], "arguments": {"url": f"http://{HIDDEN}@host"}}
+    with pytest.raises(BadInput) as error:
+        stored_experiment(stored, trust=["a.b"])
+    assert str(error.value) == (
+        f"problem.arguments.url=http://{HIDDEN}@host: was taken out as a secret; "
+        "without it the run cannot be made again"
+    )
 
 
 def test_a_tracking_address_may_hold_a_password_and_secrets_may_be_left_open() -> None:

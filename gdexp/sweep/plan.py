@@ -166,7 +166,9 @@ class Plan:
                 whole = float(d.low).is_integer() and float(d.high).is_integer()
                 if d.key == error.key and "an integer" in error.allowed and d.choices is None:
                     ends = f"{d.low:g},{d.high:g}" if whole else "a,b"
-                    raise BadInput(d.key, d.text(), f"write int(interval({ends}))") from None
+                    raise BadInput(
+                        d.key, d.text(), f"must be an integer: int(interval({ends}))"
+                    ) from None
             raise
 
     def _check_goal(self) -> None:

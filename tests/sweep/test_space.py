@@ -87,6 +87,13 @@ def test_choices_that_optuna_cannot_hold_come_back_as_they_were() -> None:
     assert [space.decoded({"k": value})["k"] for value in held] == [[16], [8, 4], True, 1]
 
 
+def test_quoted_texts_inside_the_choices_are_texts() -> None:
+    (d,) = dimensions({"problem.arguments": "{note:'a b'},[['c d'],'e']"})
+    assert d.choices == ({"note": "a b"}, [["c d"], "e"])
+    assert [type(value) for value in d.choices] == [dict, list]
+    assert type(d.choices[0]["note"]) is str
+
+
 def test_a_range_on_the_command_line_joins_and_a_plain_value_leaves_the_space() -> None:
     space = {**LR, "stopping.threshold": "interval(1e-6, 1e-2)"}
     made = plan(space, ["optimizer.lr=interval(1,2)", "stopping.threshold=1e-5"])
