@@ -58,7 +58,7 @@ def audit(journal: Path, database: Path, n: int, name: str = "s") -> Audit:
     trials = loaded(journal, name).get_trials()
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        runs = _Runs(connection, name)
+        runs = _Runs(connection, name, database.parent / "mlartifacts")
     finished = Counter(number for number, _ in runs.of_trials("FINISHED"))
     recorded = {trial.user_attrs["gdexp.record"]["run_id"] for trial in done}
     whole = [run_id for _, run_id in runs.of_trials("FINISHED") if run_id in recorded]
@@ -74,9 +74,15 @@ def audit(journal: Path, database: Path, n: int, name: str = "s") -> Audit:
 
 
 class _Runs:
-    """The runs of a study as they stand in MLflow's tables."""
+    """The runs of a study as they stand in MLflow's tables.
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    Args:
+        connection: to the database.
+        name: of the study.
+        served: the folder in which a server keeps its artifacts.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, name: str, served: Path) -> None:
         self._folders: dict[str, Path] = {}
         self._status: dict[str, str] = {}
         query = (
@@ -86,7 +92,10 @@ class _Runs:
             f"{query} WHERE t.key = 'gdexp.study' AND t.value = ?", (name,)
         ):
             self._status[run_id] = status
-            self._folders[run_id] = Path(unquote(urlsplit(uri).path))
+            parts = urlsplit(uri)
+            path = unquote(parts.path)
+            of_server = parts.scheme == "mlflow-artifacts"
+            self._folders[run_id] = served / path.lstrip("/") if of_server else Path(path)
         self._tags = self._pairs(connection, "SELECT run_uuid, key, value FROM tags")
         self._metrics = self._pairs(connection, "SELECT run_uuid, key, value FROM latest_metrics")
         self._losses: dict[str, list[float]] = {run_id: [] for run_id in self._status}

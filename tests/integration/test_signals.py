@@ -22,15 +22,17 @@ TRIALS = 6
 LIMITS = ["sweep.name=s", f"sweep.n_trials={TRIALS}", "stopping.max_iterations=30000"]
 LONG = ["+sweep", "optimizer.lr=interval(0.003,0.004)", "sweep.batch=1", *LIMITS]
 TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
+MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
+MANY += ["sweep.n_trials=18", "stopping.max_iterations=300"]
 LOOK = "gdexp.sweep.progress:Progress.descending"
 ROWS = "gdexp.tracking.by_tables:ByTables._bulk"
 SWEEPS = {
-    "in a long descent": (LONG, LOOK, 2),
-    "in a batch": (TOGETHER, LOOK, 1),
-    "between the rows of a trial": (TOGETHER, ROWS, 12),
-    "before a file is safe on disk": (TOGETHER, "os:fsync", 8),
+    "in a long descent": (LONG, 6, LOOK, 2),
+    "in a batch": (TOGETHER, 6, LOOK, 1),
+    "between the rows of a trial": (MANY, 18, ROWS, 12),
+    "before a file is safe on disk": (MANY, 18, "os:fsync", 5),
 }
-"""What is typed, what is called when the signal comes, and at the how-manieth call."""
+"""What is typed, for how many trials, what is called when the signal comes, at which call."""
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def signalled(ready: Ready, folder: Path, line: Sequence[str], *given: object) -
 def test_each_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
     ready: Ready, folder: Path, when: str
 ) -> None:
-    line, place, count = SWEEPS[when]
+    line, trials, place, count = SWEEPS[when]
     for number in SIGNALS:
         done = signalled(ready, folder, line, place, count, number)
         check_said(done, number, "the same command continues")
@@ -72,7 +74,7 @@ def test_each_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
         assert "RUNNING" not in [*left[0], *left[1]]
     done = ready.run(*line, cwd=folder)
     assert done.status == 0, done.err
-    after = audit(folder / "sweeps/s/study.journal", folder / "mlflow.db", TRIALS)
+    after = audit(folder / "sweeps/s/study.journal", folder / "mlflow.db", trials)
     assert after.whole, after
 
 
