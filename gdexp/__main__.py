@@ -72,9 +72,11 @@ def command(cfg: DictConfig) -> None:
     config.check_given(config.typed())
     config.check_keys(composed)
     if "sweep" in composed:
-        from gdexp.sweep.worker import work
+        from hydra.core.hydra_config import HydraConfig
 
-        work(composed)
+        from gdexp.sweep.launched import work_launched
+
+        work_launched(composed, HydraConfig.get())
     elif "rerun" in composed:
         from gdexp.commands.rerun import rerun
 
@@ -112,6 +114,7 @@ def _hydra(arguments: list[str]) -> None:
     gdexp.hydra_plugins.register()
     environment.watch()
     failed: list[BaseException] = []
+    here = os.getpid()
 
     def task(cfg: DictConfig) -> None:
         # Hydra prints every override of a task that raises, secrets among them.
@@ -119,6 +122,8 @@ def _hydra(arguments: list[str]) -> None:
             command(cfg)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             # The latter two can only come from a problem's own code: signals are `Interrupted`.
+            if os.getpid() != here:  # a launcher's process: its errors come back through it
+                raise
             failed.append(error)
 
     before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))

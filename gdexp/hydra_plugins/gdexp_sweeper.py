@@ -40,6 +40,7 @@ class GdexpSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
         from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+        from hydra.core.utils import JobStatus
 
         from gdexp.errors import CommandFailed
         from gdexp.sweep.driver import drive
@@ -49,7 +50,9 @@ class GdexpSweeper(Sweeper):
 
         def launch(overrides: list[list[str]]) -> None:
             for job in self.job_launcher.launch(overrides, initial_job_idx=0):
-                _ = job.return_value  # raises what the job raised
+                if job.status is JobStatus.FAILED:
+                    # Asked for the value, Hydra would print all overrides, secrets among them.
+                    raise job._return_value
 
         in_process = isinstance(self.job_launcher, BasicLauncher)
         try:

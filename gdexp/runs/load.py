@@ -185,10 +185,8 @@ class Shelf:
                 if above is not None:
                     seeds.setdefault(above.run_id, []).append(self._run(run, above.trial))
         listed = [run for trial in trials for run in seeds.get(trial.run_id, [trial])]
-        rows = self._rows(parent)
-        if not rows:
-            return listed
         # Of a trial that is both, the run; of one that never got to its end, the row.
+        rows = self._rows(parent)
         kept = {row.trial for row in rows}
         runs = [run for run in listed if run.state == "FINISHED" or run.trial not in kept]
         whole = {run.trial for run in runs}

@@ -43,12 +43,16 @@ def told(trials: list[FrozenTrial]) -> list[tuple[dict[str, Any], list[float]]]:
 
 def check_whole(folder: Path, n: int, name: str = "s") -> None:
     """n finished trials, each with exactly one finished child run; nothing left running."""
-    study = load(folder, name)
+    check_trials(load(folder, name), f"sqlite:///{folder / 'mlflow.db'}", n)
+
+
+def check_trials(study: optuna.Study, store_uri: str, n: int) -> None:
+    """The same of any study and store."""
     trials = study.get_trials()
     done = [t for t in trials if t.state is TrialState.COMPLETE]
     assert len(done) == n
     assert not [t for t in trials if t.state in (TrialState.RUNNING, TrialState.WAITING)]
-    store = Store(TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}"))
+    store = Store(TrackingSettings(uri=store_uri))
     children = store.children(study.user_attrs["gdexp.parent"])
     assert not [run for run in children if run.info.status == "RUNNING"]
     whole = {int(r.data.tags["gdexp.trial"]): r for r in children if r.info.status == "FINISHED"}

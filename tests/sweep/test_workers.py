@@ -10,12 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna import Study
 from optuna.trial import TrialState
 
+from gdexp.sweep.presence import SIGN
+from gdexp.tracking import Store, TrackingSettings
 from tests.commands import gdexp, start
-from tests.sweep.test_resume import check_whole, finished, load, told
+from tests.postgres import postgres
+from tests.sweep.test_resume import check_trials, check_whole, finished, load, told
 
 SWEEP = ["+sweep", "sweep.name=s", "stopping.threshold=1e-5", "stopping.max_iterations=2000"]
 
@@ -92,7 +96,7 @@ def test_both_workers_had_a_share_and_the_study_says_whose_each_trial_is(shared:
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A folder with a sweep of two workers whose driver got a signal, and its command."""
     folder = tmp_path_factory.mktemp("interrupted")
     line = [*SWEEP, "sweep.n_trials=40", "sweep.workers=2", "sweep.sampler=random"]
@@ -102,7 +106,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     driver.send_signal(signal.SIGINT)
     assert "the same command continues" in ended(driver, 130)
     assert not any(Path(f"/proc/{pid}").exists() for pid in crew)
-    yield folder, line
+    return folder, line
 
 
 def test_a_signal_to_the_driver_leaves_no_worker_and_nothing_running(
@@ -127,6 +131,55 @@ def test_the_same_command_continues_also_when_the_driver_is_killed(
     assert not any(Path(f"/proc/{pid}").exists() for pid in crew)
     assert re.search(r"\d+ of 40 trials are there|40/40", said)
     check_whole(folder, 40)
+
+
+def test_workers_of_a_launcher_finish_too_when_one_of_them_is_killed(tmp_path: Path) -> None:
+    line = [*SWEEP, "sweep.sampler=random", "sweep.n_trials=30", "sweep.workers=2"]
+    driver = start(*line, "sweep.batch=2", "hydra/launcher=submitit_local", cwd=tmp_path)
+    study = at_work(tmp_path, 4)
+    signs = [sign for key, sign in study.user_attrs.items() if key.startswith(SIGN) and sign]
+    os.kill(signs[0]["pid"], signal.SIGKILL)
+    ended(driver, 0)
+    check_whole(tmp_path, 30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The addresses of two databases of a PostgreSQL server: for a study and for its runs."""
+    import psycopg
+
+    with postgres(tmp_path_factory.mktemp("server") / "data") as uri:
+        runs = uri.replace("postgresql+psycopg://", "postgresql://")
+        with psycopg.connect(runs, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE study")
+        yield runs.replace("/postgres?", "/study?"), runs
+
+
+def test_four_workers_share_a_study_and_a_store_in_postgresql(
+    server: tuple[str, str], tmp_path: Path
+) -> None:
+    study, runs = server
+    places = [f"sweep.storage='{study}'", f"tracking.uri='{runs}'"]
+    line = [*SWEEP, "sweep.sampler=random", "sweep.n_trials=60", "sweep.workers=4"]
+    driver = start(*line, "sweep.batch=2", *places, cwd=tmp_path)
+    until = time.monotonic() + 120
+    while len(workers(driver)) < 4 and time.monotonic() < until:
+        time.sleep(0.05)
+    os.kill(workers(driver)[0], signal.SIGKILL)
+    ended(driver, 0)
+    storage = optuna.storages.RDBStorage(study.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        check_trials(optuna.load_study(study_name="s", storage=storage), runs, 60)
+    finally:
+        storage.engine.dispose()
+        Store(TrackingSettings(uri=runs)).client._tracking_client.store.engine.dispose()
+
+
+def test_a_study_and_its_runs_need_two_databases(server: tuple[str, str], tmp_path: Path) -> None:
+    _, runs = server
+    places = [f"sweep.storage='{runs}'", f"tracking.uri='{runs}'"]
+    done = gdexp(*SWEEP, *places, cwd=tmp_path, expect=2)
+    assert "is MLflow's database; two are needed" in done.stderr
 
 
 def test_workers_learn_from_one_another(tmp_path: Path) -> None:
