@@ -59,7 +59,8 @@ def open_study(plan: Plan) -> Study:
             )
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
-            f"sweep.storage={hidden(str(place))}: cannot be used as a study's storage ({error})"
+            f"sweep.storage={hidden(str(place))}: cannot be used as a study's storage ({error}); "
+            "restore a copy of it, or give another sweep.name"
         ) from error
     _check_definition(study, plan)
     return study

@@ -19,6 +19,8 @@ BENCHMARKS = {
     "tracking": ("tracking", "points and runs into MLflow against its client and bare SQLite"),
     "sweep": ("sweep", "a tracked sweep against the stack that people write by hand"),
     "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
+    "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),
+    "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""
@@ -31,6 +33,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default 5)")
     options = parser.parse_args(arguments)
+    numbers = [name for name in options.names if name.isdigit()]  # as in `scripts/bench kills 200`
+    options.names = [name for name in options.names if not name.isdigit()]
+    options.rounds = int(numbers[0]) if numbers else options.rounds
     if options.rounds < 1:
         parser.error(f"--rounds={options.rounds}: must be at least 1")
     names = list(BENCHMARKS) if options.names == ["all"] else options.names

@@ -223,4 +223,4 @@ def test_a_journal_with_a_spoilt_line_is_named(ready: Ready, folder: Path) -> No
     journal.write_bytes(b"".join([*lines[:5], b"\x00\xff" * 20 + b"\n", *lines[5:]]))
     said = line(ready.run(*SWEEP, cwd=folder), 74)
     assert "study.journal" in said
-    assert "cannot be used as a journal" in said
+    assert "restore a copy of it, or give another sweep.name" in said
