@@ -42,12 +42,13 @@ def run(rounds: int) -> list[Figure]:
 
 
 def _await_trials(going: Running, journal: Path) -> None:
-    """Until the study has parameters that it had not when this was called."""
+    """Until a trial is begun: a new one, or one that the kill had left and that waited again."""
     read = journal.stat().st_size
     while True:
         with journal.open("rb") as file:
             file.seek(read)
-            if b"optimizer.lr" in file.read():
-                return
+            new = file.read().replace(b" ", b"")
+        if b"optimizer.lr" in new or b'"state":0' in new:  # 0: RUNNING
+            return
         going.said()
         sleep(0.005)
