@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from mlflow import MlflowClient
 
@@ -156,7 +157,10 @@ def test_a_sweep_into_a_store_with_a_password(world: World) -> None:
 
 
 def test_a_study_in_a_database_with_a_password(world: World, tmp_path: Path) -> None:
-    storage = world.tracked.replace("tracking.uri", "sweep.storage")
+    with psycopg.connect(world.uri, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE studies")  # MLflow's tables are in the other one
+    other = world.tracked.replace("/postgres?", "/studies?")
+    storage = other.replace("tracking.uri", "sweep.storage")
     world.run(*SWEEP, TWO, storage, *LOUD, cwd=tmp_path)
     world.run(*SWEEP, "sweep.n_trials=4", storage, "sweep.workers=2", cwd=tmp_path)
 
