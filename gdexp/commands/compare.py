@@ -157,7 +157,11 @@ def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
     """Write the files to a folder here, named by the runs; says where the report is."""
     ids = [run.run_id for run in comparison.runs]
     few = len(ids) <= tables.SIDE_BY_SIDE
-    name = "-".join(run.short.replace("/", "-") for run in comparison.runs) if few else f"{len(ids)}-runs-{digest(ids)[:8]}"
+    name = (
+        "-".join(run.short.replace("/", "-") for run in comparison.runs)
+        if few
+        else f"{len(ids)}-runs-{digest(ids)[:8]}"
+    )
     folder = here() / FOLDER / name
     try:
         folder.mkdir(parents=True, exist_ok=True)

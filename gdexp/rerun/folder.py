@@ -120,7 +120,7 @@ def _described(content: bytes) -> dict[str, Any]:
     run = json.loads(content)
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         raise ValueError("unknown format")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", str(run.get("run_id"))):
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}(/[0-9]+){0,2}", str(run.get("run_id"))):
         raise ValueError("no run id")
     if not isinstance(run.get("status"), str):
         raise ValueError("no status")
