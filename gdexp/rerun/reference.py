@@ -188,10 +188,14 @@ def of_run(run: TrackedRun) -> Reference:
         raise NoReference(f"{shown}: is still running; there is nothing to compare a rerun with")
     if run.state != "FINISHED":
         raise NoReference(f"{shown}: ended {run.state}; there is nothing to compare a rerun with")
+    try:
+        params = dict(run.params)
+    except Unreadable as error:  # of a row in a shard
+        raise Damaged(f"{shown}: damaged reference: {error}") from None
     known: dict[str, Mapping[str, Any]] = {
         "tags": dict(run.tags),
         "metrics": dict(run.metrics),
-        "params": dict(run.params),
+        "params": params,
     }
     return read_reference(run.content, run.run_id, (shown, run.run_id), run.status, known)
 

@@ -62,6 +62,12 @@ def load_runs(
     return Shelf(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
 
 
+def _place(run: TrackedRun) -> tuple[int, int]:
+    """Where a descent stands in its sweep: by trial, then by seed."""
+    seed = run.tags.get("gdexp.seed", "")
+    return -1 if run.trial is None else run.trial, int(seed) if seed.isdecimal() else -1
+
+
 class Shelf:
     """An MLflow experiment that runs are read from; no experiment or run is created.
 
@@ -191,7 +197,7 @@ class Shelf:
         runs = [run for run in listed if run.state == "FINISHED" or run.trial not in kept]
         whole = {run.trial for run in runs}
         merged = [*runs, *(row for row in rows if row.trial not in whole)]
-        return sorted(merged, key=lambda run: -1 if run.trial is None else run.trial)
+        return sorted(merged, key=_place)
 
     def _rows(self, parent: TrackedRun, trials: Collection[int] | None = None) -> list[TrackedRun]:
         """The trials of a sweep that are rows of its shards."""

@@ -12,7 +12,10 @@ from gdexp.__main__ import main
 from gdexp.tracking import Store, TrackingSettings
 from tests.sweep.test_resume import check_whole, finished, load
 
-READY = sorted(path.stem for path in (config.shipped() / "sweep").glob("*.yaml"))
+CLUSTER = {"slurm"}
+"""What needs a cluster; that it composes is seen below."""
+
+READY = sorted({path.stem for path in (config.shipped() / "sweep").glob("*.yaml")} - CLUSTER)
 FEW = ["sweep.name=s", "sweep.n_trials=4", "stopping.max_iterations=200"]
 
 
@@ -79,3 +82,14 @@ def test_each_rule_is_swept_over_learning_rates_of_its_own(here: Path, place: st
         assert float(run.data.params["optimizer.lr"]) == trial.params[f"optimizer.{rule}.lr"]
         rules.add(rule)
     assert rules == set(RANGES)
+
+
+@pytest.mark.parametrize("name", sorted(CLUSTER))
+def test_a_sweep_for_a_cluster_composes_its_launcher(
+    here: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([f"+sweep={name}", "--cfg", "all", "hydra.launcher.partition=short"]) == 0
+    said = capsys.readouterr().out
+    assert "SlurmLauncher" in said
+    assert "partition: short" in said
+    assert list(here.iterdir()) == []
