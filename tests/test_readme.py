@@ -19,6 +19,7 @@ from gdexp.arguments import rewrite
 from gdexp.errors import BadInput, GdexpError, StorageFailed, StudyHeld
 from gdexp.experiment import Experiment, typed_here
 from gdexp.interrupts import Interrupted
+from gdexp.rerun.verdict import DIFFERS, NOTHING
 from gdexp.stopping import Status
 from tests.test_config import composed
 
@@ -205,7 +206,14 @@ def test_statuses_are_those_that_there_are() -> None:
 
 
 def test_exit_statuses_are_those_that_there_are() -> None:
-    errors = (GdexpError, BadInput, StorageFailed, StudyHeld)
-    numbers = ["0", *(str(error.exit_status) for error in errors), "128+N"]
+    before, after = (GdexpError, BadInput), (StorageFailed, StudyHeld)
+    numbers = [
+        "0",
+        *(str(error.exit_status) for error in before),
+        str(NOTHING),
+        str(DIFFERS),
+        *(str(error.exit_status) for error in after),
+        "128+N",
+    ]
     assert [row[0] for row in table("Exit statuses and errors")] == numbers
     assert Interrupted(2).exit_status == 130
