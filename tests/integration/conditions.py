@@ -118,7 +118,7 @@ def locked_at(place: str, seconds: float, patience_ms: int) -> None:
     _before(place, lock)
 
 
-def environment(**given: str) -> None:
+def environment_of(given: dict[str, str]) -> None:
     """Set environment variables."""
     os.environ.update(given)
 
