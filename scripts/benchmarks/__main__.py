@@ -21,6 +21,8 @@ BENCHMARKS = {
     "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
     "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),
     "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
+    "signals": ("signals", "time from a signal to the end of a run or sweep"),
+    "durability": ("durability", "what checks and durability add to the default sweep"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""

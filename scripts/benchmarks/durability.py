@@ -1,0 +1,88 @@
+"""What checks and durability add to the default sweep: with them, and with them switched off."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .measure import Figure, by_turns, figure, ratios
+from .ready import Ready
+
+if TYPE_CHECKING:
+    from gdexp.sweep.plan import Plan
+
+MOST = 1.10
+OFF = "scripts.benchmarks.durability:off"
+
+
+def run(rounds: int) -> list[Figure]:
+    """The default sweep into an existing database, by turns."""
+    with tempfile.TemporaryDirectory() as name, Ready(Path(name)) as ready:
+        folder, numbers = Path(name) / "sweeps", itertools.count()
+        folder.mkdir()
+
+        def swept(before: str) -> float:
+            done = ready.run("+sweep", f"sweep.name=s{next(numbers)}", cwd=folder, before=before)
+            if done.status:
+                raise RuntimeError(f"the sweep ended with status {done.status}: {done.err}")
+            return done.seconds
+
+        times = by_turns({"with": lambda: swept(""), "without": lambda: swept(OFF)}, rounds)
+    both = [sorted(each)[len(each) // 2] for each in times.values()]
+    return [
+        figure(
+            "default sweep: all checks and durability / without them",
+            ratios(times["with"], times["without"]),
+            MOST,
+            note=f"{both[0]:.2f} s, {both[1]:.2f} s",
+        )
+    ]
+
+
+def off() -> None:
+    """Switch off, in this process, what guards against bad input, kills and other processes.
+
+    That is: every fsync, SQLite's included; locks of study and journal; the looks at store,
+    study and space before the sweep; settling; the manifests' digests.
+    """
+    from optuna.storages.journal import JournalFileOpenLock
+    from sqlalchemy import Engine, event
+
+    import gdexp.sweep.driver as driver
+    import gdexp.tracking.record as record
+    from gdexp.sweep.plan import Plan
+    from gdexp.tracking import TrackingSettings
+
+    def nothing(*args: object, **kwargs: object) -> None:
+        """Do nothing."""
+
+    def unlocked(*args: object) -> bool:
+        return True
+
+    os.fsync = nothing
+    for owner, name in (
+        (TrackingSettings, "preflight"),
+        (Plan, "_check_space"),
+        (driver, "check_storage"),
+        (driver, "wait_for_others"),
+    ):
+        setattr(owner, name, nothing)
+    setattr(driver, "settle", lambda *args: 0)  # noqa: B010
+    setattr(driver, "held", _free)  # noqa: B010
+    for name in ("acquire", "release"):
+        setattr(JournalFileOpenLock, name, unlocked)
+    setattr(record, "manifest", lambda artifacts: b"{}")  # noqa: B010
+
+    @event.listens_for(Engine, "connect")
+    def careless(connection: object, _: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]
+
+
+def _free(plan: Plan) -> nullcontext[None]:
+    """The study's folder, which its lock makes otherwise, without the lock."""
+    plan.journal.parent.mkdir(parents=True, exist_ok=True)
+    return nullcontext()
