@@ -208,7 +208,7 @@ class Store:
 
     def server(self) -> str:
         """Where a person finds the UI once `look_command` runs there."""
-        if self.database is None:
+        if self.settings.is_server:
             return self.settings.shown.rstrip("/")
         return "http://127.0.0.1:5000"
 
@@ -216,8 +216,10 @@ class Store:
         """What a person types to see the runs."""
         if self.settings.uri is None:
             return "mlflow ui    in this directory, then open"
-        if self.database is None:
+        if self.settings.is_server:
             return "in the UI of the server, open"
+        if self.database is None:
+            return "scripts/ui tracking.uri=…    with the same address, then open"
         return f"mlflow ui --backend-store-uri sqlite:///{self.settings.shown}    then open"
 
     def has(self, run_id: str) -> bool:
