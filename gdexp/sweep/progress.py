@@ -19,6 +19,7 @@ from gdexp.sweep.pace import Pace
 from gdexp.sweep.underway import LONGEST_BAR, SHORTEST_BAR, Underway, bar
 
 LOG_EVERY_SECONDS = 10.0
+WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
 """Of the time, at most, goes into drawing, however slow the terminal."""
@@ -105,7 +106,7 @@ class Progress(AbstractContextManager["Progress"]):
             self._live.stop()
         self._descent = None
         if self._news and not self._lives:
-            self._carefully(lambda: self._log(self.text(last=True)))
+            self._carefully(lambda: self._log(self._fitting(last=True)))
 
     def add(self, record: Finished, value: float | None, lr: float | None = None) -> None:
         """Count a trial that just finished.
@@ -158,12 +159,32 @@ class Progress(AbstractContextManager["Progress"]):
 
         That is the time left, which is none, and the best, which the answers begin with.
         """
-        parts = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
-        parts += [f"{count:,} {status}" for status, count in self._counts.most_common()]
-        parts += self._spent_words()
-        if self._descent is not None:
-            parts += [self._descent.words()]
-        return ", ".join([*parts, *([] if last else self._left_words())])
+        return ", ".join(word for part in self._parts(last) for word in part)
+
+    def _parts(self, last: bool) -> list[list[str]]:
+        """The words of `text`: trials, their statuses, steps, the descent, time left."""
+        head = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
+        counts = [f"{count:,} {status}" for status, count in self._counts.most_common()]
+        descent = [] if self._descent is None else [self._descent.words()]
+        left = [] if last else self._left_words()
+        return [head, counts, self._spent_words(), descent, left]
+
+    def _fitting(self, last: bool) -> str:
+        """As much of `text` as fits into a line of a log; what is going on before what was."""
+        head, counts, spent, descent, left = self._parts(last)
+        line = ""
+        for parts in (
+            (head, counts, spent, descent, left),
+            *([(head[:1], descent, left)] if descent else []),
+            (head, counts, spent, left),
+            (head, counts, left),
+            (head, counts),
+            (head,),
+        ):
+            line = ", ".join(word for part in parts for word in part)
+            if len(line) <= WIDTH:
+                break
+        return line
 
     def lines(self, width: int, ascii_only: bool = False) -> list[Text]:
         """The state as it is drawn, in lines of at most `width` columns."""
@@ -232,7 +253,7 @@ class Progress(AbstractContextManager["Progress"]):
             return
         if not self._lives:
             self._next = now + LOG_EVERY_SECONDS
-            self._carefully(lambda: self._log(self.text()))
+            self._carefully(lambda: self._log(self._fitting(last=False)))
             return
         self._carefully(self._live.refresh)
         took = self._clock() - now

@@ -90,9 +90,10 @@ class SweepSettings:
         checks.boolean("preview", self.preview)
         if self.storage is not None:
             checks.text("storage", self.storage)
-            if "://" in self.storage and not is_postgresql(self.storage):
+            if is_postgresql(self.storage):
+                learn(self.storage)
+            elif "://" in self.storage:
                 raise BadInput("storage", masked(self.storage), f"must be {STORAGES}")
-            learn(self.storage)
         if self.workers != ALL:
             if isinstance(self.workers, str):
                 raise BadInput("workers", self.workers, f"must be 1 to {MOST_WORKERS:,}, or {ALL}")
