@@ -49,7 +49,8 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
             while not over:
                 interrupts.check()
                 over = crew.ended()  # before the look, which then sees all that they did
-                for trial in overview.look():
+                overview.look()
+                for trial in overview.fresh():
                     record = TrialRecord.of(trial)
                     patience.add(record)
                     rate = plan.space.by_key(trial.params).get(LR)

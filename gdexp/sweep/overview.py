@@ -26,6 +26,7 @@ class Overview:
         # Trials before this one are finished, and what is finished stays so.
         self._settled = 0
         self._seen: set[int] = set()
+        self._fresh: list[FrozenTrial] = []
         self.complete = 0
         self.running: list[FrozenTrial] = []
         self.waiting: list[FrozenTrial] = []
@@ -35,12 +36,17 @@ class Overview:
         """How many trials count or may count yet."""
         return self.complete + len(self.running) + len(self.waiting)
 
-    def look(self) -> list[FrozenTrial]:
-        """Read what is new; returns the trials that count and were not seen before, in order."""
+    def fresh(self) -> list[FrozenTrial]:
+        """The trials that count and were not given before, in order."""
+        found, self._fresh = self._fresh, []
+        return found
+
+    def look(self) -> None:
+        """Read what is new."""
         from optuna.trial import TrialState
 
         trials = self._study.get_trials(deepcopy=False)
-        self.running, self.waiting, new = [], [], []
+        self.running, self.waiting = [], []
         unbroken = True
         for trial in trials[self._settled :]:
             if trial.state is TrialState.RUNNING:
@@ -50,11 +56,10 @@ class Overview:
             elif trial.number not in self._seen:
                 self._seen.add(trial.number)
                 if trial.state is TrialState.COMPLETE:
-                    new.append(trial)
+                    self._fresh.append(trial)
+                    self.complete += 1
             if not trial.state.is_finished():
                 unbroken = False
             elif unbroken:
                 self._settled += 1
                 self._seen.discard(trial.number)
-        self.complete += len(new)
-        return new

@@ -64,7 +64,8 @@ class SharingWorker(Worker):
         while True:
             if learns:
                 self._tell(self.writing.finish())
-            for trial in overview.look():
+            overview.look()
+            for trial in overview.fresh():
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
@@ -73,6 +74,7 @@ class SharingWorker(Worker):
             asked = self.asking.claim(overview, self.identity.worker)
             if asked:
                 self._batch(asked)
+                last = time.monotonic()
                 continue
             self._tell(self.writing.finish())
             others = {str(trial.user_attrs.get(WORKER)) for trial in overview.running}
