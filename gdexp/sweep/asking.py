@@ -21,6 +21,9 @@ AT_ONCE, ROWS_AT_ONCE = 64, 1024
 """Descents that are made together where nothing is gained from waiting; so many where trials are
 rows of shards, of a sweep of very many."""
 
+MOST_CLAIMED = 128
+"""Trials that one of several workers takes at once: the others wait for the lock meanwhile."""
+
 MOST_LOSSES = 2**25
 """Losses, a quarter of a gigabyte, that the traces of one batch may come to."""
 
@@ -113,7 +116,7 @@ class Asking:
         if self._sampler.startup is not None:
             left = self._sampler.startup - overview.active
             return min(max(left, 1), fair)
-        return min(self.at_once(0), fair)
+        return min(self.at_once(0), fair, MOST_CLAIMED)
 
     def claim(self, overview: Overview, worker: str) -> list[Asked]:
         """Take some trials that nobody is at, as one worker among several; none if there is none.

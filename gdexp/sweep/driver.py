@@ -15,7 +15,7 @@ from gdexp.sweep.crew import Crew, LaunchedCrew, LocalCrew, threads
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.groups import composed_space
 from gdexp.sweep.holding import check_storage, held
-from gdexp.sweep.leaving import leaving
+from gdexp.sweep.leaving import Reached, leaving
 from gdexp.sweep.oversight import oversee
 from gdexp.sweep.parent import begin, end, sweep_params
 from gdexp.sweep.plan import Plan
@@ -76,17 +76,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
 
     report.announce(out, plan)
     with held(plan) as lock, leaving(out, plan) as reached, reported(plan.served):
-        # A study that is there is looked at first: it may refuse, and then nothing is written.
-        there = plan.served is not None or plan.journal.exists()
-        known = open_study(plan) if there else None
-        if known is not None:
-            wait_for_others(known, plan.name)
-            _check_store(plan, known)
-        store = Store(plan.tracking)
-        study = reached.study = known if known is not None else open_study(plan)
-        with interrupts.shielded():  # whoever knows of the sweep's run can also end it
-            parent = _parent(plan, study, store)
-            reached.runs = store, parent
+        study, store, parent = _opened(plan, reached)
         again = settle(study, store, parent, plan.space)
         done = len(finished(study))
         report.resumed(out, plan, done, again)
@@ -94,23 +84,44 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
         began = time.monotonic()
         failed = None
         if _unfinished(plan, study) is None:
-            lines, crew = _for_worker(plan, given), plan.settings.crew
-            if in_process and crew == 1:
+            lines, count = _for_worker(plan, given), plan.settings.crew
+            if in_process and count == 1:
                 launch([lines])
             else:
-                workers: Crew
+                crew: Crew
                 if in_process:
-                    workers = LocalCrew(composed(lines), crew, threads(crew, cores()), lock)
+                    crew = LocalCrew(composed(lines), count, threads(count, cores()), lock)
                 else:
-                    workers = LaunchedCrew(lambda: launch([lines] * crew), study.set_user_attr)
-                oversee(out, plan, study, store, parent, workers)
-                failed = workers.failure()
+                    crew = LaunchedCrew(lambda: launch([lines] * count), study.set_user_attr)
+                oversee(out, plan, study, store, parent, crew)
+                failed = crew.failure()
         ended = _ended(plan, study, time.monotonic() - began, failed)
         answers = promoted(plan, Answers.of(study, plan), store, parent)
         end(plan, answers, store, parent)
         report.answers(out, plan, answers, store, parent)
         if ended:
             out.print(f"\n{ended}")
+
+
+def _opened(plan: Plan, reached: Reached) -> tuple[Study, Store, str]:
+    """The study, the store, and the sweep's run in it, each new or continued.
+
+    Args:
+        plan: of the sweep, whose study is held.
+        reached: what there is to be put in order from here on.
+    """
+    # A study that is there is looked at first: it may refuse, and then nothing is written.
+    there = plan.served is not None or plan.journal.exists()
+    known = open_study(plan) if there else None
+    if known is not None:
+        wait_for_others(known, plan.name)
+        _check_store(plan, known)
+    store = Store(plan.tracking)
+    study = reached.study = known if known is not None else open_study(plan)
+    with interrupts.shielded():  # whoever knows of the sweep's run can also end it
+        parent = _parent(plan, study, store)
+        reached.runs = store, parent
+    return study, store, parent
 
 
 def _parent(plan: Plan, study: Study, store: Store) -> str:

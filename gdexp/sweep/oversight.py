@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from gdexp import interrupts
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.overview import Overview
-from gdexp.sweep.plan import LR
 from gdexp.sweep.presence import GONE_AFTER_SECONDS, Watch
 from gdexp.sweep.progress import Progress
 from gdexp.sweep.record import TrialRecord
@@ -53,9 +52,8 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
                 for trial in overview.fresh():
                     record = TrialRecord.of(trial)
                     patience.add(record)
-                    rate = plan.space.by_key(trial.params).get(LR)
-                    lr = float(rate) if isinstance(rate, int | float) else None
-                    (progress.earlier if earlier else progress.add)(record, record.hitting_time, lr)
+                    count = progress.earlier if earlier else progress.add
+                    count(record, record.hitting_time, plan.rate(trial.params))
                 earlier = False
                 for words in crew.lost():
                     out.print(words)

@@ -75,6 +75,15 @@ class Plan:
         """The config of a trial."""
         return self.space.changed(self.base, parameters)
 
+    def rate(self, parameters: Mapping[str, Any]) -> float | None:
+        """The learning rate that a trial tries, where one is swept.
+
+        Args:
+            parameters: of the trial, as Optuna holds them.
+        """
+        rate = self.space.by_key(parameters).get(LR)
+        return float(rate) if isinstance(rate, int | float) else None
+
     @property
     def name(self) -> str:
         """The study's name."""

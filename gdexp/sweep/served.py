@@ -38,13 +38,7 @@ class ServedStorage(RDBStorage):
         with reported(self.shown):
             super().__init__(
                 with_driver(uri),
-                engine_kwargs={
-                    "pool_pre_ping": True,
-                    "connect_args": {
-                        "connect_timeout": CONNECT_SECONDS,
-                        "application_name": f"gdexp {socket.gethostname()}:{os.getpid()}",
-                    },
-                },
+                engine_kwargs={"pool_pre_ping": True, "connect_args": _own()},
             )
 
     @contextmanager
@@ -77,17 +71,18 @@ def held_there(uri: str, study: str) -> Iterator[str | None]:
 
     shown = masked(uri)
     engine = sqlalchemy.create_engine(
-        with_driver(uri),
-        poolclass=sqlalchemy.NullPool,
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": f"gdexp {socket.gethostname()}:{os.getpid()}",
-        },
+        with_driver(uri), poolclass=sqlalchemy.NullPool, connect_args=_own()
     )
     with reported(shown), engine.connect() as connection:
         taken = _asked(connection, "SELECT pg_try_advisory_lock(:key)", HOLD, study)
         connection.commit()  # the lock is the connection's, not the transaction's
         yield None if taken else _holder(engine, study)
+
+
+def _own() -> dict[str, Any]:
+    """How this process connects: soon or not at all, and under a name that others see."""
+    name = f"gdexp {socket.gethostname()}:{os.getpid()}"
+    return {"connect_timeout": CONNECT_SECONDS, "application_name": name}
 
 
 def _locked(connection: Connection, kind: str, study: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from optuna.trial import TrialState
 from rich.console import Console
 
 from gdexp import interrupts
@@ -97,5 +98,8 @@ class SharingWorker(Worker):
         return False
 
     def _hand_back(self) -> None:
+        """Let trials that are still its own wait for others."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        own = {t.number for t in running if t.user_attrs.get(WORKER) == self.identity.worker}
         parent = str(self.study.user_attrs[PARENT])
-        settle(self.study, self._store, parent, self.plan.space, left=self.untold)
+        settle(self.study, self._store, parent, self.plan.space, left=own)

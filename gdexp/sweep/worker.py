@@ -16,7 +16,7 @@ from gdexp.sweep.descents import Descents, Ran
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.keeping import keeping
 from gdexp.sweep.lookout import Lookout
-from gdexp.sweep.plan import LR, Plan
+from gdexp.sweep.plan import Plan
 from gdexp.sweep.progress import Progress
 from gdexp.sweep.record import RECORD, TrialRecord
 from gdexp.sweep.recording import Opened, Recording
@@ -130,7 +130,7 @@ class Worker:
         done = finished(self.study)
         for earlier in done:
             record = TrialRecord.of(earlier)
-            self.progress.earlier(record, record.hitting_time, self._rate(earlier.params))
+            self.progress.earlier(record, record.hitting_time, self.plan.rate(earlier.params))
             self._count(record)
         ordinal = len(done)
         while ordinal < self.plan.n_trials and not self._over(began):
@@ -221,7 +221,7 @@ class Worker:
                 tell(self.study, ran.asked.number, record)
         for ran, record, run_ids in trials:
             self.untold.discard(ran.asked.number)
-            self.progress.add(record, record.hitting_time, self._rate(ran.asked.trial.params))
+            self.progress.add(record, record.hitting_time, self.plan.rate(ran.asked.trial.params))
             if self.known is not None:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
                     self.known.add(done.experiment.signature, run_id, str(done.result.status))
@@ -229,11 +229,6 @@ class Worker:
     def _owns(self, asked: Asked) -> bool:
         """Whether a trial is still this worker's."""
         return True
-
-    def _rate(self, parameters: Mapping[str, Any]) -> float | None:
-        """The learning rate that a trial tries, where one is swept."""
-        rate = self.plan.space.by_key(parameters).get(LR)
-        return float(rate) if isinstance(rate, int | float) else None
 
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)
