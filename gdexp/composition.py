@@ -27,7 +27,7 @@ def explained(error: BaseException, arguments: Sequence[str], composing: bool) -
         return GdexpError(f"{type(error).__name__}: {_first_line(error)}")
     text = str(error)
     for explain in (
-        *(_unknown_key, _unknown_choice, _no_choice, _chosen, _there, _no_group, _ambiguous),
+        *(_unknown_key, _unknown_choice, _no_choice, _taken, _no_group, _ambiguous),
         _unreadable,
     ):
         found = explain(text, error, arguments)
@@ -94,20 +94,19 @@ def _no_choice(text: str, error: BaseException, arguments: Sequence[str]) -> Bad
     return None
 
 
-def _chosen(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
-    found = re.search(r"Multiple values for ([\w/]+)", text)
-    if found is None:
-        return None
-    value = _given(found[1], arguments)
-    return BadInput(f"+{found[1]}", value, f"is chosen already; write {found[1]}={value}")
+TAKEN = {
+    r"Multiple values for ([\w/]+)": "is chosen already",
+    r"An item is already at '([^']+)'": "is there already",
+}
+"""What Hydra says of a `+` before what has no need of one."""
 
 
-def _there(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
-    found = re.search(r"An item is already at '([^']+)'", text)
-    if found is None:
-        return None
-    value = _given(found[1], arguments)
-    return BadInput(f"+{found[1]}", value, f"is there already; write {found[1]}={value}")
+def _taken(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
+    for pattern, words in TAKEN.items():
+        if found := re.search(pattern, text):
+            value = _given(found[1], arguments)
+            return BadInput(f"+{found[1]}", value, f"{words}; write {found[1]}={value}")
+    return None
 
 
 def _no_group(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,13 +36,8 @@ class Swept:
 @contextlib.contextmanager
 def elsewhere() -> Iterator[Path]:
     """An empty current directory."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield Path(folder)
-        finally:
-            os.chdir(before)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        yield Path(folder)
 
 
 def swept(name: str, *arguments: str) -> Swept:
