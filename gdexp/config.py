@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,11 +136,7 @@ def construct(section: str, build: Callable[..., T], given: Mapping[str, Any]) -
         BadInput: a key that `build` does not take (the nearest is offered), or a value that
             it refuses; the key is named in full.
     """
-    allowed = [
-        parameter.name
-        for parameter in inspect.signature(build).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
+    allowed = _keywords(build)
     for key, value in given.items():
         if key not in allowed:
             raise BadInput(f"{section}.{key}", value, f"unknown key; {nearest(str(key), allowed)}")
@@ -147,6 +144,16 @@ def construct(section: str, build: Callable[..., T], given: Mapping[str, Any]) -
         return build(**given)
     except BadInput as error:
         raise error.under(section) from None
+
+
+@cache
+def _keywords(build: Callable[..., object]) -> list[str]:
+    """What can be given to a function by name; looked up once, however many trials there are."""
+    return [
+        parameter.name
+        for parameter in inspect.signature(build).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
 
 
 def choose(section: str, registry: Mapping[str, Callable[..., T]], given: object) -> T:

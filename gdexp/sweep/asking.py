@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
 
-AT_ONCE, ROWS_AT_ONCE = 64, 1024
+AT_ONCE, ROWS_AT_ONCE = 64, 8192
 """Descents that are made together where nothing is gained from waiting; so many where trials are
-rows of shards, of a sweep of very many."""
+rows of shards, of a sweep of very many. The slowest row of a batch goes on alone for most of its
+time, which is shared by more rows then."""
+
+ASKED_AT_ONCE = 1024
+"""Trials that are asked, or told, in one change of the study: it is locked meanwhile."""
 
 MOST_CLAIMED = 128
 """Trials that one of several workers takes at once: the others wait for the lock meanwhile."""
@@ -27,8 +31,9 @@ MOST_CLAIMED = 128
 MOST_LOSSES = 2**25
 """Losses, a quarter of a gigabyte, that the traces of one batch may come to."""
 
-MARGIN = 8
-"""A batch of rows is taken to have traces so many times as long as those before it, at most."""
+MARGIN = 32
+"""The traces of a batch of rows may be longer than those of the n before it, on the average by
+this divided by the root of n."""
 
 
 @dataclass
@@ -84,7 +89,8 @@ class Asking:
         if self._plan.tracking.best is not None:
             at_once = ROWS_AT_ONCE
             if self._descents and self._sampler.name != GRID:  # drawn like those before
-                longest = min(longest, MARGIN * self._losses // self._descents + 1)
+                mean, margin = self._losses / self._descents, 1 + MARGIN / self._descents**0.5
+                longest = min(longest, int(mean * margin) + 1)
         many = min(at_once, MOST_LOSSES // longest) // settings.seeds
         return max(many, 1) - ordinal % max(many, 1)
 

@@ -102,7 +102,8 @@ class Sampler:
         """
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if optuna.logging.get_verbosity() != optuna.logging.ERROR:
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
         number = trial_seed(seed, 0 if self.name == "qmc" else ordinal)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -11,7 +11,7 @@ from gdexp import config, interrupts, terminal
 from gdexp.cap import Cap
 from gdexp.errors import BadInput, StorageFailed
 from gdexp.sweep import leaving
-from gdexp.sweep.asking import Asked, Asking
+from gdexp.sweep.asking import ASKED_AT_ONCE, Asked, Asking
 from gdexp.sweep.descents import Descents, Ran
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.keeping import keeping
@@ -151,8 +151,12 @@ class Worker:
         many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
         if self.patience.left is not None:  # a batch ends no later than one trial at a time would
             many = min(many, self.patience.left)
-        with together(self.study):
-            return [self.asking.ask(ordinal + i) for i in range(many)]
+        asked: list[Asked] = []
+        while len(asked) < many:
+            with together(self.study):
+                for _ in range(min(many - len(asked), ASKED_AT_ONCE)):
+                    asked.append(self.asking.ask(ordinal + len(asked)))
+        return asked
 
     def _batch(self, asked: Sequence[Asked]) -> None:
         """Descend and record trials."""
@@ -165,7 +169,8 @@ class Worker:
                 if ran.more and not self.ready:
                     written = time.monotonic()  # those that were done with it are written with it
                 self._keep(ran)
-                if time.monotonic() - written > WRITE_EVERY_SECONDS:
+                late = time.monotonic() - written > WRITE_EVERY_SECONDS
+                if late or len(self.ready) == ASKED_AT_ONCE:
                     self._write()
                     written = time.monotonic()
         except StorageFailed:

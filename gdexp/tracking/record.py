@@ -17,7 +17,7 @@ import torch
 
 from gdexp import __version__, config
 from gdexp.experiment import Experiment
-from gdexp.provenance import environment, source_state
+from gdexp.provenance import ENVIRONMENT, environment, source_state
 from gdexp.result import Result
 from gdexp.stopping import THRESHOLDS, Trace
 from gdexp.tracking.config_file import config_yaml
@@ -99,9 +99,10 @@ def descent_record(
         "final.npy": npy(result.final),
         "trace.npy": npy(result.trace),
         "config.yaml": config_yaml(experiment.config),
-        "environment.json": json_bytes(environment()),
         **(pictures or {}),
     }
+    if ENVIRONMENT not in artifacts:
+        artifacts[ENVIRONMENT] = json_bytes(environment())
     parts = experiment.problem.parts()
     if parts:
         index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
