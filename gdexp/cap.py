@@ -7,6 +7,12 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
+import numpy.typing as npt
+
+NO_LIMIT = 2**62
+"""Iterations that no descent is allowed anyway."""
+
 
 class Cap:
     """How many iterations a trial may make before it cannot win any more.
@@ -38,10 +44,9 @@ class Cap:
     def add(self, threshold: float, counts: Sequence[int]) -> None:
         """Count a trial that converged; `counts` are its iterations, seed by seed."""
         sums = list(accumulate(counts))
-        at = bisect.bisect_right(self._thresholds, threshold)
-        if at and self._totals[at - 1] <= sums[-1]:
+        if not self.lowered_by(threshold, sums[-1]):
             return
-        end = at
+        at = end = bisect.bisect_right(self._thresholds, threshold)
         while end < len(self._totals) and self._totals[end] >= sums[-1]:
             end += 1
         begin = at
@@ -50,6 +55,11 @@ class Cap:
         self._thresholds[begin:end] = [threshold]
         self._totals[begin:end] = [sums[-1]]
         self._sums[begin:end] = [sums]
+
+    def lowered_by(self, threshold: float, total: int) -> bool:
+        """Whether a trial that converged after so many iterations would change any limit."""
+        at = bisect.bisect_right(self._thresholds, threshold)
+        return not at or self._totals[at - 1] > total
 
     def incumbent(self, threshold: float) -> list[int] | None:
         """The iterations of the best trial of an equal or tighter threshold, summed over seeds.
@@ -74,6 +84,13 @@ class Cap:
             return None
         allowance = 0 if len(sums) == 1 else 1
         return self.after(sums[len(made)]) + allowance - sum(made)
+
+    def limits(self, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """`limit` for the first descents of many trials; `NO_LIMIT` where there is none."""
+        told = [self.limit(each) for each in self._thresholds]
+        known = [NO_LIMIT if each is None else min(each, NO_LIMIT) for each in told]
+        after = np.array([NO_LIMIT, *known], dtype=np.int64)
+        return after[np.searchsorted(self._thresholds, thresholds, side="right")]
 
     def after(self, iterations: int) -> int:
         """The limit that a converged descent of so many iterations sets."""

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gdexp.batch.outcome import CODES, Losses, Outcome, Piece, Rows
+from gdexp.batch.limits import Limits
+from gdexp.batch.outcome import CODES, Losses, Outcome, Piece
 from gdexp.batch.repeats import Point, Repeats
 from gdexp.batch.result import Floats, Integers
 from gdexp.batch.rules import Hyperparameters
@@ -40,7 +41,7 @@ class BatchLoop:
     Args:
         problem: batchable, on the dtype and device of x.
         rules: the hyperparameters of the rows.
-        rows: the stopping rules of the rows.
+        limits: how the rows end; they are left as they are.
         x: the starts, shape (rows, *problem.shape).
         keep_traces: whether `Outcome.pieces` is filled.
         block: iterations between two looks at the losses; chosen as it goes when None.
@@ -52,7 +53,7 @@ class BatchLoop:
         self,
         problem: Problem,
         rules: Hyperparameters,
-        rows: Rows,
+        limits: Limits,
         x: torch.Tensor,
         *,
         keep_traces: bool,
@@ -75,13 +76,13 @@ class BatchLoop:
         self.which = rules.which
         self.ended = np.zeros(count, dtype=bool)
         self.open = count
-        self.thresholds, self.limits = rows.thresholds, rows.limits
-        self.limit_codes = rows.limit_codes
+        self.thresholds, self.limits = limits.thresholds, limits.limits
+        self.limit_codes = limits.codes
         self.last: Losses = np.full(count, np.nan)
         self.lowest = np.full(count, np.inf)
         self.highest = np.full(count, -np.inf)
-        self.next_limit, self.last_limit = int(rows.limits.min()), int(rows.limits.max())
-        self.midways = np.unique(rows.limits // 2)
+        self.next_limit, self.last_limit = int(self.limits.min()), int(self.limits.max())
+        self.midways = np.unique(self.limits // 2)
         self.pending: list[Losses] = []
         self.constant: tuple[Any, ...] | None = None
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from gdexp.batch.result import STATUSES, Floats, Integers, Traces
+from gdexp.batch.result import STATUSES, Integers, Traces
+from gdexp.result import Result
 
 Losses = npt.NDArray[Any]
 
@@ -25,15 +25,6 @@ class Piece(NamedTuple):
     rows: Integers
     first: int
     values: Losses
-
-
-@dataclass(frozen=True)
-class Rows:
-    """How each row ends: arrays of shape (rows,)."""
-
-    thresholds: Floats
-    limits: Integers
-    limit_codes: npt.NDArray[np.int8]
 
 
 class Outcome:
@@ -57,6 +48,18 @@ class Outcome:
             if isinstance(values, np.ndarray):
                 vars(self)[name][rows] = values
         self.final[torch.from_numpy(rows)] = part.final.cpu()
+
+    def record(self, row: int, result: Result) -> None:
+        """Take over a descent that ran alone."""
+        last, middle = result.iterations, result.stopping.limit // 2
+        self.codes[row] = CODES[result.status]
+        self.iterations[row] = last
+        self.periods[row] = result.period or 0
+        self.final_loss[row] = result.final_loss
+        self.min_loss[row], self.max_loss[row] = result.min_loss, result.max_loss
+        self.loss_before[row] = result.trace[last - 1] if last else np.nan
+        self.loss_midway[row] = result.trace[middle] if middle <= last else np.nan
+        self.final[row] = result.final
 
 
 def joined_traces(outcome: Outcome) -> Traces:

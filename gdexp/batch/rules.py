@@ -7,14 +7,18 @@ whose code does not take arrays is asked rule by rule.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from gdexp.optimizers import Step, UpdateRule
+
+T = TypeVar("T")
 
 Coefficients = tuple[Any, ...]
 """One entry per argument of `update`: a plain value that all rules share, or an array of them."""
@@ -36,6 +40,18 @@ class Hyperparameters:
             self._together = _combined(self.rules)
         self._final: Coefficients | None = None
         self._settled_from: int | None = None
+
+    def part(self, rows: slice) -> Hyperparameters:
+        """Those of some of the rows, with the rules that these have."""
+        used, which = np.unique(self.which[rows], return_inverse=True)
+        part = copy.copy(self)
+        part.which = which
+        part.rules = [self.rules[i] for i in used.tolist()]
+        if len(part.rules) == 1:
+            part._together = part.rules[0]
+        elif self._together is not None:
+            part._together = _taken(self._together, self.rules[0], used)
+        return part
 
     def __len__(self) -> int:
         return len(self.rules)
@@ -85,6 +101,38 @@ class Hyperparameters:
             return None
 
 
+def divided(
+    rules: Sequence[UpdateRule], in_order: bool
+) -> Iterator[tuple[npt.NDArray[np.int64], Hyperparameters]]:
+    """The rows by the kind of their rule: those whose rules differ in numbers only.
+
+    Args:
+        rules: one per row, of one class.
+        in_order: keep the rows in the order given, so that rows of another kind part others.
+    """
+    own, which = distinct(rules)
+    labels = kinds(own)
+    position = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    if len(position) == 1:
+        yield np.arange(len(rules)), Hyperparameters(own, which)
+        return
+    kind = np.array([position[label] for label in labels])[which]
+    rows = np.arange(len(rules)) if in_order else np.argsort(kind, kind="stable")
+    groups = np.split(rows, np.flatnonzero(np.diff(kind[rows])) + 1)
+    for group in sorted(groups, key=lambda group: int(group[0])):
+        used, position_of = np.unique(which[group], return_inverse=True)
+        yield group, Hyperparameters([own[i] for i in used.tolist()], position_of)
+
+
+def distinct(objects: Sequence[T]) -> tuple[list[T], npt.NDArray[np.int64]]:
+    """The different objects among many, by identity, and for each place which one is there."""
+    ids = np.fromiter(map(id, objects), dtype=np.uint64, count=len(objects))
+    if (ids == ids[0]).all():
+        return [objects[0]], np.zeros(len(objects), dtype=np.int64)
+    _, first, which = np.unique(ids, return_index=True, return_inverse=True)
+    return [objects[i] for i in first.tolist()], which
+
+
 def kinds(rules: Sequence[UpdateRule]) -> list[Hashable]:
     """For each of some rules of one class a label, equal where they differ in numbers only.
 
@@ -92,15 +140,15 @@ def kinds(rules: Sequence[UpdateRule]) -> list[Hashable]:
     """
     labels: list[tuple[Hashable, ...]] = [()] * len(rules)
     for field in dataclasses.fields(rules[0]):
-        values = [getattr(rule, field.name) for rule in rules]
-        if _all_equal(values) or all(_is_number(value) for value in values):
+        values = list(map(attrgetter(field.name), rules))
+        if all(map(_is_number_type, set(map(type, values)))) or _all_equal(values):
             continue
         labels = [(*label, _label(value)) for label, value in zip(labels, values, strict=True)]
     return list(labels)
 
 
 def _label(value: object) -> Hashable:
-    if _is_number(value):
+    if _is_number_type(type(value)):
         return float
     try:
         return type(value), hash(value), value
@@ -112,9 +160,19 @@ def _combined(rules: list[UpdateRule]) -> UpdateRule:
     """One rule whose differing fields are arrays, made without its checks of single values."""
     together = object.__new__(type(rules[0]))
     for field in dataclasses.fields(rules[0]):
-        column = _column([getattr(rule, field.name) for rule in rules])
+        column = _column(list(map(attrgetter(field.name), rules)))
         object.__setattr__(together, field.name, column)
     return together
+
+
+def _taken(together: UpdateRule, one: UpdateRule, used: npt.NDArray[np.int64]) -> UpdateRule:
+    """Of the rule that was combined of `one` and others: that of some of them."""
+    taken = object.__new__(type(together))
+    for field in dataclasses.fields(together):
+        value = getattr(together, field.name)
+        combined = isinstance(value, np.ndarray) and value is not getattr(one, field.name)
+        object.__setattr__(taken, field.name, value[used] if combined else value)
+    return taken
 
 
 def _column(values: list[Any]) -> Any:  # noqa: ANN401
@@ -129,5 +187,5 @@ def _all_equal(values: list[Any]) -> bool:
     return bool(values[0] != 0) or len(set(map(repr, values))) == 1
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number_type(kind: type) -> bool:
+    return issubclass(kind, int | float) and not issubclass(kind, bool)
