@@ -45,6 +45,10 @@ class BadInput(GdexpError, ValueError):
         given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
         super().__init__(f"{key}{given}: {allowed}")
 
+    def __reduce__(self) -> tuple[type[BadInput], tuple[str, object, str]]:
+        """How it comes back from a job elsewhere, by way of a file that is to hold no secret."""
+        return type(self), (self.key, hidden_value(self.key, self.value), self.allowed)
+
     def under(self, section: str) -> BadInput:
         """The same complaint about a key inside a config section."""
         return BadInput(f"{section}.{self.key}", self.value, self.allowed)

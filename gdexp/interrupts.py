@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -75,10 +75,15 @@ def ending() -> Iterator[None]:
 
 
 @contextmanager
-def raising() -> Iterator[None]:
-    """Raise `Interrupted` at the first signal; a second one ends the process at once."""
+def raising(others: tuple[signal.Signals, ...] = ()) -> Iterator[None]:
+    """Raise `Interrupted` at the first signal; a second one ends the process at once.
+
+    Args:
+        others: signals beside INT, TERM and HUP that are to do so.
+    """
     global _shields, _endings
-    previous = {number: signal.getsignal(number) for number in SIGNALS}
+    numbers = (*SIGNALS, *others)
+    previous = {number: signal.getsignal(number) for number in numbers}
     report = sys.unraisablehook
 
     def quiet(swallowed: sys.UnraisableHookArgs) -> None:
@@ -94,10 +99,10 @@ def raising() -> Iterator[None]:
             raise Interrupted(number)
 
     sys.unraisablehook = quiet
-    for number in SIGNALS:
+    for number in numbers:
         signal.signal(number, first)
     try:
-        with _second_ends():
+        with _second_ends(numbers):
             yield
     finally:
         _asked.clear()
@@ -108,7 +113,7 @@ def raising() -> Iterator[None]:
 
 
 @contextmanager
-def _second_ends() -> Iterator[None]:
+def _second_ends(numbers: Collection[int]) -> Iterator[None]:
     """Let a thread count the signals: a handler would wait until the main thread is in Python."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -117,7 +122,7 @@ def _second_ends() -> Iterator[None]:
     def count() -> None:
         seen = 0
         while received := os.read(reader, 1):
-            seen += received[0] in SIGNALS
+            seen += received[0] in numbers
             if seen > 1:
                 os._exit(128 + received[0])
         os.close(reader)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
+    from gdexp.sweep.crew import Engine
+
+SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 
 # `hydra/sweeper: gdexp`; everything that can be set stands in the group `sweep`.
 ConfigStore.instance().store(
@@ -54,9 +59,25 @@ class GdexpSweeper(Sweeper):
                     # Asked for the value, Hydra would print all overrides, secrets among them.
                     raise job._return_value
 
-        in_process = isinstance(self.job_launcher, BasicLauncher)
+        engine = None
+        if not isinstance(self.job_launcher, BasicLauncher):
+            engine = self._engine(launch)
         try:
-            drive(arguments, compose, launch, in_process)
+            drive(arguments, compose, launch, engine)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None
+
+    def _engine(self, launch: Callable[[list[list[str]]], None]) -> Engine:
+        """What starts workers: jobs of submitit one by one, others all in one call."""
+        from gdexp.sweep.crew import Engine, LaunchedCrew
+
+        launcher: Any = self.job_launcher
+        if type(launcher).__module__ == SUBMITIT:
+            from gdexp.sweep.jobs import JobCrew, check_cluster
+
+            return Engine(partial(check_cluster, launcher), partial(JobCrew, launcher))
+        return Engine(
+            lambda: None,
+            lambda lines, count, tell: LaunchedCrew(lambda: launch([lines] * count), tell),
+        )

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from gdexp.errors import GdexpError, StorageFailed
@@ -35,6 +36,20 @@ class Crew(Protocol):
 
     def end(self, soon: bool) -> None:
         """Wait until they are gone; `soon` has them hand back what they are at."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What starts workers that are not simply processes of this machine.
+
+    Attributes:
+        check: looks whether it can, before anything is written.
+        crew: starts them, from the overrides that each composes its config from, how many there
+            are to be, and what sets an attribute of the study.
+    """
+
+    check: Callable[[], None]
+    crew: Callable[[list[str], int, Callable[[str, Any], None]], Crew]
 
 
 class LocalCrew:

@@ -11,10 +11,10 @@ from gdexp.errors import BadInput, GdexpError
 from gdexp.repeat import literal
 from gdexp.sweep import report
 from gdexp.sweep.answers import Answers
-from gdexp.sweep.crew import Crew, LaunchedCrew, LocalCrew, threads
+from gdexp.sweep.crew import Crew, Engine, LocalCrew, threads
 from gdexp.sweep.ending import Patience
 from gdexp.sweep.groups import composed_space
-from gdexp.sweep.holding import check_storage, held
+from gdexp.sweep.holding import check_open, check_storage, held
 from gdexp.sweep.leaving import Reached, leaving
 from gdexp.sweep.oversight import oversee
 from gdexp.sweep.parent import begin, end, sweep_params
@@ -45,14 +45,14 @@ Compose = Callable[[list[str]], "DictConfig"]
 Launch = Callable[[list[list[str]]], None]
 
 
-def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bool) -> None:
+def drive(arguments: list[str], compose: Compose, launch: Launch, engine: Engine | None) -> None:
     """Run a sweep to its last trial.
 
     Args:
         arguments: every override of the command line, ranges included.
         compose: overrides without ranges to a config.
-        launch: runs the task function once for each list of overrides, through Hydra's launcher.
-        in_process: whether that launcher runs it in this process, one after the other.
+        launch: runs the task function once for each list of overrides, in this process.
+        engine: what starts workers through another launcher of Hydra's; None: this machine alone.
 
     Raises:
         BadInput: before anything is written.
@@ -71,6 +71,9 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
     if plan.settings.preview:
         preview(out, plan)
         return
+    if engine is not None:
+        engine.check()
+        check_open(plan)
     plan.tracking.preflight()
     check_storage(plan)
 
@@ -85,14 +88,14 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, in_process: bo
         failed = None
         if _unfinished(plan, study) is None:
             lines, count = _for_worker(plan, given), plan.settings.crew
-            if in_process and count == 1:
+            if engine is None and count == 1:
                 launch([lines])
             else:
                 crew: Crew
-                if in_process:
+                if engine is None:
                     crew = LocalCrew(composed(lines), count, threads(count, cores()), lock)
                 else:
-                    crew = LaunchedCrew(lambda: launch([lines] * count), study.set_user_attr)
+                    crew = engine.crew(lines, count, study.set_user_attr)
                 oversee(out, plan, study, store, parent, crew)
                 failed = crew.failure()
         ended = _ended(plan, study, time.monotonic() - began, failed)

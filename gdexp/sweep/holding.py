@@ -15,7 +15,13 @@ from gdexp.errors import BadInput, StorageFailed, StudyHeld
 from gdexp.faults import reason
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.settings import STORAGES
-from gdexp.tracking.server import check_server, is_postgresql, masked, named_database
+from gdexp.tracking.server import (
+    check_server,
+    has_password,
+    is_postgresql,
+    masked,
+    named_database,
+)
 
 WORKERS_SECONDS = 10.0
 """Workers whose driver is gone end by themselves, within so long."""
@@ -97,6 +103,30 @@ def _taken(plan: Plan, holder: str) -> StudyHeld:
         f"sweep.name={plan.name}: process {holder} holds this study; wait for it, end it, "
         "or give another sweep.name"
     )
+
+
+def check_open(plan: Plan) -> None:
+    """Refuse a password in an address where a launcher keeps the config of its jobs in files.
+
+    Raises:
+        BadInput: names the key, and where the password belongs.
+    """
+    for key, address in (
+        ("sweep.storage", plan.served or ""),
+        ("tracking.uri", plan.tracking.resolved),
+    ):
+        if has_password(address):
+            instead = (
+                "~/.pgpass, or the file that PGPASSFILE names"
+                if is_postgresql(address)
+                else "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            )
+            raise BadInput(
+                key,
+                masked(address),
+                "holds a password, which jobs of a launcher would keep in their files; "
+                f"put it in {instead}",
+            )
 
 
 def check_storage(plan: Plan) -> None:

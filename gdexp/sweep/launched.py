@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.interrupts import raising
+from gdexp.interrupts import Interrupted, raising
 from gdexp.place import standing
+from gdexp.secrets import guarding
 from gdexp.sweep.presence import Place
 from gdexp.sweep.worker import work
 
@@ -16,8 +19,12 @@ if TYPE_CHECKING:
 IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
+LEAVE = signal.SIGUSR2
+"""What a cluster sends before a time limit. Its launcher then has the job queued again."""
+
+
 def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
-    """Be a worker.
+    """Be a worker; one that is told to go hands back its trials first.
 
     Args:
         composed: its config.
@@ -26,5 +33,24 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     if hydra.launcher["_target_"] == IN_PROCESS:
         work(composed)
         return
-    with raising(), standing():
-        work(composed, Place.ELSEWHERE)
+    told = None
+    with guarding(_addresses(composed)), raising((LEAVE,)), standing():
+        _compute_with(hydra.launcher.get("cpus_per_task"))
+        try:
+            work(composed, Place.ELSEWHERE)
+        except Interrupted as interrupted:
+            told = interrupted.number
+    if told == LEAVE:
+        signal.raise_signal(LEAVE)  # now for the launcher, which listened to it before
+
+
+def _addresses(composed: Mapping[str, Any]) -> list[str]:
+    return [str(composed["tracking"].get("uri")), str(composed["sweep"].get("storage"))]
+
+
+def _compute_with(cores: int | None) -> None:
+    """Hold torch to the cores of the job, unless the environment says how many threads it has."""
+    import torch
+
+    if cores is not None and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(cores)

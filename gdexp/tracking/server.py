@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from gdexp.errors import BadInput, StorageFailed
-from gdexp.secrets import hidden
+from gdexp.secrets import hidden, secret_key
 from gdexp.tracking.answering import ask_server
 
 POSTGRESQL = "postgresql://"
@@ -35,6 +35,17 @@ def named_database(uri: str) -> tuple[str, int, str]:
 def masked(uri: str) -> str:
     """A URI without user, password and query, fit to be shown."""
     return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
+
+
+def has_password(uri: str) -> bool:
+    """Whether an address holds a password, before the host or behind a question mark."""
+    if "://" not in uri:
+        return False
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # then whatever uses it will refuse it
+        return False
+    return parts.password is not None or any(map(secret_key, parse_qs(parts.query)))
 
 
 def check_server(key: str, uri: str, allowed: str) -> None:
