@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,11 +75,12 @@ def ending() -> Iterator[None]:
 
 
 @contextmanager
-def raising(others: tuple[signal.Signals, ...] = ()) -> Iterator[None]:
+def raising(others: tuple[signal.Signals, ...] = (), patient: bool = False) -> Iterator[None]:
     """Raise `Interrupted` at the first signal; a second one ends the process at once.
 
     Args:
         others: signals beside INT, TERM and HUP that are to do so.
+        patient: whether a second signal changes nothing, where it comes by itself.
     """
     global _shields, _endings
     numbers = (*SIGNALS, *others)
@@ -102,7 +103,7 @@ def raising(others: tuple[signal.Signals, ...] = ()) -> Iterator[None]:
     for number in numbers:
         signal.signal(number, first)
     try:
-        with _second_ends(numbers):
+        with nullcontext() if patient else _second_ends(numbers):
             yield
     finally:
         _asked.clear()

@@ -34,9 +34,10 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
         work(composed)
         return
     told = None
-    with guarding(_addresses(composed)), raising((LEAVE,)), standing():
-        _compute_with(hydra.launcher.get("cpus_per_task"))
+    # A cluster sends TERM more than once within a moment; who means it sends KILL.
+    with guarding(_addresses(composed)), raising((LEAVE,), patient=True), standing():
         try:
+            _compute_with(hydra.launcher.get("cpus_per_task"))
             work(composed, Place.ELSEWHERE)
         except Interrupted as interrupted:
             told = interrupted.number
