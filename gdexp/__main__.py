@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -114,7 +115,7 @@ def _hydra(arguments: list[str]) -> None:
     gdexp.hydra_plugins.register()
     environment.watch()
     failed: list[BaseException] = []
-    here = os.getpid()
+    here = _process()
 
     def task(cfg: DictConfig) -> None:
         # Hydra prints every override of a task that raises, secrets among them.
@@ -122,7 +123,7 @@ def _hydra(arguments: list[str]) -> None:
             command(cfg)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             # The latter two can only come from a problem's own code: signals are `Interrupted`.
-            if os.getpid() != here:  # a launcher's process: its errors come back through it
+            if _process() != here:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)
 
@@ -145,6 +146,11 @@ def _hydra(arguments: list[str]) -> None:
             os.environ["HYDRA_FULL_ERROR"] = before[1]
     if failed:
         raise CommandFailed from failed[0]
+
+
+def _process() -> tuple[str, int]:
+    """This one, among those of several machines."""
+    return socket.gethostname(), os.getpid()
 
 
 @contextmanager

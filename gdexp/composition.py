@@ -46,6 +46,8 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
     if command in COMMANDS and not asked:
         written = f"+{key}={_given(key, arguments)}" if key == command else f"+{command}"
         return BadInput(key, _given(key, arguments), f"is a command's; write {written}")
+    if key.startswith("hydra."):
+        return BadInput(key, _given(key, arguments), "unknown key; --cfg hydra shows all there are")
     if key in ONLY_WITH:
         return BadInput(key, _given(key, arguments), f"is only read with +{ONLY_WITH[key]}=RUN_ID")
     return BadInput(key, _given(key, arguments), f"unknown key; {_like(key, arguments)}")
@@ -113,12 +115,21 @@ def _no_group(text: str, error: BaseException, arguments: Sequence[str]) -> BadI
     """A value where a group is, a list where a name is."""
     merged = re.search(r"Error merging override \+*([\w.@/]+)=", text)
     if merged is not None:
+        wanted = re.search(r"could not be converted to (\w+)", str(error.__cause__))
+        if wanted is not None:
+            return BadInput(merged[1], _given(merged[1], arguments), f"must be {_kind(wanted[1])}")
         return BadInput(merged[1], _given(merged[1], arguments), "must be a group: {key: value}")
     loaded = re.search(r"Could not load '([\w/]+)/([^'/]*)'", text)
     if loaded is None or not _choices(loaded[1]):
         return None
     given = _given(loaded[1], arguments) or loaded[2]
     return BadInput(loaded[1], given, f"must be a name; {nearest(loaded[2], _choices(loaded[1]))}")
+
+
+def _kind(name: str) -> str:
+    """What OmegaConf calls a type, in words."""
+    words = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
+    return words.get(name, f"of type {name.lower()}")
 
 
 def _ambiguous(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:

@@ -200,6 +200,8 @@ def _for_worker(plan: Plan, given: Sequence[Override]) -> list[str]:
         "sweep.storage": plan.served or str(plan.journal),
         "sweep.n_trials": plan.n_trials,
         "sweep.sampler": plan.sampler.definition(),
+        # As seen from here: a worker may stand in another folder.
+        "tracking.uri": plan.tracking.resolved,
     }
     dropped = (*filled, *(f"{key}{end}" for key in config.OUTCOME_KEYS for end in (".", "/")))
     kept = [

@@ -35,7 +35,7 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
         return
     told = None
     # A cluster sends TERM more than once within a moment; who means it sends KILL.
-    with guarding(_addresses(composed)), raising((LEAVE,), patient=True), standing():
+    with guarding(), raising((LEAVE,), patient=True), standing():
         try:
             _compute_with(hydra.launcher.get("cpus_per_task"))
             work(composed, Place.ELSEWHERE)
@@ -43,10 +43,6 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
             told = interrupted.number
     if told == LEAVE:
         signal.raise_signal(LEAVE)  # now for the launcher, which listened to it before
-
-
-def _addresses(composed: Mapping[str, Any]) -> list[str]:
-    return [str(composed["tracking"].get("uri")), str(composed["sweep"].get("storage"))]
 
 
 def _compute_with(cores: int | None) -> None:

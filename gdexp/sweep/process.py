@@ -25,7 +25,7 @@ def main() -> int:
     """Work until the study is complete; returns the exit status."""
     order = json.loads(sys.stdin.readline())
     with ExitStack() as around:
-        around.enter_context(guarding([str(order["config"]["tracking"].get("uri"))]))
+        around.enter_context(guarding())
         around.enter_context(raising())
         around.enter_context(standing())
         try:

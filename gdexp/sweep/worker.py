@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,13 +68,32 @@ def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
         settings=settings,
         tracking=tracking,
     )
-    store = Store(tracking)
+    store = _store(tracking, str(study.user_attrs[PARENT]))
     if among is None:
         Worker(plan, study, store).run()
     else:
         from gdexp.sweep.sharing import SharingWorker
 
         SharingWorker(plan, study, store, among).run()
+
+
+def _store(tracking: TrackingSettings, parent: str) -> Store:
+    """The store that holds the sweep's own run.
+
+    Raises:
+        BadInput: there is none: a worker on another machine sees another file system.
+    """
+    database = tracking.database
+    if database is None or database.exists():
+        store = Store(tracking)
+        if store.has(parent):
+            return store
+    raise BadInput(
+        "tracking.uri",
+        tracking.shown,
+        f"does not hold this sweep as seen from {socket.gethostname()}; workers on several "
+        "machines need a shared folder, or a server's address",
+    )
 
 
 class Told(NamedTuple):
