@@ -18,6 +18,7 @@ BENCHMARKS = {
     "bookkeeping": ("bookkeeping", "a trial's ask, config and tell against bare Optuna"),
     "tracking": ("tracking", "points and runs into MLflow against its client and bare SQLite"),
     "sweep": ("sweep", "a tracked sweep against the stack that people write by hand"),
+    "scale": ("scale", "trials per second by 1, 2 and 4 workers, and a trial's cost at 10,000"),
     "default": ("default", "the default sweep as typed against the imports of its libraries"),
     "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
     "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),

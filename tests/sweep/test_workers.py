@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import optuna
@@ -22,6 +23,10 @@ from tests.postgres import postgres
 from tests.sweep.test_resume import check_trials, check_whole, finished, load, told
 
 SWEEP = ["+sweep", "sweep.name=s", "stopping.threshold=1e-5", "stopping.max_iterations=2000"]
+TRIALS = 200
+RANDOM = [*SWEEP, "sweep.sampler=random", f"sweep.n_trials={TRIALS}"]
+END_SECONDS = 30
+"""So soon after the last trial a driver has ended, whatever became of its workers."""
 
 
 def workers(driver: subprocess.Popen[str]) -> list[int]:
@@ -54,16 +59,22 @@ def at_work(folder: Path, count: int) -> Study:
 
 def ended(driver: subprocess.Popen[str], status: int) -> str:
     """What a driver said until it ended with this status."""
-    said, complained = driver.communicate(timeout=120)
+    said, complained = driver.communicate(timeout=300)
     assert driver.returncode == status, said + complained
     return said + complained
+
+
+def check_prompt(study: Study) -> None:
+    """Called when the driver has just ended: the last trial was told not long before."""
+    last = max(t.datetime_complete for t in study.get_trials() if t.datetime_complete)
+    assert (datetime.now() - last).total_seconds() <= END_SECONDS
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random sweep that one worker made."""
     folder = tmp_path_factory.mktemp("alone")
-    gdexp(*SWEEP, "sweep.sampler=random", "sweep.n_trials=60", cwd=folder)
+    gdexp(*RANDOM, cwd=folder)
     return folder
 
 
@@ -71,17 +82,17 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same by two workers, one of which is killed in the middle."""
     folder = tmp_path_factory.mktemp("shared")
-    line = [*SWEEP, "sweep.sampler=random", "sweep.n_trials=60", "sweep.workers=2"]
-    driver = start(*line, "sweep.batch=3", cwd=folder)
-    at_work(folder, 6)
+    driver = start(*RANDOM, "sweep.workers=2", "sweep.batch=3", cwd=folder)
+    at_work(folder, TRIALS // 4)
     os.kill(workers(driver)[0], signal.SIGKILL)
     said = ended(driver, 0)
+    check_prompt(load(folder))
     assert "worker 0 was ended by SIGKILL; others take over its trials" in " ".join(said.split())
     return folder
 
 
 def test_two_workers_one_of_them_killed_finish_every_trial_once(shared: Path) -> None:
-    check_whole(shared, 60)
+    check_whole(shared, TRIALS)
 
 
 def test_what_random_trials_find_does_not_depend_on_how_many_workers_there_are(
@@ -134,13 +145,14 @@ def test_the_same_command_continues_also_when_the_driver_is_killed(
 
 
 def test_workers_of_a_launcher_finish_too_when_one_of_them_is_killed(tmp_path: Path) -> None:
-    line = [*SWEEP, "sweep.sampler=random", "sweep.n_trials=30", "sweep.workers=2"]
-    driver = start(*line, "sweep.batch=2", "hydra/launcher=submitit_local", cwd=tmp_path)
-    study = at_work(tmp_path, 4)
+    line = [*RANDOM, "sweep.workers=2", "sweep.batch=3"]
+    driver = start(*line, "hydra/launcher=submitit_local", cwd=tmp_path)
+    study = at_work(tmp_path, TRIALS // 4)
     signs = [sign for key, sign in study.user_attrs.items() if key.startswith(SIGN) and sign]
     os.kill(signs[0]["pid"], signal.SIGKILL)
     ended(driver, 0)
-    check_whole(tmp_path, 30)
+    check_prompt(load(tmp_path))
+    check_whole(tmp_path, TRIALS)
 
 
 @pytest.fixture(scope="module")
@@ -155,21 +167,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         yield runs.replace("/postgres?", "/study?"), runs
 
 
+def told_there(study: str) -> int:
+    """How many trials of the studies in a database of PostgreSQL are finished."""
+    import psycopg
+
+    with psycopg.connect(study) as connection:
+        try:
+            found = connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'")
+        except psycopg.errors.UndefinedTable:
+            return 0
+        return int((found.fetchone() or [0])[0])
+
+
 def test_four_workers_share_a_study_and_a_store_in_postgresql(
     server: tuple[str, str], tmp_path: Path
 ) -> None:
     study, runs = server
     places = [f"sweep.storage='{study}'", f"tracking.uri='{runs}'"]
-    line = [*SWEEP, "sweep.sampler=random", "sweep.n_trials=60", "sweep.workers=4"]
-    driver = start(*line, "sweep.batch=2", *places, cwd=tmp_path)
+    driver = start(*RANDOM, "sweep.workers=4", "sweep.batch=3", *places, cwd=tmp_path)
     until = time.monotonic() + 120
-    while len(workers(driver)) < 4 and time.monotonic() < until:
+    while told_there(study) < TRIALS // 4 and time.monotonic() < until:
         time.sleep(0.05)
     os.kill(workers(driver)[0], signal.SIGKILL)
     ended(driver, 0)
     storage = optuna.storages.RDBStorage(study.replace("postgresql:", "postgresql+psycopg:"))
     try:
-        check_trials(optuna.load_study(study_name="s", storage=storage), runs, 60)
+        found = optuna.load_study(study_name="s", storage=storage)
+        check_prompt(found)
+        check_trials(found, runs, TRIALS)
     finally:
         storage.engine.dispose()
         Store(TrackingSettings(uri=runs)).client._tracking_client.store.engine.dispose()
