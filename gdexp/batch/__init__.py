@@ -1,8 +1,9 @@
 """Many descents at once, in one tensor, each bit for bit what it is alone.
 
-`run` checks what is given and divides it into tensors, `loop` descends one of them, `rules`
-knows the coefficients of its rows, `outcome` collects what becomes of them, and `result` is what
-is handed back.
+`given` checks what is given, `parts` divides it into tensors, `loop` descends one of them and
+`ends` finds the rows that end, with `repeats` for those that stall. `rules` and `limits` know
+what differs between the rows, `outcome` collects what becomes of them, and `result` is what is
+handed back.
 """
 
 from __future__ import annotations

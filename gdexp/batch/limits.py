@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,26 @@ from gdexp.batch.result import Floats, Integers, Traces
 from gdexp.batch.rules import distinct
 from gdexp.cap import NO_LIMIT, Cap
 from gdexp.stopping import Status, Stopping
+
+
+class Earliest:
+    """The first rows of a batch that converged to a threshold: of those after it, none matters."""
+
+    def __init__(self) -> None:
+        # Thresholds rise, rows fall.
+        self._thresholds: list[float] = []
+        self._rows: list[int] = []
+
+    def add(self, threshold: float, row: int) -> bool:
+        """Count a row; False when one before it has an equal or tighter threshold."""
+        at = end = bisect.bisect_right(self._thresholds, threshold)
+        if at and self._rows[at - 1] < row:
+            return False
+        while end < len(self._rows) and self._rows[end] > row:
+            end += 1
+        begin = at - 1 if at and self._thresholds[at - 1] == threshold else at
+        self._thresholds[begin:end], self._rows[begin:end] = [threshold], [row]
+        return True
 
 
 @dataclass(frozen=True)
