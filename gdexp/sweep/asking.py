@@ -10,7 +10,7 @@ from gdexp.experiment import Experiment
 from gdexp.sweep.overview import Overview
 from gdexp.sweep.plan import Plan
 from gdexp.sweep.record import TrialRecord
-from gdexp.sweep.samplers import GRID
+from gdexp.sweep.samplers import GRID, QMC
 from gdexp.sweep.study import WORKER, claiming, nothing_waits
 
 if TYPE_CHECKING:
@@ -128,15 +128,17 @@ class Asking:
         """Take some trials that nobody is at, as one worker among several; none if there is none.
 
         They are made and marked in one piece, under the storage's lock: no other worker takes
-        them, and there are never more than the sweep is to have. What a sampler learns from is
-        chosen after that; the others need not wait for it.
+        them, and there are never more than the sweep is to have. Their parameters are chosen
+        after that, so that the others need not wait for it: but inside where they depend on what
+        others draw, and in a journal file, where it takes little time and is written at once.
 
         Args:
             overview: of the study; it is looked at anew.
             worker: that takes them.
         """
         claimed: list[tuple[Trial, int]] = []
-        learns = self._sampler.startup is not None
+        quick = self._plan.served is None or self._sampler.name == QMC
+        inside = quick and self._sampler.startup is None
         with claiming(self._study):
             overview.look()
             for _ in range(self.share(overview)):
@@ -146,9 +148,9 @@ class Asking:
                 trial.set_user_attr(WORKER, worker)
                 overview.running.append(trial._cached_frozen_trial)
                 claimed.append((trial, ordinal))
-                if not learns:
+                if inside:
                     self._choose(trial, ordinal)
-        if learns:
+        if not inside:
             for trial, ordinal in claimed:
                 self._choose(trial, ordinal)
         return [Asked(trial, self._plan.experiments(trial.params)) for trial, _ in claimed]

@@ -26,7 +26,7 @@ CLASSES = {
     "gp": "GPSampler",
     "cmaes": "CmaEsSampler",
 }
-GRID, AUTO = "grid", "auto"
+GRID, AUTO, QMC = "grid", "auto", "qmc"
 NAMES = (*CLASSES, GRID, AUTO)
 DEFAULTS: dict[str, dict[str, Any]] = {"tpe": {"multivariate": True}, "qmc": {"scramble": True}}
 LEARNING = {"tpe": 10, "gp": 10, "cmaes": 1}
@@ -104,7 +104,7 @@ class Sampler:
 
         if optuna.logging.get_verbosity() != optuna.logging.ERROR:
             optuna.logging.set_verbosity(optuna.logging.ERROR)
-        number = trial_seed(seed, 0 if self.name == "qmc" else ordinal)
+        number = trial_seed(seed, 0 if self.name == QMC else ordinal)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             warnings.filterwarnings("ignore", "`gamma`", FutureWarning)  # goes with Optuna 6
@@ -117,7 +117,7 @@ class Sampler:
                 options.setdefault("gamma", _good)
             if self.name == "tpe" and conditional and options["multivariate"]:
                 options.setdefault("group", True)
-            if self.name == "qmc":
+            if self.name == QMC:
                 options["independent_sampler"] = optuna.samplers.RandomSampler(
                     seed=trial_seed(seed, ordinal)
                 )
