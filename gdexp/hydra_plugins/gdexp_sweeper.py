@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gdexp.sweep.crew import Engine
 
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
+RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
 
 # `hydra/sweeper: gdexp`; everything that can be set stands in the group `sweep`.
 ConfigStore.instance().store(
@@ -69,7 +70,7 @@ class GdexpSweeper(Sweeper):
         return None
 
     def _engine(self, launch: Callable[[list[list[str]]], None]) -> Engine:
-        """What starts workers: jobs of submitit one by one, others all in one call."""
+        """What starts workers: jobs of submitit, tasks of Ray, others all in one call."""
         from gdexp.sweep.crew import Engine, LaunchedCrew
 
         launcher: Any = self.job_launcher
@@ -77,6 +78,10 @@ class GdexpSweeper(Sweeper):
             from gdexp.sweep.jobs import JobCrew, check_cluster
 
             return Engine(partial(check_cluster, launcher), partial(JobCrew, launcher))
+        if type(launcher).__module__ == RAY:
+            from gdexp.sweep.tasks import RayCrew, check_ray
+
+            return Engine(partial(check_ray, launcher), partial(RayCrew, launcher))
         return Engine(
             lambda: None,
             lambda lines, count, tell: LaunchedCrew(lambda: launch([lines] * count), tell),

@@ -15,7 +15,11 @@ from tests.sweep.test_resume import check_whole, finished, load
 CLUSTER = {"slurm"}
 """What needs a cluster; that it composes is seen below."""
 
-READY = sorted({path.stem for path in (config.shipped() / "sweep").glob("*.yaml")} - CLUSTER)
+ELSEWHERE = {"ray"}
+"""What needs an environment of its own, and is tested there."""
+
+SHIPPED = {path.stem for path in (config.shipped() / "sweep").glob("*.yaml")}
+READY = sorted(SHIPPED - CLUSTER - ELSEWHERE)
 FEW = ["sweep.name=s", "sweep.n_trials=4", "stopping.max_iterations=200"]
 
 

@@ -1,0 +1,151 @@
+"""Ray as a sweep has it: one that is there, or one of its own that leaves no trace."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gdexp.errors import BadInput, GdexpError
+
+ADDRESS = "RAY_ADDRESS"
+"""The environment variable that names a Ray that is there."""
+
+STORE_BYTES = 78_643_200
+"""The least that Ray takes for its object store: workers share a study, not objects."""
+
+GONE_SECONDS = 5.0
+"""What is left of Ray so long after its end is killed."""
+
+ALONE = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray takes no address of loopback that it is given. So it says for any other system that has
+    # its doubts about the network: this node is 127.0.0.1, and nothing listens elsewhere.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+}
+"""What has to be in the environment before ray is imported."""
+
+
+def joined(settings: Mapping[str, Any]) -> str | None:
+    """The address of the Ray that these settings mean; None where it is the sweep's own.
+
+    Args:
+        settings: of `ray.init`.
+    """
+    address = settings.get("address") or os.environ.get(ADDRESS)
+    return None if address in (None, "local") else str(address)
+
+
+def join(settings: Mapping[str, Any]) -> None:
+    """Join a Ray that is there.
+
+    Args:
+        settings: of `ray.init`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    address = joined(settings)
+    try:
+        _init({**settings, "address": address})
+    except Exception as error:
+        raise BadInput(
+            "hydra.launcher.ray.init.address",
+            address,
+            f"no Ray is there ({_words(error)}); without an address one starts on this machine",
+        ) from error
+
+
+@contextmanager
+def own_ray(settings: Mapping[str, Any], cores: float) -> Iterator[None]:
+    """A Ray on this machine's loopback until the end; no other user can give it tasks.
+
+    It has to be started by the main thread: its processes end with the thread that started them.
+
+    Args:
+        settings: of `ray.init`, for what they say otherwise.
+        cores: that its tasks take; more than there are, and the tasks share them.
+
+    Raises:
+        GdexpError: it does not start.
+    """
+    # A short path, as the sockets in it may have about a hundred characters; and a folder in it,
+    # as Ray opens the one that it is given to everybody.
+    folder = Path(tempfile.mkdtemp(prefix="gdexp-ray-", dir="/tmp"))
+    token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # else Ray puts one into the home folder
+    given = {
+        "num_cpus": cores,
+        "include_dashboard": False,
+        "object_store_memory": STORE_BYTES,
+        "_temp_dir": str(folder / "ray"),
+    }
+    try:
+        with _environment({**token, **ALONE}), _ended_with_its_processes():
+            try:
+                _init({**given, **settings, "address": "local"})
+            except Exception as error:
+                raise GdexpError(
+                    f"hydra/launcher=ray: Ray does not start: {_words(error)}"
+                ) from error
+            yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def leave() -> None:
+    """Be no part of any Ray any more."""
+    import ray
+
+    ray.shutdown()
+
+
+def _init(settings: Mapping[str, Any]) -> None:
+    import ray
+
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(**{"log_to_driver": False, "logging_level": "error", **settings})
+    finally:
+        signal.signal(signal.SIGTERM, handler)  # Ray puts its own there
+
+
+@contextmanager
+def _ended_with_its_processes() -> Iterator[None]:
+    """End Ray, and whatever it left behind because it had little time."""
+    import ray  # noqa: F401 (brings psutil)
+
+    # isort: split
+    import psutil
+
+    this = psutil.Process()
+    before = set(this.children(recursive=True))
+    try:
+        yield
+    finally:
+        started = [each for each in this.children(recursive=True) if each not in before]
+        leave()
+        for process in psutil.wait_procs(started, GONE_SECONDS)[1]:
+            process.kill()
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set what the user has not set."""
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def _words(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
