@@ -28,7 +28,7 @@ SlurmdPort={ports[1]}
 AuthType=auth/munge
 CryptoType=crypto/munge
 # A job that is queued again waits until no credential of its last run is valid any more.
-AuthInfo=socket={folder}/munge/socket,cred_expire=5
+AuthInfo=socket={folder}/munge/socket,cred_expire=8
 SlurmUser={user}
 SlurmdUser={user}
 StateSaveLocation={folder}/state
@@ -45,13 +45,13 @@ SelectTypeParameters=CR_Core
 MpiDefault=none
 JobRequeue=1
 ReturnToService=2
-KillWait=5
+KillWait=10
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 # The node has what is said here, whatever the machine has.
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr={address} CPUs=2 RealMemory=2000 State=UNKNOWN
+NodeName={host} NodeAddr={address} CPUs=4 RealMemory=4000 State=UNKNOWN
 PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -115,7 +115,7 @@ class Slurm:
 
 @contextmanager
 def slurm() -> Iterator[Slurm]:
-    """A SLURM with one node of two cores, until the end."""
+    """A SLURM with one node of four cores, until the end."""
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         stack.callback(shutil.rmtree, folder)
