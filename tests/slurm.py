@@ -51,7 +51,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 # The node has what is said here, whatever the machine has.
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr={address} CPUs=4 RealMemory=4000 State=UNKNOWN
+NodeName={host} NodeAddr={address} CPUs=5 RealMemory=5000 State=UNKNOWN
 PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -115,7 +115,7 @@ class Slurm:
 
 @contextmanager
 def slurm() -> Iterator[Slurm]:
-    """A SLURM with one node of four cores, until the end."""
+    """A SLURM with one node of five cores, until the end."""
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         stack.callback(shutil.rmtree, folder)

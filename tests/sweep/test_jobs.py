@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 
 from gdexp.__main__ import main
 from gdexp.errors import BadInput
+from gdexp.interrupts import Interrupted, ending, raising
+from gdexp.sweep.launched import LEAVE
 
 SWEEP = ["+sweep", "sweep.name=s", "sweep.sampler=random", "sweep.n_trials=4"]
 LOCAL = [*SWEEP, "hydra/launcher=submitit_local"]
@@ -87,3 +90,15 @@ def test_what_a_job_was_refused_for_comes_back_without_its_secret() -> None:
     assert type(back) is BadInput
     assert str(back) == str(error)
     assert back.key == "tracking.uri"
+
+
+def test_a_worker_in_a_job_takes_a_second_signal_for_the_first() -> None:
+    told = []
+    with raising((LEAVE,), patient=True):
+        try:
+            signal.raise_signal(LEAVE)
+        except Interrupted as interrupted:
+            with ending():
+                signal.raise_signal(signal.SIGTERM)  # else this process would end here
+            told.append(interrupted.number)
+    assert told == [LEAVE]

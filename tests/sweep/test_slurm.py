@@ -18,15 +18,16 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from gdexp.__main__ import main
 from gdexp.sweep.presence import SIGN
 from gdexp.tracking import Store, TrackingSettings
-from tests.commands import gdexp, one_error_line, start
+from tests.commands import start
 from tests.slurm import LOOPBACK, Slurm, slurm
 from tests.sweep.test_resume import check_whole, finished, load
 from tests.sweep.test_workers import at_work
 
 SWEEP = ["+sweep=slurm", "sweep.name=s", "sweep.sampler=random", "sweep.workers=2"]
-KILLED, LIMITED = 200, 76
+KILLED, LIMITED = 200, 92
 
 SLOW = """
 import time
@@ -42,8 +43,8 @@ OUTLASTING = [
 ]
 """Trials of a second each: more of them than two workers make until they are told to go."""
 
-LIMIT = ["hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=20"]
-"""SLURM looks at its limits every half a minute: a job is told to go 10 to 40 s after its start."""
+LIMIT = ["hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=8"]
+"""SLURM looks at its limits every half a minute: a job is told to go 22 to 52 s after its start."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ class Swept:
         after: how long the driver was there after the last trial.
         addresses: where SLURM and its jobs listened meanwhile.
         then: the trials that were finished while the sweep still went on.
+        left: jobs in the queue that are this sweep's, after its end.
     """
 
     folder: Path
@@ -73,16 +75,18 @@ class Swept:
     after: timedelta
     addresses: set[str]
     then: list[FrozenTrial]
+    left: set[str]
 
 
-def swept(driver: subprocess.Popen[str], folder: Path, cluster: Slurm) -> Swept:
+def swept(driver: subprocess.Popen[str], folder: Path, cluster: Slurm, status: int = 0) -> Swept:
     """Wait for the end of a driver."""
     addresses, then = cluster.addresses(), finished(folder)
     said, complained = driver.communicate(timeout=240)
     gone = datetime.now()
-    assert driver.returncode == 0, said + complained
+    assert driver.returncode == status, said + complained
     last = max(trial.datetime_complete or datetime.min for trial in finished(folder))
-    return Swept(folder, said, complained, gone - last, addresses, then)
+    left = {path.name for path in folder.glob("sweeps/.submitit/*")} & set(cluster.jobs())
+    return Swept(folder, said, complained, gone - last, addresses, then, left)
 
 
 def signs(folder: Path) -> list[dict[str, Any] | None]:
@@ -115,21 +119,35 @@ def outlast(folder: Path, cluster: Slurm) -> Swept:
     return swept(driver, folder, cluster)
 
 
+def interrupt(folder: Path, cluster: Slurm) -> Swept:
+    """A sweep whose driver gets a signal."""
+    (folder / "slow.py").write_text(SLOW)
+    line = [*SWEEP[:-1], *OUTLASTING, "sweep.n_trials=100", "sweep.batch=3", "sweep.workers=1"]
+    driver = start(*line, cwd=folder)
+    at_work(folder, 2)
+    driver.send_signal(signal.SIGINT)
+    return swept(driver, folder, cluster, 130)
+
+
 @pytest.fixture(scope="module")
 def sweeps(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Swept]:
-    """Both, side by side: the long one mostly waits."""
-    made = {"killed": kill_one, "limited": outlast}
+    """All of them; the others while the long one waits."""
+    folder = {name: tmp_path_factory.mktemp(name) for name in ("limited", "killed", "interrupted")}
     with ThreadPoolExecutor() as pool:
-        running = {
-            name: pool.submit(make, tmp_path_factory.mktemp(name), cluster)
-            for name, make in made.items()
-        }
-    return {name: each.result() for name, each in running.items()}
+        limited = pool.submit(outlast, folder["limited"], cluster)
+        killed = kill_one(folder["killed"], cluster)
+        interrupted = interrupt(folder["interrupted"], cluster)
+    return {"killed": killed, "interrupted": interrupted, "limited": limited.result()}
 
 
 @pytest.fixture
 def killed(sweeps: dict[str, Swept]) -> Swept:
     return sweeps["killed"]
+
+
+@pytest.fixture
+def interrupted(sweeps: dict[str, Swept]) -> Swept:
+    return sweeps["interrupted"]
 
 
 @pytest.fixture
@@ -198,37 +216,30 @@ def test_at_the_time_limit_each_worker_hands_back_its_trials_and_keeps_those_tha
         assert trials[before.number].user_attrs == before.user_attrs
 
 
-def test_nothing_of_a_sweep_is_left_in_the_queue(
-    cluster: Slurm, killed: Swept, limited: Swept
-) -> None:
+def test_an_interrupt_ends_the_jobs_and_hands_their_trials_back(interrupted: Swept) -> None:
+    assert "the same command continues" in interrupted.said
+    assert signs(interrupted.folder) == [None]
+    states = {trial.state for trial in load(interrupted.folder).get_trials(deepcopy=False)}
+    assert states <= {TrialState.COMPLETE, TrialState.WAITING}
+
+
+def test_nothing_is_left_in_the_queue(cluster: Slurm, sweeps: dict[str, Swept]) -> None:
+    assert [sweep.left for sweep in sweeps.values()] == [set()] * len(sweeps)
     assert cluster.jobs() == {}
 
 
 def test_the_slurm_of_the_tests_listens_on_loopback_alone(
-    cluster: Slurm, killed: Swept, limited: Swept
+    cluster: Slurm, sweeps: dict[str, Swept]
 ) -> None:
-    assert killed.addresses | limited.addresses | cluster.addresses() == {LOOPBACK}
+    meanwhile = set().union(*(sweep.addresses for sweep in sweeps.values()))
+    assert meanwhile | cluster.addresses() == {LOOPBACK}
 
 
-def test_a_job_that_the_cluster_refuses_is_one_line(cluster: Slurm, tmp_path: Path) -> None:
-    line = [*SWEEP, "sweep.n_trials=4", "hydra.launcher.partition=nonsense"]
-    done = gdexp(*line, cwd=tmp_path, expect=1)
-    assert one_error_line(done).startswith("hydra.launcher.partition=nonsense: refused (invalid")
-    assert cluster.jobs() == {}
-
-
-def test_an_interrupt_cancels_the_jobs_and_hands_their_trials_back(
-    cluster: Slurm, tmp_path: Path
+def test_what_the_cluster_refuses_is_one_line(
+    cluster: Slurm, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "slow.py").write_text(SLOW)
-    line = [*SWEEP[:-1], *OUTLASTING, "sweep.n_trials=100", "sweep.batch=3", "sweep.workers=1"]
-    driver = start(*line, cwd=tmp_path)
-    at_work(tmp_path, 2)
-    driver.send_signal(signal.SIGINT)
-    said, complained = driver.communicate(timeout=60)
-    assert driver.returncode == 130, said + complained
-    assert "the same command continues" in said
-    assert cluster.jobs() == {}
-    assert not any(signs(tmp_path))
-    states = {trial.state for trial in load(tmp_path).get_trials(deepcopy=False)}
-    assert states <= {TrialState.COMPLETE, TrialState.WAITING}
+    assert main([*SWEEP, "sweep.n_trials=4", "hydra.launcher.partition=nonsense"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "gdexp: error: hydra.launcher.partition=nonsense: refused (invalid partition specified: "
+        "nonsense; Batch job submission failed: Invalid partition name specified)"
+    ]
