@@ -6,14 +6,16 @@ import hashlib
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from optuna.storages import RDBStorage
+from optuna.storages._cached_storage import _CachedStorage
 
 from gdexp import interrupts
 from gdexp.errors import StorageFailed
 from gdexp.faults import reason
+from gdexp.sweep.queueless import Queueless
 from gdexp.tracking.server import masked, with_driver
 
 if TYPE_CHECKING:
@@ -51,6 +53,25 @@ class ServedStorage(RDBStorage):
             finally:
                 with interrupts.shielded():
                     connection.rollback()  # a lock of the transaction ends with it
+
+
+class ServedStudy(Queueless, _CachedStorage):
+    """A study on a server as Optuna uses it: what is finished is read once.
+
+    Args:
+        uri: `postgresql://…`.
+
+    Raises:
+        StorageFailed: the server cannot be used.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._served = ServedStorage(uri)
+        super().__init__(self._served)
+
+    def claiming(self, study: str) -> AbstractContextManager[None]:
+        """Keep all others from claiming trials of a study meanwhile."""
+        return self._served.claiming(study)
 
 
 @contextmanager

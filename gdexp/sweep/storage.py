@@ -17,9 +17,10 @@ from gdexp import interrupts
 from gdexp.errors import StorageFailed
 from gdexp.faults import reason
 from gdexp.sweep.journal import Journal
+from gdexp.sweep.queueless import Queueless
 
 
-class StudyStorage(JournalStorage):
+class StudyStorage(Queueless, JournalStorage):
     """Optuna's journal storage, safe to be interrupted.
 
     Interrupted halfway, its picture of the study would miss the line that it was at, and the file
@@ -34,7 +35,6 @@ class StudyStorage(JournalStorage):
 
     def __init__(self, path: Path) -> None:
         self.journal = Journal(path)
-        self._none_wait = False
         # A thread that shows signs of life writes too, and may not come into a group.
         self.turn = threading.RLock()
         with _reported(self.journal):
@@ -54,18 +54,6 @@ class StudyStorage(JournalStorage):
                 self._replay_result = JournalStorageReplayResult(self._worker_id_prefix)
                 raise
 
-    @contextmanager
-    def nothing_waits(self) -> Iterator[None]:
-        """Around asking for new trials while it is known that none waits.
-
-        Optuna looks through all trials for one that waits, each time a trial is asked.
-        """
-        self._none_wait = True
-        try:
-            yield
-        finally:
-            self._none_wait = False
-
     def get_all_trials(
         self,
         study_id: int,
@@ -73,8 +61,6 @@ class StudyStorage(JournalStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """The trials of a study in these states."""
-        if self._none_wait and states == (TrialState.WAITING,):
-            return []
         with interrupts.shielded(), self.turn, _reported(self.journal):
             return super().get_all_trials(study_id, deepcopy, states)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-    from gdexp.sweep.served import ServedStorage
+    from gdexp.sweep.served import ServedStudy
     from gdexp.sweep.space import Space
     from gdexp.tracking import Store
 
@@ -96,9 +96,9 @@ def _storage(place: str | Path, alone: bool = False) -> BaseStorage:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if isinstance(place, str):
-        from gdexp.sweep.served import ServedStorage
+        from gdexp.sweep.served import ServedStudy
 
-        return optuna.storages.get_storage(ServedStorage(place))
+        return ServedStudy(place)
     from gdexp.sweep.storage import StudyStorage, mend
 
     if alone:
@@ -118,10 +118,10 @@ def claiming(study: Study) -> AbstractContextManager[None]:
     """Around what no two workers may do at once."""
     from gdexp.sweep.storage import StudyStorage
 
-    backend = getattr(study._storage, "_backend", None)
-    if backend is None or isinstance(study._storage, StudyStorage):
-        return together(study)
-    return cast("ServedStorage", backend).claiming(study.study_name)
+    storage = study._storage
+    if isinstance(storage, StudyStorage):
+        return storage.together()
+    return cast("ServedStudy", storage).claiming(study.study_name)
 
 
 def reported(place: str | None) -> AbstractContextManager[None]:
@@ -139,10 +139,10 @@ def reported(place: str | None) -> AbstractContextManager[None]:
 
 def nothing_waits(study: Study) -> AbstractContextManager[None]:
     """Around asking for a new trial while no trial waits, where the storage can make use of it."""
-    from gdexp.sweep.storage import StudyStorage
+    from gdexp.sweep.queueless import Queueless
 
     storage = study._storage
-    return storage.nothing_waits() if isinstance(storage, StudyStorage) else nullcontext()
+    return storage.nothing_waits() if isinstance(storage, Queueless) else nullcontext()
 
 
 def finished(study: Study) -> list[FrozenTrial]:
