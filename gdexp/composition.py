@@ -70,6 +70,10 @@ def _like(key: str, arguments: Sequence[str]) -> str:
     return nearest("", inside.values()) if rest and inside else nearest(key, known)
 
 
+LAUNCHERS = {"joblib": "local", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}
+"""Launchers that come with extras of gdexp."""
+
+
 def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
     found = re.search(r"Could not find '([^']+?)/([^'/]*/?)'", text)
     if found is None:
@@ -80,6 +84,10 @@ def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -
         place = f"{typed.lstrip('+')}/{value}"
         if "/" in value and place.replace("//", "/") == f"{group}/{name}".replace("//", "/"):
             group, name = typed.lstrip("+"), value  # a path where a name should be
+    if group == "hydra/launcher" and name in LAUNCHERS:
+        alone = ", in an environment of its own; scripts/ray makes one" if name == "ray" else ""
+        words = f"is not installed; install gdexp[{LAUNCHERS[name]}]{alone}"
+        return BadInput(group, name, words)
     options = text.partition("Available options")[2].partition("\nConfig search path")[0]
     names = [line.strip() for line in options.splitlines() if line.startswith("\t")]
     return BadInput(group, name, f"no such choice; {nearest(name, names or _choices(group))}")

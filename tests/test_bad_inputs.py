@@ -201,6 +201,8 @@ SWEEPS = [
 COMMANDS = [
     ("+swep", "did you mean sweep?"),
     ("+sweep=fsat", "no such choice"),
+    ("+sweep=ray", "hydra/launcher=ray: is not installed; install gdexp[ray], in an environment"),
+    ("+sweep hydra/launcher=joblib", "is not installed; install gdexp[local]"),
     ("+sweep=fast +sweep=pareto", "was given twice, first as fast"),
     ("+sweep +inspect", "one command at a time"),
     ("+rerun=", "must name tracked runs: +rerun=RUN_ID"),

@@ -117,6 +117,31 @@ def _init(settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
+def listening() -> Iterator[list[str]]:
+    """Ray's own messages, which it would print into whatever is on the screen.
+
+    Yields:
+        Those that came since the list was emptied.
+    """
+    from ray._private import worker
+
+    said: list[str] = []
+    printed = worker.print_to_stdstream
+
+    def heard(data: dict[str, Any], *rest: object, **named: object) -> None:
+        if data.get("pid") == "raylet":
+            said.extend(data["lines"])
+        else:  # what workers print, where `log_to_driver` was asked for
+            printed(data, *rest, **named)
+
+    worker.print_to_stdstream = heard
+    try:
+        yield said
+    finally:
+        worker.print_to_stdstream = printed
+
+
+@contextmanager
 def _ended_with_its_processes() -> Iterator[None]:
     """End Ray, and whatever it left behind because it had little time."""
     import ray  # noqa: F401 (brings psutil)

@@ -15,8 +15,14 @@ from gdexp import interrupts
 from gdexp.errors import BadInput, GdexpError
 from gdexp.place import here
 from gdexp.sweep.crew import END_SECONDS
-from gdexp.sweep.own_ray import join, joined, leave, own_ray
+from gdexp.sweep.own_ray import join, joined, leave, listening, own_ray
 from gdexp.sweep.presence import STOP
+
+KILLED, AGAIN = "A worker died or was killed", "Task _run_job failed. There are "
+"""What Ray's messages begin with when a worker was killed, and when it starts it again."""
+
+MESSAGE = 200
+"""Characters of a message of Ray's that are shown: some go on with a page of a log."""
 
 
 class RayLauncher(Protocol):
@@ -35,7 +41,7 @@ def check_ray(launcher: RayLauncher) -> None:
         BadInput: it is not installed, does not answer, or cannot be asked for such workers.
     """
     if find_spec("ray") is None:
-        raise BadInput("hydra/launcher", "ray", "ray is not installed; pip install 'gdexp[ray]'")
+        raise BadInput("hydra/launcher", "ray", "ray is not installed; install gdexp[ray]")
     cores = launcher.ray_cfg.remote.get("num_cpus", 1)
     if isinstance(cores, bool) or not isinstance(cores, int | float) or cores <= 0:
         raise BadInput("hydra.launcher.ray.remote.num_cpus", cores, "must be a number > 0")
@@ -73,6 +79,7 @@ class RayCrew:
                 around.enter_context(own_ray(settings, cores))
             else:
                 around.callback(leave)
+            self._said = around.enter_context(listening())
             self._tasks = [_Task(ref) for ref in _submitted(launcher, overrides, count)]
             self._around = around.pop_all()
 
@@ -83,11 +90,15 @@ class RayCrew:
         return all(task.over for task in self._tasks)
 
     def lost(self) -> list[str]:
-        """Tasks whose processes were killed more often than Ray starts them again."""
-        fresh = [task for task in self._tasks if task.killed and not task.noted]
-        for task in fresh:
-            task.noted = True
-        return ["a worker of Ray was ended; others take over its trials" for _ in fresh]
+        """What Ray says meanwhile: that a worker was killed, or that there is no room for one."""
+        words = []
+        while self._said:
+            message = " ".join(self._said.pop(0).split())
+            if message.startswith(KILLED):
+                words.append("a worker of Ray was ended; others take over its trials")
+            elif not message.startswith(AGAIN):
+                words.append(f"Ray: {message[:MESSAGE]}")
+        return words
 
     def failure(self) -> Exception | None:
         """The first error that a task came back with, or else that one was killed too often."""
@@ -133,7 +144,7 @@ class _Task:
 
     def __init__(self, ref: object) -> None:
         self.ref = ref
-        self.over = self.killed = self.noted = False
+        self.over = self.killed = False
         self.error: Exception | None = None
 
     def look(self) -> None:
@@ -196,5 +207,5 @@ def _standing_in(folder: str, task: Callable[..., object], config: object) -> ob
     """Do a task where the driver stands, as far as its folder is there: Ray stands elsewhere."""
     if os.path.isdir(folder):
         os.chdir(folder)
-        sys.path[:1] = [folder]
+        sys.path.insert(0, folder)
     return task(config)
