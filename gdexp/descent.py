@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gdexp import checks
+from gdexp.device import exact, out_of_memory
 from gdexp.errors import BadInput
 from gdexp.gradient import gradient_like
 from gdexp.optimizers import GradientDescent, State, UpdateRule
@@ -54,16 +55,20 @@ def descend(
 
     Raises:
         BadInput: a value that cannot be used, or a loss that is no scalar function of x.
+        GdexpError: the descent is too much for the device's memory.
     """
     rule = GradientDescent() if rule is None else rule
     stopping = Stopping() if stopping is None else stopping
     dtype, device = checks.dtype(dtype), checks.device(device)
-    initial = starting_point(problem, seed, x0).to(device=device, dtype=dtype)
-    moved = problem.to(dtype, device)
-
-    began = time.perf_counter()
-    with torch.enable_grad():
-        status, trace, final, period = _loop(moved, rule, stopping, initial, watch)
+    start = starting_point(problem, seed, x0)
+    try:
+        initial = start.to(device=device, dtype=dtype)
+        moved = problem.to(dtype, device)
+        began = time.perf_counter()
+        with torch.enable_grad(), exact(device):
+            status, trace, final, period = _loop(moved, rule, stopping, initial, watch)
+    except torch.OutOfMemoryError:
+        raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
     return Result(
         status=status,

@@ -16,7 +16,7 @@ PACKAGE = Path(gdexp.__file__).parent
 LAYERS = [
     "secrets", "errors", "checks", "arguments", "place", "environment", "config", "composition",
     "help", "repeat", "interrupts", "faults", "problems", "schedules", "optimizers", "stopping",
-    "result", "gradient", "descent", "cap", "batch", "testing", "theory", "experiment",
+    "result", "gradient", "device", "descent", "cap", "batch", "testing", "theory", "experiment",
     "provenance", "plots", "terminal", "tracking", "runs", "compare", "rerun",
     "commands", "sweep", "hydra_plugins", "ui", "__main__",
 ]  # fmt: skip

@@ -26,9 +26,6 @@ from gdexp.problems.base import Problem
 SHORTEST_BLOCK, LONGEST_BLOCK = 4, 64
 """In iterations, once the descents are long enough for blocks at all."""
 
-HELD_BYTES = {"cpu": 2**22, "cuda": 2**28}
-"""What the points of one block should take: on a processor they should stay in its cache."""
-
 KEPT, SMALL_KEPT, SMALL = 7 / 8, 1 / 2, 2**12
 """Rows that ended are taken out when no more than this share of all is left; of a tensor of so
 few numbers that fewer would not make an iteration faster, the second."""
@@ -46,6 +43,7 @@ class BatchLoop:
         limits: how the rows end; they are left as they are.
         x: the starts, shape (rows, *problem.shape).
         keep_traces: whether `Outcome.pieces` is filled.
+        held: bytes that the points of one block should take.
         block: iterations between two looks at the losses; chosen as it goes when None.
         cap: lowers the limits of the rows after one that converged.
         watch: called at every look with the iteration and the number of rows still going.
@@ -59,13 +57,14 @@ class BatchLoop:
         x: torch.Tensor,
         *,
         keep_traces: bool,
+        held: int,
         block: int | None,
         cap: Cap | None = None,
         watch: Callable[[int, int], None] | None = None,
     ) -> None:
         self.watch = watch
         self.problem, self.rules, self.update = problem, rules, rules.update
-        self.keep_traces, self.block = keep_traces, block
+        self.keep_traces, self.held, self.block = keep_traces, held, block
         self.k = 0
         self.point = Point(x, ())
         self.ends = Ends(rules, limits, x, problem.reference, cap)
@@ -102,8 +101,8 @@ class BatchLoop:
         if self.block is not None:
             return min(room, self.block)
         x, state = self.point
-        held = x.element_size() * x.numel() * (1 + len(state))
-        longest = HELD_BYTES["cpu" if x.device.type == "cpu" else "cuda"] // max(held, 1)
+        iteration = x.element_size() * x.numel() * (1 + len(state))
+        longest = self.held // max(iteration, 1)
         longest = min(max(longest, SHORTEST_BLOCK), LONGEST_BLOCK)
         return min(room, self.k // 8 + 1, longest)
 
@@ -150,7 +149,9 @@ class BatchLoop:
             rows = torch.from_numpy(per_rule.astype(np.float64)[:, self.ends.which])
             tensor = rows.to(device=x.device, dtype=x.dtype)
             tensor = tensor.view(block, -1, *[1] * (x.ndim - 1))
-            # Kernels are twice as fast on a tensor of the shape of x as on one to broadcast.
+            # On a processor kernels are twice as fast on a tensor of the shape of x as on one to
+            # broadcast; a GPU waits for memory, of which that is more.
+            dense = dense and x.device.type == "cpu"
             columns.append(tensor.expand(block, *x.shape).contiguous() if dense else tensor)
         return list(zip(*columns, strict=True)) if columns else [()] * block
 

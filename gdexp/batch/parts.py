@@ -10,11 +10,13 @@ import torch
 from gdexp.batch.given import Given
 from gdexp.batch.limits import Limits
 from gdexp.batch.loop import BatchLoop
+from gdexp.batch.memory import Room, room
 from gdexp.batch.outcome import Outcome, joined_traces
 from gdexp.batch.result import Integers, Traces
 from gdexp.batch.rules import Hyperparameters, divided
 from gdexp.cap import Cap
 from gdexp.descent import descend
+from gdexp.device import out_of_memory
 from gdexp.problems.base import Problem
 
 
@@ -37,38 +39,72 @@ class Parts:
         self.outcome = Outcome(len(batch.rules), batch.initial)
         self.parts: list[tuple[Integers, Traces]] = []
 
-    def together(self, at_once: int, block: int | None) -> None:
-        """All rows, so many at once, as the rows of one tensor."""
-        moved = self.problem.to(self.dtype, self.device)
-        for alike, rules in divided(self.batch.rules, in_order=self.cap is not None):
-            for first in range(0, len(alike), at_once):
-                some = slice(first, first + at_once)
-                self._chunk(moved, alike[some], rules.part(some), block)
+    def together(self, at_once: int | None, block: int | None) -> None:
+        """All rows as the rows of tensors.
+
+        Args:
+            at_once: the most that share one tensor; by default what the device has room for.
+            block: iterations between two looks at the losses; chosen for speed by default.
+        """
+        rules, start, device = self.batch.rules, self.batch.initial[0], self.device
+        moved, held = self._moved(block)
+        limit = at_once or held.rows
+        for alike, own in divided(rules, in_order=self.cap is not None):
+            first = 0
+            while first < len(alike):
+                some = slice(first, first + limit)
+                if self._chunk(moved, alike[some], own.part(some), held.points, block):
+                    first += limit
+                elif len(alike[some]) == 1:
+                    raise out_of_memory(device, start.numel())
+                else:
+                    limit = len(alike[some]) // 2
+                    if device.type == "cuda":
+                        torch.cuda.empty_cache()
+
+    def _moved(self, block: int | None) -> tuple[Problem, Room]:
+        """The problem on the device, and the room that there is for its rows."""
+        rule, start = self.batch.rules[0], self.batch.initial[0]
+        try:
+            moved = self.problem.to(self.dtype, self.device)
+            return moved, room(moved, rule, start, self.device, block)
+        except torch.OutOfMemoryError:
+            raise out_of_memory(self.device, start.numel()) from None
 
     def _chunk(
-        self, moved: Problem, rows: Integers, rules: Hyperparameters, block: int | None
-    ) -> None:
-        """Some rows in one tensor."""
+        self,
+        moved: Problem,
+        rows: Integers,
+        rules: Hyperparameters,
+        held: int,
+        block: int | None,
+    ) -> bool:
+        """Some rows in one tensor; False, and none of them made, where that is too much memory."""
         batch, cap = self.batch, self.cap
         if cap is not None:
             self.limits.lower(batch.stoppings, rows, cap)
-        with torch.enable_grad():
-            part = BatchLoop(
-                moved,
-                rules,
-                self.limits.part(rows),
-                batch.initial[torch.from_numpy(rows)].to(self.device),
-                keep_traces=self.keep_traces,
-                block=block,
-                cap=cap,
-                watch=self.watch,
-            ).run()
+        try:
+            with torch.enable_grad():
+                part = BatchLoop(
+                    moved,
+                    rules,
+                    self.limits.part(rows),
+                    batch.initial[torch.from_numpy(rows)].to(self.device),
+                    keep_traces=self.keep_traces,
+                    held=held,
+                    block=block,
+                    cap=cap,
+                    watch=self.watch,
+                ).run()
+        except torch.OutOfMemoryError:
+            return False  # with the error goes what its frames held
         if self.keep_traces:
             traces = joined_traces(part)
             self.parts.append((rows, traces))
             if cap is not None:
                 self.limits.settle(batch.stoppings, rows, part, traces, cap)
         self.outcome.put(rows, part)
+        return True
 
     def one_by_one(self) -> None:
         """Each row by itself."""

@@ -16,13 +16,11 @@ from gdexp.batch.given import given
 from gdexp.batch.parts import Parts
 from gdexp.batch.result import BatchResult
 from gdexp.cap import Cap
+from gdexp.device import exact
 from gdexp.errors import BadInput
 from gdexp.optimizers import UpdateRule
 from gdexp.problems.base import Problem
 from gdexp.stopping import Stopping
-
-CHUNK_NUMBERS = {"cpu": 2**19, "cuda": 2**24}
-"""How many numbers the x of one chunk holds by default."""
 
 LONGEST_ROW = {"cpu": 2**15 - 1, "cuda": 32}
 """Rows with more numbers run one at a time.
@@ -71,10 +69,13 @@ def descend_batch(
         seeds: draw the starts of a problem that has no x0 of its own; 0 … 2^63 − 1.
         dtype: float32 (default), float64, float16 or bfloat16.
         device: cpu (default), cuda or cuda:N.
-        keep_traces: whether every loss is kept; without, `result[i]` is not available.
+        keep_traces: whether every loss is kept, in the host's memory: rows × (iterations + 1) of
+            them. Without, `result[i]` is not available, and the host holds about 100 bytes and
+            the final x of each row.
         block: iterations between two looks at the losses; chosen for speed by default.
         chunk: the most rows that run at once, which bounds the memory; by default as many as
-            hold about half a million numbers (16 million on CUDA).
+            hold half a million numbers, and on a GPU as many as need half of its free memory.
+            Where that was too much, half as many are tried, down to one.
         cap: ends rows that cannot win. Every row gets the limit that it would have if the rows
             ran one after the other, each that converges being added to the cap, which is left
             with all of them in it.
@@ -83,6 +84,7 @@ def descend_batch(
     Raises:
         BadInput: a value that cannot be used, rules of several classes, sequences of different
             or no length, or a loss that is not one number per row.
+        GdexpError: a single row is too much for the device's memory.
     """
     dtype, device = checks.dtype(dtype), checks.device(device)
     checks.boolean("keep_traces", keep_traces)
@@ -97,11 +99,11 @@ def descend_batch(
 
     began = time.perf_counter()
     parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
-    if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
-        place = "cpu" if device.type == "cpu" else "cuda"
-        parts.together(chunk or max(1, CHUNK_NUMBERS[place] // row_size), block)
-    else:
-        parts.one_by_one()
+    with exact(device):
+        if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
+            parts.together(chunk, block)
+        else:
+            parts.one_by_one()
     result = parts.outcome
     seconds = time.perf_counter() - began
     return BatchResult(
