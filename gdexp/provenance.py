@@ -27,7 +27,7 @@ NUMERIC_VARIABLES = (
 
 NUMERIC_SOURCE = (
     *("problems", "optimizers", "batch", "schedules.py", "stopping.py", "descent.py"),
-    *("gradient.py", "experiment.py", "checks.py"),
+    *("gradient.py", "device.py", "experiment.py", "checks.py"),
 )
 """The parts of gdexp that decide the numbers of a descent; of these each file has its digest."""
 
@@ -55,9 +55,7 @@ def captured(
     """
     own: dict[str, Any] = {} if engine is None else {"engine": engine}
     own["overrides"] = overrides(composed)
-    gpu = _gpu(composed.get("device"))
-    if gpu:
-        own["gpu"] = gpu
+    own |= _gpu(composed.get("device"))
     texts = {DIFF: source_diff()} if whole else {}
     source = problem_source(composed)
     if source is not None:
@@ -174,13 +172,24 @@ def _processor() -> str:
     return next(names, platform.processor())
 
 
-def _gpu(device: object) -> str:
-    """The model of the GPU that a config asks for; empty where it asks for none."""
+def _gpu(device: object) -> dict[str, Any]:
+    """The GPU that a config asks for, and how it computes; nothing where it asks for none."""
     import torch
 
-    if not isinstance(device, str) or not device.startswith("cuda") or torch.version.cuda is None:
-        return ""
-    return torch.cuda.get_device_name(device)
+    if not isinstance(device, str) or not device.startswith("cuda"):
+        return {}
+    if not torch.cuda.is_available():
+        return {}
+    from gdexp.device import exact, settings
+
+    cudnn: Any = torch.backends.cudnn
+    with exact(torch.device(device)):
+        meanwhile = settings()
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "gpu_settings": meanwhile,
+        "cudnn": cudnn.version(),
+    }
 
 
 @cache

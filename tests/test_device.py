@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from optuna import create_study
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -20,11 +23,20 @@ from gdexp.batch.result import BatchResult
 from gdexp.batch.rules import Hyperparameters
 from gdexp.cap import Cap
 from gdexp.descent import descend
-from gdexp.errors import GdexpError
+from gdexp.errors import BadInput, GdexpError
 from gdexp.optimizers import RULES, GradientDescent, UpdateRule
 from gdexp.problems import Autograd, Himmelblau, Matrix, Problem, Quadratic, Rastrigin
+from gdexp.provenance import ENVIRONMENT, captured
+from gdexp.rerun.explain import causes
+from gdexp.rerun.replay import prepared
 from gdexp.schedules import Cosine
 from gdexp.stopping import Status, Stopping
+from gdexp.sweep.asking import Asking
+from gdexp.sweep.dimension import parse
+from gdexp.sweep.plan import Plan
+from gdexp.sweep.space import Space
+from tests.commands import composed
+from tests.rerun.records import CONFIG, experiment, other, reference
 
 RATES = (0.01, 0.3, 1.0, 4.5, 9.0, 30.0, 1e-9)
 LIMITS = (Stopping(1e-12, 70), Stopping(1e-5, 25), Stopping(0.3, 70, cap=9), Stopping(1e3, 3))
@@ -259,3 +271,45 @@ def test_a_gpu_computes_exactly_meanwhile_and_as_before_afterwards(mode: str) ->
         torch.set_deterministic_debug_mode(before["deterministic"])
         torch.backends.cudnn.benchmark = before["cudnn.benchmark"]
         torch.backends.cuda.matmul.fp32_precision = before["matmul"]
+
+
+def environment(place: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(captured({**CONFIG, "device": place})[ENVIRONMENT])
+    del found["overrides"]
+    return found
+
+
+def test_what_a_gpu_computes_with_is_recorded_and_named_as_a_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = {"cuda:0": "One", "cuda:1": "Another"}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", names.__getitem__)
+    here, there = (environment(name) for name in names)
+    assert here["gpu"] == "One"
+    assert here["gpu_settings"]["deterministic"] == 1
+    assert here["gpu_settings"]["matmul"] == "ieee"
+    assert "gpu" not in environment("cpu")
+    assert [str(each) for each in causes(there, here)] == ["the GPU: Another there, One here"]
+    assert not causes(here, here)
+
+
+def test_a_run_of_a_gpu_is_not_made_again_where_there_is_none() -> None:
+    recorded = reference(experiment())
+    config = recorded.files["config.yaml"].replace(b"device: cpu", b"device: cuda:0")
+    with pytest.raises(BadInput, match=r"^run: device=cuda:0: usable here: cpu"):
+        prepared(other(recorded, files={"config.yaml": config}))
+
+
+def test_more_trials_go_together_on_a_gpu() -> None:
+    def at_once(place: str, *lines: str) -> int:
+        chosen = composed("+sweep=default", "stopping.max_iterations=1000", *lines)
+        space = Space.build([parse("optimizer.lr", "interval(0.1,1)")], {})
+        plan = Plan.build(chosen, space)
+        plan = replace(plan, base={**plan.base, "device": place})
+        return Asking(create_study(), plan).at_once(0)
+
+    assert at_once("cpu", "sweep.sampler=random") == 64
+    assert at_once("cuda", "sweep.sampler=random") == 1024
+    assert at_once("cuda", "sweep.sampler=random", "sweep.batch=7") == 7
+    assert at_once("cuda", "sweep.sampler=tpe") == at_once("cpu", "sweep.sampler=tpe")

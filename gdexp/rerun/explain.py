@@ -26,7 +26,16 @@ _TORCH = {
     "interop_threads": (95, "the inter-op thread count"),
 }
 _PACKAGES = {"torch": 52, "numpy": 70, "scikit-learn": 72}
-_PLACE = {"gpu": 53, "processor": 65, "machine": 75, "python": 80, "gdexp": 85, "platform": 90}
+_PLACE = {
+    "gpu_settings": (36, "the GPU's settings"),
+    "gpu": (53, "the GPU"),
+    "cudnn": (56, "the version of cuDNN"),
+    "processor": (65, "the processor"),
+    "machine": (75, "the machine"),
+    "python": (80, "the python"),
+    "gdexp": (85, "the gdexp"),
+    "platform": (90, "the platform"),
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -141,9 +150,8 @@ def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cau
         if before[name] != after[name]:
             rank = _PACKAGES.get(name, 93)
             yield Cause(rank, f"the version of {name}", _text(before[name]), _text(after[name]))
-    for key, rank in _PLACE.items():
+    for key, (rank, what) in _PLACE.items():
         if key in there and there[key] != here.get(key):
-            what = "the GPU" if key == "gpu" else f"the {key}"
             yield Cause(rank, what, _text(there[key]), _text(here.get(key)))
 
 

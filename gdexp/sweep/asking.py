@@ -22,6 +22,10 @@ AT_ONCE, ROWS_AT_ONCE = 64, 8192
 rows of shards, of a sweep of very many. The slowest row of a batch goes on alone for most of its
 time, which is shared by more rows then."""
 
+GPU_AT_ONCE = 1024
+"""The first of them on a GPU: there an iteration of a thousand rows takes as long as one of a
+single row."""
+
 ASKED_AT_ONCE = 1024
 """Trials that are asked, or told, in one change of the study: it is locked meanwhile."""
 
@@ -85,7 +89,7 @@ class Asking:
         if startup is not None:
             return max(startup - ordinal, 1)
         longest = int(self._plan.base["stopping"]["max_iterations"]) + 1
-        at_once = AT_ONCE
+        at_once = GPU_AT_ONCE if self._plan.on_gpu else AT_ONCE
         if self._plan.tracking.best is not None:
             at_once = ROWS_AT_ONCE
             if self._descents and self._sampler.name != GRID:  # drawn like those before

@@ -105,6 +105,11 @@ class Plan:
         return self.settings.objective == PARETO
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether the trials descend on a GPU, all of them."""
+        return "device" not in self.space.keys and str(self.base["device"]).startswith("cuda")
+
+    @property
     def problem_name(self) -> str:
         """The problem's name, or a word for several."""
         return "problems" if "problem" in self.space.variants else str(self.base["problem"]["name"])
