@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gdexp.interrupts import Interrupted, raising
 from gdexp.place import standing
 from gdexp.secrets import guarding
-from gdexp.sweep.presence import Place
+from gdexp.sweep.presence import STOPPED, Place
 from gdexp.sweep.worker import work
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
 
 IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-
 
 LEAVE = signal.SIGUSR2
 """What a cluster sends before a time limit. Its launcher then has the job queued again."""
@@ -29,6 +29,9 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     Args:
         composed: its config.
         hydra: what Hydra knows of the job.
+
+    Raises:
+        SystemExit: it was told so by its cluster, which may start it again: it is not done.
     """
     if hydra.launcher["_target_"] == IN_PROCESS:
         work(composed)
@@ -43,6 +46,8 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
             told = interrupted.number
     if told == LEAVE:
         signal.raise_signal(LEAVE)  # now for the launcher, which listened to it before
+    if told not in (None, STOPPED):
+        sys.exit(128 + told)
 
 
 def _compute_with(cores: int | None) -> None:

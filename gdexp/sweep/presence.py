@@ -29,6 +29,9 @@ SIGN = "gdexp.worker."
 STOP = "gdexp.stop"
 """The study's attribute that tells all workers to go."""
 
+STOPPED = signal.SIGINT
+"""The signal that a worker sends itself then: TERM comes from those who may start it again."""
+
 BEAT_SECONDS = 3.0
 """Between two signs of life."""
 
@@ -127,7 +130,7 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
             with contextlib.suppress(Exception):
                 self._study.set_user_attr(self._identity.key, self._identity.sign(count))
                 if self._study.user_attrs.get(STOP):
-                    os.kill(os.getpid(), signal.SIGTERM)
+                    os.kill(os.getpid(), STOPPED)
                     return
 
 

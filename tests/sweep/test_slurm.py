@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,38 +96,58 @@ def signs(folder: Path) -> list[dict[str, Any] | None]:
     return [sign for key, sign in attributes.items() if key.startswith(SIGN)]
 
 
+def known(folder: Path, count: int) -> None:
+    """Wait until a study has had so many workers."""
+    until = time.monotonic() + 90
+    while len(signs(folder)) < count and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+@contextmanager
+def driving(*line: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """A driver; it is not left alone when something goes wrong."""
+    driver = start(*line, cwd=cwd)
+    try:
+        yield driver
+    finally:
+        if driver.poll() is None:
+            driver.kill()
+            driver.communicate()
+
+
 def kill_one(folder: Path, cluster: Slurm) -> Swept:
     """A sweep by two jobs that stand in another folder, one of which is killed in the middle."""
     (folder / "elsewhere").mkdir()
     line = [*SWEEP, f"sweep.n_trials={KILLED}", "sweep.batch=4", "stopping.max_iterations=2000"]
     shell = f"['unset OMP_NUM_THREADS MKL_NUM_THREADS', 'cd {folder}/elsewhere']"
-    driver = start(*line, f"hydra.launcher.setup={shell}", cwd=folder)
-    at_work(folder, 20)
-    until = time.monotonic() + 60
-    while len(signs(folder)) < 2 and time.monotonic() < until:
-        time.sleep(0.1)
-    one = next(sign for sign in signs(folder) if sign)
-    os.kill(one["pid"], signal.SIGKILL)
-    return swept(driver, folder, cluster)
+    with driving(*line, f"hydra.launcher.setup={shell}", cwd=folder) as driver:
+        at_work(folder, 20)
+        known(folder, 2)
+        one = next(sign for sign in signs(folder) if sign)
+        os.kill(one["pid"], signal.SIGKILL)
+        return swept(driver, folder, cluster)
 
 
 def outlast(folder: Path, cluster: Slurm) -> Swept:
     """A sweep that takes longer than its jobs may."""
     (folder / "slow.py").write_text(SLOW)
     line = [*SWEEP, *OUTLASTING, *LIMIT, f"sweep.n_trials={LIMITED}", "sweep.batch=3"]
-    driver = start(*line, cwd=folder)
-    at_work(folder, 4)
-    return swept(driver, folder, cluster)
+    with driving(*line, cwd=folder) as driver:
+        at_work(folder, 4)
+        return swept(driver, folder, cluster)
 
 
-def interrupt(folder: Path, cluster: Slurm) -> Swept:
-    """A sweep whose driver gets a signal."""
+def requeue_and_interrupt(folder: Path, cluster: Slurm) -> Swept:
+    """A sweep whose one job has to wait again for others; after that its driver gets a signal."""
     (folder / "slow.py").write_text(SLOW)
     line = [*SWEEP[:-1], *OUTLASTING, "sweep.n_trials=100", "sweep.batch=3", "sweep.workers=1"]
-    driver = start(*line, cwd=folder)
-    at_work(folder, 2)
-    driver.send_signal(signal.SIGINT)
-    return swept(driver, folder, cluster, 130)
+    with driving(*line, cwd=folder) as driver:
+        at_work(folder, 2)
+        (job,) = (path.name for path in folder.glob("sweeps/.submitit/[0-9]*"))
+        cluster.say("scontrol", "requeue", job)
+        known(folder, 2)
+        driver.send_signal(signal.SIGINT)
+        return swept(driver, folder, cluster, 130)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +157,7 @@ def sweeps(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     with ThreadPoolExecutor() as pool:
         limited = pool.submit(outlast, folder["limited"], cluster)
         killed = kill_one(folder["killed"], cluster)
-        interrupted = interrupt(folder["interrupted"], cluster)
+        interrupted = requeue_and_interrupt(folder["interrupted"], cluster)
     return {"killed": killed, "interrupted": interrupted, "limited": limited.result()}
 
 
@@ -216,9 +237,14 @@ def test_at_the_time_limit_each_worker_hands_back_its_trials_and_keeps_those_tha
         assert trials[before.number].user_attrs == before.user_attrs
 
 
+def test_a_job_that_the_cluster_queues_again_is_a_worker_again(interrupted: Swept) -> None:
+    assert len(signs(interrupted.folder)) == 2
+    assert "was ended" not in interrupted.said
+
+
 def test_an_interrupt_ends_the_jobs_and_hands_their_trials_back(interrupted: Swept) -> None:
     assert "the same command continues" in interrupted.said
-    assert signs(interrupted.folder) == [None]
+    assert not any(signs(interrupted.folder))
     states = {trial.state for trial in load(interrupted.folder).get_trials(deepcopy=False)}
     assert states <= {TrialState.COMPLETE, TrialState.WAITING}
 
