@@ -25,6 +25,7 @@ BENCHMARKS = {
     "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
     "signals": ("signals", "time from a signal to the end of a run or sweep"),
     "durability": ("durability", "what checks and durability add to the default sweep"),
+    "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default 5)")
     options = parser.parse_args(arguments)
     numbers = [name for name in options.names if name.isdigit()]  # as in `scripts/bench kills 200`
-    options.names = [name for name in options.names if not name.isdigit()]
+    places = [name for name in options.names if name.partition(":")[0] in ("cpu", "cuda")]
+    options.names = [n for n in options.names if not n.isdigit() and n not in places]
     options.rounds = int(numbers[0]) if numbers else options.rounds
     if options.rounds < 1:
         parser.error(f"--rounds={options.rounds}: must be at least 1")
@@ -55,8 +57,9 @@ def main(arguments: list[str]) -> int:
     results: dict[str, list[Figure]] = {}
     for name in names:
         module, _ = BENCHMARKS[name]
-        results[name] = import_module(f"benchmarks.{module}").run(options.rounds)
-        if not options.json:
+        where = places[:1] if name == "device" else []  # as in `scripts/bench device cuda:1`
+        results[name] = import_module(f"benchmarks.{module}").run(options.rounds, *where)
+        if results[name] and not options.json:
             print_table(name, results[name])
     if options.json:
         print(as_json(results))
