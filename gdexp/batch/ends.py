@@ -2,7 +2,7 @@
 
 What has an entry for every row and iteration stays on the device. Most rows neither end in a
 block nor have equal losses in it; of the others alone the losses are fetched and looked at
-closely. So a GPU is waited for twice in a block, however many rows there are.
+closely. So a GPU is waited for a few times in a block, however many rows there are.
 
 What is computed there is written once, with the names that numpy and torch share: in the
 processor's memory numpy does it in half the time.

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gdexp.batch.times import hitting_times
 from gdexp.errors import BadInput
 from gdexp.optimizers import UpdateRule
 from gdexp.result import Result
-from gdexp.stopping import Status, Stopping, crossing, projection
+from gdexp.stopping import Status, Stopping
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -133,31 +134,16 @@ class BatchResult:
         Known without traces too: it takes the losses around the hit, or for a row that ran to
         its limit those in the middle and at the end.
         """
-        rows = zip(
-            self.codes.tolist(),
-            self.iterations.tolist(),
-            self.final_loss.tolist(),
-            self._loss_before.tolist(),
-            self._loss_midway.tolist(),
+        hopeless = [STATUSES.index(each) for each in (Status.DIVERGED, Status.STALLED)]
+        return hitting_times(
+            self.iterations,
+            self.final_loss - self.f_star,
+            self._loss_before - self.f_star,
+            self._loss_midway - self.f_star,
             self.stoppings,
-            strict=True,
+            self.converged,
+            np.isin(self.codes, hopeless),
         )
-        return np.array([self._time(STATUSES[code], *rest) for code, *rest in rows])
-
-    def _time(
-        self,
-        status: Status,
-        iterations: int,
-        final: float,
-        before: float,
-        midway: float,
-        stopping: Stopping,
-    ) -> float:
-        """The same functions of the losses around the end as for one descent."""
-        gap = final - self.f_star
-        if status is Status.CONVERGED:
-            return crossing(iterations, before - self.f_star, gap, stopping.threshold)
-        return projection(iterations, midway - self.f_star, gap, stopping, status)
 
     def summary(self) -> str:
         """One line: how many rows ended in which status, and the fewest iterations."""
