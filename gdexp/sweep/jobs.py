@@ -88,10 +88,13 @@ class JobCrew:
     def ended(self) -> bool:
         """Whether every job is at its end."""
         if time.monotonic() - self._looked >= LOOK_SECONDS:
-            for job in self._jobs:
-                job.look()
-            self._looked = time.monotonic()
+            self._look()
         return all(job.over for job in self._jobs)
+
+    def _look(self) -> None:
+        for job in self._jobs:
+            job.look()
+        self._looked = time.monotonic()
 
     def lost(self) -> list[str]:
         """Jobs that ended without leaving a result."""
@@ -133,9 +136,9 @@ class JobCrew:
     def _wait(self) -> None:
         until = time.monotonic() + END_SECONDS
         while not self.ended() and time.monotonic() < until:
-            if self._queue is not None:
-                self._queue.update()
-            time.sleep(0.2)
+            time.sleep(LOOK_SECONDS / 4)
+            if self._queue is not None and time.monotonic() - self._looked >= LOOK_SECONDS:
+                self._queue.update()  # sooner than it would by itself
 
 
 @dataclass
