@@ -190,10 +190,12 @@ class _Job:
 
     def _words(self) -> str:
         log = self.task.paths.stderr
-        lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        if last:
-            return f"job {self.id}: {last} (all of it in {relative(log)})"
+        text = log.read_text(errors="replace") if log.exists() else ""
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        # What started the job also has a last word, which says less than the job's own.
+        telling = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))] or lines
+        if telling:
+            return f"job {self.id}: {telling[-1]} (all of it in {relative(log)})"
         return f"job {self.id} was ended, and left no word in {relative(log.parent)}"
 
 
