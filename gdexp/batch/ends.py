@@ -90,7 +90,8 @@ class Ends:
         self.outcome = Outcome(count, x)
         self.repeats = Repeats(rules, self.library, self._there)
         self.open = count
-        self.midways = np.unique(limits.limits // 2)
+        alike = (limits.limits == limits.limits[0]).all()
+        self.midways = np.unique(limits.limits[:1] if alike else limits.limits) // 2
         self.earliest = Earliest()
         # What follows has one entry for each row that is still in the tensor, here …
         self.rows = np.arange(count)
@@ -131,7 +132,8 @@ class Ends:
         if self.cap is not None and rows.size:
             self._lower_limits(self.cap, block.first, self._close(block, rows))
         if k >= self.next_limit:
-            rows = np.union1d(rows, np.flatnonzero(~self.ended & (self.limits <= k)))
+            done = np.flatnonzero(~self.ended & (self.limits <= k))
+            rows = np.union1d(rows, done) if rows.size else done
         if rows.size:
             self._record(block, self._close(block, rows))
         numpy_or_torch.minimum(self.lowest, low, out=self.lowest)
@@ -238,7 +240,7 @@ class Ends:
         none = low == np.inf  # not one finite loss
         outcome.min_loss[rows] = np.where(none, final, low)
         outcome.max_loss[rows] = np.where(none | (final == np.inf), final, high)
-        for offset in np.unique(at).tolist():
+        for offset in np.flatnonzero(np.bincount(at)).tolist():
             here = at == offset
             x = block.points[offset + 1].x.detach()
             source, target = (

@@ -43,7 +43,7 @@ class Hyperparameters:
 
     def part(self, rows: slice) -> Hyperparameters:
         """Those of some of the rows, with the rules that these have."""
-        used, which = np.unique(self.which[rows], return_inverse=True)
+        used, which = _used(self.which[rows])
         part = copy.copy(self)
         part.which = which
         part.rules = [self.rules[i] for i in used.tolist()]
@@ -120,8 +120,8 @@ def divided(
     rows = np.arange(len(rules)) if in_order else np.argsort(kind, kind="stable")
     groups = np.split(rows, np.flatnonzero(np.diff(kind[rows])) + 1)
     for group in sorted(groups, key=lambda group: int(group[0])):
-        used, position_of = np.unique(which[group], return_inverse=True)
-        yield group, Hyperparameters([own[i] for i in used.tolist()], position_of)
+        used, positions = _used(which[group])
+        yield group, Hyperparameters([own[i] for i in used.tolist()], positions)
 
 
 def distinct(objects: Sequence[T]) -> tuple[list[T], npt.NDArray[np.int64]]:
@@ -129,8 +129,18 @@ def distinct(objects: Sequence[T]) -> tuple[list[T], npt.NDArray[np.int64]]:
     ids = np.fromiter(map(id, objects), dtype=np.uint64, count=len(objects))
     if (ids == ids[0]).all():
         return [objects[0]], np.zeros(len(objects), dtype=np.int64)
+    ordered = np.sort(ids)
+    if (ordered[1:] != ordered[:-1]).all():
+        return list(objects), np.arange(len(ids))
     _, first, which = np.unique(ids, return_index=True, return_inverse=True)
     return [objects[i] for i in first.tolist()], which
+
+
+def _used(which: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The positions that occur, and for each place which of them is there."""
+    if len(which) and (np.diff(which) == 1).all():
+        return which, np.arange(len(which))
+    return np.unique(which, return_inverse=True)
 
 
 def kinds(rules: Sequence[UpdateRule]) -> list[Hashable]:

@@ -61,8 +61,9 @@ def _crossings(k: Integers, before: Floats, after: Floats, threshold: Floats) ->
     """The times of first hits at iterations k >= 1, from the gaps before and after them."""
     start = _logarithms(before)
     fraction = (start - threshold) / (start - _logarithms(np.maximum(after, math.ulp(0.0))))
-    earlier = (k - 1).astype(np.float64)
-    return np.minimum(np.maximum(earlier + fraction, np.nextafter(earlier, k)), earlier + 1)
+    earlier = k.astype(np.float64) - 1
+    times: Floats = np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1))
+    return np.minimum(times, earlier + 1)
 
 
 def _projections(made: Integers, midway: Floats, final: Floats, threshold: Floats) -> Floats:
@@ -71,7 +72,7 @@ def _projections(made: Integers, midway: Floats, final: Floats, threshold: Float
     rate = (_logarithms(midway) - last) / (made - made // 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         remaining = np.where(rate > 0, (last - threshold) / rate, np.inf)
-    return made + remaining
+    return made.astype(np.float64) + remaining
 
 
 def _logarithms(values: Floats) -> Floats:
