@@ -60,6 +60,21 @@ def test_no_password_goes_into_the_files_of_jobs(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("hydra.launcher.cpus_per_task=two", "must be an integer"),
+        ("hydra.launcher.partitoin=short", "unknown key; --cfg hydra shows all there are"),
+    ],
+)
+def test_a_key_of_the_launcher_that_cannot_be_used_is_named(
+    here: Path, capsys: pytest.CaptureFixture[str], given: str, words: str
+) -> None:
+    assert main(["+sweep=slurm", given]) == 2
+    assert capsys.readouterr().err == f"gdexp: error: {given}: {words}\n"
+    assert list(here.iterdir()) == []
+
+
 def test_jobs_that_do_not_see_the_study_say_so_and_what_they_need(
     here: Path, unseen: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
