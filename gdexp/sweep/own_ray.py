@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,20 +18,23 @@ from gdexp.errors import BadInput, GdexpError
 ADDRESS = "RAY_ADDRESS"
 """The environment variable that names a Ray that is there."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 STORE_BYTES = 78_643_200
 """The least that Ray takes for its object store: workers share a study, not objects."""
+
+REACH_SECONDS = 5.0
+"""In which a Ray that is there answers."""
 
 GONE_SECONDS = 5.0
 """What is left of Ray so long after its end is killed."""
 
-ALONE = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray takes no address of loopback that it is given. So it says for any other system that has
-    # its doubts about the network: this node is 127.0.0.1, and nothing listens elsewhere.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_AUTH_MODE": "token",
-}
-"""What has to be in the environment before ray is imported."""
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray makes of an address of loopback one of the network, which others reach too. Only in this
+way, meant for systems whose firewalls ask, does it stay at 127.0.0.1 and listen nowhere else."""
+
+ALONE = {**ON_LOOPBACK, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
+"""What has to be in the environment before ray is imported, for one of the sweep's own."""
 
 
 def joined(settings: Mapping[str, Any]) -> str | None:
@@ -53,14 +57,24 @@ def join(settings: Mapping[str, Any]) -> None:
         BadInput: there is none.
     """
     address = joined(settings)
+    host, port = _named(str(address))
     try:
-        _init({**settings, "address": address})
+        if port:  # where nobody listens Ray itself would go on asking for many minutes
+            socket.create_connection((host, port), REACH_SECONDS).close()
+        with _environment(ON_LOOPBACK if host in LOOPBACK else {}):
+            _init({**settings, "address": address})
     except Exception as error:
         raise BadInput(
             "hydra.launcher.ray.init.address",
             address,
             f"no Ray is there ({_words(error)}); without an address one starts on this machine",
         ) from error
+
+
+def _named(address: str) -> tuple[str, int]:
+    """Host and port of an address; 0 where it has none, as `auto`."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    return host.strip("[]"), int(port) if port.isdigit() else 0
 
 
 @contextmanager
