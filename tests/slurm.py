@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.processes import addresses
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scontrol")
 LOOPBACK = "127.0.0.1"
 SECONDS = 30
@@ -104,13 +106,7 @@ class Slurm:
 
     def addresses(self) -> set[str]:
         """Where any of these listens, over TCP."""
-        inodes = {
-            os.readlink(handle)
-            for pid in self.processes()
-            for handle in Path(f"/proc/{pid}/fd").glob("*")
-            if handle.is_symlink()
-        }
-        return {host for host, inode in _listening() if f"socket:[{inode}]" in inodes}
+        return addresses(self.processes())
 
 
 @contextmanager
@@ -203,15 +199,3 @@ def _read(pid: int, name: str) -> bytes:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
         return b""
-
-
-def _listening() -> Iterator[tuple[str, str]]:
-    """Address and inode of every socket that waits for connections."""
-    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
-        table = Path(f"/proc/net/{name}")
-        for line in table.read_text().splitlines()[1:] if table.exists() else ():
-            fields = line.split()
-            if fields[3] == "0A":
-                packed = bytes.fromhex(fields[1].partition(":")[0])
-                words = [packed[i : i + 4][::-1] for i in range(0, len(packed), 4)]
-                yield socket.inet_ntop(family, b"".join(words)), fields[9]
