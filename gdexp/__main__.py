@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
+from gdexp import collecting
 from gdexp.errors import BadInput, CommandFailed, Ended, GdexpError, printable
 from gdexp.secrets import guarding, hidden, hidden_lines
 
@@ -81,26 +82,32 @@ def command(cfg: DictConfig) -> None:
     elif "rerun" in composed:
         from gdexp.commands.rerun import rerun
 
+        collecting.begin()
         rerun(composed)
     elif "compare" in composed:
         from gdexp.commands.compare import compare
 
+        collecting.begin()
         compare(composed)
     elif "export" in composed:
         from gdexp.commands.export import export
 
+        collecting.begin()
         export(composed)
     elif "inspect" in composed:
         from gdexp.commands.inspect import inspect
 
+        collecting.begin()
         inspect(composed)
     elif "problems" in composed:
         from gdexp.commands.problems import problems
 
+        collecting.begin()
         problems(composed)
     else:
         from gdexp.commands.run import run
 
+        collecting.begin()
         run(composed)
 
 
@@ -199,5 +206,14 @@ def _say(message: str, kind: str, status: int) -> int:
     return status
 
 
+def whole() -> int:
+    """Run one command as a process of its own; returns the exit status."""
+    collecting.put_off()
+    try:
+        return main()
+    finally:
+        collecting.leave()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(whole())

@@ -14,11 +14,11 @@ import gdexp
 PACKAGE = Path(gdexp.__file__).parent
 
 LAYERS = [
-    "secrets", "errors", "checks", "arguments", "place", "environment", "config", "composition",
-    "help", "repeat", "interrupts", "faults", "problems", "schedules", "optimizers", "stopping",
-    "result", "gradient", "device", "descent", "cap", "batch", "testing", "theory", "experiment",
-    "provenance", "plots", "terminal", "tracking", "runs", "compare", "rerun",
-    "commands", "sweep", "hydra_plugins", "ui", "__main__",
+    "secrets", "errors", "checks", "arguments", "place", "collecting", "environment", "config",
+    "composition", "help", "repeat", "interrupts", "faults", "problems", "schedules",
+    "optimizers", "stopping", "result", "gradient", "device", "descent", "cap", "batch",
+    "testing", "theory", "experiment", "provenance", "plots", "terminal", "tracking", "runs",
+    "compare", "rerun", "commands", "sweep", "hydra_plugins", "ui", "__main__",
 ]  # fmt: skip
 """Each room may import from itself and from those before it. `__init__` only lists names."""
 

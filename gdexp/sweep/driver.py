@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from gdexp import config, interrupts, terminal
+from gdexp import collecting, config, interrupts, terminal
 from gdexp.errors import BadInput, GdexpError
 from gdexp.repeat import literal
 from gdexp.sweep import report
@@ -86,6 +86,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, engine: Engine
         begin(plan, store, parent)
         began = time.monotonic()
         failed = None
+        collecting.begin()
         if _unfinished(plan, study) is None:
             lines, count = _for_worker(plan, given), plan.settings.crew
             if engine is None and count == 1:

@@ -15,6 +15,7 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
+from gdexp import collecting
 from gdexp.errors import GdexpError
 from gdexp.interrupts import Interrupted, raising
 from gdexp.place import standing
@@ -23,6 +24,7 @@ from gdexp.secrets import guarding, hidden
 
 def main() -> int:
     """Work until the study is complete; returns the exit status."""
+    collecting.put_off()
     order = json.loads(sys.stdin.readline())
     with ExitStack() as around:
         around.enter_context(guarding())
@@ -53,6 +55,7 @@ def _work(order: dict[str, object]) -> None:
     threads, config = order["threads"], order["config"]
     if isinstance(threads, int):
         torch.set_num_threads(threads)
+    collecting.begin()
     if isinstance(config, dict):
         work(config, Place.HERE)
 
@@ -66,4 +69,6 @@ def _follow() -> None:
 
 if __name__ == "__main__":
     sys.path[:1] = [str(Path.cwd())]
-    sys.exit(main())
+    status = main()
+    collecting.leave()
+    sys.exit(status)
