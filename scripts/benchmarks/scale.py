@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COMPUTED = ("problem=function", "optimizer=momentum", "stopping.max_iterations=4000")
 """Descents that leave no time for anything else."""
 
-WORKERS, TRIALS, GAIN = (1, 2, 4), 64, 1.7
+WORKERS, TRIALS, GAIN = (1, 2, 4), 128, 1.7
 FEW, MANY, GROWTH = 1_000, 10_000, 1.5
 SHORT = ("stopping.max_iterations=50", "tracking.children=best:1")
 
@@ -54,8 +54,7 @@ def _gains(place: str, rates: dict[int, list[float]]) -> list[Figure]:
         figure(
             f"{place}: {workers} workers / 1 on function, trials per second",
             [many / one for many, one in zip(rates[workers], first, strict=True)],
-            # Beyond the cores there is nothing to gain, and nothing must be lost.
-            GAIN if workers == 2 else min(GAIN, 0.8 * (os.cpu_count() or 1)),
+            GAIN if workers <= (os.cpu_count() or 1) else 1,  # beyond the cores nothing is lost
             "higher",
             behind,
         )
