@@ -18,6 +18,7 @@ from gdexp.tracking.shards import (
     FOLDER,
     ROWS,
     UNFINISHED,
+    DamagedShard,
     Row,
     Shard,
     count_rows,
@@ -92,8 +93,11 @@ class ShardFolder:
         """
         seen: set[tuple[int, int]] = set()
         looked_at: set[str] = set()
+        missed: str | None = None
         while True:
             left = [name for name in self.names() if name not in looked_at]
+            if missed in left:
+                raise DamagedShard(f"{FOLDER}/{missed}: is listed, but is not there")
             for name in left:
                 if trials is not None and not any(may_hold(name, trial) for trial in trials):
                     continue
@@ -103,6 +107,7 @@ class ShardFolder:
                             seen.add((row.trial, row.seed))
                             yield name, row
                 except FileNotFoundError:
+                    missed = name
                     break  # put together with others meanwhile: those are looked for
                 looked_at.add(name)
             else:
@@ -180,7 +185,7 @@ class ShardFolder:
             return self._folder / name
         if self._fetched is None:
             self._fetched = tempfile.TemporaryDirectory(prefix="gdexp-")
-        path = Path(self._fetched.name, FOLDER, name)
+        path = Path(self._fetched.name, name)
         if not path.exists():
             with self._reported():
                 self._client.download_artifacts(

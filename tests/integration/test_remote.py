@@ -22,6 +22,7 @@ from gdexp.runs import load_runs
 from gdexp.tracking import Store, TrackingSettings
 from gdexp.ui.server import Server
 from tests.commands import gdexp, one_error_line, start
+from tests.ports import free_port
 
 SWEEP = (
     *("+sweep", "sweep.name=remote", "sweep.sampler=random", "sweep.batch=2", "sweep.n_trials=14"),
@@ -43,8 +44,8 @@ def interrupted(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The folder of a sweep whose server was killed and started again; the server still runs."""
     folder = tmp_path_factory.mktemp("here")
     settings = TrackingSettings(f"sqlite:///{database}")
-    with Server(settings) as server:
-        port = server.port
+    port = free_port()  # which no other test's server takes while this one's is away
+    with Server(settings, port) as server:
         process = start(*SWEEP, f"tracking.uri={server.address}", cwd=folder)
         try:
             while finished(database) < 4:
@@ -80,11 +81,15 @@ def finished(database: Path) -> int:
         return int(connection.execute(query).fetchone()[0])
 
 
+def study(folder: Path) -> optuna.Study:
+    """The study of a sweep."""
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    return optuna.load_study(study_name="remote", storage=storage)
+
+
 def complete(folder: Path) -> list[FrozenTrial]:
     """The trials of a study that were told."""
-    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
-    study = optuna.load_study(study_name="remote", storage=storage)
-    return study.get_trials(states=(TrialState.COMPLETE,))
+    return study(folder).get_trials(states=(TrialState.COMPLETE,))
 
 
 def trials_of(database: Path) -> list[Run]:
@@ -127,3 +132,23 @@ def test_a_server_that_is_not_there_is_one_line_and_no_study(tmp_path: Path) -> 
     done = gdexp(*SWEEP, "tracking.uri=http://127.0.0.1:9", cwd=tmp_path, expect=74)
     assert "http://127.0.0.1:9" in one_error_line(done)
     assert not list(tmp_path.iterdir())
+
+
+def test_trials_that_are_rows_lie_on_the_server_and_come_back_as_they_are_here(
+    address: str, tmp_path: Path
+) -> None:
+    line = [*SWEEP, "tracking.children=best:2"]
+    folders = tmp_path / "there", tmp_path / "here"
+    stores = address, f"sqlite:///{folders[1]}/mlflow.db"
+    for folder, store in zip(folders, stores, strict=True):
+        folder.mkdir()
+        done = gdexp(*line, f"tracking.uri={store}", cwd=folder)
+        assert "Downloading" not in done.stdout + done.stderr
+    parents = [str(study(folder).user_attrs["gdexp.parent"]) for folder in folders]
+    there, here = (load_runs(parent, uri=at) for parent, at in zip(parents, stores, strict=True))
+    assert len(there) == len(here) == 14
+    for one, other in zip(there, here, strict=True):
+        assert one.trace.tobytes() == other.trace.tobytes()
+        assert one.final.tobytes() == other.final.tobytes()
+    again = gdexp(f"+rerun={parents[0]}/3", f"tracking.uri={address}", cwd=folders[0])
+    assert "identical" in again.stdout

@@ -16,6 +16,7 @@ from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
 from scripts.benchmarks.ready import Done, Ready
 from tests.integration.conditions import HERE
+from tests.ports import free_port
 
 TRIALS = 6
 SWEEP = (
@@ -132,7 +133,7 @@ def test_a_server_that_fails_in_the_middle_ends_the_sweep_which_later_goes_on(
     here.mkdir()
     database.write_bytes(new_database.read_bytes())
     given = [["environment_of", [PATIENCE]]]
-    with Server(TrackingSettings(f"sqlite:///{database}")) as real:
+    with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as real:
         with relay(real.port, mood, good=60) as server:
             place = f"tracking.uri={server.address}"
             done = ready.run(*SWEEP, place, cwd=here, before=f"{HERE}:all_of", given=given)

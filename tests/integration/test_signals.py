@@ -16,6 +16,7 @@ from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
 from scripts.benchmarks.ready import Done, Ready
 from tests.integration.conditions import HERE
+from tests.ports import free_port
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TRIALS = 6
@@ -112,7 +113,7 @@ def test_each_signal_ends_a_sweep_into_a_server_in_order(
 ) -> None:
     here = tmp_path_factory.mktemp("here")
     database = folder / "mlflow.db"
-    with Server(TrackingSettings(f"sqlite:///{database}")) as server:
+    with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as server:
         line = [*TOGETHER, f"tracking.uri={server.address}"]
         for number in SIGNALS:
             place = "gdexp.tracking.by_client:ByClient.log_values"

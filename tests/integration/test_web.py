@@ -12,6 +12,7 @@ import pytest
 from gdexp.tracking import Opening, Record, Store, TrackingSettings
 from gdexp.ui.server import Server
 from tests.integration.test_ui import processes
+from tests.ports import free_port
 
 SEARCH = "/api/2.0/mlflow/experiments/search"
 CREATE = "/api/2.0/mlflow/experiments/create"
@@ -25,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}")
     store = Store(settings)
     store.finish(store.start(Opening(name="a run", kind="run")), Record())
-    with Server(settings) as running:
+    with Server(settings, free_port()) as running:
         yield running
 
 

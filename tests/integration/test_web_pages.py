@@ -19,6 +19,7 @@ from gdexp.tracking import TrackingSettings, views
 from gdexp.ui.server import Server
 from tests.integration.conftest import browser
 from tests.integration.test_browser import FLAGS
+from tests.ports import free_port
 
 PATIENCE = 60
 """Seconds that a page may take on a machine that others use too."""
@@ -160,7 +161,7 @@ def test_descriptions_and_charts_in_mlflow_show_them_as_words(
     made: Made, driver: webdriver.Chrome
 ) -> None:
     settings = TrackingSettings(uri=f"sqlite:///{made.folder / 'mlflow.db'}", experiment=IMAGE)
-    with Server(settings) as server:
+    with Server(settings, free_port()) as server:
         for place, *words in (
             (views.run_link(made.experiment, made.sweep), "Best of 7 trials", IMAGE),
             (views.run_link(made.experiment, made.runs[0]), "bit for bit", SCRIPT, MARKDOWN),

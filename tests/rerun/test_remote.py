@@ -10,6 +10,7 @@ import pytest
 
 from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
 from gdexp.ui.server import Server
+from tests.ports import free_port
 from tests.rerun.conftest import Ask
 from tests.rerun.records import experiment
 
@@ -25,7 +26,7 @@ def server(kept: Path) -> Iterator[TrackingSettings]:
     """Where it answers."""
     settings = TrackingSettings(f"sqlite:///{kept}/server.db")
     Store(settings)
-    with Server(settings) as running:
+    with Server(settings, free_port()) as running:
         yield TrackingSettings(running.address, "far")
 
 
