@@ -67,7 +67,7 @@ class Swept:
         after: how long the driver was there after the last trial.
         addresses: where SLURM and its jobs listened meanwhile.
         then: the trials that were finished while the sweep still went on.
-        left: jobs in the queue that are this sweep's, after its end.
+        left: jobs in the queue that are this sweep's and stay there after its end.
     """
 
     folder: Path
@@ -86,8 +86,16 @@ def swept(driver: subprocess.Popen[str], folder: Path, cluster: Slurm, status: i
     gone = datetime.now()
     assert driver.returncode == status, said + complained
     last = max(trial.datetime_complete or datetime.min for trial in finished(folder))
-    left = {path.name for path in folder.glob("sweeps/.submitit/*")} & set(cluster.jobs())
-    return Swept(folder, said, complained, gone - last, addresses, then, left)
+    return Swept(folder, said, complained, gone - last, addresses, then, left(folder, cluster))
+
+
+def left(folder: Path, cluster: Slurm) -> set[str]:
+    """Jobs of a sweep that stay in the queue; one that has left its result is soon gone."""
+    own = {path.name for path in folder.glob("sweeps/.submitit/*")}
+    until = time.monotonic() + 30
+    while own & set(cluster.jobs()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return own & set(cluster.jobs())
 
 
 def signs(folder: Path) -> list[dict[str, Any] | None]:
