@@ -184,3 +184,13 @@ def test_what_ray_cannot_do_is_said_before_anything_is_written(
     assert f"gdexp: error: hydra.launcher.ray.{words}" in said
     assert len(said.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_file_opens_with_a_command_that_composes_it(tmp_path: Path) -> None:
+    lines = (ray.PROJECT / "conf/sweep/ray.yaml").read_text().splitlines()
+    lead = "# python -m gdexp "
+    assert lines[1].startswith(lead)
+    line = [*lines[1].removeprefix(lead).split(), "sweep.preview=true"]
+    said = ended(ray.start(*line, cwd=tmp_path, home=tmp_path), 0)
+    assert "optimizer.lr" in said
+    assert "stopping.threshold" in said
