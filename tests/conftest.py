@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.left_out import WORDS
+
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True)
 settings.load_profile("gdexp")
@@ -24,6 +26,13 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for words in config.stash.get(WORDS, []):
+        terminalreporter.write_line(words)
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
-"""A process that is ready for commands, and which tests are left out.
-
-The browser tests: there where a browser is, an error where CI lacks one, else left out aloud.
-"""
+"""A process that is ready for commands; the browser tests need a browser."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +11,10 @@ import pytest
 from gdexp.tracking.database import ensure_database
 from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
+from tests.left_out import leave_out
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_TESTS = ("test_browser.py", "test_web_pages.py")
-LEFT_OUT = pytest.StashKey[int]()
 
 
 def browser() -> tuple[str, str] | None:
@@ -29,24 +25,8 @@ def browser() -> tuple[str, str] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.name in BROWSER_TESTS]
-    if not ours or browser() is not None:
-        return
-    if os.environ.get("CI") == "true":
-        raise pytest.UsageError("CI needs chromium and chromedriver for tests/integration")
-    config.stash[LEFT_OUT] = len(ours)
-    items[:] = [item for item in items if item not in ours]
-    config.hook.pytest_deselected(items=ours)
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    count = config.stash.get(LEFT_OUT, 0)
-    if count:
-        terminalreporter.write_line(
-            f"{count} browser tests were left out: chromium and chromedriver are not installed"
-        )
+    if browser() is None:
+        leave_out(config, items, BROWSER_TESTS, "chromium and chromedriver")
 
 
 @pytest.fixture(scope="session")
