@@ -9,24 +9,39 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gdexp.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from gdexp.batch import BatchResult as BatchResult
-    from gdexp.batch import descend_batch as descend_batch
+    from gdexp.core import BadInput as BadInput
+    from gdexp.core import GdexpError as GdexpError
+    from gdexp.descent import BatchResult as BatchResult
+    from gdexp.descent import Result as Result
+    from gdexp.descent import Status as Status
+    from gdexp.descent import Stopping as Stopping
     from gdexp.descent import descend as descend
-    from gdexp.errors import BadInput as BadInput
-    from gdexp.errors import GdexpError as GdexpError
+    from gdexp.descent import descend_batch as descend_batch
+    from gdexp.descent import hitting_time as hitting_time
     from gdexp.optimizers import Adagrad as Adagrad
     from gdexp.optimizers import Adam as Adam
     from gdexp.optimizers import AdamW as AdamW
+    from gdexp.optimizers import Chebyshev as Chebyshev
+    from gdexp.optimizers import Constant as Constant
+    from gdexp.optimizers import Cosine as Cosine
     from gdexp.optimizers import GradientDescent as GradientDescent
+    from gdexp.optimizers import InverseEigenvalue as InverseEigenvalue
+    from gdexp.optimizers import InverseTime as InverseTime
     from gdexp.optimizers import Momentum as Momentum
     from gdexp.optimizers import Nesterov as Nesterov
     from gdexp.optimizers import RMSprop as RMSprop
+    from gdexp.optimizers import Schedule as Schedule
+    from gdexp.optimizers import StepDecay as StepDecay
     from gdexp.optimizers import TorchOptimizer as TorchOptimizer
     from gdexp.optimizers import UpdateRule as UpdateRule
+    from gdexp.optimizers import Warmup as Warmup
     from gdexp.problems import Autograd as Autograd
     from gdexp.problems import Beale as Beale
     from gdexp.problems import Booth as Booth
+    from gdexp.problems import CheckFailed as CheckFailed
     from gdexp.problems import Factorization as Factorization
     from gdexp.problems import Function as Function
     from gdexp.problems import FunctionProblem as FunctionProblem
@@ -43,52 +58,38 @@ if TYPE_CHECKING:
     from gdexp.problems import Rosenbrock as Rosenbrock
     from gdexp.problems import Transformed as Transformed
     from gdexp.problems import build_problem as build_problem
+    from gdexp.problems import check_problem as check_problem
     from gdexp.problems import gradient_error as gradient_error
-    from gdexp.result import Result as Result
     from gdexp.runs import Runs as Runs
     from gdexp.runs import TrackedRun as TrackedRun
     from gdexp.runs import load_runs as load_runs
-    from gdexp.schedules import Chebyshev as Chebyshev
-    from gdexp.schedules import Constant as Constant
-    from gdexp.schedules import Cosine as Cosine
-    from gdexp.schedules import InverseEigenvalue as InverseEigenvalue
-    from gdexp.schedules import InverseTime as InverseTime
-    from gdexp.schedules import Schedule as Schedule
-    from gdexp.schedules import StepDecay as StepDecay
-    from gdexp.schedules import Warmup as Warmup
-    from gdexp.stopping import Status as Status
-    from gdexp.stopping import Stopping as Stopping
-    from gdexp.stopping import hitting_time as hitting_time
-    from gdexp.testing import CheckFailed as CheckFailed
-    from gdexp.testing import check_problem as check_problem
     from gdexp.theory import best_lr as best_lr
     from gdexp.theory import distance_from_best as distance_from_best
     from gdexp.theory import exact_count as exact_count
 
-__version__ = "0.1.0"
 
 _HOME = {
     "Adagrad": "optimizers",
     "Adam": "optimizers",
     "AdamW": "optimizers",
     "Autograd": "problems",
-    "BadInput": "errors",
-    "BatchResult": "batch",
+    "BadInput": "core",
+    "BatchResult": "descent",
     "Beale": "problems",
     "Booth": "problems",
-    "Chebyshev": "schedules",
-    "CheckFailed": "testing",
-    "Constant": "schedules",
-    "Cosine": "schedules",
+    "Chebyshev": "optimizers",
+    "CheckFailed": "problems",
+    "Constant": "optimizers",
+    "Cosine": "optimizers",
     "Factorization": "problems",
     "Function": "problems",
     "FunctionProblem": "problems",
-    "GdexpError": "errors",
+    "GdexpError": "core",
     "GradientDescent": "optimizers",
     "Himmelblau": "problems",
     "Hyperbola": "problems",
-    "InverseEigenvalue": "schedules",
-    "InverseTime": "schedules",
+    "InverseEigenvalue": "optimizers",
+    "InverseTime": "optimizers",
     "Logistic": "problems",
     "Matrix": "problems",
     "Matyas": "problems",
@@ -100,27 +101,27 @@ _HOME = {
     "Quadratic": "problems",
     "RMSprop": "optimizers",
     "Rastrigin": "problems",
-    "Result": "result",
+    "Result": "descent",
     "Rosenbrock": "problems",
     "Runs": "runs",
-    "Schedule": "schedules",
-    "Status": "stopping",
-    "StepDecay": "schedules",
-    "Stopping": "stopping",
+    "Schedule": "optimizers",
+    "Status": "descent",
+    "StepDecay": "optimizers",
+    "Stopping": "descent",
     "TorchOptimizer": "optimizers",
     "TrackedRun": "runs",
     "Transformed": "problems",
     "UpdateRule": "optimizers",
-    "Warmup": "schedules",
+    "Warmup": "optimizers",
     "best_lr": "theory",
     "build_problem": "problems",
-    "check_problem": "testing",
+    "check_problem": "problems",
     "descend": "descent",
-    "descend_batch": "batch",
+    "descend_batch": "descent",
     "distance_from_best": "theory",
     "exact_count": "theory",
     "gradient_error": "problems",
-    "hitting_time": "stopping",
+    "hitting_time": "descent",
     "load_runs": "runs",
 }
 

@@ -44,7 +44,7 @@ def start(*arguments: str, cwd: Path, home: Path) -> subprocess.Popen[str]:
 @contextmanager
 def cluster(folder: Path) -> Iterator[str]:
     """A Ray that others started, on loopback; the address that it has until the end."""
-    from gdexp.sweep.own_ray import ALONE
+    from gdexp.sweeps.launchers.ray_cluster import ALONE
 
     code = (
         "import ray, sys\n"

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.__main__ import main
-from gdexp.experiment import Experiment
-from gdexp.stopping import Status
-from gdexp.tracking import Opening, Store, TrackingSettings
+from gdexp.cli.main import main
+from gdexp.descent.stopping import Status
+from gdexp.experiment.experiment import Experiment
+from gdexp.tracking.record import Opening
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import composed
 
 NUMBERS = [

@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdexp import BadInput, config
-from gdexp.__main__ import main
-from gdexp.arguments import rewrite
-from gdexp.commands.compare import CompareSettings
-from gdexp.commands.export import ExportSettings
-from gdexp.commands.rerun import RerunSettings
-from gdexp.composition import explained
-from gdexp.experiment import Experiment, typed_here
-from gdexp.optimizers import RULES
-from gdexp.problems import PROBLEMS
-from gdexp.sweep import dimension
-from gdexp.sweep.plan import Plan
-from gdexp.sweep.settings import SweepSettings
-from gdexp.sweep.space import Space
-from gdexp.tracking import TrackingSettings
+from gdexp.cli.compare import CompareSettings
+from gdexp.cli.export import ExportSettings
+from gdexp.cli.main import main
+from gdexp.cli.rerun import RerunSettings
+from gdexp.config.arguments import rewrite
+from gdexp.config.hydra_errors import explained
+from gdexp.experiment.experiment import Experiment, typed_here
+from gdexp.optimizers.registry import RULES
+from gdexp.problems.registry import PROBLEMS
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.settings import SweepSettings
+from gdexp.sweeps.space import dimension
+from gdexp.sweeps.space.space import Space
+from gdexp.tracking.settings import TrackingSettings
 from tests.commands import composed
 
 SIGNS = "aZ09 .,:;=+-~@$%&/\\|'\"`#!?*^_()[]{}<>\t\n\x00\x07\x1b\x7f\x9b\u202e\ufeffé漢😀"

@@ -13,15 +13,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gdexp.batch import descend_batch
-from gdexp.batch.result import BatchResult
-from gdexp.descent import descend
-from gdexp.errors import BadInput
-from gdexp.optimizers import RULES, Adam, GradientDescent, Momentum, RMSprop, UpdateRule
-from gdexp.problems import PROBLEMS, Autograd, Function, Matrix, Problem, Quadratic
-from gdexp.result import Result
-from gdexp.schedules import Cosine, StepDecay, Warmup
-from gdexp.stopping import Status, Stopping
+from gdexp.core.errors import BadInput
+from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.loop import descend
+from gdexp.descent.result import Result
+from gdexp.descent.stopping import Status, Stopping
+from gdexp.optimizers.adaptive import Adam, RMSprop
+from gdexp.optimizers.base import UpdateRule
+from gdexp.optimizers.momentum import GradientDescent, Momentum
+from gdexp.optimizers.registry import RULES
+from gdexp.optimizers.schedules import Cosine, StepDecay, Warmup
+from gdexp.problems.autograd import Autograd
+from gdexp.problems.base import Problem
+from gdexp.problems.function import Function
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.registry import PROBLEMS
 
 BATCHABLE = [name for name, cls in PROBLEMS.items() if cls.batchable]
 PURE = [name for name, cls in RULES.items() if cls.batchable]

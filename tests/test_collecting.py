@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp import collecting
+from gdexp.core import gc_control
 from tests.commands import gdexp
 
 
@@ -22,9 +22,9 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.usefixtures("restored")
 def test_garbage_is_looked_for_again_once_the_work_begins_but_not_among_what_is_there() -> None:
-    collecting.put_off()
+    gc_control.put_off()
     assert not gc.isenabled()
-    collecting.begin()
+    gc_control.begin()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
 
@@ -33,7 +33,7 @@ def test_garbage_is_looked_for_again_once_the_work_begins_but_not_among_what_is_
 def test_beginning_changes_nothing_in_a_process_that_put_nothing_off() -> None:
     gc.disable()
     frozen = gc.get_freeze_count()
-    collecting.begin()
+    gc_control.begin()
     assert not gc.isenabled()
     assert gc.get_freeze_count() == frozen
 

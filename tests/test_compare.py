@@ -15,25 +15,20 @@ from hypothesis import strategies as st
 from plotly import graph_objects
 
 from gdexp import BadInput, Runs, TrackedRun, load_runs
-from gdexp.compare import (
-    Comparison,
-    charts,
-    data_profile,
-    ecdf,
-    expected_running_time,
-    page,
-    performance_profile,
-    png_of,
-    tables,
-    text,
-)
-from gdexp.compare.curves import MOST_POINTS, thinned
-from gdexp.compare.model import Chart, Images, Surface
-from gdexp.compare.paths import path
-from gdexp.compare.plotly_charts import figures_of
+from gdexp.comparison import html_report, tables, terminal_plot
+from gdexp.comparison.charts import charts
+from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.curves import MOST_POINTS, thinned
+from gdexp.comparison.descent_paths import path
+from gdexp.comparison.figure_model import Chart, Images, Surface
+from gdexp.comparison.matplotlib_figures import png_of
+from gdexp.comparison.plotly_figures import figures_of
+from gdexp.comparison.profiles import data_profile, ecdf, expected_running_time, performance_profile
+from gdexp.descent.stopping import first_hits
 from gdexp.runs.files import Files
-from gdexp.stopping import first_hits
-from gdexp.tracking import Opening, Store, TrackingSettings
+from gdexp.tracking.record import Opening
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.test_runs import record, swept
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil onerror=x>&\"'$x$_[bold]"
@@ -361,7 +356,7 @@ def test_the_page_loads_nothing_and_holds_no_element_of_a_runs_making() -> None:
     seen = []
     for comparison in (plain, attacked):
         links = Links()
-        links.feed(page(comparison, charts(comparison)))
+        links.feed(html_report(comparison, charts(comparison)))
         assert links.loaded == []
         assert "default-src 'none'" in links.policy
         assert links.tags.count("script") == 3
@@ -372,7 +367,7 @@ def test_the_page_loads_nothing_and_holds_no_element_of_a_runs_making() -> None:
 
 def test_the_figures_of_the_page_read_back_and_their_texts_are_escaped() -> None:
     comparison = Comparison.of(Runs([hostile(1, 0.5), hostile(2, 0.6)]))
-    text_ = page(comparison, charts(comparison))
+    text_ = html_report(comparison, charts(comparison))
     begin = text_.index('id="figures">') + len('id="figures">')
     figures = json.loads(text_[begin : text_.index("</script>", begin)])
     said = json.dumps(figures)
@@ -388,7 +383,7 @@ def test_hostile_names_are_drawn_as_they_stand() -> None:
 
 
 def test_the_answer_comes_before_everything_else(sweep: Comparison) -> None:
-    text_ = page(sweep, [])
+    text_ = html_report(sweep, [])
     body = text_[text_.index("<body>") :]
     steps = f"{sweep.best.iterations} iterations"
     assert body.index(steps) < body.index("What differs") < body.index("Iterations to each")
@@ -411,7 +406,7 @@ def test_of_many_runs_the_best_are_shown_and_the_others_counted(sweep: Compariso
 
 @pytest.mark.parametrize("width", [40, 78, 120])
 def test_the_text_plot_keeps_to_its_width(sweep: Comparison, width: int) -> None:
-    lines = text.curves(sweep, width)
+    lines = terminal_plot.curves(sweep, width)
     assert lines
     assert all(len(line.plain) <= width for line in lines[:15])
     letters = {line.plain.strip()[0] for line in lines[-6:]}
@@ -421,7 +416,7 @@ def test_the_text_plot_keeps_to_its_width(sweep: Comparison, width: int) -> None
 
 
 def test_a_plot_of_nothing_is_nothing() -> None:
-    assert text.curves(Comparison.of(Runs([run(1, [0.0])]))) == []
+    assert terminal_plot.curves(Comparison.of(Runs([run(1, [0.0])]))) == []
     assert charts(Comparison.of(Runs([run(1, [0.0])])))
 
 
@@ -478,6 +473,6 @@ def test_a_page_of_a_thousand_runs_stays_small() -> None:
         for i in range(1000)
     ]
     comparison = Comparison.of(Runs(runs, sweep=halving(5000, 0.5)))
-    empty = io.StringIO(page(comparison, []))
-    written = page(comparison, charts(comparison))
+    empty = io.StringIO(html_report(comparison, []))
+    written = html_report(comparison, charts(comparison))
     assert len(written) - len(empty.getvalue()) < 2_000_000

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdexp import config
-from gdexp.__main__ import main
-from gdexp.arguments import rewrite
-from gdexp.experiment import Experiment
-from gdexp.repeat import literal, overrides, shortest_command
+from gdexp.cli.main import main
+from gdexp.config.arguments import rewrite
+from gdexp.config.overrides import literal, overrides, shortest_command
+from gdexp.experiment.experiment import Experiment
 from tests.commands import composed
 
 ELSEWHERE = config.shipped() / "sweep/ray.yaml"

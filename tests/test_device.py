@@ -14,27 +14,34 @@ from optuna import create_study
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gdexp import device
-from gdexp.batch import descend_batch, ends
-from gdexp.batch.limits import Limits
-from gdexp.batch.loop import SHORTEST_BLOCK, BatchLoop
-from gdexp.batch.memory import MOST_POINTS, SHARE, Need, need, room_in
-from gdexp.batch.result import BatchResult
-from gdexp.batch.rules import Hyperparameters
-from gdexp.cap import Cap
-from gdexp.descent import descend
-from gdexp.errors import BadInput, GdexpError
-from gdexp.optimizers import RULES, GradientDescent, UpdateRule
-from gdexp.problems import Autograd, Himmelblau, Matrix, Problem, Quadratic, Rastrigin
-from gdexp.provenance import ENVIRONMENT, captured
-from gdexp.rerun.explain import causes
-from gdexp.rerun.replay import prepared
-from gdexp.schedules import Cosine
-from gdexp.stopping import Status, Stopping
-from gdexp.sweep.asking import Asking
-from gdexp.sweep.dimension import parse
-from gdexp.sweep.plan import Plan
-from gdexp.sweep.space import Space
+from gdexp.core.errors import BadInput, GdexpError
+from gdexp.descent import device
+from gdexp.descent.batch import ends
+from gdexp.descent.batch.hyperparameters import Hyperparameters
+from gdexp.descent.batch.limits import Limits
+from gdexp.descent.batch.loop import SHORTEST_BLOCK, BatchLoop
+from gdexp.descent.batch.memory import MOST_POINTS, SHARE, Need, need, room_in
+from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.cap import Cap
+from gdexp.descent.loop import descend
+from gdexp.descent.stopping import Status, Stopping
+from gdexp.experiment.provenance import ENVIRONMENT, captured
+from gdexp.optimizers.base import UpdateRule
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.optimizers.registry import RULES
+from gdexp.optimizers.schedules import Cosine
+from gdexp.problems.autograd import Autograd
+from gdexp.problems.base import Problem
+from gdexp.problems.landscapes import Himmelblau, Rastrigin
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.quadratic import Quadratic
+from gdexp.reruns.causes import causes
+from gdexp.reruns.replay import prepared
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.space.dimension import parse
+from gdexp.sweeps.space.space import Space
+from gdexp.sweeps.worker.ask import Asking
 from tests.commands import composed
 from tests.rerun.records import CONFIG, experiment, other, reference
 

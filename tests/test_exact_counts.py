@@ -26,7 +26,8 @@ from gdexp import (
     UpdateRule,
     descend_batch,
 )
-from gdexp.theory import exact, stability_limit
+from gdexp.theory.counts import exact
+from gdexp.theory.settings import stability_limit
 
 ROUNDING = 1e-7
 """Relative error of a float64 loss after thousands of updates, generously."""

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 import gdexp
-from gdexp import gradient
-from gdexp.gradient import gradient_like
+from gdexp.descent import autograd
+from gdexp.descent.autograd import gradient_like
 
 
 @pytest.fixture
 def fresh() -> Iterator[None]:
-    gradient._engine.cache_clear()
+    autograd._engine.cache_clear()
     yield
-    gradient._engine.cache_clear()
+    autograd._engine.cache_clear()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
@@ -76,8 +76,8 @@ def test_another_engine_leaves_the_public_way(
     engine: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = gdexp.descend(gdexp.Matrix()).trace.tobytes()
-    gradient._engine.cache_clear()
+    autograd._engine.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(torch.autograd.Variable, "_execution_engine", engine())  # type: ignore
-        assert gradient._engine() is None
+        assert autograd._engine() is None
     assert gdexp.descend(gdexp.Matrix()).trace.tobytes() == usual

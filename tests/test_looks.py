@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gdexp.stopping import Status
-from gdexp.tracking import looks
+from gdexp.descent.stopping import Status
+from gdexp.tracking.mlflow_ui import run_display
 
 EYES = {
     "all colours": np.eye(3),
@@ -56,7 +56,8 @@ def lab(colour: str, eyes: str) -> np.ndarray:
 @pytest.mark.parametrize("eyes", EYES)
 def test_statuses_differ_for_every_eye_whatever_the_shade(eyes: str) -> None:
     seen = {
-        status: [lab(looks.status_colour(status, i), eyes) for i in range(5)] for status in Status
+        status: [lab(run_display.status_colour(status, i), eyes) for i in range(5)]
+        for status in Status
     }
     for one, other in combinations(seen, 2):
         nearest = min(float(np.linalg.norm(a - b)) for a in seen[one] for b in seen[other])
@@ -65,7 +66,7 @@ def test_statuses_differ_for_every_eye_whatever_the_shade(eyes: str) -> None:
 
 @pytest.mark.parametrize("status", [*Status, "of another version"])
 def test_neighbours_of_one_status_differ_a_little(status: str) -> None:
-    colours = [looks.status_colour(status, number) for number in range(20)]
+    colours = [run_display.status_colour(status, number) for number in range(20)]
     assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
     assert len(set(colours)) == 5
     assert all(one != other for one, other in pairwise(colours))
@@ -84,31 +85,31 @@ def test_neighbours_of_one_status_differ_a_little(status: str) -> None:
     ],
 )
 def test_a_title_says_what_differs(number: int, parameters: dict[str, object], title: str) -> None:
-    assert looks.trial_title(number, parameters) == title
+    assert run_display.trial_title(number, parameters) == title
 
 
 def test_a_long_title_is_cut() -> None:
-    title = looks.trial_title(1, {f"key_{i}": "value" * 5 for i in range(20)})
-    assert len(title) == looks.MOST_CHARACTERS
+    title = run_display.trial_title(1, {f"key_{i}": "value" * 5 for i in range(20)})
+    assert len(title) == run_display.MOST_CHARACTERS
     assert title.endswith("…")
 
 
 @given(st.dictionaries(st.text("ab.", min_size=1), st.floats() | st.text("x"), max_size=5))
 def test_titles_are_one_short_line(parameters: dict[str, object]) -> None:
-    title = looks.trial_title(7, parameters)
+    title = run_display.trial_title(7, parameters)
     assert title.startswith("0007")
-    assert len(title) <= looks.MOST_CHARACTERS
+    assert len(title) <= run_display.MOST_CHARACTERS
 
 
 def test_powers_of_ten_of_positive_numbers_only() -> None:
     given = {"a": 100, "b": 0.001, "c": 0, "d": -1.0, "e": True, "f": "gd", "g": None}
     metrics = {"hitting_time": 10.0, "iterations": 0, "max_loss": math.inf, "seconds": 5.0}
-    assert looks.chart_metrics(given, metrics) == {
+    assert run_display.chart_metrics(given, metrics) == {
         "log10/a": 2.0,
         "log10/b": -3.0,
         "log10/hitting_time": 1.0,
     }
-    assert looks.chart_metrics({}, {}) == {}
+    assert run_display.chart_metrics({}, {}) == {}
 
 
 @pytest.mark.parametrize("size", [(300, 100), (100, 300), (3000, 1000)])
@@ -116,7 +117,7 @@ def test_a_picture_is_kept_whole_with_a_square_copy_to_show(size: tuple[int, int
     buffer = io.BytesIO()
     Image.new("RGBA", size, "#123456").save(buffer, format="png")
     png = buffer.getvalue()
-    made = looks.image_artifacts("final x", png, step=3, timestamp=1_700_000_000_000)
+    made = run_display.image_artifacts("final x", png, step=3, timestamp=1_700_000_000_000)
     whole, shown = sorted(made, key=len)
     assert made[whole] == png
     pattern = r"images/final x\+step\+3\+timestamp\+1700000000000\+[0-9a-f-]{36}"
@@ -124,9 +125,9 @@ def test_a_picture_is_kept_whole_with_a_square_copy_to_show(size: tuple[int, int
     assert shown == whole.removesuffix(".png") + "+compressed.webp"
     with Image.open(io.BytesIO(made[shown])) as copy:
         assert copy.format == "WEBP"
-        assert copy.width == copy.height == min(max(size), looks.PICTURE_WIDTH)
+        assert copy.width == copy.height == min(max(size), run_display.PICTURE_WIDTH)
         assert copy.getpixel((copy.width // 2, 5)) == (0x12, 0x34, 0x56)
-    assert looks.image_artifacts("final x", png, step=3, timestamp=1_700_000_000_000) == made
+    assert run_display.image_artifacts("final x", png, step=3, timestamp=1_700_000_000_000) == made
 
 
 def test_the_names_are_those_that_mlflow_gives(tmp_path: object) -> None:
@@ -145,6 +146,6 @@ def test_the_names_are_those_that_mlflow_gives(tmp_path: object) -> None:
     image.save(buffer, format="png")
     with pytest.raises(StopIteration):
         Listening("sqlite://").log_image("0" * 32, image, key="final x", step=2, timestamp=5)
-    ours = min(looks.image_artifacts("final x", buffer.getvalue(), 2, 5), key=len)
+    ours = min(run_display.image_artifacts("final x", buffer.getvalue(), 2, 5), key=len)
     hidden = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     assert re.sub(hidden, "ID", names[0]) == re.sub(hidden, "ID", ours)

@@ -22,23 +22,15 @@ import torch
 
 import gdexp
 from gdexp import Problem, Stopping, descend
-from gdexp.errors import BadInput
-from gdexp.gradient import gradient_like
-from gdexp.optimizers import (
-    RULES,
-    Adagrad,
-    Adam,
-    AdamW,
-    GradientDescent,
-    Momentum,
-    Nesterov,
-    RMSprop,
-    State,
-    TorchOptimizer,
-    UpdateRule,
-)
-from gdexp.schedules import Constant, Cosine, InverseTime, Schedule, StepDecay, Warmup
-from gdexp.stopping import Status
+from gdexp.core.errors import BadInput
+from gdexp.descent.autograd import gradient_like
+from gdexp.descent.stopping import Status
+from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
+from gdexp.optimizers.base import State, UpdateRule
+from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
+from gdexp.optimizers.registry import RULES
+from gdexp.optimizers.schedules import Constant, Cosine, InverseTime, Schedule, StepDecay, Warmup
+from gdexp.optimizers.torch_optim import TorchOptimizer
 
 STEPS = 500
 PURE = [cls for cls in RULES.values() if cls.batchable]

@@ -14,13 +14,13 @@ from omegaconf import OmegaConf
 
 import gdexp
 from gdexp import config
-from gdexp.__main__ import main
-from gdexp.arguments import rewrite
-from gdexp.errors import BadInput, GdexpError, StorageFailed, StudyHeld
-from gdexp.experiment import Experiment, typed_here
-from gdexp.interrupts import Interrupted
-from gdexp.rerun.verdict import DIFFERS, NOTHING
-from gdexp.stopping import Status
+from gdexp.cli.main import main
+from gdexp.config.arguments import rewrite
+from gdexp.core.errors import BadInput, GdexpError, StorageFailed, StudyHeld
+from gdexp.core.signals import Interrupted
+from gdexp.descent.stopping import Status
+from gdexp.experiment.experiment import Experiment, typed_here
+from gdexp.reruns.verdict import DIFFERS, NOTHING
 from tests.test_config import composed
 
 ROOT = Path(gdexp.__file__).parents[1]

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 
 from gdexp import BadInput, Runs, TrackedRun, config, hitting_time, load_runs
-from gdexp.experiment import Experiment
+from gdexp.experiment.experiment import Experiment
 from gdexp.runs import load
 from gdexp.runs.files import Files, Unreadable, read_array, read_config, read_trace
-from gdexp.tracking import Opening, Record, Store, TrackingSettings, descent_record
+from gdexp.tracking.record import Opening, Record, descent_record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 
 CONFIG: config.Config = {
     "problem": {"name": "matrix", "target": None, "x0": None},

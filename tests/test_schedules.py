@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from gdexp import GradientDescent, Problem, Stopping, descend
-from gdexp.errors import BadInput
-from gdexp.schedules import (
+from gdexp.core.errors import BadInput
+from gdexp.optimizers.schedules import (
     SCHEDULES,
     Chebyshev,
     Constant,

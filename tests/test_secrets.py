@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdexp import BadInput, config
-from gdexp.environment import check_secrets
-from gdexp.runs.stored import stored_experiment
-from gdexp.secrets import (
+from gdexp.config.env_secrets import check_secrets
+from gdexp.core.redaction import (
     HIDDEN,
     guarding,
     hidden,
@@ -23,6 +22,7 @@ from gdexp.secrets import (
     secret_key,
     secret_text,
 )
+from gdexp.runs.stored_config import stored_experiment
 from tests.commands import composed
 
 CANARY = "correct-horse-42"

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gdexp.experiment import Experiment
-from gdexp.tracking import Record, descent_record
-from gdexp.tracking.record import npy
-from gdexp.tracking.shards import DamagedShard, Row, may_hold, read_shard, shard_name, write_shard
+from gdexp.experiment.experiment import Experiment
+from gdexp.tracking.parquet import DamagedShard, Row, may_hold, read_shard, shard_name, write_shard
+from gdexp.tracking.record import Record, descent_record, npy
 from tests.commands import composed
 
 LOSSES = st.lists(st.floats(allow_nan=True, width=64), max_size=40)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdexp import BadInput, Status, Stopping
-from gdexp.stopping import first_hit, first_hits, hitting_time, projected_time
+from gdexp.descent.stopping import first_hit, first_hits, hitting_time, projected_time
 
 gaps = st.lists(st.floats(1e-12, 1e6), min_size=2, max_size=60)
 thresholds = st.floats(1e-12, 1e6)

@@ -9,39 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from gdexp.descent import descend
-from gdexp.errors import BadInput
-from gdexp.optimizers import Adam, GradientDescent, Momentum, Nesterov, UpdateRule
-from gdexp.problems import (
-    Beale,
-    Booth,
-    Hyperbola,
-    Logistic,
-    Matrix,
-    Matyas,
-    Ols,
-    Problem,
-    Quadratic,
-    Rosenbrock,
-    Transformed,
-)
-from gdexp.stopping import Status, Stopping
-from gdexp.theory import (
-    Exact,
-    best_lr,
-    best_possible,
-    chebyshev_floor,
-    count_interval,
-    distance,
-    distance_from_best,
-    exact,
-    exact_count,
-    fewest,
-    krylov_floor,
-    optimal,
-    stability_limit,
-)
+from gdexp.core.errors import BadInput
+from gdexp.descent.loop import descend
+from gdexp.descent.stopping import Status, Stopping
+from gdexp.optimizers.adaptive import Adam
+from gdexp.optimizers.base import UpdateRule
+from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
+from gdexp.problems.base import Problem
+from gdexp.problems.landscapes import Beale, Booth, Hyperbola, Matyas, Rosenbrock
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.regression import Logistic, Ols
+from gdexp.problems.transformed import Transformed
+from gdexp.theory.best import best_possible, distance, distance_from_best, fewest, krylov_floor
+from gdexp.theory.counts import Exact, count_interval, exact, exact_count
 from gdexp.theory.modes import transition
+from gdexp.theory.settings import best_lr, chebyshev_floor, optimal, stability_limit
 
 F64 = torch.float64
 NOTEBOOK = [[0.0515, 0.9451, 0.0815], [0.7376, 0.7345, 0.3697], [0.9189, 0.5949, 0.6095]]

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from gdexp import Matrix, Problem, Status, Stopping, descend
-from gdexp.errors import BadInput, GdexpError
-from gdexp.optimizers import TorchOptimizer
-from gdexp.optimizers.torch_optim import offered
-from gdexp.schedules import Cosine
+from gdexp.core.errors import BadInput, GdexpError
+from gdexp.optimizers.schedules import Cosine
+from gdexp.optimizers.torch_optim import TorchOptimizer, offered
 
 
 class Bowl(Problem):

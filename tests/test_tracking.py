@@ -17,12 +17,14 @@ from mlflow.entities import Run
 from omegaconf import OmegaConf
 
 from gdexp import BadInput, config
-from gdexp.errors import StorageFailed
-from gdexp.experiment import Experiment
-from gdexp.result import Result
-from gdexp.tracking import Opening, Store, TrackingSettings, descent_record, masked
-from gdexp.tracking.database import ensure_database
-from gdexp.tracking.record import Record
+from gdexp.core.errors import StorageFailed
+from gdexp.descent.result import Result
+from gdexp.experiment.experiment import Experiment
+from gdexp.tracking.record import Opening, Record, descent_record
+from gdexp.tracking.server import masked
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.sqlite import ensure_database
+from gdexp.tracking.store import Store
 
 CONFIG: config.Config = {
     "problem": {"name": "matrix", "target": None, "x0": None},

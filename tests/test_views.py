@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gdexp.tracking import views
+from gdexp.tracking.mlflow_ui import chart_views
 
 PARENT = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -22,7 +22,7 @@ def parsed(envelope: str) -> dict[str, Any]:
 
 
 def state(swept: list[str], log: Sequence[str] = ()) -> dict[str, Any]:
-    return parsed(views.view_state(PARENT, swept, "a sweep", 1_700_000_000_000, log))
+    return parsed(chart_views.view_state(PARENT, swept, "a sweep", 1_700_000_000_000, log))
 
 
 def cards(swept: list[str], kind: str, log: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -30,14 +30,16 @@ def cards(swept: list[str], kind: str, log: Sequence[str] = ()) -> list[dict[str
 
 
 def test_envelope_has_what_mlflow_lists() -> None:
-    envelope = json.loads(views.view_state(PARENT, SWEPT, 'a "sweep" ×', 1_700_000_000_000))
+    envelope = json.loads(chart_views.view_state(PARENT, SWEPT, 'a "sweep" ×', 1_700_000_000_000))
     assert envelope["name"] == 'a "sweep" ×'
     assert envelope["createdAt"] == envelope["updatedAt"] == 1_700_000_000_000
     assert isinstance(envelope["state"], str)
 
 
 def test_same_input_gives_same_text() -> None:
-    assert views.view_state(PARENT, SWEPT, "s", 1) == views.view_state(PARENT, SWEPT, "s", 1)
+    assert chart_views.view_state(PARENT, SWEPT, "s", 1) == chart_views.view_state(
+        PARENT, SWEPT, "s", 1
+    )
 
 
 def test_filter_and_order_of_the_runs() -> None:
@@ -45,7 +47,7 @@ def test_filter_and_order_of_the_runs() -> None:
     assert of_a_sweep["searchFilter"] == f"tags.mlflow.parentRunId = '{PARENT}'"
     assert of_a_sweep["orderByKey"] == "metrics.`hitting_time`"
     assert of_a_sweep["orderByAsc"] is True
-    of_runs = parsed(views.runs_view_state("single runs", 1))
+    of_runs = parsed(chart_views.runs_view_state("single runs", 1))
     assert of_runs["searchFilter"] == "tags.`gdexp.kind` LIKE '%run'"
     assert of_runs["orderByKey"] == "attributes.start_time"
     assert of_runs["orderByAsc"] is False
@@ -63,7 +65,7 @@ def test_loss_curves_have_a_log_axis_and_are_not_smoothed(log: Sequence[str]) ->
 
 
 def test_the_losses_that_are_drawn_can_be_limited() -> None:
-    limited = parsed(views.view_state(PARENT, SWEPT, "a sweep", 1, (), (1e-9, 10.0)))
+    limited = parsed(chart_views.view_state(PARENT, SWEPT, "a sweep", 1, (), (1e-9, 10.0)))
     ranges = [card["range"] for card in limited["compareRunCharts"] if card["type"] == "LINE"]
     assert ranges == [{"yMin": pytest.approx(-9), "yMax": pytest.approx(1)}] * 2
 
@@ -107,7 +109,7 @@ def test_powers_of_ten_make_log_axes() -> None:
 
 def test_the_final_tensors_and_what_differs_are_shown() -> None:
     (image,) = cards(SWEPT, "IMAGE")
-    assert image["imageKeys"] == [views.PICTURE]
+    assert image["imageKeys"] == [chart_views.PICTURE]
     (difference,) = cards(SWEPT, "DIFFERENCE")
     assert difference["compareGroups"] == ["Model metrics", "Parameters"]
 
@@ -138,10 +140,10 @@ def test_nothing_swept_leaves_curves_and_tensors() -> None:
 @pytest.mark.parametrize(
     "envelope",
     [
-        views.view_state(PARENT, SWEPT, "a sweep", 1),
-        views.view_state(PARENT, SWEPT, "a sweep", 1, SWEPT),
-        views.view_state(PARENT, [], "a sweep", 1),
-        views.runs_view_state("single runs", 1),
+        chart_views.view_state(PARENT, SWEPT, "a sweep", 1),
+        chart_views.view_state(PARENT, SWEPT, "a sweep", 1, SWEPT),
+        chart_views.view_state(PARENT, [], "a sweep", 1),
+        chart_views.runs_view_state("single runs", 1),
     ],
 )
 def test_every_card_is_in_a_section_and_has_its_own_id(envelope: str) -> None:
@@ -158,34 +160,36 @@ def test_every_card_is_in_a_section_and_has_its_own_id(envelope: str) -> None:
 def test_fits_an_experiment_tag(count: int) -> None:
     swept = [f"optimizer.a_rather_long_key_{i}" for i in range(count)]
     for log in ([], swept):
-        assert len(views.view_state(PARENT, swept, "×" * 250, 1, log)) <= views.MAX_VALUE
-    assert len(views.view_tag(PARENT)) <= 250
+        assert (
+            len(chart_views.view_state(PARENT, swept, "×" * 250, 1, log)) <= chart_views.MAX_VALUE
+        )
+    assert len(chart_views.view_tag(PARENT)) <= 250
 
 
 def test_key_is_short_and_its_sweeps_own() -> None:
-    assert views.view_key(PARENT) != views.view_key(OTHER)
-    assert len(views.view_key(PARENT)) <= 32
-    assert views.view_tag(PARENT) == "mlflow.sharedViewState." + views.view_key(PARENT)
+    assert chart_views.view_key(PARENT) != chart_views.view_key(OTHER)
+    assert len(chart_views.view_key(PARENT)) <= 32
+    assert chart_views.view_tag(PARENT) == "mlflow.sharedViewState." + chart_views.view_key(PARENT)
 
 
 def test_link_opens_charts_with_the_view_and_names_no_filter() -> None:
-    parts = urlsplit(views.children_link("1", PARENT))
+    parts = urlsplit(chart_views.children_link("1", PARENT))
     assert parts.path == "/experiments/1/runs"
     assert parse_qs(parts.query) == {
         "compareRunsMode": ["CHART"],
         "workflowType": ["machine_learning"],
-        "viewStateShareKey": [views.view_key(PARENT)],
+        "viewStateShareKey": [chart_views.view_key(PARENT)],
     }
 
 
 @pytest.mark.parametrize(
     "link",
     [
-        views.children_link("1", PARENT),
-        views.runs_link("1"),
-        views.run_link("1", PARENT),
-        views.loss_link("1", PARENT),
-        views.compare_link("1", [PARENT, OTHER]),
+        chart_views.children_link("1", PARENT),
+        chart_views.runs_link("1"),
+        chart_views.run_link("1", PARENT),
+        chart_views.loss_link("1", PARENT),
+        chart_views.compare_link("1", [PARENT, OTHER]),
     ],
 )
 def test_every_link_stays_among_the_tools_for_training(link: str) -> None:
@@ -193,15 +197,15 @@ def test_every_link_stays_among_the_tools_for_training(link: str) -> None:
 
 
 def test_losses_of_one_run_and_a_comparison() -> None:
-    losses = parse_qs(urlsplit(views.loss_link("1", PARENT)).query)
+    losses = parse_qs(urlsplit(chart_views.loss_link("1", PARENT)).query)
     assert losses["runs"] == [f'["{PARENT}"]']
     assert losses["y_axis_scale"] == ["log"]
-    compared = parse_qs(urlsplit(views.compare_link("1", [PARENT, OTHER])).query)
+    compared = parse_qs(urlsplit(chart_views.compare_link("1", [PARENT, OTHER])).query)
     assert json.loads(compared["runs"][0]) == [PARENT, OTHER]
     assert compared["experiments"] == ['["1"]']
 
 
 def test_link_is_encoded() -> None:
-    link = views.children_link("a b/c?d#e", PARENT)
+    link = chart_views.children_link("a b/c?d#e", PARENT)
     assert link.startswith("/experiments/a%20b%2Fc%3Fd%23e/runs?")
     assert not set(link) & set(" #'`\"")

@@ -14,14 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow import MlflowClient
 
-from gdexp.errors import StorageFailed
-from gdexp.place import standing
-from gdexp.stopping import Trace
-from gdexp.tracking import Opening, Pending, Record, Store, TrackingSettings
-from gdexp.tracking.by_client import ByClient
-from gdexp.tracking.by_tables import ROWS, ByTables
-from gdexp.tracking.config_file import config_yaml
-from gdexp.tracking.points import thinned
+from gdexp.core.errors import StorageFailed
+from gdexp.core.paths import standing
+from gdexp.descent.stopping import Trace
+from gdexp.tracking.client_writer import ByClient
+from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.downsampling import thinned
+from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.sql_writer import ROWS, ByTables
+from gdexp.tracking.store import Store
 from tests.postgres import postgres
 
 Way = ByClient | ByTables

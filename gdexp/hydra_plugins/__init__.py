@@ -8,7 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gdexp.secrets import hidden_lines
+from gdexp.core import hidden_lines
+
+__all__ = ["register"]
 
 
 def register() -> None:

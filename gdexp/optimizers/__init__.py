@@ -4,11 +4,20 @@ Seven rules are pure functions of point, gradient, state and coefficients; `torc
 class of torch.optim through the same loop.
 """
 
-from __future__ import annotations
-
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import State, Step, UpdateRule
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
+from gdexp.optimizers.registry import RULES
+from gdexp.optimizers.schedules import (
+    Chebyshev,
+    Constant,
+    Cosine,
+    InverseEigenvalue,
+    InverseTime,
+    Schedule,
+    StepDecay,
+    Warmup,
+)
 from gdexp.optimizers.torch_optim import TorchOptimizer
 
 __all__ = [
@@ -16,26 +25,20 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Chebyshev",
+    "Constant",
+    "Cosine",
     "GradientDescent",
+    "InverseEigenvalue",
+    "InverseTime",
     "Momentum",
     "Nesterov",
     "RMSprop",
+    "Schedule",
     "State",
     "Step",
+    "StepDecay",
     "TorchOptimizer",
     "UpdateRule",
+    "Warmup",
 ]
-
-RULES: dict[str, type[UpdateRule]] = {
-    cls.name: cls
-    for cls in (
-        GradientDescent,
-        Momentum,
-        Nesterov,
-        Adagrad,
-        RMSprop,
-        Adam,
-        AdamW,
-        TorchOptimizer,
-    )
-}

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from gdexp import checks
+from gdexp.core import validation
 from gdexp.optimizers.base import CONSTANT, Coefficient, State, UpdateRule, elementwise
-from gdexp.schedules import Schedule
+from gdexp.optimizers.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Adagrad(UpdateRule):
 
     def __post_init__(self) -> None:
         self._check(
-            lr=checks.positive,
-            lr_decay=checks.non_negative,
-            initial_accumulator_value=checks.non_negative,
-            eps=checks.non_negative,
+            lr=validation.positive,
+            lr_decay=validation.non_negative,
+            initial_accumulator_value=validation.non_negative,
+            eps=validation.non_negative,
         )
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
@@ -97,12 +97,12 @@ class RMSprop(UpdateRule):
 
     def __post_init__(self) -> None:
         self._check(
-            lr=checks.positive,
-            alpha=checks.fraction,
-            eps=checks.non_negative,
-            momentum=checks.fraction,
+            lr=validation.positive,
+            alpha=validation.fraction,
+            eps=validation.non_negative,
+            momentum=validation.fraction,
         )
-        checks.boolean("centered", self.centered)
+        validation.boolean("centered", self.centered)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """Learning rate, alpha, its complement, eps, momentum and which formula."""
@@ -154,10 +154,10 @@ class Adam(UpdateRule):
 
     def __post_init__(self) -> None:
         self._check(
-            lr=checks.positive,
-            beta1=checks.fraction,
-            beta2=checks.fraction,
-            eps=checks.non_negative,
+            lr=validation.positive,
+            beta1=validation.fraction,
+            beta2=validation.fraction,
+            eps=validation.non_negative,
         )
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
@@ -218,7 +218,7 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check(weight_decay=checks.non_negative)
+        self._check(weight_decay=validation.non_negative)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """The share of x that is kept, then Adam's."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
-from gdexp.errors import BadInput
-from gdexp.schedules import Constant, Schedule, build_schedule
+from gdexp.core import BadInput
+from gdexp.optimizers.schedules import Constant, Schedule, build_schedule
 
 if TYPE_CHECKING:
-    from gdexp.problems.base import Problem
+    from gdexp.problems import Problem
 
 State = tuple[torch.Tensor, ...]
 

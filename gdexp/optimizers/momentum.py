@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from gdexp import checks
+from gdexp.core import validation
 from gdexp.optimizers.base import CONSTANT, Coefficient, State, UpdateRule
-from gdexp.schedules import Schedule
+from gdexp.optimizers.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class GradientDescent(UpdateRule):
     schedule: Schedule = field(default=CONSTANT, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._check(lr=checks.positive)
+        self._check(lr=validation.positive)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """The learning rate."""
@@ -65,7 +65,9 @@ class Momentum(UpdateRule):
     schedule: Schedule = field(default=CONSTANT, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._check(lr=checks.positive, momentum=checks.fraction, dampening=checks.fraction)
+        self._check(
+            lr=validation.positive, momentum=validation.fraction, dampening=validation.fraction
+        )
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """Learning rate, momentum and the share of the gradient that is taken."""
@@ -102,7 +104,7 @@ class Nesterov(UpdateRule):
     schedule: Schedule = field(default=CONSTANT, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._check(lr=checks.positive, momentum=checks.fraction)
+        self._check(lr=validation.positive, momentum=validation.fraction)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """Learning rate and momentum."""

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from gdexp import checks
-from gdexp.errors import BadInput, GdexpError
+from gdexp.core import BadInput, GdexpError, validation
 from gdexp.optimizers.base import CONSTANT, Coefficient, State, Step, UpdateRule
-from gdexp.schedules import Schedule
+from gdexp.optimizers.schedules import Schedule
 
 if TYPE_CHECKING:
-    from gdexp.problems.base import Problem
+    from gdexp.problems import Problem
 
 _UNSUITABLE = {
     "Optimizer": "is the abstract base of the others",
@@ -88,7 +87,7 @@ class TorchOptimizer(UpdateRule):
         parameters = inspect.signature(cls).parameters
         if self.lr is None:
             object.__setattr__(self, "lr", float(parameters["lr"].default))
-        self._check(lr=checks.positive)
+        self._check(lr=validation.positive)
         object.__setattr__(self, "options", _options(self.class_name, self.options, parameters))
         self._try_out()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gdexp import checks
+from gdexp.core import validation
 from gdexp.problems.base import DIVIDED, Problem, row_sum
 
 NOTEBOOK_X0 = [[1.0, 2.0], [3.0, 4.0]]
@@ -21,7 +21,7 @@ class Autograd(Problem):
     batchable = True
 
     def __init__(self, x0: object = None) -> None:
-        super().__init__(checks.tensor("x0", NOTEBOOK_X0 if x0 is None else x0))
+        super().__init__(validation.tensor("x0", NOTEBOOK_X0 if x0 is None else x0))
         self.f_star = -4.0 * torch.Size(self.shape).numel()
         self.x_star = torch.zeros(self.shape, dtype=torch.float64)
         self.target = self.x_star

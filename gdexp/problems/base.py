@@ -9,8 +9,7 @@ from typing import Self
 
 import torch
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Problem(ABC):
     def __init__(self, x0: object = None) -> None:
         self.x0: torch.Tensor | None = None
         if x0 is not None:
-            self.x0 = checks.tensor("x0", x0)
+            self.x0 = validation.tensor("x0", x0)
             declared = tuple(self.shape)
             if declared and tuple(self.x0.shape) != declared:
                 raise BadInput("x0", _shape(self.x0.shape), f"must have shape {_shape(declared)}")

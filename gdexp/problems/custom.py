@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdexp import checks
-from gdexp.errors import BadInput, GdexpError, code_failed, nearest
+from gdexp.core import BadInput, GdexpError, code_failed, nearest, validation
 from gdexp.problems.base import Part, Problem
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
@@ -57,11 +56,11 @@ class FunctionProblem(Problem):
             raise BadInput("shape", None, "give the shape of x, such as [2], or x0")
         self.function = loss
         self.name = getattr(loss, "__name__", type(loss).__name__) if name is None else name
-        self.batchable = checks.boolean("batchable", batchable)
+        self.batchable = validation.boolean("batchable", batchable)
         if shape is not None:
             self.shape = _shape(shape)
         super().__init__(x0)
-        self.f_star = None if f_star is None else checks.number("f_star", f_star)
+        self.f_star = None if f_star is None else validation.number("f_star", f_star)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
         """The function's value."""
@@ -111,7 +110,7 @@ class ModuleProblem(Problem):
         self.inputs, self.targets, self.criterion = inputs, targets, loss
         self.shape = (sum(part.numel for part in self._parts),)
         super().__init__(x0)
-        self.f_star = None if f_star is None else checks.number("f_star", f_star)
+        self.f_star = None if f_star is None else validation.number("f_star", f_star)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
         """The criterion between the module's output with weights x and the targets."""
@@ -183,7 +182,7 @@ def custom_problem(
     if x0 is not None:
         _set_start(problem, x0)
     if f_star is not None:
-        problem.f_star = checks.number("f_star", f_star)
+        problem.f_star = validation.number("f_star", f_star)
     return problem
 
 
@@ -195,7 +194,7 @@ def import_by_path(path: str) -> object:
     Raises:
         BadInput: one line that says which part was not found, or why the import failed.
     """
-    names = checks.text("path", path).split(".")
+    names = validation.text("path", path).split(".")
     if len(names) < 2 or not all(name.isidentifier() for name in names):
         raise BadInput("path", path, "must be of the form package.module.attribute")
     if not {"", os.getcwd()} & set(sys.path):
@@ -266,7 +265,7 @@ def _call(path: str, found: object, arguments: Mapping[str, object]) -> Problem:
 def _set_start(problem: Problem, x0: object) -> None:
     if type(problem).start is not Problem.start and not isinstance(problem, ModuleProblem):
         raise BadInput("x0", x0, f"{type(problem).__name__} chooses its own start")
-    start = checks.tensor("x0", x0)
+    start = validation.tensor("x0", x0)
     if problem.shape and tuple(start.shape) != tuple(problem.shape):
         raise BadInput("x0", x0, f"must have shape {tuple(problem.shape)}")
     problem.x0, problem.shape = start, tuple(start.shape)
@@ -279,7 +278,7 @@ def _only_with(value: object, key: str, what: str) -> None:
 
 def _shape(value: object) -> tuple[int, ...]:
     sizes = value if isinstance(value, list | tuple) else [value]
-    return tuple(checks.integer("shape", size, low=1) for size in sizes)
+    return tuple(validation.integer("shape", size, low=1) for size in sizes)
 
 
 def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:

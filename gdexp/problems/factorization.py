@@ -6,7 +6,7 @@ from functools import cache
 
 import torch
 
-from gdexp import checks
+from gdexp.core import validation
 from gdexp.problems.base import Part, Problem
 
 
@@ -32,7 +32,7 @@ class Factorization(Problem):
     def __init__(self, rank: int = 5, x0: object = None) -> None:
         self.matrix, left, values, right = _digits()
         rows, columns = self.matrix.shape
-        self.rank = checks.integer("rank", rank, low=1, high=columns)
+        self.rank = validation.integer("rank", rank, low=1, high=columns)
         self._parts = [
             Part("U", (rows, self.rank), 0),
             Part("V", (columns, self.rank), rows * self.rank),

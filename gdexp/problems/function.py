@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.nn.functional as F
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
 from gdexp.problems.base import Curve, Part, Problem
 
 FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -51,10 +50,13 @@ class Function(Problem):
         interval: Sequence[float] = (-1.0, 1.0),
         x0: object = None,
     ) -> None:
-        self.function = checks.choice("function", function, [*FUNCTIONS, POLYNOMIAL])
+        self.function = validation.choice("function", function, [*FUNCTIONS, POLYNOMIAL])
         low, high = _interval(interval)
         self.grid = torch.linspace(
-            low, high, checks.integer("points", points, low=2, high=1_000_000), dtype=torch.float64
+            low,
+            high,
+            validation.integer("points", points, low=2, high=1_000_000),
+            dtype=torch.float64,
         ).unsqueeze(1)
         self.wanted = self._wanted(coefficients)
         self._parts = _layer_parts(_widths(hidden))
@@ -106,7 +108,9 @@ class Function(Problem):
             if coefficients is not None:
                 raise BadInput("coefficients", coefficients, "only with function=polynomial")
             return FUNCTIONS[self.function](self.grid)
-        terms = checks.tensor("coefficients", CUBIC if coefficients is None else list(coefficients))
+        terms = validation.tensor(
+            "coefficients", CUBIC if coefficients is None else list(coefficients)
+        )
         if terms.ndim != 1:
             raise BadInput("coefficients", coefficients, "must be a flat list of numbers")
         return sum((c * self.grid**power for power, c in enumerate(terms)), 0 * self.grid)
@@ -115,7 +119,7 @@ class Function(Problem):
 def _interval(value: object) -> tuple[float, float]:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise BadInput("interval", value, "must be two numbers, the lower first")
-    low, high = checks.number("interval", value[0]), checks.number("interval", value[1])
+    low, high = validation.number("interval", value[0]), validation.number("interval", value[1])
     if low >= high:
         raise BadInput("interval", value, "must be two numbers, the lower first")
     return low, high
@@ -124,7 +128,7 @@ def _interval(value: object) -> tuple[float, float]:
 def _widths(hidden: object) -> list[int]:
     if isinstance(hidden, str) or not isinstance(hidden, Sequence) or not hidden:
         raise BadInput("hidden", hidden, "must be a list of layer widths such as [16]")
-    return [1, *(checks.integer("hidden", width, low=1, high=4096) for width in hidden), 1]
+    return [1, *(validation.integer("hidden", width, low=1, high=4096) for width in hidden), 1]
 
 
 def _layer_parts(widths: list[int]) -> list[Part]:

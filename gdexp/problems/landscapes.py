@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import torch
 
-from gdexp import checks
+from gdexp.core import validation
 from gdexp.problems.base import Problem, row_sum
 
 
@@ -208,7 +208,7 @@ class Rastrigin(Problem):
     BOUND: ClassVar[float] = 5.12
 
     def __init__(self, dimension: int = 2, x0: object = None) -> None:
-        self.shape = (checks.integer("dimension", dimension, low=1, high=10_000_000),)
+        self.shape = (validation.integer("dimension", dimension, low=1, high=10_000_000),)
         super().__init__(x0)
         self.x_star = torch.zeros(self.shape, dtype=torch.float64)
         self.target = self.x_star

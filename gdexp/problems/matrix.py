@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
 from gdexp.problems.base import DIVIDED, Problem, row_sum
 
 NOTEBOOK_TARGET = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
@@ -28,10 +27,10 @@ class Matrix(Problem):
     target: torch.Tensor
 
     def __init__(self, target: object = None, x0: object = None) -> None:
-        self.target = checks.tensor("target", NOTEBOOK_TARGET if target is None else target)
+        self.target = validation.tensor("target", NOTEBOOK_TARGET if target is None else target)
         self.shape = tuple(self.target.shape)
         if x0 is not None:
-            start = checks.tensor("x0", x0)
+            start = validation.tensor("x0", x0)
             if start.shape != self.target.shape:
                 raise BadInput(
                     "x0",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
 from gdexp.problems.base import Problem, row_sum
 
 
@@ -40,7 +39,7 @@ class Quadratic(Problem):
         if spectrum is None:
             self.spectrum = _geometric(dimension, mu, L)
         else:
-            self.spectrum = checks.tensor("spectrum", spectrum)
+            self.spectrum = validation.tensor("spectrum", spectrum)
             if self.spectrum.ndim != 1 or bool((self.spectrum <= 0).any()):
                 raise BadInput("spectrum", spectrum, "must be a flat list of numbers > 0")
         self.shape = tuple(self.spectrum.shape)
@@ -58,8 +57,8 @@ class Quadratic(Problem):
 
 
 def _geometric(dimension: object, mu: object, largest: object) -> torch.Tensor:
-    n = checks.integer("dimension", dimension, low=1, high=10_000_000)
-    low, high = checks.positive("mu", mu), checks.positive("L", largest)
+    n = validation.integer("dimension", dimension, low=1, high=10_000_000)
+    low, high = validation.positive("mu", mu), validation.positive("L", largest)
     if low > high:
         raise BadInput("mu", mu, f"must be at most L, which is {high:g}")
     if n == 1 and low != high:

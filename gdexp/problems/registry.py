@@ -6,8 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gdexp import checks
-from gdexp.errors import BadInput, nearest
+from gdexp.core import BadInput, nearest, validation
 from gdexp.problems.autograd import Autograd
 from gdexp.problems.base import Problem
 from gdexp.problems.custom import custom_problem
@@ -66,7 +65,7 @@ def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Probl
         BadInput: an unknown name or key with the nearest valid one, or a value that the problem
             refuses; keys are given as `problem.KEY`.
     """
-    name = checks.choice("problem.name", config.get("name"), [*PROBLEMS, CUSTOM])
+    name = validation.choice("problem.name", config.get("name"), [*PROBLEMS, CUSTOM])
     make: Callable[..., Problem] = custom_problem if name == CUSTOM else PROBLEMS[name]
     allowed = [*inspect.signature(make).parameters, *TRANSFORM_KEYS]
     for key in config:

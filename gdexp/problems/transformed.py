@@ -6,8 +6,7 @@ from typing import Self
 
 import torch
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
 from gdexp.problems.base import Curve, Part, Problem
 
 MAX_ROTATED = 4096
@@ -92,7 +91,7 @@ def _rotation(seed: object, shape: tuple[int, ...]) -> torch.Tensor:
     result depends on the library's convention (F. Mezzadri, How to generate random matrices from
     the classical compact groups, 2007).
     """
-    generator = torch.Generator().manual_seed(checks.integer("rotation_seed", seed))
+    generator = torch.Generator().manual_seed(validation.integer("rotation_seed", seed))
     n = torch.Size(shape).numel()
     if n > MAX_ROTATED:
         raise BadInput("rotation_seed", seed, f"rotates at most {MAX_ROTATED} variables, not {n}")
@@ -103,8 +102,8 @@ def _rotation(seed: object, shape: tuple[int, ...]) -> torch.Tensor:
 
 def _shift(value: object, shape: tuple[int, ...]) -> torch.Tensor:
     if not isinstance(value, list | tuple | torch.Tensor):
-        return torch.full(shape, checks.number("shift", value), dtype=torch.float64)
-    shift = checks.tensor("shift", value)
+        return torch.full(shape, validation.number("shift", value), dtype=torch.float64)
+    shift = validation.tensor("shift", value)
     if tuple(shift.shape) != shape:
         raise BadInput("shift", value, f"must be one number or a list of shape {shape}")
     return shift

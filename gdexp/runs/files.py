@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import yaml  # type: ignore[import-untyped]
 
-from gdexp.errors import GdexpError
-from gdexp.runs.config_data import MAX_CONFIG, parse_config
+from gdexp.core import GdexpError
+from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
 
 T = TypeVar("T")
 Array = npt.NDArray[Any]

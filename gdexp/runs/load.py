@@ -8,16 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gdexp.errors import BadInput, StorageFailed
+from gdexp.core import BadInput, StorageFailed
+from gdexp.runs.collection import Runs
 from gdexp.runs.files import Files
-from gdexp.runs.rows import CHILDREN, rows_of
+from gdexp.runs.parquet_runs import CHILDREN, rows_of
 from gdexp.runs.run import TrackedRun
-from gdexp.runs.sequence import Runs
-from gdexp.runs.stored import printable
-from gdexp.tracking import TrackingSettings
-from gdexp.tracking.database import ensure_database
-from gdexp.tracking.shard_folder import ShardFolder
-from gdexp.tracking.store import _prepare_mlflow
+from gdexp.runs.stored_config import printable
+from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -89,7 +86,7 @@ class Shelf:
                     "tracking.uri", settings.shown, "holds no runs yet; python -m gdexp makes one"
                 )
             ensure_database(database)
-        _prepare_mlflow()
+        prepare_mlflow()
         from mlflow import MlflowClient
 
         with self._reported():

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.errors import BadInput
+from gdexp.core import BadInput
+from gdexp.descent import Status, Stopping, Trace, first_hits, projected_time
+from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
 from gdexp.runs.files import Array, Files, Unreadable, read_array, read_config, read_trace
-from gdexp.runs.stored import printable, stored_experiment
-from gdexp.stopping import Status, Stopping, Trace, first_hits, projected_time
-from gdexp.stopping import crossing as crossing_time
+from gdexp.runs.stored_config import printable, stored_experiment
 
 SEED = "seed"
 

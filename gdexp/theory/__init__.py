@@ -8,47 +8,15 @@ optimization algorithms via integral quadratic constraints, 2016; A. Greenbaum, 
 for Solving Linear Systems, 1997.
 """
 
-from __future__ import annotations
-
-from gdexp.theory.best import (
-    Best,
-    Distance,
-    best_possible,
-    distance,
-    distance_from_best,
-    fewest,
-    krylov_floor,
-)
-from gdexp.theory.counts import Exact, count_interval, exact, exact_count
-from gdexp.theory.modes import Modes, hessian, modes
-from gdexp.theory.settings import (
-    Setting,
-    best_lr,
-    chebyshev_floor,
-    optimal,
-    sharpness,
-    stability_limit,
-)
+from gdexp.theory.best import MOST_MODES, distance, distance_from_best
+from gdexp.theory.counts import exact_count
+from gdexp.theory.settings import best_lr, stability_limit
 
 __all__ = [
-    "Best",
-    "Distance",
-    "Exact",
-    "Modes",
-    "Setting",
+    "MOST_MODES",
     "best_lr",
-    "best_possible",
-    "chebyshev_floor",
-    "count_interval",
     "distance",
     "distance_from_best",
-    "exact",
     "exact_count",
-    "fewest",
-    "hessian",
-    "krylov_floor",
-    "modes",
-    "optimal",
-    "sharpness",
     "stability_limit",
 ]

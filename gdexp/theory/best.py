@@ -8,19 +8,11 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from gdexp.descent import Result
 from gdexp.optimizers import GradientDescent, Momentum, Nesterov, UpdateRule
-from gdexp.problems.base import Problem
-from gdexp.result import Result
+from gdexp.problems import Problem
 from gdexp.theory.counts import count_modes, first_true
-from gdexp.theory.modes import (
-    Floats,
-    Modes,
-    coefficient,
-    descent_gap,
-    is_linear,
-    modes,
-    transition,
-)
+from gdexp.theory.modes import Floats, Modes, coefficient, descent_gap, is_linear, modes, transition
 from gdexp.theory.settings import best_lr, optimal, stability_limit
 
 LONGEST = 1_000_000
@@ -34,6 +26,10 @@ WORK = 100_000_000
 
 MAX_DISTINCT = 4096
 """With more distinct eigenvalues no floor is computed."""
+
+
+MOST_MODES = 256
+"""Above so many numbers the closed forms take longer than a person waits."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
+from gdexp.descent import Stopping
 from gdexp.optimizers import UpdateRule
-from gdexp.problems.base import Problem
-from gdexp.stopping import Stopping
+from gdexp.problems import Problem
 from gdexp.theory.modes import Modes, coefficient, descent_gap, gap_blocks, is_linear, modes
 
 
@@ -77,7 +76,7 @@ def count_interval(
     Returns:
         Both counts, each None when it is beyond the limit; None where theory does not apply.
     """
-    blur = checks.fraction("delta", delta)
+    blur = validation.fraction("delta", delta)
     loose = exact(problem, rule, replace(stopping, threshold=stopping.threshold * (1 + blur)), x0)
     tight = exact(problem, rule, replace(stopping, threshold=stopping.threshold * (1 - blur)), x0)
     return None if loose is None or tight is None else (loose.count, tight.count)

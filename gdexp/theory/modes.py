@@ -15,9 +15,7 @@ import numpy.typing as npt
 import torch
 
 from gdexp.optimizers import UpdateRule
-from gdexp.problems.base import Problem
-from gdexp.problems.quadratic import Quadratic
-from gdexp.problems.transformed import Transformed
+from gdexp.problems import Problem, Quadratic, Transformed
 
 Floats = npt.NDArray[np.float64]
 

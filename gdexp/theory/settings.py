@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from gdexp import checks
-from gdexp.errors import BadInput
+from gdexp.core import BadInput, validation
 from gdexp.optimizers import UpdateRule
-from gdexp.problems.base import Problem
+from gdexp.problems import Problem
 from gdexp.theory.modes import MAX_DIMENSION, coefficient, hessian, is_linear
 
 
@@ -121,9 +120,9 @@ def chebyshev_floor(kappa: float, relative: float) -> int:
         kappa: L / mu, >= 1.
         relative: the wanted share of the first gap, in (0, 1).
     """
-    if checks.positive("kappa", kappa) < 1:
+    if validation.positive("kappa", kappa) < 1:
         raise BadInput("kappa", kappa, "must be >= 1")
-    if not 0 < checks.number("relative", relative) < 1:
+    if not 0 < validation.number("relative", relative) < 1:
         raise BadInput("relative", relative, "must be above 0 and below 1")
     if kappa == 1:
         return 1

@@ -1,11 +1,74 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
-from __future__ import annotations
+from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.earlier import checked_arrays, finished_descents
+from gdexp.tracking.mlflow_ui import (
+    MOST_COMMAND,
+    NOTE_TAG,
+    chart_views,
+    code,
+    descent_note,
+    inert,
+    run_display,
+)
+from gdexp.tracking.parquet import TOGETHER, Row
+from gdexp.tracking.parquet_folder import ShardFolder
+from gdexp.tracking.record import (
+    MANIFEST,
+    Opening,
+    Pending,
+    Record,
+    descent_record,
+    json_bytes,
+    levels,
+    manifest,
+    npy,
+    params,
+)
+from gdexp.tracking.server import (
+    check_server,
+    has_password,
+    is_postgresql,
+    masked,
+    named_database,
+    with_driver,
+)
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.sqlite import ensure_database
+from gdexp.tracking.store import Store, prepare_mlflow
 
-from gdexp.tracking.location import TrackingSettings
-from gdexp.tracking.pending import Pending
-from gdexp.tracking.record import Opening, Record, descent_record
-from gdexp.tracking.server import masked
-from gdexp.tracking.store import Store
-
-__all__ = ["Opening", "Pending", "Record", "Store", "TrackingSettings", "descent_record", "masked"]
+__all__ = [
+    "MANIFEST",
+    "MOST_COMMAND",
+    "NOTE_TAG",
+    "TOGETHER",
+    "Opening",
+    "Pending",
+    "Record",
+    "Row",
+    "ShardFolder",
+    "Store",
+    "TrackingSettings",
+    "chart_views",
+    "check_server",
+    "checked_arrays",
+    "code",
+    "config_yaml",
+    "descent_note",
+    "descent_record",
+    "ensure_database",
+    "finished_descents",
+    "has_password",
+    "inert",
+    "is_postgresql",
+    "json_bytes",
+    "levels",
+    "manifest",
+    "masked",
+    "named_database",
+    "npy",
+    "params",
+    "prepare_mlflow",
+    "run_display",
+    "with_driver",
+]

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from gdexp import __version__, config
-from gdexp.experiment import Experiment
-from gdexp.provenance import ENVIRONMENT, environment, source_state
-from gdexp.result import Result
-from gdexp.stopping import THRESHOLDS, Trace
-from gdexp.tracking.config_file import config_yaml
+from gdexp import config
+from gdexp.descent import THRESHOLDS, Result, Trace
+from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
+from gdexp.tracking.config_yaml import config_yaml
+from gdexp.version import __version__
 
 MAX_PARAM = 6000
 MANIFEST = "manifest.json"
@@ -53,6 +52,23 @@ class Opening:
             tags["mlflow.source.git.commit"] = source["commit"]
             tags["gdexp.source.dirty"] = str(source["dirty"]).lower()
         return tags
+
+
+@dataclass
+class Pending:
+    """A run that was decided on and is not written yet.
+
+    Attributes:
+        run_id: it will have, or has.
+        opening: what it is created with.
+        started: milliseconds since 1970; every point of its metrics carries this time.
+        shown: it is in the store, RUNNING.
+    """
+
+    run_id: str
+    opening: Opening
+    started: int
+    shown: bool = False
 
 
 @dataclass(frozen=True)

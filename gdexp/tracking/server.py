@@ -7,9 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from gdexp.errors import BadInput, StorageFailed
-from gdexp.secrets import hidden, secret_key
-from gdexp.tracking.answering import ask_server
+from gdexp.core import BadInput, StorageFailed, hidden, secret_key
+from gdexp.tracking.server_probe import ask_server
 
 POSTGRESQL = "postgresql://"
 

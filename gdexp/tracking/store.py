@@ -18,17 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp import interrupts
-from gdexp.errors import StorageFailed
-from gdexp.faults import reason
-from gdexp.tracking import views
-from gdexp.tracking.by_client import ByClient
-from gdexp.tracking.by_tables import ByTables
-from gdexp.tracking.database import analyze, ensure_database, is_analyzed
-from gdexp.tracking.location import TrackingSettings
-from gdexp.tracking.pending import Pending
-from gdexp.tracking.record import Opening, Record
-from gdexp.tracking.shard_folder import ShardFolder
+from gdexp.core import StorageFailed, reason, signals
+from gdexp.tracking.client_writer import ByClient
+from gdexp.tracking.mlflow_ui import chart_views
+from gdexp.tracking.parquet_folder import ShardFolder
+from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.sql_writer import ByTables
+from gdexp.tracking.sqlite import analyze, ensure_database, is_analyzed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +48,7 @@ class Store:
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
         settings.preflight()
-        _prepare_mlflow()
+        prepare_mlflow()
         from mlflow import MlflowClient
 
         self.database = settings.database
@@ -179,32 +176,34 @@ class Store:
         """
         with self._reported():
             created = int(self.client.get_run(parent).info.start_time)
-            state = views.view_state(parent, swept, name, created, log, losses)
-            self.client.set_experiment_tag(self.experiment_id, views.view_tag(parent), state)
+            state = chart_views.view_state(parent, swept, name, created, log, losses)
+            self.client.set_experiment_tag(self.experiment_id, chart_views.view_tag(parent), state)
 
     def save_runs_view(self) -> None:
         """Keep the chart view of the experiment's single runs, once."""
         with self._reported():
             known = self.client.get_experiment(self.experiment_id)
-            state = views.runs_view_state("single runs", int(known.creation_time or 0))
-            if known.tags.get(views.runs_view_tag()) != state:
-                self.client.set_experiment_tag(self.experiment_id, views.runs_view_tag(), state)
+            state = chart_views.runs_view_state("single runs", int(known.creation_time or 0))
+            if known.tags.get(chart_views.runs_view_tag()) != state:
+                self.client.set_experiment_tag(
+                    self.experiment_id, chart_views.runs_view_tag(), state
+                )
 
     def children_link(self, parent: str) -> str:
         """The address, after `#`, of that view."""
-        return views.children_link(self.experiment_id, parent)
+        return chart_views.children_link(self.experiment_id, parent)
 
     def run_link(self, run_id: str) -> str:
         """The address, after `#`, of a run's page."""
-        return views.run_link(self.experiment_id, run_id)
+        return chart_views.run_link(self.experiment_id, run_id)
 
     def loss_link(self, run_id: str) -> str:
         """The address, after `#`, of a run's losses on a log axis."""
-        return views.loss_link(self.experiment_id, run_id)
+        return chart_views.loss_link(self.experiment_id, run_id)
 
     def runs_link(self) -> str:
         """The address, after `#`, of the charts of the single runs."""
-        return views.runs_link(self.experiment_id)
+        return chart_views.runs_link(self.experiment_id)
 
     def server(self) -> str:
         """Where a person finds the UI once `look_command` runs there."""
@@ -305,13 +304,13 @@ class Store:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            with interrupts.shielded():
+            with signals.shielded():
                 yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason(error)}") from error
 
 
-def _prepare_mlflow() -> None:
+def prepare_mlflow() -> None:
     """Import MLflow with what must stand before that: no telemetry, few retries, no bars."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -9,11 +9,17 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from gdexp import terminal
-from gdexp.errors import BadInput, GdexpError, printable
-from gdexp.interrupts import Interrupted, raising
-from gdexp.place import standing
-from gdexp.secrets import guarding, hidden
+from gdexp.core import (
+    BadInput,
+    GdexpError,
+    Interrupted,
+    guarding,
+    hidden,
+    printable,
+    raising,
+    standing,
+)
+from gdexp.display import terminal
 from gdexp.tracking import TrackingSettings
 from gdexp.ui.links import Link, newest, without_user
 from gdexp.ui.server import Server
@@ -101,7 +107,7 @@ def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
         out.print(f"\nThe experiment {settings.experiment} holds no run yet.", markup=False)
     for link in links:
         out.print(f"\n[dim]{link.what}[/dim]  ", end="")
-        out.print(terminal.printable(link.name), markup=False)
+        out.print(printable(link.name), markup=False)
         terminal.line(out, link.address)
 
 
@@ -131,11 +137,11 @@ def _settings(overrides: list[str]) -> TrackingSettings:
     """The config group `tracking`, composed as every command composes it."""
     from hydra import compose, initialize_config_dir
 
-    from gdexp import config, environment, hydra_plugins
-    from gdexp.composition import explained
+    from gdexp import config, hydra_plugins
+    from gdexp.config import env_secrets, explained
 
     hydra_plugins.register()
-    environment.watch()
+    env_secrets.watch()
     try:
         with initialize_config_dir(str(config.shipped()), version_base="1.3"):
             composed = config.plain(compose("config", overrides))

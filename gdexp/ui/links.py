@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gdexp.errors import StorageFailed
-from gdexp.tracking import views
+from gdexp.core import StorageFailed
+from gdexp.tracking import chart_views
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -73,15 +73,19 @@ def _links(client: MlflowClient, experiment: Experiment, base: str) -> list[Link
     sweep = _newest(client, number, "tags.`gdexp.kind` = 'sweep'")
     if sweep is not None:
         parent = str(sweep.info.run_id)
-        viewed = views.view_tag(parent) in experiment.tags
-        place = views.children_link(number, parent) if viewed else views.run_link(number, parent)
+        viewed = chart_views.view_tag(parent) in experiment.tags
+        place = (
+            chart_views.children_link(number, parent)
+            if viewed
+            else chart_views.run_link(number, parent)
+        )
         links.append(Link("newest sweep", str(sweep.info.run_name), base + place))
-    run = _newest(client, number, views.SINGLE_RUNS)
+    run = _newest(client, number, chart_views.SINGLE_RUNS)
     if run is not None:
-        place = views.run_link(number, str(run.info.run_id))
+        place = chart_views.run_link(number, str(run.info.run_id))
         links.append(Link("newest run", str(run.info.run_name), base + place))
-        if views.runs_view_tag() in experiment.tags:
-            links.append(Link("all runs", "loss curves", base + views.runs_link(number)))
+        if chart_views.runs_view_tag() in experiment.tags:
+            links.append(Link("all runs", "loss curves", base + chart_views.runs_link(number)))
     return links
 
 

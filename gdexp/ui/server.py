@@ -21,9 +21,7 @@ from collections import deque
 from pathlib import Path
 from types import TracebackType
 
-from gdexp.errors import BadInput, GdexpError
-from gdexp.place import here
-from gdexp.secrets import hidden
+from gdexp.core import BadInput, GdexpError, here, hidden
 from gdexp.tracking import TrackingSettings
 
 HOST = "127.0.0.1"
@@ -110,7 +108,7 @@ class Server:
 
     def _start(self) -> None:
         command = [
-            *(sys.executable, "-m", "gdexp.ui.door", "server", "--workers", "1"),
+            *(sys.executable, "-m", "gdexp.ui.origin_guard", "server", "--workers", "1"),
             *("--host", HOST, "--port", str(self.port)),
             *("--allowed-hosts", f"localhost:{self.port},{HOST}:{self.port}"),
         ]

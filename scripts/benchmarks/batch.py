@@ -9,10 +9,10 @@ import torch
 
 from benchmarks.loops import notebook_loop
 from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
-from gdexp.batch import descend_batch
-from gdexp.optimizers import GradientDescent
-from gdexp.problems import Matrix
-from gdexp.stopping import Stopping
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.problems.matrix import Matrix
 
 ROWS, THRESHOLD, MOST = 10_000, 1e-5, 100_000
 SLOWEST, FASTEST = 0.01, 0.02

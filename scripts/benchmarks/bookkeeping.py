@@ -17,12 +17,12 @@ from hydra import compose, initialize_config_dir
 from benchmarks.measure import Figure, by_turns, figure, ratios
 from benchmarks.studies import elsewhere, loaded
 from gdexp import config, hydra_plugins
-from gdexp.cap import Cap
-from gdexp.sweep.asking import Asking
-from gdexp.sweep.groups import composed_space
-from gdexp.sweep.plan import Plan
-from gdexp.sweep.record import RECORD, TrialRecord
-from gdexp.sweep.study import open_study, tell
+from gdexp.descent.cap import Cap
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.space.parse import composed_space
+from gdexp.sweeps.study.study import open_study, tell
+from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.sweeps.worker.ask import Asking
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from benchmarks.loops import notebook_loop, sgd_loop
 from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
 from gdexp import GradientDescent, Matrix, Stopping, descend
-from gdexp.commands import run as commands
+from gdexp.cli import run as commands
 
 LR, THRESHOLD, MOST, SEED = 0.001, 1e-5, 100_000, 0
 

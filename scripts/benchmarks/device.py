@@ -15,15 +15,16 @@ from functools import partial
 import torch
 
 from benchmarks.measure import Figure, by_turns, figure, ratios
-from gdexp import checks
-from gdexp.batch import BatchResult, descend_batch
-from gdexp.batch.memory import SHARE, free_bytes
-from gdexp.descent import descend
-from gdexp.errors import BadInput
-from gdexp.optimizers import GradientDescent
-from gdexp.problems import Matrix
-from gdexp.rerun.bits import difference
-from gdexp.stopping import Stopping
+from gdexp.core import validation
+from gdexp.core.errors import BadInput
+from gdexp.descent.batch.memory import SHARE, free_bytes
+from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.loop import descend
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.problems.matrix import Matrix
+from gdexp.reruns.bits import difference
 
 TARGETS = {100_000: 1.0, 1_000_000: 2.0}
 """Rows, and how many times as fast as the processor at least. Making a million results in Python
@@ -41,7 +42,7 @@ ULPS = 16.0
 def run(rounds: int, place: str = "cuda") -> list[Figure]:
     """Speed, agreement and memory; nothing where there is no such device."""
     try:
-        device = checks.device(place)
+        device = validation.device(place)
     except BadInput as error:
         print(f"nothing measured: {error}", file=sys.stderr)
         return []

@@ -13,7 +13,7 @@ from .measure import Figure, by_turns, figure, ratios
 from .ready import Ready
 
 if TYPE_CHECKING:
-    from gdexp.sweep.plan import Plan
+    from gdexp.sweeps.plan import Plan
 
 MOST = 1.10
 OFF = "scripts.benchmarks.durability:off"
@@ -49,13 +49,13 @@ def off() -> None:
     That is: every fsync, SQLite's included; locks of study and journal; the looks at store,
     study and space before the sweep; settling; the manifests' digests.
     """
+    import gdexp.sweep.driver as driver
     from optuna.storages.journal import JournalFileOpenLock
     from sqlalchemy import Engine, event
 
-    import gdexp.sweep.driver as driver
     import gdexp.tracking.record as record
-    from gdexp.sweep.plan import Plan
-    from gdexp.tracking import TrackingSettings
+    from gdexp.sweeps.plan import Plan
+    from gdexp.tracking.settings import TrackingSettings
 
     def nothing(*args: object, **kwargs: object) -> None:
         """Do nothing."""

@@ -15,10 +15,10 @@ import torch
 
 from benchmarks.loops import notebook_loop
 from benchmarks.measure import Figure, figure
-from gdexp.batch import descend_batch
-from gdexp.optimizers import GradientDescent
-from gdexp.problems import Matrix
-from gdexp.stopping import Stopping
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.problems.matrix import Matrix
 
 RATES, STARTS, THRESHOLD, MOST = 1000, 1000, 1e-5, 1000
 SLOWEST, FASTEST = 0.01, 9.5

@@ -28,7 +28,12 @@ ROOT = Path(__file__).parents[2]
 HEAVY = (
     *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
     *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.compare"),
-    *("gdexp.sweep.driver", "gdexp.sweep.worker", "gdexp.commands.run", "gdexp.tracking.by_tables"),
+    *(
+        "gdexp.sweeps.driver",
+        "gdexp.sweeps.worker.worker",
+        "gdexp.cli.run",
+        "gdexp.tracking.sql_writer",
+    ),
 )
 """What a command imports on its way."""
 
@@ -207,7 +212,7 @@ def _forked(order: dict[str, Any]) -> int:
         os.chdir(order["cwd"])
         if order["before"]:
             _call(order["before"], order["given"])
-        from gdexp.__main__ import main
+        from gdexp.cli.main import main
 
         status = main(order["line"])
     except BaseException:

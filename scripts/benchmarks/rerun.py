@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
 from gdexp import load_runs
-from gdexp.commands import rerun as reruns
-from gdexp.commands import run as runs
+from gdexp.cli import rerun as reruns
+from gdexp.cli import run as runs
 
 ITERATIONS = 10_000
 CONFIG: dict[str, Any] = {
@@ -73,7 +73,7 @@ def _quiet(command: Callable[[], object]) -> float:
 
 def _start() -> float:
     """A process that imports what both commands need and does nothing."""
-    code = "import gdexp.commands.rerun, gdexp.commands.run, mlflow.store.tracking.sqlalchemy_store"
+    code = "import gdexp.cli.rerun, gdexp.cli.run, mlflow.store.tracking.sqlalchemy_store"
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)
     return time.perf_counter() - began

@@ -6,10 +6,10 @@ import torch
 
 from benchmarks.measure import Figure, figure
 from benchmarks.studies import elsewhere, swept
-from gdexp.batch import descend_batch
-from gdexp.optimizers import GradientDescent
-from gdexp.problems import Quadratic
-from gdexp.stopping import Stopping
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.problems.quadratic import Quadratic
 
 SEEDS = 20
 THRESHOLD = 1e-5

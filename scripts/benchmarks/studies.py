@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.__main__ import main
-from gdexp.sweep.record import TrialRecord
+from gdexp.cli.main import main
+from gdexp.sweeps.study.trial_record import TrialRecord
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Figure, figure, one_thread
-from gdexp.__main__ import main
-from gdexp.problems import Matrix
+from gdexp.cli.main import main
+from gdexp.problems.matrix import Matrix
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Figure, by_turns, figure, ratios
-from gdexp.tracking import Opening, Record, Store, TrackingSettings
-from gdexp.tracking.by_client import ByClient
-from gdexp.tracking.by_tables import ByTables
+from gdexp.tracking.client_writer import ByClient
+from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.sql_writer import ByTables
+from gdexp.tracking.store import Store
 
 POINTS = 100_000
 RUNS, FEW_RUNS = 64, 16

@@ -25,7 +25,7 @@ CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.link"}
 """Audit events of Python that change what is on disk."""
 
 EXTRAS = (".png", ".webp", ".csv", ".diff")
-JOURNALS = {"gdexp.sweep.storage", "gdexp.sweep.journal"}
+JOURNALS = {"gdexp.sweeps.study.journal_storage", "gdexp.sweeps.study.journal_file"}
 
 LOCK = """
 import sqlite3, sys, time
@@ -99,9 +99,9 @@ def locked_at(place: str, seconds: float, patience_ms: int) -> None:
         seconds: that it keeps the lock.
         patience_ms: that gdexp waits for it.
     """
-    from gdexp.tracking import by_tables
+    from gdexp.tracking import sql_writer
 
-    by_tables.BUSY_MS = patience_ms
+    sql_writer.BUSY_MS = patience_ms
     taken = False
 
     def lock() -> None:
@@ -161,11 +161,11 @@ def signalled(place: str, count: int, number: int, seconds: float = 0) -> None:
 
 def shown_at_once(rows: int) -> None:
     """Have runs shown as soon as their descents begin, and traces written in small parts."""
-    from gdexp.sweep import lookout
-    from gdexp.tracking import by_tables
+    from gdexp.sweeps.worker import watch
+    from gdexp.tracking import sql_writer
 
-    lookout.SHOW_AFTER_SECONDS = 0.0
-    by_tables.ROWS = rows
+    watch.SHOW_AFTER_SECONDS = 0.0
+    sql_writer.ROWS = rows
 
 
 def killed_where_none_was(path: str) -> None:

@@ -73,7 +73,7 @@ def plant(environment: Mapping[str, str], library: str, source: str) -> None:
         library: folder of the module `leaky`.
         source: folder of the package whose changes since its commit are recorded.
     """
-    from gdexp import provenance
+    from gdexp.experiment import provenance
 
     os.environ.update(environment)
     sys.path.insert(0, library)

@@ -25,10 +25,13 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 from gdexp import Matrix, descend
-from gdexp.experiment import Experiment
-from gdexp.plots import pictures
-from gdexp.tracking import Opening, Record, Store, TrackingSettings, looks, views
-from gdexp.tracking.database import analyze
+from gdexp.experiment.experiment import Experiment
+from gdexp.experiment.figures import pictures
+from gdexp.tracking.mlflow_ui import chart_views, run_display
+from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.sqlite import analyze
+from gdexp.tracking.store import Store
 from tests.commands import composed, gdexp
 from tests.integration.conftest import browser
 from tests.integration.test_ui import address, links, served
@@ -178,7 +181,9 @@ def thousand(store: Store, database: Path) -> tuple[str, str]:
     parent = store.start(Opening(name="a thousand trials", kind="sweep"))
     parameters = {"optimizer.lr": 0.01, "stopping.threshold": 1e-6}
     trace = 0.1 * 0.985 ** np.arange(POINTS)
-    first = store.start(Opening(name=looks.trial_title(0, parameters), kind="trial", parent=parent))
+    first = store.start(
+        Opening(name=run_display.trial_title(0, parameters), kind="trial", parent=parent)
+    )
     metrics = {
         "iterations": float(POINTS - 1),
         "hitting_time": POINTS - 1.5,
@@ -188,25 +193,27 @@ def thousand(store: Store, database: Path) -> tuple[str, str]:
     }
     record = Record(
         params={key: repr(value) for key, value in parameters.items()},
-        metrics={**metrics, **looks.chart_metrics(parameters, metrics)},
+        metrics={**metrics, **run_display.chart_metrics(parameters, metrics)},
         trace=trace,
         tags={
             "gdexp.status": "converged",
-            looks.COLOUR_TAG: looks.status_colour("converged"),
-            looks.IMAGES_TAG: "True",
+            run_display.COLOUR_TAG: run_display.status_colour("converged"),
+            run_display.IMAGES_TAG: "True",
         },
     )
     store.finish(first, record)
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in looks.image_artifacts(views.PICTURE, final_picture()).items():
+        for name, content in run_display.image_artifacts(
+            chart_views.PICTURE, final_picture()
+        ).items():
             path = Path(folder, name)
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
         store.client.log_artifacts(first, folder)
     copies(database, first, MANY - 1)
     analyze(database)
-    state = views.view_state(parent, swept, "a thousand trials", 1, swept, (1e-9, 10))
-    store.client.set_experiment_tag(store.experiment_id, views.view_tag(parent), state)
+    state = chart_views.view_state(parent, swept, "a thousand trials", 1, swept, (1e-9, 10))
+    store.client.set_experiment_tag(store.experiment_id, chart_views.view_tag(parent), state)
     store.finish(parent, Record())
     return parent, first
 
@@ -284,7 +291,7 @@ def test_the_printed_link_of_a_sweep_opens_its_trials_curves_on_a_log_axis(
 
 def test_the_final_tensor_is_a_picture_on_the_run_s_page(eyes: Eyes, made: Made) -> None:
     uri = f"sqlite:///{made.folder / 'mlflow.db'}"
-    newest, *_ = runs(uri, "gdexp", views.SINGLE_RUNS)
+    newest, *_ = runs(uri, "gdexp", chart_views.SINGLE_RUNS)
     for run_id, name in ((made.parent, "best_final.png"), (newest, "final.png")):
         eyes.open(f"/experiments/1/runs/{run_id}/artifacts/{name}?workflowType=machine_learning")
         shown = f"artifacts/{name}"  # the path that the page shows above the picture
@@ -293,7 +300,7 @@ def test_the_final_tensor_is_a_picture_on_the_run_s_page(eyes: Eyes, made: Made)
 
 
 def test_the_description_is_a_table(eyes: Eyes, made: Made) -> None:
-    eyes.open(views.run_link("1", made.parent))
+    eyes.open(chart_views.run_link("1", made.parent))
     code = "return [...document.querySelectorAll('table')].map(table => table.innerText)"
     found = eyes.until(
         lambda: [text for text in eyes.driver.execute_script(code) if text.startswith("threshold")]
@@ -307,7 +314,7 @@ def test_the_description_is_a_table(eyes: Eyes, made: Made) -> None:
 def test_two_trials_are_compared(eyes: Eyes, made: Made) -> None:
     uri = f"sqlite:///{made.folder / 'mlflow.db'}"
     two = runs(uri, "gdexp", f"tags.mlflow.parentRunId = '{made.parent}'")[:2]
-    eyes.open(views.compare_link("1", two))
+    eyes.open(chart_views.compare_link("1", two))
     assert eyes.until(lambda: eyes.has_text("Comparing 2 Runs", *two, "hitting_time"))
     eyes.keep("compare")
 
@@ -315,7 +322,7 @@ def test_two_trials_are_compared(eyes: Eyes, made: Made) -> None:
 def test_one_run_s_losses_open_on_a_log_axis(eyes: Eyes, made: Made) -> None:
     uri = f"sqlite:///{made.folder / 'mlflow.db'}"
     newest, *_ = runs(uri, "gdexp", "tags.`gdexp.kind` = 'run'")
-    eyes.open(views.loss_link("1", newest))
+    eyes.open(chart_views.loss_link("1", newest))
     code = """return [...document.querySelectorAll('.js-plotly-plot')]
         .filter(plot => plot.querySelector('path.js-line')).map(plot => plot.layout.yaxis.type)"""
     assert eyes.until(lambda: eyes.driver.execute_script(code)) == ["log"]
@@ -324,9 +331,9 @@ def test_one_run_s_losses_open_on_a_log_axis(eyes: Eyes, made: Made) -> None:
 
 def test_single_runs_have_a_view_of_their_own(eyes: Eyes, made: Made) -> None:
     store = Store(TrackingSettings(uri=f"sqlite:///{made.folder / 'mlflow.db'}"))
-    state = views.runs_view_state("single runs", 1)
-    store.client.set_experiment_tag(store.experiment_id, views.runs_view_tag(), state)
-    eyes.open(views.runs_link(store.experiment_id))
+    state = chart_views.runs_view_state("single runs", 1)
+    store.client.set_experiment_tag(store.experiment_id, chart_views.runs_view_tag(), state)
+    eyes.open(chart_views.runs_link(store.experiment_id))
     assert len(eyes.until(lambda: eyes.log_curves(2))) == 2
     eyes.keep("single-runs")
 
@@ -334,7 +341,7 @@ def test_single_runs_have_a_view_of_their_own(eyes: Eyes, made: Made) -> None:
 def test_a_thousand_runs_of_a_thousand_points_are_drawn_soon(eyes: Eyes, made: Made) -> None:
     # Another program's work only adds to what the page needs, so one quick opening shows it.
     for attempt in range(ATTEMPTS):
-        eyes.open(views.children_link(made.many, made.many_parent))
+        eyes.open(chart_views.children_link(made.many, made.many_parent))
         try:
             colours = eyes.until(lambda: eyes.log_curves(LOADED), SOON)
             break
@@ -346,8 +353,8 @@ def test_a_thousand_runs_of_a_thousand_points_are_drawn_soon(eyes: Eyes, made: M
 
 
 def test_log_scales_map_and_picture_are_below_the_curves(eyes: Eyes, made: Made) -> None:
-    eyes.open(views.children_link(made.many, made.many_parent))
-    red, green, blue = bytes.fromhex(looks.status_colour("converged")[1:])
+    eyes.open(chart_views.children_link(made.many, made.many_parent))
+    red, green, blue = bytes.fromhex(run_display.status_colour("converged")[1:])
     assert set(eyes.until(lambda: eyes.log_curves(1))) == {f"rgb({red}, {green}, {blue})"}
     axes = """return [...document.querySelectorAll('.js-plotly-plot')]
         .filter(plot => plot.querySelector('path.point'))
@@ -368,5 +375,7 @@ def test_log_scales_map_and_picture_are_below_the_curves(eyes: Eyes, made: Made)
         )
     )
     eyes.keep("swept-keys")
-    eyes.until(lambda: eyes.scroll_to("Final tensor") and eyes.picture(f"{views.PICTURE}+step"))
+    eyes.until(
+        lambda: eyes.scroll_to("Final tensor") and eyes.picture(f"{chart_views.PICTURE}+step")
+    )
     eyes.keep("below-the-curves")

@@ -10,8 +10,10 @@ import pytest
 from mlflow import MlflowClient
 
 from gdexp import load_runs
-from gdexp.__main__ import main
-from gdexp.tracking import Opening, Store, TrackingSettings
+from gdexp.cli.main import main
+from gdexp.tracking.record import Opening
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import gdexp, one_error_line
 from tests.test_runs import record, swept
 

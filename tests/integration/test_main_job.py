@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 import gdexp as package
-from gdexp.stopping import THRESHOLDS
+from gdexp.descent.stopping import THRESHOLDS
 from tests.commands import environment, gdexp, start
 
 ROOT = Path(package.__file__).parents[1]

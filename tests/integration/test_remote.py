@@ -18,8 +18,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from gdexp.runs import load_runs
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.runs.load import load_runs
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
 from tests.commands import gdexp, one_error_line, start
 from tests.ports import free_port

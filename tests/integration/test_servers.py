@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking import TrackingSettings
+from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
 from scripts.benchmarks.ready import Done, Ready

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking import TrackingSettings
+from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
 from scripts.benchmarks.ready import Done, Ready
@@ -25,8 +25,8 @@ LONG = ["+sweep", "optimizer.lr=interval(0.003,0.004)", "sweep.batch=1", *LIMITS
 TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
 MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
 MANY += ["sweep.n_trials=18", "stopping.max_iterations=300"]
-LOOK = "gdexp.sweep.progress:Progress.descending"
-ROWS = "gdexp.tracking.by_tables:ByTables._bulk"
+LOOK = "gdexp.sweeps.display.progress:Progress.descending"
+ROWS = "gdexp.tracking.sql_writer:ByTables._bulk"
 SWEEPS = {
     "in a long descent": (LONG, 6, LOOK, 2),
     "in a batch": (TOGETHER, 6, LOOK, 1),
@@ -98,7 +98,7 @@ def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
 ) -> None:
     given = [
         ["signalled", [LOOK, 2, signal.SIGINT]],
-        ["signalled", ["gdexp.sweep.leaving:settle", 1, signal.SIGINT, 3600]],
+        ["signalled", ["gdexp.sweeps.cleanup:settle", 1, signal.SIGINT, 3600]],
     ]
     done = ready.run(*LONG, cwd=folder, before=f"{HERE}:all_of", given=given)
     assert done.status == 128 + signal.SIGINT, done.err
@@ -116,7 +116,7 @@ def test_each_signal_ends_a_sweep_into_a_server_in_order(
     with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as server:
         line = [*TOGETHER, f"tracking.uri={server.address}"]
         for number in SIGNALS:
-            place = "gdexp.tracking.by_client:ByClient.log_values"
+            place = "gdexp.tracking.client_writer:ByClient.log_values"
             done = signalled(ready, here, line, place, 2, number)
             check_said(done, number, "the same command continues")
             left = statuses(database, "sweep"), statuses(database, "trial")

@@ -17,7 +17,10 @@ from urllib.error import HTTPError
 
 import pytest
 
-from gdexp.tracking import Opening, Record, Store, TrackingSettings, views
+from gdexp.tracking.mlflow_ui import chart_views
+from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import environment, one_error_line
 
 COMMAND = [sys.executable, "-m", "gdexp.ui"]
@@ -128,7 +131,7 @@ def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorde
         base = address(lines)
         printed = links(lines)
         assert set(printed) == {"newest sweep", "newest run"}
-        assert views.view_key("")[:6] in printed["newest sweep"]
+        assert chart_views.view_key("")[:6] in printed["newest sweep"]
         assert all(link.startswith(base + "/#/experiments/1/runs") for link in printed.values())
         assert any("a [run]" in line for line in lines)
         with urllib.request.urlopen(base) as answer:
@@ -138,7 +141,9 @@ def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorde
             urllib.request.urlopen(request)
         refused.value.close()
         assert refused.value.code == 403
-        of_the_server = [line for line in processes(recorded) if "gdexp.ui.door server" in line]
+        of_the_server = [
+            line for line in processes(recorded) if "gdexp.ui.origin_guard server" in line
+        ]
         assert len(of_the_server) == 1
         assert "--workers 1" in of_the_server[0]
         process.send_signal(signal.SIGINT)

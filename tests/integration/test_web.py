@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking import Opening, Record, Store, TrackingSettings
+from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
 from tests.integration.test_ui import processes
 from tests.ports import free_port
@@ -159,5 +161,5 @@ def test_the_store_s_address_is_in_no_command_line(server: Server) -> None:
     database = server.settings.database
     assert database is not None
     lines = processes(database.parent)
-    assert any("gdexp.ui.door server" in line for line in lines)
+    assert any("gdexp.ui.origin_guard server" in line for line in lines)
     assert not any("mlflow.db" in line for line in lines)

@@ -13,9 +13,10 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
-from gdexp.__main__ import main
-from gdexp.repeat import literal
-from gdexp.tracking import TrackingSettings, views
+from gdexp.cli.main import main
+from gdexp.config.overrides import literal
+from gdexp.tracking.mlflow_ui import chart_views
+from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from tests.integration.conftest import browser
 from tests.integration.test_browser import FLAGS
@@ -102,7 +103,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         found = client.get_experiment_by_name(IMAGE)
         assert found is not None
         number = str(found.experiment_id)
-        runs = [r.info.run_id for r in client.search_runs([number], views.SINGLE_RUNS)]
+        runs = [r.info.run_id for r in client.search_runs([number], chart_views.SINGLE_RUNS)]
         for run_id, name in zip(runs, (SCRIPT, QUOTED), strict=True):
             client.update_run(run_id, name=name)
             client.set_tag(run_id, "note", MARKDOWN)
@@ -163,9 +164,9 @@ def test_descriptions_and_charts_in_mlflow_show_them_as_words(
     settings = TrackingSettings(uri=f"sqlite:///{made.folder / 'mlflow.db'}", experiment=IMAGE)
     with Server(settings, free_port()) as server:
         for place, *words in (
-            (views.run_link(made.experiment, made.sweep), "Best of 7 trials", IMAGE),
-            (views.run_link(made.experiment, made.runs[0]), "bit for bit", SCRIPT, MARKDOWN),
-            (views.children_link(made.experiment, made.sweep), *PAYLOADS),
+            (chart_views.run_link(made.experiment, made.sweep), "Best of 7 trials", IMAGE),
+            (chart_views.run_link(made.experiment, made.runs[0]), "bit for bit", SCRIPT, MARKDOWN),
+            (chart_views.children_link(made.experiment, made.sweep), *PAYLOADS),
         ):
             driver.get("about:blank")
             driver.get(f"{server.address}/#{place}")

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdexp.problems import Autograd, Matrix, Problem, Quadratic, Rastrigin, Transformed, row_sum
-from gdexp.testing import check_problem
+from gdexp.problems.autograd import Autograd
+from gdexp.problems.base import Problem, row_sum
+from gdexp.problems.landscapes import Rastrigin
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.problem_check import check_problem
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.transformed import Transformed
 
 SIZES = (1, 2, 3, 7, 16, 100, 1000)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdexp.errors import BadInput
-from gdexp.problems import FunctionProblem, Problem, gradient_error
-from gdexp.testing import CheckFailed, check_problem
+from gdexp.core.errors import BadInput
+from gdexp.problems.base import Problem
+from gdexp.problems.custom import FunctionProblem
+from gdexp.problems.gradient_check import gradient_error
+from gdexp.problems.problem_check import CheckFailed, check_problem
 
 
 class Wrong(torch.autograd.Function):

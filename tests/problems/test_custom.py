@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdexp.descent import descend
-from gdexp.errors import BadInput
-from gdexp.optimizers import GradientDescent
-from gdexp.problems import FunctionProblem, ModuleProblem, build_problem, import_by_path
-from gdexp.stopping import Stopping
-from gdexp.testing import check_problem
+from gdexp.core.errors import BadInput
+from gdexp.descent.loop import descend
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.problems.custom import FunctionProblem, ModuleProblem, import_by_path
+from gdexp.problems.problem_check import check_problem
+from gdexp.problems.registry import build_problem
 
 MODULE = """
     import torch

@@ -11,24 +11,17 @@ import pytest
 import torch
 from scipy import optimize
 
-from gdexp.errors import BadInput
-from gdexp.problems import (
-    PROBLEMS,
-    Beale,
-    Factorization,
-    Himmelblau,
-    Hyperbola,
-    Logistic,
-    Matrix,
-    Ols,
-    Problem,
-    Quadratic,
-    Rastrigin,
-    Rosenbrock,
-    gradient_error,
-)
-from gdexp.testing import check_problem
-from gdexp.theory import sharpness
+from gdexp.core.errors import BadInput
+from gdexp.problems.base import Problem
+from gdexp.problems.factorization import Factorization
+from gdexp.problems.gradient_check import gradient_error
+from gdexp.problems.landscapes import Beale, Himmelblau, Hyperbola, Rastrigin, Rosenbrock
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.problem_check import check_problem
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.registry import PROBLEMS
+from gdexp.problems.regression import Logistic, Ols
+from gdexp.theory.settings import sharpness
 
 F64, CPU = torch.float64, torch.device("cpu")
 KNOWN_MINIMUM = [name for name, cls in PROBLEMS.items() if cls().f_star is not None]

@@ -9,8 +9,11 @@ import pytest
 import torch
 import yaml
 
-from gdexp.errors import BadInput
-from gdexp.problems import PROBLEMS, Quadratic, Transformed, build_problem, custom_problem
+from gdexp.core.errors import BadInput
+from gdexp.problems.custom import custom_problem
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.registry import PROBLEMS, build_problem
+from gdexp.problems.transformed import Transformed
 
 CONF = Path(__file__).parents[2] / "conf" / "problem"
 LEADS = {"matrix", "autograd", "function"}

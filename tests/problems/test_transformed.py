@@ -5,24 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdexp.descent import descend
-from gdexp.errors import BadInput
-from gdexp.optimizers import GradientDescent, Momentum
-from gdexp.problems import (
-    PROBLEMS,
-    Booth,
-    Factorization,
-    Function,
-    Matrix,
-    Ols,
-    Problem,
-    Quadratic,
-    Rosenbrock,
-    Transformed,
-)
-from gdexp.stopping import Stopping
-from gdexp.testing import check_problem
-from gdexp.theory import exact
+from gdexp.core.errors import BadInput
+from gdexp.descent.loop import descend
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers.momentum import GradientDescent, Momentum
+from gdexp.problems.base import Problem
+from gdexp.problems.factorization import Factorization
+from gdexp.problems.function import Function
+from gdexp.problems.landscapes import Booth, Rosenbrock
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.problem_check import check_problem
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.registry import PROBLEMS
+from gdexp.problems.regression import Ols
+from gdexp.problems.transformed import Transformed
+from gdexp.theory.counts import exact
 
 F64, CPU = torch.float64, torch.device("cpu")
 ROTATABLE = [name for name in PROBLEMS if name != "factorization"]

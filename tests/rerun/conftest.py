@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.__main__ import main
+from gdexp.cli.main import main
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gdexp import config
-from gdexp.tracking.config_file import config_yaml
+from gdexp.tracking.config_yaml import config_yaml
 from tests.rerun.records import CONFIG
 
 CANARY, PICKLED = "canary", "payload.pkl"

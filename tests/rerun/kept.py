@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from gdexp import load_runs
-from gdexp.__main__ import main
+from gdexp.cli.main import main
 
 FOLDER = Path(__file__).parents[1] / "data" / "reruns"
 

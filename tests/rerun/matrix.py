@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.experiment import Experiment
-from gdexp.optimizers import RULES
-from gdexp.problems import PROBLEMS, build_problem
-from gdexp.provenance import ALONE, BATCH
-from gdexp.rerun.folder import read_folder
-from gdexp.rerun.replay import prepared, replayed, replayed_all
-from gdexp.rerun.verdict import Level
-from gdexp.runs.stored import TORCH_CLASSES
+from gdexp.experiment.experiment import Experiment
+from gdexp.experiment.provenance import ALONE, BATCH
+from gdexp.optimizers.registry import RULES
+from gdexp.problems.registry import PROBLEMS, build_problem
+from gdexp.reruns.export import read_folder
+from gdexp.reruns.replay import prepared, replayed, replayed_all
+from gdexp.reruns.verdict import Level
+from gdexp.runs.stored_config import TORCH_CLASSES
 from tests.rerun.records import CONFIG, batch, folder, reference
 
 ROWS = 64

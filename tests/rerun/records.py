@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.batch import descend_batch
-from gdexp.experiment import Experiment, typed_here
-from gdexp.provenance import ALONE, captured
-from gdexp.rerun.folder import folder_files, write_folder
-from gdexp.rerun.reference import RECORD, Reference
-from gdexp.result import Result
-from gdexp.tracking import descent_record
-from gdexp.tracking.record import MANIFEST, manifest
+from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.result import Result
+from gdexp.experiment.experiment import Experiment, typed_here
+from gdexp.experiment.provenance import ALONE, captured
+from gdexp.reruns.export import folder_files, write_folder
+from gdexp.reruns.reference import RECORD, Reference
+from gdexp.tracking.record import MANIFEST, descent_record, manifest
 
 CONFIG: config.Config = {
     "problem": {"name": "matrix", "target": None, "x0": None},

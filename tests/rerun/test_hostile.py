@@ -17,14 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdexp import BadInput, load_runs
-from gdexp.rerun.folder import read_folder
-from gdexp.rerun.reference import Damaged, Reference
-from gdexp.rerun.replay import prepared
-from gdexp.runs.config_data import MAX_CONFIG, MAX_SCALAR, parse_config
+from gdexp.reruns.export import read_folder
+from gdexp.reruns.reference import Damaged, Reference
+from gdexp.reruns.replay import prepared
 from gdexp.runs.files import Unreadable
-from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
-from gdexp.tracking.config_file import config_yaml
-from gdexp.tracking.record import MANIFEST, npy
+from gdexp.runs.safe_yaml import MAX_CONFIG, MAX_SCALAR, parse_config
+from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.record import MANIFEST, Opening, descent_record, npy
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.rerun import hostile
 from tests.rerun.conftest import Ask
 from tests.rerun.records import experiment, folder, reference, tampered

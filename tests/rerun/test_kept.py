@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.provenance import BATCH
-from gdexp.rerun.folder import read_folder
-from gdexp.rerun.replay import Rerun, prepared, replayed
-from gdexp.rerun.verdict import Level
-from gdexp.stopping import Status
+from gdexp.descent.stopping import Status
+from gdexp.experiment.provenance import BATCH
+from gdexp.reruns.export import read_folder
+from gdexp.reruns.replay import Rerun, prepared, replayed
+from gdexp.reruns.verdict import Level
 from tests.rerun.conftest import Ask
 from tests.rerun.kept import CLOSE, EXACT, FOLDER, SWEEP
 

@@ -8,9 +8,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from gdexp.optimizers import RULES
-from gdexp.problems import PROBLEMS
-from gdexp.stopping import Status
+from gdexp.descent.stopping import Status
+from gdexp.optimizers.registry import RULES
+from gdexp.problems.registry import PROBLEMS
 from tests.commands import environment
 
 ROOT = Path(__file__).parents[2]

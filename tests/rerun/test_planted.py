@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from gdexp.provenance import ENVIRONMENT
-from gdexp.rerun.bits import Array
-from gdexp.rerun.folder import read_folder
-from gdexp.rerun.npy import array_of
-from gdexp.rerun.reference import Damaged, Reference
-from gdexp.rerun.replay import threads
-from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
-from gdexp.tracking.record import MANIFEST, npy
+from gdexp.experiment.provenance import ENVIRONMENT
+from gdexp.reruns.bits import Array
+from gdexp.reruns.export import read_folder
+from gdexp.reruns.npy import array_of
+from gdexp.reruns.reference import Damaged, Reference
+from gdexp.reruns.replay import threads
+from gdexp.tracking.record import MANIFEST, Opening, descent_record, npy
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import gdexp
 from tests.rerun.conftest import Ask
 from tests.rerun.records import experiment, folder, reference, tampered

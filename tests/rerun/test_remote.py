@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking import Opening, Store, TrackingSettings, descent_record
+from gdexp.tracking.record import Opening, descent_record
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
 from tests.ports import free_port
 from tests.rerun.conftest import Ask

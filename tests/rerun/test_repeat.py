@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from gdexp import config, load_runs
-from gdexp.repeat import overrides, shortest_command
-from gdexp.tracking import Store, TrackingSettings
-from gdexp.tracking.notes import NOTE_TAG
+from gdexp.config.overrides import overrides, shortest_command
+from gdexp.tracking.mlflow_ui.descriptions import NOTE_TAG
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import composed
 from tests.rerun.conftest import Ask
 

@@ -11,9 +11,9 @@ import pytest
 from mlflow import MlflowClient
 
 from gdexp import load_runs
-from gdexp.__main__ import main
-from gdexp.stopping import Status
-from gdexp.tracking.notes import NOTE_TAG
+from gdexp.cli.main import main
+from gdexp.descent.stopping import Status
+from gdexp.tracking.mlflow_ui.descriptions import NOTE_TAG
 from gdexp.tracking.record import MANIFEST
 from tests.rerun.conftest import Ask, Said
 

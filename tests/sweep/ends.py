@@ -25,12 +25,12 @@ POINTS = {
     "sweep's run shown": ("gdexp.tracking.store:Store", "show", "after"),
     "asked": ("optuna:Study", "ask", "after"),
     "recorded in the study": ("optuna.trial:Trial", "set_user_attr", "after"),
-    "files written": ("gdexp.tracking.by_tables:ByTables", "log_files", "after"),
-    "rows written": ("gdexp.tracking.by_tables:ByTables", "_bulk", "after"),
+    "files written": ("gdexp.tracking.sql_writer:ByTables", "log_files", "after"),
+    "rows written": ("gdexp.tracking.sql_writer:ByTables", "_bulk", "after"),
     "runs written": ("gdexp.tracking.store:Store", "write", "after"),
-    "shard unnamed": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "before"),
-    "shard written": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "after"),
-    "shards joined": ("gdexp.tracking.shard_folder:ShardFolder", "_join", "after"),
+    "shard unnamed": ("gdexp.tracking.parquet_folder:ShardFolder", "_write", "before"),
+    "shard written": ("gdexp.tracking.parquet_folder:ShardFolder", "_write", "after"),
+    "shards joined": ("gdexp.tracking.parquet_folder:ShardFolder", "_join", "after"),
     "before telling": ("optuna:Study", "tell", "before"),
     "told": ("optuna:Study", "tell", "after"),
     "answers worked out": ("gdexp.tracking.store:Store", "finish", "before"),
@@ -100,7 +100,7 @@ def _forked(order: Order) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     status = 70
     try:
-        from gdexp.__main__ import main
+        from gdexp.cli.main import main
 
         Path(order.folder).mkdir(parents=True, exist_ok=True)
         os.chdir(order.folder)
@@ -121,8 +121,13 @@ if __name__ == "__main__":
         warnings.simplefilter("ignore")
         for name in (
             *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
-            *("sklearn.ensemble", "gdexp.compare", "gdexp.sweep.driver", "gdexp.sweep.worker"),
-            "gdexp.tracking.by_tables",
+            *(
+                "sklearn.ensemble",
+                "gdexp.compare",
+                "gdexp.sweeps.driver",
+                "gdexp.sweeps.worker.worker",
+            ),
+            "gdexp.tracking.sql_writer",
         ):
             import_module(name)
     print(json.dumps([_forked(Order(**given)) for given in json.load(sys.stdin)]))

@@ -20,7 +20,7 @@ from gdexp import (
     descend,
     descend_batch,
 )
-from gdexp.cap import Cap
+from gdexp.descent.cap import Cap
 
 thresholds = st.sampled_from([1e-8, 1e-6, 1e-5, 1e-3, 1e-2])
 trials = st.lists(st.tuples(thresholds, st.integers(0, 50)), max_size=30)

@@ -16,11 +16,12 @@ from optuna.trial import TrialState
 from pyarrow import parquet as pq
 
 from gdexp import Runs, TrackedRun, load_runs
-from gdexp.__main__ import main
-from gdexp.commands import compare
-from gdexp.sweep.promotion import FEWEST
-from gdexp.tracking import Store, TrackingSettings
-from gdexp.tracking.shards import UNFINISHED, read_shard
+from gdexp.cli import compare
+from gdexp.cli.main import main
+from gdexp.sweeps.results.promotion import FEWEST
+from gdexp.tracking.parquet import UNFINISHED, read_shard
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.sweep.ends import Order, carry_out
 from tests.sweep.test_resume import finished, load, told
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdexp.sweep.front import front
+from gdexp.sweeps.results.pareto import front
 
 # Few values, so that ties of one number and of both are common.
 values = st.one_of(st.integers(0, 6).map(float), st.just(math.inf))

@@ -12,10 +12,11 @@ import pytest
 from mlflow.entities import Run
 
 from gdexp import GradientDescent, Matrix, Result, Stopping, descend
-from gdexp.__main__ import main
-from gdexp.sweep.preview import first_trials
-from gdexp.sweep.record import TrialRecord
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.cli.main import main
+from gdexp.sweeps.preview import first_trials
+from gdexp.sweeps.study.trial_record import TrialRecord
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.sweep.test_resume import check_whole, finished, load, told
 from tests.sweep.test_space import planned
 
@@ -167,7 +168,7 @@ def test_what_was_run_before_is_taken_and_said_to_be(
     capsys.readouterr()
     with monkeypatch.context() as patched:
         # Nothing is descended again: it could not be.
-        patched.setattr("gdexp.sweep.descents.descend_batch", None)
+        patched.setattr("gdexp.sweeps.worker.evaluate.descend_batch", None)
         patched.setattr("gdexp.experiment.Experiment.run", None)
         assert main(["-m", "optimizer.lr=2,4", "sweep.name=b", "sweep.reuse=true"]) == 0
     assert "2 descents taken from earlier runs" in " ".join(capsys.readouterr().out.split())

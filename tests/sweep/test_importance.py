@@ -17,8 +17,8 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from gdexp.sweep import importance
-from gdexp.sweep.importance import importances
+from gdexp.sweeps.results import importance
+from gdexp.sweeps.results.importance import importances
 
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
 RANGES: dict[str, BaseDistribution] = {

@@ -29,9 +29,9 @@ from gdexp import (
     descend,
     exact_count,
 )
-from gdexp.descent import starting_point
-from gdexp.experiment import Experiment
-from gdexp.sweep.interval import Interval, sharing
+from gdexp.descent.loop import starting_point
+from gdexp.experiment.experiment import Experiment
+from gdexp.sweeps.results.lr_interval import Interval, sharing
 
 NOTEBOOK = [[0.0515, 0.9451, 0.0815], [0.7376, 0.7345, 0.3697], [0.9189, 0.5949, 0.6095]]
 PRECISION = 1.3e-4

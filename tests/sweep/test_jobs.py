@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.__main__ import main
-from gdexp.errors import BadInput
-from gdexp.interrupts import Interrupted, ending, raising
-from gdexp.sweep.launched import LEAVE
+from gdexp.cli.main import main
+from gdexp.core.errors import BadInput
+from gdexp.core.signals import Interrupted, ending, raising
+from gdexp.sweeps.launchers.worker_job import LEAVE
 
 SWEEP = ["+sweep", "sweep.name=s", "sweep.sampler=random", "sweep.n_trials=4"]
 LOCAL = [*SWEEP, "hydra/launcher=submitit_local"]

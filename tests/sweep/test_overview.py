@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import optuna
 
-from gdexp.sweep.overview import Overview
+from gdexp.sweeps.study.trial_states import Overview
 
 
 def test_a_trial_that_an_unread_look_found_is_still_given_once() -> None:

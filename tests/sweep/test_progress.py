@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from gdexp.stopping import Status
-from gdexp.sweep.progress import Finished, Progress
+from gdexp.descent.stopping import Status
+from gdexp.sweeps.display.progress import Finished, Progress
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests import ray
 from tests.processes import addresses, descendants, there
 from tests.sweep.test_resume import check_whole, finished, load

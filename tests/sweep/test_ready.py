@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gdexp import config
-from gdexp.__main__ import main
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.cli.main import main
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.sweep.test_resume import check_whole, finished, load
 
 CLUSTER = {"slurm"}

@@ -13,9 +13,10 @@ import pytest
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from gdexp.__main__ import main
-from gdexp.sweep.study import RECORD, TrialRecord
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.cli.main import main
+from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import gdexp, start
 from tests.sweep.ends import Order, carry_out
 

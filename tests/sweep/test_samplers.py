@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gdexp import BadInput
-from gdexp.__main__ import main
-from gdexp.sweep.samplers import CLASSES, Sampler, trial_seed
+from gdexp.cli.main import main
+from gdexp.sweeps.sampling.samplers import CLASSES, Sampler, trial_seed
 from tests.sweep.test_resume import check_whole, finished, told
 
 SPACE = ["optimizer.lr=interval(0.5,12)", "problem.target=[0.5,2.0]", "stopping.max_iterations=200"]

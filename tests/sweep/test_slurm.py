@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from gdexp.__main__ import main
-from gdexp.sweep.presence import SIGN
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.cli.main import main
+from gdexp.sweeps.study.heartbeat import SIGN
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import start
 from tests.slurm import LOOPBACK, Slurm, slurm
 from tests.sweep.test_resume import check_whole, finished, load

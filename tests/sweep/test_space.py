@@ -8,10 +8,10 @@ import optuna
 import pytest
 
 from gdexp import BadInput, config
-from gdexp.sweep.groups import composed_space
-from gdexp.sweep.plan import Plan
-from gdexp.sweep.preview import first_trials
-from gdexp.sweep.space import Space, dimensions
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.preview import first_trials
+from gdexp.sweeps.space.parse import composed_space
+from gdexp.sweeps.space.space import Space, dimensions
 from tests.commands import composed
 
 BASE: config.Config = {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from gdexp.sweep.spread import placed, spread
+from gdexp.sweeps.sampling.startup import placed, spread
 
 
 @given(st.integers(0, 2**32), st.text(max_size=20), st.integers(0, 4), st.integers(0, 60))

@@ -28,8 +28,8 @@ from gdexp import (
     descend,
     descend_batch,
 )
-from gdexp.cap import Cap
-from gdexp.sweep.front import front
+from gdexp.descent.cap import Cap
+from gdexp.sweeps.results.pareto import front
 
 Trial = tuple[float, float]
 """Share of the highest learning rate, and threshold."""

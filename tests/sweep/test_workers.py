@@ -16,8 +16,9 @@ import pytest
 from optuna import Study
 from optuna.trial import TrialState
 
-from gdexp.sweep.presence import SIGN
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.sweeps.study.heartbeat import SIGN
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
 from tests.commands import gdexp, start
 from tests.postgres import postgres
 from tests.sweep.test_resume import check_trials, check_whole, finished, load, told
@@ -39,7 +40,7 @@ def workers(driver: subprocess.Popen[str]) -> list[int]:
                 line = (entry / "cmdline").read_bytes().split(b"\0")
             except (OSError, IndexError):
                 continue
-            if parent == driver.pid and b"gdexp.sweep.process" in line:
+            if parent == driver.pid and b"gdexp.sweeps.launchers.worker_process" in line:
                 found.append(int(entry.name))
     return sorted(found)
 
@@ -222,7 +223,7 @@ def test_a_failing_worker_ends_the_sweep_with_its_own_words(tmp_path: Path) -> N
         "MADE = os.getpid()\n"
         "def loss(x):\n"
         "    import sys\n"
-        "    if 'gdexp.sweep.worker' in sys.modules:\n"
+        "    if 'gdexp.sweeps.worker.worker' in sys.modules:\n"
         "        raise RuntimeError('not today')\n"
         "    return (x ** 2).sum()\n"
     )

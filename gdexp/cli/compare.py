@@ -1,0 +1,173 @@
+"""`python -m gdexp +compare=RUN_ID`: what differs, who was first, curves over each other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from gdexp.comparison import LOOSE, Comparison, charts, page, png_of, tables, terminal_plot
+from gdexp.config import Config, construct, digest
+from gdexp.core import BadInput, StorageFailed, here, validation
+from gdexp.descent import THRESHOLDS
+from gdexp.display import terminal
+from gdexp.runs import Shelf, foremost
+from gdexp.tracking import TrackingSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FOLDER = "compare"
+MOST_COMPARED = 2_000
+"""Runs of which every trace is read."""
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """The config group `compare`.
+
+    Args:
+        runs: run ids or their first digits, a sweep's id for the runs of its trials; None: the
+            newest sweep, or all runs of the experiment when there is none.
+        thresholds: at which hitting times are read, each > 0; at most 20.
+        rows: most runs in the terminal's tables.
+        curves: most loss curves drawn.
+    """
+
+    runs: Sequence[str] | str | None = None
+    thresholds: Sequence[float] = THRESHOLDS
+    rows: int = 20
+    curves: int = 60
+
+    def __post_init__(self) -> None:
+        validation.integer("rows", self.rows, low=1, high=1000)
+        validation.integer("curves", self.curves, low=1, high=1000)
+        listed = isinstance(self.thresholds, Sequence) and not isinstance(self.thresholds, str)
+        if not listed or not 1 <= len(self.thresholds) <= 20:
+            raise BadInput("thresholds", self.thresholds, "must be a list of 1 to 20 numbers")
+        for threshold in self.thresholds:
+            validation.positive("thresholds", threshold)
+        if self.runs is not None and (not isinstance(self.runs, Sequence) or not self.runs):
+            raise BadInput("runs", self.runs, "must be a run id, a list of them, or null")
+
+
+def compare(config: Config) -> None:
+    """Compare tracked runs in the terminal, as PNG files and as one HTML page.
+
+    The files are stored with the sweep; those of a list of runs go to `compare/` here.
+
+    Raises:
+        BadInput: no such run, or nothing to compare; nothing is written then.
+        StorageFailed: the store cannot be read, or the files cannot be written.
+    """
+    settings = construct("compare", CompareSettings, config["compare"] or {})
+    tracking = construct("tracking", TrackingSettings, config["tracking"])
+    shelf = Shelf(tracking)
+    found = shelf.load(settings.runs, key="+compare")
+    comparison = Comparison.of(foremost(found, MOST_COMPARED), settings.thresholds)
+    out = terminal.console()
+    if len(found) > MOST_COMPARED:
+        out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
+    show(out, comparison, settings.rows)
+    pictures = charts(comparison, settings.curves)
+    files = {f"{picture.name}.png": png_of(picture) for picture in pictures}
+    files[REPORT] = page(comparison, pictures).encode()
+    if comparison.sweep is not None:
+        place = _store(shelf, comparison.sweep.run_id, comparison.sweep.home, files)
+    else:
+        place = _write(comparison, files)
+    out.print(f"\n[dim]report, with {len(pictures)} pictures beside it[/dim]")
+    terminal.line(out, place)
+
+
+def show(out: Console, comparison: Comparison, most: int) -> None:
+    """The answer, what differs, the thresholds and the curves, at the console's width."""
+    said = []
+    if comparison.sweep is not None:
+        said.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
+    said += [(name, escape(value)) for name, value in tables.facts(comparison)]
+    said += [("left out", escape(line)) for line in tables.left_out(comparison)]
+    terminal.facts(out, said)
+    commands = tables.repeat_commands(comparison)
+    if commands:
+        out.print("\n[dim]repeat the best with[/dim]")
+    for command in commands:
+        terminal.line(out, command)
+    if len(comparison.runs) > 1:
+        heading = "what differs"
+        if comparison.reference is not comparison.best or comparison.sweep is None:
+            heading += f" [dim](Δx: final x against run {comparison.reference.short}'s)[/dim]"
+        out.print(f"\n[bold]{heading}[/bold]")
+        _print(out, tables.differences(comparison, most))
+    if comparison.thresholds_differ:
+        out.print(f"\n{LOOSE}")
+    out.print("\n[bold]iterations to each threshold[/bold] [dim](- not reached)[/dim]")
+    _print(out, tables.thresholds(comparison, most, fraction=False))
+    seeds = tables.running_times(comparison, most)
+    if seeds is not None:
+        out.print("\n[bold]expected running time over seeds[/bold]")
+        _print(out, seeds)
+    drawn = terminal_plot.curves(comparison, width=min(out.width, 100) - 2)
+    if drawn:
+        out.print("\n[bold]loss - f*[/bold]")
+        for each in drawn:
+            out.print(each, no_wrap=True, crop=True)
+
+
+def _print(out: Console, table: tables.Table) -> None:
+    fitted = table.fitted(out.width)
+    shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for i, heading in enumerate(fitted.headings):
+        shown.add_column(Text(heading), justify="right" if i else "left", no_wrap=True)
+    for row in fitted.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    out.print(shown)
+    left = [f"and {fitted.more:,} more runs, ranked lower"] if fitted.more else []
+    left += [f"no room for {', '.join(fitted.dropped)}: see the report"] if fitted.dropped else []
+    if left:
+        out.print(Text("; ".join(left), style="dim"))
+
+
+def _store(shelf: Shelf, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
+    """Log the files as the sweep's artifacts; says where the report is."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            Path(folder, name).write_bytes(content)
+        shelf.log_folder(run_id, folder, FOLDER)
+    parts = urlsplit(home)
+    if parts.scheme in ("", "file"):
+        return _relative(Path(url2pathname(parts.path), FOLDER, REPORT))
+    return f"{FOLDER}/{REPORT} among the artifacts of MLflow run {run_id}"
+
+
+def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
+    """Write the files to a folder here, named by the runs; says where the report is."""
+    ids = [run.run_id for run in comparison.runs]
+    few = len(ids) <= tables.SIDE_BY_SIDE
+    name = (
+        "-".join(run.short.replace("/", "-") for run in comparison.runs)
+        if few
+        else f"{len(ids)}-runs-{digest(ids)[:8]}"
+    )
+    folder = here() / FOLDER / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+    except OSError as error:
+        raise StorageFailed(f"{_relative(folder)}: cannot be written ({error.strerror})") from None
+    return _relative(folder / REPORT)
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)

@@ -1,0 +1,150 @@
+"""`python -m gdexp +inspect`: the autograd graph of the loss at x0, its gradient, and a check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from gdexp.config import Config, construct
+from gdexp.core import GdexpError, validation
+from gdexp.descent import starting_point
+from gdexp.display import tensor_text, terminal
+from gdexp.experiment import Experiment, typed_here
+from gdexp.problems import first_loss, gradient_error
+
+MAX_NODES = 60
+
+
+@dataclass(frozen=True)
+class InspectSettings:
+    """The config group `inspect`.
+
+    Args:
+        tolerance: the largest relative difference between autograd and finite differences
+            that passes, > 0.
+    """
+
+    tolerance: float = 1e-6
+
+    def __post_init__(self) -> None:
+        validation.positive("tolerance", self.tolerance)
+
+
+def inspect(config: Config) -> None:
+    """Print what autograd sees of the composed problem; nothing is tracked.
+
+    Raises:
+        BadInput: a value that cannot be used, a loss that is no scalar function of x.
+        GdexpError: the gradient differs from the finite differences.
+    """
+    settings = construct("inspect", InspectSettings, config["inspect"])
+    experiment = Experiment.from_config(config, typed_here(config))
+    problem = experiment.problem.to(experiment.dtype, experiment.device)
+    start = starting_point(experiment.problem, experiment.seed)
+    x = start.to(experiment.device, experiment.dtype).requires_grad_()
+    loss = first_loss(problem, x)
+    nodes = problem.nodes(x)
+    (gradient,) = torch.autograd.grad(loss, (x,), retain_graph=True)
+
+    out = terminal.console()
+    shape = "×".join(map(str, x.shape)) or "scalar"
+    terminal.facts(
+        out,
+        [
+            (
+                "problem",
+                f"{terminal.shown(problem.name)}, x of shape {shape}, {_dtype(x)} on {x.device}",
+            ),
+            ("loss", f"{terminal.number(loss.item())} at x0"),
+        ],
+    )
+    out.print("\n[bold]values and the nodes that made them[/bold]")
+    _values(out, [("x", x), *nodes])
+    out.print("\n[bold]graph of the loss[/bold]")
+    out.print(_graph(loss))
+    out.print("\n[bold]gradient at x0[/bold]")
+    out.print(tensor_text(gradient))
+    out.print("\n[bold]to an array[/bold]")
+    terminal.facts(
+        out, [("x.numpy()", terminal.shown(_refusal(x))), ("x.detach().numpy()", _detached(x))]
+    )
+    _check(out, experiment, start, settings.tolerance)
+
+
+def _check(out: Console, experiment: Experiment, start: torch.Tensor, tolerance: float) -> None:
+    error = gradient_error(experiment.problem, start)
+    passed = error <= tolerance
+    verdict = "agrees with" if passed else "[red]differs from[/red]"
+    relation = "<=" if passed else ">"
+    out.print("\n[bold]gradient check in float64[/bold]")
+    out.print(
+        f"autograd {verdict} central differences: largest relative difference "
+        f"{error:.2g} {relation} {tolerance:g}"
+    )
+    if not passed:
+        raise GdexpError(
+            f"problem={experiment.problem.name}: the gradient differs from finite differences by "
+            f"{error:.2g}; inspect.tolerance={tolerance:g}, a kink at x0 also causes this"
+        )
+
+
+def _values(out: Console, named: list[tuple[str, torch.Tensor]]) -> None:
+    table = Table(box=None, padding=(0, 3), show_header=False)
+    for name, value in named:
+        made_by = "leaf, requires grad" if value.grad_fn is None else _node(value.grad_fn)
+        table.add_row(terminal.shown(name), tensor_text(value), f"[dim]{made_by}[/dim]")
+    out.print(table)
+
+
+def _graph(loss: torch.Tensor) -> Tree:
+    """The nodes from the loss back to x, each once; what is reached again is marked."""
+    tree = Tree(_node(loss.grad_fn))
+    seen = {loss.grad_fn}
+    waiting: list[tuple[Tree, Any]] = [(tree, loss.grad_fn)]
+    while waiting:
+        branch, node = waiting.pop(0)
+        for following, _ in node.next_functions:
+            if following is None:
+                continue
+            again = following in seen
+            text = _node(following)
+            if text.startswith("AccumulateGrad"):
+                text = "AccumulateGrad: x"
+            elif again:
+                text += " (above)"
+            if len(seen) >= MAX_NODES:
+                branch.add("…")
+                return tree
+            grown = branch.add(text)
+            if not again:
+                seen.add(following)
+                waiting.append((grown, following))
+    return tree
+
+
+def _refusal(x: torch.Tensor) -> str:
+    try:
+        x.numpy()
+    except RuntimeError as error:
+        return f"refused: {str(error).splitlines()[0]}"
+    return "given"
+
+
+def _detached(x: torch.Tensor) -> str:
+    array = x.detach().cpu()
+    if array.dtype is torch.bfloat16:
+        return "given after .float(): NumPy has no bfloat16"
+    return f"given: array of {array.numpy().dtype}, shape {tuple(array.shape)}"
+
+
+def _node(node: object) -> str:
+    return type(node).__name__
+
+
+def _dtype(x: torch.Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")

@@ -1,0 +1,215 @@
+"""One command: arguments to Hydra, Hydra to a command, errors to one line and a status."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+from gdexp.core import (
+    BadInput,
+    CommandFailed,
+    Ended,
+    GdexpError,
+    gc_control,
+    guarding,
+    hidden,
+    hidden_lines,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from gdexp.config import Config
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a × must not end a run where it has no code
+            stream.reconfigure(errors="replace")
+    if "--help" in given or "-h" in given:
+        from gdexp.cli.help import print_help
+
+        print_help(given)
+        return 0
+    if "--version" in given:
+        from gdexp.version import __version__
+
+        print(f"gdexp {__version__}")
+        return 0
+    with guarding(given):
+        return _run(given)
+
+
+def _run(given: Sequence[str]) -> int:
+    """Run one command; its errors become a line and an exit status."""
+    from gdexp.config import rewrite
+    from gdexp.core import Interrupted, raising, standing
+
+    try:
+        with raising(), standing():
+            _hydra(rewrite(given))
+    except Interrupted as interrupted:
+        return _say(str(interrupted), "interrupted", interrupted.exit_status)
+    except CommandFailed as failed:
+        if isinstance(failed.__cause__, Ended):
+            return failed.__cause__.exit_status
+        return _failed(failed.__cause__ or failed, given)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except BrokenPipeError:
+        # The reader of our output left; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _failed(error, given, composing=True)
+    return 0
+
+
+def command(cfg: DictConfig) -> None:
+    """Run what the composed config asks for."""
+    from gdexp import config
+
+    composed = config.plain(cfg)
+    config.check_given(config.typed())
+    config.check_keys(composed)
+    if "sweep" in composed:
+        from hydra.core.hydra_config import HydraConfig
+
+        from gdexp.sweeps import work_launched
+
+        work_launched(composed, HydraConfig.get())
+        return
+    run = _command(composed)
+    gc_control.begin()
+    run(composed)
+
+
+def _command(composed: Config) -> Callable[[Config], object]:
+    """The function of the command that a config asks for; only its module is imported."""
+    if "rerun" in composed:
+        from gdexp.cli.rerun import rerun
+
+        return rerun
+    if "compare" in composed:
+        from gdexp.cli.compare import compare
+
+        return compare
+    if "export" in composed:
+        from gdexp.cli.export import export
+
+        return export
+    if "inspect" in composed:
+        from gdexp.cli.inspect import inspect
+
+        return inspect
+    if "problems" in composed:
+        from gdexp.cli.problems import problems
+
+        return problems
+    from gdexp.cli.run import run
+
+    return run
+
+
+def _hydra(arguments: list[str]) -> None:
+    """Let Hydra compose and call `command`; its errors come back as exceptions."""
+    import hydra
+
+    from gdexp import config, hydra_plugins
+    from gdexp.config import env_secrets, shows
+
+    hydra_plugins.register()
+    env_secrets.watch()
+    failed: list[BaseException] = []
+    here = _process()
+
+    def task(cfg: DictConfig) -> None:
+        # Hydra prints every override of a task that raises, secrets among them.
+        try:
+            command(cfg)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            # The latter two can only come from a problem's own code: signals are `Interrupted`.
+            if _process() != here:  # a launcher's process: its errors come back through it
+                raise
+            failed.append(error)
+
+    before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
+    sys.argv = [sys.argv[0], *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        run = hydra.main(
+            version_base="1.3", config_path=str(config.shipped()), config_name="config"
+        )
+        with _without_secrets() if shows(arguments) else nullcontext():
+            run(task)()
+    except CommandFailed:
+        if not failed:  # what went wrong in a worker comes before what the sweep made of it
+            raise
+    finally:
+        sys.argv = before[0]
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        if before[1] is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before[1]
+    if failed:
+        raise CommandFailed from failed[0]
+
+
+def _process() -> tuple[str, int]:
+    """This one, among those of several machines."""
+    return socket.gethostname(), os.getpid()
+
+
+@contextmanager
+def _without_secrets() -> Iterator[None]:
+    """Around Hydra while it shows a config or itself."""
+    said, complained = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(complained):
+            yield
+    except SystemExit:
+        if complained.getvalue():
+            raise BadInput("--package", "", complained.getvalue().strip()) from None
+        raise
+    finally:
+        print(printable(hidden_lines(said.getvalue().expandtabs())), end="")
+
+
+def _open_closed() -> None:
+    """Give a stream that was closed (`>&-`) a place, else a database would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this
+            if getattr(sys, name) is None:
+                mode = "w" if number else "r"
+                setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
+
+
+def _failed(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
+    """Say what went wrong; errors that are not gdexp's own are put into its words first."""
+    if not isinstance(error, GdexpError):
+        from gdexp.config import explained
+
+        error = explained(error, given, composing)
+    return _say(str(error), "error", error.exit_status)
+
+
+def _say(message: str, kind: str, status: int) -> int:
+    """One line on stderr; the traceback only for those who ask for it."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    print(f"gdexp: {kind}: {printable(hidden(' '.join(message.split())))}", file=sys.stderr)
+    if os.environ.get("GDEXP_DEBUG") == "1":
+        print(printable(hidden(traceback.format_exc())), end="", file=sys.stderr)
+    return status

@@ -1,0 +1,188 @@
+"""`python -m gdexp +rerun=RUN_ID`: a tracked run made again, and a verdict on its bits."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from gdexp.config import Config, construct
+from gdexp.core import BadInput, Ended, signals, validation
+from gdexp.display import terminal
+from gdexp.reruns import (
+    ACCEPTED,
+    Damaged,
+    NoReference,
+    Outcome,
+    Recorder,
+    Reference,
+    Rerun,
+    as_json,
+    check_own_keys,
+    counts,
+    exit_status,
+    facts,
+    facts_of_many,
+    folder_reference,
+    level,
+    prepared,
+    records,
+    replayed,
+    replayed_all,
+    tracked,
+)
+from gdexp.tracking import Store, TrackingSettings
+
+FORMATS = ("text", "json")
+LISTEN_EVERY = 10_000
+"""Iterations between looks for a signal that was swallowed."""
+
+
+@dataclass(frozen=True)
+class RerunSettings:
+    """The config group `rerun`.
+
+    Args:
+        run: run id or its first digits, or a folder of `+export`; None: the newest sweep's best,
+            or the newest run.
+        format: text or json.
+        accept: the weakest verdict with exit status 0.
+        ulps: that two numbers may be apart to be called close, >= 0.
+        restore: whether with the reference's thread count.
+        record: whether the rerun is tracked too.
+    """
+
+    run: str | None = None
+    format: str = "text"
+    accept: str = "identical"
+    ulps: int = 16
+    restore: bool = True
+    record: bool = True
+
+    def __post_init__(self) -> None:
+        if self.run is not None:
+            validation.text("run", self.run)
+        validation.choice("format", self.format, FORMATS)
+        validation.choice("accept", self.accept, map(str, ACCEPTED))
+        validation.integer("ulps", self.ulps)
+        validation.boolean("restore", self.restore)
+        validation.boolean("record", self.record)
+
+
+def rerun(config: Config) -> None:
+    """Replay what was named, print the verdict and record the rerun.
+
+    Raises:
+        BadInput: no such run, or a stored config that is not one of gdexp's.
+        NoReference: the run left nothing to compare with.
+        Damaged: its files are not what its manifest says.
+        Ended: the verdict has an exit status of its own.
+        StorageFailed: the store cannot be read or written.
+    """
+    check_own_keys("rerun", "rerun_all", "trust")
+    settings = construct("rerun", RerunSettings, config["rerun"] or {})
+    trust = _trusted(config["trust"])
+    every = validation.boolean("rerun_all", config["rerun_all"])
+    tracking = construct("tracking", TrackingSettings, config["tracking"])
+    try:
+        found, sweep = _found(settings, tracking, every)
+        if len(found) == 1 and not every and not isinstance(found[0], Reference):
+            raise found[0]
+    except (NoReference, Damaged) as error:
+        if settings.format == "text":
+            raise
+        print(json.dumps(as_json(error, settings.accept), indent=2))
+        raise Ended(level(error).exit_status()) from None
+
+    pairs = [(each, prepared(each, trust)) for each in found if isinstance(each, Reference)]
+    without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
+    store = Store(tracking) if settings.record and pairs else None
+    out = terminal.console()
+    recorder = Recorder(store, settings.accept)
+    if len(found) == 1 and not every:
+        reference, experiment = pairs[0]
+        with recorder.one(reference, experiment) as run:
+            made = replayed(
+                reference,
+                experiment,
+                ulps=settings.ulps,
+                restore=settings.restore,
+                watch=_listen,
+            )
+            run.close(made)
+        _show_one(out, settings, made, sweep, recorder)
+        outcomes: list[Outcome] = [made]
+    else:
+        with recorder.many(sweep, [reference for reference, _ in pairs]) as many:
+            again = replayed_all(
+                pairs, ulps=settings.ulps, restore=settings.restore, done=lambda _: _listen(0)
+            )
+            reruns = many.all(again)
+            outcomes = [*reruns, *without]
+            many.close(outcomes)
+        _show_many(out, settings, outcomes, sweep, recorder)
+    status = exit_status(outcomes, settings.accept)
+    if status:
+        raise Ended(status)
+
+
+def _found(
+    settings: RerunSettings, tracking: TrackingSettings, every: bool
+) -> tuple[Sequence[Reference | NoReference | Damaged], str | None]:
+    """What was named, and the id of its sweep."""
+    folder = folder_reference(settings.run)
+    if folder is not None:
+        if every:
+            raise BadInput("rerun_all", True, f"needs a sweep; {settings.run} is one run")
+        return [folder], None
+    runs, sweep = tracked(settings.run, tracking, "+rerun", every)
+    return records(runs), sweep
+
+
+def _show_one(
+    out: Console, settings: RerunSettings, made: Rerun, sweep: str | None, recorder: Recorder
+) -> None:
+    if settings.format == "json":
+        recorded = recorder.ids.get(id(made))
+        print(json.dumps(as_json(made, settings.accept, recorded), indent=2))
+        return
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
+    terminal.facts(out, [*of, *facts(made), *recorder.said])
+
+
+def _show_many(
+    out: Console,
+    settings: RerunSettings,
+    outcomes: Sequence[Outcome],
+    sweep: str | None,
+    recorder: Recorder,
+) -> None:
+    if settings.format == "json":
+        each = [as_json(o, settings.accept, recorder.ids.get(id(o))) for o in outcomes]
+        said = {
+            "verdicts": counts(outcomes),
+            "exit_status": exit_status(outcomes, settings.accept),
+            "runs": each,
+        }
+        print(json.dumps(said, indent=2))
+        return
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
+    terminal.facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
+
+
+def _trusted(given: object) -> list[str]:
+    """The import paths that a person typed."""
+    if isinstance(given, str):
+        given = [given]
+    if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):
+        raise BadInput("trust", given, "must be a list of paths: trust=[package.module.Class]")
+    return [str(each) for each in given]
+
+
+def _listen(iteration: int, trace: array[float] | None = None) -> int:
+    """Stop for a signal that a problem's code swallowed."""
+    signals.check()
+    return iteration + LISTEN_EVERY

@@ -1,0 +1,204 @@
+"""`python -m gdexp`: one descent, printed as it goes, tracked."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from dataclasses import replace
+
+from rich.console import Console
+
+from gdexp.config import Config, construct, overrides
+from gdexp.core import Interrupted
+from gdexp.descent import PENALTY, Result, Status
+from gdexp.display import Losses, curve, tensors, terminal
+from gdexp.experiment import Experiment, captured, pictures, typed_here
+from gdexp.tracking import (
+    NOTE_TAG,
+    Opening,
+    Record,
+    Store,
+    TrackingSettings,
+    chart_views,
+    descent_note,
+    descent_record,
+    run_display,
+)
+
+
+def run(config: Config) -> Result:
+    """Run the composed experiment once, show it and record it.
+
+    Raises:
+        BadInput: before anything is written.
+        StorageFailed: MLflow's store did not take the record.
+    """
+    experiment = Experiment.from_config(config, typed_here(config))
+    settings = construct("tracking", TrackingSettings, config["tracking"])
+    settings.preflight()
+    experiment.rehearse()
+    out = terminal.console()
+    announce(out, experiment)
+
+    store = Store(settings)
+    run_id = store.start(Opening(name=title(experiment), kind="run"))
+    try:
+        losses = Losses(out, experiment.stopping.threshold, experiment.problem.reference)
+        with losses:
+            result = experiment.run(watch=losses)
+        losses.close(result.trace)
+        report(out, experiment, result)
+        store.finish(run_id, record(experiment, result, run_id, store))
+        store.save_runs_view()
+    except BaseException as error:
+        state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        if isinstance(error, Interrupted) and state is not None:
+            whole = "recorded whole" if state == "FINISHED" else "the same command makes a new one"
+            with suppress(OSError):  # a terminal that is gone (HUP) takes no words
+                out.print(f"Run {run_id} is {state}; {whole}.")
+        raise
+    terminal.facts(
+        out,
+        [
+            ("recorded", f"MLflow run {run_id} in {terminal.shown(settings.shown)}"),
+            ("look", terminal.shown(store.look_command())),
+        ],
+    )
+    terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    out.print("[dim]all single runs, their losses on one log axis[/dim]")
+    terminal.line(out, f"{store.server()}/#{store.runs_link()}")
+    out.print("\n[dim]find the best learning rate with[/dim]")
+    terminal.line(out, sweep_command(experiment))
+    return result
+
+
+def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:
+    """What MLflow is given of a single run: its record, and what its pages and charts show.
+
+    Args:
+        experiment: what was run.
+        result: what came of it.
+        run_id: of its run.
+        store: that takes it.
+    """
+    drawn = pictures(experiment, result)
+    shown = run_display.image_artifacts(
+        chart_views.PICTURE, drawn.get("final.png", drawn.get("curve.png", b""))
+    )
+    made = descent_record(
+        experiment,
+        result,
+        {**captured(experiment.config), **drawn, **shown},
+        {
+            run_display.COLOUR_TAG: run_display.status_colour(
+                str(result.status), int(run_id[:8], 16)
+            ),
+            run_display.IMAGES_TAG: "True",
+            NOTE_TAG: descent_note(experiment, result, run_id, store.loss_link(run_id)),
+        },
+    )
+    parameters = {
+        "optimizer.lr": getattr(experiment.rule, "lr", None),
+        "stopping.threshold": experiment.stopping.threshold,
+    }
+    charted = run_display.chart_metrics(parameters, made.metrics)
+    return replace(made, metrics={**made.metrics, **charted})
+
+
+def title(experiment: Experiment) -> str:
+    """A run's name: what it minimises and how."""
+    lr = getattr(experiment.rule, "lr", None)
+    step = "" if lr is None else f" lr={lr:.6g}"
+    return f"{experiment.problem.name} {experiment.rule.name}{step}"
+
+
+def announce(out: Console, experiment: Experiment) -> None:
+    """Say what is about to be run, and warn of a threshold that the dtype cannot reach."""
+    problem, stopping = experiment.problem, experiment.stopping
+    name, shape = terminal.shown(problem.name), "×".join(map(str, problem.shape)) or "scalar"
+    dtype = str(experiment.dtype).removeprefix("torch.")
+    gap = "loss" if problem.reference == 0 else f"loss - ({problem.reference:.6g})"
+    terminal.facts(
+        out,
+        [
+            ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
+            ("rule", terminal.shown(_rule(experiment))),
+            (
+                "until",
+                f"{gap} <= {stopping.threshold:g}, at most {stopping.max_iterations:,} iterations",
+            ),
+        ],
+    )
+    warning = experiment.reachable()
+    if warning:
+        out.print(f"[yellow]warning[/yellow]  {warning}")
+    out.print()
+
+
+def report(out: Console, experiment: Experiment, result: Result) -> None:
+    """The final tensor beside its target, and the numbers that answer the question."""
+    out.print()
+    drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    if drawn is not None:
+        curve(out, drawn.grid, drawn.wanted, drawn.fitted)
+    else:
+        shown = [("final x", result.final)]
+        if experiment.problem.target is not None:
+            shown.append(("target", experiment.problem.target))
+        tensors(out, shown)
+    out.print()
+    terminal.facts(
+        out,
+        [
+            ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
+            ("iterations", f"[bold]{result.iterations:,}[/bold]"),
+            ("hitting time", f"{terminal.number(result.hitting_time)}{_reckoned(result)}"),
+            *theory_line(experiment, result),
+            ("final loss", _loss(result.final_loss, result.f_star)),
+            ("smallest loss", _loss(result.min_loss, result.f_star)),
+        ],
+    )
+
+
+def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:
+    """How far from the best possible, where theory knows; nothing for large problems."""
+    from gdexp.theory import MOST_MODES, distance_from_best
+
+    if result.final.numel() > MOST_MODES:
+        return []
+    distance = distance_from_best(experiment.problem, result)
+    return [] if distance is None else [("theory", str(distance))]
+
+
+def sweep_command(experiment: Experiment) -> str:
+    """The sweep of the learning rate for what was run."""
+    kept = [o for o in overrides(experiment.config) if not o.startswith("optimizer.lr=")]
+    return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
+
+
+def _reckoned(result: Result) -> str:
+    """What stands behind a hitting time that was not measured."""
+    if result.converged:
+        return ""
+    if result.status in (Status.DIVERGED, Status.STALLED):
+        return f" (counted as {PENALTY} × max_iterations)"
+    return " (projected)"
+
+
+def _loss(value: float, f_star: float) -> str:
+    above = "" if f_star == 0 else f" ({value - f_star:.6g} above the minimum)"
+    return terminal.number(value) + above
+
+
+def _rule(experiment: Experiment) -> str:
+    given = dict(experiment.config["optimizer"])
+    schedule = given.pop("schedule", None)
+    words = [f"{key}={_value(value)}" for key, value in given.items() if key != "name"]
+    if isinstance(schedule, dict) and schedule.get("name", "constant") != "constant":
+        settings = [f"{key}={_value(value)}" for key, value in schedule.items() if key != "name"]
+        words.append(f"with schedule {' '.join([schedule['name'], *settings])}")
+    return f"{' '.join([experiment.rule.name, *words])}, seed {experiment.seed}"
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,290 @@
+"""The pictures that people expect of compared runs, each only where the runs can show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.curves import FEW, MOST_CURVES, loss_chart
+from gdexp.comparison.descent_paths import contour
+from gdexp.comparison.figure_model import (
+    PALETTE,
+    THRESHOLD,
+    Chart,
+    Floats,
+    Images,
+    Picture,
+    Series,
+    Surface,
+)
+from gdexp.comparison.formatting import mark
+from gdexp.comparison.profile_charts import data_profiles, distribution, profile
+from gdexp.core import BadInput
+from gdexp.descent import Status
+from gdexp.runs import TrackedRun, Unreadable
+from gdexp.theory import stability_limit
+
+LR = "optimizer.lr"
+MARKERS = {
+    Status.CONVERGED: ("circle", PALETTE[0]),
+    Status.MAX_ITERATIONS: ("triangle", PALETTE[1]),
+    Status.CAPPED: ("triangle", PALETTE[4]),
+    Status.STALLED: ("square", PALETTE[3]),
+    Status.DIVERGED: ("cross", PALETTE[6]),
+}
+MOST_CELLS = 25
+BINS = 14
+MOST_PANELS = 4
+MOST_PIXELS = 10_000
+
+
+def charts(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
+    """Every picture that these runs can show, the most asked for first.
+
+    Args:
+        comparison: of what.
+        curves: most loss curves in one chart, the best ones.
+    """
+    makers: list[Callable[[Comparison], Picture | None]] = [
+        by_learning_rate,
+        fewest,
+        heat_map,
+        contour,
+        incumbent,
+        distribution,
+        profile,
+        data_profiles,
+        finals,
+    ]
+    drawn = [loss_chart(comparison, curves), *(make(comparison) for make in makers)]
+    return [picture for picture in drawn if picture is not None]
+
+
+def by_learning_rate(comparison: Comparison) -> Chart | None:
+    """Iterations to the common threshold against the learning rate, what was censored marked."""
+    if LR not in comparison.numeric:
+        return None
+    threshold = comparison.common
+    kinds: dict[Status | None, list[tuple[float, float, str]]] = {}
+    for run in comparison.runs:
+        lr = run.values.get(LR)
+        if not isinstance(lr, int | float) or lr <= 0:
+            continue
+        time = run.hitting_time(threshold)
+        reached = time is not None
+        kind = Status.CONVERGED if reached else _known(run)
+        if kind is Status.CONVERGED and not reached:  # at a looser threshold of its own
+            kind = Status.MAX_ITERATIONS
+        count = math.ceil(time) if time is not None else run.iterations
+        kinds.setdefault(kind, []).append((float(lr), max(count, 0.5), comparison.label(run)))
+    if not kinds:
+        return None
+    named = {Status.CONVERGED: "reached", Status.MAX_ITERATIONS: "not reached when it ended"}
+    series = []
+    for status, (marker, colour) in MARKERS.items():
+        points = kinds.get(status)
+        if points:
+            x, y, notes = zip(*points, strict=True)
+            name = named.get(status, str(status))
+            series.append(
+                Series(name, np.array(x), np.array(y), "points", colour, marker, notes=notes)
+            )
+    limit = _limit(comparison)
+    if limit is not None and series:
+        heights = np.concatenate([each.y for each in series])
+        ends = np.array([heights.min(), heights.max()])
+        name = f"stability limit {limit:.4g}"
+        series.append(Series(name, np.full(2, limit), ends, "dashes", THRESHOLD))
+    return Chart(
+        name="iterations_by_lr",
+        title=f"iterations to {mark(threshold)} by learning rate",
+        x_label="learning rate",
+        y_label="iterations",
+        series=series,
+        x_log=True,
+        y_log=True,
+        note="A triangle ended before the threshold: it would have needed more than is drawn."
+        if any(each.marker == "triangle" for each in series)
+        else "",
+    )
+
+
+def fewest(comparison: Comparison) -> Chart | None:
+    """The fewest iterations at each threshold, for each update rule or each of a few runs."""
+    by_rule: dict[str, list[TrackedRun]] = {}
+    for run in comparison.ranked:
+        by_rule.setdefault(str(run.values.get("optimizer.name", "unknown")), []).append(run)
+    each_run = len(comparison.runs) <= FEW and comparison.sweep is None
+    groups = {comparison.label(r): [r] for r in comparison.runs} if each_run else by_rule
+    series = []
+    for i, (name, runs) in enumerate(sorted(groups.items(), key=lambda g: len(g[1]))):
+        times = [comparison.fewest(threshold, runs) for threshold in comparison.thresholds]
+        y = np.array([math.nan if t is None else float(math.ceil(t)) for t in times])
+        if np.isfinite(y).any():
+            x = np.array(comparison.thresholds)
+            colour = PALETTE[i % len(PALETTE)]
+            series.append(Series(name, x, y, "line", colour, legend=len(groups) > 1))
+    if not series:
+        return None
+    most = max(float(np.nanmax(each.y)) for each in series)
+    least = min(
+        float(np.nanmin(np.where(each.y > 0, each.y, np.nan))) if (each.y > 0).any() else 1.0
+        for each in series
+    )
+    return Chart(
+        name="fewest",
+        title="fewest iterations at each threshold",
+        x_label="threshold (tighter to the right)",
+        y_label="iterations",
+        series=series,
+        x_log=True,
+        y_log=most > 50 * least and all((each.y[np.isfinite(each.y)] > 0).all() for each in series),
+        falling=True,
+    )
+
+
+def heat_map(comparison: Comparison) -> Surface | None:
+    """The fewest iterations over two swept numbers."""
+    keys = list(comparison.numeric)[:2]
+    if len(keys) < 2:
+        return None
+    rows, measured = [], []
+    own = "stopping.threshold" in keys
+    for run, x, y in zip(
+        comparison.runs, comparison.numeric[keys[0]], comparison.numeric[keys[1]], strict=True
+    ):
+        threshold = run.threshold if own else comparison.common
+        time = run.hitting_time(threshold) if threshold is not None else None
+        if x is not None and y is not None:
+            rows.append((x, y))
+            measured.append(math.nan if time is None else math.ceil(time))
+    if len(rows) < 4:
+        return None
+    points, values = np.array(rows), np.array(measured, dtype=np.float64)
+    columns, column = _cells(points[:, 0])
+    lines, line = _cells(points[:, 1])
+    z = np.full((lines.size, columns.size), np.nan)
+    for i, j, value in zip(line, column, values, strict=True):
+        z[i, j] = np.nanmin([z[i, j], value]) if not np.isnan([z[i, j], value]).all() else np.nan
+    if np.isfinite(z).sum() < 4:
+        return None
+    least, most = np.nanmin(z), np.nanmax(z)
+    return Surface(
+        name="heat_map",
+        title="iterations to each run's own threshold"
+        if own
+        else f"fewest iterations to {mark(comparison.common)}",
+        x_label=keys[0],
+        y_label=keys[1],
+        x=columns,
+        y=lines,
+        z=z,
+        z_label="iterations",
+        x_log=_is_log(columns),
+        y_log=_is_log(lines),
+        z_log=bool(least > 0 and most > 10 * least),
+        note="An empty cell holds no run, or none that reached the threshold.",
+    )
+
+
+def incumbent(comparison: Comparison) -> Chart | None:
+    """A sweep's best hitting time so far against the gradient steps it spent."""
+    numbers = [run.trial for run in comparison.runs]
+    if comparison.sweep is None or None in numbers or len(set(numbers)) < len(numbers):
+        return None
+    spent, best, x, y = 0, math.inf, [], []
+    for run in sorted(comparison.runs, key=lambda run: run.trial or 0):
+        spent += run.iterations
+        if run.converged:
+            best = min(best, run.recorded_time)
+        x.append(max(spent, 1))
+        y.append(best)
+    if not math.isfinite(best):
+        return None
+    values = np.where(np.isfinite(y), y, np.nan)
+    series = [Series("best so far", np.array(x, dtype=float), values, "steps", legend=False)]
+    low, high = np.nanmin(values), np.nanmax(values)
+    return Chart(
+        name="incumbent",
+        title="what the sweep spent for its answer",
+        x_label="gradient steps spent",
+        y_label="best hitting time so far",
+        series=series,
+        x_log=True,
+        y_log=bool(low > 0 and high > 20 * low),
+    )
+
+
+def finals(comparison: Comparison) -> Images | None:
+    """The final tensors of the best runs beside their target."""
+    best: list[tuple[str, Floats]] = []
+    shape = None
+    target = None
+    for run in comparison.ranked[:MOST_PANELS]:
+        try:
+            final = np.asarray(run.final, dtype=np.float64)
+        except (Unreadable, ValueError):
+            continue
+        if shape is None:
+            shape, target = final.shape, _target(run)
+        if final.shape == shape and 1 < final.size <= MOST_PIXELS:
+            best.append((comparison.label(run), _image(final)))
+    if not best or (target is None and len(best) < 2 and best[0][1].size < 4):
+        return None
+    if target is not None and target.shape == shape:
+        best.append(("target", _image(target)))
+    return Images("final", "final tensors of the best runs", best)
+
+
+def _target(run: TrackedRun) -> Floats | None:
+    try:
+        target = run.experiment().problem.target
+    except (BadInput, Unreadable):
+        return None
+    return None if target is None else target.double().cpu().numpy()
+
+
+def _image(values: Floats) -> Floats:
+    """Any tensor as rows and columns; a long vector is folded."""
+    if values.ndim > 1:
+        return values.reshape(-1, values.shape[-1])
+    columns = values.size if values.size <= 64 else math.ceil(math.sqrt(values.size))
+    padded = np.full(-(-values.size // columns) * columns, np.nan)
+    padded[: values.size] = values.reshape(-1)
+    return padded.reshape(-1, columns)
+
+
+def _known(run: TrackedRun) -> Status | None:
+    return Status(run.status) if run.status in list(Status) else None
+
+
+def _limit(comparison: Comparison) -> float | None:
+    """2 / L, or what takes its place for the rule, when all runs share rule and problem."""
+    settled = [k for k in comparison.params if k.startswith(("problem", "optimizer")) and k != LR]
+    if settled:
+        return None
+    try:
+        experiment = comparison.best.experiment()
+    except (BadInput, Unreadable):
+        return None
+    return stability_limit(experiment.problem, experiment.rule)
+
+
+def _cells(values: Floats) -> tuple[Floats, Sequence[int]]:
+    """Places along an axis, and the place of each value: its own, or that of a bin."""
+    own, where = np.unique(values, return_inverse=True)
+    if own.size <= MOST_CELLS and own.size <= values.size / 2:
+        return own, where.tolist()
+    log = _is_log(own)
+    scaled = np.log(values) if log else values
+    edges = np.linspace(scaled.min(), scaled.max(), BINS + 1)
+    middles = (edges[1:] + edges[:-1]) / 2
+    places = np.clip(np.searchsorted(edges, scaled, side="right") - 1, 0, BINS - 1)
+    return (np.exp(middles) if log else middles), places.tolist()
+
+
+def _is_log(values: Floats) -> bool:
+    return bool(values.min() > 0 and values.max() > 10 * values.min())

@@ -1,0 +1,325 @@
+"""What is compared with what, and every number that the tables and pictures show."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gdexp.comparison.formatting import brief, short_key
+from gdexp.comparison.profiles import expected_running_time
+from gdexp.core import BadInput, validation
+from gdexp.descent import THRESHOLDS
+from gdexp.runs import SEED, Runs, TrackedRun, Unreadable, rank, value_of
+
+FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED)
+LAST = ("stopping.cap",)
+"""A cap follows from what other trials needed; it says least of a run."""
+
+RECORDED = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
+MOST_SOLVERS = 8
+MOST_WORDS = 5
+OTHER_SHAPE = "other shape"
+
+LOOSE = (
+    "These runs have different thresholds, and a looser one never needs more iterations; "
+    "the table of thresholds compares like with like."
+)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that is not compared, and why."""
+
+    run: TrackedRun
+    reason: str
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a final tensor is from the reference's, element by element.
+
+    Attributes:
+        largest: max |x − reference|; NaN when either holds a number that is not finite.
+        mean: the mean of |x − reference|.
+        refused: why there is no distance; empty when there is one.
+    """
+
+    largest: float = math.nan
+    mean: float = math.nan
+    refused: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Runs made comparable.
+
+    Attributes:
+        runs: those compared; of a sweep the best first, of a list in its order.
+        left_out: those that cannot be.
+        sweep: the sweep's own run, when these are the runs of one sweep.
+        thresholds: at which hitting times are read, falling; the given ones and, when there is
+            only one, the runs' own.
+        reference: what final tensors are measured from: the first of a list, the best of a sweep.
+    """
+
+    runs: tuple[TrackedRun, ...]
+    left_out: tuple[LeftOut, ...]
+    sweep: TrackedRun | None
+    thresholds: tuple[float, ...]
+    reference: TrackedRun
+
+    @classmethod
+    def of(cls, found: Runs, thresholds: Sequence[float] = THRESHOLDS) -> Comparison:
+        """Sort out what can be compared.
+
+        Raises:
+            BadInput: nothing is left, or a threshold is not a number above 0.
+        """
+        wanted = {validation.positive("thresholds", threshold) for threshold in thresholds}
+        kept, left_out = [], []
+        for run in found:
+            reason = run.unfit()
+            if reason is None:
+                kept.append(run)
+            elif not (run.kind == "sweep" and found.sweep is None):
+                left_out.append(LeftOut(run, reason))
+        if not kept:
+            said = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
+            raise BadInput("+compare", "", f"there is no finished run to compare{said}")
+        own = {run.threshold for run in kept if run.threshold is not None}
+        if len(own) == 1:
+            wanted |= own
+        ranked = sorted(kept, key=rank)
+        return cls(
+            runs=tuple(ranked if found.sweep is not None else kept),
+            left_out=tuple(left_out),
+            sweep=found.sweep,
+            thresholds=tuple(sorted(wanted, reverse=True)),
+            reference=ranked[0] if found.sweep is not None else kept[0],
+        )
+
+    @cached_property
+    def ranked(self) -> tuple[TrackedRun, ...]:
+        """The same runs, the best first."""
+        return tuple(sorted(self.runs, key=rank))
+
+    @property
+    def best(self) -> TrackedRun:
+        """The converged run with the smallest hitting time at its own threshold."""
+        return self.ranked[0]
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """Runs by status, the most frequent first."""
+        return dict(Counter(run.status or "unknown" for run in self.runs).most_common())
+
+    @cached_property
+    def params(self) -> Mapping[str, Sequence[Any]]:
+        """Params that are not equal in all runs, by key; None where a run lacks one.
+
+        Numbers are compared as numbers: 1 equals 1.0.
+        """
+        keys = dict.fromkeys(key for run in self.runs for key in run.params)
+        ordered = sorted(keys, key=lambda key: _place(key, list(keys)))
+        found = {}
+        for key in ordered:
+            texts = [run.params.get(key) for run in self.runs]
+            if len({_canonical(text) for text in texts}) > 1:
+                found[key] = [None if text is None else value_of(text) for text in texts]
+        return found
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Sequence[float | None]]:
+        """Recorded metrics that are not equal in all runs, by name."""
+        found = {}
+        for key in RECORDED:
+            values = [run.metrics.get(key) for run in self.runs]
+            # NaN is unlike itself, but two runs that both have it do not differ.
+            if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:
+                found[key] = values
+        return found
+
+    @property
+    def statuses_differ(self) -> bool:
+        """Whether the runs ended in different ways."""
+        return len({run.status for run in self.runs}) > 1
+
+    @property
+    def thresholds_differ(self) -> bool:
+        """Whether the runs had different thresholds of their own."""
+        return len({run.threshold for run in self.runs}) > 1
+
+    @cached_property
+    def times(self) -> Mapping[str, Sequence[float | None]]:
+        """Run id to its hitting time at each of `thresholds`; None where not reached."""
+        return {run.run_id: run.hitting_times(self.thresholds) for run in self.runs}
+
+    def count(self, run: TrackedRun, threshold: float) -> int | None:
+        """Iterations to one of `thresholds`: the hitting time rounded up."""
+        time = self.times[run.run_id][self.thresholds.index(threshold)]
+        return None if time is None else math.ceil(time)
+
+    def fewest(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> float | None:
+        """The smallest hitting time of any run at one of `thresholds`."""
+        place = self.thresholds.index(threshold)
+        chosen = self.runs if runs is None else runs
+        known = [t for run in chosen if (t := self.times[run.run_id][place]) is not None]
+        return min(known, default=None)
+
+    @cached_property
+    def common(self) -> float:
+        """The threshold at which all runs are best compared.
+
+        Their own when it is the same for all; else the tightest that at least half of the runs
+        reached; else the loosest.
+        """
+        if not self.thresholds_differ and self.runs[0].threshold is not None:
+            return self.runs[0].threshold
+        for place in reversed(range(len(self.thresholds))):
+            reached = sum(times[place] is not None for times in self.times.values())
+            if 2 * reached >= len(self.runs):
+                return self.thresholds[place]
+        return self.thresholds[0]
+
+    @cached_property
+    def distances(self) -> Mapping[str, Distance]:
+        """Run id to the distance of its final tensor from the reference's."""
+        try:
+            origin = np.asarray(self.reference.final, dtype=np.float64)
+        except (Unreadable, ValueError) as error:
+            return {run.run_id: Distance(refused=f"the reference {error}") for run in self.runs}
+        return {run.run_id: _distance(run, origin) for run in self.runs}
+
+    @cached_property
+    def seeded(self) -> Sequence[Sequence[TrackedRun]]:
+        """The runs of one configuration with different seeds, for each that has several."""
+        groups: dict[object, dict[Any, TrackedRun]] = {}
+        for run in self.ranked:
+            groups.setdefault(run.configuration, {})[run.params.get(SEED)] = run
+        return [list(group.values()) for group in groups.values() if len(group) > 1]
+
+    def expected_time(self, group: Sequence[TrackedRun], threshold: float) -> float:
+        """The expected running time of one configuration, in iterations, over its seeds."""
+        counts = [self.count(run, threshold) for run in group]
+        spent = [
+            run.iterations if count is None else count
+            for run, count in zip(group, counts, strict=True)
+        ]
+        return expected_running_time(spent, [count is not None for count in counts])
+
+    @cached_property
+    def problem_of(self) -> Mapping[str, str]:
+        """Run id to its problem: the name, numbered where problems of one name differ."""
+        seen: dict[str, list[object]] = {}
+        found = {}
+        for run in self.runs:
+            name = str(run.values.get("problem.name", "unknown"))
+            key = tuple(sorted((k, v) for k, v in run.params.items() if k.startswith("problem")))
+            known = seen.setdefault(name, [])
+            if key not in known:
+                known.append(key)
+            number = known.index(key) + 1
+            found[run.run_id] = name if number == 1 else f"{name} {number}"
+        return found
+
+    @cached_property
+    def solvers(self) -> Mapping[str, Sequence[TrackedRun]]:
+        """Runs by what solves: each rule with its settings, or each rule.
+
+        The latter where the settings are many or differ between problems.
+        """
+        by_setting: dict[str, list[TrackedRun]] = {}
+        by_rule: dict[str, list[TrackedRun]] = {}
+        keys = [k for k in self.params if k.startswith("optimizer.") and k != "optimizer.name"]
+        for run in self.ranked:
+            rule = str(run.values.get("optimizer.name", "unknown"))
+            settings = [f"{short_key(k)}={brief(run, k)}" for k in keys if k in run.params]
+            by_setting.setdefault(" ".join([rule, *settings]), []).append(run)
+            by_rule.setdefault(rule, []).append(run)
+        problems = len(set(self.problem_of.values()))
+        everywhere = all(
+            len({self.problem_of[run.run_id] for run in runs}) == problems
+            for runs in by_setting.values()
+        )
+        return by_setting if everywhere and len(by_setting) <= MOST_SOLVERS else by_rule
+
+    @cached_property
+    def tasks(self) -> Sequence[tuple[str, Any, float]]:
+        """Every (problem, seed, threshold) that some run was at."""
+        pairs = dict.fromkeys((self.problem_of[r.run_id], r.params.get(SEED)) for r in self.runs)
+        return [(*pair, threshold) for pair in pairs for threshold in self.thresholds]
+
+    @cached_property
+    def task_times(self) -> Mapping[str, Sequence[float | None]]:
+        """Solver to its smallest hitting time at each of `tasks`; None where not reached."""
+        found = {}
+        for solver, runs in self.solvers.items():
+            least: dict[tuple[str, Any, float], float] = {}
+            for run in runs:
+                pair = (self.problem_of[run.run_id], run.params.get(SEED))
+                for threshold, time in zip(self.thresholds, self.times[run.run_id], strict=True):
+                    if time is not None:
+                        task = (*pair, threshold)
+                        least[task] = min(time, least.get(task, math.inf))
+            found[solver] = [least.get(task) for task in self.tasks]
+        return found
+
+    @cached_property
+    def numeric(self) -> Mapping[str, Sequence[float | None]]:
+        """Differing params that are numbers, as numbers; the seed left out."""
+        found = {}
+        for key, values in self.params.items():
+            known = [v for v in values if _is_number(v)]
+            if key != SEED and key not in LAST and len(set(known)) > 1:
+                found[key] = [float(v) if _is_number(v) else None for v in values]
+        return found
+
+    def label(self, run: TrackedRun) -> str:
+        """A run in a few words: what sets it apart, and its id."""
+        return " ".join([*self.words(run), f"({run.short})"])
+
+    def words(self, run: TrackedRun, leave: Sequence[str] = LAST) -> list[str]:
+        """The params that set a run apart, the most telling few; names without their key."""
+        keys = [key for key in self.params if key in run.params and key not in leave]
+        return [
+            str(run.values[key]) if key.endswith(".name") else f"{short_key(key)}={brief(run, key)}"
+            for key in keys[:MOST_WORDS]
+        ]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _place(key: str, keys: Sequence[str]) -> tuple[int, int]:
+    if key in FIRST:
+        return FIRST.index(key), 0
+    return len(FIRST) + (key in LAST), keys.index(key)
+
+
+def _canonical(given: str | None) -> object:
+    """What two params must share to count as equal."""
+    if given is None:
+        return None
+    value = value_of(given)
+    return ("number", float(value)) if _is_number(value) else ("text", given)
+
+
+def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) -> Distance:
+    try:
+        final = np.asarray(run.final, dtype=np.float64)
+    except (Unreadable, ValueError) as error:
+        return Distance(refused=str(error))
+    if final.shape != origin.shape:
+        return Distance(refused=OTHER_SHAPE)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(final - origin)
+    if not np.isfinite(apart).all():
+        return Distance()
+    return Distance(float(apart.max(initial=0.0)), float(apart.mean()) if apart.size else 0.0)

@@ -1,0 +1,175 @@
+"""Loss curves: thinned to what can be seen, one per run or one band per configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gdexp.comparison.comparison import LAST, Comparison
+from gdexp.comparison.figure_model import GREY, PALETTE, THRESHOLD, Chart, Floats, Scale, Series
+from gdexp.descent import Status, first_hits
+from gdexp.runs import SEED, TrackedRun
+
+MOST_CURVES = 60
+RISE = 1e3
+MOST_POINTS = 300
+FEW = len(PALETTE)
+"""So many curves get a colour and a legend entry each."""
+
+LOG_FROM = 30
+"""From so many times as many iterations in the longest run as in the shortest, x is logarithmic."""
+
+
+def thinned(gaps: Floats, thresholds: Sequence[float] = (), most: int = MOST_POINTS) -> list[int]:
+    """Iterations that a curve is drawn through.
+
+    The first, the last, the smallest gap, and both sides of every threshold's first hit are
+    always there; the others are spread evenly, half of them on a log axis.
+
+    Args:
+        gaps: loss − f* at iterations 0 … n, shape (n + 1,).
+        thresholds: whose first hits are kept.
+        most: spread so many, beside those that are always there.
+    """
+    last = len(gaps) - 1
+    if last < most:
+        return list(range(last + 1))
+    even = np.linspace(0, last, most // 2)
+    geometric = np.geomspace(1, last, most - most // 2)
+    kept = {0, last, *even.round().astype(int).tolist(), *geometric.round().astype(int).tolist()}
+    finite = np.where(np.isfinite(gaps), gaps, np.inf)
+    kept.add(int(finite.argmin()))
+    for hit in first_hits(gaps, thresholds):
+        if hit is not None:
+            kept |= {hit, max(hit - 1, 0)}
+    return sorted(kept)
+
+
+def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
+    """The loss gap of every run, or its median and band over seeds, on a log axis."""
+    groups = comparison.seeded
+    longest = max(run.iterations for run in comparison.runs)
+    shortest = max(1, min(run.iterations for run in comparison.runs))
+    x_log = longest > LOG_FROM * shortest or longest > 10_000
+    top = ceiling(comparison.runs)
+    scale = None
+    note = ""
+    if groups and len(groups) <= FEW:
+        series = [
+            _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
+        ]
+        note = "The median over seeds; the band holds the middle half of them."
+        title = "loss gap, median and quartiles over seeds"
+    else:
+        drawn = comparison.ranked[:most]
+        scale, colours = _colours(comparison, drawn)
+        series = [
+            _curve(comparison, run, x_log, colours[i], top, bold=i == 0 and len(drawn) > 1)
+            for i, run in enumerate(drawn)
+        ]
+        series.reverse()  # the best is drawn last, above the others
+        title = "loss gap of every run"
+        if len(drawn) < len(comparison.runs):
+            title = f"loss gap of the best {len(drawn)} of {len(comparison.runs):,} runs"
+    if not comparison.thresholds_differ and comparison.runs[0].threshold is not None:
+        ends = np.array([1.0 if x_log else 0.0, 1.0 + longest if x_log else longest])
+        level = np.full(2, comparison.runs[0].threshold)
+        series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
+    if any(run.status == Status.DIVERGED for run in comparison.runs):
+        note = f"{note} What diverges is drawn to {RISE:,.0f} times the first gap.".strip()
+    return Chart(
+        name="loss",
+        title=title,
+        x_label="iteration + 1" if x_log else "iteration",
+        y_label="loss - f*",
+        series=series,
+        x_log=x_log,
+        y_log=True,
+        note=note,
+        scale=scale,
+    )
+
+
+def visible(gaps: Floats, ceiling: float = math.inf) -> Floats:
+    """Gaps as a log axis takes them: what is not finite, not above 0 or too high is a hole."""
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(gaps) & (gaps > 0) & (gaps <= ceiling), gaps, np.nan)
+
+
+def ceiling(runs: Sequence[TrackedRun]) -> float:
+    """What a gap must not exceed to be drawn: else one that diverges would flatten the others."""
+    first = [float(run.gaps[0]) for run in runs]
+    return RISE * max((gap for gap in first if math.isfinite(gap) and gap > 0), default=math.inf)
+
+
+def _curve(
+    comparison: Comparison, run: TrackedRun, x_log: bool, colour: str, top: float, bold: bool
+) -> Series:
+    gaps = run.gaps
+    steps = np.array(thinned(gaps, comparison.thresholds))
+    few = len(comparison.runs) <= FEW
+    return Series(
+        name=comparison.label(run),
+        x=(steps + x_log).astype(np.float64),
+        y=visible(gaps[steps], top),
+        colour=colour,
+        bold=bold,
+        legend=few or bold,
+    )
+
+
+def _band(
+    comparison: Comparison, group: Sequence[TrackedRun], x_log: bool, colour: str, top: float
+) -> Series:
+    """Median and quartiles; a run that has ended keeps its last gap."""
+    traces = [run.gaps for run in group]
+    longest = max(traces, key=len)
+    steps = np.array(thinned(longest, comparison.thresholds))
+    table = np.stack([visible(trace[np.minimum(steps, len(trace) - 1)]) for trace in traces])
+    # Where no seed has a finite gap there is nothing to draw; a gap of one seed is infinite.
+    filled = np.where(np.isnan(table), np.inf, table)
+    with np.errstate(invalid="ignore"):
+        low, middle, high = np.quantile(filled, [0.25, 0.5, 0.75], axis=0, method="nearest")
+    words = comparison.words(group[0], leave=(SEED, *LAST))
+    return Series(
+        name=" ".join([*words, f"({len(group)} seeds)"]),
+        x=(steps + x_log).astype(np.float64),
+        y=visible(middle, top),
+        low=visible(np.minimum(low, top)),
+        high=visible(np.minimum(high, top)),
+        colour=colour,
+        bold=True,
+    )
+
+
+def _colours(comparison: Comparison, drawn: Sequence[TrackedRun]) -> tuple[Scale | None, list[str]]:
+    """A colour for each run: its own when there are few, else by the first number that differs."""
+    if len(drawn) <= FEW:
+        return None, [PALETTE[i] for i in range(len(drawn))]
+    if not comparison.numeric:
+        return None, [PALETTE[0], *[GREY] * (len(drawn) - 1)]
+    key, _ = next(iter(comparison.numeric.items()))
+    values = [run.values.get(key) for run in drawn]
+    known = [float(v) for v in values if isinstance(v, int | float)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    log = low > 0 and high > 10 * low
+    scale = Scale(key, low, high, log)
+    return scale, [shade(scale, float(v)) if isinstance(v, int | float) else GREY for v in values]
+
+
+def shade(scale: Scale, value: float) -> str:
+    """The colour of a value on a scale, seen on white and on black."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    low, high = scale.low, scale.high
+    if scale.log:
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    place = (value - low) / (high - low) if high > low else 0.5
+    return to_hex(colormaps["viridis"](SHADES[0] + place * (SHADES[1] - SHADES[0])))
+
+
+SHADES = (0.15, 0.88)
+"""The part of the colour map that is used: neither too dark nor too light."""

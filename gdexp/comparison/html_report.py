@@ -1,0 +1,136 @@
+"""The report: one HTML file that needs nothing else, neither network nor other files.
+
+Names and params of runs are data: everything is escaped, and a content security policy keeps
+the page from loading anything, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from gdexp.comparison import tables
+from gdexp.comparison.comparison import LOOSE, Comparison
+from gdexp.comparison.figure_model import Images, Picture
+from gdexp.comparison.plotly_figures import figures_of
+from gdexp.comparison.tables import Table
+
+MOST_ROWS = 200
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
+    """The report as HTML.
+
+    Args:
+        comparison: of what.
+        pictures: its charts, drawn by plotly.js, which is inside the page.
+    """
+    from plotly.offline import get_plotlyjs
+
+    title = _title(comparison)
+    figures = {
+        f"{picture.name}-{i}": figure
+        for picture in pictures
+        for i, figure in enumerate(figures_of(picture))
+    }
+    return _file("page.html").format(
+        policy=html.escape(POLICY),
+        title=html.escape(title),
+        style=_file("page.css"),
+        answer=_answer(comparison),
+        left_out=_left_out(comparison),
+        note=f"<p class=note>{html.escape(LOOSE)}</p>" if comparison.thresholds_differ else "",
+        differences=_table(tables.differences(comparison, MOST_ROWS), "id=differences"),
+        thresholds=_table(tables.thresholds(comparison, MOST_ROWS, fraction=True)),
+        seeds=_seeds(comparison),
+        charts="".join(_section(picture) for picture in pictures),
+        figures=_json(figures),
+        plotly=get_plotlyjs().replace("</script", r"<\/script"),
+        script=_file("page.js"),
+    )
+
+
+def _title(comparison: Comparison) -> str:
+    if comparison.sweep is not None:
+        return comparison.sweep.name or comparison.sweep.short
+    names = dict.fromkeys(run.name or run.short for run in comparison.runs)
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{len(comparison.runs):,} runs"
+
+
+def _answer(comparison: Comparison) -> str:
+    rows = "".join(
+        f"<div><dt>{_safe(name)}</dt><dd>{_headline(value) if name == 'best' else _lines(value)}"
+        "</dd></div>"
+        for name, value in tables.facts(comparison)
+    )
+    commands = "\n".join(tables.repeat_commands(comparison))
+    again = f"<p>Repeat the best with</p><pre>{_safe(commands)}</pre>" if commands else ""
+    return f"<dl>{rows}</dl>{again}"
+
+
+def _left_out(comparison: Comparison) -> str:
+    lines = tables.left_out(comparison)
+    items = "".join(f"<li>{_safe(line)}</li>" for line in lines)
+    return f"<p>Left out:</p><ul>{items}</ul>" if lines else ""
+
+
+def _seeds(comparison: Comparison) -> str:
+    table = tables.running_times(comparison, MOST_ROWS)
+    if table is None:
+        return ""
+    said = "All iterations spent, failures included, divided by the seeds that reached it."
+    return f"<h2>Expected running time</h2><p class=note>{said}</p>{_table(table)}"
+
+
+def _table(table: Table, attributes: str = "") -> str:
+    head = "".join(f"<th scope=col>{_safe(heading)}</th>" for heading in table.headings)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
+    )
+    more = f"<p class=note>{table.more:,} more runs are not shown.</p>" if table.more else ""
+    return (
+        f"<div class=scroll><table {attributes}><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>{more}"
+    )
+
+
+def _section(picture: Picture) -> str:
+    note = f"<p class=note>{_safe(picture.note)}</p>" if picture.note else ""
+    places = f'<div id="chart-{_safe(picture.name)}-0"></div>'
+    if isinstance(picture, Images):
+        panels = "".join(
+            f"<figure><figcaption>{_safe(name)}</figcaption>"
+            f'<div id="chart-{_safe(picture.name)}-{i}"></div></figure>'
+            for i, (name, _) in enumerate(picture.panels)
+        )
+        places = f'<div class="panels">{panels}</div>'
+    return f"<section><h2>{_safe(picture.title)}</h2>{places}{note}</section>"
+
+
+def _headline(value: str) -> str:
+    """The count in large letters, what stands in brackets beside it in small ones."""
+    count, _, details = value.partition(" (")
+    return f"<strong>{_safe(count)}</strong> {_safe(details.removesuffix(')'))}"
+
+
+def _lines(value: str) -> str:
+    return "<br>".join(_safe(line) for line in value.splitlines())
+
+
+def _safe(value: str) -> str:
+    return html.escape(value)
+
+
+def _json(value: object) -> str:
+    """JSON that no script element can be ended by."""
+    dumped = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return dumped.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _file(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")

@@ -1,0 +1,196 @@
+"""Pictures as PNG files, by matplotlib without a window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdexp.comparison.curves import SHADES
+from gdexp.comparison.figure_model import HEIGHTS, Chart, Images, Picture, Series, Surface
+from gdexp.display import empty_figure, figure_with_axes, png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKERS = {"circle": "o", "triangle": "^", "square": "s", "cross": "x"}
+BELOW = (0.5, -0.14)
+WRITTEN = 36
+"""So many numbers of an image are written into their cells."""
+
+
+def png_of(picture: Picture) -> bytes:
+    """A picture as a PNG file's bytes; equal pictures give equal bytes."""
+    if isinstance(picture, Chart):
+        return png(_chart(picture))
+    if isinstance(picture, Surface):
+        return png(_surface(picture))
+    return png(_images(picture))
+
+
+def _chart(chart: Chart) -> Figure:
+    figure, axes = figure_with_axes(7.2, 4.4)
+    for series in chart.series:
+        _draw(axes, series)
+    axes.set_xscale("log" if chart.x_log else "linear")
+    axes.set_yscale("log" if chart.y_log else "linear")
+    if chart.x_log:
+        _readable(axes.xaxis, np.concatenate([each.x for each in chart.series]))
+    if chart.y_log:
+        _readable(axes.yaxis, np.concatenate([each.y for each in chart.series]))
+    if chart.share:
+        axes.set_ylim(0, 1.02)
+    if chart.falling:
+        axes.invert_xaxis()
+    _words(axes, chart)
+    if chart.scale is not None:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import LogNorm, Normalize
+
+        norm = LogNorm if chart.scale.log else Normalize
+        mapped = ScalarMappable(norm(chart.scale.low, chart.scale.high), _colours())
+        figure.colorbar(mapped, ax=axes, label=chart.scale.label)
+    named = [each for each in chart.series if each.legend]
+    if named:
+        below = len(named) > 3 or max(len(each.name) for each in named) > 40
+        if below:
+            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
+        else:
+            axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _draw(axes: Axes, series: Series) -> None:
+    name = _plain(series.name) if series.legend else "_"
+    shared: dict[str, Any] = {"color": series.colour, "label": name}
+    if series.kind == "points":
+        marker = MARKERS[series.marker]
+        axes.scatter(series.x, series.y, marker=marker, s=24, alpha=0.75, zorder=3, **shared)
+        return
+    if series.low is not None and series.high is not None:
+        axes.fill_between(
+            series.x, series.low, series.high, color=series.colour, alpha=0.2, linewidth=0
+        )
+    if series.kind == "dashes":
+        axes.plot(series.x, series.y, linestyle="--", linewidth=1.2, zorder=1, **shared)
+        return
+    axes.plot(
+        series.x,
+        series.y,
+        drawstyle="steps-post" if series.kind == "steps" else "default",
+        linewidth=2.4 if series.bold else 1.3,
+        alpha=1.0 if series.bold or series.legend else 0.7,
+        marker="o" if len(series.x) <= 12 and series.kind == "line" else None,
+        markersize=4,
+        **shared,
+    )
+
+
+def _surface(surface: Surface) -> Figure:
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+
+    figure, axes = figure_with_axes(6.8, 4.8)
+    axes.grid(visible=False)
+    known = surface.z[np.isfinite(surface.z)]
+    norm = LogNorm if surface.z_log else Normalize
+    colours = norm(float(known.min()), float(known.max()))
+    if surface.contours:
+        levels = np.geomspace(known.min(), known.max(), 24)
+        drawn: Any = axes.contourf(
+            surface.x,
+            surface.y,
+            surface.z,
+            levels=levels,
+            norm=colours,
+            cmap=LinearSegmentedColormap.from_list("heights", HEIGHTS),
+        )
+    else:
+        drawn = axes.pcolormesh(
+            _edges(surface.x, surface.x_log),
+            _edges(surface.y, surface.y_log),
+            surface.z,
+            norm=colours,
+            cmap="viridis_r",
+        )
+    axes.set_xscale("log" if surface.x_log else "linear")
+    axes.set_yscale("log" if surface.y_log else "linear")
+    bar = figure.colorbar(drawn, ax=axes, label=surface.z_label)
+    if surface.z_log:
+        _readable(bar.ax.yaxis, known)
+    for series in surface.series:
+        _draw(axes, series)
+    if surface.series:
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
+    _words(axes, surface)
+    return figure
+
+
+def _images(images: Images) -> Figure:
+    figure = empty_figure(2.7 * len(images.panels), 2.9)
+    shown = np.concatenate([panel.ravel() for _, panel in images.panels])
+    finite = shown[np.isfinite(shown)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    for i, (name, panel) in enumerate(images.panels):
+        axes = figure.add_subplot(1, len(images.panels), i + 1)
+        drawn = axes.imshow(panel, cmap="viridis", aspect="auto", vmin=low, vmax=high)
+        axes.set_title(_plain(name).replace(" (", "\n("), fontsize=8)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if panel.size <= WRITTEN:
+            middle = (low + high) / 2
+            for (row, column), value in np.ndenumerate(panel):
+                colour = "black" if value > middle else "white"
+                axes.text(column, row, f"{value:.3g}", ha="center", va="center", color=colour)
+        if i == len(images.panels) - 1:
+            figure.colorbar(drawn, ax=axes, fraction=0.06)
+    return figure
+
+
+def _words(axes: Axes, picture: Chart | Surface) -> None:
+    axes.set_title(_plain(picture.title), fontsize=11)
+    axes.set_xlabel(_plain(picture.x_label))
+    axes.set_ylabel(_plain(picture.y_label))
+
+
+def _readable(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
+    """Marks of a log axis: powers of ten on a long one, 1, 2 and 5 as plain numbers on a short."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    known = values[np.isfinite(values) & (values > 0)]
+    if not known.size:
+        return
+    if known.max() >= 100 * known.min():
+        axis.set_major_locator(LogLocator())
+    else:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(words: str) -> str:
+    """Text as it stands.
+
+    Matplotlib would read what is between two dollars as mathematics, and leave a name that
+    begins with an underscore out of the legend.
+    """
+    escaped = words.replace("$", r"\$")
+    return f" {escaped}" if escaped.startswith("_") else escaped
+
+
+def _edges(middles: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
+    """The borders of cells from their middles."""
+    places = np.log(middles) if log else middles
+    if places.size == 1:
+        edges = np.array([places[0] - 0.5, places[0] + 0.5])
+    else:
+        inner = (places[1:] + places[:-1]) / 2
+        edges = np.array([2 * places[0] - inner[0], *inner, 2 * places[-1] - inner[-1]])
+    return np.exp(edges) if log else edges
+
+
+def _colours() -> Any:  # noqa: ANN401
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["viridis"](np.linspace(*SHADES, 256)))

@@ -1,0 +1,256 @@
+"""Pictures as plotly's data and layout, in plain dictionaries; the page draws them."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdexp.comparison.curves import shade
+from gdexp.comparison.figure_model import (
+    HEIGHTS,
+    Chart,
+    Floats,
+    Images,
+    Picture,
+    Scale,
+    Series,
+    Surface,
+)
+
+MARKERS = {
+    "circle": "circle",
+    "triangle": "triangle-up",
+    "square": "square",
+    "cross": "x-thin-open",
+}
+DIGITS = 6
+WRITTEN = 36
+"""So many numbers of an image are written into their cells."""
+
+
+def figures_of(picture: Picture) -> list[dict[str, Any]]:
+    """`data` and `layout` for `Plotly.newPlot`, JSON-ready and escaped; one for each panel."""
+    if isinstance(picture, Chart):
+        return [_chart(picture)]
+    if isinstance(picture, Surface):
+        return [_surface(picture)]
+    return _images(picture)
+
+
+def _chart(chart: Chart) -> dict[str, Any]:
+    data = [trace for series in chart.series for trace in _traces(series)]
+    if chart.scale is not None:
+        data.append(_bar(chart.scale))
+    x_axis = _axis(chart.x_label, chart.x_log, *(series.x for series in chart.series))
+    y_axis = _axis(chart.y_label, chart.y_log, *(series.y for series in chart.series))
+    if chart.share:
+        y_axis["range"] = [0, 1.02]
+    if chart.falling:
+        x_axis["autorange"] = "reversed"
+    rows = sum(series.legend for series in chart.series)
+    layout = {
+        "xaxis": x_axis,
+        "yaxis": y_axis,
+        "showlegend": rows > 0,
+        "legend": {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0},
+        "hovermode": "closest",
+        "height": 420 + 18 * min(rows, 12),
+        "margin": {"l": 64, "r": 16, "t": 36, "b": 56},
+    }
+    return {"data": data, "layout": layout}
+
+
+def _traces(series: Series) -> list[dict[str, Any]]:
+    name = html.escape(series.name)
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "name": name,
+        "x": numbers(series.x),
+        "y": numbers(series.y),
+        "showlegend": series.legend,
+        "hovertemplate": f"{name}<br>%{{x:.6g}}, %{{y:.6g}}<extra></extra>",
+    }
+    if series.kind == "points":
+        trace |= {
+            "mode": "markers",
+            "marker": {
+                "symbol": MARKERS[series.marker],
+                "color": series.colour,
+                "size": 8,
+                "opacity": 0.8,
+                "line": {"color": series.colour, "width": 1.5},
+            },
+        }
+        if series.notes:
+            trace["text"] = [html.escape(note) for note in series.notes]
+            trace["hovertemplate"] = "%{text}<br>%{x:.6g}, %{y:.6g}<extra></extra>"
+        return [trace]
+    few = len(series.x) <= 12 and series.kind == "line"
+    trace |= {
+        "mode": "lines+markers" if few else "lines",
+        "line": {
+            "color": series.colour,
+            "width": 3 if series.bold else 1.5,
+            "dash": "dash" if series.kind == "dashes" else "solid",
+            "shape": "hv" if series.kind == "steps" else "linear",
+        },
+        "opacity": 1 if series.bold or series.legend else 0.75,
+    }
+    if series.low is None or series.high is None:
+        return [trace]
+    edge = {
+        "type": "scatter",
+        "x": trace["x"],
+        "mode": "lines",
+        "line": {"width": 0, "color": series.colour},
+        "showlegend": False,
+        "hoverinfo": "skip",
+    }
+    # Plotly fills down to the trace before, so the lower edge comes first.
+    filled = {"fill": "tonexty", "fillcolor": _faint(series.colour)}
+    return [
+        {**edge, "y": numbers(series.low)},
+        {**edge, "y": numbers(series.high), **filled},
+        trace,
+    ]
+
+
+def _surface(surface: Surface) -> dict[str, Any]:
+    values = np.log10(surface.z) if surface.z_log else surface.z
+    heat: dict[str, Any] = {
+        "type": "contour" if surface.contours else "heatmap",
+        "x": numbers(surface.x),
+        "y": numbers(surface.y),
+        "z": [numbers(row) for row in values],
+        "text": [[f"{v:.6g}" for v in row] for row in surface.z],
+        "hovertemplate": "%{x:.6g}, %{y:.6g}<br>"
+        + html.escape(surface.z_label)
+        + " %{text}<extra></extra>",
+        "colorscale": [[0, HEIGHTS[0]], [1, HEIGHTS[1]]] if surface.contours else "Viridis",
+        "reversescale": not surface.contours,
+        "colorbar": _ticks(values, surface.z_label)
+        if surface.z_log
+        else {"title": {"text": html.escape(surface.z_label)}, "thickness": 12},
+    }
+    if surface.contours:
+        heat |= {"ncontours": 24, "line": {"width": 0.5}, "opacity": 0.85}
+    data = [heat, *(trace for series in surface.series for trace in _traces(series))]
+    rows = len(surface.series)
+    layout = {
+        "xaxis": _axis(surface.x_label, surface.x_log, surface.x),
+        "yaxis": _axis(surface.y_label, surface.y_log, surface.y),
+        "showlegend": rows > 0,
+        "legend": {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0},
+        "height": 440 + 18 * min(rows, 12),
+        "margin": {"l": 64, "r": 16, "t": 36, "b": 56},
+    }
+    return {"data": data, "layout": layout}
+
+
+def _images(images: Images) -> list[dict[str, Any]]:
+    shown = np.concatenate([panel.ravel() for _, panel in images.panels])
+    finite = shown[np.isfinite(shown)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    hidden = {"visible": False}
+    return [
+        {
+            "data": [
+                {
+                    "type": "heatmap",
+                    "z": [numbers(row) for row in panel],
+                    "zmin": low,
+                    "zmax": high,
+                    "colorscale": "Viridis",
+                    "colorbar": {"thickness": 10},
+                    "hovertemplate": "%{z:.6g}<extra></extra>",
+                    "texttemplate": "%{z:.3g}" if panel.size <= WRITTEN else "",
+                }
+            ],
+            "layout": {
+                "xaxis": hidden,
+                "yaxis": {**hidden, "autorange": "reversed"},
+                "height": 230,
+                "margin": {"l": 0, "r": 0, "t": 8, "b": 0},
+            },
+        }
+        for _, panel in images.panels
+    ]
+
+
+def numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float | None]:
+    """Numbers as JSON has them: six digits, and null for what is not finite."""
+    return [float(f"{v:.{DIGITS}g}") if math.isfinite(v) else None for v in map(float, values)]
+
+
+def _axis(label: str, log: bool, *values: Floats) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "title": {"text": html.escape(label)},
+        "type": "log" if log else "linear",
+        "exponentformat": "power",
+    }
+    known = np.concatenate(values) if values else np.empty(0)
+    known = known[np.isfinite(known) & (known > 0)]
+    if log and known.size:
+        # Powers of ten on long axes, 1, 2 and 5 on short ones; plotly writes more and smaller.
+        decades = math.log10(known.max() / known.min())
+        axis["dtick"] = "D2" if decades < 2 else max(1, round(decades / 8))
+    return axis
+
+
+def _bar(scale: Scale) -> dict[str, Any]:
+    """A trace without points whose colour bar explains the lines' colours."""
+    stops = [i / 10 for i in range(11)]
+    ends = [math.log10(scale.low), math.log10(scale.high)] if scale.log else [scale.low, scale.high]
+    spread = [ends[0] + stop * (ends[1] - ends[0]) for stop in stops]
+    colours = [shade(scale, 10**value if scale.log else value) for value in spread]
+    bar = (
+        _ticks(np.array(ends), scale.label)
+        if scale.log
+        else {"title": {"text": html.escape(scale.label), "side": "right"}, "thickness": 12}
+    )
+    return {
+        "type": "scatter",
+        "x": [None],
+        "y": [None],
+        "mode": "markers",
+        "showlegend": False,
+        "hoverinfo": "skip",
+        "marker": {
+            "color": [ends[0]],
+            "cmin": ends[0],
+            "cmax": ends[1],
+            "colorscale": [[stop, colour] for stop, colour in zip(stops, colours, strict=True)],
+            "showscale": True,
+            "colorbar": bar,
+        },
+    }
+
+
+def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
+    """A colour bar over decimal logarithms, labelled with the numbers themselves."""
+    low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
+    steps = (1, 2, 5) if high - low < 3 else (1,)
+    marks = [
+        s * 10.0**k
+        for k in range(math.floor(low), math.ceil(high) + 1)
+        for s in steps
+        if low <= math.log10(s) + k <= high
+    ]
+    while len(marks) > 10:
+        marks = marks[::2]
+    marks = marks or [10**low, 10**high]
+    return {
+        "title": {"text": html.escape(label), "side": "right"},
+        "thickness": 12,
+        "tickvals": [math.log10(mark) for mark in marks],
+        "ticktext": [f"{mark:g}" for mark in marks],
+    }
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.2)"

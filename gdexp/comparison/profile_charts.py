@@ -1,0 +1,97 @@
+"""What share of the tasks each solver does: ECDF, performance profile, data profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
+from gdexp.comparison.profiles import Steps, data_profile, ecdf, performance_profile
+from gdexp.runs import Unreadable
+
+
+def distribution(comparison: Comparison) -> Chart | None:
+    """The share of (problem, threshold, seed) that each solver did within so many iterations."""
+    if len(comparison.runs) < 2:
+        return None
+    steps = {solver: ecdf(times) for solver, times in comparison.task_times.items()}
+    return _step_chart(
+        comparison,
+        steps,
+        name="ecdf",
+        title="share of problems, thresholds and seeds done",
+        x_label="iterations",
+        y_label="share done",
+    )
+
+
+def profile(comparison: Comparison) -> Chart | None:
+    """Dolan and Moré's performance profile, where several solvers meet several problems."""
+    if not _many(comparison):
+        return None
+    return _step_chart(
+        comparison,
+        performance_profile(comparison.task_times),
+        name="performance_profile",
+        title="performance profile (Dolan and Moré 2002)",
+        x_label="iterations relative to the fastest",
+        y_label="share of tasks",
+    )
+
+
+def data_profiles(comparison: Comparison) -> Chart | None:
+    """Moré and Wild's data profile, where several solvers meet several problems."""
+    if not _many(comparison):
+        return None
+    sizes: dict[str, int] = {}
+    for run in comparison.runs:
+        problem = comparison.problem_of[run.run_id]
+        if problem not in sizes:
+            try:
+                sizes[problem] = int(run.final.size)
+            except Unreadable:
+                return None
+    return _step_chart(
+        comparison,
+        data_profile(comparison.task_times, [sizes[task[0]] for task in comparison.tasks]),
+        name="data_profile",
+        title="data profile (Moré and Wild 2009)",
+        x_label="iterations per (numbers in x + 1)",
+        y_label="share of tasks",
+    )
+
+
+def _many(comparison: Comparison) -> bool:
+    problems = set(comparison.problem_of.values())
+    return len(problems) > 1 and len(comparison.solvers) > 1
+
+
+def _step_chart(
+    comparison: Comparison,
+    steps: Mapping[str, Steps],
+    *,
+    name: str,
+    title: str,
+    x_label: str,
+    y_label: str,
+) -> Chart | None:
+    highest = max((float(s.at[-1]) for s in steps.values() if s.at.size), default=0.0)
+    lowest = min((float(s.at[s.at > 0][0]) for s in steps.values() if (s.at > 0).any()), default=1)
+    if not highest:
+        return None
+    series = []
+    for i, (solver, step) in enumerate(steps.items()):
+        later = step.at > lowest
+        x = np.array([lowest, *step.at[later], highest * 1.1])
+        y = np.array([step(lowest), *step.share[later], step(highest)])
+        colour = PALETTE[i] if i < len(PALETTE) else GREY
+        runs = comparison.solvers[solver]
+        settings = len({run.configuration for run in runs})
+        best_of = f" (best of {settings} settings)" if settings > 1 else ""
+        series.append(Series(f"{solver}{best_of}", x, y, "steps", colour, legend=len(steps) > 1))
+    note = "Thresholds that were not reached count as not done."
+    if any("best of" in each.name for each in series):
+        note += " A rule with several settings is shown at the best of them for each task."
+    return Chart(name, title, x_label, y_label, series, x_log=True, note=note, share=True)

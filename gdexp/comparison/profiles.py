@@ -1,0 +1,129 @@
+"""Summaries over many problems, thresholds and seeds, as the benchmarking literature has them.
+
+All of them count what was not reached: leaving failures out would flatter whoever fails often.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gdexp.core import BadInput
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A rising step function.
+
+    Attributes:
+        at: where it rises, sorted, shape (k,).
+        share: its value from there on, in [0, 1], shape (k,).
+    """
+
+    at: Floats
+    share: Floats
+
+    def __call__(self, x: float) -> float:
+        """The value at x; 0 before the first step."""
+        k = int(np.searchsorted(self.at, x, side="right"))
+        return float(self.share[k - 1]) if k else 0.0
+
+
+def expected_running_time(spent: Sequence[float], reached: Sequence[bool]) -> float:
+    """All iterations spent, failures included, divided by the successes; inf without any.
+
+    What restarting with new seeds until one succeeds costs on average (A. Auger, N. Hansen,
+    Performance evaluation of an advanced local search evolutionary algorithm, CEC 2005; the ERT
+    of COCO, arXiv:1605.03560).
+
+    Args:
+        spent: iterations of each run, to the threshold or to its end.
+        reached: whether the run reached it.
+
+    Raises:
+        BadInput: the two have different lengths.
+    """
+    if len(spent) != len(reached):
+        raise BadInput("reached", len(reached), f"must have one entry for each of {len(spent)}")
+    successes = sum(reached)
+    return math.fsum(spent) / successes if successes else math.inf
+
+
+def ecdf(times: Sequence[float | None]) -> Steps:
+    """The share of all tasks that were done within a number of iterations.
+
+    The empirical distribution of hitting times over problems, thresholds and seeds (N. Hansen
+    et al., COCO: performance assessment, arXiv:1605.03560).
+
+    Args:
+        times: hitting time of each task; None or inf where it was not reached, which counts.
+    """
+    finite = np.sort([t for t in times if t is not None and math.isfinite(t)])
+    return _steps(np.asarray(finite, dtype=np.float64), len(times))
+
+
+def performance_profile(times: Mapping[str, Sequence[float | None]]) -> dict[str, Steps]:
+    """For each solver the share of tasks that it does within a factor of the fastest solver.
+
+    E. D. Dolan, J. J. Moré, Benchmarking optimization software with performance profiles,
+    Mathematical Programming 91 (2002). Tasks that no solver does, or that the start meets
+    already, tell nothing of the solvers and are left out.
+
+    Args:
+        times: solver to its hitting time at each task, all in the same order.
+
+    Raises:
+        BadInput: solvers with different numbers of tasks.
+    """
+    table = _table(times)
+    fastest = table.min(axis=0, initial=math.inf)
+    told = np.isfinite(fastest) & (fastest > 0)
+    ratios = table[:, told] / fastest[told]
+    return {
+        solver: _steps(np.sort(row[np.isfinite(row)]), int(told.sum()))
+        for solver, row in zip(times, ratios, strict=True)
+    }
+
+
+def data_profile(
+    times: Mapping[str, Sequence[float | None]], dimensions: Sequence[int]
+) -> dict[str, Steps]:
+    """For each solver the share of tasks that it does within so many iterations per (n + 1).
+
+    J. J. Moré, S. M. Wild, Benchmarking derivative-free optimization algorithms, SIAM Journal
+    on Optimization 20 (2009). There n + 1 evaluations make one simplex gradient; an iteration
+    here has the whole gradient, so the unit only makes problems of different size comparable.
+    A task is done at its threshold on loss − f*, not at a share of the first gap.
+
+    Args:
+        times: solver to its hitting time at each task, all in the same order.
+        dimensions: n, the numbers in x, of each task.
+    """
+    table = _table(times)
+    units = np.asarray(dimensions, dtype=np.float64) + 1
+    if units.size != table.shape[1]:
+        raise BadInput("dimensions", units.size, f"must have one for each of {table.shape[1]}")
+    return {
+        solver: _steps(np.sort((row / units)[np.isfinite(row)]), units.size)
+        for solver, row in zip(times, table, strict=True)
+    }
+
+
+def _table(times: Mapping[str, Sequence[float | None]]) -> Floats:
+    lengths = {len(row) for row in times.values()}
+    if len(lengths) > 1:
+        raise BadInput("times", sorted(lengths), "must have the same tasks for every solver")
+    rows = [[math.inf if t is None else t for t in row] for row in times.values()]
+    return np.asarray(rows, dtype=np.float64).reshape(len(rows), lengths.pop() if lengths else 0)
+
+
+def _steps(at: Floats, total: int) -> Steps:
+    """The distribution function of sorted values among `total` tasks."""
+    places, counts = np.unique(at, return_counts=True)
+    return Steps(places, np.cumsum(counts) / max(total, 1))

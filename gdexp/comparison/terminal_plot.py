@@ -1,0 +1,153 @@
+"""Curves as characters: dots of Braille, two by four in each, so that a terminal shows a plot."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from rich.text import Text
+
+from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.curves import LOG_FROM, ceiling, thinned, visible
+from gdexp.comparison.figure_model import Floats
+
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
+MOST = len(COLOURS)
+MARGIN = 9
+
+
+def curves(comparison: Comparison, width: int = 78, height: int = 14) -> list[Text]:
+    """The loss gaps of the best few runs over each other, log y, a letter at each curve's end.
+
+    Args:
+        comparison: of what.
+        width: of the whole, in characters.
+        height: of the plot, without axis and legend.
+
+    Returns:
+        Lines; none when no gap can be drawn on a log axis.
+    """
+    runs = list(comparison.runs)
+    if len(runs) > MOST:  # of several seeds the best one
+        best = {run.configuration: run for run in reversed(comparison.ranked)}
+        runs = sorted(best.values(), key=comparison.ranked.index)[:MOST]
+    longest = max(run.iterations for run in runs)
+    shortest = max(1, min(run.iterations for run in runs))
+    x_log = longest > LOG_FROM * shortest
+    top = ceiling(runs)
+    drawn: list[tuple[Floats, Floats]] = []
+    for run in runs:
+        steps = np.array(thinned(run.gaps, most=800))
+        gaps = visible(run.gaps[steps], top)
+        seen = np.isfinite(gaps)
+        places = np.log10(steps[seen] + 1.0) if x_log else steps[seen].astype(np.float64)
+        drawn.append((places, np.log10(gaps[seen])))
+    levels = np.concatenate([y for _, y in drawn])
+    if longest == 0 or levels.size < 2 or levels.max() - levels.min() < 1e-3:
+        return []
+    low, high = float(levels.min()), float(levels.max())
+    canvas = _Canvas(width - MARGIN, height, _end(longest, x_log), low, high)
+    threshold = None if comparison.thresholds_differ else comparison.runs[0].threshold
+    if threshold is not None and low <= math.log10(threshold) <= high:
+        canvas.level(math.log10(threshold))
+    # The best is drawn last, above the others.
+    for i in reversed(range(len(runs))):
+        canvas.curve(*drawn[i], i)
+    for i in reversed(range(len(runs))):
+        canvas.end(*drawn[i], i)
+    lines = canvas.lines()
+    last = f"{longest:,}"
+    axis = f"{'':>{MARGIN - 1}}0{last:>{width - MARGIN}}"
+    lines.append(Text(axis + ("  log" if x_log else ""), style="dim"))
+    for i, run in enumerate(runs):
+        label = Text(" " * MARGIN)
+        label.append(f"{_letter(i)} ", style=f"bold {COLOURS[i]}")
+        label.append(comparison.label(run)[: width - MARGIN - 3])
+        lines.append(label)
+    return lines
+
+
+def _end(longest: int, x_log: bool) -> float:
+    return math.log10(longest + 1.0) if x_log else float(longest)
+
+
+def _letter(i: int) -> str:
+    return "abcdefghijkl"[i]
+
+
+class _Canvas:
+    """Dots and letters on a grid of characters."""
+
+    def __init__(self, columns: int, rows: int, end: float, low: float, high: float) -> None:
+        self._columns, self._rows = columns, rows
+        self._end, self._low, self._high = end, low, high
+        self._dots = np.zeros((rows, columns), dtype=int)
+        self._owner = np.full((rows, columns), -1)
+        self._letters: dict[tuple[int, int], int] = {}
+        self._dashes: int | None = None
+
+    def level(self, y: float) -> None:
+        """A dashed line across."""
+        self._dashes = int(self._row(y)) // 4
+
+    def curve(self, x: Floats, y: Floats, owner: int) -> None:
+        """A line through the points."""
+        for i in range(max(len(x) - 1, 0)):
+            span = max(
+                abs(self._column(x[i + 1]) - self._column(x[i])),
+                abs(self._row(y[i + 1]) - self._row(y[i])),
+            )
+            for part in np.linspace(0, 1, int(span) + 2):
+                self._dot(x[i] + part * (x[i + 1] - x[i]), y[i] + part * (y[i + 1] - y[i]), owner)
+        if len(x) == 1:
+            self._dot(x[0], y[0], owner)
+
+    def end(self, x: Floats, y: Floats, owner: int) -> None:
+        """The curve's letter where it ends, beside another that is there already."""
+        if not len(x):
+            return
+        row, column = int(self._row(y[-1])) // 4, int(self._column(x[-1])) // 2
+        while (row, column) in self._letters and column > 0:
+            column -= 1
+        self._letters[row, column] = owner
+
+    def lines(self) -> list[Text]:
+        """The characters, with the levels of the y axis at the left."""
+        lines = []
+        marked = {0: self._high, self._rows - 1: self._low, self._rows // 2: None}
+        for row in range(self._rows):
+            line = Text()
+            level = marked.get(row, math.nan)
+            if level is None:
+                level = self._high - (row + 0.5) / self._rows * (self._high - self._low)
+            shown = "" if math.isnan(level) else f"{10**level:.1e}"
+            line.append(f"{shown:>{MARGIN - 2}} │", style="dim")
+            for column in range(self._columns):
+                owner = self._letters.get((row, column))
+                if owner is not None:
+                    line.append(_letter(owner), style=f"bold {COLOURS[owner]}")
+                elif self._dots[row, column]:
+                    line.append(
+                        chr(0x2800 + int(self._dots[row, column])),
+                        style=COLOURS[self._owner[row, column]],
+                    )
+                elif row == self._dashes:
+                    line.append("╌" if column % 2 == 0 else " ", style="dim red")
+                else:
+                    line.append(" ")
+            lines.append(line)
+        return lines
+
+    def _dot(self, x: float, y: float, owner: int) -> None:
+        column, row = int(self._column(x)), int(self._row(y))
+        self._dots[row // 4, column // 2] |= DOTS[row % 4][column % 2]
+        self._owner[row // 4, column // 2] = owner
+
+    def _column(self, x: float) -> float:
+        return min(max(x / self._end, 0.0), 1.0) * (2 * self._columns - 1)
+
+    def _row(self, y: float) -> float:
+        return min(max((self._high - y) / (self._high - self._low), 0.0), 1.0) * (
+            4 * self._rows - 1
+        )

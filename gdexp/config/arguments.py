@@ -1,0 +1,168 @@
+"""What a person types, as Hydra reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from gdexp.core import BadInput, hidden_value, nearest
+
+BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
+TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
+"""Commands whose value names tracked runs, with the key under the command that holds them.
+
+A key in the plural takes a list of them.
+"""
+
+MULTIRUN = {"-m", "--multirun"}
+NOT_RUNS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc"}
+WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp"),
+    *("--config-name", "-cn", "--config-dir", "-cd"),
+}
+VALUES = {
+    "--cfg": ("job", "hydra", "all"),
+    "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
+}
+"""What the options that show something can show."""
+
+SHORT = {"-c": "--cfg", "-i": "--info"}
+OPTIONS = {
+    *WITH_VALUE,
+    *MULTIRUN,
+    *("--info", "-i", "--hydra-help", "--shell-completion", "-sc", "--resolve", "--run", "-r"),
+    *("--help", "-h", "--version"),
+}
+
+
+def rewrite(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra reads them.
+
+    A bare `+name` becomes `+name=default`; a sweep is a Hydra multirun, and a multirun that
+    names no sweep takes its space from the command line alone. A command that takes runs gets
+    them as text under a key: `+compare=1e10` as `+compare=default compare.runs=['1e10']`.
+    Overrides come first, because Hydra wants them together.
+
+    Raises:
+        BadInput: an option that there is not, a key that is given twice, a command without the
+            runs that it takes, a setting of Hydra's that gdexp makes itself.
+    """
+    overrides, options = _parted(arguments)
+    for override in overrides:
+        if not re.match(r"[+~]*[^+~=]", override):
+            raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
+    overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
+    _check_twice(overrides)
+    _check_hydra(overrides)
+    folders = config_dirs(options)
+    overrides = [part for a in overrides for part in _with_runs(a, folders)]
+    sweeps = any(a.startswith("+sweep=") for a in overrides)
+    multirun = any(a in MULTIRUN for a in options)
+    if multirun and not sweeps:
+        overrides.append("+sweep=manual")
+    elif sweeps and not multirun and not any(a.partition("=")[0] in NOT_RUNS for a in options):
+        options.append("--multirun")
+    return [*overrides, *options]
+
+
+def shows(arguments: Sequence[str]) -> bool:
+    """Whether they only show something, a config or Hydra itself."""
+    names = {argument.partition("=")[0] for argument in arguments}
+    return bool(names & {"--cfg", "-c", "--info", "-i", "--hydra-help"})
+
+
+def config_dirs(arguments: Sequence[str]) -> list[Path]:
+    """The folders that `--config-dir` names."""
+    folders = []
+    for option, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        name, given, value = option.partition("=")
+        if name in ("--config-dir", "-cd") and (value or following):
+            folders.append(Path(value if given else following))
+    return folders
+
+
+def _with_runs(override: str, folders: Sequence[Path]) -> list[str]:
+    """A command's runs apart from the command; any other override as it is."""
+    name, _, value = override.partition("=")
+    command = name.removeprefix("+")
+    if command == name or command not in TAKES_RUNS or value == "default":
+        return [override]
+    if re.fullmatch(r"[\w-]+", value) and any(
+        (folder / command / f"{value}.yaml").is_file() for folder in folders
+    ):
+        return [override]  # a choice of the user's own
+    key = TAKES_RUNS[command]
+    many = key.endswith("s")
+    listed = value[1:-1] if many and value[:1] == "[" and value[-1:] == "]" else value
+    runs = [word.strip().strip("'\"") for word in (listed.split(",") if many else [listed])]
+    if not all(runs) or any("${" in run for run in runs):
+        ways = f"+{command}=RUN_ID" + (f" or '+{command}=[A,B]'" if many else "")
+        raise BadInput(f"+{command}", value, f"must name tracked runs: {ways}")
+    quoted = ",".join(map(_quoted, runs))
+    return [f"+{command}=default", f"{command}.{key}={f'[{quoted}]' if many else quoted}"]
+
+
+def _quoted(text: str) -> str:
+    """A text that Hydra reads as text, whatever it looks like."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return str(QuotedString(text, Quote.single).with_quotes())
+
+
+def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Overrides, and options with their values."""
+    overrides: list[str] = []
+    options: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, given, value = argument.partition("=")
+        if not name.startswith("-"):
+            overrides.append(argument)
+            continue
+        if name not in OPTIONS:
+            raise BadInput(name, value, f"no such option; {_closest(name)}")
+        options.append(argument)
+        allowed = VALUES.get(SHORT.get(name, name), ())
+        if name in WITH_VALUE or allowed:
+            if not given and rest and (name in WITH_VALUE or re.fullmatch(r"[a-z-]+", rest[0])):
+                value = rest.pop(0)
+                options.append(value)
+            needed = name in WITH_VALUE or given
+            if (needed and not value) or (value and allowed and value not in allowed):
+                ways = nearest(value, allowed) if allowed else "must be followed by a value"
+                raise BadInput(name, value, ways)
+        elif given:
+            raise BadInput(name, value, "takes no value")
+    names = {option.partition("=")[0] for option in options}
+    if names & {"--package", "-p"} and not names & {"--cfg", "-c"}:
+        raise BadInput("--package", "", "only says what --cfg shows; add --cfg job")
+    return overrides, options
+
+
+def _check_twice(overrides: Sequence[str]) -> None:
+    """Refuse a key that is given twice before Hydra does in words of its own."""
+    seen: dict[str, str] = {}
+    for override in overrides:
+        name, _, value = override.partition("=")
+        key = name.lstrip("+~")
+        if key in seen:
+            shown = hidden_value(key, seen[key]) or "nothing"
+            raise BadInput(key, value, f"was given twice, first as {shown}")
+        seen[key] = value
+
+
+def _check_hydra(overrides: Sequence[str]) -> None:
+    """Refuse what gdexp settles itself."""
+    for override in overrides:
+        name, _, value = override.partition("=")
+        key = name.lstrip("+~")
+        if key == "hydra/sweeper" and value != "gdexp":
+            raise BadInput(key, value, "must be gdexp: another one cannot run its sweeps")
+        if key == "hydra.mode":
+            raise BadInput(key, value, "follows from the command; +sweep or -m sweeps")
+
+
+def _closest(name: str) -> str:
+    return nearest(name, [option for option in OPTIONS if option.startswith("--")])

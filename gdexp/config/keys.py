@@ -1,0 +1,26 @@
+"""The keys of a config: which there are, and which of them decide a descent's outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Config = dict[str, Any]
+"""A composed config, or a part of one, as plain containers."""
+
+OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
+"""The keys that decide a descent's outcome; names, paths and tracking do not."""
+
+COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
+"""The `+name` commands. Without one of them a single descent is run."""
+
+ONLY_WITH = {"trust": "rerun", "rerun_all": "rerun"}
+"""Keys that one command alone reads."""
+
+KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS, *ONLY_WITH)
+
+NAMES = {
+    "problem.name": "problem",
+    "optimizer.name": "optimizer",
+    "optimizer.schedule.name": "optimizer/schedule",
+}
+"""Keys that name the file a group is composed of, with the group."""

@@ -1,0 +1,116 @@
+"""The errors a user may meet: one line each, with the exit status that goes with it.
+
+Every message names the key, the value that was given, what is allowed and, where it
+helps, what to do next. `GDEXP_DEBUG=1` adds the traceback on the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from gdexp.core.redaction import hidden, hidden_value
+
+
+class GdexpError(Exception):
+    """The work failed; the base of every error that gdexp raises on purpose.
+
+    Args:
+        message: one line; secrets in it are replaced by `***`, and what steers a terminal by `?`.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(hidden(message)))
+
+
+class BadInput(GdexpError, ValueError):
+    """A value that cannot be used, found before anything was written.
+
+    Args:
+        key: the config key or argument, as the user types it (`optimizer.lr`).
+        value: the value that was given.
+        allowed: what is allowed instead, and what to do.
+    """
+
+    exit_status = 2
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+        # Hidden before it is cut: half an address would not look like one.
+        shown = hidden_value(key, value)
+        given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
+        super().__init__(f"{key}{given}: {allowed}")
+
+    def __reduce__(self) -> tuple[type[BadInput], tuple[str, object, str]]:
+        """How it comes back from a job elsewhere, by way of a file that is to hold no secret."""
+        return type(self), (self.key, hidden_value(self.key, self.value), self.allowed)
+
+    def under(self, section: str) -> BadInput:
+        """The same complaint about a key inside a config section."""
+        return BadInput(f"{section}.{self.key}", self.value, self.allowed)
+
+
+class CommandFailed(Exception):
+    """Carries an error of a command through Hydra, apart from the errors of composition."""
+
+
+class Ended(Exception):
+    """A command that did its work and has said all there is, but does not end with status 0.
+
+    Args:
+        exit_status: what the process ends with.
+    """
+
+    def __init__(self, exit_status: int) -> None:
+        self.exit_status = exit_status
+        super().__init__(f"exit status {exit_status}")
+
+
+class StorageFailed(GdexpError):
+    """A database, a server or a disk did not take what had to be written."""
+
+    exit_status = 74
+
+
+class StudyHeld(GdexpError):
+    """Another process is working on the study."""
+
+    exit_status = 75
+
+
+def printable(text: str) -> str:
+    """A text with a question mark for whatever is no letter, sign, blank or line break."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
+def code_failed(where: str, error: BaseException) -> GdexpError:
+    """What a problem's own code raised, as an error with the problem's name.
+
+    Args:
+        where: the problem, as it was chosen.
+        error: that its code raised.
+    """
+    lines = str(error).strip().splitlines() or ["no message"]
+    return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A clause that offers the closest valid name, or lists them all when none is close."""
+    valid = sorted(names)
+    folded = {known.lower(): known for known in valid}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {folded[close[0]]}?"
+    return "choose from " + ", ".join(valid) if valid else "nothing is allowed here"
+
+
+def _short(value: object, limit: int = 60) -> str:
+    if value is None or isinstance(value, bool):  # as they are typed
+        return "null" if value is None else str(value).lower()
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,42 @@
+"""Descents, one or a batch of them, run to their end: what ends them and what came of them."""
+
+from gdexp.descent.autograd import gradient_like
+from gdexp.descent.batch import BatchResult, descend_batch, in_one_tensor
+from gdexp.descent.cap import Cap
+from gdexp.descent.device import exact, settings
+from gdexp.descent.loop import Watch, descend, starting_point
+from gdexp.descent.result import Result
+from gdexp.descent.stopping import (
+    PENALTY,
+    THRESHOLDS,
+    Status,
+    Stopping,
+    Trace,
+    crossing,
+    first_hits,
+    hitting_time,
+    projected_time,
+)
+
+__all__ = [
+    "PENALTY",
+    "THRESHOLDS",
+    "BatchResult",
+    "Cap",
+    "Result",
+    "Status",
+    "Stopping",
+    "Trace",
+    "Watch",
+    "crossing",
+    "descend",
+    "descend_batch",
+    "exact",
+    "first_hits",
+    "gradient_like",
+    "hitting_time",
+    "in_one_tensor",
+    "projected_time",
+    "settings",
+    "starting_point",
+]

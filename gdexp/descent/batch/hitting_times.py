@@ -1,0 +1,79 @@
+"""The hitting times of many descents: `gdexp.stopping.crossing` and `projection` by columns.
+
+The same operations in the same order, so the same bits as for one descent; logarithms are
+Python's, as numpy's may differ in the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gdexp.descent.batch.hyperparameters import distinct
+from gdexp.descent.stopping import PENALTY, Stopping
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Chosen = npt.NDArray[np.bool_]
+
+
+def hitting_times(
+    iterations: Integers,
+    final: Floats,
+    before: Floats,
+    midway: Floats,
+    stoppings: Sequence[Stopping],
+    converged: Chosen,
+    hopeless: Chosen,
+) -> Floats:
+    """The hitting time of each row, or its projection; arrays of shape (rows,).
+
+    Args:
+        iterations: that were made.
+        final: the last loss, less f*.
+        before: the loss before it, less f*.
+        midway: the loss in the middle of a row's allowance, less f*.
+        stoppings: the rows' stopping rules.
+        converged: the rows that reached their threshold.
+        hopeless: those that diverged or stalled.
+    """
+    own, which = distinct(stoppings)
+    thresholds = _logarithms(np.array([each.threshold for each in own]))[which]
+    worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
+    allowed = np.array([float(each.limit + 1) for each in own])[which]
+
+    moved, ended = iterations > 0, ~converged & ~hopeless
+    times = np.where(hopeless, worst, np.where(moved, np.maximum(worst, allowed), allowed))
+    times[converged] = 0.0
+    late = converged & moved
+    times[late] = _crossings(iterations[late], before[late], final[late], thresholds[late])
+    falling = ended & moved & (final > 0) & (final < midway)
+    made = iterations[falling]
+    reached = _projections(made, midway[falling], final[falling], thresholds[falling])
+    times[falling] = np.maximum(np.minimum(reached, worst[falling]), allowed[falling])
+    return times
+
+
+def _crossings(k: Integers, before: Floats, after: Floats, threshold: Floats) -> Floats:
+    """The times of first hits at iterations k >= 1, from the gaps before and after them."""
+    start = _logarithms(before)
+    fraction = (start - threshold) / (start - _logarithms(np.maximum(after, math.ulp(0.0))))
+    earlier = k.astype(np.float64) - 1
+    times: Floats = np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1))
+    return np.minimum(times, earlier + 1)
+
+
+def _projections(made: Integers, midway: Floats, final: Floats, threshold: Floats) -> Floats:
+    """Where losses that fell from the middle on would meet the threshold at the same rate."""
+    last = _logarithms(final)
+    rate = (_logarithms(midway) - last) / (made - made // 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        remaining = np.where(rate > 0, (last - threshold) / rate, np.inf)
+    return made.astype(np.float64) + remaining
+
+
+def _logarithms(values: Floats) -> Floats:
+    return np.array(list(map(math.log, values.tolist())), dtype=np.float64)

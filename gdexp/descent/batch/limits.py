@@ -1,0 +1,108 @@
+"""How each row of a batch ends: its threshold and its limit, which a cap may lower."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from gdexp.descent.batch.hyperparameters import distinct
+from gdexp.descent.batch.outcome import CODES, Outcome
+from gdexp.descent.batch.result import Floats, Integers, Traces
+from gdexp.descent.cap import NO_LIMIT, Cap
+from gdexp.descent.stopping import Status, Stopping
+
+
+class Earliest:
+    """The first rows of a batch that converged to a threshold: of those after it, none matters."""
+
+    def __init__(self) -> None:
+        # Thresholds rise, rows fall.
+        self._thresholds: list[float] = []
+        self._rows: list[int] = []
+
+    def add(self, threshold: float, row: int) -> bool:
+        """Count a row; False when one before it has an equal or tighter threshold."""
+        at = end = bisect.bisect_right(self._thresholds, threshold)
+        if at and self._rows[at - 1] < row:
+            return False
+        while end < len(self._rows) and self._rows[end] > row:
+            end += 1
+        begin = at - 1 if at and self._thresholds[at - 1] == threshold else at
+        self._thresholds[begin:end], self._rows[begin:end] = [threshold], [row]
+        return True
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How each row ends: arrays of shape (rows,).
+
+    Attributes:
+        thresholds: of the loss above f*.
+        limits: the most iterations.
+        codes: what a row is called that made them, as a position in `STATUSES`.
+    """
+
+    thresholds: Floats
+    limits: Integers
+    codes: npt.NDArray[np.int8]
+
+    @classmethod
+    def of(cls, stoppings: list[Stopping]) -> Limits:
+        """What the stopping rules of the rows say."""
+        own, which = distinct(stoppings)
+        caps = np.array([NO_LIMIT if each.cap is None else each.cap for each in own])
+        most = np.array([each.max_iterations for each in own])
+        codes = np.where(caps < most, CODES[Status.CAPPED], CODES[Status.MAX_ITERATIONS])
+        thresholds = np.array([each.threshold for each in own], dtype=np.float64)
+        return cls(thresholds[which], np.minimum(caps, most)[which], codes[which])
+
+    def part(self, rows: Integers) -> Limits:
+        """Those of some rows."""
+        return Limits(self.thresholds[rows], self.limits[rows], self.codes[rows])
+
+    def lower(self, stoppings: list[Stopping], rows: Integers, cap: Cap) -> None:
+        """Give rows the limits that the cap has for them, where these are lower than their own.
+
+        Args:
+            stoppings: of all rows; replaced where the limit is lowered.
+            rows: whose limits these are.
+            cap: as it is now.
+        """
+        allowed = cap.limits(self.thresholds[rows])
+        lower = allowed < self.limits[rows]
+        lowered = rows[lower]
+        self.limits[lowered] = allowed[lower]
+        self.codes[lowered] = CODES[Status.CAPPED]
+        made: dict[tuple[float, int, int], Stopping] = {}
+        for row, limit in zip(lowered.tolist(), allowed[lower].tolist(), strict=True):
+            before = stoppings[row]
+            key = (before.threshold, before.max_iterations, limit)
+            if key not in made:
+                made[key] = replace(before, cap=limit)
+            stoppings[row] = made[key]
+
+    def settle(
+        self, stoppings: list[Stopping], rows: Integers, part: Outcome, traces: Traces, cap: Cap
+    ) -> None:
+        """After rows that ran together: write down the limit that each has had, in order.
+
+        Each row that converged is added to the cap after those before it. Few of them lower it;
+        between two that do, the limits are those of one and the same cap.
+        """
+        met = np.flatnonzero(part.codes == CODES[Status.CONVERGED])
+        thresholds = self.thresholds[rows[met]].tolist()
+        first = 0
+        for i, threshold, count in zip(
+            met.tolist(), thresholds, part.iterations[met].tolist(), strict=True
+        ):
+            if cap.lowered_by(threshold, count):
+                self.lower(stoppings, rows[first : i + 1], cap)
+                cap.add(threshold, [count])
+                first = i + 1
+        self.lower(stoppings, rows[first:], cap)
+        capped = np.flatnonzero(part.codes == CODES[Status.CAPPED])
+        midway = traces.offsets[capped] + part.iterations[capped] // 2
+        part.loss_midway[capped] = traces.values[midway]

@@ -1,0 +1,160 @@
+"""What a batch leaves behind: one array per quantity, one row per descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gdexp.core import BadInput
+from gdexp.descent.batch.hitting_times import hitting_times
+from gdexp.descent.result import Result
+from gdexp.descent.stopping import Status, Stopping
+from gdexp.optimizers import UpdateRule
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+STATUSES = tuple(Status)
+"""A status is held as its position here."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Ragged loss traces: row i is `values[offsets[i] : offsets[i + 1]]`.
+
+    Attributes:
+        values: every loss of every row, in the dtype in which the losses were computed.
+        offsets: shape (B + 1,).
+    """
+
+    values: npt.NDArray[Any]
+    offsets: Integers
+
+    def __getitem__(self, row: int) -> Floats:
+        return self.values[self.offsets[row] : self.offsets[row + 1]].astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchResult:
+    """The outcome of B descents; `batch[i]` is the `Result` of row i.
+
+    Attributes:
+        codes: the status of each row as its position in `STATUSES`, shape (B,), int8.
+        iterations: updates made, shape (B,).
+        periods: of a stalled row, after how many iterations its state repeats; else 0. (B,).
+        final_loss: the loss at each row's last iteration, shape (B,).
+        min_loss: the smallest finite loss, shape (B,).
+        max_loss: the largest loss, infinity included, shape (B,).
+        initial: x at iteration 0, on the CPU, shape (B, *shape).
+        final: x at each row's last iteration, on the CPU, shape (B, *shape).
+        rules: the update rule of each row.
+        stoppings: the stopping rule of each row.
+        traces: all losses of all rows; None when they were not kept.
+        f_star: what the thresholds were measured from.
+        problem: the problem's name.
+        seconds: wall time of all loops together.
+    """
+
+    codes: npt.NDArray[np.int8]
+    iterations: Integers
+    periods: Integers
+    final_loss: Floats
+    min_loss: Floats
+    max_loss: Floats
+    initial: torch.Tensor
+    final: torch.Tensor
+    rules: Sequence[UpdateRule]
+    stoppings: Sequence[Stopping]
+    traces: Traces | None
+    f_star: float
+    problem: str
+    seconds: float
+    _loss_before: Floats = field(repr=False)
+    _loss_midway: Floats = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, row: int) -> Result:
+        """The result of one descent, equal to that of the descent alone.
+
+        Its `seconds` are the batch's, shared out by iterations.
+
+        Raises:
+            IndexError: there is no such row.
+            BadInput: the traces were not kept.
+        """
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of a batch of {len(self)}")
+        if self.traces is None:
+            raise BadInput("keep_traces", False, "must be true for the result of a single row")
+        row %= len(self)
+        share = (self.iterations[row] + 1) / float(self.iterations.sum() + len(self))
+        return Result(
+            status=self.status(row),
+            trace=self.traces[row],
+            initial=self.initial[row].clone(),
+            final=self.final[row].clone(),
+            rule=self.rules[row],
+            stopping=self.stoppings[row],
+            f_star=self.f_star,
+            problem=self.problem,
+            period=int(self.periods[row]) or None,
+            seconds=self.seconds * float(share),
+        )
+
+    def __iter__(self) -> Iterator[Result]:
+        return (self[row] for row in range(len(self)))
+
+    def status(self, row: int) -> Status:
+        """Why a row ended."""
+        return STATUSES[int(self.codes[row])]
+
+    @property
+    def converged(self) -> npt.NDArray[np.bool_]:
+        """Which rows reached their threshold, shape (B,)."""
+        return np.equal(self.codes, STATUSES.index(Status.CONVERGED))
+
+    @property
+    def counts(self) -> dict[Status, int]:
+        """How many rows ended in each status that occurs."""
+        counts = np.bincount(self.codes, minlength=len(STATUSES)).tolist()
+        return {status: n for status, n in zip(STATUSES, counts, strict=True) if n}
+
+    @cached_property
+    def hitting_time(self) -> Floats:
+        """The hitting time of each row, or its projection; `Result.hitting_time`, shape (B,).
+
+        Known without traces too: it takes the losses around the hit, or for a row that ran to
+        its limit those in the middle and at the end.
+        """
+        hopeless = [STATUSES.index(each) for each in (Status.DIVERGED, Status.STALLED)]
+        return hitting_times(
+            self.iterations,
+            self.final_loss - self.f_star,
+            self._loss_before - self.f_star,
+            self._loss_midway - self.f_star,
+            self.stoppings,
+            self.converged,
+            np.isin(self.codes, hopeless),
+        )
+
+    def summary(self) -> str:
+        """One line: how many rows ended in which status, and the fewest iterations."""
+        parts = [f"{n:,} {status}" for status, n in self.counts.items()]
+        text = f"{len(self):,} descents: " + ", ".join(parts)
+        if self.converged.any():
+            text += f"; fewest iterations {self.iterations[self.converged].min():,}"
+        return text
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<BatchResult on {self.problem or 'a problem'}: {self.summary()}>"

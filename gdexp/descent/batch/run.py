@@ -1,0 +1,137 @@
+"""Many descents at once: one problem and one rule, each row with its own hyperparameters.
+
+A row of a batch equals the same descent alone bit for bit, so how many rows run together, and
+which, is a matter of speed only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from gdexp.core import BadInput, validation
+from gdexp.descent.batch.arguments import given
+from gdexp.descent.batch.parts import Parts
+from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.cap import Cap
+from gdexp.descent.device import exact
+from gdexp.descent.stopping import Stopping
+from gdexp.optimizers import UpdateRule
+from gdexp.problems import Problem
+
+LONGEST_ROW = {"cpu": 2**15 - 1, "cuda": 32}
+"""Rows with more numbers run one at a time.
+
+On a processor torch shares the sum of 2^15 numbers out to its threads when it is a single sum,
+but not when it is a row of many (aten/src/ATen/native/TensorIteratorReduce.cpp); on CUDA it is
+a warp that sums up to 32 numbers in either case (aten/src/ATen/native/cuda/Reduce.cuh).
+"""
+
+
+def descend_batch(
+    problem: Problem,
+    rules: UpdateRule | Sequence[UpdateRule] | None = None,
+    stopping: Stopping | Sequence[Stopping] | None = None,
+    *,
+    x0: torch.Tensor | Sequence[torch.Tensor] | None = None,
+    seeds: int | Sequence[int] = 0,
+    dtype: torch.dtype | str = torch.float32,
+    device: torch.device | str = "cpu",
+    keep_traces: bool = True,
+    block: int | None = None,
+    chunk: int | None = None,
+    cap: Cap | None = None,
+    watch: Callable[[int, int], None] | None = None,
+) -> BatchResult:
+    """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.
+
+    ::
+
+        from gdexp import GradientDescent, Matrix, Stopping, descend_batch
+
+        rates = [0.5 + 0.01 * i for i in range(800)]
+        batch = descend_batch(Matrix(), [GradientDescent(lr=lr) for lr in rates])
+        print(batch, rates[batch.hitting_time.argmin()])
+
+    What is given once holds for all rows; what is given as a sequence has one entry per row.
+    A problem or rule that is not `batchable`, float16, bfloat16 and very long rows run one at a
+    time, with the same result.
+
+    Args:
+        problem: what is minimised.
+        rules: how; of one class. Plain gradient descent with lr 1 by default.
+        stopping: until when; `Stopping()` by default.
+        x0: the starts: a tensor of shape (B, *shape) or one tensor of the problem's shape per
+            row; or one of the problem's shape for all. The problem's own by default.
+        seeds: draw the starts of a problem that has no x0 of its own; 0 … 2^63 − 1.
+        dtype: float32 (default), float64, float16 or bfloat16.
+        device: cpu (default), cuda or cuda:N.
+        keep_traces: whether every loss is kept, in the host's memory: rows × (iterations + 1) of
+            them. Without, `result[i]` is not available, and the host holds about 100 bytes and
+            the final x of each row.
+        block: iterations between two looks at the losses; chosen for speed by default.
+        chunk: the most rows that run at once, which bounds the memory; by default as many as
+            hold half a million numbers, and on a GPU as many as need half of its free memory.
+            Where that was too much, half as many are tried, down to one.
+        cap: ends rows that cannot win. Every row gets the limit that it would have if the rows
+            ran one after the other, each that converges being added to the cap, which is left
+            with all of them in it.
+        watch: called after every block with the iteration and the number of rows still going.
+
+    Raises:
+        BadInput: a value that cannot be used, rules of several classes, sequences of different
+            or no length, or a loss that is not one number per row.
+        GdexpError: a single row is too much for the device's memory.
+    """
+    dtype, device = validation.dtype(dtype), validation.device(device)
+    validation.boolean("keep_traces", keep_traces)
+    if block is not None:
+        validation.integer("block", block, low=1)
+    if chunk is not None:
+        validation.integer("chunk", chunk, low=1)
+    if cap is not None and not keep_traces:
+        raise BadInput("keep_traces", False, "must be true with a cap")
+    batch = given(problem, rules, stopping, x0, seeds, dtype)
+    row_size = batch.initial[0].numel()
+
+    began = time.perf_counter()
+    parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
+    with exact(device):
+        if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
+            parts.together(chunk, block)
+        else:
+            parts.one_by_one()
+    result = parts.outcome
+    seconds = time.perf_counter() - began
+    return BatchResult(
+        codes=result.codes,
+        iterations=result.iterations,
+        periods=result.periods,
+        final_loss=result.final_loss,
+        min_loss=result.min_loss,
+        max_loss=result.max_loss,
+        initial=batch.initial,
+        final=result.final,
+        rules=batch.rules,
+        stoppings=batch.stoppings,
+        traces=parts.traces() if keep_traces else None,
+        f_star=problem.reference,
+        problem=problem.name or type(problem).__name__,
+        seconds=seconds,
+        _loss_before=result.loss_before,
+        _loss_midway=result.loss_midway,
+    )
+
+
+def in_one_tensor(
+    problem: Problem, rule: UpdateRule, dtype: torch.dtype, device: torch.device, row_size: int
+) -> bool:
+    """Whether rows of so many numbers descend together; otherwise they do one at a time."""
+    return (
+        problem.batchable
+        and rule.batchable
+        and dtype in (torch.float32, torch.float64)
+        and row_size <= LONGEST_ROW["cpu" if device.type == "cpu" else "cuda"]
+    )

@@ -1,0 +1,151 @@
+"""When a descent ends, why, and how many iterations it took, to a fraction of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from gdexp.core import validation
+
+PENALTY = 10
+
+THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+"""What runs are compared by when nothing else is said."""
+
+"""A diverged or stalled descent counts as this many times `max_iterations`."""
+
+Trace = npt.NDArray[np.float64]
+
+
+class Status(StrEnum):
+    """Why a descent ended."""
+
+    CONVERGED = "converged"
+    MAX_ITERATIONS = "max_iterations"
+    DIVERGED = "diverged"
+    STALLED = "stalled"
+    CAPPED = "capped"
+
+    @property
+    def explanation(self) -> str:
+        """One clause that a person understands without the manual."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    Status.CONVERGED: "the loss came within the threshold",
+    Status.MAX_ITERATIONS: "all allowed iterations were made, the threshold was not reached",
+    Status.DIVERGED: "the loss became infinite or not a number",
+    Status.STALLED: "the state repeats bit for bit, so no smaller loss can follow",
+    Status.CAPPED: "ended early: another trial had already needed fewer iterations",
+}
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The stopping rule.
+
+    Converged at the first iteration, the start included, with `loss - f_star <= threshold`.
+
+    Args:
+        threshold: > 0.
+        max_iterations: the most updates that are made, >= 1.
+        cap: end as `capped` after this many updates, when that is sooner; >= 0.
+    """
+
+    threshold: float = 1e-5
+    max_iterations: int = 100_000
+    cap: int | None = None
+
+    def __post_init__(self) -> None:
+        validation.positive("threshold", self.threshold)
+        validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
+        if self.cap is not None:
+            validation.integer("cap", self.cap, low=0, high=10**9)
+
+    @property
+    def limit(self) -> int:
+        """The most updates that are made: `max_iterations`, or the cap when it is lower."""
+        return self.max_iterations if self.cap is None else min(self.max_iterations, self.cap)
+
+    @property
+    def limit_status(self) -> Status:
+        """What a descent is called that makes `limit` updates and is not done."""
+        capped = self.cap is not None and self.cap < self.max_iterations
+        return Status.CAPPED if capped else Status.MAX_ITERATIONS
+
+
+def first_hit(trace: Trace, threshold: float, f_star: float = 0.0) -> int | None:
+    """The first iteration with `loss - f_star <= threshold`; None when there is none."""
+    hits = np.flatnonzero(trace - f_star <= threshold)
+    return int(hits[0]) if hits.size else None
+
+
+def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -> list[int | None]:
+    """`first_hit` for many thresholds in one pass over the trace.
+
+    The best loss so far never rises, so one trace answers every threshold it came below.
+    """
+    gaps = trace - f_star
+    best = np.minimum.accumulate(np.where(np.isfinite(gaps), gaps, np.inf))
+    positions = np.searchsorted(-best, -np.asarray(thresholds, dtype=np.float64), side="left")
+    return [int(k) if k < best.size else None for k in positions]
+
+
+def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float | None:
+    """The continuous refinement of the iteration count of a trace that meets the threshold.
+
+    With gaps g = loss − f* and the first hit at k >= 1 it is
+    `k - 1 + ln(g[k-1] / threshold) / ln(g[k-1] / g[k])`, in (k − 1, k]: where the line between
+    the two points crosses the threshold on a log axis. 0 when the start meets the threshold;
+    None when nothing does. A gap of 0 or less counts as the smallest positive double.
+    """
+    k = first_hit(trace, threshold, f_star)
+    if k is None:
+        return None
+    before = float(trace[k - 1]) - f_star if k else math.nan
+    return crossing(k, before, float(trace[k]) - f_star, threshold)
+
+
+def crossing(k: int, before: float, after: float, threshold: float) -> float:
+    """The hitting time of a first hit at iteration k, from the gaps before and after it."""
+    if k == 0:
+        return 0.0
+    after = max(after, math.ulp(0.0))
+    crossed = math.log(before) - math.log(threshold)
+    fraction = crossed / (math.log(before) - math.log(after))
+    return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
+
+
+def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: float = 0.0) -> float:
+    """What a descent is scored that ended before it converged.
+
+    A capped or exhausted one is continued at the mean rate (on a log axis) of the second half
+    of its trace: never less than the iterations it was allowed plus one, never more than ten
+    times `max_iterations`. Diverged and stalled ones get the latter.
+    """
+    last = len(trace) - 1
+    midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
+    return projection(last, midway, gap, stopping, status)
+
+
+def projection(
+    iterations: int, midway: float, gap: float, stopping: Stopping, status: Status
+) -> float:
+    """`projected_time` from the gaps at iteration `iterations // 2` and at the last."""
+    worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
+    if status in (Status.DIVERGED, Status.STALLED):
+        return worst
+    if iterations == 0:
+        return allowed
+    if not 0 < gap < midway:
+        return max(worst, allowed)
+    rate = (math.log(midway) - math.log(gap)) / (iterations - iterations // 2)
+    decades = math.log(gap) - math.log(stopping.threshold)
+    remaining = decades / rate if rate > 0 else math.inf
+    return max(min(iterations + remaining, worst), allowed)

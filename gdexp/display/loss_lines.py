@@ -1,0 +1,122 @@
+"""Losses as they come, one line each, with a bar when a descent takes long."""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from gdexp.core import signals
+from gdexp.display.terminal import number
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+EVERY_UNTIL = 20
+
+
+BAR_AFTER_SECONDS = 1.0
+
+
+LISTEN_EVERY = 10_000
+"""Iterations, some tenths of a second, between looks for a signal that was swallowed."""
+
+
+def shown_at(iteration: int) -> int:
+    """The next iteration whose loss is printed: all to 20, then 50, 100, 200, 500 and so on."""
+    if iteration < EVERY_UNTIL:
+        return iteration + 1
+    power = 10
+    while True:
+        for step in (1, 2, 5):
+            if step * power > iteration and step * power > EVERY_UNTIL:
+                return step * power
+        power *= 10
+
+
+class Losses(AbstractContextManager["Losses"]):
+    """Prints losses as a descent goes, with a bar under them when it takes long.
+
+    Give the instance to `descend(watch=…)`. The bar runs from the first gap to the threshold
+    on a log axis; output that is no terminal gets plain lines and no bar.
+    """
+
+    def __init__(self, out: Console, threshold: float, f_star: float) -> None:
+        self._out = out
+        self._threshold = threshold
+        self._f_star = f_star
+        self._next = 0
+        self._last = -1
+        self._began = time.monotonic()
+        self._looked = (0, self._began)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Losses:
+        heading = "loss" if self._f_star == 0 else "loss - f*"
+        self._out.print(f"[dim]{'iteration':>10}  {heading:>12}[/dim]")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, iteration: int, trace: array[float]) -> int:
+        """Print what is due; returns the iteration at which to be called again."""
+        if iteration >= self._next:
+            self._print(iteration, trace[-1])
+            self._next = shown_at(iteration)
+        signals.check()
+        if not self._out.is_terminal:
+            return min(self._next, iteration + LISTEN_EVERY)
+        now = time.monotonic()
+        if now - self._began > BAR_AFTER_SECONDS:
+            self._advance(trace)
+        # About ten looks a second, whatever an iteration costs.
+        done, then = self._looked
+        rate = (iteration - done) / max(now - then, 1e-6)
+        self._looked = (iteration, now)
+        return min(self._next, iteration + max(1, min(int(rate / 10), 100_000)))
+
+    def close(self, trace: Sequence[float] | npt.NDArray[np.float64]) -> None:
+        """Print the last loss, unless it stands there already."""
+        last = len(trace) - 1
+        if last > self._last:
+            self._print(last, float(trace[last]))
+
+    def _print(self, iteration: int, loss: float) -> None:
+        out = self._out if self._bar is None else self._bar.console
+        out.print(f"{iteration:>10,}  {loss - self._f_star:>12.6g}")
+        self._last = iteration
+
+    def _advance(self, trace: array[float]) -> None:
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("[dim]{task.description}[/dim]"),
+                BarColumn(bar_width=30),
+                TextColumn("loss {task.fields[loss]}"),
+                TimeElapsedColumn(),
+                console=self._out,
+                transient=True,
+            )
+            self._task = self._bar.add_task("to the threshold", total=1.0, loss="")
+            self._bar.start()
+        first, gap = trace[0] - self._f_star, trace[-1] - self._f_star
+        share = 0.0
+        if 0 < gap < first:
+            share = math.log(first / gap) / math.log(first / self._threshold)
+        if self._task is not None:
+            self._bar.update(self._task, completed=min(share, 1.0), loss=number(trace[-1]))

@@ -1,0 +1,53 @@
+"""Tensors as text: side by side, large ones as their size and range, a curve at a few places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_ROWS, MAX_COLUMNS = 10, 6
+
+
+def tensors(out: Console, named: Sequence[tuple[str, torch.Tensor]]) -> None:
+    """Tensors side by side, one heading each; large ones as their size and range."""
+    grid = Table.grid(padding=(0, 4))
+    for _ in named:
+        grid.add_column()
+    grid.add_row(*(f"[bold]{name}[/bold]" for name, _ in named))
+    grid.add_row(*(tensor_text(value) for _, value in named))
+    out.print(grid)
+
+
+def tensor_text(value: torch.Tensor) -> str:
+    """A tensor's numbers in rows, or its shape and range when there are many."""
+    value = value.detach().cpu().double()
+    rows = value.reshape(1, -1) if value.ndim < 2 else value.flatten(0, -2)
+    if rows.shape[0] > MAX_ROWS or rows.shape[1] > MAX_COLUMNS:
+        shape = "×".join(map(str, value.shape))
+        return f"{shape} numbers\nfrom {value.min():.6g}\nto   {value.max():.6g}"
+    lines = [
+        [f"{item:.4f}" if abs(item) < 1e4 else f"{item:.3e}" for item in r] for r in rows.tolist()
+    ]
+    width = max(len(item) for line in lines for item in line)
+    return "\n".join("  ".join(item.rjust(width) for item in line) for line in lines)
+
+
+def curve(
+    out: Console, grid: torch.Tensor, wanted: torch.Tensor, fitted: torch.Tensor, rows: int = 9
+) -> None:
+    """The wanted function and the fitted one at a few places, and the largest error."""
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for name in ("t", "wanted", "fitted", "error"):
+        table.add_column(name, justify="right")
+    last = len(grid) - 1
+    for i in sorted({round(j * last / (rows - 1)) for j in range(rows)}):
+        at, aim, found = (float(v[i]) for v in (grid, wanted, fitted))
+        table.add_row(f"{at:.3f}", f"{aim:.4f}", f"{found:.4f}", f"{found - aim:+.4f}")
+    out.print(table)
+    out.print(f"largest error {(fitted - wanted).abs().max():.4g} at {last + 1} points")

@@ -1,0 +1,173 @@
+"""An experiment: the objects that a checked config stands for, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from gdexp import config
+from gdexp.core import BadInput, GdexpError, code_failed, validation
+from gdexp.descent import Result, Stopping, Watch, descend, starting_point
+from gdexp.optimizers import RULES, UpdateRule
+from gdexp.problems import Problem, build_problem
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One descent, described completely.
+
+    Attributes:
+        config: the plain config of what decides the outcome.
+    """
+
+    problem: Problem
+    rule: UpdateRule
+    stopping: Stopping
+    seed: int
+    dtype: torch.dtype
+    device: torch.device
+    config: config.Config
+
+    @classmethod
+    def from_config(cls, composed: Mapping[str, Any], trust: Sequence[str] = ()) -> Experiment:
+        """Build and check every part.
+
+        Args:
+            composed: a plain config.
+            trust: import paths that `problem=custom` may use; what a person typed on this
+                machine is trusted by its commands, what came with a stored config is not.
+
+        Raises:
+            BadInput: the first value that cannot be used, by its full key.
+        """
+        chosen = config.outcome(composed)
+        problem = build_problem(_group("problem", chosen), trust)
+        experiment = cls(
+            problem=problem,
+            rule=config.choose("optimizer", RULES, chosen["optimizer"]),
+            stopping=config.construct("stopping", Stopping, _group("stopping", chosen)),
+            seed=validation.integer("seed", chosen["seed"]),
+            dtype=validation.dtype(chosen["dtype"]),
+            device=validation.device(chosen["device"]),
+            config=chosen,
+        )
+        with experiment.named():
+            start = starting_point(problem, experiment.seed)
+        for key, value in (("x0", start), ("target", problem.target)):
+            experiment._check_range(f"problem.{key}", value)
+        return experiment
+
+    @property
+    def signature(self) -> str:
+        """The hash by which equal experiments are known."""
+        return config.signature(self.config)
+
+    def run(self, watch: Watch | None = None) -> Result:
+        """The descent.
+
+        Raises:
+            GdexpError: names the problem whose code raised something else.
+        """
+        with self.named():
+            return descend(
+                self.problem,
+                self.rule,
+                self.stopping,
+                seed=self.seed,
+                dtype=self.dtype,
+                device=self.device,
+                watch=watch,
+            )
+
+    def rehearse(self) -> None:
+        """Make one update that nobody sees, so that what cannot work is found before writing.
+
+        Raises:
+            BadInput: a loss that is no scalar function of x, a rule that cannot take this x.
+            GdexpError: what the problem's own code raised.
+        """
+        with self.named():
+            stopping = replace(self.stopping, max_iterations=1, cap=None)
+            descend(
+                self.problem,
+                self.rule,
+                stopping,
+                seed=self.seed,
+                dtype=self.dtype,
+                device=self.device,
+            )
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Around code of the problem: its errors are gdexp's own, with the problem's name."""
+        try:
+            yield
+        except BadInput as error:
+            raise (error.under("optimizer") if error.key == "class_name" else error) from error
+        except GdexpError:
+            raise
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            where = self.config["problem"].get("path") or self.problem.name
+            raise code_failed(where, error) from error
+
+    def capped(self, cap: int | None) -> Experiment:
+        """The same, ended early after `cap` iterations; None or a cap beyond its limit is none."""
+        if cap is None or cap >= self.stopping.limit:
+            return self
+        stopping = replace(self.stopping, cap=cap)
+        group = {**self.config["stopping"], "cap": cap}
+        return replace(self, stopping=stopping, config={**self.config, "stopping": group})
+
+    def reachable(self) -> str | None:
+        """A warning when the threshold lies below what the dtype can resolve, else None.
+
+        The estimate is the loss of a point that misses the minimiser by four rounding errors in
+        every coordinate, with the curvature that the problem declares.
+        """
+        info = torch.finfo(self.dtype)
+        scale = 1.0
+        if self.problem.x_star is not None:
+            scale = max(float(self.problem.x_star.abs().max()), 2.0**-10)
+        step = 4 * info.eps * scale
+        curvature = self.problem.curvature[1] if self.problem.curvature else 1.0
+        numbers = torch.Size(self.problem.shape).numel() if self.problem.shape else 1
+        floor = max(
+            0.5 * curvature * numbers * step * step,
+            0.5 * info.eps * abs(self.problem.reference),
+        )
+        if self.stopping.threshold >= floor:
+            return None
+        name = str(self.dtype).removeprefix("torch.")
+        lower = "" if self.dtype is torch.float64 else "; dtype=float64 goes lower"
+        return (
+            f"stopping.threshold={self.stopping.threshold:g} is below the smallest loss that "
+            f"{name} can be relied on to reach here (about {floor:.0e}){lower}"
+        )
+
+    def _check_range(self, key: str, value: torch.Tensor | None) -> None:
+        """Refuse numbers that are infinite in the experiment's dtype."""
+        if value is None or torch.isfinite(value.to(self.dtype)).all():
+            return
+        largest = torch.finfo(self.dtype).max
+        raise BadInput(
+            key,
+            f"up to {float(value.abs().max()):.3g}",
+            f"must be within ±{largest:.3g}, the largest {str(self.dtype).removeprefix('torch.')}",
+        )
+
+
+def typed_here(composed: Mapping[str, Any]) -> list[str]:
+    """The import path of `problem=custom`, for commands whose config a person composed here."""
+    path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
+    return [path] if isinstance(path, str) else []
+
+
+def _group(name: str, composed: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = composed[name]
+    if not isinstance(given, Mapping):
+        raise BadInput(name, given, "must be a group of keys")
+    return given

@@ -1,0 +1,102 @@
+"""Figures of a single run, as PNG files by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gdexp.descent import Result
+from gdexp.display import BLUE, GREY, ORANGE, empty_figure, figure_with_axes, png
+from gdexp.experiment.experiment import Experiment
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gdexp.problems import Curve
+
+MOST_POINTS = 20_000
+
+
+def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
+    """The pictures of one run: its losses, and what its final x looks like."""
+    drawn = {"loss.png": png(loss_figure(result))}
+    curve = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    if curve is not None:
+        drawn["curve.png"] = png(curve_figure(curve, result))
+    else:
+        drawn["final.png"] = png(tensor_figure(experiment, result))
+    return drawn
+
+
+def loss_figure(result: Result) -> Figure:
+    """The loss gap against iterations on a log axis, with the threshold."""
+    figure, axes = figure_with_axes(6.4, 3.6)
+    steps = np.unique(np.linspace(0, result.iterations, MOST_POINTS).astype(int))
+    gaps = result.trace[steps] - result.f_star
+    seen = np.isfinite(gaps) & (gaps > 0)
+    axes.semilogy(steps[seen], gaps[seen], color=BLUE, linewidth=1.5, label="loss - f*")
+    axes.axhline(result.threshold, color=ORANGE, linestyle="--", label="threshold")
+    axes.set_xlabel("iteration")
+    axes.set_ylabel("loss - f*")
+    axes.set_title(f"{result.problem}: {result.status} after {result.iterations:,} iterations")
+    axes.legend(frameon=False)
+    return figure
+
+
+def tensor_figure(experiment: Experiment, result: Result) -> Figure:
+    """The final tensor, its target and their difference as images."""
+    panels = [("final x", _image(result.final.double().numpy()))]
+    target = experiment.problem.target
+    if target is not None:
+        wanted = _image(target.double().cpu().numpy())
+        panels += [("target", wanted), ("final x - target", panels[0][1] - wanted)]
+    figure = empty_figure(3.0 * len(panels), 3.0)
+    shown = np.concatenate([panel.ravel() for name, panel in panels if "-" not in name])
+    finite = shown[np.isfinite(shown)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    for i, (name, panel) in enumerate(panels):
+        axes = figure.add_subplot(1, len(panels), i + 1)
+        own = "-" in name  # a difference has a scale of its own
+        image = axes.imshow(
+            panel,
+            cmap="viridis",
+            aspect="auto",
+            vmin=None if own else low,
+            vmax=None if own else high,
+        )
+        axes.set_title(name, fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        figure.colorbar(image, ax=axes, fraction=0.046)
+        if panel.size <= 36:
+            for (row, column), value in np.ndenumerate(panel):
+                axes.text(column, row, f"{value:.3g}", ha="center", va="center", color="white")
+    return figure
+
+
+def curve_figure(curve: Curve, result: Result) -> Figure:
+    """The fitted function over the wanted one."""
+    figure, axes = figure_with_axes(6.4, 3.6)
+    # Doubles, because NumPy has no bfloat16.
+    grid, wanted, fitted = (v.double().cpu() for v in (curve.grid, curve.wanted, curve.fitted))
+    axes.plot(grid, wanted, color=GREY, linewidth=4, alpha=0.5, label="wanted")
+    axes.plot(grid, fitted, color=BLUE, linewidth=1.5, label="fitted")
+    axes.set_xlabel("t")
+    axes.set_title(f"after {result.iterations:,} iterations, loss {result.final_loss:.3g}")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _image(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Any tensor as rows and columns; a vector is one row, a long one is folded."""
+    if values.ndim <= 1:
+        flat = values.reshape(-1)
+        columns = flat.size if flat.size <= 64 else int(np.ceil(np.sqrt(flat.size)))
+        padded = np.full(-(-flat.size // columns) * columns, np.nan)
+        padded[: flat.size] = flat
+        return padded.reshape(-1, columns)
+    return values.reshape(-1, values.shape[-1])

@@ -1,0 +1,274 @@
+"""What a rerun needs to know of where a run was made: environment, source state, how it ran."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from gdexp.config import overrides
+from gdexp.core import redacted
+from gdexp.version import __version__
+
+PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
+NUMERIC_VARIABLES = (
+    *("MKL_", "ATEN_", "ONEDNN_", "DNNL_", "OMP_", "KMP_", "CUBLAS_", "OPENBLAS_"),
+    *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32"),
+)
+"""Prefixes of the environment variables that change numbers."""
+
+NUMERIC_SOURCE = (
+    *("problems", "optimizers", "descent", "experiment/experiment.py", "core/validation.py"),
+)
+"""The parts of gdexp that decide the numbers of a descent; of these each file has its digest."""
+
+ALONE, BATCH = "alone", "batch"
+"""The engines: `descend`, and `descend_batch`."""
+
+ENVIRONMENT, DIFF, PROBLEM_SOURCE = "environment.json", "source.diff", "problem_source.txt"
+MOST_TEXT = 64 * 1024
+"""Bytes of a diff or of a problem's source that are stored at most."""
+
+
+def captured(
+    composed: Mapping[str, Any], engine: str | None = ALONE, whole: bool = True
+) -> dict[str, bytes]:
+    """The artifacts that say where and how a descent was made.
+
+    Args:
+        composed: its config.
+        engine: `ALONE` or `BATCH`; None where there is no one descent, as for a whole sweep.
+        whole: with the texts of changed source, which the trials of a sweep have in common.
+
+    Returns:
+        `environment.json`; where gdexp's source was changed `source.diff`, and where the problem
+        is the user's own `problem_source.txt`, both cut to `MOST_TEXT` and without secrets.
+    """
+    own: dict[str, Any] = {} if engine is None else {"engine": engine}
+    own["overrides"] = overrides(composed)
+    own |= _gpu(composed.get("device"))
+    texts = {DIFF: source_diff()} if whole else {}
+    source = problem_source(composed)
+    if source is not None:
+        own["problem"], texts[PROBLEM_SOURCE] = source
+    shared = _indented(json.dumps(environment(), default=str))
+    # One object of two: what the descents of a process have in common is not written out again.
+    text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
+    found = {ENVIRONMENT: (text + "\n").encode()}
+    return found | {name: text.encode() for name, text in texts.items() if text}
+
+
+def environment() -> dict[str, Any]:
+    """Versions, processor, threads and the variables that change numbers; JSON-ready."""
+    import torch
+
+    return {
+        **_machine(),
+        "torch": {
+            **_torch(),
+            "threads": torch.get_num_threads(),
+            "interop_threads": torch.get_num_interop_threads(),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "matmul_precision": torch.get_float32_matmul_precision(),
+            "flush_denormal": bool((torch.full((), 1e-40) * 1 == 0).item()),
+        },
+        "variables": {
+            name: redacted(value)
+            for name, value in sorted(os.environ.items())
+            if name.startswith(NUMERIC_VARIABLES)
+        },
+        "source": source_state(),
+    }
+
+
+@cache
+def source_state() -> dict[str, Any]:
+    """Digest of gdexp's own source, and the commit it comes from when that is known."""
+    package = _package()
+    state: dict[str, Any] = {"digest": _digest(package), "files": _numeric_files(package)}
+    commit = _git(package, "rev-parse", "HEAD")
+    if commit and _git(package, "ls-files", "--error-unmatch", "__init__.py"):
+        state["commit"] = commit
+        state["dirty"] = bool(_git(package, "status", "--porcelain", "--", "."))
+    return state
+
+
+@cache
+def source_diff() -> str:
+    """How gdexp's source and its configs differ from their commit; empty where they do not."""
+    package = _package()
+    if not source_state().get("dirty"):
+        return ""
+    plain = ("--no-ext-diff", "--no-textconv", "--no-color")
+    changed = _git(package, "diff", *plain, "HEAD", "--", ".", "../conf")
+    new = _git(package, "ls-files", "--others", "--exclude-standard", "--", ".", "../conf")
+    head = "".join(f"# not in the commit: {name}\n" for name in new.splitlines())
+    return limited(head + changed)
+
+
+def problem_source(composed: Mapping[str, Any]) -> tuple[dict[str, str], str] | None:
+    """The module of a problem of the user's own: what is known of it, and its text.
+
+    Nothing is imported; a module that is not loaded is not looked for.
+
+    Returns:
+        Its import path, file name and sha256, and its source; None for gdexp's problems.
+    """
+    problem = composed.get("problem")
+    path = problem.get("path") if isinstance(problem, Mapping) else None
+    return _module_source(path) if isinstance(path, str) else None
+
+
+def limited(text: str) -> str:
+    """A text fit to be stored: without secrets, and cut where it is too long."""
+    text = redacted(text)
+    content = text.encode(errors="replace")
+    if len(content) <= MOST_TEXT:
+        return text
+    kept = content[:MOST_TEXT].decode(errors="ignore").rpartition("\n")[0]
+    return f"{kept}\n# cut here: {len(content):,} bytes in all\n"
+
+
+def command_line() -> str:
+    """The program's name as a person would type it; arguments may hold secrets and stay out."""
+    return "gdexp" if Path(sys.argv[0]).name == "gdexp" else "python -m gdexp"
+
+
+@lru_cache(8)
+def _indented(text: str) -> str:
+    """JSON for a person to read, which takes Python ten times as long to write."""
+    return json.dumps(json.loads(text), indent=2)
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    """What does not change while a process runs."""
+    return {
+        "gdexp": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "packages": _packages(),
+    }
+
+
+def _processor() -> str:
+    """The processor's model, by which libraries choose their code; empty where it is not told."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line)
+    return next(names, platform.processor())
+
+
+def _gpu(device: object) -> dict[str, Any]:
+    """The GPU that a config asks for, and how it computes; nothing where it asks for none."""
+    import torch
+
+    if not isinstance(device, str) or not device.startswith("cuda"):
+        return {}
+    if not torch.cuda.is_available():
+        return {}
+    from gdexp.descent import exact, settings
+
+    cudnn: Any = torch.backends.cudnn
+    with exact(torch.device(device)):
+        meanwhile = settings()
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "gpu_settings": meanwhile,
+        "cudnn": cudnn.version(),
+    }
+
+
+@cache
+def _torch() -> dict[str, Any]:
+    import torch
+
+    return {
+        "git": torch.version.git_version,
+        "build": hashlib.sha256(torch.__config__.show().encode()).hexdigest(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "mkldnn": bool(torch._C._has_mkldnn),
+        "cuda": torch.version.cuda,
+    }
+
+
+@cache
+def _module_source(path: str) -> tuple[dict[str, str], str] | None:
+    """Cached: a module's code does not change in a process, whatever becomes of its file."""
+    names = path.split(".")
+    for used in range(len(names) - 1, 0, -1):
+        module = sys.modules.get(".".join(names[:used]))
+        file = getattr(module, "__file__", None)
+        if file is None:
+            continue
+        try:
+            content = Path(file).read_bytes()
+        except OSError:
+            return None
+        digest = hashlib.sha256(content).hexdigest()
+        known = {"path": path, "file": Path(file).name, "digest": digest}
+        return known, limited(content.decode(errors="replace"))
+    return None
+
+
+@cache
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # pragma: no cover - all are dependencies
+            continue
+    return found
+
+
+def _package() -> Path:
+    """The folder of gdexp's source."""
+    return Path(__file__).parents[1]
+
+
+def _digest(package: Path) -> str:
+    """sha256 over the names and bytes of the package's modules, in order."""
+    total = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        total.update(path.relative_to(package).as_posix().encode() + b"\0")
+        total.update(path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _numeric_files(package: Path) -> dict[str, str]:
+    """The first 12 hex digits of the sha256 of each file that decides numbers."""
+    found = {}
+    for part in NUMERIC_SOURCE:
+        place = package / part
+        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
+            name = path.relative_to(package).as_posix()
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

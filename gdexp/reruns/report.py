@@ -1,0 +1,163 @@
+"""A rerun in words for a person, and as JSON for a program."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from gdexp.experiment import ALONE
+from gdexp.reruns.bits import Difference
+from gdexp.reruns.reference import Damaged, NoReference
+from gdexp.reruns.replay import Rerun
+from gdexp.reruns.verdict import DIFFERS, NOTHING, Level, iterations
+
+MOST_CAUSES = 8
+MOST_LISTED = 20
+
+MEANING = {
+    Level.CLOSE: "status and iterations agree, and the numbers but for rounding",
+    Level.SAME_OUTCOME: "status and iterations agree, the numbers do not",
+    Level.DIFFERENT: "another status or another count of iterations",
+}
+
+Fact = tuple[str, str]
+Outcome = Rerun | NoReference | Damaged
+
+
+def level(outcome: Outcome) -> Level:
+    """The verdict in one word or two."""
+    return outcome.verdict.level if isinstance(outcome, Rerun) else outcome.level
+
+
+def exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
+    """That of the worst; a run that left nothing to compare with counts where all did."""
+    statuses = {level(outcome).exit_status(accept) for outcome in outcomes}
+    if DIFFERS in statuses:
+        return DIFFERS
+    return NOTHING if statuses <= {NOTHING} else 0
+
+
+def facts(made: Rerun) -> list[Fact]:
+    """What is printed of one rerun."""
+    reference, result, verdict = made.reference, made.result, made.verdict
+    how = f"{_ended(str(result.status), result.iterations)}, {_how(made)}"
+    problem, rule = made.experiment.problem, made.experiment.rule
+    said = [
+        (
+            "reference",
+            f"{reference.shown}: {_ended(reference.status, len(reference.trace) - 1)}, "
+            f"{problem.name} {rule.name}, {made.experiment.config['dtype']}",
+        ),
+        ("rerun", how),
+        ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(made)}"),
+    ]
+    said = [(name, value if name == "verdict" else escape(value)) for name, value in said]
+    said += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
+    why = "although" if verdict.level is Level.IDENTICAL else "could be"
+    shown = [escape(str(cause)) for cause in verdict.causes[:MOST_CAUSES]]
+    if len(verdict.causes) > MOST_CAUSES:
+        shown.append(f"and {len(verdict.causes) - MOST_CAUSES} more, less likely")
+    if not shown and verdict.level is not Level.IDENTICAL:
+        shown = ["nothing known: source, versions, threads and settings are the same"]
+    return said + [("" if i else why, text) for i, text in enumerate(shown)]
+
+
+def facts_of_many(outcomes: Sequence[Outcome]) -> list[Fact]:
+    """What is printed of many: how many of each verdict, and those that are not identical."""
+    said = [("verdicts", ", ".join(f"{n:,} {word}" for word, n in counts(outcomes).items()))]
+    others = [o for o in outcomes if level(o) is not Level.IDENTICAL]
+    for outcome in others[:MOST_LISTED]:
+        if isinstance(outcome, Rerun):
+            first = f"; could be {outcome.verdict.causes[0]}" if outcome.verdict.causes else ""
+            text = f"{outcome.reference.shown}: {outcome.verdict}{first}"
+        else:
+            text = str(outcome)
+        said.append((str(level(outcome)), escape(text)))
+    if len(others) > MOST_LISTED:
+        said.append(("", f"and {len(others) - MOST_LISTED:,} more"))
+    return said
+
+
+def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How many there are of each verdict that occurs, best first."""
+    found = Counter(str(level(outcome)) for outcome in outcomes)
+    return {str(each): found[str(each)] for each in Level if found[str(each)]}
+
+
+def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[str, Any]:
+    """One rerun as plain values; numbers that JSON lacks are texts.
+
+    Args:
+        outcome: of the rerun.
+        accept: the weakest verdict with exit status 0.
+        recorded: id of the rerun's own run.
+    """
+    said: dict[str, Any] = {
+        "verdict": str(level(outcome)),
+        "exit_status": level(outcome).exit_status(accept),
+    }
+    if not isinstance(outcome, Rerun):
+        return {**said, "reasons": [str(outcome)]}
+    reference, result = outcome.reference, outcome.result
+    return {
+        **said,
+        "reasons": list(outcome.verdict.reasons),
+        "causes": [cause.as_json() for cause in outcome.verdict.causes],
+        "reference": {
+            "run_id": reference.run_id,
+            "status": reference.status,
+            "iterations": len(reference.trace) - 1,
+            "engine": reference.engine,
+            "threads": reference.threads,
+        },
+        "rerun": {
+            "run_id": recorded,
+            "status": str(result.status),
+            "iterations": result.iterations,
+            "seconds": result.seconds,
+            "threads": outcome.threads,
+        },
+        "trace": _difference(outcome.verdict.trace),
+        "final": _difference(outcome.verdict.final),
+    }
+
+
+def _difference(found: Difference | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "first": list(found.first),
+        "count": found.count,
+        "total": found.total,
+        "there": _number(found.there),
+        "here": _number(found.here),
+        "ulps": found.ulps,
+        "largest": found.largest,
+    }
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else repr(value)
+
+
+def _proof(made: Rerun) -> str:
+    losses, final = len(made.result.trace), made.result.final
+    shape = "×".join(map(str, final.shape)) or "scalar"
+    which = {1: "the loss", 2: "both losses"}.get(losses, f"all {losses:,} losses")
+    return f"{which} and the final tensor ({shape}), bit for bit"
+
+
+def _how(made: Rerun) -> str:
+    """By which engine and with how many threads, beside those of the reference."""
+    engine = "alone" if made.reference.engine == ALONE else "in a batch"
+    here, there = made.threads, made.reference.threads
+    same = "" if there is None else ", as there" if there == here else f", there {there}"
+    return f"{engine}, {here} thread{'s' * (here != 1)}{same}"
+
+
+def _ended(status: str, count: int) -> str:
+    return f"{status} after {iterations(count)}"

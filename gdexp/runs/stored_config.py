@@ -1,0 +1,185 @@
+"""A stored config as data from elsewhere: checked key by key before anything is built of it.
+
+A config that came with a run may have been written by anyone. It is never composed by Hydra, its
+interpolations are never resolved, and nothing in it is imported unless a person at this machine
+names it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from gdexp.config import OUTCOME_KEYS, Config
+from gdexp.core import HIDDEN, BadInput, nearest
+from gdexp.experiment import Experiment
+from gdexp.problems import PROBLEMS
+
+CUSTOM = "custom"
+
+TORCH_CLASSES = (
+    *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon"),
+    *("NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
+)
+"""The classes of torch.optim that a stored config may name."""
+
+GROUPS = ("problem", "optimizer", "stopping")
+MOST_NUMBERS = 10_000_000
+"""Variables of a problem, and numbers that one of its layers makes at once."""
+
+POINTS = 64
+"""Of the problem `function` where its config does not say."""
+
+MOST_OPTION = 10_000
+"""The largest integer among the options of a torch.optim class: it may count inner iterations."""
+
+
+def stored_experiment(
+    stored: Mapping[str, Any], trust: Sequence[str] = (), numbers: int | None = None
+) -> Experiment:
+    """The experiment that a stored config stands for; of gdexp's own classes only.
+
+    Args:
+        stored: plain containers, as `runs.config_data.parse_config` gives them.
+        trust: paths of problems of the user's own that may be imported, each exactly as it is
+            stored.
+        numbers: how many numbers the run's starting point holds, where it is known: a config
+            that asks for another number of variables is refused before anything is allocated.
+
+    Raises:
+        BadInput: the first thing that is not as gdexp writes it, by its full key.
+    """
+    check_stored(stored)
+    _check_size(stored["problem"], numbers)
+    try:
+        return Experiment.from_config(stored, trust)
+    except BadInput as error:
+        raise BadInput(error.key, printable(str(error.value)), printable(error.allowed)) from error
+
+
+def check_stored(stored: Mapping[str, Any]) -> None:
+    """Refuse what is no config of gdexp's: other keys, code by name, interpolations, odd values.
+
+    Raises:
+        BadInput: the first of them.
+    """
+    for key, value in _leaves(stored, ""):
+        _check_value(key, value)
+    for name in stored:
+        if name not in OUTCOME_KEYS:
+            raise BadInput(str(name), "", f"unknown key; {nearest(str(name), OUTCOME_KEYS)}")
+    for name in OUTCOME_KEYS:
+        if name not in stored:
+            raise BadInput(name, "", "is missing in the run's config.yaml")
+        if isinstance(stored[name], Mapping) != (name in GROUPS):
+            wanted = "a group of keys" if name in GROUPS else "a single value"
+            raise BadInput(name, stored[name], f"must be {wanted}")
+    name = stored["problem"].get("name")
+    if name not in PROBLEMS and name != CUSTOM:
+        raise BadInput("problem.name", name, nearest(str(name), [*PROBLEMS, CUSTOM]))
+    _check_torch(stored["optimizer"])
+
+
+def printable(words: str) -> str:
+    """Words without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
+
+
+def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
+    """Every value with its full key, and every key's name checked on the way."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if not isinstance(name, str) or not name.isidentifier():
+                raise BadInput(key or "config", printable(str(name)), "is no name of a key")
+            path = f"{key}.{name}" if key else name
+            if name.startswith("_"):
+                shown = printable(str(item))
+                raise BadInput(
+                    path, shown, "code by name; a stored config is data, and none of it is run"
+                )
+            yield from _leaves(item, path)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item, key)
+    else:
+        yield key, value
+
+
+def _check_value(key: str, value: object) -> None:
+    if isinstance(value, str):
+        if "${" in value:
+            raise BadInput(
+                key, printable(value), "an interpolation; a stored config is data, none is resolved"
+            )
+        if HIDDEN in value:
+            raise BadInput(
+                key, value, "was taken out as a secret; without it the run cannot be made again"
+            )
+        if not value.isprintable():
+            raise BadInput(key, printable(value), "must be one printable line")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadInput(key, value, "must be a finite number")
+    elif isinstance(value, int):
+        if abs(value) >= 2**63:
+            digits = len(str(abs(value))) if abs(value) < 10**4000 else "thousands of"
+            raise BadInput(key, f"an integer of {digits} digits", "must be below 2^63")
+    elif value is not None:
+        raise BadInput(key, type(value).__name__, "must be a number, a text, true, false or null")
+
+
+def _check_torch(optimizer: Config) -> None:
+    if optimizer.get("name") != "torch":
+        return
+    name = optimizer.get("class_name", "SGD")
+    if name not in TORCH_CLASSES:
+        raise BadInput("optimizer.class_name", name, nearest(str(name), TORCH_CLASSES))
+    for key, value in _leaves(optimizer.get("options"), "optimizer.options"):
+        if isinstance(value, int) and abs(value) > MOST_OPTION:
+            raise BadInput(key, value, f"must be at most {MOST_OPTION:,} in a stored config")
+
+
+def _check_size(problem: Config, numbers: int | None) -> None:
+    """Refuse sizes that are out of reason, or other than that of the recorded start."""
+    key, size = _variables(problem)
+    if size is None:
+        return
+    if size > MOST_NUMBERS:
+        raise BadInput(
+            f"problem.{key}",
+            problem.get(key),
+            f"more than {MOST_NUMBERS:,} numbers in a stored config",
+        )
+    if numbers is not None and size != numbers:
+        raise BadInput(
+            f"problem.{key}",
+            problem[key],
+            f"asks for {size:,} variables, and the recorded start holds {numbers:,}",
+        )
+
+
+def _variables(problem: Config) -> tuple[str, int | None]:
+    """The key that says how many variables there are, and how many; None where no key does."""
+    name = problem["name"]
+    if name in ("quadratic", "rastrigin") and problem.get("spectrum") is None:
+        return "dimension", _integer(problem.get("dimension"))
+    if name == "function":
+        widths = problem.get("hidden")
+        if not isinstance(widths, list) or not all(_integer(width) for width in widths):
+            return "hidden", None
+        points = _integer(problem.get("points")) or POINTS
+        if points * max(widths, default=0) > MOST_NUMBERS:
+            return ("points" if problem.get("points") else "hidden"), points * max(widths)
+        layers = [1, *widths, 1]
+        return "hidden", sum(b * (a + 1) for a, b in pairwise(layers))
+    if name == CUSTOM and problem.get("shape") is not None:
+        shape = problem["shape"] if isinstance(problem["shape"], list) else [problem["shape"]]
+        sizes = [_integer(each) for each in shape]
+        return "shape", None if None in sizes else math.prod(each or 0 for each in sizes)
+    return "", None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

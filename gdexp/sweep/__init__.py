@@ -1,1 +1,0 @@
-"""The sweep: Optuna chooses, gdexp descends, MLflow records, all traces answer together."""

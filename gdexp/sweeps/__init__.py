@@ -1,0 +1,20 @@
+"""The sweep: Optuna chooses, gdexp descends, MLflow records, all traces answer together.
+
+The names are loaded when first used: a worker's process imports this package before it has
+decided what it needs.
+"""
+
+from typing import TYPE_CHECKING
+
+from gdexp.core import lazy_names
+
+if TYPE_CHECKING:
+    from gdexp.sweeps.driver import drive as drive
+    from gdexp.sweeps.launchers import launcher_of as launcher_of
+    from gdexp.sweeps.launchers import work_launched as work_launched
+
+__all__ = ["drive", "launcher_of", "work_launched"]
+
+__getattr__ = lazy_names(
+    __name__, {"drive": "driver", "launcher_of": "launchers", "work_launched": "launchers"}
+)

@@ -1,0 +1,70 @@
+"""A worker in a process of its own on this machine: what the driver starts, and nobody types.
+
+Its config comes on standard input, where no other user sees it. The end of that input means that
+the driver is gone, and then it ends too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+
+from gdexp.core import GdexpError, Interrupted, gc_control, guarding, hidden, raising, standing
+
+
+def main() -> int:
+    """Work until the study is complete; returns the exit status."""
+    gc_control.put_off()
+    order = json.loads(sys.stdin.readline())
+    with ExitStack() as around:
+        around.enter_context(guarding())
+        around.enter_context(raising())
+        around.enter_context(standing())
+        try:
+            threading.Thread(target=_follow, name="gdexp-driver", daemon=True).start()
+            _work(order)
+        except Interrupted as interrupted:
+            return interrupted.exit_status
+        except GdexpError as error:
+            print(error, file=sys.stderr)
+            return error.exit_status
+        except Exception as error:
+            if os.environ.get("GDEXP_DEBUG") == "1":
+                print(hidden(traceback.format_exc()), end="", file=sys.stderr)
+            print(hidden(f"{type(error).__name__}: {error}"), file=sys.stderr)
+            return 1
+    return 0
+
+
+def _work(order: dict[str, object]) -> None:
+    import torch
+
+    from gdexp.sweeps.study import Place
+    from gdexp.sweeps.worker import work
+
+    threads, config = order["threads"], order["config"]
+    if isinstance(threads, int):
+        torch.set_num_threads(threads)
+    gc_control.begin()
+    if isinstance(config, dict):
+        work(config, Place.HERE)
+
+
+def _follow() -> None:
+    """Wait for the driver's end."""
+    while sys.stdin.read(4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.path[:1] = [str(Path.cwd())]
+    status = main()
+    gc_control.leave()
+    sys.exit(status)

@@ -1,0 +1,220 @@
+"""What a sweep is going to do, worked out and checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gdexp import config
+from gdexp.core import BadInput, here
+from gdexp.experiment import Experiment, typed_here
+from gdexp.sweeps.sampling import AUTO, GRID, Sampler
+from gdexp.sweeps.settings import PARETO, SweepSettings
+from gdexp.sweeps.space import MAX_GRID, Space
+from gdexp.tracking import TrackingSettings, is_postgresql
+
+DEFAULT_TRIALS = 100
+LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One sweep, described completely.
+
+    Attributes:
+        base: the plain config that every trial starts from.
+        space: what the trials change in it.
+        settings: with `name`, `n_trials`, `sampler` and `storage` filled in.
+        tracking: where MLflow keeps the runs.
+    """
+
+    base: config.Config
+    space: Space
+    settings: SweepSettings
+    tracking: TrackingSettings
+
+    @classmethod
+    def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
+        """Work out a plan.
+
+        Args:
+            composed: the checked config, without sweep expressions from the command line.
+            space: what the trials change.
+
+        Raises:
+            BadInput: by the full key.
+        """
+        tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
+        settings = config.construct("sweep", SweepSettings, composed["sweep"])
+        plan = cls(config.outcome(composed), space, settings, tracking)
+        plan._check_space()
+        plan._check_goal()
+        return plan._completed()
+
+    def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
+        """The experiment of a trial, from the parameters that Optuna holds.
+
+        Args:
+            parameters: of the trial.
+            seed: which of its seeds, counted from 0.
+        """
+        configured = self.configured(parameters)
+        if seed:
+            configured = {**configured, "seed": int(configured["seed"]) + seed}
+        return Experiment.from_config(configured, typed_here(configured))
+
+    def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
+        """The experiments of a trial, one for each seed."""
+        return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
+
+    def configured(self, parameters: Mapping[str, Any]) -> config.Config:
+        """The config of a trial."""
+        return self.space.changed(self.base, parameters)
+
+    def rate(self, parameters: Mapping[str, Any]) -> float | None:
+        """The learning rate that a trial tries, where one is swept.
+
+        Args:
+            parameters: of the trial, as Optuna holds them.
+        """
+        rate = self.space.by_key(parameters).get(LR)
+        return float(rate) if isinstance(rate, int | float) else None
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.settings.name)
+
+    @property
+    def n_trials(self) -> int:
+        """Finished trials to end with."""
+        return int(self.settings.n_trials or DEFAULT_TRIALS)
+
+    @property
+    def sampler(self) -> Sampler:
+        """What chooses the trials."""
+        return Sampler.parse(self.settings.sampler)
+
+    @property
+    def pareto(self) -> bool:
+        """Whether the threshold is minimised beside the hitting time."""
+        return self.settings.objective == PARETO
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the trials descend on a GPU, all of them."""
+        return "device" not in self.space.keys and str(self.base["device"]).startswith("cuda")
+
+    @property
+    def problem_name(self) -> str:
+        """The problem's name, or a word for several."""
+        return "problems" if "problem" in self.space.variants else str(self.base["problem"]["name"])
+
+    @property
+    def rule_name(self) -> str:
+        """The update rule's name, or a word for several."""
+        swept = "optimizer" in self.space.variants
+        return "rules" if swept else str(self.base["optimizer"]["name"])
+
+    @property
+    def served(self) -> str | None:
+        """The address of the server that has the study; None where it is a file."""
+        given = self.settings.storage
+        return given if given is not None and is_postgresql(given) else None
+
+    @property
+    def journal(self) -> Path:
+        """The study's journal file, absolute."""
+        given = self.settings.storage
+        return here() / (given if given else Path("sweeps", self.name, "study.journal"))
+
+    def definition(self) -> dict[str, Any]:
+        """What must not change while a study goes on; JSON-ready."""
+        groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
+        fixed = {
+            key: value
+            for key, value in config.flatten(self.base).items()
+            if key not in self.space.keys and not key.startswith(groups)
+        }
+        return {
+            "config": fixed,
+            "space": self.space.definition(),
+            "files": {group: dict(files) for group, files in self.space.variants.items()},
+            "sampler": self.sampler.definition(),
+            "objective": self.settings.objective,
+            "seeds": self.settings.seeds,
+            "cap": self.settings.cap,
+            "tracking": {"experiment": self.tracking.experiment},
+        }
+
+    def _check_space(self) -> None:
+        """Build the experiment at the ends of every range: a bad value shows before the study."""
+        if not self.space.dimensions:
+            raise BadInput(
+                "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
+            )
+        for d in self.space.dimensions:
+            if not d.is_group and not self.space.variants:
+                try:
+                    config.lookup(self.base, d.key)
+                except BadInput as error:
+                    shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
+                    raise BadInput(d.key, shown, error.allowed) from None
+        for chosen in self.space.combinations():
+            part = self.space.part(chosen)
+            first = {**chosen, **{d.name: d.corners()[0] for d in part}}
+            tried = [{**first, d.name: value} for d in part for value in d.corners()]
+            for values in tried or [first]:
+                self._try(values)
+
+    def _try(self, values: Mapping[str, Any]) -> None:
+        """Build the experiment of some values, and make its first update."""
+        try:
+            self.experiment(self.space.encoded(values)).rehearse()
+        except BadInput as error:
+            for d in self.space.dimensions:
+                whole = float(d.low).is_integer() and float(d.high).is_integer()
+                if d.key == error.key and "an integer" in error.allowed and d.choices is None:
+                    ends = f"{d.low:g},{d.high:g}" if whole else "a,b"
+                    raise BadInput(
+                        d.key, d.text(), f"must be an integer: int(interval({ends}))"
+                    ) from None
+            raise
+
+    def _check_goal(self) -> None:
+        if self.pareto and THRESHOLD not in self.space.keys:
+            raise BadInput(
+                "sweep.objective", PARETO, f"needs {THRESHOLD} in the space, as a range of it"
+            )
+        if self.pareto and self.sampler.name == "cmaes":
+            raise BadInput("sweep.sampler", "cmaes", f"minimises one number, not {PARETO}; try tpe")
+        if self.settings.seeds > 1 and "seed" in self.space.keys:
+            raise BadInput(
+                "sweep.seeds", self.settings.seeds, "must be 1 where seed itself is swept"
+            )
+
+    def _completed(self) -> Plan:
+        size = self.space.size()
+        settings = self.settings
+        if self.sampler.name == AUTO:
+            settings = replace(settings, sampler="tpe" if size is None else GRID)
+        grid = Sampler.parse(settings.sampler).name == GRID
+        if grid and (size is None or size > MAX_GRID):
+            raise BadInput(
+                "sweep.sampler",
+                GRID,
+                f"needs choice() or range() for every key, at most {MAX_GRID:,} points in all",
+            )
+        if settings.n_trials is None:
+            settings = replace(settings, n_trials=DEFAULT_TRIALS if size is None else size)
+        if grid and size is not None and int(settings.n_trials or 0) > size:
+            settings = replace(settings, n_trials=size)
+        plan = replace(self, settings=settings)
+        if settings.name is None:
+            place = [self.tracking.place, self.tracking.experiment]
+            tail = config.digest([plan.definition(), place])[:8]
+            name = f"{self.problem_name}-{self.rule_name}-{tail}"
+            plan = replace(plan, settings=replace(settings, name=name))
+        return plan

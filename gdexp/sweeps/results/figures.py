@@ -1,0 +1,94 @@
+"""Pictures of a whole sweep, as PNG files by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gdexp.display import BLUE, GREY, ORANGE, figure_with_axes, png
+from gdexp.sweeps.plan import LR
+from gdexp.sweeps.results.answers import Answers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gdexp.sweeps.plan import Plan
+
+MARKERS = {"converged": "o", "max_iterations": "^", "capped": "^", "stalled": "s", "diverged": "x"}
+
+
+def sweep_pictures(plan: Plan, found: Answers) -> Mapping[str, bytes]:
+    """Iterations against learning rate, the fewest iterations at each threshold, the progress."""
+    if not found.trials:
+        return {}
+    drawn = {
+        "fewest.png": png(_fewest(found)),
+        "incumbent.png": png(_incumbent(found)),
+    }
+    if LR in plan.space.keys:
+        drawn["iterations_by_lr.png"] = png(_by_learning_rate(plan, found))
+    return drawn
+
+
+def learning_rates(plan: Plan, found: Answers) -> list[float | None]:
+    """The swept learning rate of each trial; None where it was not swept."""
+    return [plan.space.by_key(trial.params).get(LR) for trial in found.trials]
+
+
+def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
+    """Each trial's iterations over its learning rate, both on log axes, marked by status."""
+    figure, axes = figure_with_axes(6.4, 4.0)
+    rates = learning_rates(plan, found)
+    for status, marker in MARKERS.items():
+        points = [
+            (rate, max(record.iterations, 0.5))
+            for rate, record in zip(rates, found.records, strict=True)
+            if rate is not None and record.status == status
+        ]
+        if points:
+            lrs, iterations = zip(*points, strict=True)
+            colour = BLUE if status == "converged" else ORANGE
+            axes.scatter(
+                lrs, iterations, marker=marker, s=22, alpha=0.7, color=colour, label=status
+            )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("iterations")
+    axes.set_title(f"{plan.problem_name}: iterations by learning rate")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _fewest(found: Answers) -> Figure:
+    """The fewest iterations any trial needed at each threshold."""
+    figure, axes = figure_with_axes(6.4, 3.6)
+    reached = [(e.threshold, e.iterations) for e in found.fewest if e.iterations is not None]
+    if reached:
+        thresholds, iterations = zip(*reached, strict=True)
+        axes.plot(thresholds, iterations, marker="o", color=BLUE)
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.set_xlabel("threshold (tighter to the right)")
+    axes.set_ylabel("fewest iterations")
+    axes.set_ylim(bottom=0)
+    axes.set_title("fewest iterations at each threshold, from all traces")
+    return figure
+
+
+def _incumbent(found: Answers) -> Figure:
+    """The best hitting time so far against the gradient steps spent."""
+    figure, axes = figure_with_axes(6.4, 3.6)
+    spent, best, steps, values = 0, float("inf"), [], []
+    for record in found.records:
+        spent += record.steps
+        best = min(best, record.hitting_time)
+        steps.append(max(spent, 1))
+        values.append(best)
+    axes.step(steps, values, where="post", color=BLUE)
+    axes.scatter(steps[-1:], values[-1:], color=GREY, s=18)
+    axes.set_xscale("log")
+    axes.set_xlabel("gradient steps spent")
+    axes.set_ylabel("best hitting time so far")
+    axes.set_title("what the sweep spent for its answer")
+    return figure

@@ -1,0 +1,10 @@
+"""Optuna's samplers by name, seeded for each trial."""
+
+from gdexp.sweeps.sampling.samplers import AUTO, GRID, QMC, Sampler
+
+__all__ = [
+    "AUTO",
+    "GRID",
+    "QMC",
+    "Sampler",
+]

@@ -1,0 +1,114 @@
+"""The config group `sweep`, checked."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gdexp.core import BadInput, learn, validation
+from gdexp.sweeps.sampling import Sampler
+from gdexp.tracking import is_postgresql, masked
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+HITTING_TIME, PARETO = "hitting_time", "pareto"
+STORAGES = "the path of a journal file, or postgresql://…"
+OBJECTIVES = (HITTING_TIME, PARETO)
+MOST_SEEDS, MOST_AT_ONCE = 10_000, 10_000
+ALL, MOST_WORKERS = "all", 1_000
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How to sweep.
+
+    Args:
+        name: of the study; the same name continues it. None: made from what is swept, so that
+            the same command continues and another one starts anew.
+        n_trials: finished trials to end with; None: every point of a finite space, else 100.
+        objective: hitting_time; or pareto, hitting time and threshold both minimised.
+        seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
+            time is minimised: all iterations spent, failures included, over the successes.
+        sampler: tpe, random, qmc, gp, cmaes, grid, or auto (grid for a finite space, else
+            tpe); or a mapping with `name` or Optuna's `_target_` and options.
+        space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
+        cap: end a trial after `cap` times the fewest iterations of any finished trial with an
+            equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.
+        batch: trials that are asked and run together; None: one at a time where the sampler
+            learns from each, many where it gains nothing from waiting.
+        timeout: seconds after which no further trial is begun; None: no limit.
+        patience: end after so many trials in a row without improvement; None: never.
+        reuse: take a tracked, finished run of the same configuration instead of a new descent.
+        preview: print the space and the first trials' settings, and run nothing.
+        storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`. Or the address
+            of a PostgreSQL server, for workers that share no file system.
+        workers: processes that share the study; `all`: one for each core of this machine.
+    """
+
+    name: str | None = None
+    n_trials: int | None = 100
+    objective: str = HITTING_TIME
+    seeds: int = 1
+    sampler: str | Mapping[str, Any] = "tpe"
+    space: Mapping[str, Any] = field(default_factory=dict)
+    cap: float | None = None
+    batch: int | None = None
+    timeout: float | None = None
+    patience: int | None = None
+    reuse: bool = False
+    preview: bool = False
+    storage: str | None = None
+    workers: int | str = 1
+
+    def __post_init__(self) -> None:
+        self._check_name()
+        if self.n_trials is not None:
+            validation.integer("n_trials", self.n_trials, low=1, high=10_000_000)
+        validation.choice("objective", self.objective, OBJECTIVES)
+        validation.integer("seeds", self.seeds, low=1, high=MOST_SEEDS)
+        Sampler.parse(self.sampler)
+        if self.space is not None and not isinstance(self.space, Mapping):
+            raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")
+        if self.cap is not None and validation.number("cap", self.cap) < 1:
+            raise BadInput("cap", self.cap, "must be >= 1: below, the best trial would be cut off")
+        if self.batch is not None:
+            validation.integer("batch", self.batch, low=1, high=MOST_AT_ONCE)
+        if self.timeout is not None:
+            validation.positive("timeout", self.timeout)
+        if self.patience is not None:
+            validation.integer("patience", self.patience, low=1, high=10_000_000)
+        validation.boolean("reuse", self.reuse)
+        validation.boolean("preview", self.preview)
+        if self.storage is not None:
+            validation.text("storage", self.storage)
+            if is_postgresql(self.storage):
+                learn(self.storage)
+            elif "://" in self.storage:
+                raise BadInput("storage", masked(self.storage), f"must be {STORAGES}")
+        if self.workers != ALL:
+            if isinstance(self.workers, str):
+                raise BadInput("workers", self.workers, f"must be 1 to {MOST_WORKERS:,}, or {ALL}")
+            validation.integer("workers", self.workers, low=1, high=MOST_WORKERS)
+
+    @property
+    def crew(self) -> int:
+        """How many workers share the study."""
+        return cores() if self.workers == ALL else int(self.workers)
+
+    def _check_name(self) -> None:
+        given: object = self.name
+        if type(given) is int:  # what a command line makes of digits
+            object.__setattr__(self, "name", str(given))
+        if self.name is not None and (
+            not isinstance(self.name, str) or not NAME.fullmatch(self.name)
+        ):
+            raise BadInput(
+                "name", self.name, "must be letters, digits, '.', '_' and '-', at most 100"
+            )

@@ -1,0 +1,286 @@
+"""One swept config key with the values that it may take, in Hydra's grammar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from gdexp.config import check_secrets
+from gdexp.core import BadInput
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import Trial
+
+WAYS = (
+    "interval(a, b), tag(log, interval(a, b)), int(interval(a, b)), range(a, b, step) or choice(…)"
+)
+MOST_LISTED = 1_000_000
+"""Values that a float range or a choice may list."""
+
+MOST_WHOLE = 2**63 - 1
+
+GROUPS = ("problem", "optimizer", "optimizer/schedule")
+"""The config groups of which a sweep can try several files."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The values that one config key may take.
+
+    Attributes:
+        name: what Optuna calls it.
+        key: dotted config key, or a config group such as `optimizer`.
+        choices: the values one by one; when None, `low` … `high` is meant.
+        low, high: both included.
+        log: drawn evenly on a log axis.
+        integer: whole numbers only.
+        step: between neighbouring values; None for a continuous range.
+        when: for each group that it depends on, the choices with which it is used.
+    """
+
+    name: str
+    key: str
+    choices: tuple[Any, ...] | None = None
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    integer: bool = False
+    step: float | None = None
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether its values are files of a config group."""
+        return self.key in GROUPS
+
+    @property
+    def positive(self) -> bool:
+        """Whether every value is a number above 0, so that a log axis can show it."""
+        return all(
+            isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            for value in (self.choices or (self.low, self.high))
+        )
+
+    def used(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is part of a trial with these values of the groups."""
+        return all(values.get(group) in chosen for group, chosen in self.when.items())
+
+    def suggest(self, trial: Trial) -> Any:  # noqa: ANN401
+        """What Optuna's sampler chooses for a trial, as Optuna holds it."""
+        if self.choices is not None:
+            return trial.suggest_categorical(self.name, [_hashable(v) for v in self.choices])
+        if self.integer:
+            low, high = int(self.low), int(self.high)
+            return trial.suggest_int(self.name, low, high, step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
+    def distribution(self) -> BaseDistribution:
+        """The same as Optuna's distribution."""
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
+
+        if self.choices is not None:
+            return CategoricalDistribution([_hashable(value) for value in self.choices])
+        if self.integer:
+            return IntDistribution(int(self.low), int(self.high), self.log, int(self.step or 1))
+        return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    def values(self) -> Sequence[Any] | None:
+        """Every value in order, or None for a continuous range."""
+        if self.choices is not None:
+            return list(self.choices)
+        if self.integer:  # not listed: a range may hold more than memory
+            return range(int(self.low), int(self.high) + 1, int(self.step or 1))
+        if self.low == self.high:
+            return [self.low]
+        if self.step is None:
+            return None
+        return [
+            self.low + i * self.step for i in range(round((self.high - self.low) / self.step) + 1)
+        ]
+
+    def encoded(self, value: Any) -> Any:  # noqa: ANN401
+        """A value as Optuna holds it."""
+        return value if self.choices is None else _hashable(value)
+
+    def decoded(self, value: Any) -> Any:  # noqa: ANN401
+        """A value as the config takes it, from the one that Optuna holds."""
+        if self.choices is None:
+            return value
+        return next(choice for choice in self.choices if _same(_hashable(choice), value))
+
+    def corners(self) -> list[Any]:
+        """Values that stand for all the others when the space is checked."""
+        return list(self.choices) if self.choices is not None else [self.edge(0), self.edge(1)]
+
+    def edge(self, which: int) -> float | int:
+        """The lowest (0) or highest (1) value, in its own type."""
+        value = self.high if which else self.low
+        return int(value) if self.integer else value
+
+    def text(self) -> str:
+        """As a person reads it."""
+        if self.choices is not None:
+            return "one of " + ", ".join(map(str, self.choices))
+        kind = ("log " if self.log else "") + ("integer " if self.integer else "")
+        step = "" if self.step is None or self.integer else f" step {self.step:g}"
+        return f"{kind}[{self.low:g}, {self.high:g}]{step}"
+
+    def definition(self) -> dict[str, Any]:
+        """As the study remembers it, to notice a change."""
+        described: dict[str, Any] = {
+            "low": self.low,
+            "high": self.high,
+            "log": self.log,
+            "integer": self.integer,
+            "step": self.step,
+        }
+        if self.choices is not None:
+            described = {"choices": list(self.choices)}
+        if self.when:
+            described["when"] = {group: list(chosen) for group, chosen in self.when.items()}
+        return described if self.key == self.name else {"key": self.key, **described}
+
+    @classmethod
+    def from_definition(cls, name: str, definition: Mapping[str, Any]) -> Dimension:
+        """What `definition` gave, read back."""
+        given = {"key": name, **definition}
+        if "choices" in given:
+            given["choices"] = tuple(given["choices"])
+        if "when" in given:
+            given["when"] = {group: tuple(chosen) for group, chosen in given["when"].items()}
+        return cls(name, **given)
+
+    def depending(self, key: str, when: Mapping[str, tuple[str, ...]]) -> Dimension:
+        """The same for another config key, used only with these choices."""
+        return replace(self, key=key, when=when)
+
+
+def parse(key: str, given: object) -> Dimension:
+    """One dimension from what `sweep.space` says of a key.
+
+    Raises:
+        BadInput: an expression that Hydra cannot read or that is no range.
+    """
+    if isinstance(given, list | tuple):
+        return _choices(key, tuple(given))
+    if isinstance(given, bool | int | float) or given is None:
+        return _choices(key, (given,))
+    return from_override(key, _parsed(key, str(given)))
+
+
+def _parsed(key: str, text: str) -> Override:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        return OverridesParser.create().parse_override(f"{key}={text}")
+    except HydraException:
+        raise BadInput(f"sweep.space.{key}", text, f"cannot be read; write {WAYS}") from None
+
+
+def from_override(key: str, override: Override) -> Dimension:
+    """One dimension from a parsed sweep override.
+
+    Raises:
+        BadInput: a range whose lower end is not below its upper end, or a log range from 0.
+    """
+    from hydra.core.override_parser.types import (
+        ChoiceSweep,
+        IntervalSweep,
+        RangeSweep,
+    )
+
+    value: Any = override.value()
+    if isinstance(value, ChoiceSweep):
+        return _choices(key, tuple(map(_unquoted, value.list)))
+    if isinstance(value, RangeSweep):
+        return _range(key, value)
+    if isinstance(value, IntervalSweep):
+        log = "log" in value.tags
+        start, end = _bounds(key, value.start, value.end, log)
+        integer = all(isinstance(bound, int) for bound in (value.start, value.end))
+        return Dimension(key, key, low=start, high=end, log=log, integer=integer)
+    if override.is_sweep_override():
+        given = str(override.input_line).partition("=")[2]
+        raise BadInput(f"sweep.space.{key}", given, f"write {WAYS}")
+    return _choices(key, (value,))
+
+
+def _unquoted(value: Any) -> Any:  # noqa: ANN401
+    """A value of Hydra's parser with plain texts, however deep they are quoted."""
+    from hydra.core.override_parser.types import QuotedString
+
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_unquoted(item) for item in value]
+    if isinstance(value, dict):
+        return {_unquoted(name): _unquoted(item) for name, item in value.items()}
+    return value
+
+
+def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
+    if not values:
+        raise BadInput(f"sweep.space.{key}", "[]", "must list at least one value")
+    for value in values:
+        if "${" in str(value):
+            raise BadInput(f"sweep.space.{key}", value, "must be plain values, without ${…}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadInput(f"sweep.space.{key}", value, "must be a finite number")
+        check_secrets({key: value})  # each is stored with its trial
+    return Dimension(key, key, choices=values)
+
+
+def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
+    name, shown = f"sweep.space.{key}", f"range({value.start},{value.stop},{value.step})"
+    start, stop, step = value.start, value.stop, value.step
+    if not all(isinstance(n, int | float) and math.isfinite(n) for n in (start, stop, step)):
+        raise BadInput(name, shown, "must have finite numbers")
+    if step == 0:
+        raise BadInput(name, shown, "must have a step that is not 0")
+    if all(isinstance(n, int) for n in (start, stop, step)):
+        whole = value.range()
+        if not whole:
+            raise BadInput(name, shown, "is empty")
+        low, high = min(whole[0], whole[-1]), max(whole[0], whole[-1])
+        if high - low > MOST_WHOLE or low < -MOST_WHOLE or high > MOST_WHOLE:
+            raise BadInput(name, shown, "must stay within 2^63-1")
+        return Dimension(key, key, low=low, high=high, integer=True, step=abs(step))
+    if abs(stop - start) / abs(step) > MOST_LISTED:
+        raise BadInput(
+            name, shown, f"lists more than {MOST_LISTED:,} values; use interval({start},{stop})"
+        )
+    listed = list(value.range())
+    if not listed:
+        raise BadInput(name, shown, "is empty")
+    # As choices: a float step rarely divides its range exactly.
+    return _choices(key, tuple(listed))
+
+
+def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401
+    shown = f"interval({start}, {end})"
+    for bound in (start, end):
+        if not isinstance(bound, int | float) or not math.isfinite(bound):
+            raise BadInput(f"sweep.space.{key}", shown, "both ends must be finite numbers")
+    if start > end:
+        raise BadInput(f"sweep.space.{key}", shown, "the lower end must come first")
+    if log and start <= 0:
+        raise BadInput(f"sweep.space.{key}", shown, "a log range must start above 0")
+    return start, end
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def _hashable(value: object) -> Any:  # noqa: ANN401
+    """Optuna's categories are None, bool, int, float or str; a list goes in as its text."""
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)

@@ -1,0 +1,144 @@
+"""What the study keeps of a finished trial, so that answers need no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdexp.descent import THRESHOLDS, Cap, Result, Status, first_hits
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+RECORD = "gdexp.record"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One finished trial.
+
+    Attributes:
+        run_id: its run, a child of the sweep's.
+        status: why its descent ended; of several, converged if all did, else the first other.
+        iterations: updates made until it ended. Of several seeds the expected running time,
+            and where none converged what all of them spent.
+        hitting_time: what Optuna is told.
+        final_loss: at the end; of several seeds the mean.
+        threshold: that it was to reach.
+        counts: updates made, seed by seed; fewer than all seeds when the cap ended the trial.
+        successes: how many seeds converged.
+        saved: iterations that the cap is reckoned to have saved, 0 when it was not capped.
+        hits: iterations to each of `THRESHOLDS` (expected running time of several seeds); None
+            where not reached.
+        reused: how many descents were not made but taken from earlier runs.
+    """
+
+    run_id: str
+    status: str
+    iterations: float
+    hitting_time: float
+    final_loss: float
+    threshold: float
+    counts: tuple[int, ...]
+    successes: int
+    saved: float
+    hits: tuple[float | None, ...]
+    steps: int
+    reused: int = 0
+
+    @classmethod
+    def build(
+        cls, run_id: str, results: Sequence[Result], cap: Cap, seeds: int, reused: Sequence[bool]
+    ) -> TrialRecord:
+        """The record of a trial from the results of its seeds.
+
+        Args:
+            run_id: of the trial's run.
+            results: in the order of the seeds.
+            cap: as it stood before this trial.
+            seeds: how many there were to be.
+            reused: for each result whether it came from an earlier run.
+        """
+        first = results[0]
+        counts = [result.iterations for result in results]
+        reached = [result.converged for result in results]
+        others = [result.status for result in results if not result.converged]
+        hits = [first_hits(result.trace, THRESHOLDS, result.f_star) for result in results]
+        if seeds == 1:
+            iterations: float = counts[0]
+            by_threshold: list[float | None] = list(hits[0])
+        else:
+            iterations = sum(counts) / max(sum(reached), 1)
+            columns = zip(*hits, strict=True)
+            by_threshold = [_expected(column, counts, seeds) for column in columns]
+        return cls(
+            run_id=run_id,
+            status=str(others[0] if others else first.status),
+            iterations=iterations,
+            hitting_time=told(results, cap, seeds),
+            final_loss=float(np.mean([result.final_loss for result in results])),
+            threshold=first.threshold,
+            counts=tuple(counts),
+            successes=sum(reached),
+            saved=sum(map(_saved, results)),
+            hits=tuple(by_threshold),
+            steps=sum(n for n, known in zip(counts, reused, strict=True) if not known),
+            reused=sum(reused),
+        )
+
+    def count(self, cap: Cap) -> None:
+        """Let the trial limit those that come after it, if it converged from every seed."""
+        if self.status == Status.CONVERGED:
+            cap.add(self.threshold, self.counts)
+
+    def as_attribute(self) -> dict[str, Any]:
+        """As Optuna stores it."""
+        return {**vars(self), "counts": list(self.counts), "hits": list(self.hits)}
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> TrialRecord:
+        """What a finished trial carries."""
+        given = dict(trial.user_attrs[RECORD])
+        return cls(**{**given, "counts": tuple(given["counts"]), "hits": tuple(given["hits"])})
+
+
+def told(results: Sequence[Result], cap: Cap, seeds: int) -> float:
+    """The number that is minimised.
+
+    With one seed the hitting time, or its projection. With several the expected running time
+    (N. Hansen et al., COCO: performance assessment, 2016): all iterations spent divided by the
+    successes. Where no seed converged it is the sum of the projections, as if the first success
+    came at the end of them all; it is never less than a trial with a success can have. A trial
+    that the cap ended counts its seeds as projected and those that it did not get to as the
+    incumbent's, so it never passes for better than the incumbent.
+    """
+    projected = [result.hitting_time for result in results]
+    if seeds == 1:
+        return projected[0]
+    if any(result.status is Status.CAPPED for result in results) or len(results) < seeds:
+        sums = cap.incumbent(results[0].threshold) or [0] * seeds
+        left = sums[-1] - sums[len(results) - 1]
+        return max(sum(projected) + left, sums[-1] + 1) / seeds
+    successes = sum(result.converged for result in results)
+    if not successes:
+        return sum(projected)
+    return sum(result.iterations for result in results) / successes
+
+
+def _expected(hits: Sequence[int | None], counts: Sequence[int], seeds: int) -> float | None:
+    """The expected running time to one threshold; None where no seed reached it."""
+    reached = [hit for hit in hits if hit is not None]
+    if not reached or len(counts) < seeds:
+        return None
+    failed = [n for hit, n in zip(hits, counts, strict=True) if hit is None]
+    return (sum(reached) + sum(failed)) / len(reached)
+
+
+def _saved(result: Result) -> float:
+    """Iterations between the cap and where the descent was going, or its limit."""
+    if result.status is not Status.CAPPED:
+        return 0.0
+    return min(result.hitting_time, result.stopping.max_iterations) - result.iterations

@@ -1,0 +1,14 @@
+"""What MLflow's pages show: chart views, colours and titles of runs, descriptions."""
+
+from gdexp.tracking.mlflow_ui import chart_views, run_display
+from gdexp.tracking.mlflow_ui.descriptions import MOST_COMMAND, NOTE_TAG, code, descent_note, inert
+
+__all__ = [
+    "MOST_COMMAND",
+    "NOTE_TAG",
+    "chart_views",
+    "code",
+    "descent_note",
+    "inert",
+    "run_display",
+]

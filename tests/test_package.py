@@ -1,0 +1,46 @@
+"""What the package offers, and that it starts fast."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gdexp
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    for name in gdexp.__all__:
+        assert getattr(gdexp, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gdexp.nothing
+
+
+@pytest.mark.parametrize("line", [["--help"], ["--version"]])
+def test_help_waits_for_no_heavy_import(line: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom gdexp.__main__ import main\n"
+        f"status = main({line!r})\n"
+        "heavy = {'torch', 'mlflow', 'optuna', 'hydra', 'omegaconf', 'matplotlib', 'numpy'}\n"
+        "sys.exit(status or ', '.join(heavy & set(sys.modules)) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_composing_a_config_waits_for_neither_torch_nor_mlflow(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom gdexp.__main__ import main\n"
+        "status = main(['optimizer.lr=2', '--cfg', 'job'])\n"
+        "sys.exit(status or ', '.join({'torch', 'mlflow', 'optuna'} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "lr: 2" in done.stdout
