@@ -37,7 +37,7 @@ class FunctionProblem(Problem):
         f_star: the minimum; unknown by default, and then the threshold is absolute.
         name: the function's own name by default.
         batchable: True promises that the loss also takes (B, *shape), returns (B,), and that
-            each row is bit for bit what the row gives alone; `gdexp.testing.check_problem`
+            each row is bit for bit what the row gives alone; `gdexp.check_problem`
             tells whether it is so.
     """
 

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
-    *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.compare"),
+    *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.comparison"),
     *(
         "gdexp.sweeps.driver",
         "gdexp.sweeps.worker.worker",

@@ -270,7 +270,7 @@ def _writer() -> str:
     frame = sys._getframe()
     while frame.f_back is not None:
         module = str(frame.f_globals.get("__name__"))
-        if module.startswith("gdexp.sweep.") and module not in JOURNALS:
+        if module.startswith("gdexp.sweeps.") and module not in JOURNALS:
             return frame.f_code.co_name
         frame = frame.f_back
     return "nobody"

@@ -123,7 +123,7 @@ if __name__ == "__main__":
             *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
             *(
                 "sklearn.ensemble",
-                "gdexp.compare",
+                "gdexp.comparison",
                 "gdexp.sweeps.driver",
                 "gdexp.sweeps.worker.worker",
             ),

@@ -169,7 +169,7 @@ def test_what_was_run_before_is_taken_and_said_to_be(
     with monkeypatch.context() as patched:
         # Nothing is descended again: it could not be.
         patched.setattr("gdexp.sweeps.worker.evaluate.descend_batch", None)
-        patched.setattr("gdexp.experiment.Experiment.run", None)
+        patched.setattr("gdexp.experiment.experiment.Experiment.run", None)
         assert main(["-m", "optimizer.lr=2,4", "sweep.name=b", "sweep.reuse=true"]) == 0
     assert "2 descents taken from earlier runs" in " ".join(capsys.readouterr().out.split())
     check_whole(here, 2, "b")

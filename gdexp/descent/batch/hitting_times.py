@@ -1,4 +1,4 @@
-"""The hitting times of many descents: `gdexp.stopping.crossing` and `projection` by columns.
+"""The hitting times of many descents: `crossing` and `projection` by columns.
 
 The same operations in the same order, so the same bits as for one descent; logarithms are
 Python's, as numpy's may differ in the last bit.
