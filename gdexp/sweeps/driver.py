@@ -57,7 +57,7 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, engine: Engine
         BadInput: before anything is written.
         StorageFailed, StudyHeld: see there.
     """
-    given = config.check_given(arguments)
+    given = config.parse_overrides(arguments)
 
     def composed(lines: list[str]) -> config.Config:
         made = config.plain(_without_hydra(compose(lines)))

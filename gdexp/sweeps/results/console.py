@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from gdexp.core import here
+from gdexp.core import shown_path
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import THRESHOLD, Plan
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
 
 def announce(out: Console, plan: Plan) -> None:
     """What is going to be swept."""
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
             ("sweep", f"[bold]{plan.name}[/bold]"),
-            ("problem", terminal.shown(f"{plan.problem_name}, {plan.rule_name}")),
-            ("space", terminal.shown("\n".join(map(_range, plan.space.dimensions)))),
+            ("problem", terminal.escape_text(f"{plan.problem_name}, {plan.rule_name}")),
+            ("space", terminal.escape_text("\n".join(map(_range, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
-            ("study", terminal.shown(place(plan))),
+            ("study", terminal.escape_text(place(plan))),
             *([("workers", f"{plan.settings.crew}")] if plan.settings.crew > 1 else []),
         ],
     )
@@ -125,11 +124,11 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
         chosen = "\n".join(f"{key} = {short(value)}" for key, value in trial.params.items())
         counts = ", ".join(f"{count} {status}" for status, count in sorted(found.counts.items()))
         which = f"trial {trial.number}, {record.status}"
-        terminal.facts(
+        terminal.print_facts(
             out,
             [
                 ("best", f"[bold]{count_words(record)}[/bold] ({which})"),
-                ("with", terminal.shown(chosen)),
+                ("with", terminal.escape_text(chosen)),
                 *_shared(found),
                 ("trials", f"{len(found.trials):,}: {counts}"),
                 ("steps", spent(found)),
@@ -138,7 +137,7 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
             ],
         )
         out.print("\n[dim]repeat it with[/dim]")
-        terminal.line(out, repeat_command(plan, trial.params))
+        terminal.print_line(out, repeat_command(plan, trial.params))
     out.print(f"\n{note(plan)}\n")
     out.print(_fewest_table(plan, found))
     out.print()
@@ -146,15 +145,15 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
         out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")
         out.print(_front_table(found))
         out.print()
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {parent} in {terminal.shown(plan.tracking.shown)}"),
+            ("recorded", f"MLflow run {parent} in {terminal.escape_text(plan.tracking.shown)}"),
             *_rows(plan, found, parent),
-            ("look", terminal.shown(store.look_command())),
+            ("look", terminal.escape_text(store.look_command())),
         ],
     )
-    terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
+    terminal.print_line(out, f"{store.server()}/#{store.children_link(parent)}")
 
 
 def _rows(plan: Plan, found: Answers, parent: str) -> list[tuple[str, str]]:
@@ -167,7 +166,7 @@ def _rows(plan: Plan, found: Answers, parent: str) -> list[tuple[str, str]]:
         f"{len(found.records):,} trials in shards among its artifacts, {others:,} as runs too;\n"
         f"+rerun={parent[:8]}/NUMBER replays any, load_runs('{parent[:8]}') reads all"
     )
-    return [("trials", terminal.shown(text))]
+    return [("trials", terminal.escape_text(text))]
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
@@ -197,7 +196,7 @@ def _shared(found: Answers) -> list[tuple[str, str]]:
 
 def _importance(found: Answers) -> list[tuple[str, str]]:
     shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importance.items())
-    return [("depends on", terminal.shown(shares))] if shares else []
+    return [("depends on", terminal.escape_text(shares))] if shares else []
 
 
 def _fewest_table(plan: Plan, found: Answers) -> Table:
@@ -207,7 +206,7 @@ def _fewest_table(plan: Plan, found: Answers) -> Table:
     table.add_column("threshold", justify="right")
     table.add_column("fewest iterations", justify="right")
     for name in names:
-        table.add_column(terminal.shown(name), justify="right")
+        table.add_column(terminal.escape_text(name), justify="right")
     table.add_column("run")
     for entry in found.fewest:
         if entry.iterations is None:
@@ -229,7 +228,7 @@ def _front_table(found: Answers) -> Table:
     rows = [(found.trials[at], found.records[at]) for at in found.front[:MOST_FRONT_ROWS]]
     names = list(dict.fromkeys(n for trial, _ in rows for n in trial.params if n != THRESHOLD))
     for name in ("threshold", "hitting time", "iterations", *names, "trial"):
-        table.add_column(terminal.shown(name), justify="right")
+        table.add_column(terminal.escape_text(name), justify="right")
     for trial, record in rows:
         values = (_value(trial.params, name) for name in names)
         counts = f"{record.hitting_time:,.5g}", f"{record.iterations:,.6g}"
@@ -240,14 +239,9 @@ def _front_table(found: Answers) -> Table:
 
 
 def _value(parameters: Mapping[str, Any], name: str) -> str:
-    return terminal.shown(short(parameters.get(name, "")))
+    return terminal.escape_text(short(parameters.get(name, "")))
 
 
 def place(plan: Plan) -> str:
     """Where the study is."""
-    return relative(plan.journal) if plan.served is None else masked(plan.served)
-
-
-def relative(path: Path) -> str:
-    """A path as short as it can be said here."""
-    return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)
+    return shown_path(plan.journal) if plan.served is None else masked(plan.served)

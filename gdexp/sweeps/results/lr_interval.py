@@ -160,7 +160,7 @@ class _Search:
     def _try(self, rates: Sequence[float]) -> list[bool]:
         """Whether each learning rate has the counts."""
         rules = [_with_lr(self.first.rule, rate) for rate in rates]
-        with self.first.named():
+        with self.first.problem_errors():
             made = self._batch(rules) if self.together else list(map(self._alone, rules))
         for rate, counts in zip(rates, made, strict=True):
             if None not in counts and sum(map(int, cast(Any, counts))) < self.fewest:

@@ -127,7 +127,7 @@ def _described(
 ) -> Record:
     """A record with the description on its page, and with the levels of a thinned history."""
     experiment = plan.experiment(parameters, seed)
-    experiment = experiment.capped(json.loads(record.params.get("stopping.cap", "null")))
+    experiment = experiment.with_cap(json.loads(record.params.get("stopping.cap", "null")))
     result = Result(
         status=Status(record.tags["gdexp.status"]),
         trace=record.trace,

@@ -10,7 +10,7 @@ import torch
 
 from gdexp.config import literal
 from gdexp.descent import Result, Status
-from gdexp.experiment import captured, pictures
+from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.answers import Answers
@@ -64,7 +64,7 @@ def _record(
     """What the sweep's own run holds at its end."""
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        **captured(plan.base, engine=None),
+        **provenance_files(plan.base, engine=None),
         "trials.csv": trials_csv(found),
         "thresholds.csv": thresholds_csv(found),
         "front.csv": front_csv(found),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gdexp.config import flatten
-from gdexp.display import steps
+from gdexp.display import format_iterations
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.answers import Answers, Fewest, repeat_command, threshold_swept
 from gdexp.sweeps.study import TrialRecord
@@ -105,7 +105,7 @@ def interval_words(answers: Answers) -> str:
 def count_words(record: TrialRecord) -> str:
     """The best trial's count with its word."""
     if len(record.counts) == 1:
-        return steps(int(record.iterations))
+        return format_iterations(int(record.iterations))
     word = "iteration" if record.iterations == 1 else "iterations"
     return f"{record.iterations:,.6g} {word} expected over {len(record.counts)} seeds"
 

@@ -83,7 +83,7 @@ class Descents:
             yield {id(experiment): self._alone(row.asked, experiment)}
 
     def _alone(self, asked: Asked, experiment: Experiment) -> Done:
-        capped = experiment.capped(self._cap.limit(experiment.stopping.threshold))
+        capped = experiment.with_cap(self._cap.limit(experiment.stopping.threshold))
         result = capped.run(watch=self._watch(asked, capped))
         self._count(result)
         return Done(capped, result)
@@ -91,7 +91,7 @@ class Descents:
     def _batch(self, part: Sequence[tuple[Ran, Experiment]]) -> dict[int, Done]:
         experiments = [experiment for _, experiment in part]
         first = experiments[0]
-        with first.named():
+        with first.problem_errors():
             batch = descend_batch(
                 first.problem,
                 [experiment.rule for experiment in experiments],
@@ -103,7 +103,7 @@ class Descents:
                 watch=self._watch_batch([row.asked for row, _ in part]),
             )
         return {
-            id(experiment): Done(experiment.capped(result.stopping.cap), result, engine=BATCH)
+            id(experiment): Done(experiment.with_cap(result.stopping.cap), result, engine=BATCH)
             for experiment, result in zip(experiments, batch, strict=True)
         }
 
@@ -117,7 +117,7 @@ class Descents:
                 break
             found = self._find(experiment)
             if found is None:
-                capped = experiment.capped(limit)
+                capped = experiment.with_cap(limit)
                 found = Done(capped, capped.run(watch=self._watch(asked, capped)))
             ran.descents.append(found)
             made.append(found.result.iterations)
