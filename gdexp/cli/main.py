@@ -16,8 +16,9 @@ from gdexp.core import (
     CommandExit,
     CommandFailed,
     GdexpError,
+    Interrupted,
+    Process,
     gc_control,
-    guarding,
     mask_secrets,
     mask_yaml,
     printable,
@@ -29,8 +30,13 @@ if TYPE_CHECKING:
     from gdexp.config import Config
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal)."""
+def main(arguments: Sequence[str] | None = None, process: Process | None = None) -> int:
+    """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal).
+
+    Args:
+        arguments: of the command; None: those of this process.
+        process: whose signals and secrets the command uses; None: new ones.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_closed()
     for stream in (sys.stdout, sys.stderr):
@@ -46,17 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"gdexp {__version__}")
         return 0
-    with guarding(given):
-        return _run(given)
+    process = process or Process()
+    with process.current(given):
+        return _run(given, process)
 
 
-def _run(given: Sequence[str]) -> int:
+def _run(given: Sequence[str], process: Process) -> int:
     """Run one command; its errors become a line and an exit status."""
     from gdexp.config import rewrite
-    from gdexp.core import Interrupted, raising, standing
 
     try:
-        with raising(), standing():
+        with process.running():
             _hydra(rewrite(given))
     except Interrupted as interrupted:
         return _say(str(interrupted), "interrupted", interrupted.exit_status)
@@ -126,10 +132,9 @@ def _hydra(arguments: list[str]) -> None:
     import hydra
 
     from gdexp import config, hydra_plugins
-    from gdexp.config import env_secrets, only_shows
+    from gdexp.config import env_secrets, hydra_internals, only_shows
 
     hydra_plugins.register()
-    env_secrets.watch()
     failed: list[BaseException] = []
     here = _process()
 
@@ -150,7 +155,11 @@ def _hydra(arguments: list[str]) -> None:
         run = hydra.main(
             version_base="1.3", config_path=str(config.shipped()), config_name="config"
         )
-        with _without_secrets() if only_shows(arguments) else nullcontext():
+        with (
+            env_secrets.environment_learned(),
+            hydra_internals.masked_config_files(),
+            _without_secrets() if only_shows(arguments) else nullcontext(),
+        ):
             run(task)()
     except CommandFailed:
         if not failed:  # what went wrong in a worker comes before what the sweep made of it

@@ -35,10 +35,10 @@ def plain(cfg: DictConfig) -> Config:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    env_secrets.watch()
     try:
-        env_secrets.check_environment(cfg)
-        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        with env_secrets.environment_learned():
+            env_secrets.check_environment(cfg)
+            container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]

@@ -39,8 +39,7 @@ class GdexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
-        from hydra.core.utils import JobStatus
-
+        from gdexp.config import job_error
         from gdexp.core import CommandFailed
         from gdexp.sweeps import drive, launcher_of
 
@@ -49,9 +48,9 @@ class GdexpSweeper(Sweeper):
 
         def launch(overrides: list[list[str]]) -> None:
             for job in self.job_launcher.launch(overrides, initial_job_idx=0):
-                if job.status is JobStatus.FAILED:
-                    # Asked for the value, Hydra would print all overrides, secrets among them.
-                    raise job._return_value
+                error = job_error(job)
+                if error is not None:
+                    raise error
 
         try:
             drive(arguments, compose, launch, launcher_of(self.job_launcher, launch))

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gdexp.config import BASIC_LAUNCHER
 from gdexp.sweeps.launchers.local import Engine, LaunchedCrew
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
 
-BASIC = "hydra._internal.core_plugins.basic_launcher"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
 
@@ -30,7 +30,7 @@ def launcher_of(
     """
     module = type(hydra_launcher).__module__
     launcher: Any = hydra_launcher
-    if module == BASIC:
+    if f"{module}.{type(hydra_launcher).__name__}" == BASIC_LAUNCHER:
         return None
     if module == SUBMITIT:
         from gdexp.sweeps.launchers.slurm_jobs import JobCrew, check_cluster

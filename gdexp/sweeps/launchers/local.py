@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from gdexp.core import GdexpError, StorageFailed, command_folder
+from gdexp.core import GdexpError, StorageFailed, command_folder, context_thread
 from gdexp.sweeps.study import STOP
 
 END_SECONDS = 10.0
@@ -154,7 +153,7 @@ class LaunchedCrew:
         self._launch, self._tell = launch, tell
         self._failure: Exception | None = None
         tell(STOP, None)
-        self._thread = threading.Thread(target=self._run, name="gdexp-launcher", daemon=True)
+        self._thread = context_thread(self._run, "gdexp-launcher")
         self._thread.start()
 
     def _run(self) -> None:

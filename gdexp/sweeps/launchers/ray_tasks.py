@@ -11,6 +11,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+from gdexp.config import job_error
 from gdexp.core import BadInput, GdexpError, command_folder, signals
 from gdexp.sweeps.launchers.local import END_SECONDS
 from gdexp.sweeps.launchers.ray_cluster import join, joined, leave, listening, own_ray
@@ -154,8 +155,7 @@ class _Task:
             return
         self.over = True
         try:
-            returned = getattr(ray.get(self.ref), "_return_value", None)
-            self.error = returned if isinstance(returned, Exception) else None
+            self.error = job_error(ray.get(self.ref))
         except TaskCancelledError:  # it never began
             pass
         except RayTaskError as error:  # it did not get as far as to its own work

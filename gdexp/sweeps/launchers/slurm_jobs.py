@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from submitit import AutoExecutor, Job
 from submitit.core.utils import JobPaths, UncompletedJobError
 
+from gdexp.config import job_error
 from gdexp.core import BadInput, GdexpError, shown_path, signals
 from gdexp.sweeps.launchers.local import END_SECONDS
 from gdexp.sweeps.launchers.slurm_queue import Queue
@@ -182,8 +183,7 @@ class _Job:
                 returned = self.task.result()
             except Exception:  # it did not get as far as to its own work
                 return GdexpError(self._words())
-            failed = getattr(returned, "_return_value", None)
-            return failed if isinstance(failed, Exception) else None
+            return job_error(returned)
         return GdexpError(self._words())
 
     def _words(self) -> str:

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import Interrupted, guarding, raising, standing
+from gdexp.config import BASIC_LAUNCHER
+from gdexp.core import Interrupted, Process
 from gdexp.sweeps.study import STOPPED, Place
 from gdexp.sweeps.worker import work
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
-
-IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 LEAVE = signal.SIGUSR2
 """What a cluster sends before a time limit. Its launcher then has the job queued again."""
@@ -31,12 +30,13 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     Raises:
         SystemExit: it was told so by its cluster, which may start it again: it is not done.
     """
-    if hydra.launcher["_target_"] == IN_PROCESS:
+    if hydra.launcher["_target_"] == BASIC_LAUNCHER:
         work(composed)
         return
     told = None
     # A cluster sends TERM more than once within a moment; who means it sends KILL.
-    with guarding(), raising((LEAVE,), patient=True), standing():
+    process = Process()
+    with process.current(), process.running((LEAVE,), patient=True):
         try:
             _compute_with(hydra.launcher.get("cpus_per_task"))
             work(composed, Place.ELSEWHERE)

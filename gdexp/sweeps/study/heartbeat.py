@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import StudyInUse, signals
+from gdexp.core import StudyInUse, context_thread, signals
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -97,11 +97,7 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
     ) -> None:
         self._study, self._identity, self._seconds = study, identity, seconds
         self._leaving = threading.Event()
-        self._thread = (
-            threading.Thread(target=self._beat, name="gdexp-heartbeat", daemon=True)
-            if beats
-            else None
-        )
+        self._thread = context_thread(self._beat, "gdexp-heartbeat") if beats else None
 
     def __enter__(self) -> Heartbeat:
         # Before the first trial is asked: nobody may take that one for abandoned.

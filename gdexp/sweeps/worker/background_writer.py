@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from gdexp.core import submit_in_context
 from gdexp.tracking import Pending, Record
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
             self._write(runs)
             return marks
         before = self.finish()
-        self._going = self._thread.submit(self._write, runs), marks
+        self._going = submit_in_context(self._thread, self._write, runs), marks
         return before
 
     def finish(self) -> Sequence[T]:
