@@ -1,4 +1,4 @@
-"""The config: what was typed and composed, checked, and turned into objects."""
+"""The config: arguments, composition by Hydra, checks, and objects made from it."""
 
 from gdexp.config import env_secrets, hydra_internals
 from gdexp.config.arguments import config_dirs, only_shows, rewrite
