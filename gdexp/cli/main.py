@@ -133,8 +133,9 @@ def _hydra(arguments: list[str]) -> None:
     failed: list[BaseException] = []
     here = _process()
 
-    def task(cfg: DictConfig) -> None:
-        # Hydra prints every override of a task that raises, secrets among them.
+    def task(cfg: DictConfig) -> Exception | None:
+        # Hydra prints every override of a task that raises, secrets among them. So an error is
+        # returned, for the sweeper, and kept, for a run without a sweeper.
         try:
             command(cfg)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -142,6 +143,8 @@ def _hydra(arguments: list[str]) -> None:
             if _process() != here:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)
+            return error if isinstance(error, Exception) else None
+        return None
 
     before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
     sys.argv = [sys.argv[0], *arguments]

@@ -39,8 +39,6 @@ class GdexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
-        from hydra.core.utils import JobStatus
-
         from gdexp.core import CommandFailed
         from gdexp.sweeps import launcher_of, run_sweep
 
@@ -49,8 +47,8 @@ class GdexpSweeper(Sweeper):
 
         def launch(overrides: list[list[str]]) -> None:
             for job in self.job_launcher.launch(overrides, initial_job_idx=0):
-                if job.status is JobStatus.FAILED:
-                    # Asked for the value, Hydra would print all overrides, secrets among them.
+                # `job.return_value` would print all overrides of a failed job, secrets among them.
+                if isinstance(job._return_value, Exception):
                     raise job._return_value
 
         try:

@@ -22,7 +22,6 @@ from gdexp.sweeps.study import (
     PARENT,
     TOKEN,
     TrialRecord,
-    as_storage_failed,
     check_no_password,
     check_storage,
     completed_trials,
@@ -79,11 +78,7 @@ def run_sweep(
     check_storage(plan)
 
     console.announce(out, plan)
-    with (
-        study_lock(plan) as lock,
-        cleanup_on_error(out, plan) as opened,
-        as_storage_failed(plan.storage_server),
-    ):
+    with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
         study, store, parent = _open(plan, opened)
         again = recover_trials(study, store, parent, plan.space)
         done = len(completed_trials(study))
@@ -95,7 +90,7 @@ def run_sweep(
         if _end_reason(plan, study) is None:
             lines, count = _worker_overrides(plan, given), plan.settings.worker_count
             if engine is None and count == 1:
-                launch([lines])
+                failed = _run_here(launch, lines)
             else:
                 crew: Crew
                 if engine is None:
@@ -110,6 +105,15 @@ def run_sweep(
         console.answers(out, plan, answers, store, parent)
         if ended:
             out.print(f"\n{ended}")
+
+
+def _run_here(launch: Launch, lines: list[str]) -> Exception | None:
+    """Run the only worker in this process; return the error that it ended with."""
+    try:
+        launch([lines])
+    except Exception as error:
+        return error
+    return None
 
 
 def _open(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:

@@ -13,10 +13,8 @@ from gdexp.core import BadInput, nearest, validation
 from gdexp.sweeps.sampling.startup import spread_sampler
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
 CLASSES = {
     "tpe": "TPESampler",
@@ -121,10 +119,12 @@ class Sampler:
                     seed=trial_seed(seed, ordinal)
                 )
                 options.setdefault("warn_independent_sampling", False)
-            made: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
             together = options.get("multivariate") and not options.get("group")
             if self.name == "tpe" and together and fixed:
-                _tell_space(made, fixed)
+                from gdexp.sweeps.sampling.fixed_space_tpe import FixedSpaceTPESampler
+
+                return FixedSpaceTPESampler(fixed, **options)
+            made: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
             return made
 
     def _check_options(self) -> None:
@@ -146,16 +146,6 @@ class Sampler:
                 self.for_trial(0, self.startup or 0)  # the first that these options are for
         except (TypeError, ValueError) as error:
             raise BadInput("sampler", self.definition(), str(error).splitlines()[0]) from None
-
-
-def _tell_space(sampler: BaseSampler, fixed: Mapping[str, BaseDistribution]) -> None:
-    """Give a sampler the space in which it samples all parameters together, sorted as Optuna's."""
-    space = {name: fixed[name] for name in sorted(fixed) if not fixed[name].single()}
-
-    def known(study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return space
-
-    sampler.infer_relative_search_space = known  # type: ignore[method-assign]
 
 
 def _good(finished: int) -> int:

@@ -1,5 +1,6 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
+from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKER
 from gdexp.sweeps.study.heartbeat import (
     GONE_AFTER_SECONDS,
     STOP_ATTRIBUTE,
@@ -14,12 +15,6 @@ from gdexp.sweeps.study.lock import check_no_password, check_storage, study_lock
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
 from gdexp.sweeps.study.rows import RUN_NAME, is_row, opening_of
 from gdexp.sweeps.study.study import (
-    BASE,
-    DEFINITION,
-    PARENT,
-    TOKEN,
-    WORKER,
-    as_storage_failed,
     claim_lock,
     completed_trials,
     grouped_writes,
@@ -48,7 +43,6 @@ __all__ = [
     "TrialStates",
     "WorkerIdentity",
     "WorkerLiveness",
-    "as_storage_failed",
     "check_no_password",
     "check_storage",
     "claim_lock",

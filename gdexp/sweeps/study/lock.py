@@ -34,7 +34,7 @@ def study_lock(plan: Plan) -> Iterator[int | None]:
         with _file(plan, plan.journal) as handle:
             yield handle
         return
-    from gdexp.sweeps.study.postgres_storage import server_lock
+    from gdexp.sweeps.study.postgres_lock import server_lock
 
     with server_lock(plan.storage_server, plan.name) as holder:
         if holder is not None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gdexp.core import StorageFailed, reason, signals
+from gdexp.sweeps.study.attributes import TOKEN
 from gdexp.sweeps.study.rows import existing_rows, is_row
-from gdexp.sweeps.study.study import TOKEN, tell
+from gdexp.sweeps.study.study import requeue, tell
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def recover_trials(
         if record is not None and record.run_id in whole:
             tell(study, trial.number, record)
         elif left is not None or _is_asked(trial, space):
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+            requeue(study, trial.number)
             again += 1
         else:  # the last one asked; the next takes its ordinal, and so draws the same
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)

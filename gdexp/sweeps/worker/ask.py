@@ -128,12 +128,13 @@ class Asking:
         inside = quick and self._sampler.startup is None
         with claim_lock(self._study):
             states.refresh()
+            active = states.active
             for _ in range(self.share(states)):
                 queued = bool(states.waiting)
-                ordinal = states.waiting.pop(0).number if queued else states.active
+                ordinal = states.waiting.pop(0).number if queued else active
+                active += not queued
                 trial = self._ask(queued, ordinal)
                 trial.set_user_attr(WORKER, worker)
-                states.running.append(trial._cached_frozen_trial)
                 claimed.append((trial, ordinal))
                 if inside:
                     self._choose(trial, ordinal)

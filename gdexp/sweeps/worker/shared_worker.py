@@ -20,7 +20,6 @@ from gdexp.sweeps.study import (
     WorkerLiveness,
     recover_trials,
 )
-from gdexp.sweeps.trial import AskedTrial
 from gdexp.sweeps.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -95,14 +94,19 @@ class SharingWorker(Worker):
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)  # patience is counted in the order in which all of them come in
 
-    def _owns(self, asked: AskedTrial) -> bool:
-        """Whether nobody took this worker for gone meanwhile, and its trial over."""
-        trial = self.study._storage.get_trial(asked.trial._trial_id)
-        if trial.user_attrs.get(WORKER) == self.identity.worker and not trial.state.is_finished():
-            return True
-        self.untold.discard(asked.number)
-        self.recording.abandon(self.opened.pop(asked.number), "KILLED")
-        return False
+    def _drop_lost_trials(self) -> None:
+        """Drop the trials that others took over, because they took this worker for gone."""
+        trials = self.study.get_trials(deepcopy=False)
+        ready, self.ready = self.ready, []
+        for ran, record in ready:
+            number = ran.asked.number
+            trial = trials[number]
+            own = trial.user_attrs.get(WORKER) == self.identity.worker
+            if own and not trial.state.is_finished():
+                self.ready.append((ran, record))
+            else:
+                self.untold.discard(number)
+                self.recording.abandon(self.opened.pop(number), "KILLED")
 
     def _hand_back(self) -> None:
         """Let trials that are still its own wait for others."""

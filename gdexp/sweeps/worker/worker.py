@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
-from gdexp.sweeps import cleanup
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
@@ -18,7 +17,6 @@ from gdexp.sweeps.study import (
     PARENT,
     RECORD,
     TrialRecord,
-    as_storage_failed,
     completed_trials,
     grouped_writes,
     tell,
@@ -73,10 +71,8 @@ class Worker:
             StorageFailed: with the trials that it cost.
         """
         try:
-            with as_storage_failed(self.plan.storage_server):
-                self._run()
+            self._run()
         except StorageFailed as error:
-            cleanup.storage_failed()
             lost = f"; not recorded: {_listed(self.untold)}" if self.untold else ""
             raise StorageFailed(f"{error}{lost}") from error
 
@@ -175,7 +171,7 @@ class Worker:
         if not self.ready:
             return
         with grouped_writes(self.study):
-            self.ready = [(ran, record) for ran, record in self.ready if self._owns(ran.asked)]
+            self._drop_lost_trials()
             for ran, record in self.ready:
                 ran.asked.trial.set_user_attr(RECORD, record.as_attribute())
         runs, told = [], []
@@ -203,9 +199,8 @@ class Worker:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
                     self.known.add(done.experiment.signature, run_id, str(done.result.status))
 
-    def _owns(self, asked: AskedTrial) -> bool:
-        """Whether a trial is still this worker's."""
-        return True
+    def _drop_lost_trials(self) -> None:
+        """Drop the trials that are no longer this worker's; a single worker keeps all."""
 
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)
