@@ -9,7 +9,7 @@ from typing import Any, cast
 import optuna
 import pytest
 
-from gdexp.core import GdexpError
+from gdexp.core.errors import GdexpError
 from gdexp.sweeps.optuna_internals import storage_of, with_cache
 from gdexp.sweeps.study.journal_storage import JournalStudyStorage
 from gdexp.sweeps.study.study_storage import StudyStorage
