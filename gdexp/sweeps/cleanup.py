@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import Interrupted, StorageFailed, signals
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import console
+from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.study import finished, reported, settle
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def leaving(out: Console, plan: Plan) -> Iterator[Reached]:
                 # A terminal that is gone (HUP) takes no words.
                 with suppress(StorageFailed, OSError):
                     done = 0 if reached.study is None else len(finished(reached.study))
-                    console.interrupted(out, plan, done)
+                    terminal_messages.print_interrupted(out, plan, done)
         raise
     finally:
         _open.remove(reached)

@@ -71,7 +71,7 @@ class Plan:
 
     def configured(self, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial."""
-        return self.space.changed(self.base, parameters)
+        return self.space.trial_config(self.base, parameters)
 
     def rate(self, parameters: Mapping[str, Any]) -> float | None:
         """The learning rate that a trial tries, where one is swept.
@@ -163,7 +163,7 @@ class Plan:
                     shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
                     raise BadInput(d.key, shown, error.allowed) from None
         for chosen in self.space.combinations():
-            part = self.space.part(chosen)
+            part = self.space.dimensions_with(chosen)
             first = {**chosen, **{d.name: d.corners()[0] for d in part}}
             tried = [{**first, d.name: value} for d in part for value in d.corners()]
             for values in tried or [first]:

@@ -23,9 +23,9 @@ def preview(out: Console, plan: Plan) -> None:
     They are those that the sweep itself begins with: what a sampler draws before it has learnt
     anything depends on the seed alone.
     """
-    from gdexp.sweeps.results import announce
+    from gdexp.sweeps.results import print_plan
 
-    announce(out, plan)
+    print_plan(out, plan)
     trials = first_trials(plan, SHOWN)
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")

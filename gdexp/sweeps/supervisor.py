@@ -49,7 +49,7 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
                 for trial in overview.fresh():
                     record = TrialRecord.of(trial)
                     patience.add(record)
-                    count = progress.earlier if earlier else progress.add
+                    count = progress.add_earlier if earlier else progress.add
                     count(record, record.hitting_time, plan.rate(trial.params))
                 earlier = False
                 for words in crew.lost():

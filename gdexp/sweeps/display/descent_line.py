@@ -12,7 +12,7 @@ SHOW_AFTER_SECONDS = 0.5
 SHORTEST_BAR, LONGEST_BAR = 8, 40
 
 
-class Underway:
+class DescentLine:
     """A descent that goes on: where it began and where it is."""
 
     def __init__(self, label: str, began: float, first: float) -> None:
@@ -20,7 +20,7 @@ class Underway:
         self.iteration, self.gap, self.threshold = 0, first, math.nan
         self.running, self.name = 1, "loss"
 
-    def lasts(self, now: float) -> bool:
+    def is_long(self, now: float) -> bool:
         """Whether it is worth a line."""
         return now - self.began >= SHOW_AFTER_SECONDS
 

@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from gdexp.descent import Status
-from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, Underway, bar
-from gdexp.sweeps.display.eta import Pace
+from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
+from gdexp.sweeps.display.time_left import TimeLeft
 
 LOG_EVERY_SECONDS = 10.0
 WIDTH = 80
@@ -33,7 +33,7 @@ COLOURS: dict[str, str] = {
 }
 
 
-class Finished(Protocol):
+class FinishedTrial(Protocol):
     """What is looked at of a finished trial.
 
     A trial that has `steps` (iterations made) is counted with those, else with `iterations`.
@@ -66,7 +66,7 @@ class Progress(AbstractContextManager["Progress"]):
     Args:
         out: where to.
         total: trials that there are to be.
-        done: of these, finished before and not counted by `earlier`.
+        done: of these, finished before and not counted by `add_earlier`.
         clock: seconds; another one for tests.
     """
 
@@ -82,18 +82,18 @@ class Progress(AbstractContextManager["Progress"]):
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._steps = 0.0
-        self._best: tuple[float, Finished, float | None] | None = None
-        self._descent: Underway | None = None
-        self._pace = Pace(clock())
+        self._best: tuple[float, FinishedTrial, float | None] | None = None
+        self._descent: DescentLine | None = None
+        self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor: what is drawn there stays, as in a log.
-        self._lives = out.is_terminal and not out.is_dumb_terminal
+        self._is_live = out.is_terminal and not out.is_dumb_terminal
         self._live = Live(_View(self), console=out, auto_refresh=False, transient=True)
-        self._next = clock() + (0.0 if self._lives else LOG_EVERY_SECONDS)
+        self._next = clock() + (0.0 if self._is_live else LOG_EVERY_SECONDS)
         self._news = False
 
     def __enter__(self) -> Progress:
-        if self._lives:
-            self._carefully(self._live.start)
+        if self._is_live:
+            self._without_errors(self._live.start)
         return self
 
     def __exit__(
@@ -105,10 +105,10 @@ class Progress(AbstractContextManager["Progress"]):
         with suppress(Exception):
             self._live.stop()
         self._descent = None
-        if self._news and not self._lives:
-            self._carefully(lambda: self._log(self._fitting(last=True)))
+        if self._news and not self._is_live:
+            self._without_errors(lambda: self._log(self._fitting(last=True)))
 
-    def add(self, record: Finished, value: float | None, lr: float | None = None) -> None:
+    def add(self, record: FinishedTrial, value: float | None, lr: float | None = None) -> None:
         """Count a trial that just finished.
 
         Args:
@@ -116,17 +116,19 @@ class Progress(AbstractContextManager["Progress"]):
             value: what was told of it, to be minimised; None when it is not to be the best.
             lr: its learning rate, shown with the best when it is given.
         """
-        self._pace.add(self._clock())
+        self._time_left.add(self._clock())
         self._count(record, value, lr)
         self._descent = None
         self._news = True
         self._show()
 
-    def earlier(self, record: Finished, value: float | None, lr: float | None = None) -> None:
+    def add_earlier(
+        self, record: FinishedTrial, value: float | None, lr: float | None = None
+    ) -> None:
         """Count a trial that was finished before this process began; the pace is not its own."""
         self._count(record, value, lr)
 
-    def descending(
+    def show_descent(
         self,
         label: str,
         iteration: int,
@@ -148,7 +150,7 @@ class Progress(AbstractContextManager["Progress"]):
         now = self._clock()
         known = self._descent
         if known is None or known.label != label or iteration < known.iteration:
-            self._descent = known = Underway(label, now, gap)
+            self._descent = known = DescentLine(label, now, gap)
         known.iteration, known.gap, known.threshold = iteration, gap, threshold
         known.running, known.name = running, name
         self._news = True
@@ -195,11 +197,11 @@ class Progress(AbstractContextManager["Progress"]):
             for status, count in self._counts.most_common()
         ]
         lines = [self._head(width, between, ascii_only), *_packed(pieces, between, width)]
-        if self._descent is not None and self._descent.lasts(self._clock()):
+        if self._descent is not None and self._descent.is_long(self._clock()):
             lines.append(self._descent.line(width, ascii_only))
         return [_fitted(line, width, end) for line in lines]
 
-    def _count(self, record: Finished, value: float | None, lr: float | None) -> None:
+    def _count(self, record: FinishedTrial, value: float | None, lr: float | None) -> None:
         self._done += 1
         self._counts[str(record.status)] += 1
         spent = float(getattr(record, "steps", record.iterations))
@@ -225,7 +227,7 @@ class Progress(AbstractContextManager["Progress"]):
         return [f"{_large(steps)} steps"] if steps else []
 
     def _left_words(self) -> list[str]:
-        left = self._pace.left(self._clock(), self._total - self._done)
+        left = self._time_left.seconds(self._clock(), self._total - self._done)
         return [] if left is None else [f"{_duration(left)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
@@ -251,11 +253,11 @@ class Progress(AbstractContextManager["Progress"]):
         now = self._clock()
         if now < self._next:
             return
-        if not self._lives:
+        if not self._is_live:
             self._next = now + LOG_EVERY_SECONDS
-            self._carefully(lambda: self._log(self._fitting(last=False)))
+            self._without_errors(lambda: self._log(self._fitting(last=False)))
             return
-        self._carefully(self._live.refresh)
+        self._without_errors(self._live.refresh)
         took = self._clock() - now
         self._next = now + max(DRAW_EVERY_SECONDS, took / DRAW_SHARE)
 
@@ -263,7 +265,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._news = False
         self._out.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _carefully(self, act: Callable[[], object]) -> None:
+    def _without_errors(self, act: Callable[[], object]) -> None:
         """Show, and never again if that fails: a sweep does not end because its picture does."""
         try:
             act()

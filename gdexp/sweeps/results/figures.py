@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.display import BLUE, GREY, ORANGE, figure_with_axes, png
 from gdexp.sweeps.plan import LR
-from gdexp.sweeps.results.answers import Answers
+from gdexp.sweeps.results.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MARKERS = {"converged": "o", "max_iterations": "^", "capped": "^", "stalled": "s", "diverged": "x"}
 
 
-def sweep_pictures(plan: Plan, found: Answers) -> Mapping[str, bytes]:
+def sweep_pictures(plan: Plan, found: SweepResult) -> Mapping[str, bytes]:
     """Iterations against learning rate, the fewest iterations at each threshold, the progress."""
     if not found.trials:
         return {}
@@ -30,12 +30,12 @@ def sweep_pictures(plan: Plan, found: Answers) -> Mapping[str, bytes]:
     return drawn
 
 
-def learning_rates(plan: Plan, found: Answers) -> list[float | None]:
+def learning_rates(plan: Plan, found: SweepResult) -> list[float | None]:
     """The swept learning rate of each trial; None where it was not swept."""
     return [plan.space.by_key(trial.params).get(LR) for trial in found.trials]
 
 
-def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
+def _by_learning_rate(plan: Plan, found: SweepResult) -> Figure:
     """Each trial's iterations over its learning rate, both on log axes, marked by status."""
     figure, axes = figure_with_axes(6.4, 4.0)
     rates = learning_rates(plan, found)
@@ -60,7 +60,7 @@ def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
     return figure
 
 
-def _fewest(found: Answers) -> Figure:
+def _fewest(found: SweepResult) -> Figure:
     """The fewest iterations any trial needed at each threshold."""
     figure, axes = figure_with_axes(6.4, 3.6)
     reached = [(e.threshold, e.iterations) for e in found.fewest if e.iterations is not None]
@@ -76,7 +76,7 @@ def _fewest(found: Answers) -> Figure:
     return figure
 
 
-def _incumbent(found: Answers) -> Figure:
+def _incumbent(found: SweepResult) -> Figure:
     """The best hitting time so far against the gradient steps spent."""
     figure, axes = figure_with_axes(6.4, 3.6)
     spent, best, steps, values = 0, float("inf"), [], []

@@ -48,7 +48,7 @@ class Interval:
     fewer: float | None = None
 
 
-def sharing(
+def find_interval(
     experiments: Sequence[Experiment],
     iterations: Sequence[int],
     *,

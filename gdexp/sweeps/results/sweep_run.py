@@ -13,9 +13,14 @@ from gdexp.descent import Result, Status
 from gdexp.experiment import captured, pictures
 from gdexp.runs import CHILDREN
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results.answers import Answers
 from gdexp.sweeps.results.figures import sweep_pictures
-from gdexp.sweeps.results.tables import description, front_csv, thresholds_csv, trials_csv
+from gdexp.sweeps.results.mlflow_description import (
+    description,
+    front_csv,
+    thresholds_csv,
+    trials_csv,
+)
+from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.tracking import NOTE_TAG, Record, chart_views, config_yaml, run_display
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ def sweep_params(plan: Plan) -> dict[str, str]:
     }
 
 
-def begin(plan: Plan, store: Store, parent: str) -> None:
+def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     """Show the sweep as going on, with a view that its trials can be watched in."""
     store.reopen(parent)
     if plan.tracking.best is not None:
@@ -43,7 +48,7 @@ def begin(plan: Plan, store: Store, parent: str) -> None:
     store.save_view(parent, swept, plan.name)
 
 
-def end(plan: Plan, found: Answers, store: Store, parent: str) -> None:
+def finish_sweep_run(plan: Plan, found: SweepResult, store: Store, parent: str) -> None:
     """Write the answers, the pictures and the view to the sweep's run, and finish it."""
     best = _best_result(plan, found, store)
     drawn = {} if best is None else _pictures(plan, found, best)
@@ -59,7 +64,7 @@ def end(plan: Plan, found: Answers, store: Store, parent: str) -> None:
 
 
 def _record(
-    plan: Plan, found: Answers, store: Store, parent: str, drawn: Mapping[str, bytes]
+    plan: Plan, found: SweepResult, store: Store, parent: str, drawn: Mapping[str, bytes]
 ) -> Record:
     """What the sweep's own run holds at its end."""
     artifacts = {
@@ -98,7 +103,7 @@ def _record(
     return Record(metrics=metrics, tags=tags, artifacts=artifacts)
 
 
-def _best_result(plan: Plan, found: Answers, store: Store) -> Result | None:
+def _best_result(plan: Plan, found: SweepResult, store: Store) -> Result | None:
     """The best trial's result, from its record; None where it has several seeds."""
     if found.best_trial is None or plan.settings.seeds > 1:
         return None
@@ -117,14 +122,14 @@ def _best_result(plan: Plan, found: Answers, store: Store) -> Result | None:
     )
 
 
-def _pictures(plan: Plan, found: Answers, best: Result) -> Mapping[str, bytes]:
+def _pictures(plan: Plan, found: SweepResult, best: Result) -> Mapping[str, bytes]:
     """The pictures that a single run has, of the best trial."""
     if found.best_trial is None:
         return {}
     return pictures(plan.experiment(found.best_trial[0].params), best)
 
 
-def _losses(found: Answers, best: Result | None) -> tuple[float, float] | None:
+def _losses(found: SweepResult, best: Result | None) -> tuple[float, float] | None:
     """The losses worth drawing: from the start's to the smallest at any trial's end.
 
     What diverges would squeeze all other curves together.

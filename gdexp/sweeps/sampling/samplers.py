@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, nearest, validation
-from gdexp.sweeps.sampling.startup import spread_sampler
+from gdexp.sweeps.sampling.startup_trials import startup_sampler
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -110,7 +110,7 @@ class Sampler:
             if self.name not in CLASSES:  # a grid's points are queued, not drawn
                 return optuna.samplers.RandomSampler(seed=number)
             if self.startup is not None and ordinal < self.startup:
-                return spread_sampler(seed, number, ordinal)
+                return startup_sampler(seed, number, ordinal)
             options = {**DEFAULTS.get(self.name, {}), **self.options, "seed": number}
             if self.name == "tpe":
                 options.setdefault("gamma", _good)

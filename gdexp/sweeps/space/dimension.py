@@ -158,7 +158,7 @@ class Dimension:
             given["when"] = {group: tuple(chosen) for group, chosen in given["when"].items()}
         return cls(name, **given)
 
-    def depending(self, key: str, when: Mapping[str, tuple[str, ...]]) -> Dimension:
+    def with_condition(self, key: str, when: Mapping[str, tuple[str, ...]]) -> Dimension:
         """The same for another config key, used only with these choices."""
         return replace(self, key=key, when=when)
 

@@ -98,7 +98,7 @@ class Space:
                 if d.is_group:
                     chosen[d.key] = value
 
-    def changed(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
+    def trial_config(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial, from the parameters that Optuna holds."""
         values = self.decoded(parameters)
         changed = base
@@ -134,7 +134,7 @@ class Space:
         """
         everywhere = set(self.keys)
         for chosen in self.combinations():
-            everywhere &= {*chosen, *(d.key for d in self.part(chosen))}
+            everywhere &= {*chosen, *(d.key for d in self.dimensions_with(chosen))}
         keys = [key for key in self.keys if key in everywhere]
         positive = [key for key in keys if all(d.positive for d in self.dimensions if d.key == key)]
         return [f"{k.replace('/', '.')}.name" if k in GROUPS else k for k in keys], positive
@@ -149,7 +149,7 @@ class Space:
         product = itertools.product(*(d.choices or () for d in groups))
         return [{d.name: v for d, v in zip(groups, chosen, strict=True)} for chosen in product]
 
-    def part(self, chosen: Mapping[str, Any]) -> list[Dimension]:
+    def dimensions_with(self, chosen: Mapping[str, Any]) -> list[Dimension]:
         """The dimensions of a trial with these choices of the groups, groups left out."""
         return [d for d in self.dimensions if not d.is_group and d.used(chosen)]
 
@@ -158,7 +158,7 @@ class Space:
         total = 0
         for chosen in self.combinations():
             points = 1
-            for d in self.part(chosen):
+            for d in self.dimensions_with(chosen):
                 listed = d.values()
                 if listed is None:
                     return None
@@ -193,7 +193,7 @@ class Space:
         """For each combination of groups: itself, the values of its keys, how many points."""
         made = []
         for chosen in self.combinations():
-            lists = {d.name: d.values() or [] for d in self.part(chosen)}
+            lists = {d.name: d.values() or [] for d in self.dimensions_with(chosen)}
             made.append((chosen, lists, math.prod(map(len, lists.values()))))
         return made
 
@@ -241,11 +241,11 @@ def _dependent(
             ]
             raise BadInput(f"sweep.space.{d.name}", "", f"{where}; {nearest(key, known)}")
         if choice is not None:
-            return d.depending(key, {group: (choice,)})
+            return d.with_condition(key, {group: (choice,)})
         used = tuple(name for name in having if (key, name) not in own)
         if not used:
             raise BadInput(f"sweep.space.{d.name}", d.text(), f"every {group} has its own range")
         if len(used) == len(variants[group]):
             return d
-        return d.depending(key, {group: used})
+        return d.with_condition(key, {group: used})
     return d

@@ -47,7 +47,7 @@ class Lookout:
             now = time.monotonic()
             if iteration:
                 gap = trace[-1] - f_star
-                self._progress.descending(label, iteration, gap, threshold, name=name)
+                self._progress.show_descent(label, iteration, gap, threshold, name=name)
             if not shown and now - began > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])
@@ -71,7 +71,7 @@ class Lookout:
             last = now
             signals.check()
             label = f"{len(trials)} trials at once"
-            self._progress.descending(label, iteration, math.nan, math.nan, going)
+            self._progress.show_descent(label, iteration, math.nan, math.nan, going)
             if not shown and now - began > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show(trials)

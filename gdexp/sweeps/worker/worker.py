@@ -96,7 +96,7 @@ class Worker:
         done = finished(self.study)
         for earlier in done:
             record = TrialRecord.of(earlier)
-            self.progress.earlier(record, record.hitting_time, self.plan.rate(earlier.params))
+            self.progress.add_earlier(record, record.hitting_time, self.plan.rate(earlier.params))
             self._count(record)
         ordinal = len(done)
         while ordinal < self.plan.n_trials and not self._over(began):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[int]:
+def non_dominated(points: Sequence[tuple[float, float]]) -> list[int]:
     """The Pareto front of trials, both numbers minimised.
 
     A point is on it unless another is no larger in both numbers and smaller in one; of equal

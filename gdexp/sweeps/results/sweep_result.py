@@ -12,8 +12,8 @@ from gdexp.core import GdexpError
 from gdexp.descent import THRESHOLDS
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.importance import importances
-from gdexp.sweeps.results.lr_interval import Interval, sharing
-from gdexp.sweeps.results.pareto import front
+from gdexp.sweeps.results.lr_interval import Interval, find_interval
+from gdexp.sweeps.results.pareto_front import non_dominated
 from gdexp.sweeps.study import TrialRecord, finished
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fewest:
+class ThresholdRow:
     """The trial that reached a threshold in the fewest iterations; None where none did."""
 
     threshold: float
@@ -33,7 +33,7 @@ class Fewest:
 
 
 @dataclass(frozen=True)
-class Answers:
+class SweepResult:
     """Everything that the end of a sweep reports.
 
     Attributes:
@@ -53,7 +53,7 @@ class Answers:
     trials: Sequence[FrozenTrial]
     records: Sequence[TrialRecord]
     best: int | None
-    fewest: Sequence[Fewest]
+    fewest: Sequence[ThresholdRow]
     front: Sequence[int]
     counts: Mapping[str, int]
     steps: int
@@ -63,7 +63,7 @@ class Answers:
     importance: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, study: Study, plan: Plan) -> Answers:
+    def from_study(cls, study: Study, plan: Plan) -> SweepResult:
         """Read every answer from the finished trials, and look for the interval."""
         trials = finished(study)
         records = [TrialRecord.of(trial) for trial in trials]
@@ -75,7 +75,7 @@ class Answers:
             best=best,
             interval=None if best is None else _interval(plan, trials[best], records[best]),
             fewest=[_fewest(i, trials, records) for i in range(len(THRESHOLDS))],
-            front=front([(record.threshold, record.hitting_time) for record in records]),
+            front=non_dominated([(record.threshold, record.hitting_time) for record in records]),
             counts=Counter(record.status for record in records),
             steps=sum(record.steps for record in records),
             saved=sum(record.saved for record in records),
@@ -83,7 +83,7 @@ class Answers:
             importance=importances(trials),
         )
 
-    def with_runs(self, runs: Mapping[int, str]) -> Answers:
+    def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
         """The same, with the run ids of the trials that have runs, by the trials' numbers."""
         numbers = [trial.number for trial in self.trials]
         return replace(
@@ -123,21 +123,25 @@ def _interval(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> Interval |
     if LR not in plan.space.keys or record.successes < plan.settings.seeds:
         return None
     try:
-        return sharing(plan.experiments(trial.params), record.counts)
+        return find_interval(plan.experiments(trial.params), record.counts)
     except GdexpError:  # code of the problem that fails elsewhere: no answer is lost but this one
         return None
 
 
-def _fewest(index: int, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]) -> Fewest:
+def _fewest(
+    index: int, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
+) -> ThresholdRow:
     reached = [
         (hit, position)
         for position, record in enumerate(records)
         if (hit := record.hits[index]) is not None
     ]
     if not reached:
-        return Fewest(THRESHOLDS[index])
+        return ThresholdRow(THRESHOLDS[index])
     hit, at = min(reached)
-    return Fewest(THRESHOLDS[index], hit, trials[at].number, records[at].run_id, trials[at].params)
+    return ThresholdRow(
+        THRESHOLDS[index], hit, trials[at].number, records[at].run_id, trials[at].params
+    )
 
 
 def threshold_swept(plan: Plan) -> bool:

@@ -13,7 +13,7 @@ import torch
 
 from gdexp.descent import Result, Status
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results.answers import Answers
+from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.study import is_row, opening_of
 from gdexp.tracking import (
     NOTE_TAG,
@@ -30,7 +30,7 @@ from gdexp.tracking import (
 SAMPLE = 10
 """For so many of the best one more trial has a run, whatever came of it."""
 
-FEWEST = 3
+LEAST_SAMPLE = 3
 """Of these there are so many at least."""
 
 AT_ONCE = 50
@@ -39,7 +39,7 @@ AT_ONCE = 50
 PARENT = "mlflow.parentRunId"
 
 
-def promoted(plan: Plan, found: Answers, store: Store, parent: str) -> Answers:
+def create_trial_runs(plan: Plan, found: SweepResult, store: Store, parent: str) -> SweepResult:
     """Give the best trials and a sample runs of their own, and put the shards in order.
 
     Again is harmless: a trial that has a run keeps it.
@@ -66,7 +66,9 @@ def promoted(plan: Plan, found: Answers, store: Store, parent: str) -> Answers:
         if run.info.status == "FINISHED" and run.data.tags.get("gdexp.trial", "").isdecimal()
     }
     parameters = {trial.number: trial.params for trial in found.trials}
-    wanted = [number for number in chosen(found, plan.tracking.best or 1) if number not in runs]
+    wanted = [
+        number for number in trials_for_runs(found, plan.tracking.best or 1) if number not in runs
+    ]
     for begin in range(0, len(wanted), AT_ONCE):
         written = []
         for number, rows in _trials(shards, set(wanted[begin : begin + AT_ONCE])):
@@ -74,10 +76,10 @@ def promoted(plan: Plan, found: Answers, store: Store, parent: str) -> Answers:
             runs[number] = made[-1][0].run_id
             written += made
         store.write(written)
-    return found.with_runs(runs)
+    return found.with_run_ids(runs)
 
 
-def chosen(found: Answers, best: int) -> list[int]:
+def trials_for_runs(found: SweepResult, best: int) -> list[int]:
     """The numbers of the trials that are to have runs, rising.
 
     Args:
@@ -86,7 +88,7 @@ def chosen(found: Answers, best: int) -> list[int]:
     """
     numbers = [trial.number for trial in found.trials]
     order = sorted(range(len(numbers)), key=lambda at: (found.records[at].hitting_time, at))
-    sample = max(FEWEST, best // SAMPLE)
+    sample = max(LEAST_SAMPLE, best // SAMPLE)
     spread = np.linspace(0, len(numbers) - 1, min(sample, len(numbers))).round().astype(int)
     return sorted({numbers[at] for at in [*order[:best], *spread.tolist()]})
 

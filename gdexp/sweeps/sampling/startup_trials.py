@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BITS = 40
 
 
-def spread(seed: int, key: str, ordinal: int) -> float:
+def van_der_corput(seed: int, key: str, ordinal: int) -> float:
     """The point in [0, 1) of a trial in the range of a key."""
     point, prefix = 0.0, ""
     for level in range(BITS):
@@ -30,7 +30,7 @@ def spread(seed: int, key: str, ordinal: int) -> float:
     return point
 
 
-def placed(distribution: BaseDistribution, point: float) -> int | float | None:
+def value_at(distribution: BaseDistribution, point: float) -> int | float | None:
     """The value at a point of a range; None where there is no order to speak of.
 
     Args:
@@ -57,7 +57,7 @@ def placed(distribution: BaseDistribution, point: float) -> int | float | None:
     return None
 
 
-def spread_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
+def startup_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
     """A sampler for the first trial with this ordinal.
 
     Args:
@@ -67,7 +67,7 @@ def spread_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
     """
     from optuna.samplers import RandomSampler
 
-    class Spread(RandomSampler):
+    class StartupSampler(RandomSampler):
         def sample_independent(
             self,
             study: Any,  # noqa: ANN401
@@ -75,9 +75,9 @@ def spread_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
             param_name: str,
             param_distribution: Any,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
-            value = placed(param_distribution, spread(seed, param_name, ordinal))
+            value = value_at(param_distribution, van_der_corput(seed, param_name, ordinal))
             if value is not None:
                 return value
             return super().sample_independent(study, trial, param_name, param_distribution)
 
-    return Spread(seed=number)
+    return StartupSampler(seed=number)

@@ -18,7 +18,7 @@ Compose = Callable[[list[str]], config.Config]
 SWEPT_GROUPS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
 
 
-def composed_space(overrides: Sequence[Override], compose: Compose) -> tuple[config.Config, Space]:
+def compose_space(overrides: Sequence[Override], compose: Compose) -> tuple[config.Config, Space]:
     """The config that every trial starts from, and what the trials change in it.
 
     A range on the command line joins the space of the sweep's file, or takes the place of one

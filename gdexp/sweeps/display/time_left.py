@@ -11,7 +11,7 @@ PACE_EVERY_SECONDS = 0.5
 """Trials that end within it, as those of a batch do, are one observation of the pace."""
 
 
-class Pace:
+class TimeLeft:
     """How long a trial takes, from the trials of this process.
 
     The mean over the last trials, since the mean is what the rest will take in all: it is right
@@ -37,7 +37,7 @@ class Pace:
         self._last = now
         self._new += 1
 
-    def left(self, now: float, trials: int) -> float | None:
+    def seconds(self, now: float, trials: int) -> float | None:
         """Seconds that so many more trials will take; None before the first has ended."""
         seconds = self._seconds + self._last - self._since
         ended = self._trials + self._new

@@ -12,8 +12,7 @@ from gdexp.core import here
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import THRESHOLD, Plan
-from gdexp.sweeps.results.answers import Answers, repeat_command
-from gdexp.sweeps.results.tables import (
+from gdexp.sweeps.results.mlflow_description import (
     MOST_FRONT_ROWS,
     count_words,
     interval_words,
@@ -21,6 +20,7 @@ from gdexp.sweeps.results.tables import (
     short,
     spent,
 )
+from gdexp.sweeps.results.sweep_result import SweepResult, repeat_command
 from gdexp.sweeps.study import TrialRecord, is_row
 from gdexp.tracking import masked
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gdexp.tracking import Store
 
 
-def announce(out: Console, plan: Plan) -> None:
+def print_plan(out: Console, plan: Plan) -> None:
     """What is going to be swept."""
     terminal.facts(
         out,
@@ -42,7 +42,7 @@ def announce(out: Console, plan: Plan) -> None:
             ("space", terminal.shown("\n".join(map(_range, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
-            ("study", terminal.shown(place(plan))),
+            ("study", terminal.shown(study_location(plan))),
             *([("workers", f"{plan.settings.crew}")] if plan.settings.crew > 1 else []),
         ],
     )
@@ -84,7 +84,7 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     return [("ends", "\n".join(words))] if words else []
 
 
-def out_of_patience(plan: Plan, done: int) -> str:
+def patience_message(plan: Plan, done: int) -> str:
     """Why a sweep ended with fewer trials than it was to have."""
     return (
         f"Ended after {done:,} of {plan.n_trials:,} trials: none of the last "
@@ -92,7 +92,7 @@ def out_of_patience(plan: Plan, done: int) -> str:
     )
 
 
-def out_of_time(plan: Plan, done: int) -> str:
+def timeout_message(plan: Plan, done: int) -> str:
     """Why a sweep ended with fewer trials than it was to have."""
     return (
         f"Ended after {done:,} of {plan.n_trials:,} trials: {plan.settings.timeout:g} s are over "
@@ -100,7 +100,7 @@ def out_of_time(plan: Plan, done: int) -> str:
     )
 
 
-def resumed(out: Console, plan: Plan, done: int, again: int) -> None:
+def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
     """Say what is there already, if anything is."""
     if done >= plan.n_trials:
         out.print(
@@ -112,12 +112,12 @@ def resumed(out: Console, plan: Plan, done: int, again: int) -> None:
         out.print(f"Continuing: {done} of {plan.n_trials} trials are there{queued}.")
 
 
-def interrupted(out: Console, plan: Plan, done: int) -> None:
+def print_interrupted(out: Console, plan: Plan, done: int) -> None:
     """How to go on after an end that was not the end."""
     out.print(f"{done} of {plan.n_trials} trials are recorded; the same command continues.")
 
 
-def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str) -> None:
+def print_result(out: Console, plan: Plan, found: SweepResult, store: Store, parent: str) -> None:
     """The best trial, the command that repeats it, and the fewest iterations to each threshold."""
     out.print()
     if found.best_trial is not None:
@@ -157,7 +157,7 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
     terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
 
 
-def _rows(plan: Plan, found: Answers, parent: str) -> list[tuple[str, str]]:
+def _rows(plan: Plan, found: SweepResult, parent: str) -> list[tuple[str, str]]:
     """How trials without a run of their own are had, where there are such."""
     rows = sum(is_row(record.run_id) for record in found.records)
     if not rows:
@@ -185,7 +185,7 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
     return [] if known is None else [("theory", str(known))]
 
 
-def _shared(found: Answers) -> list[tuple[str, str]]:
+def _shared(found: SweepResult) -> list[tuple[str, str]]:
     words = interval_words(found)
     if not words or found.interval is None:
         return []
@@ -195,12 +195,12 @@ def _shared(found: Answers) -> list[tuple[str, str]]:
     return [("shared", text)]
 
 
-def _importance(found: Answers) -> list[tuple[str, str]]:
+def _importance(found: SweepResult) -> list[tuple[str, str]]:
     shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importance.items())
     return [("depends on", terminal.shown(shares))] if shares else []
 
 
-def _fewest_table(plan: Plan, found: Answers) -> Table:
+def _fewest_table(plan: Plan, found: SweepResult) -> Table:
     names = [name for name in plan.space.names if name != THRESHOLD]
     names = [n for n in names if any(n in (entry.parameters or {}) for entry in found.fewest)]
     table = Table(box=None, padding=(0, 2), header_style="bold")
@@ -224,7 +224,7 @@ def _fewest_table(plan: Plan, found: Answers) -> Table:
     return table
 
 
-def _front_table(found: Answers) -> Table:
+def _front_table(found: SweepResult) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="bold")
     rows = [(found.trials[at], found.records[at]) for at in found.front[:MOST_FRONT_ROWS]]
     names = list(dict.fromkeys(n for trial, _ in rows for n in trial.params if n != THRESHOLD))
@@ -243,11 +243,11 @@ def _value(parameters: Mapping[str, Any], name: str) -> str:
     return terminal.shown(short(parameters.get(name, "")))
 
 
-def place(plan: Plan) -> str:
+def study_location(plan: Plan) -> str:
     """Where the study is."""
-    return relative(plan.journal) if plan.served is None else masked(plan.served)
+    return relative_path(plan.journal) if plan.served is None else masked(plan.served)
 
 
-def relative(path: Path) -> str:
+def relative_path(path: Path) -> str:
     """A path as short as it can be said here."""
     return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)

@@ -11,7 +11,12 @@ from typing import Any
 from gdexp.config import flatten
 from gdexp.display import steps
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
-from gdexp.sweeps.results.answers import Answers, Fewest, repeat_command, threshold_swept
+from gdexp.sweeps.results.sweep_result import (
+    SweepResult,
+    ThresholdRow,
+    repeat_command,
+    threshold_swept,
+)
 from gdexp.sweeps.study import TrialRecord
 from gdexp.tracking import code, inert
 
@@ -32,17 +37,17 @@ def note(plan: Plan) -> str:
     return LOOSE if threshold_swept(plan) and not plan.pareto else ALL_TRACES
 
 
-def trials_csv(answers: Answers) -> bytes:
+def trials_csv(answers: SweepResult) -> bytes:
     """One line for each finished trial."""
     return _csv(_rows(answers, range(len(answers.trials))))
 
 
-def front_csv(answers: Answers) -> bytes:
+def front_csv(answers: SweepResult) -> bytes:
     """One line for each trial on the front, thresholds rising."""
     return _csv(_rows(answers, answers.front))
 
 
-def thresholds_csv(answers: Answers) -> bytes:
+def thresholds_csv(answers: SweepResult) -> bytes:
     """One line for each threshold."""
     keys = sorted({key for entry in answers.fewest for key in entry.parameters or ()})
     rows: list[list[object]] = [["threshold", "iterations", *keys, "trial", "run_id"]]
@@ -52,7 +57,7 @@ def thresholds_csv(answers: Answers) -> bytes:
     return _csv(rows)
 
 
-def description(plan: Plan, answers: Answers, link: str) -> str:
+def description(plan: Plan, answers: SweepResult, link: str) -> str:
     """The sweep in Markdown, for MLflow's page of the parent run.
 
     Args:
@@ -82,7 +87,7 @@ def description(plan: Plan, answers: Answers, link: str) -> str:
     return "\n".join(lines)
 
 
-def spent(answers: Answers) -> str:
+def spent(answers: SweepResult) -> str:
     """The gradient steps of all trials, what the cap saved of them and what was reused."""
     text = f"{answers.steps:,} gradient steps in all"
     if answers.saved:
@@ -92,7 +97,7 @@ def spent(answers: Answers) -> str:
     return text
 
 
-def interval_words(answers: Answers) -> str:
+def interval_words(answers: SweepResult) -> str:
     """The learning rates that share the best count; empty where none were looked for."""
     found = answers.interval
     if found is None:
@@ -115,7 +120,7 @@ def short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def rate_at(plan: Plan, entry: Fewest) -> str:
+def rate_at(plan: Plan, entry: ThresholdRow) -> str:
     """The learning rate of a row of the table of thresholds."""
     if not entry.iterations:  # where the start is within the threshold no parameter played a part
         return "any" if entry.iterations == 0 else ""
@@ -123,7 +128,7 @@ def rate_at(plan: Plan, entry: Fewest) -> str:
     return short(configured.get(LR, ""))
 
 
-def _best(plan: Plan, answers: Answers) -> list[str]:
+def _best(plan: Plan, answers: SweepResult) -> list[str]:
     if answers.best_trial is None:
         return []
     trial, record = answers.best_trial
@@ -139,14 +144,14 @@ def _best(plan: Plan, answers: Answers) -> list[str]:
     return [*lines, "Repeat it with", "", code(repeat_command(plan, trial.params)), ""]
 
 
-def _threshold_row(plan: Plan, entry: Fewest) -> str:
+def _threshold_row(plan: Plan, entry: ThresholdRow) -> str:
     if entry.iterations is None:
         return f"| {entry.threshold:g} | not reached | | |"
     count = f"{entry.iterations:,.6g}"
     return f"| {entry.threshold:g} | {count} | {inert(rate_at(plan, entry))} | {entry.trial} |"
 
 
-def _front(answers: Answers) -> list[str]:
+def _front(answers: SweepResult) -> list[str]:
     lines = [
         "The front: no trial has both a tighter threshold and a smaller hitting time.",
         "",
@@ -175,7 +180,7 @@ def _key(key: str) -> str:
     return f"`{key}`" if PLAIN_KEY.fullmatch(key) else inert(key)
 
 
-def _rows(answers: Answers, positions: Sequence[int]) -> list[list[object]]:
+def _rows(answers: SweepResult, positions: Sequence[int]) -> list[list[object]]:
     keys = sorted({key for trial in answers.trials for key in trial.params})
     last = ["hitting_time", "iterations", "status", "final_loss", "run_id"]
     rows: list[list[object]] = [["trial", *keys, *last]]
