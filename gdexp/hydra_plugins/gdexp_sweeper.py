@@ -42,7 +42,7 @@ class GdexpSweeper(Sweeper):
         from hydra.core.utils import JobStatus
 
         from gdexp.core import CommandFailed
-        from gdexp.sweeps import drive, launcher_of
+        from gdexp.sweeps import launcher_of, run_sweep
 
         def compose(overrides: list[str]) -> DictConfig:
             return self.loader.load_sweep_config(self.composed, overrides)
@@ -54,7 +54,7 @@ class GdexpSweeper(Sweeper):
                     raise job._return_value
 
         try:
-            drive(arguments, compose, launch, launcher_of(self.job_launcher, launch))
+            run_sweep(arguments, compose, launch, launcher_of(self.job_launcher, launch))
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

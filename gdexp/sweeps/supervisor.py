@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from gdexp.core import signals
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
-from gdexp.sweeps.study import GONE_AFTER_SECONDS, WORKER, Overview, TrialRecord, Watch, settle
+from gdexp.sweeps.study import (
+    GONE_AFTER_SECONDS,
+    WORKER,
+    TrialRecord,
+    TrialStates,
+    WorkerLiveness,
+    recover_trials,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -23,7 +30,9 @@ LOOK_SECONDS = 0.3
 """Between two looks at the study."""
 
 
-def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, crew: Crew) -> None:
+def supervise(
+    out: Console, plan: Plan, study: Study, store: Store, parent: str, crew: Crew
+) -> None:
     """Watch over the workers until the sweep is at its end, or all of them are.
 
     Trials of a worker that is gone are settled here and nowhere else, so no two processes do it.
@@ -36,7 +45,7 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         parent: the run id of the sweep.
         crew: the workers; they are gone afterwards, whatever happens.
     """
-    overview, abandoned = Overview(study), Abandoned()
+    states, abandoned = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
     began = time.monotonic()
     earlier, over = True, False
@@ -45,21 +54,21 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
             while not over:
                 signals.check()
                 over = crew.ended()  # before the look, which then sees all that they did
-                overview.look()
-                for trial in overview.fresh():
+                states.refresh()
+                for trial in states.newly_complete():
                     record = TrialRecord.of(trial)
                     patience.add(record)
                     count = progress.add_earlier if earlier else progress.add
-                    count(record, record.hitting_time, plan.rate(trial.params))
+                    count(record, record.hitting_time, plan.learning_rate(trial.params))
                 earlier = False
                 for words in crew.lost():
                     out.print(words)
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
-                over = over or overview.complete >= plan.n_trials or patience.over or late
-                left = abandoned.among(overview.running, study)
+                over = over or states.complete >= plan.n_trials or patience.exhausted or late
+                left = abandoned.among(states.running, study)
                 if left:
-                    settle(study, store, parent, plan.space, left)
+                    recover_trials(study, store, parent, plan.space, left)
                 if not over:
                     time.sleep(LOOK_SECONDS)
     finally:
@@ -67,11 +76,11 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
             crew.end(soon=not over)
 
 
-class Abandoned:
+class AbandonedTrials:
     """Tells which running trials nobody is at any more."""
 
     def __init__(self) -> None:
-        self._watch = Watch()
+        self._liveness = WorkerLiveness()
         self._unmarked: dict[int, float] = {}
 
     def among(self, running: list[FrozenTrial], study: Study) -> set[int]:
@@ -84,7 +93,7 @@ class Abandoned:
             running: trials as they are now.
             study: whose attributes hold the signs of life.
         """
-        there = self._watch.there(study.user_attrs)
+        there = self._liveness.alive(study.user_attrs)
         now = time.monotonic()
         left = set()
         for trial in running:

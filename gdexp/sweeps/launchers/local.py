@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from gdexp.core import GdexpError, StorageFailed, here
-from gdexp.sweeps.study import STOP
+from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 END_SECONDS = 10.0
 """Workers that have nothing to do any more, or were told to go, have so long."""
@@ -153,7 +153,7 @@ class LaunchedCrew:
     def __init__(self, launch: Callable[[], None], tell: Callable[[str, Any], None]) -> None:
         self._launch, self._tell = launch, tell
         self._failure: Exception | None = None
-        tell(STOP, None)
+        tell(STOP_ATTRIBUTE, None)
         self._thread = threading.Thread(target=self._run, name="gdexp-launcher", daemon=True)
         self._thread.start()
 
@@ -178,7 +178,7 @@ class LaunchedCrew:
     def end(self, soon: bool) -> None:
         """Leave word for the workers, and give them a while."""
         if soon and not self.ended():
-            self._tell(STOP, os.getpid())
+            self._tell(STOP_ATTRIBUTE, os.getpid())
             self._thread.join(END_SECONDS)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from gdexp.core import BadInput, GdexpError, here, signals
 from gdexp.sweeps.launchers.local import END_SECONDS
 from gdexp.sweeps.launchers.ray_cluster import join, joined, leave, listening, own_ray
-from gdexp.sweeps.study import STOP
+from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 KILLED, AGAIN = "A worker died or was killed", "Task _run_job failed. There are "
 """What Ray's messages begin with when a worker was killed, and when it starts it again."""
@@ -69,7 +69,7 @@ class RayCrew:
         tell: Callable[[str, Any], None],
     ) -> None:
         self._tell, self._remote = tell, launcher.ray_cfg.remote
-        tell(STOP, None)
+        tell(STOP_ATTRIBUTE, None)
         with signals.ending(), ExitStack() as around:  # a signal waits until all is there
             settings = _settings(launcher)
             if joined(settings) is None:
@@ -113,7 +113,7 @@ class RayCrew:
         """Let those that are at work end, kill what is left then, and leave Ray."""
         with self._around:
             if soon:
-                self._tell(STOP, os.getpid())
+                self._tell(STOP_ATTRIBUTE, os.getpid())
                 self._cancel(force=False)
             self._wait()
             self._cancel(force=True)

@@ -17,7 +17,7 @@ from submitit.core.utils import JobPaths, UncompletedJobError
 from gdexp.core import BadInput, GdexpError, relative, signals
 from gdexp.sweeps.launchers.local import END_SECONDS
 from gdexp.sweeps.launchers.slurm_queue import Queue
-from gdexp.sweeps.study import STOP
+from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 LOOK_SECONDS = 1.0
 """Between two looks at the jobs."""
@@ -77,7 +77,7 @@ class JobCrew:
     ) -> None:
         self._tell, self._launcher = tell, launcher
         self._queue = Queue.watching() if launcher._EXECUTOR == SLURM else None
-        tell(STOP, None)
+        tell(STOP_ATTRIBUTE, None)
         with signals.ending():  # a signal comes when there is something that can be cancelled
             jobs = _submitted(launcher, overrides, count)
         self._jobs = [_Job(job.task(n)) for job in jobs for n in range(job.num_tasks)]
@@ -119,7 +119,7 @@ class JobCrew:
     def end(self, soon: bool) -> None:
         """Let those that are at work end, and cancel what is left then."""
         if soon:
-            self._tell(STOP, os.getpid())
+            self._tell(STOP_ATTRIBUTE, os.getpid())
         if self._queue is not None:
             self._queue.cancel([job.id for job in self._jobs if not job.over], waiting=True)
         self._wait()

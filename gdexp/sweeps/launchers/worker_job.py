@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import Interrupted, guarding, raising, standing
-from gdexp.sweeps.study import STOPPED, Place
+from gdexp.sweeps.study import STOP_SIGNAL, StartedBy
 from gdexp.sweeps.worker import work
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     with guarding(), raising((LEAVE,), patient=True), standing():
         try:
             _compute_with(hydra.launcher.get("cpus_per_task"))
-            work(composed, Place.ELSEWHERE)
+            work(composed, StartedBy.LAUNCHER)
         except Interrupted as interrupted:
             told = interrupted.number
     if told == LEAVE:
         signal.raise_signal(LEAVE)  # now for the launcher, which listened to it before
-    if told not in (None, STOPPED):
+    if told not in (None, STOP_SIGNAL):
         sys.exit(128 + told)
 
 

@@ -45,7 +45,7 @@ def main() -> int:
 def _work(order: dict[str, object]) -> None:
     import torch
 
-    from gdexp.sweeps.study import Place
+    from gdexp.sweeps.study import StartedBy
     from gdexp.sweeps.worker import work
 
     threads, config = order["threads"], order["config"]
@@ -53,7 +53,7 @@ def _work(order: dict[str, object]) -> None:
         torch.set_num_threads(threads)
     gc_control.begin()
     if isinstance(config, dict):
-        work(config, Place.HERE)
+        work(config, StartedBy.DRIVER)
 
 
 def _follow() -> None:

@@ -43,7 +43,11 @@ def print_plan(out: Console, plan: Plan) -> None:
             ("goal", _goal(plan)),
             *_limits(plan),
             ("study", terminal.shown(study_location(plan))),
-            *([("workers", f"{plan.settings.crew}")] if plan.settings.crew > 1 else []),
+            *(
+                [("workers", f"{plan.settings.worker_count}")]
+                if plan.settings.worker_count > 1
+                else []
+            ),
         ],
     )
     settings = plan.settings
@@ -245,7 +249,9 @@ def _value(parameters: Mapping[str, Any], name: str) -> str:
 
 def study_location(plan: Plan) -> str:
     """Where the study is."""
-    return relative_path(plan.journal) if plan.served is None else masked(plan.served)
+    return (
+        relative_path(plan.journal) if plan.storage_server is None else masked(plan.storage_server)
+    )
 
 
 def relative_path(path: Path) -> str:

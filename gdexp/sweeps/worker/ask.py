@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.sampling import GRID, QMC
-from gdexp.sweeps.study import WORKER, Overview, TrialRecord, claiming, nothing_waits
-from gdexp.sweeps.trial import Asked
+from gdexp.sweeps.study import WORKER, TrialRecord, TrialStates, claim_lock, no_waiting_trials
+from gdexp.sweeps.trial import AskedTrial
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -86,7 +86,7 @@ class Asking:
         startup = self._sampler.startup
         return startup is not None and ordinal >= startup
 
-    def ask(self, ordinal: int) -> Asked:
+    def ask(self, ordinal: int) -> AskedTrial:
         """The next trial: a queued one if there is any, else what the sampler chooses."""
         plan, space = self._plan, self._plan.space
         queued = bool(self._queued)
@@ -94,24 +94,24 @@ class Asking:
         self._prepare(ordinal)
         trial = self._ask(queued, ordinal)
         space.choose(trial)
-        return Asked(trial, plan.experiments(trial.params))
+        return AskedTrial(trial, plan.experiments(trial.params))
 
-    def share(self, overview: Overview) -> int:
+    def share(self, states: TrialStates) -> int:
         """How many of the trials that nobody is at a worker among several takes at once.
 
         Less and less towards the end, so that all workers end together.
         """
         settings = self._plan.settings
-        free = len(overview.waiting) + max(self._plan.n_trials - overview.active, 0)
-        fair = -(-free // (2 * settings.crew))
+        free = len(states.waiting) + max(self._plan.n_trials - states.active, 0)
+        fair = -(-free // (2 * settings.worker_count))
         if settings.batch is not None:
             return min(settings.batch, free)
         if self._sampler.startup is not None:
-            left = self._sampler.startup - overview.active
+            left = self._sampler.startup - states.active
             return min(max(left, 1), fair)
         return min(self.at_once(0), fair, MOST_CLAIMED)
 
-    def claim(self, overview: Overview, worker: str) -> list[Asked]:
+    def claim(self, states: TrialStates, worker: str) -> list[AskedTrial]:
         """Take some trials that nobody is at, as one worker among several; none if there is none.
 
         They are made and marked in one piece, under the storage's lock: no other worker takes
@@ -120,32 +120,32 @@ class Asking:
         others draw, and in a journal file, where it takes little time and is written at once.
 
         Args:
-            overview: of the study; it is looked at anew.
+            states: of the study; it is looked at anew.
             worker: that takes them.
         """
         claimed: list[tuple[Trial, int]] = []
-        quick = self._plan.served is None or self._sampler.name == QMC
+        quick = self._plan.storage_server is None or self._sampler.name == QMC
         inside = quick and self._sampler.startup is None
-        with claiming(self._study):
-            overview.look()
-            for _ in range(self.share(overview)):
-                queued = bool(overview.waiting)
-                ordinal = overview.waiting.pop(0).number if queued else overview.active
+        with claim_lock(self._study):
+            states.refresh()
+            for _ in range(self.share(states)):
+                queued = bool(states.waiting)
+                ordinal = states.waiting.pop(0).number if queued else states.active
                 trial = self._ask(queued, ordinal)
                 trial.set_user_attr(WORKER, worker)
-                overview.running.append(trial._cached_frozen_trial)
+                states.running.append(trial._cached_frozen_trial)
                 claimed.append((trial, ordinal))
                 if inside:
                     self._choose(trial, ordinal)
         if not inside:
             for trial, ordinal in claimed:
                 self._choose(trial, ordinal)
-        return [Asked(trial, self._plan.experiments(trial.params)) for trial, _ in claimed]
+        return [AskedTrial(trial, self._plan.experiments(trial.params)) for trial, _ in claimed]
 
     def _ask(self, queued: bool, ordinal: int) -> Trial:
         """A trial without its parameters: one that waits, or a new one."""
         if not queued and self._sampler.name != GRID:
-            with nothing_waits(self._study):
+            with no_waiting_trials(self._study):
                 return self._study.ask()
         if not queued:
             space = self._plan.space

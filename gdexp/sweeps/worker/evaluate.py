@@ -9,7 +9,7 @@ from itertools import groupby
 from gdexp import config
 from gdexp.descent import Cap, Result, Status, Watch, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
-from gdexp.sweeps.trial import Asked, Done, Ran
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import Known
 
 BatchWatch = Callable[[int, int], None]
@@ -29,27 +29,27 @@ class Descents:
         self,
         cap: Cap,
         known: Known | None,
-        watch: Callable[[Asked, Experiment], Watch],
-        watch_batch: Callable[[Sequence[Asked]], BatchWatch],
+        watch: Callable[[AskedTrial, Experiment], Watch],
+        watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
     ) -> None:
         self._cap = cap
         self._known = known
         self._watch = watch
         self._watch_batch = watch_batch
 
-    def run(self, trials: Sequence[Asked]) -> Iterator[Ran]:
+    def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """The trials in their order, each as soon as it and those before it are done."""
         if self._cap.factor is not None and any(len(t.experiments) > 1 for t in trials):
             yield from map(self._seed_by_seed, trials)
             return
-        ran = [Ran(asked) for asked in trials]
+        ran = [EvaluatedTrial(asked) for asked in trials]
         flat = [(row, e) for row in ran for e in row.asked.experiments]
         if self._cap.factor is None:
             parts = _grouped(flat)
         else:  # in order: a trial is limited by those before it
             by_kind = groupby(flat, key=lambda pair: _kind(pair[1]))
             parts = [list(alike) for _, alike in by_kind]
-        made: dict[int, Done] = {}
+        made: dict[int, FinishedDescent] = {}
         waiting = deque(ran)
         for part in parts:
             for piece in self._pieces(part):
@@ -60,9 +60,11 @@ class Descents:
                     row.more = bool(waiting) and _is_done(waiting[0], made)
                     yield row
 
-    def _pieces(self, part: Sequence[tuple[Ran, Experiment]]) -> Iterator[dict[int, Done]]:
+    def _pieces(
+        self, part: Sequence[tuple[EvaluatedTrial, Experiment]]
+    ) -> Iterator[dict[int, FinishedDescent]]:
         """Descents of one problem and rule, those that are known not made again."""
-        fresh: list[tuple[Ran, Experiment]] = []
+        fresh: list[tuple[EvaluatedTrial, Experiment]] = []
         for row, experiment in part:
             found = self._find(experiment)
             if found is None:
@@ -75,20 +77,24 @@ class Descents:
             yield {id(experiment): found}
         yield from self._fresh(fresh)
 
-    def _fresh(self, part: Sequence[tuple[Ran, Experiment]]) -> Iterator[dict[int, Done]]:
+    def _fresh(
+        self, part: Sequence[tuple[EvaluatedTrial, Experiment]]
+    ) -> Iterator[dict[int, FinishedDescent]]:
         if len(part) > 1 and _together(part[0][1]):
             yield self._batch(part)
             return
         for row, experiment in part:
             yield {id(experiment): self._alone(row.asked, experiment)}
 
-    def _alone(self, asked: Asked, experiment: Experiment) -> Done:
+    def _alone(self, asked: AskedTrial, experiment: Experiment) -> FinishedDescent:
         capped = experiment.capped(self._cap.limit(experiment.stopping.threshold))
         result = capped.run(watch=self._watch(asked, capped))
         self._count(result)
-        return Done(capped, result)
+        return FinishedDescent(capped, result)
 
-    def _batch(self, part: Sequence[tuple[Ran, Experiment]]) -> dict[int, Done]:
+    def _batch(
+        self, part: Sequence[tuple[EvaluatedTrial, Experiment]]
+    ) -> dict[int, FinishedDescent]:
         experiments = [experiment for _, experiment in part]
         first = experiments[0]
         with first.named():
@@ -103,13 +109,15 @@ class Descents:
                 watch=self._watch_batch([row.asked for row, _ in part]),
             )
         return {
-            id(experiment): Done(experiment.capped(result.stopping.cap), result, engine=BATCH)
+            id(experiment): FinishedDescent(
+                experiment.capped(result.stopping.cap), result, engine=BATCH
+            )
             for experiment, result in zip(experiments, batch, strict=True)
         }
 
-    def _seed_by_seed(self, asked: Asked) -> Ran:
+    def _seed_by_seed(self, asked: AskedTrial) -> EvaluatedTrial:
         """A trial of several seeds under a cap: given up as soon as it has made too many steps."""
-        ran = Ran(asked)
+        ran = EvaluatedTrial(asked)
         made: list[int] = []
         for experiment in asked.experiments:
             limit = self._cap.limit(experiment.stopping.threshold, made)
@@ -118,23 +126,23 @@ class Descents:
             found = self._find(experiment)
             if found is None:
                 capped = experiment.capped(limit)
-                found = Done(capped, capped.run(watch=self._watch(asked, capped)))
+                found = FinishedDescent(capped, capped.run(watch=self._watch(asked, capped)))
             ran.descents.append(found)
             made.append(found.result.iterations)
             if found.result.status is Status.CAPPED:
                 break
         return ran
 
-    def _find(self, experiment: Experiment) -> Done | None:
+    def _find(self, experiment: Experiment) -> FinishedDescent | None:
         found = None if self._known is None else self._known.find(experiment)
-        return None if found is None else Done(experiment, found[1], found[0])
+        return None if found is None else FinishedDescent(experiment, found[1], found[0])
 
     def _count(self, result: Result) -> None:
         if result.converged and self._cap.factor is not None:
             self._cap.add(result.threshold, [result.iterations])
 
 
-def _is_done(row: Ran, made: Mapping[int, Done]) -> bool:
+def _is_done(row: EvaluatedTrial, made: Mapping[int, FinishedDescent]) -> bool:
     """Whether all descents of a trial are made."""
     return all(id(experiment) in made for experiment in row.asked.experiments)
 
@@ -154,8 +162,10 @@ def _kind(experiment: Experiment) -> Hashable:
     return problem, type(experiment.rule), experiment.dtype, experiment.device
 
 
-def _grouped(flat: Sequence[tuple[Ran, Experiment]]) -> list[list[tuple[Ran, Experiment]]]:
-    groups: dict[Hashable, list[tuple[Ran, Experiment]]] = {}
+def _grouped(
+    flat: Sequence[tuple[EvaluatedTrial, Experiment]],
+) -> list[list[tuple[EvaluatedTrial, Experiment]]]:
+    groups: dict[Hashable, list[tuple[EvaluatedTrial, Experiment]]] = {}
     for row, experiment in flat:
         groups.setdefault(_kind(experiment), []).append((row, experiment))
     return list(groups.values())

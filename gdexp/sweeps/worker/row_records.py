@@ -8,7 +8,7 @@ from typing import Any
 
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import RUN_NAME
-from gdexp.sweeps.trial import Asked, Done
+from gdexp.sweeps.trial import AskedTrial, FinishedDescent
 from gdexp.sweeps.worker.background_writer import Writing
 from gdexp.sweeps.worker.run_records import Opened, Recording
 from gdexp.tracking import TOGETHER, Pending, Record, Row, Store
@@ -36,7 +36,7 @@ class RowRecording(Recording):
     `+rerun` takes it as it takes a run id.
     """
 
-    def open(self, asked: Asked) -> Opened:
+    def open(self, asked: AskedTrial) -> Opened:
         """Name the rows of a trial."""
         trial, *seeds = self._openings(asked)
         name, started = f"{self._parent}/{asked.number}", int(time.time() * 1000)
@@ -51,7 +51,7 @@ class RowRecording(Recording):
     def abandon(self, opened: Opened, status: str) -> None:
         """Nothing: a row is there when it is whole."""
 
-    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
+    def _tags(self, run: Pending, done: FinishedDescent) -> dict[str, str]:
         return {} if done.source is None else {"gdexp.reused_from": done.source}
 
 

@@ -16,10 +16,10 @@ from gdexp.sweeps.worker.worker import Worker
 from gdexp.tracking import Store, TrackingSettings
 
 if TYPE_CHECKING:
-    from gdexp.sweeps.study import Place
+    from gdexp.sweeps.study import StartedBy
 
 
-def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
+def work(composed: Mapping[str, Any], among: StartedBy | None = None) -> None:
     """Make trials until the study has as many finished ones as it is to end with.
 
     Args:

@@ -13,7 +13,7 @@ from gdexp.descent import Result, Trace
 from gdexp.experiment import captured, environment
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
-from gdexp.sweeps.trial import Asked, Done, Ran
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.tracking import (
     NOTE_TAG,
     Opening,
@@ -61,7 +61,7 @@ class Recording:
         self._store = store
         self._parent = parent
 
-    def open(self, asked: Asked) -> Opened:
+    def open(self, asked: AskedTrial) -> Opened:
         """Reserve the runs of a trial."""
         first, *others = self._openings(asked)
         trial = self._store.prepare(first(self._parent))
@@ -78,7 +78,7 @@ class Recording:
             self._store.abandon(pending, status)
 
     def records(
-        self, opened: Opened, ran: Ran, record: TrialRecord
+        self, opened: Opened, ran: EvaluatedTrial, record: TrialRecord
     ) -> list[tuple[Pending, Record]]:
         """What is to be written of a trial."""
         number, parameters = ran.asked.number, self._parameters(ran.asked)
@@ -92,14 +92,14 @@ class Recording:
         return [*written, (opened.trial, together)]
 
     def _descent(
-        self, run: Pending, done: Done, number: int, parameters: Mapping[str, Any]
+        self, run: Pending, done: FinishedDescent, number: int, parameters: Mapping[str, Any]
     ) -> tuple[Pending, Record]:
         """What is to be written of one descent."""
         made = captured(done.experiment.config, done.engine, whole=False)
         record = descent_record(done.experiment, done.result, made, self._tags(run, done))
         return run, _dressed(record, str(done.result.status), number, parameters)
 
-    def _openings(self, asked: Asked) -> list[Callable[[str], Opening]]:
+    def _openings(self, asked: AskedTrial) -> list[Callable[[str], Opening]]:
         """What the runs of a trial begin with, given the run above: its own, then its seeds'."""
         tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
         name = run_display.trial_title(asked.number, self._parameters(asked))
@@ -109,13 +109,13 @@ class Recording:
             *(partial(_of_seed, name, tags, seed) for seed in seeds),
         ]
 
-    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
+    def _tags(self, run: Pending, done: FinishedDescent) -> dict[str, str]:
         """What MLflow's page shows of a descent, and where it was taken from."""
         link = self._store.loss_link(run.run_id)
         tags = {NOTE_TAG: descent_note(done.experiment, done.result, run.run_id, link)}
         return tags if done.source is None else {**tags, "gdexp.reused_from": done.source}
 
-    def _parameters(self, asked: Asked) -> Mapping[str, Any]:
+    def _parameters(self, asked: AskedTrial) -> Mapping[str, Any]:
         return self._plan.space.by_key(asked.trial.params)
 
 
@@ -132,7 +132,7 @@ def _dressed(record: Record, status: str, number: int, parameters: Mapping[str, 
     )
 
 
-def _trial(ran: Ran, record: TrialRecord) -> Record:
+def _trial(ran: EvaluatedTrial, record: TrialRecord) -> Record:
     """The record of a trial of several seeds: what its descents come to together."""
     results = [done.result for done in ran.descents]
     first = ran.descents[0].experiment

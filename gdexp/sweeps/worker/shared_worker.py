@@ -13,14 +13,14 @@ from gdexp.sweeps.study import (
     PARENT,
     WORKER,
     Heartbeat,
-    Identity,
-    Overview,
-    Place,
+    StartedBy,
     TrialRecord,
-    Watch,
-    settle,
+    TrialStates,
+    WorkerIdentity,
+    WorkerLiveness,
+    recover_trials,
 )
-from gdexp.sweeps.trial import Asked
+from gdexp.sweeps.trial import AskedTrial
 from gdexp.sweeps.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -46,15 +46,15 @@ class SharingWorker(Worker):
         place: where this worker is.
     """
 
-    def __init__(self, plan: Plan, study: Study, store: Store, place: Place) -> None:
+    def __init__(self, plan: Plan, study: Study, store: Store, place: StartedBy) -> None:
         super().__init__(plan, study, store)
-        self.identity = Identity.own()
+        self.identity = WorkerIdentity.own()
         self._place = place
         self._store = store
 
     def run(self) -> None:
         """Make trials until there are enough; what it does not get to goes back to the others."""
-        with Heartbeat(self.study, self.identity, self._place is Place.ELSEWHERE):
+        with Heartbeat(self.study, self.identity, self._place is StartedBy.LAUNCHER):
             try:
                 super().run()
             except BaseException:
@@ -66,27 +66,27 @@ class SharingWorker(Worker):
         return Console(quiet=True)  # the driver shows what all of them do
 
     def _loop(self, began: float) -> None:
-        overview, watch = Overview(self.study), Watch()
+        states, liveness = TrialStates(self.study), WorkerLiveness()
         last = time.monotonic()
         learns = self.asking.waits(self.plan.n_trials)
         while True:
             if learns:
                 self._tell(self.writing.finish())
-            overview.look()
-            for trial in overview.fresh():
+            states.refresh()
+            for trial in states.newly_complete():
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
-            if overview.complete >= self.plan.n_trials or self._over(began):
+            if states.complete >= self.plan.n_trials or self._over(began):
                 return
-            asked = self.asking.claim(overview, self.identity.worker)
+            asked = self.asking.claim(states, self.identity.worker)
             if asked:
                 self._batch(asked)
                 last = time.monotonic()
                 continue
             self._tell(self.writing.finish())
-            others = {str(trial.user_attrs.get(WORKER)) for trial in overview.running}
-            if others & watch.there(self.study.user_attrs):
+            others = {str(trial.user_attrs.get(WORKER)) for trial in states.running}
+            if others & liveness.alive(self.study.user_attrs):
                 last = time.monotonic()
             if time.monotonic() - last > DRIVER_SECONDS:
                 return
@@ -95,7 +95,7 @@ class SharingWorker(Worker):
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)  # patience is counted in the order in which all of them come in
 
-    def _owns(self, asked: Asked) -> bool:
+    def _owns(self, asked: AskedTrial) -> bool:
         """Whether nobody took this worker for gone meanwhile, and its trial over."""
         trial = self.study._storage.get_trial(asked.trial._trial_id)
         if trial.user_attrs.get(WORKER) == self.identity.worker and not trial.state.is_finished():
@@ -109,4 +109,4 @@ class SharingWorker(Worker):
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         own = {t.number for t in running if t.user_attrs.get(WORKER) == self.identity.worker}
         parent = str(self.study.user_attrs[PARENT])
-        settle(self.study, self._store, parent, self.plan.space, left=own)
+        recover_trials(self.study, self._store, parent, self.plan.space, left=own)

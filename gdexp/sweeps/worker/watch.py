@@ -11,7 +11,7 @@ from gdexp.core import signals
 from gdexp.descent import Watch
 from gdexp.experiment import Experiment
 from gdexp.sweeps.display import Progress
-from gdexp.sweeps.trial import Asked
+from gdexp.sweeps.trial import AskedTrial
 
 LOOKS_PER_SECOND = 10
 SHOW_AFTER_SECONDS = 1.0
@@ -29,11 +29,11 @@ class Lookout:
         show: makes the runs of these trials visible in MLflow.
     """
 
-    def __init__(self, progress: Progress, show: Callable[[Sequence[Asked]], None]) -> None:
+    def __init__(self, progress: Progress, show: Callable[[Sequence[AskedTrial]], None]) -> None:
         self._progress = progress
         self._show = show
 
-    def alone(self, asked: Asked, experiment: Experiment) -> Watch:
+    def alone(self, asked: AskedTrial, experiment: Experiment) -> Watch:
         """For a descent by itself: about ten looks a second, whatever an iteration costs."""
         began = time.monotonic()
         last = (0, began)
@@ -58,7 +58,7 @@ class Lookout:
 
         return watch
 
-    def together(self, trials: Sequence[Asked]) -> Callable[[int, int], None]:
+    def together(self, trials: Sequence[AskedTrial]) -> Callable[[int, int], None]:
         """For descents that are rows of a batch."""
         began = last = time.monotonic()
         shown = False

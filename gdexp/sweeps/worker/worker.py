@@ -18,12 +18,12 @@ from gdexp.sweeps.study import (
     PARENT,
     RECORD,
     TrialRecord,
-    finished,
-    reported,
+    as_storage_failed,
+    completed_trials,
+    grouped_writes,
     tell,
-    together,
 )
-from gdexp.sweeps.trial import Asked, Ran
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.ask import ASKED_AT_ONCE, Asking
 from gdexp.sweeps.worker.background_writer import Writing
 from gdexp.sweeps.worker.cache import Known
@@ -45,7 +45,7 @@ WRITE_EVERY_SECONDS = 0.5
 class Told(NamedTuple):
     """A trial whose runs are in MLflow, and so can be told to the study."""
 
-    ran: Ran
+    ran: EvaluatedTrial
     record: TrialRecord
     run_ids: list[str]
 
@@ -63,7 +63,7 @@ class Worker:
         self.patience = Patience(plan.settings.patience, plan.pareto)
         self.asking = Asking(study, plan)
         self.opened: dict[int, Opened] = {}
-        self.ready: list[tuple[Ran, TrialRecord]] = []
+        self.ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
         self.untold: set[int] = set()
 
     def run(self) -> None:
@@ -73,7 +73,7 @@ class Worker:
             StorageFailed: with the trials that it cost.
         """
         try:
-            with reported(self.plan.served):
+            with as_storage_failed(self.plan.storage_server):
                 self._run()
         except StorageFailed as error:
             cleanup.storage_failed()
@@ -93,10 +93,12 @@ class Worker:
 
     def _loop(self, began: float) -> None:
         """Ask and run trials, batch by batch, until the sweep is to end."""
-        done = finished(self.study)
+        done = completed_trials(self.study)
         for earlier in done:
             record = TrialRecord.of(earlier)
-            self.progress.add_earlier(record, record.hitting_time, self.plan.rate(earlier.params))
+            self.progress.add_earlier(
+                record, record.hitting_time, self.plan.learning_rate(earlier.params)
+            )
             self._count(record)
         ordinal = len(done)
         while ordinal < self.plan.n_trials and not self._over(began):
@@ -111,20 +113,22 @@ class Worker:
         signals.check()
         timeout = self.plan.settings.timeout
         late = timeout is not None and time.monotonic() - began >= timeout
-        return late or self.patience.over
+        return late or self.patience.exhausted
 
-    def _ask(self, ordinal: int) -> list[Asked]:
+    def _ask(self, ordinal: int) -> list[AskedTrial]:
         many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
-        if self.patience.left is not None:  # a batch ends no later than one trial at a time would
-            many = min(many, self.patience.left)
-        asked: list[Asked] = []
+        if (
+            self.patience.remaining is not None
+        ):  # a batch ends no later than one trial at a time would
+            many = min(many, self.patience.remaining)
+        asked: list[AskedTrial] = []
         while len(asked) < many:
-            with together(self.study):
+            with grouped_writes(self.study):
                 for _ in range(min(many - len(asked), ASKED_AT_ONCE)):
                     asked.append(self.asking.ask(ordinal + len(asked)))
         return asked
 
-    def _batch(self, asked: Sequence[Asked]) -> None:
+    def _batch(self, asked: Sequence[AskedTrial]) -> None:
         """Descend and record trials."""
         self.untold |= {each.number for each in asked}
         for each in asked:
@@ -151,7 +155,7 @@ class Worker:
             raise
         self._write()
 
-    def _keep(self, ran: Ran) -> None:
+    def _keep(self, ran: EvaluatedTrial) -> None:
         """Remember what came of a trial until it is written."""
         record = TrialRecord.build(
             self.opened[ran.asked.number].trial.run_id,
@@ -170,7 +174,7 @@ class Worker:
         """
         if not self.ready:
             return
-        with together(self.study):
+        with grouped_writes(self.study):
             self.ready = [(ran, record) for ran, record in self.ready if self._owns(ran.asked)]
             for ran, record in self.ready:
                 ran.asked.trial.set_user_attr(RECORD, record.as_attribute())
@@ -187,17 +191,19 @@ class Worker:
     def _tell(self, trials: Sequence[Told]) -> None:
         if not trials:
             return
-        with together(self.study):
+        with grouped_writes(self.study):
             for ran, record, _ in trials:
                 tell(self.study, ran.asked.number, record)
         for ran, record, run_ids in trials:
             self.untold.discard(ran.asked.number)
-            self.progress.add(record, record.hitting_time, self.plan.rate(ran.asked.trial.params))
+            self.progress.add(
+                record, record.hitting_time, self.plan.learning_rate(ran.asked.trial.params)
+            )
             if self.known is not None:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
                     self.known.add(done.experiment.signature, run_id, str(done.result.status))
 
-    def _owns(self, asked: Asked) -> bool:
+    def _owns(self, asked: AskedTrial) -> bool:
         """Whether a trial is still this worker's."""
         return True
 
@@ -206,7 +212,7 @@ class Worker:
         self.asking.learned(record)
         self.patience.add(record)
 
-    def _show(self, trials: Sequence[Asked]) -> None:
+    def _show(self, trials: Sequence[AskedTrial]) -> None:
         for asked in trials:
             self.recording.show(self.opened[asked.number])
 
