@@ -12,6 +12,7 @@ from gdexp.core.errors import (
     nearest,
     printable,
 )
+from gdexp.core.formatting import format_count, format_counts, format_value
 from gdexp.core.lazy import lazy_names
 from gdexp.core.os_errors import reason
 from gdexp.core.paths import here, relative, standing
@@ -38,6 +39,9 @@ __all__ = [
     "StorageFailed",
     "StudyHeld",
     "code_failed",
+    "format_count",
+    "format_counts",
+    "format_value",
     "gc_control",
     "guarding",
     "here",

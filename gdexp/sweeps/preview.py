@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from gdexp.core import format_value
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import short
 from gdexp.sweeps.worker import Asking
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def preview(out: Console, plan: Plan) -> None:
     if plan.space.conditional:  # few of the many columns would be filled
         table.add_column("parameters")
         for number, chosen in enumerate(trials):
-            words = "  ".join(f"{name}={short(value)}" for name, value in chosen.items())
+            words = "  ".join(f"{name}={format_value(value)}" for name, value in chosen.items())
             table.add_row(str(number), terminal.shown(words))
     else:
         for name in plan.space.names:
             table.add_column(terminal.shown(name), justify="right")
         for number, chosen in enumerate(trials):
-            values = (terminal.shown(short(chosen[name])) for name in plan.space.names)
+            values = (terminal.shown(format_value(chosen[name])) for name in plan.space.names)
             table.add_row(str(number), *values)
     out.print(table)
     more = plan.n_trials - len(trials)

@@ -2,10 +2,10 @@
 
 from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.results.best_trial_runs import create_trial_runs
-from gdexp.sweeps.results.mlflow_description import short
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sweep_params
-from gdexp.sweeps.results.terminal_messages import print_plan, print_result
+from gdexp.sweeps.results.terminal_messages import print_plan
+from gdexp.sweeps.results.terminal_report import print_result
 
 __all__ = [
     "SweepResult",
@@ -13,7 +13,6 @@ __all__ = [
     "finish_sweep_run",
     "print_plan",
     "print_result",
-    "short",
     "start_sweep_run",
     "sweep_params",
     "terminal_messages",

@@ -1,4 +1,4 @@
-"""What a sweep found: the best trial, and the fewest iterations to every threshold."""
+"""What a sweep found: the best trial and everything else that its end reports."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.config import shortest_command
-from gdexp.core import GdexpError
-from gdexp.descent import THRESHOLDS
-from gdexp.sweeps.plan import LR, THRESHOLD, Plan
+from gdexp.core import GdexpError, format_count
+from gdexp.sweeps.plan import LR, Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.lr_interval import Interval, find_interval
 from gdexp.sweeps.results.pareto_front import non_dominated
+from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
 from gdexp.sweeps.study import TrialRecord, completed_trials
 
 if TYPE_CHECKING:
@@ -22,38 +22,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ThresholdRow:
-    """The trial that reached a threshold in the fewest iterations; None where none did."""
-
-    threshold: float
-    iterations: float | None = None
-    trial: int | None = None
-    run_id: str | None = None
-    parameters: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True)
 class SweepResult:
     """Everything that the end of a sweep reports.
 
     Attributes:
         trials: the finished ones, in order.
-        records: what is known of each.
-        best: position of the trial with the smallest hitting time; None before any has finished.
-        interval: the learning rates that share the best trial's count, where one was swept.
-        fewest: one entry for each of `THRESHOLDS`.
+        records: the record of each.
+        best: position of the trial with the smallest hitting time; None without any trial.
+        thresholds: the rows of the threshold table.
         front: positions of the trials that no other beats in both threshold and hitting time.
         counts: finished trials by status.
         steps: iterations made by all trials together.
-        saved: iterations that the cap is reckoned to have saved.
+        saved: iterations that the cap saved, estimated.
         reused: descents taken from earlier runs.
-        importance: how much each swept key decides of the hitting time, from 0 to 1.
+        interval: the learning rates that share the best trial's count; None if the learning rate
+            was not swept or no interval could be found.
+        importance: the share of each swept key in the hitting time, from 0 to 1.
     """
 
     trials: Sequence[FrozenTrial]
     records: Sequence[TrialRecord]
     best: int | None
-    fewest: Sequence[ThresholdRow]
+    thresholds: Sequence[ThresholdRow]
     front: Sequence[int]
     counts: Mapping[str, int]
     steps: int
@@ -64,7 +54,7 @@ class SweepResult:
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
-        """Read every answer from the finished trials, and look for the interval."""
+        """Work the result out from the finished trials, and search for the interval."""
         trials = completed_trials(study)
         records = [TrialRecord.of(trial) for trial in trials]
         times = [record.hitting_time for record in records]
@@ -73,77 +63,80 @@ class SweepResult:
             trials=trials,
             records=records,
             best=best,
-            interval=None if best is None else _interval(plan, trials[best], records[best]),
-            fewest=[_fewest(i, trials, records) for i in range(len(THRESHOLDS))],
+            thresholds=threshold_rows(trials, records),
             front=non_dominated([(record.threshold, record.hitting_time) for record in records]),
-            counts=Counter(record.status for record in records),
+            counts=dict(sorted(Counter(record.status for record in records).items())),
             steps=sum(record.steps for record in records),
             saved=sum(record.saved for record in records),
             reused=sum(record.reused for record in records),
+            interval=None if best is None else _interval(plan, trials[best], records[best]),
             importance=importances(trials),
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
-        """The same, with the run ids of the trials that have runs, by the trials' numbers."""
-        numbers = [trial.number for trial in self.trials]
+        """Return the same result with other run ids.
+
+        Args:
+            runs: trial number to run id; other trials keep theirs.
+        """
+        pairs = zip(self.trials, self.records, strict=True)
         return replace(
             self,
             records=[
-                replace(record, run_id=runs.get(number, record.run_id))
-                for number, record in zip(numbers, self.records, strict=True)
+                replace(record, run_id=runs.get(trial.number, record.run_id))
+                for trial, record in pairs
             ],
-            fewest=[
-                entry
-                if entry.trial is None
-                else replace(entry, run_id=runs.get(entry.trial, entry.run_id))
-                for entry in self.fewest
+            thresholds=[
+                row if row.trial is None else replace(row, run_id=runs.get(row.trial, row.run_id))
+                for row in self.thresholds
             ],
         )
 
     @property
     def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:
-        """The best trial and what is known of it."""
+        """The best trial and its record."""
         return None if self.best is None else (self.trials[self.best], self.records[self.best])
+
+    @property
+    def front_trials(self) -> list[tuple[FrozenTrial, TrialRecord]]:
+        """The trials on the front and their records."""
+        return [(self.trials[at], self.records[at]) for at in self.front]
+
+    @property
+    def steps_text(self) -> str:
+        """The gradient steps of all trials, those that the cap saved, and the reused descents."""
+        text = f"{self.steps:,} gradient steps in all"
+        if self.saved:
+            text += f"; the cap saved about {self.saved:,.0f}"
+        if self.reused:
+            text += f"; {self.reused:,} descents taken from earlier runs"
+        return text
+
+
+def count_text(record: TrialRecord) -> str:
+    """Return a trial's count with its noun; of several seeds the expected count."""
+    if len(record.counts) == 1:
+        return format_count(int(record.iterations), "iteration")
+    count = format_count(float(record.iterations), "iteration")
+    return f"{count} expected over {len(record.counts)} seeds"
 
 
 def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
-    """The command that runs one trial alone; with several seeds, all of them."""
-    configured = plan.trial_config(parameters)
-    command = shortest_command(configured)
+    """Return the command that runs one trial alone, with all of its seeds."""
+    config = plan.trial_config(parameters)
+    command = shortest_command(config)
     if plan.settings.seeds == 1:
         return command
-    first = int(configured["seed"])
+    first = int(config["seed"])
     seeds = f"seed='range({first},{first + plan.settings.seeds})'"
-    kept = [word for word in command.split() if not word.startswith("seed=")]
-    return " ".join([*kept, "-m", seeds])
+    words = [word for word in command.split() if not word.startswith("seed=")]
+    return " ".join([*words, "-m", seeds])
 
 
 def _interval(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> Interval | None:
-    """The learning rates that share a trial's counts; None where that cannot be said."""
     if LR not in plan.space.keys or record.successes < plan.settings.seeds:
         return None
     try:
         return find_interval(plan.experiments(trial.params), record.counts)
-    except GdexpError:  # code of the problem that fails elsewhere: no answer is lost but this one
+    except GdexpError:  # The problem's own code may fail at another learning rate.
         return None
-
-
-def _fewest(
-    index: int, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
-) -> ThresholdRow:
-    reached = [
-        (hit, position)
-        for position, record in enumerate(records)
-        if (hit := record.hits[index]) is not None
-    ]
-    if not reached:
-        return ThresholdRow(THRESHOLDS[index])
-    hit, at = min(reached)
-    return ThresholdRow(
-        THRESHOLDS[index], hit, trials[at].number, records[at].run_id, trials[at].params
-    )
-
-
-def threshold_swept(plan: Plan) -> bool:
-    """Whether the trials differ in their threshold."""
-    return THRESHOLD in plan.space.keys
