@@ -67,7 +67,7 @@ def run_sweep(
         BadInput: before anything is written.
         StorageFailed, StudyHeld: see there.
     """
-    given = config.check_given(arguments)
+    given = config.parse_overrides(arguments)
 
     def composed(lines: list[str]) -> config.Config:
         made = config.plain(_without_hydra(compose(lines)))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, here
-from gdexp.experiment import Experiment, typed_here
+from gdexp.core import BadInput, command_folder
+from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
@@ -63,7 +63,7 @@ class Plan:
         configured = self.trial_config(parameters)
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
-        return Experiment.from_config(configured, typed_here(configured))
+        return Experiment.from_config(configured, trusted_paths(configured))
 
     def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
         """The experiments of a trial, one for each seed."""
@@ -128,7 +128,7 @@ class Plan:
     def journal(self) -> Path:
         """The study's journal file, absolute."""
         given = self.settings.storage
-        return here() / (given if given else Path("sweeps", self.name, "study.journal"))
+        return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
 
     def definition(self) -> dict[str, Any]:
         """What must not change while a study goes on; JSON-ready."""

@@ -33,12 +33,12 @@ def preview(out: Console, plan: Plan) -> None:
         table.add_column("parameters")
         for number, chosen in enumerate(trials):
             words = "  ".join(f"{name}={format_value(value)}" for name, value in chosen.items())
-            table.add_row(str(number), terminal.shown(words))
+            table.add_row(str(number), terminal.escape_text(words))
     else:
         for name in plan.space.names:
-            table.add_column(terminal.shown(name), justify="right")
+            table.add_column(terminal.escape_text(name), justify="right")
         for number, chosen in enumerate(trials):
-            values = (terminal.shown(format_value(chosen[name])) for name in plan.space.names)
+            values = (terminal.escape_text(format_value(chosen[name])) for name in plan.space.names)
             table.add_row(str(number), *values)
     out.print(table)
     more = plan.n_trials - len(trials)
@@ -48,7 +48,7 @@ def preview(out: Console, plan: Plan) -> None:
         out.print(f"\n[dim]{rest} on what these find[/dim]")
     elif more:
         out.print(f"\n[dim]and {more:,} more[/dim]")
-    terminal.line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
+    terminal.print_line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
 
 
 def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:

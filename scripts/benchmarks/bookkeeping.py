@@ -100,7 +100,7 @@ def _mean(once: Callable[[], None], times: int = TIMED) -> Callable[[], float]:
 
 def _plan(journal: Path) -> Plan:
     """The default sweep's."""
-    given = config.check_given(["+sweep=default", f"sweep.storage={journal}"])
+    given = config.parse_overrides(["+sweep=default", f"sweep.storage={journal}"])
 
     def composed(lines: list[str]) -> config.Config:
         return config.plain(compose("config", lines))

@@ -32,12 +32,12 @@ def plan(space: dict[str, Any], line: list[str] | None = None, **settings: Any) 
     def compose(lines: list[str]) -> config.Config:
         return {**BASE, "sweep": {"space": space, **settings}}
 
-    return Plan.build(*compose_space(config.check_given(line or []), compose))
+    return Plan.build(*compose_space(config.parse_overrides(line or []), compose))
 
 
 def planned(*line: str) -> Plan:
     """A plan from a command line and the shipped files."""
-    overrides = config.check_given(line)
+    overrides = config.parse_overrides(line)
     return Plan.build(*compose_space(overrides, lambda lines: composed(*lines)))
 
 

@@ -129,7 +129,7 @@ def _with_note(
 ) -> Record:
     """Return a record with the note for the page of its run, and with its levels for charts."""
     experiment = plan.experiment(parameters, seed)
-    experiment = experiment.capped(json.loads(record.params.get("stopping.cap", "null")))
+    experiment = experiment.with_cap(json.loads(record.params.get("stopping.cap", "null")))
     result = Result(
         status=Status(record.tags["gdexp.status"]),
         trace=record.trace,

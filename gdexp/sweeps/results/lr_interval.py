@@ -172,7 +172,7 @@ class _Search:
     def _probe(self, rates: Sequence[float]) -> list[bool]:
         """Return for each learning rate whether it has the counts."""
         rules = [_with_lr(self.first.rule, rate) for rate in rates]
-        with self.first.named():
+        with self.first.problem_errors():
             found = self._batch(rules) if self.batched else list(map(self._one_by_one, rules))
         for rate, counts in zip(rates, found, strict=True):
             if None not in counts and sum(map(int, cast(Any, counts))) < self.fewest:

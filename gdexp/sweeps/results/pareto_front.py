@@ -48,10 +48,10 @@ def front_table(front: Sequence[tuple[FrozenTrial, TrialRecord]]) -> Table:
     rows = front[:MOST_ROWS]
     names = list(dict.fromkeys(name for trial, _ in rows for name in _others(trial.params)))
     for name in ("threshold", "hitting time", "iterations", *names, "trial"):
-        table.add_column(terminal.shown(name), justify="right")
+        table.add_column(terminal.escape_text(name), justify="right")
     for trial, record in rows:
         counts = f"{record.hitting_time:,.5g}", f"{record.iterations:,.6g}"
-        values = (terminal.shown(format_value(trial.params.get(name, ""))) for name in names)
+        values = (terminal.escape_text(format_value(trial.params.get(name, ""))) for name in names)
         table.add_row(f"{record.threshold:.3g}", *counts, *values, str(trial.number))
     if len(front) > MOST_ROWS:
         table.caption = f"and {len(front) - MOST_ROWS} more in front.csv"

@@ -10,7 +10,7 @@ import torch
 
 from gdexp.config import literal
 from gdexp.descent import Result, Status
-from gdexp.experiment import captured, pictures
+from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.figures import sweep_pictures
@@ -67,7 +67,7 @@ def _record(
     keys = sorted({key for trial in result.trials for key in trial.params})
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        **captured(plan.base, engine=None),
+        **provenance_files(plan.base, engine=None),
         "trials.csv": trials_csv(zip(result.trials, result.records, strict=True), keys),
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys),

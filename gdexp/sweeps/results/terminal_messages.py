@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.core import here
+from gdexp.core import shown_path
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.tracking import masked
@@ -19,15 +18,15 @@ if TYPE_CHECKING:
 def print_plan(out: Console, plan: Plan) -> None:
     """Print what is going to be swept."""
     settings, workers = plan.settings, plan.settings.worker_count
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
             ("sweep", f"[bold]{plan.name}[/bold]"),
-            ("problem", terminal.shown(f"{plan.problem_name}, {plan.rule_name}")),
-            ("space", terminal.shown("\n".join(map(_dimension, plan.space.dimensions)))),
+            ("problem", terminal.escape_text(f"{plan.problem_name}, {plan.rule_name}")),
+            ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
-            ("study", terminal.shown(study_location(plan))),
+            ("study", terminal.escape_text(study_location(plan))),
             *([("workers", str(workers))] if workers > 1 else []),
         ],
     )
@@ -110,9 +109,4 @@ def timeout_message(plan: Plan, done: int) -> str:
 def study_location(plan: Plan) -> str:
     """Return the study's file, or its server without the password."""
     server = plan.storage_server
-    return _relative_path(plan.journal) if server is None else masked(server)
-
-
-def _relative_path(path: Path) -> str:
-    """Return a path relative to the current folder, if it is below it."""
-    return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)
+    return shown_path(plan.journal) if server is None else masked(server)

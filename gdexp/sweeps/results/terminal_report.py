@@ -40,29 +40,29 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
         out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")
         out.print(front_table(result.front_trials))
         out.print()
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {parent} in {terminal.shown(plan.tracking.shown)}"),
+            ("recorded", f"MLflow run {parent} in {terminal.escape_text(plan.tracking.shown)}"),
             *_shards(result, parent),
-            ("look", terminal.shown(store.look_command())),
+            ("look", terminal.escape_text(store.look_command())),
         ],
     )
-    terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
+    terminal.print_line(out, f"{store.server()}/#{store.children_link(parent)}")
 
 
 def _print_best(
     out: Console, plan: Plan, result: SweepResult, trial: FrozenTrial, record: TrialRecord
 ) -> None:
     parameters = "\n".join(f"{key} = {format_value(value)}" for key, value in trial.params.items())
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
             (
                 "best",
                 f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
             ),
-            ("with", terminal.shown(parameters)),
+            ("with", terminal.escape_text(parameters)),
             *_interval(result),
             ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
             ("steps", result.steps_text),
@@ -71,7 +71,7 @@ def _print_best(
         ],
     )
     out.print("\n[dim]repeat it with[/dim]")
-    terminal.line(out, repeat_command(plan, trial.params))
+    terminal.print_line(out, repeat_command(plan, trial.params))
 
 
 def _interval(result: SweepResult) -> list[tuple[str, str]]:
@@ -101,7 +101,7 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
 
 def _importance(result: SweepResult) -> list[tuple[str, str]]:
     shares = ", ".join(f"{key} {share:.0%}" for key, share in result.importance.items())
-    return [("depends on", terminal.shown(shares))] if shares else []
+    return [("depends on", terminal.escape_text(shares))] if shares else []
 
 
 def _shards(result: SweepResult, parent: str) -> list[tuple[str, str]]:
@@ -114,4 +114,4 @@ def _shards(result: SweepResult, parent: str) -> list[tuple[str, str]]:
         f"{len(result.records):,} trials in shards among its artifacts, {others:,} as runs too;\n"
         f"+rerun={parent[:8]}/NUMBER replays any, load_runs('{parent[:8]}') reads all"
     )
-    return [("trials", terminal.shown(text))]
+    return [("trials", terminal.escape_text(text))]

@@ -78,7 +78,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
     names = [name for name in plan.space.names if name != THRESHOLD]
     names = [name for name in names if any(name in (row.parameters or {}) for row in rows)]
     table = Table(box=None, padding=(0, 2), header_style="bold")
-    for heading in ("threshold", "fewest iterations", *map(terminal.shown, names)):
+    for heading in ("threshold", "fewest iterations", *map(terminal.escape_text, names)):
         table.add_column(heading, justify="right")
     table.add_column("run")
     for row in rows:
@@ -91,7 +91,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
         values = [format_value(value) if row.iterations else "any" for value in parameters.values()]
         run_id = row.run_id or "/"
         run = str(row.trial) + ("" if is_row(run_id) else f" ({run_id[:8]})")
-        table.add_row(threshold, f"{row.iterations:,.6g}", *map(terminal.shown, values), run)
+        table.add_row(threshold, f"{row.iterations:,.6g}", *map(terminal.escape_text, values), run)
     return table
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import StudyHeld, signals
+from gdexp.core import StudyInUse, signals
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -229,7 +229,7 @@ def wait_for_other_workers(study: Study, name: str) -> None:
         if moved or time.monotonic() > until:
             sign = now[SIGN + (moved or sorted(there))[0]]
             where = str(sign["place"]).split()[0]
-            raise StudyHeld(
+            raise StudyInUse(
                 f"sweep.name={name}: process {sign['pid']} on {where} is at work on this study; "
                 "wait for it, end it, or give another sweep.name"
             )

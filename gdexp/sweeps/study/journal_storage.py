@@ -13,7 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal._storage import JournalStorageReplayResult
 from optuna.trial import FrozenTrial, TrialState
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.journal_file import Journal
 from gdexp.sweeps.study.skip_waiting import Queueless
 
@@ -90,7 +90,7 @@ def _reported(journal: Journal) -> Iterator[None]:
     except OSError as error:
         with suppress(OSError):
             journal.cut_torn_line()  # what a full disk took of the last write
-        raise StorageFailed(f"sweep.storage={journal.path}: {reason(error)}") from error
+        raise StorageFailed(f"sweep.storage={journal.path}: {failure_reason(error)}") from error
 
 
 for _name, _method in list(vars(JournalStorage).items()):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gdexp.core import BadInput, StorageFailed, StudyHeld, reason, signals
+from gdexp.core import BadInput, StorageFailed, StudyInUse, failure_reason, signals
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
 from gdexp.tracking import check_server, has_password, is_postgresql, masked, named_database
@@ -49,7 +49,7 @@ def _file(plan: Plan, journal: Path) -> Iterator[int]:
         journal.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise StorageFailed(f"sweep.storage={journal}: {reason(error)}") from error
+        raise StorageFailed(f"sweep.storage={journal}: {failure_reason(error)}") from error
     try:
         _lock(plan, handle)
         with contextlib.suppress(OSError):  # the pid is for people alone; the disk may be full
@@ -90,8 +90,8 @@ def _there(pid: int) -> bool:
     return True
 
 
-def _taken(plan: Plan, holder: str) -> StudyHeld:
-    return StudyHeld(
+def _taken(plan: Plan, holder: str) -> StudyInUse:
+    return StudyInUse(
         f"sweep.name={plan.name}: process {holder} holds this study; wait for it, end it, "
         "or give another sweep.name"
     )
@@ -149,6 +149,6 @@ def check_storage(plan: Plan) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StorageFailed(f"sweep.storage={path}: {reason(error)}") from error
+        raise StorageFailed(f"sweep.storage={path}: {failure_reason(error)}") from error
     if first not in (b"", b"{"):
         raise BadInput("sweep.storage", str(path), "is no Optuna journal file; name another")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.skip_waiting import Queueless
 from gdexp.tracking import masked, with_driver
 
@@ -147,4 +147,4 @@ def postgres_errors(shown: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ or error
-        raise StorageFailed(f"sweep.storage={shown}: {reason(cause)}") from error
+        raise StorageFailed(f"sweep.storage={shown}: {failure_reason(cause)}") from error
