@@ -12,7 +12,16 @@ from gdexp.core.errors import (
     nearest,
     printable,
 )
-from gdexp.core.formatting import format_count, format_counts, format_value
+from gdexp.core.formatting import (
+    format_count,
+    format_counts,
+    format_duration,
+    format_large_count,
+    format_number,
+    format_value,
+    gap_formula,
+    gap_name,
+)
 from gdexp.core.lazy import lazy_names
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import command_folder, shown_path, standing
@@ -43,7 +52,12 @@ __all__ = [
     "failure_reason",
     "format_count",
     "format_counts",
+    "format_duration",
+    "format_large_count",
+    "format_number",
     "format_value",
+    "gap_formula",
+    "gap_name",
     "gc_control",
     "guarding",
     "has_secret",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 
 def format_number(value: float) -> str:
@@ -24,22 +25,30 @@ def format_count(count: float, noun: str) -> str:
     An expected count, which is a float, has six significant digits.
     """
     digits = f"{count:,.6g}" if isinstance(count, float) else f"{count:,}"
+    return _with_noun(digits, count, noun)
+
+
+def format_large_count(count: float, noun: str) -> str:
+    """Format a count with its noun, from ten million on with a letter: `12.3M iterations`."""
+    return _with_noun(_large(count), count, noun)
+
+
+def _large(count: float) -> str:
+    if not math.isfinite(count):
+        return "?"
+    for letter, unit, least in (("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):
+        if count >= least:
+            return f"{count / unit:,.3g}{letter}"
+    return f"{count:,.0f}" if count == round(count) else f"{count:,.1f}"
+
+
+def _with_noun(digits: str, count: float, noun: str) -> str:
     return f"{digits} {noun}" if count == 1 else f"{digits} {noun}s"
 
 
-def format_counts(counts: Mapping[str, int]) -> str:
+def format_counts(counts: Mapping[Any, int]) -> str:
     """Format counts by name: `90 converged, 10 diverged`."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
-
-
-def format_large_count(count: float) -> str:
-    """Format a count in full, from ten million on with a letter: `12.3M`; `?` if not finite."""
-    if not math.isfinite(count):
-        return "?"
-    for unit, size, least in (("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):
-        if count >= least:
-            return f"{count / size:,.3g}{unit}"
-    return f"{count:,.0f}" if count == round(count) else f"{count:,.1f}"
 
 
 def format_duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Text in the terminal: the console, short facts, numbers and counts."""
+"""Text in the terminal: the console, facts and lines."""
 
 from __future__ import annotations
 
@@ -47,15 +47,3 @@ def print_line(out: Console, text: str) -> None:
 def escape_text(text: str) -> str:
     """A text that is not ours, for a console: it is no markup and steers no terminal."""
     return escape(printable(text))
-
-
-def format_number(value: float) -> str:
-    """Six significant digits, short where it can be; large whole numbers in full."""
-    if abs(value) < 1e12 and value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:,.6g}"
-
-
-def format_iterations(iterations: int) -> str:
-    """A count with its word."""
-    return "1 iteration" if iterations == 1 else f"{iterations:,} iterations"

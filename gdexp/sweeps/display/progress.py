@@ -14,6 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
 from gdexp.sweeps.display.time_left import TimeLeft
@@ -218,17 +219,17 @@ class Progress(AbstractContextManager["Progress"]):
         if record.status != Status.CONVERGED:
             return ["none converged yet"] if not self._counts[Status.CONVERGED] else []
         at = "" if lr is None else f" at lr {lr:.6g}"
-        return [f"best {_count_words(record.iterations)}{at}"]
+        return [f"best {format_large_count(record.iterations, 'iteration')}{at}"]
 
     def _spent_words(self) -> list[str]:
         descent = self._descent
         alone = descent.iteration if descent is not None and descent.running == 1 else 0
         steps = self._steps + alone
-        return [f"{_large(steps)} steps"] if steps else []
+        return [format_large_count(steps, "step")] if steps else []
 
     def _left_words(self) -> list[str]:
         left = self._time_left.seconds(self._clock(), self._total - self._done)
-        return [] if left is None else [f"{_duration(left)} left"]
+        return [] if left is None else [f"{format_duration(left)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
         """The bar with the most that fits behind it: what matters least goes first."""
@@ -301,28 +302,3 @@ def _fitted(line: Text, width: int, end: str) -> Text:
         line.truncate(max(width - len(end), 0))
         line.append(end[:width])
     return line
-
-
-def _count_words(count: float) -> str:
-    return "1 iteration" if count == 1 else f"{_large(count)} iterations"
-
-
-def _large(count: float) -> str:
-    """A count in full, or with a letter from ten million on."""
-    if not math.isfinite(count):
-        return "?"
-    for unit, size, least in (("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):
-        if count >= least:
-            return f"{count / size:,.3g}{unit}"
-    return f"{count:,.0f}" if count == round(count) else f"{count:,.1f}"
-
-
-def _duration(seconds: float) -> str:
-    """In the unit that a person would say it in, no finer than it can be known."""
-    if seconds < 99.5:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours = round(minutes / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if hours < 10 else f"{hours:,} h"

@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 
-from gdexp.core import signals
+from gdexp.core import gap_name, signals
 from gdexp.descent import Watch
 from gdexp.experiment import Experiment
 from gdexp.sweeps.display import Progress
@@ -39,7 +39,7 @@ class Lookout:
         last = (0, began)
         shown = False
         f_star, threshold = experiment.problem.reference, experiment.stopping.threshold
-        label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
+        label, name = f"trial {asked.number}", gap_name(f_star)
 
         def watch(iteration: int, trace: array[float]) -> int:
             nonlocal last, shown
