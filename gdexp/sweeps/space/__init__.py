@@ -1,4 +1,4 @@
-"""The space that is swept: dimensions, their ranges, and how they are written."""
+"""The search space: its dimensions, their ranges, and how they are written."""
 
 from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.space.dimension import Dimension
