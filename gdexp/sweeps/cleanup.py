@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import Interrupted, StorageFailed, signals
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import console
+from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.study import completed_trials, recover_trials
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def cleanup_on_error(out: Console, plan: Plan) -> Iterator[OpenedSweep]:
                 # A terminal that is gone (HUP) takes no words.
                 with suppress(StorageFailed, OSError):
                     done = 0 if opened.study is None else len(completed_trials(opened.study))
-                    console.interrupted(out, plan, done)
+                    terminal_messages.print_interrupted(out, plan, done)
         raise
 
 

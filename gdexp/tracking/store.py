@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.tracking.client_writer import ByClient
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.parquet_folder import ShardFolder
@@ -307,7 +307,9 @@ class Store:
             with signals.shielded():
                 yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason(error)}") from error
+            raise StorageFailed(
+                f"tracking.uri={self.settings.shown}: {failure_reason(error)}"
+            ) from error
 
 
 def prepare_mlflow() -> None:

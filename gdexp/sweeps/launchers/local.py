@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-from gdexp.core import GdexpError, StorageFailed, here
+from gdexp.core import GdexpError, StorageFailed, command_folder
 from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 END_SECONDS = 10.0
@@ -76,7 +76,7 @@ class LocalCrew:
     def _start(self, order: str, said: IO[bytes], lock: int | None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", "gdexp.sweeps.launchers.worker_process"],
-            cwd=here(),
+            cwd=command_folder(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=said,

@@ -11,7 +11,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 
-from gdexp.core import BadInput, GdexpError, here, signals
+from gdexp.core import BadInput, GdexpError, command_folder, signals
 from gdexp.sweeps.launchers.local import END_SECONDS
 from gdexp.sweeps.launchers.ray_cluster import join, joined, leave, listening, own_ray
 from gdexp.sweeps.study import STOP_ATTRIBUTE
@@ -194,7 +194,7 @@ def _submitted(launcher: RayLauncher, overrides: Sequence[str], count: int) -> l
                 launcher.hydra_context,
                 launcher.ray_cfg.remote,
                 config,
-                partial(_standing_in, str(here()), launcher.task_function),
+                partial(_standing_in, str(command_folder()), launcher.task_function),
                 Singleton.get_state(),
             )
         )

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from submitit import AutoExecutor, Job
 from submitit.core.utils import JobPaths, UncompletedJobError
 
-from gdexp.core import BadInput, GdexpError, relative, signals
+from gdexp.core import BadInput, GdexpError, shown_path, signals
 from gdexp.sweeps.launchers.local import END_SECONDS
 from gdexp.sweeps.launchers.slurm_queue import Queue
 from gdexp.sweeps.study import STOP_ATTRIBUTE
@@ -193,8 +193,8 @@ class _Job:
         # What started the job also has a last word, which says less than the job's own.
         telling = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))] or lines
         if telling:
-            return f"job {self.id}: {telling[-1]} (all of it in {relative(log)})"
-        return f"job {self.id} was ended, and left no word in {relative(log.parent)}"
+            return f"job {self.id}: {telling[-1]} (all of it in {shown_path(log)})"
+        return f"job {self.id} was ended, and left no word in {shown_path(log.parent)}"
 
 
 def _submitted(launcher: Submitit, overrides: Sequence[str], count: int) -> list[Job[Any]]:

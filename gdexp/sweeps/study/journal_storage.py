@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optuna.storages import JournalStorage
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.journal_file import Journal
 from gdexp.sweeps.study.study_storage import StudyStorage
 
@@ -70,7 +70,7 @@ class JournalStudyStorage(StudyStorage):
         except OSError as error:
             with suppress(OSError):
                 self._journal.cut_torn_line()  # a full disk may have taken half a write
-            raise StorageFailed(f"sweep.storage={self._path}: {reason(error)}") from error
+            raise StorageFailed(f"sweep.storage={self._path}: {failure_reason(error)}") from error
 
 
 def repair_journal(path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gdexp.core import StorageFailed, StudyHeld, reason, signals
+from gdexp.core import StorageFailed, StudyInUse, failure_reason, signals
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study.worker_identity import process_exists
 
@@ -26,7 +26,7 @@ def study_lock(plan: Plan) -> Iterator[int | None]:
         The lock file's descriptor; None where the study is on a server.
 
     Raises:
-        StudyHeld: another process holds it; its pid is named.
+        StudyInUse: another process holds it; its pid is named.
         StorageFailed: the folder cannot be written to, or the server cannot be used.
     """
     if plan.storage_server is None:
@@ -48,7 +48,7 @@ def _file_lock(plan: Plan, journal: Path) -> Iterator[int]:
         journal.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise StorageFailed(f"sweep.storage={journal}: {reason(error)}") from error
+        raise StorageFailed(f"sweep.storage={journal}: {failure_reason(error)}") from error
     try:
         _take(plan, handle)
         with contextlib.suppress(OSError):  # only people read the pid, and the disk may be full
@@ -79,8 +79,8 @@ def _take(plan: Plan, handle: int) -> None:
         time.sleep(0.1)
 
 
-def _held(plan: Plan, holder: str) -> StudyHeld:
-    return StudyHeld(
+def _held(plan: Plan, holder: str) -> StudyInUse:
+    return StudyInUse(
         f"sweep.name={plan.name}: process {holder} holds this study; wait for it, end it, "
         "or give another sweep.name"
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.tracking import masked, with_driver
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def server_errors(shown: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ or error
-        raise StorageFailed(f"sweep.storage={shown}: {reason(cause)}") from error
+        raise StorageFailed(f"sweep.storage={shown}: {failure_reason(cause)}") from error
 
 
 def connect_args() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.attributes import TOKEN
 from gdexp.sweeps.study.study import requeue, tell
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
@@ -111,7 +111,9 @@ def _runs(store: Store, condition: str) -> list[str]:
                 [store.experiment_id], filter_string=condition, max_results=1000
             )
     except MlflowException as error:
-        raise StorageFailed(f"tracking.uri={store.settings.shown}: {reason(error)}") from error
+        raise StorageFailed(
+            f"tracking.uri={store.settings.shown}: {failure_reason(error)}"
+        ) from error
     return [str(run.info.run_id) for run in page]
 
 

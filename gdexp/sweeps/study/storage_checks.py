@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdexp.core import BadInput, StorageFailed, reason
+from gdexp.core import BadInput, StorageFailed, failure_reason
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
 from gdexp.tracking import check_server, has_password, is_postgresql, masked, named_database
@@ -60,6 +60,6 @@ def check_storage(plan: Plan) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StorageFailed(f"sweep.storage={path}: {reason(error)}") from error
+        raise StorageFailed(f"sweep.storage={path}: {failure_reason(error)}") from error
     if first not in (b"", b"{"):
         raise BadInput("sweep.storage", str(path), "is no Optuna journal file; name another")

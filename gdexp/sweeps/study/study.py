@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.core import BadInput, StorageFailed, hidden
+from gdexp.core import BadInput, StorageFailed, mask_secrets
 from gdexp.sweeps.optuna_internals import storage_of
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
@@ -49,8 +49,8 @@ def open_study(plan: Plan) -> Study:
             )
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
-            f"sweep.storage={hidden(str(place))}: cannot be used as a study's storage ({error}); "
-            "restore a copy of it, or give another sweep.name"
+            f"sweep.storage={mask_secrets(str(place))}: cannot be used as a study's storage "
+            f"({error}); restore a copy of it, or give another sweep.name"
         ) from error
     check_definition(study, plan)
     return study

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import StudyHeld, signals
+from gdexp.core import StudyInUse, signals
 from gdexp.sweeps.study.heartbeat import BEAT_SECONDS
 from gdexp.sweeps.study.worker_identity import SIGN, machine, process_start
 
@@ -71,7 +71,7 @@ def wait_for_other_workers(study: Study, name: str) -> None:
         name: of the study.
 
     Raises:
-        StudyHeld: a worker is still at work.
+        StudyInUse: a worker is still at work.
     """
     liveness, until = WorkerLiveness(), time.monotonic() + GONE_AFTER_SECONDS + BEAT_SECONDS
     before = dict(study.user_attrs)
@@ -80,7 +80,7 @@ def wait_for_other_workers(study: Study, name: str) -> None:
         if moved or time.monotonic() > until:
             sign = now[SIGN + (moved or sorted(alive))[0]]
             where = str(sign["place"]).split()[0]
-            raise StudyHeld(
+            raise StudyInUse(
                 f"sweep.name={name}: process {sign['pid']} on {where} is at work on this study; "
                 "wait for it, end it, or give another sweep.name"
             )

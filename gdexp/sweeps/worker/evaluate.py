@@ -87,7 +87,7 @@ class Descents:
             yield {id(experiment): self._alone(row.asked, experiment)}
 
     def _alone(self, asked: AskedTrial, experiment: Experiment) -> FinishedDescent:
-        capped = experiment.capped(self._cap.limit(experiment.stopping.threshold))
+        capped = experiment.with_cap(self._cap.limit(experiment.stopping.threshold))
         result = capped.run(watch=self._watch(asked, capped))
         self._count(result)
         return FinishedDescent(capped, result)
@@ -97,7 +97,7 @@ class Descents:
     ) -> dict[int, FinishedDescent]:
         experiments = [experiment for _, experiment in part]
         first = experiments[0]
-        with first.named():
+        with first.problem_errors():
             batch = descend_batch(
                 first.problem,
                 [experiment.rule for experiment in experiments],
@@ -110,7 +110,7 @@ class Descents:
             )
         return {
             id(experiment): FinishedDescent(
-                experiment.capped(result.stopping.cap), result, engine=BATCH
+                experiment.with_cap(result.stopping.cap), result, engine=BATCH
             )
             for experiment, result in zip(experiments, batch, strict=True)
         }
@@ -125,7 +125,7 @@ class Descents:
                 break
             found = self._find(experiment)
             if found is None:
-                capped = experiment.capped(limit)
+                capped = experiment.with_cap(limit)
                 found = FinishedDescent(capped, capped.run(watch=self._watch(asked, capped)))
             ran.descents.append(found)
             made.append(found.result.iterations)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdexp.descent import Result, Trace
-from gdexp.experiment import captured, environment
+from gdexp.experiment import environment, provenance_files
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
@@ -95,7 +95,7 @@ class Recording:
         self, run: Pending, done: FinishedDescent, number: int, parameters: Mapping[str, Any]
     ) -> tuple[Pending, Record]:
         """What is to be written of one descent."""
-        made = captured(done.experiment.config, done.engine, whole=False)
+        made = provenance_files(done.experiment.config, done.engine, whole=False)
         record = descent_record(done.experiment, done.result, made, self._tags(run, done))
         return run, _dressed(record, str(done.result.status), number, parameters)
 

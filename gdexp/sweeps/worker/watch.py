@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 
-from gdexp.core import signals
+from gdexp.core import gap_name, signals
 from gdexp.descent import Watch
 from gdexp.experiment import Experiment
 from gdexp.sweeps.display import Progress
@@ -39,7 +39,7 @@ class Lookout:
         last = (0, began)
         shown = False
         f_star, threshold = experiment.problem.reference, experiment.stopping.threshold
-        label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
+        label, name = f"trial {asked.number}", gap_name(f_star)
 
         def watch(iteration: int, trace: array[float]) -> int:
             nonlocal last, shown
@@ -47,7 +47,7 @@ class Lookout:
             now = time.monotonic()
             if iteration:
                 gap = trace[-1] - f_star
-                self._progress.descending(label, iteration, gap, threshold, name=name)
+                self._progress.show_descent(label, iteration, gap, threshold, name=name)
             if not shown and now - began > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])
@@ -71,7 +71,7 @@ class Lookout:
             last = now
             signals.check()
             label = f"{len(trials)} trials at once"
-            self._progress.descending(label, iteration, math.nan, math.nan, going)
+            self._progress.show_descent(label, iteration, math.nan, math.nan, going)
             if not shown and now - began > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show(trials)

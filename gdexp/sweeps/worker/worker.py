@@ -92,7 +92,7 @@ class Worker:
         done = completed_trials(self.study)
         for earlier in done:
             record = TrialRecord.of(earlier)
-            self.progress.earlier(
+            self.progress.add_earlier(
                 record, record.hitting_time, self.plan.learning_rate(earlier.params)
             )
             self._count(record)
