@@ -42,7 +42,7 @@ class GdexpSweeper(Sweeper):
         from hydra.core.utils import JobStatus
 
         from gdexp.core import CommandFailed
-        from gdexp.sweeps import drive, launcher_of
+        from gdexp.sweeps import drive, worker_launcher
 
         def compose(overrides: list[str]) -> DictConfig:
             return self.loader.load_sweep_config(self.composed, overrides)
@@ -54,7 +54,7 @@ class GdexpSweeper(Sweeper):
                     raise job._return_value
 
         try:
-            drive(arguments, compose, launch, launcher_of(self.job_launcher, launch))
+            drive(arguments, compose, launch, worker_launcher(self.job_launcher, launch))
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

@@ -10,11 +10,12 @@ from gdexp.core import lazy_names
 
 if TYPE_CHECKING:
     from gdexp.sweeps.driver import drive as drive
-    from gdexp.sweeps.launchers import launcher_of as launcher_of
-    from gdexp.sweeps.launchers import work_launched as work_launched
+    from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
+    from gdexp.sweeps.launchers import worker_launcher as worker_launcher
 
-__all__ = ["drive", "launcher_of", "work_launched"]
+__all__ = ["drive", "run_launched_worker", "worker_launcher"]
 
 __getattr__ = lazy_names(
-    __name__, {"drive": "driver", "launcher_of": "launchers", "work_launched": "launchers"}
+    __name__,
+    {"drive": "driver", "run_launched_worker": "launchers", "worker_launcher": "launchers"},
 )

@@ -11,7 +11,7 @@ from gdexp.config import literal
 from gdexp.core import BadInput, GdexpError, gc_control, signals
 from gdexp.display import terminal
 from gdexp.sweeps.cleanup import Reached, leaving
-from gdexp.sweeps.launchers import Crew, Engine, LocalCrew, threads
+from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import preview
@@ -44,14 +44,16 @@ Compose = Callable[[list[str]], "DictConfig"]
 Launch = Callable[[list[list[str]]], None]
 
 
-def drive(arguments: list[str], compose: Compose, launch: Launch, engine: Engine | None) -> None:
+def drive(
+    arguments: list[str], compose: Compose, launch: Launch, launcher: WorkerLauncher | None
+) -> None:
     """Run a sweep to its last trial.
 
     Args:
         arguments: every override of the command line, ranges included.
         compose: overrides without ranges to a config.
         launch: runs the task function once for each list of overrides, in this process.
-        engine: what starts workers through another launcher of Hydra's; None: this machine alone.
+        launcher: starts the workers through another Hydra launcher; None: on this machine.
 
     Raises:
         BadInput: before anything is written.
@@ -70,8 +72,8 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, engine: Engine
     if plan.settings.preview:
         preview(out, plan)
         return
-    if engine is not None:
-        engine.check()
+    if launcher is not None:
+        launcher.check()
         check_open(plan)
     plan.tracking.preflight()
     check_storage(plan)
@@ -87,17 +89,19 @@ def drive(arguments: list[str], compose: Compose, launch: Launch, engine: Engine
         failed = None
         gc_control.begin()
         if _unfinished(plan, study) is None:
-            lines, count = _for_worker(plan, given), plan.settings.crew
-            if engine is None and count == 1:
+            lines, count = _for_worker(plan, given), plan.settings.worker_count
+            if launcher is None and count == 1:
                 launch([lines])
             else:
-                crew: Crew
-                if engine is None:
-                    crew = LocalCrew(composed(lines), count, threads(count, cores()), lock)
+                workers: Workers
+                if launcher is None:
+                    workers = LocalWorkers(
+                        composed(lines), count, threads_per_worker(count, cores()), lock
+                    )
                 else:
-                    crew = engine.crew(lines, count, study.set_user_attr)
-                oversee(out, plan, study, store, parent, crew)
-                failed = crew.failure()
+                    workers = launcher.start(lines, count, study.set_user_attr)
+                oversee(out, plan, study, store, parent, workers)
+                failed = workers.failure()
         ended = _ended(plan, study, time.monotonic() - began, failed)
         answers = promoted(plan, Answers.of(study, plan), store, parent)
         end(plan, answers, store, parent)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from rich.console import Console
 
-    from gdexp.sweeps.launchers import Crew
+    from gdexp.sweeps.launchers import Workers
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking import Store
 
@@ -23,7 +23,9 @@ LOOK_SECONDS = 0.3
 """Between two looks at the study."""
 
 
-def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, crew: Crew) -> None:
+def oversee(
+    out: Console, plan: Plan, study: Study, store: Store, parent: str, workers: Workers
+) -> None:
     """Watch over the workers until the sweep is at its end, or all of them are.
 
     Trials of a worker that is gone are settled here and nowhere else, so no two processes do it.
@@ -34,7 +36,7 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         study: that the workers share.
         store: that holds their runs.
         parent: the run id of the sweep.
-        crew: the workers; they are gone afterwards, whatever happens.
+        workers: have all ended when this returns or raises.
     """
     overview, abandoned = Overview(study), Abandoned()
     patience = Patience(plan.settings.patience, plan.pareto)
@@ -44,7 +46,7 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         with Progress(out, plan.n_trials) as progress:
             while not over:
                 signals.check()
-                over = crew.ended()  # before the look, which then sees all that they did
+                over = workers.ended()  # before the look, which then sees all that they did
                 overview.look()
                 for trial in overview.fresh():
                     record = TrialRecord.of(trial)
@@ -52,7 +54,7 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
                     count = progress.earlier if earlier else progress.add
                     count(record, record.hitting_time, plan.rate(trial.params))
                 earlier = False
-                for words in crew.lost():
+                for words in workers.lost():
                     out.print(words)
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
@@ -64,7 +66,7 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
                     time.sleep(LOOK_SECONDS)
     finally:
         with signals.ending():
-            crew.end(soon=not over)
+            workers.end(soon=not over)
 
 
 class Abandoned:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gdexp.sweeps.launchers.local import Engine, LaunchedCrew
+from gdexp.sweeps.launchers.base import WorkerLauncher
+from gdexp.sweeps.launchers.hydra_workers import HydraWorkers
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
@@ -16,9 +17,9 @@ SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
 
 
-def launcher_of(
+def worker_launcher(
     hydra_launcher: Launcher, launch: Callable[[list[list[str]]], None]
-) -> Engine | None:
+) -> WorkerLauncher | None:
     """What starts the workers: jobs of submitit, tasks of Ray, others all in one call.
 
     Args:
@@ -33,14 +34,14 @@ def launcher_of(
     if module == BASIC:
         return None
     if module == SUBMITIT:
-        from gdexp.sweeps.launchers.slurm_jobs import JobCrew, check_cluster
+        from gdexp.sweeps.launchers.slurm_workers import SlurmWorkers, check_cluster
 
-        return Engine(partial(check_cluster, launcher), partial(JobCrew, launcher))
+        return WorkerLauncher(partial(check_cluster, launcher), partial(SlurmWorkers, launcher))
     if module == RAY:
-        from gdexp.sweeps.launchers.ray_tasks import RayCrew, check_ray
+        from gdexp.sweeps.launchers.ray_workers import RayWorkers, check_ray
 
-        return Engine(partial(check_ray, launcher), partial(RayCrew, launcher))
-    return Engine(
+        return WorkerLauncher(partial(check_ray, launcher), partial(RayWorkers, launcher))
+    return WorkerLauncher(
         lambda: None,
-        lambda lines, count, tell: LaunchedCrew(lambda: launch([lines] * count), tell),
+        lambda lines, count, tell: HydraWorkers(lambda: launch([lines] * count), tell),
     )

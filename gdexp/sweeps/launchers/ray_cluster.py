@@ -37,7 +37,7 @@ ALONE = {**ON_LOOPBACK, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"
 """What has to be in the environment before ray is imported, for one of the sweep's own."""
 
 
-def joined(settings: Mapping[str, Any]) -> str | None:
+def cluster_address(settings: Mapping[str, Any]) -> str | None:
     """The address of the Ray that these settings mean; None where it is the sweep's own.
 
     Args:
@@ -47,7 +47,7 @@ def joined(settings: Mapping[str, Any]) -> str | None:
     return None if address in (None, "local") else str(address)
 
 
-def join(settings: Mapping[str, Any]) -> None:
+def connect(settings: Mapping[str, Any]) -> None:
     """Join a Ray that is there.
 
     Args:
@@ -56,7 +56,7 @@ def join(settings: Mapping[str, Any]) -> None:
     Raises:
         BadInput: there is none.
     """
-    address = joined(settings)
+    address = cluster_address(settings)
     host, port = _named(str(address))
     try:
         if port:  # where nobody listens Ray itself would go on asking for many minutes
@@ -78,7 +78,7 @@ def _named(address: str) -> tuple[str, int]:
 
 
 @contextmanager
-def own_ray(settings: Mapping[str, Any], cores: float) -> Iterator[None]:
+def private_cluster(settings: Mapping[str, Any], cores: float) -> Iterator[None]:
     """A Ray on this machine's loopback until the end; no other user can give it tasks.
 
     It has to be started by the main thread: its processes end with the thread that started them.
@@ -113,7 +113,7 @@ def own_ray(settings: Mapping[str, Any], cores: float) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def leave() -> None:
+def disconnect() -> None:
     """Be no part of any Ray any more."""
     import ray
 
@@ -131,7 +131,7 @@ def _init(settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def listening() -> Iterator[list[str]]:
+def ray_messages() -> Iterator[list[str]]:
     """Ray's own messages, which it would print into whatever is on the screen.
 
     Yields:
@@ -169,7 +169,7 @@ def _ended_with_its_processes() -> Iterator[None]:
         yield
     finally:
         started = [each for each in this.children(recursive=True) if each not in before]
-        leave()
+        disconnect()
         for process in psutil.wait_procs(started, GONE_SECONDS)[1]:
             process.kill()
 

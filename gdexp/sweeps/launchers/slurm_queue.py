@@ -16,14 +16,14 @@ WAITING, RUNNING, GONE = "PENDING", "RUNNING", "GONE"
 """The states of a job, as far as they matter here."""
 
 
-class Queue(SlurmInfoWatcher):
+class SlurmQueue(SlurmInfoWatcher):
     """Which jobs wait or run: what submitit wants to know, without a word on the screen."""
 
     def __init__(self) -> None:
         super().__init__(delay_s=LOOK_SECONDS)
 
     @classmethod
-    def watching(cls) -> Queue:
+    def watching(cls) -> SlurmQueue:
         """A new one, which all jobs handed in from now on are watched by."""
         SlurmJob.watcher = queue = cls()
         return queue

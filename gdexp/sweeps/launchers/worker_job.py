@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.core import Interrupted, guarding, raising, standing
 from gdexp.sweeps.study import STOPPED, Place
-from gdexp.sweeps.worker import work
+from gdexp.sweeps.worker import run_worker
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -21,7 +21,7 @@ LEAVE = signal.SIGUSR2
 """What a cluster sends before a time limit. Its launcher then has the job queued again."""
 
 
-def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
+def run_launched_worker(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     """Be a worker; one that is told to go hands back its trials first.
 
     Args:
@@ -32,14 +32,14 @@ def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
         SystemExit: it was told so by its cluster, which may start it again: it is not done.
     """
     if hydra.launcher["_target_"] == IN_PROCESS:
-        work(composed)
+        run_worker(composed)
         return
     told = None
     # A cluster sends TERM more than once within a moment; who means it sends KILL.
     with guarding(), raising((LEAVE,), patient=True), standing():
         try:
             _compute_with(hydra.launcher.get("cpus_per_task"))
-            work(composed, Place.ELSEWHERE)
+            run_worker(composed, Place.ELSEWHERE)
         except Interrupted as interrupted:
             told = interrupted.number
     if told == LEAVE:

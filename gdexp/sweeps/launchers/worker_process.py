@@ -46,14 +46,14 @@ def _work(order: dict[str, object]) -> None:
     import torch
 
     from gdexp.sweeps.study import Place
-    from gdexp.sweeps.worker import work
+    from gdexp.sweeps.worker import run_worker
 
     threads, config = order["threads"], order["config"]
     if isinstance(threads, int):
         torch.set_num_threads(threads)
     gc_control.begin()
     if isinstance(config, dict):
-        work(config, Place.HERE)
+        run_worker(config, Place.HERE)
 
 
 def _follow() -> None:

@@ -43,7 +43,11 @@ def announce(out: Console, plan: Plan) -> None:
             ("goal", _goal(plan)),
             *_limits(plan),
             ("study", terminal.shown(place(plan))),
-            *([("workers", f"{plan.settings.crew}")] if plan.settings.crew > 1 else []),
+            *(
+                [("workers", f"{plan.settings.worker_count}")]
+                if plan.settings.worker_count > 1
+                else []
+            ),
         ],
     )
     settings = plan.settings

@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
 
-AT_ONCE, ROWS_AT_ONCE = 64, 8192
+BATCH_SIZE, ROW_BATCH_SIZE = 64, 8192
 """Descents that are made together where nothing is gained from waiting; so many where trials are
 rows of shards, of a sweep of very many. The slowest row of a batch goes on alone for most of its
 time, which is shared by more rows then."""
 
-GPU_AT_ONCE = 1024
+GPU_BATCH_SIZE = 1024
 """The first of them on a GPU: there an iteration of a thousand rows takes as long as one of a
 single row."""
 
-ASKED_AT_ONCE = 1024
+TRIALS_PER_CHANGE = 1024
 """Trials that are asked, or told, in one change of the study: it is locked meanwhile."""
 
-MOST_CLAIMED = 128
+MAX_CLAIMED = 128
 """Trials that one of several workers takes at once: the others wait for the lock meanwhile."""
 
-MOST_LOSSES = 2**25
+MAX_LOSSES = 2**25
 """Losses, a quarter of a gigabyte, that the traces of one batch may come to."""
 
 MARGIN = 32
@@ -36,7 +36,7 @@ MARGIN = 32
 this divided by the root of n."""
 
 
-class Asking:
+class TrialAsker:
     """Asks the study for trials.
 
     What the sampler draws depends on the trial's ordinal and on the trials told before the batch
@@ -59,12 +59,12 @@ class Asking:
         self._queued = len(waiting)
         self._losses = self._descents = 0
 
-    def learned(self, record: TrialRecord) -> None:
+    def add_lengths(self, record: TrialRecord) -> None:
         """Take note of how long the traces of a finished trial are."""
         self._losses += sum(record.counts) + len(record.counts)
         self._descents += len(record.counts)
 
-    def at_once(self, ordinal: int) -> int:
+    def batch_size(self, ordinal: int) -> int:
         """How many trials from this ordinal on are asked together."""
         settings, startup = self._plan.settings, self._sampler.startup
         if settings.batch is not None:
@@ -72,16 +72,16 @@ class Asking:
         if startup is not None:
             return max(startup - ordinal, 1)
         longest = int(self._plan.base["stopping"]["max_iterations"]) + 1
-        at_once = GPU_AT_ONCE if self._plan.on_gpu else AT_ONCE
+        many = GPU_BATCH_SIZE if self._plan.on_gpu else BATCH_SIZE
         if self._plan.tracking.best is not None:
-            at_once = ROWS_AT_ONCE
+            many = ROW_BATCH_SIZE
             if self._descents and self._sampler.name != GRID:  # drawn like those before
                 mean, margin = self._losses / self._descents, 1 + MARGIN / self._descents**0.5
                 longest = min(longest, int(mean * margin) + 1)
-        many = min(at_once, MOST_LOSSES // longest) // settings.seeds
+        many = min(many, MAX_LOSSES // longest) // settings.seeds
         return max(many, 1) - ordinal % max(many, 1)
 
-    def waits(self, ordinal: int) -> bool:
+    def must_wait(self, ordinal: int) -> bool:
         """Whether all earlier trials must be told before this one is asked."""
         startup = self._sampler.startup
         return startup is not None and ordinal >= startup
@@ -96,20 +96,20 @@ class Asking:
         space.choose(trial)
         return Asked(trial, plan.experiments(trial.params))
 
-    def share(self, overview: Overview) -> int:
+    def claim_size(self, overview: Overview) -> int:
         """How many of the trials that nobody is at a worker among several takes at once.
 
         Less and less towards the end, so that all workers end together.
         """
         settings = self._plan.settings
         free = len(overview.waiting) + max(self._plan.n_trials - overview.active, 0)
-        fair = -(-free // (2 * settings.crew))
+        fair = -(-free // (2 * settings.worker_count))
         if settings.batch is not None:
             return min(settings.batch, free)
         if self._sampler.startup is not None:
             left = self._sampler.startup - overview.active
             return min(max(left, 1), fair)
-        return min(self.at_once(0), fair, MOST_CLAIMED)
+        return min(self.batch_size(0), fair, MAX_CLAIMED)
 
     def claim(self, overview: Overview, worker: str) -> list[Asked]:
         """Take some trials that nobody is at, as one worker among several; none if there is none.
@@ -128,7 +128,7 @@ class Asking:
         inside = quick and self._sampler.startup is None
         with claiming(self._study):
             overview.look()
-            for _ in range(self.share(overview)):
+            for _ in range(self.claim_size(overview)):
                 queued = bool(overview.waiting)
                 ordinal = overview.waiting.pop(0).number if queued else overview.active
                 trial = self._ask(queued, ordinal)

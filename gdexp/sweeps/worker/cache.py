@@ -9,7 +9,7 @@ from gdexp.experiment import Experiment
 from gdexp.tracking import Store, checked_arrays, finished_descents
 
 
-class Known:
+class RunCache:
     """The finished descents of an MLflow experiment by their signature.
 
     Args:

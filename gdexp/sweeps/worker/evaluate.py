@@ -10,12 +10,12 @@ from gdexp import config
 from gdexp.descent import Cap, Result, Status, Watch, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.trial import Asked, Done, Ran
-from gdexp.sweeps.worker.cache import Known
+from gdexp.sweeps.worker.cache import RunCache
 
 BatchWatch = Callable[[int, int], None]
 
 
-class Descents:
+class TrialEvaluator:
     """Runs trials. What comes of one does not depend on which others it ran with.
 
     Args:
@@ -28,7 +28,7 @@ class Descents:
     def __init__(
         self,
         cap: Cap,
-        known: Known | None,
+        known: RunCache | None,
         watch: Callable[[Asked, Experiment], Watch],
         watch_batch: Callable[[Sequence[Asked]], BatchWatch],
     ) -> None:

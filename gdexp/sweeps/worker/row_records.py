@@ -9,12 +9,14 @@ from typing import Any
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import RUN_NAME
 from gdexp.sweeps.trial import Asked, Done
-from gdexp.sweeps.worker.background_writer import Writing
-from gdexp.sweeps.worker.run_records import Opened, Recording
+from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
+from gdexp.sweeps.worker.run_writer import RunWriter
 from gdexp.tracking import TOGETHER, Pending, Record, Row, Store
 
 
-def keeping(plan: Plan, store: Store, parent: str) -> tuple[Recording, Writing[Any]]:
+def recorder_and_writer(
+    plan: Plan, store: Store, parent: str
+) -> tuple[TrialRecorder, RunWriter[Any]]:
     """What opens and describes the trials of a sweep, and what writes them.
 
     Args:
@@ -24,31 +26,31 @@ def keeping(plan: Plan, store: Store, parent: str) -> tuple[Recording, Writing[A
     """
     behind = store.settings.is_server
     if plan.tracking.best is None:
-        return Recording(plan, store, parent), Writing(store.write, behind)
+        return TrialRecorder(plan, store, parent), RunWriter(store.write, behind)
     shards = store.shards(parent)
-    return RowRecording(plan, store, parent), Writing(lambda r: shards.write(as_rows(r)), behind)
+    return RowRecorder(plan, store, parent), RunWriter(lambda r: shards.write(as_rows(r)), behind)
 
 
-class RowRecording(Recording):
+class RowRecorder(TrialRecorder):
     """Describes trials that become rows. MLflow hears of them when the sweep ends, or never.
 
     What would be a run id is `PARENT/TRIAL`, or `PARENT/TRIAL/SEED` of one of several seeds:
     `+rerun` takes it as it takes a run id.
     """
 
-    def open(self, asked: Asked) -> Opened:
+    def open(self, asked: Asked) -> TrialRuns:
         """Name the rows of a trial."""
         trial, *seeds = self._openings(asked)
         name, started = f"{self._parent}/{asked.number}", int(time.time() * 1000)
-        return Opened(
+        return TrialRuns(
             Pending(name, trial(self._parent), started),
             [Pending(f"{name}/{i}", seed(name), started) for i, seed in enumerate(seeds)],
         )
 
-    def show(self, opened: Opened) -> None:
+    def show(self, opened: TrialRuns) -> None:
         """Nothing: a row is there when it is whole."""
 
-    def abandon(self, opened: Opened, status: str) -> None:
+    def abandon(self, opened: TrialRuns, status: str) -> None:
         """Nothing: a row is there when it is whole."""
 
     def _tags(self, run: Pending, done: Done) -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.study import Place
 
 
-def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
+def run_worker(composed: Mapping[str, Any], among: Place | None = None) -> None:
     """Make trials until the study has as many finished ones as it is to end with.
 
     Args:
@@ -44,9 +44,9 @@ def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
     if among is None:
         Worker(plan, study, store).run()
     else:
-        from gdexp.sweeps.worker.shared_worker import SharingWorker
+        from gdexp.sweeps.worker.shared_worker import SharedStudyWorker
 
-        SharingWorker(plan, study, store, among).run()
+        SharedStudyWorker(plan, study, store, among).run()
 
 
 def _store(tracking: TrackingSettings, parent: str) -> Store:

@@ -30,7 +30,7 @@ from gdexp.tracking import (
 
 
 @dataclass(frozen=True)
-class Opened:
+class TrialRuns:
     """The runs of a trial, known before its descents.
 
     Attributes:
@@ -47,7 +47,7 @@ class Opened:
         return [*self.seeds, self.trial]
 
 
-class Recording:
+class TrialRecorder:
     """Opens and writes the runs of trials.
 
     Args:
@@ -61,24 +61,24 @@ class Recording:
         self._store = store
         self._parent = parent
 
-    def open(self, asked: Asked) -> Opened:
+    def open(self, asked: Asked) -> TrialRuns:
         """Reserve the runs of a trial."""
         first, *others = self._openings(asked)
         trial = self._store.prepare(first(self._parent))
-        return Opened(trial, [self._store.prepare(each(trial.run_id)) for each in others])
+        return TrialRuns(trial, [self._store.prepare(each(trial.run_id)) for each in others])
 
-    def show(self, opened: Opened) -> None:
+    def show(self, opened: TrialRuns) -> None:
         """Let the runs be seen while their descents go on."""
         for pending in (opened.trial, *opened.seeds):
             self._store.show(pending)
 
-    def abandon(self, opened: Opened, status: str) -> None:
+    def abandon(self, opened: TrialRuns, status: str) -> None:
         """Set the status of runs that did not get to their end."""
         for pending in opened.runs:
             self._store.abandon(pending, status)
 
     def records(
-        self, opened: Opened, ran: Ran, record: TrialRecord
+        self, opened: TrialRuns, ran: Ran, record: TrialRecord
     ) -> list[tuple[Pending, Record]]:
         """What is to be written of a trial."""
         number, parameters = ran.asked.number, self._parameters(ran.asked)

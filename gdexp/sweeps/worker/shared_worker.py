@@ -36,7 +36,7 @@ DRIVER_SECONDS = 30.0
 """So long after all others are gone there is hope for a driver that queues their trials again."""
 
 
-class SharingWorker(Worker):
+class SharedStudyWorker(Worker):
     """The state of one worker's loop, where several share the study.
 
     Args:
@@ -68,10 +68,10 @@ class SharingWorker(Worker):
     def _loop(self, began: float) -> None:
         overview, watch = Overview(self.study), Watch()
         last = time.monotonic()
-        learns = self.asking.waits(self.plan.n_trials)
+        learns = self.asker.must_wait(self.plan.n_trials)
         while True:
             if learns:
-                self._tell(self.writing.finish())
+                self._tell(self.writer.finish())
             overview.look()
             for trial in overview.fresh():
                 record = TrialRecord.of(trial)
@@ -79,12 +79,12 @@ class SharingWorker(Worker):
                 self.patience.add(record)
             if overview.complete >= self.plan.n_trials or self._over(began):
                 return
-            asked = self.asking.claim(overview, self.identity.worker)
+            asked = self.asker.claim(overview, self.identity.worker)
             if asked:
                 self._batch(asked)
                 last = time.monotonic()
                 continue
-            self._tell(self.writing.finish())
+            self._tell(self.writer.finish())
             others = {str(trial.user_attrs.get(WORKER)) for trial in overview.running}
             if others & watch.there(self.study.user_attrs):
                 last = time.monotonic()
@@ -101,7 +101,7 @@ class SharingWorker(Worker):
         if trial.user_attrs.get(WORKER) == self.identity.worker and not trial.state.is_finished():
             return True
         self.untold.discard(asked.number)
-        self.recording.abandon(self.opened.pop(asked.number), "KILLED")
+        self.recorder.abandon(self.opened.pop(asked.number), "KILLED")
         return False
 
     def _hand_back(self) -> None:

@@ -21,7 +21,7 @@ MOST_ITERATIONS = 100_000
 """Between two looks, so that one that comes too fast is not the last for a long time."""
 
 
-class Lookout:
+class DescentWatch:
     """Makes the callbacks that look at descents.
 
     Args:

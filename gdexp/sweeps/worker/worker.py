@@ -24,13 +24,13 @@ from gdexp.sweeps.study import (
     together,
 )
 from gdexp.sweeps.trial import Asked, Ran
-from gdexp.sweeps.worker.ask import ASKED_AT_ONCE, Asking
-from gdexp.sweeps.worker.background_writer import Writing
-from gdexp.sweeps.worker.cache import Known
-from gdexp.sweeps.worker.evaluate import Descents
-from gdexp.sweeps.worker.row_records import keeping
-from gdexp.sweeps.worker.run_records import Opened, Recording
-from gdexp.sweeps.worker.watch import Lookout
+from gdexp.sweeps.worker.ask import TRIALS_PER_CHANGE, TrialAsker
+from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.evaluate import TrialEvaluator
+from gdexp.sweeps.worker.row_records import recorder_and_writer
+from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
+from gdexp.sweeps.worker.run_writer import RunWriter
+from gdexp.sweeps.worker.watch import DescentWatch
 from gdexp.tracking import Store
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ WRITE_EVERY_SECONDS = 0.5
 """Trials of one batch that are done are written together, but never kept back longer."""
 
 
-class Told(NamedTuple):
+class WrittenTrial(NamedTuple):
     """A trial whose runs are in MLflow, and so can be told to the study."""
 
     ran: Ran
@@ -55,14 +55,14 @@ class Worker:
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
-        self.recording: Recording
-        self.writing: Writing[Told]
-        self.recording, self.writing = keeping(plan, store, str(study.user_attrs[PARENT]))
+        self.recorder: TrialRecorder
+        self.writer: RunWriter[WrittenTrial]
+        self.recorder, self.writer = recorder_and_writer(plan, store, str(study.user_attrs[PARENT]))
         self.cap = Cap(plan.settings.cap)
-        self.known = Known(store) if plan.settings.reuse else None
+        self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.pareto)
-        self.asking = Asking(study, plan)
-        self.opened: dict[int, Opened] = {}
+        self.asker = TrialAsker(study, plan)
+        self.opened: dict[int, TrialRuns] = {}
         self.ready: list[tuple[Ran, TrialRecord]] = []
         self.untold: set[int] = set()
 
@@ -81,11 +81,11 @@ class Worker:
             raise StorageFailed(f"{error}{lost}") from error
 
     def _run(self) -> None:
-        with self.writing, Progress(self._console(), self.plan.n_trials) as self.progress:
-            lookout = Lookout(self.progress, self._show)
-            self.descents = Descents(self.cap, self.known, lookout.alone, lookout.together)
+        with self.writer, Progress(self._console(), self.plan.n_trials) as self.progress:
+            watch = DescentWatch(self.progress, self._show)
+            self.evaluator = TrialEvaluator(self.cap, self.cache, watch.alone, watch.together)
             self._loop(time.monotonic())
-            self._tell(self.writing.finish())
+            self._tell(self.writer.finish())
 
     def _console(self) -> Console:
         """Where progress is shown."""
@@ -100,8 +100,8 @@ class Worker:
             self._count(record)
         ordinal = len(done)
         while ordinal < self.plan.n_trials and not self._over(began):
-            if self.asking.waits(ordinal):
-                self._tell(self.writing.finish())
+            if self.asker.must_wait(ordinal):
+                self._tell(self.writer.finish())
             asked = self._ask(ordinal)
             self._batch(asked)
             ordinal += len(asked)
@@ -114,29 +114,29 @@ class Worker:
         return late or self.patience.over
 
     def _ask(self, ordinal: int) -> list[Asked]:
-        many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
+        many = min(self.asker.batch_size(ordinal), self.plan.n_trials - ordinal)
         if self.patience.left is not None:  # a batch ends no later than one trial at a time would
             many = min(many, self.patience.left)
         asked: list[Asked] = []
         while len(asked) < many:
             with together(self.study):
-                for _ in range(min(many - len(asked), ASKED_AT_ONCE)):
-                    asked.append(self.asking.ask(ordinal + len(asked)))
+                for _ in range(min(many - len(asked), TRIALS_PER_CHANGE)):
+                    asked.append(self.asker.ask(ordinal + len(asked)))
         return asked
 
     def _batch(self, asked: Sequence[Asked]) -> None:
         """Descend and record trials."""
         self.untold |= {each.number for each in asked}
         for each in asked:
-            self.opened[each.number] = self.recording.open(each)
+            self.opened[each.number] = self.recorder.open(each)
         written = time.monotonic()
         try:
-            for ran in self.descents.run(asked):
+            for ran in self.evaluator.run(asked):
                 if ran.more and not self.ready:
                     written = time.monotonic()  # those that were done with it are written with it
                 self._keep(ran)
                 late = time.monotonic() - written > WRITE_EVERY_SECONDS
-                if late or len(self.ready) == ASKED_AT_ONCE:
+                if late or len(self.ready) == TRIALS_PER_CHANGE:
                     self._write()
                     written = time.monotonic()
         except StorageFailed:
@@ -144,10 +144,10 @@ class Worker:
         except BaseException as error:
             with signals.ending(), contextlib.suppress(StorageFailed):
                 self._write()  # what is done is not lost by what ended the sweep
-                self._tell(self.writing.finish())
+                self._tell(self.writer.finish())
                 if isinstance(error, Exception):
                     for opened in self.opened.values():
-                        self.recording.abandon(opened, "FAILED")
+                        self.recorder.abandon(opened, "FAILED")
             raise
         self._write()
 
@@ -177,14 +177,14 @@ class Worker:
         runs, told = [], []
         for ran, record in self.ready:
             opened = self.opened.pop(ran.asked.number)
-            runs += self.recording.records(opened, ran, record)
+            runs += self.recorder.records(opened, ran, record)
             runs_of = opened.seeds or [opened.trial] if self.plan.tracking.best is None else []
             of_descents = [pending.run_id for pending in runs_of]
-            told.append(Told(ran, record, of_descents))
+            told.append(WrittenTrial(ran, record, of_descents))
         self.ready = []
-        self._tell(self.writing.write(runs, told))
+        self._tell(self.writer.write(runs, told))
 
-    def _tell(self, trials: Sequence[Told]) -> None:
+    def _tell(self, trials: Sequence[WrittenTrial]) -> None:
         if not trials:
             return
         with together(self.study):
@@ -193,9 +193,9 @@ class Worker:
         for ran, record, run_ids in trials:
             self.untold.discard(ran.asked.number)
             self.progress.add(record, record.hitting_time, self.plan.rate(ran.asked.trial.params))
-            if self.known is not None:
+            if self.cache is not None:
                 for done, run_id in zip(ran.descents, run_ids, strict=False):
-                    self.known.add(done.experiment.signature, run_id, str(done.result.status))
+                    self.cache.add(done.experiment.signature, run_id, str(done.result.status))
 
     def _owns(self, asked: Asked) -> bool:
         """Whether a trial is still this worker's."""
@@ -203,12 +203,12 @@ class Worker:
 
     def _count(self, record: TrialRecord) -> None:
         record.count(self.cap)
-        self.asking.learned(record)
+        self.asker.add_lengths(record)
         self.patience.add(record)
 
     def _show(self, trials: Sequence[Asked]) -> None:
         for asked in trials:
-            self.recording.show(self.opened[asked.number])
+            self.recorder.show(self.opened[asked.number])
 
 
 def _listed(numbers: Collection[int]) -> str:

@@ -12,8 +12,14 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from gdexp.core import BadInput, GdexpError, here, signals
-from gdexp.sweeps.launchers.local import END_SECONDS
-from gdexp.sweeps.launchers.ray_cluster import join, joined, leave, listening, own_ray
+from gdexp.sweeps.launchers.base import END_SECONDS
+from gdexp.sweeps.launchers.ray_cluster import (
+    cluster_address,
+    connect,
+    disconnect,
+    private_cluster,
+    ray_messages,
+)
 from gdexp.sweeps.study import STOP
 
 KILLED, AGAIN = "A worker died or was killed", "Task _run_job failed. There are "
@@ -44,11 +50,11 @@ def check_ray(launcher: RayLauncher) -> None:
     if isinstance(cores, bool) or not isinstance(cores, int | float) or cores <= 0:
         raise BadInput("hydra.launcher.ray.remote.num_cpus", cores, "must be a number > 0")
     settings = _settings(launcher)
-    if joined(settings) is not None:
-        join(settings)
+    if cluster_address(settings) is not None:
+        connect(settings)
 
 
-class RayCrew:
+class RayWorkers:
     """Workers that are tasks. Ray starts one that was killed again, as often as it is told to.
 
     Args:
@@ -72,12 +78,12 @@ class RayCrew:
         tell(STOP, None)
         with signals.ending(), ExitStack() as around:  # a signal waits until all is there
             settings = _settings(launcher)
-            if joined(settings) is None:
+            if cluster_address(settings) is None:
                 cores = count * self._remote.get("num_cpus", 1)
-                around.enter_context(own_ray(settings, cores))
+                around.enter_context(private_cluster(settings, cores))
             else:
-                around.callback(leave)
-            self._said = around.enter_context(listening())
+                around.callback(disconnect)
+            self._said = around.enter_context(ray_messages())
             self._tasks = [_Task(ref) for ref in _submitted(launcher, overrides, count)]
             self._around = around.pop_all()
 

@@ -15,8 +15,8 @@ from submitit import AutoExecutor, Job
 from submitit.core.utils import JobPaths, UncompletedJobError
 
 from gdexp.core import BadInput, GdexpError, relative, signals
-from gdexp.sweeps.launchers.local import END_SECONDS
-from gdexp.sweeps.launchers.slurm_queue import Queue
+from gdexp.sweeps.launchers.base import END_SECONDS
+from gdexp.sweeps.launchers.slurm_queue import SlurmQueue
 from gdexp.sweeps.study import STOP
 
 LOOK_SECONDS = 1.0
@@ -55,7 +55,7 @@ def check_cluster(launcher: Submitit) -> None:
         )
 
 
-class JobCrew:
+class SlurmWorkers:
     """Workers that are jobs.
 
     Args:
@@ -76,7 +76,7 @@ class JobCrew:
         tell: Callable[[str, Any], None],
     ) -> None:
         self._tell, self._launcher = tell, launcher
-        self._queue = Queue.watching() if launcher._EXECUTOR == SLURM else None
+        self._queue = SlurmQueue.watching() if launcher._EXECUTOR == SLURM else None
         tell(STOP, None)
         with signals.ending():  # a signal comes when there is something that can be cancelled
             jobs = _submitted(launcher, overrides, count)

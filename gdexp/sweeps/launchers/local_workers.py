@@ -8,50 +8,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from collections.abc import Mapping
+from typing import IO, Any
 
 from gdexp.core import GdexpError, StorageFailed, here
-from gdexp.sweeps.study import STOP
 
 END_SECONDS = 10.0
 """Workers that have nothing to do any more, or were told to go, have so long."""
 
 
-class Crew(Protocol):
-    """Workers that were started."""
-
-    def ended(self) -> bool:
-        """Whether none of them is there any more."""
-
-    def lost(self) -> list[str]:
-        """Words on workers that ended otherwise than they should, each only once."""
-
-    def failure(self) -> Exception | None:
-        """Why a worker failed; None where none did."""
-
-    def end(self, soon: bool) -> None:
-        """Wait until they are gone; `soon` has them hand back what they are at."""
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What starts workers that are not simply processes of this machine.
-
-    Attributes:
-        check: looks whether it can, before anything is written.
-        crew: starts them, from the overrides that each composes its config from, how many there
-            are to be, and what sets an attribute of the study.
-    """
-
-    check: Callable[[], None]
-    crew: Callable[[list[str], int, Callable[[str, Any], None]], Crew]
-
-
-class LocalCrew:
+class LocalWorkers:
     """Processes on this machine. One that is killed leaves the others at their work.
 
     Args:
@@ -139,50 +106,7 @@ def _complaint(status: int, said: IO[bytes]) -> Exception:
     return (StorageFailed if status == StorageFailed.exit_status else GdexpError)(message)
 
 
-class LaunchedCrew:
-    """Workers that a Hydra launcher started, wherever that is.
-
-    A launcher returns when its last worker does. For one that was killed that may be never, so a
-    thread waits for it, and nobody waits for the thread.
-
-    Args:
-        launch: runs the workers.
-        tell: sets an attribute of the study.
-    """
-
-    def __init__(self, launch: Callable[[], None], tell: Callable[[str, Any], None]) -> None:
-        self._launch, self._tell = launch, tell
-        self._failure: Exception | None = None
-        tell(STOP, None)
-        self._thread = threading.Thread(target=self._run, name="gdexp-launcher", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._launch()
-        except Exception as error:
-            self._failure = error
-
-    def ended(self) -> bool:
-        """Whether the launcher has returned."""
-        return not self._thread.is_alive()
-
-    def lost(self) -> list[str]:
-        """Nothing: a launcher keeps that for its end."""
-        return []
-
-    def failure(self) -> Exception | None:
-        """What the launcher raised."""
-        return self._failure
-
-    def end(self, soon: bool) -> None:
-        """Leave word for the workers, and give them a while."""
-        if soon and not self.ended():
-            self._tell(STOP, os.getpid())
-            self._thread.join(END_SECONDS)
-
-
-def threads(workers: int, cores: int) -> int | None:
+def threads_per_worker(workers: int, cores: int) -> int | None:
     """How many threads a worker computes with, so that all of them share the cores of a machine.
 
     Args:

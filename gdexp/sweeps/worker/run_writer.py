@@ -15,7 +15,7 @@ T = TypeVar("T")
 Runs = Sequence[tuple[Pending, Record]]
 
 
-class Writing(AbstractContextManager["Writing[T]"], Generic[T]):
+class RunWriter(AbstractContextManager["RunWriter[T]"], Generic[T]):
     """Writes runs in order and says which of them are there.
 
     A server takes its time for every call, so its runs are written by a thread of their own while
