@@ -1,40 +1,53 @@
-"""What the driver expects of workers that were started, and of what starts them."""
+"""The interface of started workers, and of what starts them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 END_SECONDS = 10.0
-"""Workers that have nothing to do any more, or were told to go, have so long."""
+"""How long workers may take to end once they are told to, or have nothing left to do."""
 
 
 class Workers(Protocol):
     """Workers that were started."""
 
     def ended(self) -> bool:
-        """Whether none of them is there any more."""
+        """Return whether all workers have ended."""
 
     def lost(self) -> list[str]:
-        """Words on workers that ended otherwise than they should, each only once."""
+        """Return a sentence for each worker that was killed since the last call."""
 
     def failure(self) -> Exception | None:
-        """Why a worker failed; None where none did."""
+        """Return the first error of a worker; None where no worker failed."""
 
     def end(self, soon: bool) -> None:
-        """Wait until they are gone; `soon` has them hand back what they are at."""
+        """Wait until the workers have ended; with `soon`, first tell them to end."""
 
 
 @dataclass(frozen=True)
 class WorkerLauncher:
-    """What starts workers that are not simply processes of this machine.
+    """Starts workers through another launcher than this machine's processes.
 
     Attributes:
-        check: looks whether it can, before anything is written.
-        start: starts them, from the overrides that each composes its config from, how many there
-            are to be, and what sets an attribute of the study.
+        check: raises `BadInput` if no workers can be started; nothing is written before it.
+        start: starts the workers. Its arguments are the overrides of a worker's config, the
+            number of workers, and a function that sets an attribute of the study.
     """
 
     check: Callable[[], None]
     start: Callable[[list[str], int, Callable[[str, Any], None]], Workers]
+
+
+def wait_for_end(workers: Workers, pause: float) -> None:
+    """Wait until the workers have ended, at most `END_SECONDS`.
+
+    Args:
+        workers: the workers.
+        pause: seconds between two checks.
+    """
+    until = time.monotonic() + END_SECONDS
+    while not workers.ended() and time.monotonic() < until:
+        time.sleep(pause)

@@ -1,4 +1,4 @@
-"""Which launcher starts the workers, by the launcher that Hydra was given."""
+"""The choice of the worker launcher that fits the configured Hydra launcher."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 BASIC = "hydra._internal.core_plugins.basic_launcher"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
+"""Modules of Hydra's launchers. A launcher is known by its module, so that no other is imported."""
 
 
 def worker_launcher(
     hydra_launcher: Launcher, launch: Callable[[list[list[str]]], None]
 ) -> WorkerLauncher | None:
-    """What starts the workers: jobs of submitit, tasks of Ray, others all in one call.
+    """Return what starts the workers for a Hydra launcher.
 
     Args:
-        hydra_launcher: as Hydra made it.
+        hydra_launcher: the launcher as Hydra made it.
         launch: runs the task function once for each list of overrides.
 
     Returns:
-        None for Hydra's own basic launcher: the workers are this machine's.
+        None for Hydra's own basic launcher: the driver starts workers on this machine.
     """
     module = type(hydra_launcher).__module__
     launcher: Any = hydra_launcher
@@ -43,5 +44,7 @@ def worker_launcher(
         return WorkerLauncher(partial(check_ray, launcher), partial(RayWorkers, launcher))
     return WorkerLauncher(
         lambda: None,
-        lambda lines, count, tell: HydraWorkers(lambda: launch([lines] * count), tell),
+        lambda overrides, count, set_attribute: HydraWorkers(
+            lambda: launch([overrides] * count), set_attribute
+        ),
     )

@@ -1,4 +1,4 @@
-"""Workers that any Hydra launcher starts, all in one call."""
+"""Workers that a Hydra launcher starts in one call, whichever launcher it is."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from gdexp.sweeps.study import STOP
 
 
 class HydraWorkers:
-    """Workers that a Hydra launcher started, wherever that is.
+    """Workers started by one call of a Hydra launcher.
 
-    A launcher returns when its last worker does. For one that was killed that may be never, so a
-    thread waits for it, and nobody waits for the thread.
+    The call returns when the last worker ends; if a worker was killed, it may never return. So a
+    daemon thread makes the call, and the driver does not wait for the thread without a limit.
 
     Args:
-        launch: runs the workers.
-        tell: sets an attribute of the study.
+        launch: calls the launcher.
+        set_attribute: sets an attribute of the study.
     """
 
-    def __init__(self, launch: Callable[[], None], tell: Callable[[str, Any], None]) -> None:
-        self._launch, self._tell = launch, tell
+    def __init__(
+        self, launch: Callable[[], None], set_attribute: Callable[[str, Any], None]
+    ) -> None:
+        self._launch, self._set_attribute = launch, set_attribute
         self._failure: Exception | None = None
-        tell(STOP, None)
+        set_attribute(STOP, None)
         self._thread = threading.Thread(target=self._run, name="gdexp-launcher", daemon=True)
         self._thread.start()
 
@@ -36,19 +38,19 @@ class HydraWorkers:
             self._failure = error
 
     def ended(self) -> bool:
-        """Whether the launcher has returned."""
+        """Return whether the launcher has returned."""
         return not self._thread.is_alive()
 
     def lost(self) -> list[str]:
-        """Nothing: a launcher keeps that for its end."""
+        """Return nothing: a launcher reports killed workers only at its end."""
         return []
 
     def failure(self) -> Exception | None:
-        """What the launcher raised."""
+        """Return what the launcher raised."""
         return self._failure
 
     def end(self, soon: bool) -> None:
-        """Leave word for the workers, and give them a while."""
+        """Tell the workers through the study to end, and wait for them."""
         if soon and not self.ended():
-            self._tell(STOP, os.getpid())
+            self._set_attribute(STOP, os.getpid())
             self._thread.join(END_SECONDS)

@@ -1,36 +1,45 @@
-"""Workers as tasks of Ray: handed in at once, watched one by one, cancelled at the end."""
+"""Workers that are tasks of Ray."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gdexp.core import BadInput, GdexpError, here, signals
-from gdexp.sweeps.launchers.base import END_SECONDS
+from gdexp.sweeps.launchers.base import wait_for_end
+from gdexp.sweeps.launchers.hydra_jobs import job_failure
+from gdexp.sweeps.launchers.library_parts import missing_parts
 from gdexp.sweeps.launchers.ray_cluster import (
     cluster_address,
     connect,
     disconnect,
     private_cluster,
-    ray_messages,
 )
+from gdexp.sweeps.launchers.ray_internals import PARTS, captured_messages
 from gdexp.sweeps.study import STOP
 
-KILLED, AGAIN = "A worker died or was killed", "Task _run_job failed. There are "
-"""What Ray's messages begin with when a worker was killed, and when it starts it again."""
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+    from hydra.types import HydraContext
+    from omegaconf import DictConfig
 
-MESSAGE = 200
-"""Characters of a message of Ray's that are shown: some go on with a page of a log."""
+WAIT_SECONDS = 0.05
+"""Between two checks whether the tasks have ended."""
+
+KILLED, RETRIED = "A worker died or was killed", "Task _run_job failed. There are "
+"""How Ray's messages begin when it lost a worker, and when it starts one again."""
+
+MESSAGE_LENGTH = 200
+"""Characters of a Ray message that are shown: some are followed by a page of a log."""
 
 
 class RayLauncher(Protocol):
-    """The launcher of Hydra's plugin for Ray."""
+    """The launcher of Hydra's Ray plugin."""
 
     ray_cfg: Any
     config: Any
@@ -39,29 +48,29 @@ class RayLauncher(Protocol):
 
 
 def check_ray(launcher: RayLauncher) -> None:
-    """Look whether there is a Ray that takes tasks, or can be.
+    """Check that Ray is installed, that its settings are usable, and that its cluster answers.
 
     Raises:
-        BadInput: it is not installed, does not answer, or cannot be asked for such workers.
+        BadInput: one of these does not hold.
     """
     if find_spec("ray") is None:
         raise BadInput("hydra/launcher", "ray", "ray is not installed; install gdexp[ray]")
     cores = launcher.ray_cfg.remote.get("num_cpus", 1)
     if isinstance(cores, bool) or not isinstance(cores, int | float) or cores <= 0:
         raise BadInput("hydra.launcher.ray.remote.num_cpus", cores, "must be a number > 0")
-    settings = _settings(launcher)
+    settings = _init_settings(launcher)
     if cluster_address(settings) is not None:
         connect(settings)
 
 
 class RayWorkers:
-    """Workers that are tasks. Ray starts one that was killed again, as often as it is told to.
+    """Workers that are tasks. Ray starts a killed one again, `max_retries` times.
 
     Args:
-        launcher: that Hydra made of the config.
-        overrides: that each worker composes its config from.
-        count: how many.
-        tell: sets an attribute of the study.
+        launcher: the Hydra launcher.
+        overrides: from which each worker composes its config.
+        count: how many workers to start.
+        set_attribute: sets an attribute of the study.
 
     Raises:
         GdexpError: Ray does not start.
@@ -72,40 +81,42 @@ class RayWorkers:
         launcher: RayLauncher,
         overrides: Sequence[str],
         count: int,
-        tell: Callable[[str, Any], None],
+        set_attribute: Callable[[str, Any], None],
     ) -> None:
-        self._tell, self._remote = tell, launcher.ray_cfg.remote
-        tell(STOP, None)
-        with signals.ending(), ExitStack() as around:  # a signal waits until all is there
-            settings = _settings(launcher)
+        self._set_attribute, self._remote = set_attribute, launcher.ray_cfg.remote
+        set_attribute(STOP, None)
+        with signals.ending(), ExitStack() as stack:  # a signal is handled when all is started
+            settings = _init_settings(launcher)
             if cluster_address(settings) is None:
                 cores = count * self._remote.get("num_cpus", 1)
-                around.enter_context(private_cluster(settings, cores))
+                stack.enter_context(private_cluster(settings, cores))
             else:
-                around.callback(disconnect)
-            self._said = around.enter_context(ray_messages())
-            self._tasks = [_Task(ref) for ref in _submitted(launcher, overrides, count)]
-            self._around = around.pop_all()
+                stack.callback(disconnect)
+            if missing := missing_parts(PARTS):
+                raise GdexpError(f"hydra/launcher=ray: this version of Ray has no {missing[0]}")
+            self._messages = stack.enter_context(captured_messages())
+            self._tasks = [_WorkerTask(ref) for ref in _submit(launcher, overrides, count)]
+            self._stack = stack.pop_all()
 
     def ended(self) -> bool:
-        """Whether every task is at its end."""
+        """Return whether all tasks have ended."""
         for task in self._tasks:
-            task.look()
-        return all(task.over for task in self._tasks)
+            task.update()
+        return all(task.ended for task in self._tasks)
 
     def lost(self) -> list[str]:
-        """What Ray says meanwhile: that a worker was killed, or that there is no room for one."""
-        words = []
-        while self._said:
-            message = " ".join(self._said.pop(0).split())
+        """Return Ray's new messages: a worker was killed, or no cores are free for one."""
+        sentences = []
+        while self._messages:
+            message = " ".join(self._messages.pop(0).split())
             if message.startswith(KILLED):
-                words.append("a worker of Ray was ended; others take over its trials")
-            elif not message.startswith(AGAIN):
-                words.append(f"Ray: {message[:MESSAGE]}")
-        return words
+                sentences.append("a worker of Ray was ended; others take over its trials")
+            elif not message.startswith(RETRIED):
+                sentences.append(f"Ray: {message[:MESSAGE_LENGTH]}")
+        return sentences
 
     def failure(self) -> Exception | None:
-        """The first error that a task came back with, or else that one was killed too often."""
+        """Return the first error of a task, else that a task was killed too often."""
         errors = [task.error for task in self._tasks if task.error is not None]
         if not errors and any(task.killed for task in self._tasks):
             limit = self._remote.get("max_retries", 3)
@@ -116,99 +127,112 @@ class RayWorkers:
         return errors[0] if errors else None
 
     def end(self, soon: bool) -> None:
-        """Let those that are at work end, kill what is left then, and leave Ray."""
-        with self._around:
+        """Wait for the tasks, kill those that still run, and leave the cluster."""
+        with self._stack:
             if soon:
-                self._tell(STOP, os.getpid())
+                self._set_attribute(STOP, os.getpid())
                 self._cancel(force=False)
-            self._wait()
+            wait_for_end(self, WAIT_SECONDS)
             self._cancel(force=True)
-            self._wait()
+            wait_for_end(self, WAIT_SECONDS)
 
     def _cancel(self, force: bool) -> None:
-        """Keep those back that wait, and send the others a signal as of Ctrl-C, or KILL."""
+        """Cancel waiting tasks; send the others SIGINT, or with `force` SIGKILL."""
         import ray
 
         for task in self._tasks:
-            if not task.over:
+            if not task.ended:
                 ray.cancel(task.ref, force=force)
 
-    def _wait(self) -> None:
-        until = time.monotonic() + END_SECONDS
-        while not self.ended() and time.monotonic() < until:
-            time.sleep(0.05)
 
-
-class _Task:
-    """A task, as far as its driver knows.
+class _WorkerTask:
+    """What the driver knows of a task.
 
     Args:
-        ref: of what it will return.
+        ref: Ray's reference to the task's result.
     """
 
     def __init__(self, ref: object) -> None:
         self.ref = ref
-        self.over = self.killed = False
+        self.ended = self.killed = False
         self.error: Exception | None = None
 
-    def look(self) -> None:
-        """See what has become of it."""
+    def update(self) -> None:
+        """Read the state of the task."""
         import ray
         from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
-        if self.over or not ray.wait([self.ref], timeout=0)[0]:
+        if self.ended or not ray.wait([self.ref], timeout=0)[0]:
             return
-        self.over = True
+        self.ended = True
         try:
-            returned = getattr(ray.get(self.ref), "_return_value", None)
-            self.error = returned if isinstance(returned, Exception) else None
-        except TaskCancelledError:  # it never began
+            self.error = job_failure(ray.get(self.ref))
+        except TaskCancelledError:  # before it began
             pass
-        except RayTaskError as error:  # it did not get as far as to its own work
-            self.error = GdexpError(f"hydra/launcher=ray: {_cause(error)}")
+        except RayTaskError as error:  # before its worker began
+            self.error = GdexpError(f"hydra/launcher=ray: {_last_line(error)}")
         except RayError:
             self.killed = True
 
 
-def _cause(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     cause = getattr(error, "cause", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     return f"{type(cause).__name__}: {lines[-1] if lines else ''}"
 
 
-def _settings(launcher: RayLauncher) -> dict[str, Any]:
+def _init_settings(launcher: RayLauncher) -> dict[str, Any]:
+    return dict(_plain(launcher.ray_cfg.init))
+
+
+def _plain(config: Any) -> Any:  # noqa: ANN401
     from omegaconf import OmegaConf
 
-    found: Any = OmegaConf.to_container(launcher.ray_cfg.init, resolve=True)
-    return dict(found)
+    return OmegaConf.to_container(config, resolve=True)
 
 
-def _submitted(launcher: RayLauncher, overrides: Sequence[str], count: int) -> list[object]:
-    """Hand the tasks in, as the launcher itself does: but it would then wait for their end."""
+def _submit(launcher: RayLauncher, overrides: Sequence[str], count: int) -> list[object]:
+    """Submit the tasks as the launcher does; `launcher.launch` would wait until they have ended."""
+    import ray
     from hydra.core.singleton import Singleton
-    from hydra_plugins.hydra_ray_launcher._launcher_util import launch_job_on_ray
     from omegaconf import open_dict
 
+    options = _plain(launcher.ray_cfg.remote)
+    remote = ray.remote(**options)(_run_job) if options else ray.remote(_run_job)
+    task = partial(_run_in_folder, str(here()), launcher.task_function)
     refs = []
     for number in range(count):
         loader = launcher.hydra_context.config_loader
         config = loader.load_sweep_config(launcher.config, list(overrides))
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = f"job_id_for_{number}", number
-        refs.append(
-            launch_job_on_ray(
-                launcher.hydra_context,
-                launcher.ray_cfg.remote,
-                config,
-                partial(_standing_in, str(here()), launcher.task_function),
-                Singleton.get_state(),
-            )
-        )
+        refs.append(remote.remote(launcher.hydra_context, config, task, Singleton.get_state()))
     return refs
 
 
-def _standing_in(folder: str, task: Callable[..., object], config: object) -> object:
-    """Do a task where the driver stands, as far as its folder is there: Ray stands elsewhere."""
+def _run_job(
+    context: HydraContext,
+    config: DictConfig,
+    task: Callable[[DictConfig], object],
+    state: Mapping[Any, Any],
+) -> JobReturn:
+    """Run a Hydra job in a process of Ray."""
+    from hydra.core.singleton import Singleton
+    from hydra.core.utils import run_job, setup_globals
+
+    setup_globals()
+    Singleton.set_state(state)
+    return run_job(
+        hydra_context=context,
+        task_function=task,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+
+
+def _run_in_folder(folder: str, task: Callable[..., object], config: object) -> object:
+    """Run a task in the driver's folder, where this machine has it: Ray uses another one."""
     if os.path.isdir(folder):
         os.chdir(folder)
         sys.path.insert(0, folder)

@@ -1,4 +1,4 @@
-"""Workers as jobs of submitit: handed in at once, watched one by one, cancelled at the end."""
+"""Workers that are SLURM jobs, submitted with submitit; or submitit's jobs on this machine."""
 
 from __future__ import annotations
 
@@ -6,48 +6,49 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, fields
+from typing import Any
 
+from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+from hydra_plugins.hydra_submitit_launcher.submitit_launcher import (
+    BaseSubmititLauncher,
+    SlurmLauncher,
+)
 from submitit import AutoExecutor, Job
-from submitit.core.utils import JobPaths, UncompletedJobError
 
 from gdexp.core import BadInput, GdexpError, relative, signals
-from gdexp.sweeps.launchers.base import END_SECONDS
+from gdexp.sweeps.launchers.base import wait_for_end
+from gdexp.sweeps.launchers.hydra_jobs import job_failure
 from gdexp.sweeps.launchers.slurm_queue import SlurmQueue
+from gdexp.sweeps.launchers.submitit_internals import (
+    UncompletedJobError,
+    has_result,
+    make_private,
+    watch_with,
+)
 from gdexp.sweeps.study import STOP
 
-LOOK_SECONDS = 1.0
-"""Between two looks at the jobs."""
+UPDATE_SECONDS = 1.0
+"""Between two updates of the jobs' states."""
 
 RESULT_SECONDS = 5.0
-"""A file system that several machines share may show so late what a job wrote last."""
+"""How long a shared file system may take to show the result file of a job that has ended."""
 
-SLURM, COMMANDS = "slurm", ("sbatch", "srun", "squeue", "scancel")
-REFUSED = ("partition", "account", "qos", "constraint", "gres")
-"""Keys of the launcher that a cluster may refuse by name."""
-
-
-class Submitit(Protocol):
-    """The launchers of Hydra's plugin for submitit: for SLURM, and for this machine."""
-
-    params: Mapping[str, Any]
-    _EXECUTOR: str
-
-    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401
-        """Be a job."""
+COMMANDS = ("sbatch", "srun", "squeue", "scancel")
+REFUSABLE_KEYS = ("partition", "account", "qos", "constraint", "gres")
+"""Keys of the launcher whose names a cluster's refusal mentions."""
 
 
-def check_cluster(launcher: Submitit) -> None:
-    """Look whether jobs can be handed in from here.
+def check_cluster(launcher: BaseSubmititLauncher) -> None:
+    """Check that jobs can be submitted from this machine.
 
     Raises:
-        BadInput: SLURM's commands are not there.
+        BadInput: a command of SLURM is missing.
     """
     missing = [name for name in COMMANDS if shutil.which(name) is None]
-    if launcher._EXECUTOR == SLURM and missing:
+    if isinstance(launcher, SlurmLauncher) and missing:
         raise BadInput(
             "hydra/launcher",
             "submitit_slurm",
@@ -59,10 +60,10 @@ class SlurmWorkers:
     """Workers that are jobs.
 
     Args:
-        launcher: that Hydra made of the config.
-        overrides: that each worker composes its config from.
-        count: how many.
-        tell: sets an attribute of the study.
+        launcher: the Hydra launcher.
+        overrides: from which each worker composes its config.
+        count: how many workers to start.
+        set_attribute: sets an attribute of the study.
 
     Raises:
         GdexpError: the cluster refuses the jobs.
@@ -70,43 +71,44 @@ class SlurmWorkers:
 
     def __init__(
         self,
-        launcher: Submitit,
+        launcher: BaseSubmititLauncher,
         overrides: Sequence[str],
         count: int,
-        tell: Callable[[str, Any], None],
+        set_attribute: Callable[[str, Any], None],
     ) -> None:
-        self._tell, self._launcher = tell, launcher
-        self._queue = SlurmQueue.watching() if launcher._EXECUTOR == SLURM else None
-        tell(STOP, None)
-        with signals.ending():  # a signal comes when there is something that can be cancelled
-            jobs = _submitted(launcher, overrides, count)
-        self._jobs = [_Job(job.task(n)) for job in jobs for n in range(job.num_tasks)]
-        self._looked = -LOOK_SECONDS
+        self._set_attribute, self._launcher = set_attribute, launcher
+        self._queue = SlurmQueue() if isinstance(launcher, SlurmLauncher) else None
+        set_attribute(STOP, None)
+        with signals.ending():  # a signal is handled when the jobs can be cancelled
+            submitted = _submit(launcher, overrides, count)
+        tasks = [job.task(number) for job in submitted for number in range(job.num_tasks)]
+        if self._queue is not None:
+            for task in tasks:
+                watch_with(task, self._queue)
+        self._jobs = [_WorkerJob(task) for task in tasks]
+        self._updated = float("-inf")
 
     def ended(self) -> bool:
-        """Whether every job is at its end."""
-        if time.monotonic() - self._looked >= LOOK_SECONDS:
-            self._look()
-        return all(job.over for job in self._jobs)
-
-    def _look(self) -> None:
-        for job in self._jobs:
-            job.look()
-        self._looked = time.monotonic()
+        """Return whether all jobs have ended."""
+        if time.monotonic() - self._updated >= UPDATE_SECONDS:
+            for job in self._jobs:
+                job.update()
+            self._updated = time.monotonic()
+        return all(job.ended for job in self._jobs)
 
     def lost(self) -> list[str]:
-        """Jobs that ended without leaving a result."""
-        fresh = [job for job in self._jobs if job.over and not (job.returned or job.noted)]
-        for job in fresh:
-            job.noted = True
-        return [f"job {job.id} was ended; others take over its trials" for job in fresh]
+        """Return a sentence for each job that ended without a result since the last call."""
+        lost = [job for job in self._jobs if job.ended and not (job.has_result or job.reported)]
+        for job in lost:
+            job.reported = True
+        return [f"job {job.id} was ended; others take over its trials" for job in lost]
 
     def failure(self) -> Exception | None:
-        """The first error that a job came back with, or else the last words of one that did not."""
-        over = [job for job in self._jobs if job.over]
-        for job in sorted(over, key=lambda job: not job.returned):
+        """Return the first error that a job left as its result, else the last line of its log."""
+        ended = [job for job in self._jobs if job.ended]
+        for job in sorted(ended, key=lambda job: not job.has_result):
             error = job.error()
-            if isinstance(error, UncompletedJobError):  # by submitit, when it is told to go
+            if isinstance(error, UncompletedJobError):  # submitit raises it at the last time limit
                 limit = self._launcher.params["max_num_timeout"]
                 return GdexpError(
                     f"hydra.launcher.max_num_timeout={limit}: job {job.id} came to its time limit "
@@ -117,118 +119,117 @@ class SlurmWorkers:
         return None
 
     def end(self, soon: bool) -> None:
-        """Let those that are at work end, and cancel what is left then."""
+        """Cancel the jobs that wait, give those that run time to end, and cancel the rest."""
         if soon:
-            self._tell(STOP, os.getpid())
+            self._set_attribute(STOP, os.getpid())
         if self._queue is not None:
-            self._queue.cancel([job.id for job in self._jobs if not job.over], waiting=True)
+            self._queue.cancel([job.id for job in self._running()], waiting=True)
         self._wait()
-        left = [job for job in self._jobs if not job.over]
         if self._queue is not None:
-            self._queue.cancel([job.id for job in left])
+            self._queue.cancel([job.id for job in self._running()])
         else:
-            for job in left:
+            for job in self._running():
                 job.task.cancel(check=False)
         self._wait()
 
+    def _running(self) -> list[_WorkerJob]:
+        return [job for job in self._jobs if not job.ended]
+
     def _wait(self) -> None:
-        until = time.monotonic() + END_SECONDS
-        while not self.ended() and time.monotonic() < until:
-            time.sleep(LOOK_SECONDS / 4)
-            if self._queue is not None and time.monotonic() - self._looked >= LOOK_SECONDS:
-                self._queue.update()  # sooner than it would by itself
+        if self._queue is not None:
+            self._queue.max_seconds = UPDATE_SECONDS
+        wait_for_end(self, UPDATE_SECONDS / 4)
 
 
 @dataclass
-class _Job:
-    """A job, as far as its driver knows.
+class _WorkerJob:
+    """What the driver knows of a job.
 
     Attributes:
-        task: how submitit sees it.
-        over: whether it is at its end.
-        returned: whether it left a result, an error perhaps.
-        noted: whether it was said that it left none.
-        silent: since when it is not there, but may still have left one.
+        task: submitit's object.
+        ended: whether the job has ended.
+        has_result: whether it wrote a result, which may be an error.
+        reported: whether `lost` has reported it.
+        left_queue: when it was first seen to be gone; its result may still appear.
     """
 
     task: Job[Any]
-    over: bool = False
-    returned: bool = False
-    noted: bool = False
-    silent: float | None = None
+    ended: bool = False
+    has_result: bool = False
+    reported: bool = False
+    left_queue: float | None = None
 
     @property
     def id(self) -> str:
-        """As the cluster calls it."""
+        """The cluster's name of the job."""
         return self.task.job_id
 
-    def look(self) -> None:
-        """See what has become of it."""
-        if self.over:
+    def update(self) -> None:
+        """Read the state of the job."""
+        if self.ended:
             return
-        there = not self.task.done()
-        self.returned = self.task.paths.result_pickle.exists()
-        if there:
-            self.silent = None
-        elif self.silent is None:
-            self.silent = time.monotonic()
-        late = self.silent is not None and time.monotonic() - self.silent > RESULT_SECONDS
-        self.over = self.returned or late
+        now = time.monotonic()
+        if not self.task.done():
+            self.left_queue = None
+        elif self.left_queue is None:
+            self.left_queue = now
+        self.has_result = has_result(self.task)
+        late = self.left_queue is not None and now - self.left_queue > RESULT_SECONDS
+        self.ended = self.has_result or late
 
     def error(self) -> Exception | None:
-        """What it ended with, unless it is as it should be."""
-        if self.returned:
-            try:
-                returned = self.task.result()
-            except Exception:  # it did not get as far as to its own work
-                return GdexpError(self._words())
-            failed = getattr(returned, "_return_value", None)
-            return failed if isinstance(failed, Exception) else None
-        return GdexpError(self._words())
+        """Return the error that the job ended with; None where its worker did not fail."""
+        if not self.has_result:
+            return GdexpError(self._last_words())
+        try:
+            returned = self.task.result()
+        except Exception:  # the job failed before its worker began
+            return GdexpError(self._last_words())
+        return job_failure(returned)
 
-    def _words(self) -> str:
+    def _last_words(self) -> str:
         log = self.task.paths.stderr
         text = log.read_text(errors="replace") if log.exists() else ""
         lines = [line.strip() for line in text.split("\n") if line.strip()]
-        # What started the job also has a last word, which says less than the job's own.
-        telling = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))] or lines
-        if telling:
-            return f"job {self.id}: {telling[-1]} (all of it in {relative(log)})"
+        # The last line may be SLURM's own, which says less than the worker's.
+        own = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))] or lines
+        if own:
+            return f"job {self.id}: {own[-1]} (all of it in {relative(log)})"
         return f"job {self.id} was ended, and left no word in {relative(log.parent)}"
 
 
-def _submitted(launcher: Submitit, overrides: Sequence[str], count: int) -> list[Job[Any]]:
-    """Hand the jobs in, as the launcher itself does: but it would then wait for their end."""
+def _submit(launcher: BaseSubmititLauncher, overrides: Sequence[str], count: int) -> list[Job[Any]]:
+    """Submit the jobs as the launcher does; `launcher.launch` would wait until they have ended."""
     from hydra.core.singleton import Singleton
 
-    kind, params = launcher._EXECUTOR, dict(launcher.params)
+    cluster, params = _cluster(launcher), dict(launcher.params)
     folder = str(params.pop("submitit_folder"))
     limit = params.pop("max_num_timeout", None)
-    _make_private(folder)
+    make_private(folder)
     state = Singleton.get_state()
-    each = [(list(overrides), "hydra.sweep.dir", n, f"job_id_for_{n}", state) for n in range(count)]
+    jobs = [(list(overrides), "hydra.sweep.dir", n, f"job_id_for_{n}", state) for n in range(count)]
+    shared = {field.name for field in fields(BaseQueueConf)}
     try:
-        own = {} if limit is None else {f"{kind}_max_num_timeout": limit}
-        executor = AutoExecutor(folder, cluster=kind, **own)
-        shared = executor._valid_parameters()
+        own = {} if limit is None else {f"{cluster}_max_num_timeout": limit}
+        executor = AutoExecutor(folder, cluster=cluster, **own)
         executor.update_parameters(
-            **{name if name in shared else f"{kind}_{name}": v for name, v in params.items()}
+            **{key if key in shared else f"{cluster}_{key}": v for key, v in params.items()}
         )
-        with redirect_stderr(io.StringIO()):  # what sbatch says is printed there, and raised too
-            return executor.map_array(launcher, *zip(*each, strict=True))
+        with redirect_stderr(io.StringIO()):  # submitit prints what it also raises
+            return executor.map_array(launcher, *zip(*jobs, strict=True))
     except Exception as error:
         raise _refused(launcher, str(error) or type(error).__name__) from error
 
 
-def _make_private(folder: str) -> None:
-    """Make the folder of jobs for nobody else's eyes: configs and logs are kept in it."""
-    JobPaths.get_first_id_independent_folder(folder).mkdir(0o700, parents=True, exist_ok=True)
+def _cluster(launcher: BaseSubmititLauncher) -> str:
+    """Return submitit's name for where the jobs run."""
+    return "slurm" if isinstance(launcher, SlurmLauncher) else "local"
 
 
-def _refused(launcher: Submitit, said: str) -> GdexpError:
-    """Why the jobs could not be handed in, with the key that the cluster speaks of."""
-    words = "; ".join(line.removeprefix("sbatch: error: ") for line in said.splitlines())
-    for key in REFUSED:
+def _refused(launcher: BaseSubmititLauncher, message: str) -> GdexpError:
+    """Return why the jobs were refused, with the launcher's key that the message mentions."""
+    words = "; ".join(line.removeprefix("sbatch: error: ") for line in message.splitlines())
+    for key in REFUSABLE_KEYS:
         if launcher.params.get(key) is not None and key in words.lower():
             return GdexpError(f"hydra.launcher.{key}={launcher.params[key]}: refused ({words})")
     return GdexpError(f"hydra.launcher: the jobs were refused ({words})")
