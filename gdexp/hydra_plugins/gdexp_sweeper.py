@@ -40,7 +40,7 @@ class GdexpSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
         from gdexp.core import CommandFailed
-        from gdexp.sweeps import drive, job_failure, worker_launcher
+        from gdexp.sweeps import job_failure, run_sweep, worker_launcher
 
         def compose(overrides: list[str]) -> DictConfig:
             return self.loader.load_sweep_config(self.composed, overrides)
@@ -51,7 +51,7 @@ class GdexpSweeper(Sweeper):
                     raise failure
 
         try:
-            drive(arguments, compose, launch, worker_launcher(self.job_launcher, launch))
+            run_sweep(arguments, compose, launch, worker_launcher(self.job_launcher, launch))
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from gdexp.core import lazy_names
 
 if TYPE_CHECKING:
-    from gdexp.sweeps.driver import drive as drive
+    from gdexp.sweeps.driver import run_sweep as run_sweep
     from gdexp.sweeps.launchers import job_failure as job_failure
     from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
     from gdexp.sweeps.launchers import worker_launcher as worker_launcher
 
-__all__ = ["drive", "job_failure", "run_launched_worker", "worker_launcher"]
+__all__ = ["job_failure", "run_launched_worker", "run_sweep", "worker_launcher"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "drive": "driver",
+        "run_sweep": "driver",
         "job_failure": "launchers",
         "run_launched_worker": "launchers",
         "worker_launcher": "launchers",

@@ -60,7 +60,7 @@ class Plan:
             parameters: of the trial.
             seed: which of its seeds, counted from 0.
         """
-        configured = self.configured(parameters)
+        configured = self.trial_config(parameters)
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
         return Experiment.from_config(configured, typed_here(configured))
@@ -69,11 +69,11 @@ class Plan:
         """The experiments of a trial, one for each seed."""
         return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
 
-    def configured(self, parameters: Mapping[str, Any]) -> config.Config:
+    def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial."""
         return self.space.changed(self.base, parameters)
 
-    def rate(self, parameters: Mapping[str, Any]) -> float | None:
+    def learning_rate(self, parameters: Mapping[str, Any]) -> float | None:
         """The learning rate that a trial tries, where one is swept.
 
         Args:
@@ -119,7 +119,7 @@ class Plan:
         return "rules" if swept else str(self.base["optimizer"]["name"])
 
     @property
-    def served(self) -> str | None:
+    def storage_server(self) -> str | None:
         """The address of the server that has the study; None where it is a file."""
         given = self.settings.storage
         return given if given is not None and is_postgresql(given) else None

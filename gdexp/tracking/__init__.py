@@ -2,7 +2,6 @@
 
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
 from gdexp.tracking.config_yaml import config_yaml
-from gdexp.tracking.earlier import checked_arrays, finished_descents
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -53,7 +52,6 @@ __all__ = [
     "chart_views",
     "check_server",
     "check_trace",
-    "checked_arrays",
     "code",
     "config_yaml",
     "decode_array",
@@ -61,7 +59,6 @@ __all__ = [
     "descent_record",
     "encode_array",
     "ensure_database",
-    "finished_descents",
     "has_password",
     "inert",
     "is_postgresql",

@@ -98,7 +98,7 @@ def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
 ) -> None:
     given = [
         ["signalled", [LOOK, 2, signal.SIGINT]],
-        ["signalled", ["gdexp.sweeps.cleanup:settle", 1, signal.SIGINT, 3600]],
+        ["signalled", ["gdexp.sweeps.cleanup:recover_trials", 1, signal.SIGINT, 3600]],
     ]
     done = ready.run(*LONG, cwd=folder, before=f"{HERE}:all_of", given=given)
     assert done.status == 128 + signal.SIGINT, done.err

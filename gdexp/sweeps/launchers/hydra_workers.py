@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gdexp.sweeps.launchers.base import END_SECONDS
-from gdexp.sweeps.study import STOP
+from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 
 class HydraWorkers:
@@ -27,7 +27,7 @@ class HydraWorkers:
     ) -> None:
         self._launch, self._set_attribute = launch, set_attribute
         self._failure: Exception | None = None
-        set_attribute(STOP, None)
+        set_attribute(STOP_ATTRIBUTE, None)
         self._thread = threading.Thread(target=self._run, name="gdexp-launcher", daemon=True)
         self._thread.start()
 
@@ -52,5 +52,5 @@ class HydraWorkers:
     def end(self, soon: bool) -> None:
         """Tell the workers through the study to end, and wait for them."""
         if soon and not self.ended():
-            self._set_attribute(STOP, os.getpid())
+            self._set_attribute(STOP_ATTRIBUTE, os.getpid())
             self._thread.join(END_SECONDS)

@@ -21,7 +21,7 @@ from gdexp.sweeps.launchers.ray_cluster import (
     private_cluster,
 )
 from gdexp.sweeps.launchers.ray_internals import PARTS, captured_messages
-from gdexp.sweeps.study import STOP
+from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -84,7 +84,7 @@ class RayWorkers:
         set_attribute: Callable[[str, Any], None],
     ) -> None:
         self._set_attribute, self._remote = set_attribute, launcher.ray_cfg.remote
-        set_attribute(STOP, None)
+        set_attribute(STOP_ATTRIBUTE, None)
         with signals.ending(), ExitStack() as stack:  # a signal is handled when all is started
             settings = _init_settings(launcher)
             if cluster_address(settings) is None:
@@ -130,7 +130,7 @@ class RayWorkers:
         """Wait for the tasks, kill those that still run, and leave the cluster."""
         with self._stack:
             if soon:
-                self._set_attribute(STOP, os.getpid())
+                self._set_attribute(STOP_ATTRIBUTE, os.getpid())
                 self._cancel(force=False)
             wait_for_end(self, WAIT_SECONDS)
             self._cancel(force=True)

@@ -28,7 +28,7 @@ from gdexp.sweeps.launchers.submitit_internals import (
     make_private,
     watch_with,
 )
-from gdexp.sweeps.study import STOP
+from gdexp.sweeps.study import STOP_ATTRIBUTE
 
 UPDATE_SECONDS = 1.0
 """Between two updates of the jobs' states."""
@@ -78,7 +78,7 @@ class SlurmWorkers:
     ) -> None:
         self._set_attribute, self._launcher = set_attribute, launcher
         self._queue = SlurmQueue() if isinstance(launcher, SlurmLauncher) else None
-        set_attribute(STOP, None)
+        set_attribute(STOP_ATTRIBUTE, None)
         with signals.ending():  # a signal is handled when the jobs can be cancelled
             submitted = _submit(launcher, overrides, count)
         tasks = [job.task(number) for job in submitted for number in range(job.num_tasks)]
@@ -121,7 +121,7 @@ class SlurmWorkers:
     def end(self, soon: bool) -> None:
         """Cancel the jobs that wait, give those that run time to end, and cancel the rest."""
         if soon:
-            self._set_attribute(STOP, os.getpid())
+            self._set_attribute(STOP_ATTRIBUTE, os.getpid())
         if self._queue is not None:
             self._queue.cancel([job.id for job in self._running()], waiting=True)
         self._wait()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import Interrupted, guarding, raising, standing
-from gdexp.sweeps.study import STOPPED, Place
+from gdexp.sweeps.study import STOP_SIGNAL, StartedBy
 from gdexp.sweeps.worker import run_worker
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def run_launched_worker(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     with guarding(), raising((LEAVE,), patient=True), standing():
         try:
             _set_threads(hydra.launcher.get("cpus_per_task"))
-            run_worker(composed, Place.ELSEWHERE)
+            run_worker(composed, StartedBy.LAUNCHER)
         except Interrupted as interrupted:
             received = interrupted.number
     if received == LEAVE:
         signal.raise_signal(LEAVE)  # for the launcher's own handler, which is in place again
-    if received not in (None, STOPPED):
+    if received not in (None, STOP_SIGNAL):
         sys.exit(128 + received)
 
 

@@ -45,7 +45,7 @@ def main() -> int:
 def _run(order: dict[str, object]) -> None:
     import torch
 
-    from gdexp.sweeps.study import Place
+    from gdexp.sweeps.study import StartedBy
     from gdexp.sweeps.worker import run_worker
 
     threads, config = order["threads"], order["config"]
@@ -53,7 +53,7 @@ def _run(order: dict[str, object]) -> None:
         torch.set_num_threads(threads)
     gc_control.begin()
     if isinstance(config, dict):
-        run_worker(config, Place.HERE)
+        run_worker(config, StartedBy.DRIVER)
 
 
 def _end_with_driver() -> None:

@@ -14,7 +14,7 @@ from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.lr_interval import Interval, sharing
 from gdexp.sweeps.results.pareto import front
-from gdexp.sweeps.study import TrialRecord, finished
+from gdexp.sweeps.study import TrialRecord, completed_trials
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -65,7 +65,7 @@ class Answers:
     @classmethod
     def of(cls, study: Study, plan: Plan) -> Answers:
         """Read every answer from the finished trials, and look for the interval."""
-        trials = finished(study)
+        trials = completed_trials(study)
         records = [TrialRecord.of(trial) for trial in trials]
         times = [record.hitting_time for record in records]
         best = times.index(min(times)) if times else None
@@ -108,7 +108,7 @@ class Answers:
 
 def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
     """The command that runs one trial alone; with several seeds, all of them."""
-    configured = plan.configured(parameters)
+    configured = plan.trial_config(parameters)
     command = shortest_command(configured)
     if plan.settings.seeds == 1:
         return command

@@ -249,7 +249,7 @@ def _value(parameters: Mapping[str, Any], name: str) -> str:
 
 def place(plan: Plan) -> str:
     """Where the study is."""
-    return relative(plan.journal) if plan.served is None else masked(plan.served)
+    return relative(plan.journal) if plan.storage_server is None else masked(plan.storage_server)
 
 
 def relative(path: Path) -> str:

@@ -119,7 +119,7 @@ def rate_at(plan: Plan, entry: Fewest) -> str:
     """The learning rate of a row of the table of thresholds."""
     if not entry.iterations:  # where the start is within the threshold no parameter played a part
         return "any" if entry.iterations == 0 else ""
-    configured = flatten(plan.configured(entry.parameters or {}))
+    configured = flatten(plan.trial_config(entry.parameters or {}))
     return short(configured.get(LR, ""))
 
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 SIGN = "gdexp.worker."
 """What the study's attributes begin with that are signs of life; the worker's id follows."""
 
-STOP = "gdexp.stop"
+STOP_ATTRIBUTE = "gdexp.stop"
 """The study's attribute that tells all workers to go."""
 
-STOPPED = signal.SIGINT
+STOP_SIGNAL = signal.SIGINT
 """The signal that a worker sends itself then: TERM comes from those who may start it again."""
 
 BEAT_SECONDS = 3.0
@@ -38,17 +38,17 @@ GONE_AFTER_SECONDS = 15.0
 """A worker elsewhere that has shown no new sign for so long is gone."""
 
 
-class Place(Enum):
+class StartedBy(Enum):
     """Where a worker is, seen from the driver."""
 
-    HERE = "here"
+    DRIVER = "driver"
     """A process that the driver started itself."""
-    ELSEWHERE = "elsewhere"
+    LAUNCHER = "launcher"
     """Started by a launcher: perhaps on another machine."""
 
 
 @dataclass(frozen=True)
-class Identity:
+class WorkerIdentity:
     """A worker, so that others can tell whether it is there.
 
     Attributes:
@@ -64,7 +64,7 @@ class Identity:
     began: str
 
     @classmethod
-    def own(cls) -> Identity:
+    def own(cls) -> WorkerIdentity:
         """This process, under a new name."""
         return cls(uuid.uuid4().hex[:12], _place(), os.getpid(), _began(os.getpid()) or "")
 
@@ -93,7 +93,7 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
     """
 
     def __init__(
-        self, study: Study, identity: Identity, beats: bool, seconds: float = BEAT_SECONDS
+        self, study: Study, identity: WorkerIdentity, beats: bool, seconds: float = BEAT_SECONDS
     ) -> None:
         self._study, self._identity, self._seconds = study, identity, seconds
         self._leaving = threading.Event()
@@ -128,12 +128,12 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
             count += 1
             with contextlib.suppress(Exception):
                 self._study.set_user_attr(self._identity.key, self._identity.sign(count))
-                if self._study.user_attrs.get(STOP):
-                    os.kill(os.getpid(), STOPPED)
+                if self._study.user_attrs.get(STOP_ATTRIBUTE):
+                    os.kill(os.getpid(), STOP_SIGNAL)
                     return
 
 
-class Watch:
+class WorkerLiveness:
     """Tells which workers of a study are gone.
 
     A worker that this process can see in its process table is gone when it is not there. Any
@@ -152,7 +152,7 @@ class Watch:
         self._seen: dict[str, tuple[object, float]] = {}
         self._place = _place()
 
-    def there(self, attributes: Mapping[str, Any]) -> set[str]:
+    def alive(self, attributes: Mapping[str, Any]) -> set[str]:
         """The workers that are there, or may be.
 
         Args:
@@ -209,7 +209,7 @@ def _exists(pid: int) -> str | None:
     return ""
 
 
-def wait_for_others(study: Study, name: str) -> None:
+def wait_for_other_workers(study: Study, name: str) -> None:
     """Wait until no worker of an earlier start is left; a second driver's would mix with them.
 
     Those that were killed are seen to be gone at once on this machine, and elsewhere when they
@@ -222,9 +222,9 @@ def wait_for_others(study: Study, name: str) -> None:
     Raises:
         StudyHeld: one of them is at work.
     """
-    watch, until = Watch(), time.monotonic() + GONE_AFTER_SECONDS + BEAT_SECONDS
+    liveness, until = WorkerLiveness(), time.monotonic() + GONE_AFTER_SECONDS + BEAT_SECONDS
     before = dict(study.user_attrs)
-    while there := watch.there(now := study.user_attrs):
+    while there := liveness.alive(now := study.user_attrs):
         moved = [worker for worker in there if now[SIGN + worker] != before.get(SIGN + worker)]
         if moved or time.monotonic() > until:
             sign = now[SIGN + (moved or sorted(there))[0]]

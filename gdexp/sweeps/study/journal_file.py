@@ -56,7 +56,7 @@ class Journal(BaseJournalBackend):
             self._group += json.loads(json.dumps(logs))
 
     @contextmanager
-    def together(self, storage: JournalStorage) -> Iterator[None]:
+    def grouped_writes(self, storage: JournalStorage) -> Iterator[None]:
         """Write all changes made inside at once, at the end; a kill or an error leaves none.
 
         Other processes wait meanwhile, so it must be over long before `TAKEN_OVER_SECONDS`, and

@@ -39,14 +39,14 @@ class StudyStorage(Queueless, JournalStorage):
             super().__init__(self.journal)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def grouped_writes(self) -> Iterator[None]:
         """Write all changes made inside at once, at the end; a kill or an error leaves none.
 
         For changes that take little time: whoever else uses the file waits for them.
         """
         with self.turn, _reported(self.journal):
             try:
-                with self.journal.together(self):
+                with self.journal.grouped_writes(self):
                     yield
             except BaseException:
                 self._replay_result = JournalStorageReplayResult(self._worker_id_prefix)
@@ -63,7 +63,7 @@ class StudyStorage(Queueless, JournalStorage):
             return super().get_all_trials(study_id, deepcopy, states)
 
 
-def mend(path: Path) -> None:
+def repair_journal(path: Path) -> None:
     """Undo what a kill left in the middle of a write. Nothing else may be using the journal."""
     Path(f"{path}.lock").unlink(missing_ok=True)
     for leftover in path.parent.glob(f"{path.name}.lock*.rename"):

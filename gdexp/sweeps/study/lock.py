@@ -20,7 +20,7 @@ WORKERS_SECONDS = 10.0
 
 
 @contextmanager
-def held(plan: Plan) -> Iterator[int | None]:
+def study_lock(plan: Plan) -> Iterator[int | None]:
     """Hold the study for this process, and for those that it gives the open lock file to.
 
     Yields:
@@ -30,13 +30,13 @@ def held(plan: Plan) -> Iterator[int | None]:
         StudyHeld: another process holds it; its pid is named.
         StorageFailed: the folder cannot be written to, or the server cannot be used.
     """
-    if plan.served is None:
+    if plan.storage_server is None:
         with _file(plan, plan.journal) as handle:
             yield handle
         return
-    from gdexp.sweeps.study.postgres_storage import held_there
+    from gdexp.sweeps.study.postgres_storage import server_lock
 
-    with held_there(plan.served, plan.name) as holder:
+    with server_lock(plan.storage_server, plan.name) as holder:
         if holder is not None:
             raise _taken(plan, holder)
         yield None
@@ -97,14 +97,14 @@ def _taken(plan: Plan, holder: str) -> StudyHeld:
     )
 
 
-def check_open(plan: Plan) -> None:
+def check_no_password(plan: Plan) -> None:
     """Refuse a password in an address where a launcher keeps the config of its jobs in files.
 
     Raises:
         BadInput: names the key, and where the password belongs.
     """
     for key, address in (
-        ("sweep.storage", plan.served or ""),
+        ("sweep.storage", plan.storage_server or ""),
         ("tracking.uri", plan.tracking.resolved),
     ):
         if has_password(address):
@@ -128,12 +128,14 @@ def check_storage(plan: Plan) -> None:
         BadInput: MLflow's database, a folder, a file of another kind.
         StorageFailed: it cannot be read, or no server answers.
     """
-    if plan.served is not None:
-        check_server("sweep.storage", plan.served, STORAGES)
+    if plan.storage_server is not None:
+        check_server("sweep.storage", plan.storage_server, STORAGES)
         tracked = plan.tracking.resolved
-        if is_postgresql(tracked) and named_database(tracked) == named_database(plan.served):
+        if is_postgresql(tracked) and named_database(tracked) == named_database(
+            plan.storage_server
+        ):
             raise BadInput(
-                "sweep.storage", masked(plan.served), "is MLflow's database; two are needed"
+                "sweep.storage", masked(plan.storage_server), "is MLflow's database; two are needed"
             )
         return
     path, database = plan.journal, plan.tracking.database

@@ -35,16 +35,16 @@ class ServedStorage(RDBStorage):
 
     def __init__(self, uri: str) -> None:
         self.shown = masked(uri)
-        with reported(self.shown):
+        with postgres_errors(self.shown):
             super().__init__(
                 with_driver(uri),
                 engine_kwargs={"pool_pre_ping": True, "connect_args": _own()},
             )
 
     @contextmanager
-    def claiming(self, study: str) -> Iterator[None]:
+    def claim_lock(self, study: str) -> Iterator[None]:
         """Keep all others from claiming trials of a study meanwhile."""
-        with reported(self.shown), self.engine.connect() as connection:
+        with postgres_errors(self.shown), self.engine.connect() as connection:
             _locked(connection, CLAIM, study)
             try:
                 yield
@@ -67,13 +67,13 @@ class ServedStudy(Queueless, _CachedStorage):
         self._served = ServedStorage(uri)
         super().__init__(self._served)
 
-    def claiming(self, study: str) -> AbstractContextManager[None]:
+    def claim_lock(self, study: str) -> AbstractContextManager[None]:
         """Keep all others from claiming trials of a study meanwhile."""
-        return self._served.claiming(study)
+        return self._served.claim_lock(study)
 
 
 @contextmanager
-def held_there(uri: str, study: str) -> Iterator[str | None]:
+def server_lock(uri: str, study: str) -> Iterator[str | None]:
     """Hold a study for this process.
 
     Args:
@@ -92,7 +92,7 @@ def held_there(uri: str, study: str) -> Iterator[str | None]:
     engine = sqlalchemy.create_engine(
         with_driver(uri), poolclass=sqlalchemy.NullPool, connect_args=_own()
     )
-    with reported(shown), engine.connect() as connection:
+    with postgres_errors(shown), engine.connect() as connection:
         taken = _asked(connection, "SELECT pg_try_advisory_lock(:key)", HOLD, study)
         connection.commit()  # the lock is the connection's, not the transaction's
         yield None if taken else _holder(engine, study)
@@ -138,7 +138,7 @@ def _holder(engine: Engine, study: str) -> str:
 
 
 @contextmanager
-def reported(shown: str) -> Iterator[None]:
+def postgres_errors(shown: str) -> Iterator[None]:
     """Around what a server does: its errors name the key and the remedy."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError

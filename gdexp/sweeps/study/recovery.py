@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gdexp.core import StorageFailed, reason, signals
-from gdexp.sweeps.study.rows import is_row, kept_rows
+from gdexp.sweeps.study.rows import existing_rows, is_row
 from gdexp.sweeps.study.study import TOKEN, tell
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
 
@@ -22,7 +22,7 @@ MOST_IDS = 100
 """Run ids in one query."""
 
 
-def settle(
+def recover_trials(
     study: Study,
     store: Store,
     parent: str,
@@ -62,7 +62,7 @@ def settle(
     recorded = {t.number: TrialRecord.of(t) for t in trials if RECORD in t.user_attrs}
     run_ids = [record.run_id for record in recorded.values()]
     whole = _finished_runs(store, [each for each in run_ids if not is_row(each)])
-    whole |= kept_rows(store, parent, run_ids)
+    whole |= existing_rows(store, parent, run_ids)
     again = 0
     for trial in trials:
         record = recorded.get(trial.number)
@@ -86,7 +86,7 @@ def _finished_runs(store: Store, run_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def begun(study: Study, store: Store) -> tuple[str, str | None]:
+def find_sweep_run(study: Study, store: Store) -> tuple[str, str | None]:
     """A token that marks the sweep's run, and that run when it is in the store.
 
     Between the run and the note of it in the study the process may end; the mark, which the

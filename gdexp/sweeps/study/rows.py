@@ -15,7 +15,7 @@ def is_row(run_id: str) -> bool:
     return "/" in run_id
 
 
-def kept_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[str]:
+def existing_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[str]:
     """Those of the rows that are there; a trial's own is written after those of its seeds."""
     wanted = {int(run_id.split("/")[1]) for run_id in run_ids if is_row(run_id)}
     if not wanted:

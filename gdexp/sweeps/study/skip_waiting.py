@@ -19,7 +19,7 @@ class Queueless(BaseStorage):
     _none_wait = False
 
     @contextmanager
-    def nothing_waits(self) -> Iterator[None]:
+    def no_waiting_trials(self) -> Iterator[None]:
         """Around asking for new trials while it is known that none waits."""
         self._none_wait = True
         try:

@@ -38,7 +38,7 @@ def open_study(plan: Plan) -> Study:
     import optuna
     from optuna.study import StudyDirection
 
-    place = plan.served or plan.journal
+    place = plan.storage_server or plan.journal
     try:
         storage = _storage(place, alone=True)
         # Looked up first: asking Optuna to create it writes to the journal in any case.
@@ -91,32 +91,32 @@ def _storage(place: str | Path, alone: bool = False) -> BaseStorage:
         from gdexp.sweeps.study.postgres_storage import ServedStudy
 
         return ServedStudy(place)
-    from gdexp.sweeps.study.journal_storage import StudyStorage, mend
+    from gdexp.sweeps.study.journal_storage import StudyStorage, repair_journal
 
     if alone:
-        mend(place)
+        repair_journal(place)
     return StudyStorage(place)
 
 
-def together(study: Study) -> AbstractContextManager[None]:
+def grouped_writes(study: Study) -> AbstractContextManager[None]:
     """Around changes of a study that are to be written at once, where its storage can do that."""
     from gdexp.sweeps.study.journal_storage import StudyStorage
 
     storage = study._storage
-    return storage.together() if isinstance(storage, StudyStorage) else nullcontext()
+    return storage.grouped_writes() if isinstance(storage, StudyStorage) else nullcontext()
 
 
-def claiming(study: Study) -> AbstractContextManager[None]:
+def claim_lock(study: Study) -> AbstractContextManager[None]:
     """Around what no two workers may do at once."""
     from gdexp.sweeps.study.journal_storage import StudyStorage
 
     storage = study._storage
     if isinstance(storage, StudyStorage):
-        return storage.together()
-    return cast("ServedStudy", storage).claiming(study.study_name)
+        return storage.grouped_writes()
+    return cast("ServedStudy", storage).claim_lock(study.study_name)
 
 
-def reported(place: str | None) -> AbstractContextManager[None]:
+def as_storage_failed(place: str | None) -> AbstractContextManager[None]:
     """Around work with a study: errors of its server are gdexp's own.
 
     Args:
@@ -124,20 +124,20 @@ def reported(place: str | None) -> AbstractContextManager[None]:
     """
     if place is None:
         return nullcontext()
-    from gdexp.sweeps.study.postgres_storage import reported as of_server
+    from gdexp.sweeps.study.postgres_storage import postgres_errors
 
-    return of_server(masked(place))
+    return postgres_errors(masked(place))
 
 
-def nothing_waits(study: Study) -> AbstractContextManager[None]:
+def no_waiting_trials(study: Study) -> AbstractContextManager[None]:
     """Around asking for a new trial while no trial waits, where the storage can make use of it."""
     from gdexp.sweeps.study.skip_waiting import Queueless
 
     storage = study._storage
-    return storage.nothing_waits() if isinstance(storage, Queueless) else nullcontext()
+    return storage.no_waiting_trials() if isinstance(storage, Queueless) else nullcontext()
 
 
-def finished(study: Study) -> list[FrozenTrial]:
+def completed_trials(study: Study) -> list[FrozenTrial]:
     """The trials that count, in order."""
     from optuna.trial import TrialState
 

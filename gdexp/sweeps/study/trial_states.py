@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-class Overview:
+class TrialStates:
     """The trials of a study by their state, as they were at the last `look`.
 
     Attributes:
@@ -36,12 +36,12 @@ class Overview:
         """How many trials count or may count yet."""
         return self.complete + len(self.running) + len(self.waiting)
 
-    def fresh(self) -> list[FrozenTrial]:
+    def newly_complete(self) -> list[FrozenTrial]:
         """The trials that count and were not given before, in order."""
         found, self._fresh = self._fresh, []
         return found
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read what is new."""
         from optuna.trial import TrialState
 

@@ -1,4 +1,4 @@
-"""A worker: it asks the study for trials, evaluates, records and tells them."""
+"""A worker: it asks the study for trials, evaluates and records them, and tells the study."""
 
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.run import run_worker

@@ -1,4 +1,4 @@
-"""Handing trials over to where they are kept: at once here, behind the descents to a server."""
+"""Writing runs: at once, or to a server in a background thread."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Runs = Sequence[tuple[Pending, Record]]
 
 
 class RunWriter(AbstractContextManager["RunWriter[T]"], Generic[T]):
-    """Writes runs in order and says which of them are there.
+    """Writes runs in order, and returns what belongs to the runs that are written.
 
-    A server takes its time for every call, so its runs are written by a thread of their own while
-    the next descents go on, one batch at a time. Nothing is lost by that: only a run that the
-    server has finished is told to the study, and an error ends the sweep at the next batch.
+    A server takes time for each call. So a thread writes its runs, one batch at a time, while the
+    next descents go on. Nothing is lost: the study is told only of runs that are written, and an
+    error ends the sweep at the next batch.
 
     Args:
-        write: writes runs; when it returns they are there.
-        behind: whether it takes its time.
+        write: writes runs; they are stored when it returns.
+        in_background: whether a thread calls it.
     """
 
-    def __init__(self, write: Callable[[Runs], None], behind: bool) -> None:
+    def __init__(self, write: Callable[[Runs], None], in_background: bool) -> None:
         self._write = write
-        self._thread = ThreadPoolExecutor(1, "gdexp-writing") if behind else None
-        self._going: tuple[Future[None], Sequence[T]] | None = None
+        self._thread = ThreadPoolExecutor(1, "gdexp-writing") if in_background else None
+        self._in_progress: tuple[Future[None], Sequence[T]] | None = None
 
     def __exit__(
         self,
@@ -41,23 +41,30 @@ class RunWriter(AbstractContextManager["RunWriter[T]"], Generic[T]):
         if self._thread is not None:
             self._thread.shutdown(wait=True)
 
-    def write(self, runs: Runs, marks: Sequence[T]) -> Sequence[T]:
-        """Write runs; returns the marks of those that are known to be there by now.
+    def write(self, runs: Runs, items: Sequence[T]) -> Sequence[T]:
+        """Write runs, at once or in the background.
+
+        Args:
+            runs: the runs.
+            items: belong to these runs.
+
+        Returns:
+            The items of runs that are now written: of these, or in the background of those before.
 
         Raises:
-            StorageFailed: this batch, or the one before it, could not be written.
+            StorageFailed: these runs, or those before, could not be written.
         """
         if self._thread is None:
             self._write(runs)
-            return marks
+            return items
         before = self.finish()
-        self._going = self._thread.submit(self._write, runs), marks
+        self._in_progress = self._thread.submit(self._write, runs), items
         return before
 
     def finish(self) -> Sequence[T]:
-        """Wait for what is still being written; returns its marks."""
-        if self._going is None:
+        """Wait until all runs are written, and return the items that `write` has not returned."""
+        if self._in_progress is None:
             return []
-        (future, marks), self._going = self._going, None
+        (future, items), self._in_progress = self._in_progress, None
         future.result()
-        return marks
+        return items
