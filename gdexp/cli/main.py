@@ -85,9 +85,9 @@ def command(cfg: DictConfig) -> None:
     if "sweep" in composed:
         from hydra.core.hydra_config import HydraConfig
 
-        from gdexp.sweeps import work_launched
+        from gdexp.sweeps import run_launched_worker
 
-        work_launched(composed, HydraConfig.get())
+        run_launched_worker(composed, HydraConfig.get())
         return
     run = _command(composed)
     gc_control.begin()

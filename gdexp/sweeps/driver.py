@@ -11,7 +11,7 @@ from gdexp.config import literal
 from gdexp.core import BadInput, GdexpError, gc_control, signals
 from gdexp.display import terminal
 from gdexp.sweeps.cleanup import OpenedSweep, cleanup_on_error
-from gdexp.sweeps.launchers import Crew, Engine, LocalCrew, threads
+from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import preview
@@ -52,7 +52,7 @@ Launch = Callable[[list[list[str]]], None]
 
 
 def run_sweep(
-    arguments: list[str], compose: Compose, launch: Launch, engine: Engine | None
+    arguments: list[str], compose: Compose, launch: Launch, launcher: WorkerLauncher | None
 ) -> None:
     """Run a sweep to its last trial.
 
@@ -60,7 +60,7 @@ def run_sweep(
         arguments: every override of the command line, ranges included.
         compose: overrides without ranges to a config.
         launch: runs the task function once for each list of overrides, in this process.
-        engine: what starts workers through another launcher of Hydra's; None: this machine alone.
+        launcher: starts the workers through another Hydra launcher; None: on this machine.
 
     Raises:
         BadInput: before anything is written.
@@ -79,8 +79,8 @@ def run_sweep(
     if plan.settings.preview:
         preview(out, plan)
         return
-    if engine is not None:
-        engine.check()
+    if launcher is not None:
+        launcher.check()
         check_no_password(plan)
     plan.tracking.preflight()
     check_storage(plan)
@@ -97,16 +97,18 @@ def run_sweep(
         gc_control.begin()
         if _end_reason(plan, study) is None:
             lines, count = _worker_overrides(plan, given), plan.settings.worker_count
-            if engine is None and count == 1:
+            if launcher is None and count == 1:
                 failed = _run_here(launch, lines)
             else:
-                crew: Crew
-                if engine is None:
-                    crew = LocalCrew(composed(lines), count, threads(count, cores()), lock)
+                workers: Workers
+                if launcher is None:
+                    workers = LocalWorkers(
+                        composed(lines), count, threads_per_worker(count, cores()), lock
+                    )
                 else:
-                    crew = engine.crew(lines, count, study.set_user_attr)
-                supervise(out, plan, study, store, parent, crew)
-                failed = crew.failure()
+                    workers = launcher.start(lines, count, study.set_user_attr)
+                supervise(out, plan, study, store, parent, workers)
+                failed = workers.failure()
         ended = _ended(plan, study, time.monotonic() - began, failed)
         result = create_trial_runs(plan, SweepResult.from_study(study, plan), store, parent)
         finish_sweep_run(plan, result, store, parent)

@@ -9,7 +9,7 @@ from rich.table import Table
 from gdexp.core import format_value
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.worker import Asking
+from gdexp.sweeps.worker import TrialAsker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,8 +57,8 @@ def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["minimize"] * (2 if plan.pareto else 1))
-    asking = Asking(study, plan)
+    asker = TrialAsker(study, plan)
     startup = plan.sampler.startup
     many = min(most, plan.n_trials, most if startup is None else max(startup, 1))
-    asked = [asking.ask(ordinal) for ordinal in range(many)]
+    asked = [asker.ask(ordinal) for ordinal in range(many)]
     return [plan.space.decoded(each.trial.params) for each in asked]

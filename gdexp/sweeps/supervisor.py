@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from rich.console import Console
 
-    from gdexp.sweeps.launchers import Crew
+    from gdexp.sweeps.launchers import Workers
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking import Store
 
@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.3
 
 
 def supervise(
-    out: Console, plan: Plan, study: Study, store: Store, parent: str, crew: Crew
+    out: Console, plan: Plan, study: Study, store: Store, parent: str, workers: Workers
 ) -> None:
     """Watch over the workers until the sweep is at its end, or all of them are.
 
@@ -43,7 +43,7 @@ def supervise(
         study: that the workers share.
         store: that holds their runs.
         parent: the run id of the sweep.
-        crew: the workers; they are gone afterwards, whatever happens.
+        workers: have all ended when this returns or raises.
     """
     states, abandoned = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
@@ -53,7 +53,7 @@ def supervise(
         with Progress(out, plan.n_trials) as progress:
             while not over:
                 signals.check()
-                over = crew.ended()  # before the look, which then sees all that they did
+                over = workers.ended()  # before the look, which then sees all that they did
                 states.refresh()
                 for trial in states.newly_complete():
                     record = TrialRecord.of(trial)
@@ -61,7 +61,7 @@ def supervise(
                     count = progress.add_earlier if earlier else progress.add
                     count(record, record.hitting_time, plan.learning_rate(trial.params))
                 earlier = False
-                for words in crew.lost():
+                for words in workers.lost():
                     out.print(words)
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
@@ -73,7 +73,7 @@ def supervise(
                     time.sleep(LOOK_SECONDS)
     finally:
         with signals.ending():
-            crew.end(soon=not over)
+            workers.end(soon=not over)
 
 
 class AbandonedTrials:
