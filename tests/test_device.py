@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from optuna import create_study
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -41,7 +40,7 @@ from gdexp.reruns.replay import prepared
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.space.dimension import parse
 from gdexp.sweeps.space.space import Space
-from gdexp.sweeps.worker.ask import Asking
+from gdexp.sweeps.worker.batch_size import BatchSize
 from tests.commands import composed
 from tests.rerun.records import CONFIG, experiment, other, reference
 
@@ -314,7 +313,7 @@ def test_more_trials_go_together_on_a_gpu() -> None:
         space = Space.build([parse("optimizer.lr", "interval(0.1,1)")], {})
         plan = Plan.build(chosen, space)
         plan = replace(plan, base={**plan.base, "device": place})
-        return Asking(create_study(), plan).at_once(0)
+        return BatchSize(plan).at(0)
 
     assert at_once("cpu", "sweep.sampler=random") == 64
     assert at_once("cuda", "sweep.sampler=random") == 1024

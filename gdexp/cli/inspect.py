@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from gdexp.config import Config, construct
-from gdexp.core import GdexpError, validation
+from gdexp.core import GdexpError, format_number, validation
 from gdexp.descent import starting_point
 from gdexp.display import format_tensor, terminal
 from gdexp.experiment import Experiment, trusted_paths
@@ -61,7 +61,7 @@ def inspect(config: Config) -> None:
                 f"{terminal.escape_text(problem.name)}, x of shape {shape}, "
                 f"{_dtype(x)} on {x.device}",
             ),
-            ("loss", f"{terminal.format_number(loss.item())} at x0"),
+            ("loss", f"{format_number(loss.item())} at x0"),
         ],
     )
     out.print("\n[bold]values and the nodes that made them[/bold]")

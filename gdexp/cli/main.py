@@ -93,9 +93,9 @@ def command(cfg: DictConfig) -> None:
     if "sweep" in composed:
         from hydra.core.hydra_config import HydraConfig
 
-        from gdexp.sweeps import work_launched
+        from gdexp.sweeps import run_launched_worker
 
-        work_launched(composed, HydraConfig.get())
+        run_launched_worker(composed, HydraConfig.get())
         return
     run = _command(composed)
     gc_control.begin()
@@ -140,8 +140,9 @@ def _hydra(arguments: list[str]) -> None:
     failed: list[BaseException] = []
     driver = _process_id()
 
-    def task(cfg: DictConfig) -> None:
-        # Hydra prints every override of a task that raises, secrets among them.
+    def task(cfg: DictConfig) -> Exception | None:
+        # Hydra prints every override of a task that raises, secrets among them. So an error is
+        # returned, for the sweeper, and kept, for a run without a sweeper.
         try:
             command(cfg)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -149,6 +150,8 @@ def _hydra(arguments: list[str]) -> None:
             if _process_id() != driver:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)
+            return error if isinstance(error, Exception) else None
+        return None
 
     before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
     sys.argv = [sys.argv[0], *arguments]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted
+from gdexp.core import Interrupted, format_number, format_value, gap_formula
 from gdexp.descent import PENALTY, Result, Status
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import Experiment, pictures, provenance_files, trusted_paths
@@ -117,7 +119,7 @@ def announce(out: Console, experiment: Experiment) -> None:
     problem, stopping = experiment.problem, experiment.stopping
     name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
-    gap = "loss" if problem.reference == 0 else f"loss - ({problem.reference:.6g})"
+    gap = gap_formula(problem.reference)
     terminal.print_facts(
         out,
         [
@@ -152,10 +154,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
         [
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            (
-                "hitting time",
-                f"{terminal.format_number(result.hitting_time)}{_hitting_time_note(result)}",
-            ),
+            ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -190,18 +189,17 @@ def _hitting_time_note(result: Result) -> str:
 
 def _loss(value: float, f_star: float) -> str:
     above = "" if f_star == 0 else f" ({value - f_star:.6g} above the minimum)"
-    return terminal.format_number(value) + above
+    return format_number(value) + above
 
 
 def _rule(experiment: Experiment) -> str:
     given = dict(experiment.config["optimizer"])
     schedule = given.pop("schedule", None)
-    words = [f"{key}={_value(value)}" for key, value in given.items() if key != "name"]
+    words = _pairs(given)
     if isinstance(schedule, dict) and schedule.get("name", "constant") != "constant":
-        settings = [f"{key}={_value(value)}" for key, value in schedule.items() if key != "name"]
-        words.append(f"with schedule {' '.join([schedule['name'], *settings])}")
+        words.append(f"with schedule {' '.join([schedule['name'], *_pairs(schedule)])}")
     return f"{' '.join([experiment.rule.name, *words])}, seed {experiment.seed}"
 
 
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _pairs(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={format_value(value)}" for key, value in settings.items() if key != "name"]

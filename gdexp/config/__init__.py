@@ -8,7 +8,6 @@ from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
 from gdexp.config.hydra_internals import BASIC_LAUNCHER
 from gdexp.config.identity import digest, outcome, signature
-from gdexp.config.job_errors import job_error
 from gdexp.config.keys import OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
@@ -28,7 +27,6 @@ __all__ = [
     "flatten",
     "has",
     "hydra_internals",
-    "job_error",
     "literal",
     "lookup",
     "only_shows",

@@ -13,6 +13,16 @@ from gdexp.core.errors import (
     nearest,
     printable,
 )
+from gdexp.core.formatting import (
+    format_count,
+    format_counts,
+    format_duration,
+    format_large_count,
+    format_number,
+    format_value,
+    gap_formula,
+    gap_name,
+)
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
@@ -37,6 +47,14 @@ __all__ = [
     "context_thread",
     "context_value",
     "failure_reason",
+    "format_count",
+    "format_counts",
+    "format_duration",
+    "format_large_count",
+    "format_number",
+    "format_value",
+    "gap_formula",
+    "gap_name",
     "gc_control",
     "has_secret",
     "is_secret_key",

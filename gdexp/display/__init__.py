@@ -4,7 +4,6 @@ from gdexp.display import terminal
 from gdexp.display.figures import BLUE, GREY, ORANGE, empty_figure, figure_with_axes, png
 from gdexp.display.loss_lines import LossPrinter
 from gdexp.display.tensor_tables import format_tensor, print_curve, print_tensors
-from gdexp.display.terminal import format_iterations
 
 __all__ = [
     "BLUE",
@@ -13,7 +12,6 @@ __all__ = [
     "LossPrinter",
     "empty_figure",
     "figure_with_axes",
-    "format_iterations",
     "format_tensor",
     "png",
     "print_curve",

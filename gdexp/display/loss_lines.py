@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from gdexp.core import signals
-from gdexp.display.terminal import format_number
+from gdexp.core import format_number, gap_name, signals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +59,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         self._task: TaskID | None = None
 
     def __enter__(self) -> LossPrinter:
-        heading = "loss" if self._f_star == 0 else "loss - f*"
-        self._out.print(f"[dim]{'iteration':>10}  {heading:>12}[/dim]")
+        self._out.print(f"[dim]{'iteration':>10}  {gap_name(self._f_star):>12}[/dim]")
         return self
 
     def __exit__(

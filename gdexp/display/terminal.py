@@ -1,4 +1,4 @@
-"""Text in the terminal: the console, names with values, numbers and counts."""
+"""Text in the terminal: the console, names with values, commands and addresses."""
 
 from __future__ import annotations
 
@@ -47,15 +47,3 @@ def print_line(out: Console, text: str) -> None:
 def escape_text(text: str) -> str:
     """Return foreign text safe for a console: no markup, no control characters."""
     return escape(printable(text))
-
-
-def format_number(value: float) -> str:
-    """Return a number with six significant digits; whole numbers below 1e12 in full."""
-    if abs(value) < 1e12 and value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:,.6g}"
-
-
-def format_iterations(iterations: int) -> str:
-    """Return a count of iterations with its word."""
-    return "1 iteration" if iterations == 1 else f"{iterations:,} iterations"

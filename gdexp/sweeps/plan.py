@@ -60,7 +60,7 @@ class Plan:
             parameters: of the trial.
             seed: which of its seeds, counted from 0.
         """
-        configured = self.configured(parameters)
+        configured = self.trial_config(parameters)
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
         return Experiment.from_config(configured, trusted_paths(configured))
@@ -69,11 +69,11 @@ class Plan:
         """The experiments of a trial, one for each seed."""
         return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
 
-    def configured(self, parameters: Mapping[str, Any]) -> config.Config:
+    def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial."""
-        return self.space.changed(self.base, parameters)
+        return self.space.trial_config(self.base, parameters)
 
-    def rate(self, parameters: Mapping[str, Any]) -> float | None:
+    def learning_rate(self, parameters: Mapping[str, Any]) -> float | None:
         """The learning rate that a trial tries, where one is swept.
 
         Args:
@@ -119,7 +119,7 @@ class Plan:
         return "rules" if swept else str(self.base["optimizer"]["name"])
 
     @property
-    def served(self) -> str | None:
+    def storage_server(self) -> str | None:
         """The address of the server that has the study; None where it is a file."""
         given = self.settings.storage
         return given if given is not None and is_postgresql(given) else None
@@ -163,7 +163,7 @@ class Plan:
                     shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
                     raise BadInput(d.key, shown, error.allowed) from None
         for chosen in self.space.combinations():
-            part = self.space.part(chosen)
+            part = self.space.dimensions_with(chosen)
             first = {**chosen, **{d.name: d.corners()[0] for d in part}}
             tried = [{**first, d.name: value} for d in part for value in d.corners()]
             for values in tried or [first]:

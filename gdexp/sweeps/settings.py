@@ -98,7 +98,7 @@ class SweepSettings:
             validation.integer("workers", self.workers, low=1, high=MOST_WORKERS)
 
     @property
-    def crew(self) -> int:
+    def worker_count(self) -> int:
         """How many workers share the study."""
         return cores() if self.workers == ALL else int(self.workers)
 

@@ -6,14 +6,11 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
-import pytest
 from hydra.conf import HydraConf
 from hydra.core import utils
-from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from gdexp.config.hydra_internals import BASIC_LAUNCHER, masked_config_files
-from gdexp.config.job_errors import job_error
 
 CANARY = "correct-horse-42"
 
@@ -37,16 +34,3 @@ def test_files_of_hydra_hold_no_secret_and_its_function_comes_back(tmp_path: Pat
         utils._save_config(OmegaConf.create({"password": CANARY, "lr": 1}), "a.yaml", tmp_path)
     assert (tmp_path / "a.yaml").read_text() == "password: '***'\nlr: 1\n".replace("'", "")
     assert utils._save_config is original
-
-
-def test_the_error_of_a_job_is_read_and_nothing_is_printed(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    failed = JobReturn(overrides=[f"password={CANARY}"], status=JobStatus.FAILED)
-    failed.return_value = error = ValueError("no")
-    assert job_error(failed) is error
-    done = JobReturn(status=JobStatus.COMPLETED)
-    done.return_value = 3
-    assert job_error(done) is None
-    assert job_error(None) is None
-    assert capsys.readouterr().err == ""

@@ -21,7 +21,7 @@ from gdexp.core.paths import command_folder
 from gdexp.core.process import Process
 from gdexp.core.redaction import mask_secrets
 from gdexp.core.signals import Interrupted
-from gdexp.sweeps.worker.background_writer import Writing
+from gdexp.sweeps.worker.run_writer import RunWriter
 
 CANARY = "correct-horse-42"
 
@@ -90,8 +90,8 @@ def test_an_error_in_the_thread_that_writes_in_the_background_shows_no_secret() 
 
     with Process().current():
         learn_secret(CANARY)
-        writing: Writing[int]
-        with Writing(write, behind=True) as writing:
+        writing: RunWriter[int]
+        with RunWriter(write, in_background=True) as writing:
             writing.write([], [])
             with pytest.raises(GdexpError, match="refused") as error:
                 writing.finish()
