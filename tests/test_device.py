@@ -25,7 +25,7 @@ from gdexp.descent.batch.run import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.loop import descend
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.experiment.provenance import ENVIRONMENT, captured
+from gdexp.experiment.provenance import ENVIRONMENT, provenance_files
 from gdexp.optimizers.base import UpdateRule
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.optimizers.registry import RULES
@@ -280,7 +280,7 @@ def test_a_gpu_computes_exactly_meanwhile_and_as_before_afterwards(mode: str) ->
 
 
 def environment(place: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(captured({**CONFIG, "device": place})[ENVIRONMENT])
+    found: dict[str, Any] = json.loads(provenance_files({**CONFIG, "device": place})[ENVIRONMENT])
     del found["overrides"]
     return found
 

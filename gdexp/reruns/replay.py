@@ -97,7 +97,7 @@ def replayed(
     if reference.engine == BATCH:
         (made,) = _batch([(reference, experiment)], ulps, restore)
         return made
-    with threads(reference.threads if restore else None), experiment.named():
+    with threads(reference.threads if restore else None), experiment.problem_errors():
         result = descend(
             experiment.problem,
             experiment.rule,
@@ -157,7 +157,7 @@ def threads(count: int | None) -> Iterator[None]:
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
     """References of one problem and rule made again as the rows of one batch."""
     reference, first = pairs[0]
-    with threads(reference.threads if restore else None), first.named():
+    with threads(reference.threads if restore else None), first.problem_errors():
         batch = descend_batch(
             first.problem,
             [experiment.rule for _, experiment in pairs],
@@ -172,7 +172,7 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
 def _bounded(reference: Reference, experiment: Experiment) -> Experiment:
     """The same, ended long after the reference did."""
     times, more = LONGER
-    return experiment.capped(times * (len(reference.trace) - 1) + more)
+    return experiment.with_cap(times * (len(reference.trace) - 1) + more)
 
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
@@ -187,7 +187,7 @@ def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: 
     made = _Made(str(result.status), result.trace, decode_array(encode_array(result.final)))
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compared(reference, made, dtype, ulps)
-    captured = provenance.captured(experiment.config, reference.engine)
+    captured = provenance.provenance_files(experiment.config, reference.engine)
     found = _causes(reference, experiment, captured)
     verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
     return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())

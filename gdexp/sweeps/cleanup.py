@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import Interrupted, StorageFailed, signals
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import console
-from gdexp.sweeps.study import as_storage_failed, completed_trials, recover_trials
+from gdexp.sweeps.results import terminal_messages
+from gdexp.sweeps.study import completed_trials, recover_trials
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -26,15 +26,10 @@ class OpenedSweep:
     Attributes:
         study: once it is open.
         runs: the store, and the sweep's own run in it, once that is there.
-        storage_failed: a worker of this process could not write; nothing more is tried then.
     """
 
     study: Study | None = None
     runs: tuple[Store, str] | None = None
-    storage_failed: bool = False
-
-
-_open: list[OpenedSweep] = []
 
 
 @contextmanager
@@ -45,34 +40,25 @@ def cleanup_on_error(out: Console, plan: Plan) -> Iterator[OpenedSweep]:
     holds is settled when the sweep is continued.
     """
     opened = OpenedSweep()
-    _open.append(opened)
     try:
         yield opened
     except BaseException as error:
         with signals.ending():
-            stored = opened.storage_failed or isinstance(error, StorageFailed)
-            if not stored:
+            storage_failed = isinstance(error, StorageFailed)
+            if not storage_failed:
                 _close(plan, opened, "FAILED" if isinstance(error, Exception) else "KILLED")
-            if opened.runs is not None or stored or isinstance(error, Interrupted):
+            if opened.runs is not None or storage_failed or isinstance(error, Interrupted):
                 # A terminal that is gone (HUP) takes no words.
                 with suppress(StorageFailed, OSError):
                     done = 0 if opened.study is None else len(completed_trials(opened.study))
-                    console.interrupted(out, plan, done)
+                    terminal_messages.print_interrupted(out, plan, done)
         raise
-    finally:
-        _open.remove(opened)
-
-
-def storage_failed() -> None:
-    """Note that a worker of this process could not write."""
-    for opened in _open:
-        opened.storage_failed = True
 
 
 def _close(plan: Plan, opened: OpenedSweep, status: str) -> None:
     if opened.study is None or opened.runs is None:
         return
     store, parent = opened.runs
-    with suppress(StorageFailed), as_storage_failed(plan.storage_server):
+    with suppress(StorageFailed):
         recover_trials(opened.study, store, parent, plan.space)
         store.abandon(parent, status)

@@ -15,14 +15,21 @@ from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, thread
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import preview
-from gdexp.sweeps.results import Answers, begin, console, end, promoted, sweep_params
+from gdexp.sweeps.results import (
+    SweepResult,
+    create_trial_runs,
+    finish_sweep_run,
+    print_result,
+    start_sweep_run,
+    sweep_params,
+    terminal_messages,
+)
 from gdexp.sweeps.settings import cores
-from gdexp.sweeps.space import composed_space
+from gdexp.sweeps.space import compose_space
 from gdexp.sweeps.study import (
     PARENT,
     TOKEN,
     TrialRecord,
-    as_storage_failed,
     check_no_password,
     check_storage,
     completed_trials,
@@ -59,14 +66,14 @@ def run_sweep(
         BadInput: before anything is written.
         StorageFailed, StudyHeld: see there.
     """
-    given = config.check_given(arguments)
+    given = config.parse_overrides(arguments)
 
     def composed(lines: list[str]) -> config.Config:
         made = config.plain(_without_hydra(compose(lines)))
         config.check_keys(made)
         return made
 
-    base, space = composed_space(given, composed)
+    base, space = compose_space(given, composed)
     plan = Plan.build(base, space)
     out = terminal.console()
     if plan.settings.preview:
@@ -78,24 +85,20 @@ def run_sweep(
     plan.tracking.preflight()
     check_storage(plan)
 
-    console.announce(out, plan)
-    with (
-        study_lock(plan) as lock,
-        cleanup_on_error(out, plan) as opened,
-        as_storage_failed(plan.storage_server),
-    ):
+    terminal_messages.print_plan(out, plan)
+    with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
         study, store, parent = _open(plan, opened)
         again = recover_trials(study, store, parent, plan.space)
         done = len(completed_trials(study))
-        console.resumed(out, plan, done, again)
-        begin(plan, store, parent)
+        terminal_messages.print_resumed(out, plan, done, again)
+        start_sweep_run(plan, store, parent)
         began = time.monotonic()
         failed = None
         gc_control.begin()
         if _end_reason(plan, study) is None:
             lines, count = _worker_overrides(plan, given), plan.settings.worker_count
             if launcher is None and count == 1:
-                launch([lines])
+                failed = _run_here(launch, lines)
             else:
                 workers: Workers
                 if launcher is None:
@@ -107,11 +110,20 @@ def run_sweep(
                 supervise(out, plan, study, store, parent, workers)
                 failed = workers.failure()
         ended = _ended(plan, study, time.monotonic() - began, failed)
-        answers = promoted(plan, Answers.of(study, plan), store, parent)
-        end(plan, answers, store, parent)
-        console.answers(out, plan, answers, store, parent)
+        result = create_trial_runs(plan, SweepResult.from_study(study, plan), store, parent)
+        finish_sweep_run(plan, result, store, parent)
+        print_result(out, plan, result, store, parent)
         if ended:
             out.print(f"\n{ended}")
+
+
+def _run_here(launch: Launch, lines: list[str]) -> Exception | None:
+    """Run the only worker in this process; return the error that it ended with."""
+    try:
+        launch([lines])
+    except Exception as error:
+        return error
+    return None
 
 
 def _open(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
@@ -164,7 +176,7 @@ def _wrong_store(plan: Plan) -> BadInput:
         "tracking.uri",
         plan.tracking.shown,
         f"does not hold the runs of study {plan.name}; name the store that does, or remove "
-        f"{console.place(plan)}, or give another sweep.name",
+        f"{terminal_messages.study_location(plan)}, or give another sweep.name",
     )
 
 
@@ -177,7 +189,7 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
     for trial in trials:
         patience.add(TrialRecord.of(trial))
         if patience.exhausted:
-            return console.out_of_patience(plan, len(trials))
+            return terminal_messages.patience_message(plan, len(trials))
     return None
 
 
@@ -193,7 +205,7 @@ def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -
         return reason
     done = len(completed_trials(study))
     if plan.settings.timeout is not None and seconds >= plan.settings.timeout:
-        return console.out_of_time(plan, done)
+        return terminal_messages.timeout_message(plan, done)
     if failed is not None:
         raise failed
     raise GdexpError(

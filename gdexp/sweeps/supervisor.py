@@ -58,7 +58,7 @@ def supervise(
                 for trial in states.newly_complete():
                     record = TrialRecord.of(trial)
                     patience.add(record)
-                    count = progress.earlier if earlier else progress.add
+                    count = progress.add_earlier if earlier else progress.add
                     count(record, record.hitting_time, plan.learning_rate(trial.params))
                 earlier = False
                 for words in workers.lost():

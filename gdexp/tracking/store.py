@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.client_writer import ByClient
 from gdexp.tracking.mlflow_ui import chart_views
@@ -304,7 +304,9 @@ class Store:
             with signals.shielded():
                 yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason(error)}") from error
+            raise StorageFailed(
+                f"tracking.uri={self.settings.shown}: {failure_reason(error)}"
+            ) from error
 
 
 def prepare_mlflow() -> None:

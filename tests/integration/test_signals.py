@@ -25,7 +25,7 @@ LONG = ["+sweep", "optimizer.lr=interval(0.003,0.004)", "sweep.batch=1", *LIMITS
 TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
 MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
 MANY += ["sweep.n_trials=18", "stopping.max_iterations=300"]
-LOOK = "gdexp.sweeps.display.progress:Progress.descending"
+LOOK = "gdexp.sweeps.display.progress:Progress.show_descent"
 ROWS = "gdexp.tracking.sql_writer:ByTables._bulk"
 SWEEPS = {
     "in a long descent": (LONG, 6, LOOK, 2),

@@ -10,7 +10,7 @@ import pytest
 from gdexp import BadInput, config
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import first_trials
-from gdexp.sweeps.space.parse import composed_space
+from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.space.space import Space, dimensions
 from tests.commands import composed
 
@@ -32,13 +32,13 @@ def plan(space: dict[str, Any], line: list[str] | None = None, **settings: Any) 
     def compose(lines: list[str]) -> config.Config:
         return {**BASE, "sweep": {"space": space, **settings}}
 
-    return Plan.build(*composed_space(config.check_given(line or []), compose))
+    return Plan.build(*compose_space(config.parse_overrides(line or []), compose))
 
 
 def planned(*line: str) -> Plan:
     """A plan from a command line and the shipped files."""
-    overrides = config.check_given(line)
-    return Plan.build(*composed_space(overrides, lambda lines: composed(*lines)))
+    overrides = config.parse_overrides(line)
+    return Plan.build(*compose_space(overrides, lambda lines: composed(*lines)))
 
 
 def parsed(given: dict[str, Any]) -> Space:

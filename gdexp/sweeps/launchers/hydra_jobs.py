@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def job_failure(job: JobReturn) -> Exception | None:
-    """Return the error of a Hydra job; None where it did not fail."""
+    """Return the error that a Hydra job raised or returned; None where it did not fail."""
     # Reading `return_value` prints the job's overrides on stderr, which may hold secrets.
     with redirect_stderr(io.StringIO()):
         try:
-            job.return_value  # noqa: B018 (a property that raises the error)
+            returned = job.return_value  # raises the error of a job that failed
         except Exception as error:
             return error
-    return None
+    return returned if isinstance(returned, Exception) else None

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import IO, Any
 
-from gdexp.core import GdexpError, StorageFailed, here
+from gdexp.core import GdexpError, StorageFailed, command_folder
 from gdexp.sweeps.launchers.base import wait_for_end
 
 WAIT_SECONDS = 0.02
@@ -84,7 +84,7 @@ def _start(order: str, stderr: IO[bytes], lock: int | None) -> subprocess.Popen[
     """Start a worker process and send it its order."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gdexp.sweeps.launchers.worker_process"],
-        cwd=here(),
+        cwd=command_folder(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=stderr,

@@ -10,7 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gdexp.core import BadInput, GdexpError, here, signals
+from gdexp.core import BadInput, GdexpError, command_folder, signals
 from gdexp.sweeps.launchers.base import wait_for_end
 from gdexp.sweeps.launchers.hydra_jobs import job_failure
 from gdexp.sweeps.launchers.library_parts import missing_parts
@@ -199,7 +199,7 @@ def _submit(launcher: RayLauncher, overrides: Sequence[str], count: int) -> list
 
     options = _plain(launcher.ray_cfg.remote)
     remote = ray.remote(**options)(_run_job) if options else ray.remote(_run_job)
-    task = partial(_run_in_folder, str(here()), launcher.task_function)
+    task = partial(_run_in_folder, str(command_folder()), launcher.task_function)
     refs = []
     for number in range(count):
         loader = launcher.hydra_context.config_loader

@@ -18,7 +18,7 @@ from hydra_plugins.hydra_submitit_launcher.submitit_launcher import (
 )
 from submitit import AutoExecutor, Job
 
-from gdexp.core import BadInput, GdexpError, relative, signals
+from gdexp.core import BadInput, GdexpError, shown_path, signals
 from gdexp.sweeps.launchers.base import wait_for_end
 from gdexp.sweeps.launchers.hydra_jobs import job_failure
 from gdexp.sweeps.launchers.slurm_queue import SlurmQueue
@@ -194,8 +194,8 @@ class _WorkerJob:
         # The last line may be SLURM's own, which says less than the worker's.
         own = [line for line in lines if not line.startswith(("srun: ", "slurmstepd"))] or lines
         if own:
-            return f"job {self.id}: {own[-1]} (all of it in {relative(log)})"
-        return f"job {self.id} was ended, and left no word in {relative(log.parent)}"
+            return f"job {self.id}: {own[-1]} (all of it in {shown_path(log)})"
+        return f"job {self.id} was ended, and left no word in {shown_path(log.parent)}"
 
 
 def _submit(launcher: BaseSubmititLauncher, overrides: Sequence[str], count: int) -> list[Job[Any]]:

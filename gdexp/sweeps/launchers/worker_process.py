@@ -15,7 +15,15 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
-from gdexp.core import GdexpError, Interrupted, gc_control, guarding, hidden, raising, standing
+from gdexp.core import (
+    GdexpError,
+    Interrupted,
+    gc_control,
+    guarding,
+    mask_secrets,
+    raising,
+    standing,
+)
 
 
 def main() -> int:
@@ -36,8 +44,8 @@ def main() -> int:
             return error.exit_status
         except Exception as error:
             if os.environ.get("GDEXP_DEBUG") == "1":
-                print(hidden(traceback.format_exc()), end="", file=sys.stderr)
-            print(hidden(f"{type(error).__name__}: {error}"), file=sys.stderr)
+                print(mask_secrets(traceback.format_exc()), end="", file=sys.stderr)
+            print(mask_secrets(f"{type(error).__name__}: {error}"), file=sys.stderr)
             return 1
     return 0
 

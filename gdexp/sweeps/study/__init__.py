@@ -1,25 +1,11 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
-from gdexp.sweeps.study.heartbeat import (
-    GONE_AFTER_SECONDS,
-    STOP_ATTRIBUTE,
-    STOP_SIGNAL,
-    Heartbeat,
-    StartedBy,
-    WorkerIdentity,
-    WorkerLiveness,
-    wait_for_other_workers,
-)
-from gdexp.sweeps.study.lock import check_no_password, check_storage, study_lock
+from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKER
+from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
+from gdexp.sweeps.study.lock import study_lock
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
-from gdexp.sweeps.study.rows import RUN_NAME, is_row, opening_of
+from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
-    BASE,
-    DEFINITION,
-    PARENT,
-    TOKEN,
-    WORKER,
-    as_storage_failed,
     claim_lock,
     completed_trials,
     grouped_writes,
@@ -29,7 +15,14 @@ from gdexp.sweeps.study.study import (
     tell,
 )
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.sweeps.study.trial_rows import RUN_NAME, is_row, opening_of
 from gdexp.sweeps.study.trial_states import TrialStates
+from gdexp.sweeps.study.worker_identity import WorkerIdentity
+from gdexp.sweeps.study.worker_liveness import (
+    GONE_AFTER_SECONDS,
+    WorkerLiveness,
+    wait_for_other_workers,
+)
 
 __all__ = [
     "BASE",
@@ -48,7 +41,6 @@ __all__ = [
     "TrialStates",
     "WorkerIdentity",
     "WorkerLiveness",
-    "as_storage_failed",
     "check_no_password",
     "check_storage",
     "claim_lock",

@@ -86,7 +86,7 @@ class TrialEvaluator:
             yield {id(experiment): self._run_alone(asked, experiment)}
 
     def _run_alone(self, asked: AskedTrial, experiment: Experiment) -> FinishedDescent:
-        capped = experiment.capped(self._cap.limit(experiment.stopping.threshold))
+        capped = experiment.with_cap(self._cap.limit(experiment.stopping.threshold))
         result = capped.run(watch=self._watch(asked, capped))
         self._add_to_cap(result)
         return FinishedDescent(capped, result)
@@ -94,7 +94,7 @@ class TrialEvaluator:
     def _run_batch(self, pairs: Pairs) -> Finished:
         experiments = [experiment for _, experiment in pairs]
         first = experiments[0]
-        with first.named():
+        with first.problem_errors():
             results = descend_batch(
                 first.problem,
                 [experiment.rule for experiment in experiments],
@@ -107,7 +107,7 @@ class TrialEvaluator:
             )
         return {
             id(experiment): FinishedDescent(
-                experiment.capped(result.stopping.cap), result, engine=BATCH
+                experiment.with_cap(result.stopping.cap), result, engine=BATCH
             )
             for experiment, result in zip(experiments, results, strict=True)
         }
@@ -122,7 +122,7 @@ class TrialEvaluator:
                 break
             descent = self._find(experiment)
             if descent is None:
-                capped = experiment.capped(limit)
+                capped = experiment.with_cap(limit)
                 descent = FinishedDescent(capped, capped.run(watch=self._watch(asked, capped)))
             trial.descents.append(descent)
             counts.append(descent.result.iterations)

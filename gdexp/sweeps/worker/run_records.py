@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdexp.descent import Result, Trace
-from gdexp.experiment import captured, environment
+from gdexp.experiment import environment, provenance_files
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
@@ -95,7 +95,7 @@ class TrialRecorder:
         self, run: Pending, descent: FinishedDescent, number: int, parameters: Mapping[str, Any]
     ) -> tuple[Pending, Record]:
         """Return the record of one descent."""
-        made = captured(descent.experiment.config, descent.engine, whole=False)
+        made = provenance_files(descent.experiment.config, descent.engine, whole=False)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 

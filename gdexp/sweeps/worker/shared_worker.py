@@ -113,4 +113,4 @@ class SharedStudyWorker(Worker):
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         own = {t.number for t in running if t.user_attrs.get(WORKER) == self._id.worker}
         parent = str(self.study.user_attrs[PARENT])
-        recover_trials(self.study, self._store, parent, self.plan.space, left=own)
+        recover_trials(self.study, self._store, parent, self.plan.space, abandoned=own)

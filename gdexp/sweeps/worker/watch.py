@@ -49,7 +49,7 @@ class DescentWatch:
             now = time.monotonic()
             if iteration:
                 gap = trace[-1] - f_star
-                self._progress.descending(label, iteration, gap, threshold, name=name)
+                self._progress.show_descent(label, iteration, gap, threshold, name=name)
             if not shown and now - start > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])
@@ -73,7 +73,7 @@ class DescentWatch:
             last = now
             signals.check()
             label = f"{len(trials)} trials at once"
-            self._progress.descending(label, iteration, math.nan, math.nan, running)
+            self._progress.show_descent(label, iteration, math.nan, math.nan, running)
             if not shown and now - start > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show(trials)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
-from gdexp.sweeps import cleanup
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import (
     TrialRecord,
-    as_storage_failed,
     completed_trials,
     grouped_writes,
 )
@@ -65,11 +63,10 @@ class Worker:
             StorageFailed: names the trials that are lost.
         """
         try:
-            with as_storage_failed(self.plan.storage_server), self.writer, self.progress:
+            with self.writer, self.progress:
                 self._loop(time.monotonic())
                 self.writer.finish()
         except StorageFailed as error:
-            cleanup.storage_failed()
             numbers = self.writer.unrecorded
             lost = f"; not recorded: {_in_words(numbers)}" if numbers else ""
             raise StorageFailed(f"{error}{lost}") from error
@@ -84,7 +81,7 @@ class Worker:
         for trial in earlier:
             record = TrialRecord.of(trial)
             rate = self.plan.learning_rate(trial.params)
-            self.progress.earlier(record, record.hitting_time, rate)
+            self.progress.add_earlier(record, record.hitting_time, rate)
             self._count(record)
         asker, ordinal = TrialAsker(self.study, self.plan), len(earlier)
         while ordinal < self.plan.n_trials and not self._must_end(start):
