@@ -150,7 +150,7 @@ class Plan:
         }
 
     def _check_space(self) -> None:
-        """Build the experiments at the ends of every range, to find a bad value before the study."""
+        """Build the experiments at the ends of every range, so that a bad value shows early."""
         if not self.space.dimensions:
             raise BadInput(
                 "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
