@@ -45,7 +45,7 @@ def supervise(
         parent: the run id of the sweep.
         workers: have all ended when this returns or raises.
     """
-    states, abandoned = TrialStates(study), AbandonedTrials()
+    states, abandoned_trials = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
     began = time.monotonic()
     earlier, over = True, False
@@ -66,9 +66,9 @@ def supervise(
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
                 over = over or states.complete >= plan.n_trials or patience.exhausted or late
-                left = abandoned.among(states.running, study)
-                if left:
-                    recover_trials(study, store, parent, plan.space, left)
+                abandoned = abandoned_trials.among(states.running, study)
+                if abandoned:
+                    recover_trials(study, store, parent, plan.space, abandoned)
                 if not over:
                     time.sleep(REFRESH_SECONDS)
     finally:
@@ -95,12 +95,12 @@ class AbandonedTrials:
         """
         alive = self._liveness.alive(study.user_attrs)
         now = time.monotonic()
-        left = set()
+        abandoned = set()
         for trial in running:
             worker = trial.user_attrs.get(WORKER)
             if worker is not None:
                 if worker not in alive:
-                    left.add(trial.number)
+                    abandoned.add(trial.number)
             elif now - self._unmarked_since.setdefault(trial.number, now) > GONE_AFTER_SECONDS:
-                left.add(trial.number)
-        return left
+                abandoned.add(trial.number)
+        return abandoned
