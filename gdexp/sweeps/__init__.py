@@ -1,7 +1,7 @@
-"""The sweep: Optuna chooses, gdexp descends, MLflow records, all traces answer together.
+"""The sweep: Optuna chooses trials, gdexp descends, MLflow records.
 
-The names are loaded when first used: a worker's process imports this package before it has
-decided what it needs.
+The names are loaded on first use: a worker process imports this package before it knows which
+parts it needs.
 """
 
 from typing import TYPE_CHECKING

@@ -1,17 +1,17 @@
-"""The sweep from outside: plan it, launch the workers, say what they found."""
+"""The driver of a sweep: plans it, launches the workers, and prints what they found."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gdexp import config
-from gdexp.config import literal
-from gdexp.core import BadInput, GdexpError, gc_control, signals
+from gdexp.core import GdexpError, gc_control
 from gdexp.display import terminal
-from gdexp.sweeps.cleanup import OpenedSweep, cleanup_on_error
+from gdexp.sweeps.cleanup import cleanup_on_error
 from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
+from gdexp.sweeps.opened_sweep import open_sweep
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import preview
@@ -21,29 +21,22 @@ from gdexp.sweeps.results import (
     finish_sweep_run,
     print_result,
     start_sweep_run,
-    sweep_params,
     terminal_messages,
 )
 from gdexp.sweeps.settings import cores
 from gdexp.sweeps.space import compose_space
 from gdexp.sweeps.study import (
-    PARENT,
-    TOKEN,
     TrialRecord,
     check_no_password,
     check_storage,
     completed_trials,
-    find_sweep_run,
-    open_study,
     recover_trials,
     study_lock,
-    wait_for_other_workers,
 )
 from gdexp.sweeps.supervisor import supervise
-from gdexp.tracking import Opening, Record, Store, params
+from gdexp.sweeps.worker_overrides import worker_overrides
 
 if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
     from optuna import Study
 
@@ -64,7 +57,8 @@ def run_sweep(
 
     Raises:
         BadInput: before anything is written.
-        StorageFailed, StudyInUse: see there.
+        StorageFailed: the study or the store cannot be written.
+        StudyInUse: another process works on the study.
     """
     given = config.parse_overrides(arguments)
 
@@ -87,7 +81,7 @@ def run_sweep(
 
     terminal_messages.print_plan(out, plan)
     with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
-        study, store, parent = _open(plan, opened)
+        study, store, parent = open_sweep(plan, opened)
         again = recover_trials(study, store, parent, plan.space)
         done = len(completed_trials(study))
         terminal_messages.print_resumed(out, plan, done, again)
@@ -96,7 +90,7 @@ def run_sweep(
         failed = None
         gc_control.begin()
         if _end_reason(plan, study) is None:
-            lines, count = _worker_overrides(plan, given), plan.settings.worker_count
+            lines, count = worker_overrides(plan, given), plan.settings.worker_count
             if launcher is None and count == 1:
                 failed = _run_here(launch, lines)
             else:
@@ -126,62 +120,11 @@ def _run_here(launch: Launch, lines: list[str]) -> Exception | None:
     return None
 
 
-def _open(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
-    """The study, the store, and the sweep's run in it, each new or continued.
-
-    Args:
-        plan: of the sweep, whose study is held.
-        opened: what there is to be put in order from here on.
-    """
-    # A study that is there is looked at first: it may refuse, and then nothing is written.
-    there = plan.storage_server is not None or plan.journal.exists()
-    known = open_study(plan) if there else None
-    if known is not None:
-        wait_for_other_workers(known, plan.name)
-        _check_store(plan, known)
-    store = Store(plan.tracking)
-    study = opened.study = known if known is not None else open_study(plan)
-    with signals.shielded():  # whoever knows of the sweep's run can also end it
-        parent = _parent(plan, study, store)
-        opened.runs = store, parent
-    return study, store, parent
-
-
-def _parent(plan: Plan, study: Study, store: Store) -> str:
-    """The sweep's own run, created with the study and remembered in it."""
-    known = study.user_attrs.get(PARENT)
-    if known is not None:
-        if not store.has(str(known)):
-            raise _wrong_store(plan)
-        return str(known)
-    token, run_id = find_sweep_run(study, store)
-    if run_id is None:
-        tags = {"gdexp.study": plan.name, TOKEN: token}
-        run_id = store.start(Opening(name=plan.name, kind="sweep", tags=tags))
-    fixed = params(plan.definition()["config"])
-    store.log_values(run_id, Record(params={**fixed, **sweep_params(plan)}))
-    study.set_user_attr(PARENT, run_id)
-    return run_id
-
-
-def _check_store(plan: Plan, study: Study) -> None:
-    """Refuse a study whose runs cannot be in the store, before an empty store is made."""
-    database = plan.tracking.database
-    if PARENT in study.user_attrs and database is not None and not database.exists():
-        raise _wrong_store(plan)
-
-
-def _wrong_store(plan: Plan) -> BadInput:
-    return BadInput(
-        "tracking.uri",
-        plan.tracking.shown,
-        f"does not hold the runs of study {plan.name}; name the store that does, or remove "
-        f"{terminal_messages.study_location(plan)}, or give another sweep.name",
-    )
-
-
 def _end_reason(plan: Plan, study: Study) -> str | None:
-    """Why the study is to have no more trials; None when it is to have some."""
+    """Return why the study needs no more trials; None if it needs some.
+
+    The reason is empty when all trials are done.
+    """
     trials = completed_trials(study)
     if len(trials) >= plan.n_trials:
         return ""
@@ -194,11 +137,17 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
 
 
 def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -> str:
-    """Why the workers ended, in words where it was before the last trial.
+    """Return why the workers ended; empty when all trials are done.
+
+    Args:
+        plan: of the sweep.
+        study: that the workers shared.
+        seconds: since the workers were started.
+        failed: the error of a worker, if any.
 
     Raises:
-        GdexpError: there was no reason: a launcher returns also when its worker failed.
-        Exception: what failed, where there was one.
+        Exception: `failed`, if the sweep is not at its end.
+        GdexpError: the workers ended early without an error.
     """
     reason = _end_reason(plan, study)
     if reason is not None:
@@ -211,31 +160,6 @@ def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -
     raise GdexpError(
         f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
     )
-
-
-def _worker_overrides(plan: Plan, given: Sequence[Override]) -> list[str]:
-    """The overrides that a worker composes its config from; what is swept stands in the study."""
-    filled = {
-        "sweep.name": plan.name,
-        "sweep.storage": plan.storage_server or str(plan.journal),
-        "sweep.n_trials": plan.n_trials,
-        "sweep.sampler": plan.sampler.definition(),
-        # As seen from here: a worker may stand in another folder.
-        "tracking.uri": plan.tracking.resolved,
-    }
-    dropped = (*filled, *(f"{key}{end}" for key in config.OUTCOME_KEYS for end in (".", "/")))
-    kept = [
-        str(o.input_line)
-        for o in given
-        if not o.is_sweep_override()
-        and not _key(o).startswith(dropped)
-        and _key(o) not in config.OUTCOME_KEYS
-    ]
-    return [*kept, *(f"++{key}={literal(value)}" for key, value in filled.items())]
-
-
-def _key(override: Override) -> str:
-    return str(override.get_key_element()).lstrip("+~")
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:

@@ -1,4 +1,4 @@
-"""What a sweep would do, without doing it: the space and the first trials' settings."""
+"""The preview of a sweep: its space and the parameters of its first trials."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SHOWN = 10
 
 
 def preview(out: Console, plan: Plan) -> None:
-    """Print the space, what a trial is capped and stopped by, and the first trials.
+    """Print the space, the limits of a trial, and the first trials.
 
-    They are those that the sweep itself begins with: what a sampler draws before it has learnt
-    anything depends on the seed alone.
+    The sweep itself starts with the same trials: before a sampler has learnt anything, its draws
+    depend on the seed alone.
     """
     from gdexp.sweeps.results import print_plan
 
@@ -29,7 +29,7 @@ def preview(out: Console, plan: Plan) -> None:
     trials = first_trials(plan, SHOWN)
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")
-    if plan.space.conditional:  # few of the many columns would be filled
+    if plan.space.conditional:  # a column for each parameter would be mostly empty
         table.add_column("parameters")
         for number, chosen in enumerate(trials):
             words = "  ".join(f"{name}={format_value(value)}" for name, value in chosen.items())
@@ -52,7 +52,7 @@ def preview(out: Console, plan: Plan) -> None:
 
 
 def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
-    """The parameters of the trials that a new study begins with, before any has an outcome."""
+    """Return the parameters of the first trials of a new study, before any has a result."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,4 +1,4 @@
-"""What the driver does while workers share its study: it shows, settles, and knows the end."""
+"""What the driver does while workers share its study: progress, recovery, and the end."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking import Store
 
-LOOK_SECONDS = 0.3
-"""Between two looks at the study."""
+REFRESH_SECONDS = 0.3
+"""Time between two reads of the study."""
 
 
 def supervise(
     out: Console, plan: Plan, study: Study, store: Store, parent: str, workers: Workers
 ) -> None:
-    """Watch over the workers until the sweep is at its end, or all of them are.
+    """Supervise the workers until the sweep ends, or all workers have ended.
 
-    Trials of a worker that is gone are settled here and nowhere else, so no two processes do it.
+    Only the driver recovers the trials of a worker that is gone, so no two processes do it.
 
     Args:
         out: where progress is shown.
@@ -45,7 +45,7 @@ def supervise(
         parent: the run id of the sweep.
         workers: have all ended when this returns or raises.
     """
-    states, abandoned = TrialStates(study), AbandonedTrials()
+    states, abandoned_trials = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
     began = time.monotonic()
     earlier, over = True, False
@@ -53,7 +53,7 @@ def supervise(
         with Progress(out, plan.n_trials) as progress:
             while not over:
                 signals.check()
-                over = workers.ended()  # before the look, which then sees all that they did
+                over = workers.ended()  # before the refresh, which then reads all that they did
                 states.refresh()
                 for trial in states.newly_complete():
                     record = TrialRecord.of(trial)
@@ -66,41 +66,41 @@ def supervise(
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
                 over = over or states.complete >= plan.n_trials or patience.exhausted or late
-                left = abandoned.among(states.running, study)
-                if left:
-                    recover_trials(study, store, parent, plan.space, left)
+                abandoned = abandoned_trials.among(states.running, study)
+                if abandoned:
+                    recover_trials(study, store, parent, plan.space, abandoned)
                 if not over:
-                    time.sleep(LOOK_SECONDS)
+                    time.sleep(REFRESH_SECONDS)
     finally:
         with signals.ending():
             workers.end(soon=not over)
 
 
 class AbandonedTrials:
-    """Tells which running trials nobody is at any more."""
+    """Tells which running trials no worker runs any more."""
 
     def __init__(self) -> None:
         self._liveness = WorkerLiveness()
-        self._unmarked: dict[int, float] = {}
+        self._unmarked_since: dict[int, float] = {}
 
     def among(self, running: list[FrozenTrial], study: Study) -> set[int]:
-        """The numbers of those that are nobody's.
+        """Return the numbers of the abandoned trials.
 
-        A trial without a mark was just made by a worker, or by one that went before it could
-        mark it: it is nobody's after a while.
+        A worker marks a trial just after it made it. A trial that stays without a mark is
+        abandoned: its worker ended in between.
 
         Args:
             running: trials as they are now.
-            study: whose attributes hold the signs of life.
+            study: its attributes hold the signs of life.
         """
-        there = self._liveness.alive(study.user_attrs)
+        alive = self._liveness.alive(study.user_attrs)
         now = time.monotonic()
-        left = set()
+        abandoned = set()
         for trial in running:
             worker = trial.user_attrs.get(WORKER)
             if worker is not None:
-                if worker not in there:
-                    left.add(trial.number)
-            elif now - self._unmarked.setdefault(trial.number, now) > GONE_AFTER_SECONDS:
-                left.add(trial.number)
-        return left
+                if worker not in alive:
+                    abandoned.add(trial.number)
+            elif now - self._unmarked_since.setdefault(trial.number, now) > GONE_AFTER_SECONDS:
+                abandoned.add(trial.number)
+        return abandoned

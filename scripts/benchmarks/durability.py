@@ -46,13 +46,14 @@ def run(rounds: int) -> list[Figure]:
 def off() -> None:
     """Switch off, in this process, what guards against bad input, kills and other processes.
 
-    That is: every fsync, SQLite's included; locks of study and journal; the looks at store,
-    study and space before the sweep; settling; the manifests' digests.
+    That is: every fsync, SQLite's included; locks of study and journal; the checks of store,
+    study and space before the sweep; recovery; the manifests' digests.
     """
     from optuna.storages.journal import JournalFileOpenLock
     from sqlalchemy import Engine, event
 
     import gdexp.sweeps.driver as driver
+    import gdexp.sweeps.opened_sweep as opened_sweep
     import gdexp.tracking.record as record
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking.settings import TrackingSettings
@@ -68,7 +69,7 @@ def off() -> None:
         (TrackingSettings, "preflight"),
         (Plan, "_check_space"),
         (driver, "check_storage"),
-        (driver, "wait_for_other_workers"),
+        (opened_sweep, "wait_for_other_workers"),
     ):
         setattr(owner, name, nothing)
     setattr(driver, "recover_trials", lambda *args: 0)  # noqa: B010

@@ -12,7 +12,7 @@ def check_no_password(plan: Plan) -> None:
     """Refuse an address with a password: a launcher keeps the config of its jobs in files.
 
     Raises:
-        BadInput: names the key, and where the password belongs.
+        BadInput: names the key and the right place for the password.
     """
     for key, address in (
         ("sweep.storage", plan.storage_server or ""),
@@ -36,7 +36,7 @@ def check_storage(plan: Plan) -> None:
     """Refuse a storage that cannot hold a study.
 
     Raises:
-        BadInput: MLflow's database, a folder, a file of another kind.
+        BadInput: it is MLflow's database, a folder, or a file of another kind.
         StorageFailed: it cannot be read, or no server answers.
     """
     if plan.storage_server is not None:

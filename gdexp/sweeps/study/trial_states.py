@@ -37,7 +37,7 @@ class TrialStates:
         return self.complete + len(self.running) + len(self.waiting)
 
     def newly_complete(self) -> list[FrozenTrial]:
-        """Return the trials that count and were not returned before, in the order of their end."""
+        """Return the trials that count and were not returned before, in the order of discovery."""
         new, self._new = self._new, []
         return new
 
