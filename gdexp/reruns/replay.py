@@ -13,13 +13,11 @@ from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
 from gdexp.experiment import BATCH, ENVIRONMENT, PROBLEM_SOURCE, Experiment, provenance
-from gdexp.reruns.bits import Array
 from gdexp.reruns.causes import Cause, causes
-from gdexp.reruns.npy import array_of
 from gdexp.reruns.reference import Reference
 from gdexp.reruns.verdict import Verdict, compared
 from gdexp.runs import stored_experiment
-from gdexp.tracking import npy
+from gdexp.tracking import Array, decode_array, encode_array
 
 LONGER = 2, 1_000
 """A rerun is ended after so many times the reference's iterations and so many more: what it does
@@ -179,14 +177,14 @@ def _bounded(reference: Reference, experiment: Experiment) -> Experiment:
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
     """The recorded start, as the descent takes it."""
-    return torch.from_numpy(reference.initial.copy()).to(experiment.dtype)
+    return torch.from_numpy(reference.initial).to(experiment.dtype)
 
 
 def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """The verdict, with the differences between the two places as they are while it runs."""
     if result.status is Status.CAPPED:
         experiment = _bounded(reference, experiment)
-    made = _Made(str(result.status), result.trace, array_of(npy(result.final)))
+    made = _Made(str(result.status), result.trace, decode_array(encode_array(result.final)))
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compared(reference, made, dtype, ulps)
     captured = provenance.captured(experiment.config, reference.engine)
@@ -205,7 +203,7 @@ def _causes(
     here = json.loads(captured[ENVIRONMENT])
     doubts = reference.doubts()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
-    if array_of(npy(drawn)).tobytes() != reference.initial.tobytes():
+    if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
         doubts.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
