@@ -15,18 +15,18 @@ from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
 from gdexp.core import BadInput, validation
 from gdexp.descent import THRESHOLDS
-from gdexp.runs import SEED, Runs, TrackedRun, Unreadable, rank, value_of
+from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
-FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED)
+FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
 LAST = ("stopping.cap",)
 """A cap follows from what other trials needed; it says least of a run."""
 
 RECORDED = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
 MOST_SOLVERS = 8
-MOST_WORDS = 5
+MOST_LABEL_WORDS = 5
 OTHER_SHAPE = "other shape"
 
-LOOSE = (
+DIFFERENT_THRESHOLDS_NOTE = (
     "These runs have different thresholds, and a looser one never needs more iterations; "
     "the table of thresholds compares like with like."
 )
@@ -84,7 +84,7 @@ class Comparison:
         wanted = {validation.positive("thresholds", threshold) for threshold in thresholds}
         kept, left_out = [], []
         for run in found:
-            reason = run.unfit()
+            reason = run.why_not_comparable()
             if reason is None:
                 kept.append(run)
             elif not (run.kind == "sweep" and found.sweep is None):
@@ -95,7 +95,7 @@ class Comparison:
         own = {run.threshold for run in kept if run.threshold is not None}
         if len(own) == 1:
             wanted |= own
-        ranked = sorted(kept, key=rank)
+        ranked = sorted(kept, key=rank_key)
         return cls(
             runs=tuple(ranked if found.sweep is not None else kept),
             left_out=tuple(left_out),
@@ -107,7 +107,7 @@ class Comparison:
     @cached_property
     def ranked(self) -> tuple[TrackedRun, ...]:
         """The same runs, the best first."""
-        return tuple(sorted(self.runs, key=rank))
+        return tuple(sorted(self.runs, key=rank_key))
 
     @property
     def best(self) -> TrackedRun:
@@ -131,7 +131,7 @@ class Comparison:
         for key in ordered:
             texts = [run.params.get(key) for run in self.runs]
             if len({_canonical(text) for text in texts}) > 1:
-                found[key] = [None if text is None else value_of(text) for text in texts]
+                found[key] = [None if text is None else param_value(text) for text in texts]
         return found
 
     @cached_property
@@ -173,7 +173,7 @@ class Comparison:
         return min(known, default=None)
 
     @cached_property
-    def common(self) -> float:
+    def common_threshold(self) -> float:
         """The threshold at which all runs are best compared.
 
         Their own when it is the same for all; else the tightest that at least half of the runs
@@ -192,16 +192,16 @@ class Comparison:
         """Run id to the distance of its final tensor from the reference's."""
         try:
             origin = np.asarray(self.reference.final, dtype=np.float64)
-        except (Unreadable, ValueError) as error:
+        except (UnreadableRun, ValueError) as error:
             return {run.run_id: Distance(refused=f"the reference {error}") for run in self.runs}
         return {run.run_id: _distance(run, origin) for run in self.runs}
 
     @cached_property
-    def seeded(self) -> Sequence[Sequence[TrackedRun]]:
+    def seed_groups(self) -> Sequence[Sequence[TrackedRun]]:
         """The runs of one configuration with different seeds, for each that has several."""
         groups: dict[object, dict[Any, TrackedRun]] = {}
         for run in self.ranked:
-            groups.setdefault(run.configuration, {})[run.params.get(SEED)] = run
+            groups.setdefault(run.configuration, {})[run.params.get(SEED_PARAM)] = run
         return [list(group.values()) for group in groups.values() if len(group) > 1]
 
     def expected_time(self, group: Sequence[TrackedRun], threshold: float) -> float:
@@ -252,7 +252,9 @@ class Comparison:
     @cached_property
     def tasks(self) -> Sequence[tuple[str, Any, float]]:
         """Every (problem, seed, threshold) that some run was at."""
-        pairs = dict.fromkeys((self.problem_of[r.run_id], r.params.get(SEED)) for r in self.runs)
+        pairs = dict.fromkeys(
+            (self.problem_of[r.run_id], r.params.get(SEED_PARAM)) for r in self.runs
+        )
         return [(*pair, threshold) for pair in pairs for threshold in self.thresholds]
 
     @cached_property
@@ -262,7 +264,7 @@ class Comparison:
         for solver, runs in self.solvers.items():
             least: dict[tuple[str, Any, float], float] = {}
             for run in runs:
-                pair = (self.problem_of[run.run_id], run.params.get(SEED))
+                pair = (self.problem_of[run.run_id], run.params.get(SEED_PARAM))
                 for threshold, time in zip(self.thresholds, self.times[run.run_id], strict=True):
                     if time is not None:
                         task = (*pair, threshold)
@@ -276,20 +278,20 @@ class Comparison:
         found = {}
         for key, values in self.params.items():
             known = [v for v in values if _is_number(v)]
-            if key != SEED and key not in LAST and len(set(known)) > 1:
+            if key != SEED_PARAM and key not in LAST and len(set(known)) > 1:
                 found[key] = [float(v) if _is_number(v) else None for v in values]
         return found
 
     def label(self, run: TrackedRun) -> str:
         """A run in a few words: what sets it apart, and its id."""
-        return " ".join([*self.words(run), f"({run.short})"])
+        return " ".join([*self.label_words(run), f"({run.short})"])
 
-    def words(self, run: TrackedRun, leave: Sequence[str] = LAST) -> list[str]:
+    def label_words(self, run: TrackedRun, leave: Sequence[str] = LAST) -> list[str]:
         """The params that set a run apart, the most telling few; names without their key."""
         keys = [key for key in self.params if key in run.params and key not in leave]
         return [
             str(run.values[key]) if key.endswith(".name") else f"{short_key(key)}={brief(run, key)}"
-            for key in keys[:MOST_WORDS]
+            for key in keys[:MOST_LABEL_WORDS]
         ]
 
 
@@ -307,14 +309,14 @@ def _canonical(given: str | None) -> object:
     """What two params must share to count as equal."""
     if given is None:
         return None
-    value = value_of(given)
+    value = param_value(given)
     return ("number", float(value)) if _is_number(value) else ("text", given)
 
 
 def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) -> Distance:
     try:
         final = np.asarray(run.final, dtype=np.float64)
-    except (Unreadable, ValueError) as error:
+    except (UnreadableRun, ValueError) as error:
         return Distance(refused=str(error))
     if final.shape != origin.shape:
         return Distance(refused=OTHER_SHAPE)

@@ -17,10 +17,10 @@ from gdexp.runs import TrackedRun
 
 MOST_PATHS = 4
 MOST_STEPS = 20_000
-SIDE = 81
+GRID_POINTS = 81
 
 
-def contour(comparison: Comparison) -> Surface | None:
+def path_contours(comparison: Comparison) -> Surface | None:
     """The best runs' paths over the loss, for problems of two numbers that gdexp knows.
 
     Only first and last points are stored, so the paths are walked again from the stored config;
@@ -34,7 +34,7 @@ def contour(comparison: Comparison) -> Surface | None:
         try:
             if run.initial.size != 2 or run.iterations > MOST_STEPS:
                 continue
-            walked = path(run)
+            walked = descent_path(run)
             problem = problem or run.experiment().problem
         except GdexpError:
             continue
@@ -63,7 +63,7 @@ def contour(comparison: Comparison) -> Surface | None:
     )
 
 
-def path(run: TrackedRun) -> Floats | None:
+def descent_path(run: TrackedRun) -> Floats | None:
     """Every point of a run of two numbers, shape (n + 1, 2), walked again.
 
     Returns:
@@ -97,8 +97,8 @@ def _losses(problem: Problem, seen: Floats) -> tuple[Floats, Floats, Floats]:
     """The loss gap on a square grid around what is to be seen."""
     low, high = seen.min(axis=0), seen.max(axis=0)
     margin = 0.2 * max(float((high - low).max()), 1e-3)
-    x = np.linspace(low[0] - margin, high[0] + margin, SIDE)
-    y = np.linspace(low[1] - margin, high[1] + margin, SIDE)
+    x = np.linspace(low[0] - margin, high[0] + margin, GRID_POINTS)
+    y = np.linspace(low[1] - margin, high[1] + margin, GRID_POINTS)
     moved, shape = problem.to(torch.float64, torch.device("cpu")), tuple(problem.shape)
     with torch.no_grad():
         rows = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdexp.runs import TrackedRun, printable
+from gdexp.runs import TrackedRun, printable_line
 
 MOST_LETTERS = 24
 
@@ -35,4 +35,4 @@ def text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.6g}"
-    return printable(str(value))
+    return printable_line(str(value))

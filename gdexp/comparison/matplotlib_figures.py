@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.comparison.curves import SHADES
 from gdexp.comparison.figure_model import HEIGHTS, Chart, Images, Picture, Series, Surface
+from gdexp.comparison.loss_curves import SHADES
 from gdexp.display import empty_figure, figure_with_axes, png
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 MARKERS = {"circle": "o", "triangle": "^", "square": "s", "cross": "x"}
 BELOW = (0.5, -0.14)
-WRITTEN = 36
+MOST_WRITTEN_NUMBERS = 36
 """So many numbers of an image are written into their cells."""
 
 
-def png_of(picture: Picture) -> bytes:
+def render_png(picture: Picture) -> bytes:
     """A picture as a PNG file's bytes; equal pictures give equal bytes."""
     if isinstance(picture, Chart):
         return png(_chart(picture))
@@ -36,14 +36,14 @@ def _chart(chart: Chart) -> Figure:
     axes.set_xscale("log" if chart.x_log else "linear")
     axes.set_yscale("log" if chart.y_log else "linear")
     if chart.x_log:
-        _readable(axes.xaxis, np.concatenate([each.x for each in chart.series]))
+        _set_log_ticks(axes.xaxis, np.concatenate([each.x for each in chart.series]))
     if chart.y_log:
-        _readable(axes.yaxis, np.concatenate([each.y for each in chart.series]))
+        _set_log_ticks(axes.yaxis, np.concatenate([each.y for each in chart.series]))
     if chart.share:
         axes.set_ylim(0, 1.02)
     if chart.falling:
         axes.invert_xaxis()
-    _words(axes, chart)
+    _set_texts(axes, chart)
     if chart.scale is not None:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import LogNorm, Normalize
@@ -62,7 +62,7 @@ def _chart(chart: Chart) -> Figure:
 
 
 def _draw(axes: Axes, series: Series) -> None:
-    name = _plain(series.name) if series.legend else "_"
+    name = _escape_text(series.name) if series.legend else "_"
     shared: dict[str, Any] = {"color": series.colour, "label": name}
     if series.kind == "points":
         marker = MARKERS[series.marker]
@@ -117,12 +117,12 @@ def _surface(surface: Surface) -> Figure:
     axes.set_yscale("log" if surface.y_log else "linear")
     bar = figure.colorbar(drawn, ax=axes, label=surface.z_label)
     if surface.z_log:
-        _readable(bar.ax.yaxis, known)
+        _set_log_ticks(bar.ax.yaxis, known)
     for series in surface.series:
         _draw(axes, series)
     if surface.series:
         axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
-    _words(axes, surface)
+    _set_texts(axes, surface)
     return figure
 
 
@@ -134,10 +134,10 @@ def _images(images: Images) -> Figure:
     for i, (name, panel) in enumerate(images.panels):
         axes = figure.add_subplot(1, len(images.panels), i + 1)
         drawn = axes.imshow(panel, cmap="viridis", aspect="auto", vmin=low, vmax=high)
-        axes.set_title(_plain(name).replace(" (", "\n("), fontsize=8)
+        axes.set_title(_escape_text(name).replace(" (", "\n("), fontsize=8)
         axes.set_xticks([])
         axes.set_yticks([])
-        if panel.size <= WRITTEN:
+        if panel.size <= MOST_WRITTEN_NUMBERS:
             middle = (low + high) / 2
             for (row, column), value in np.ndenumerate(panel):
                 colour = "black" if value > middle else "white"
@@ -147,13 +147,13 @@ def _images(images: Images) -> Figure:
     return figure
 
 
-def _words(axes: Axes, picture: Chart | Surface) -> None:
-    axes.set_title(_plain(picture.title), fontsize=11)
-    axes.set_xlabel(_plain(picture.x_label))
-    axes.set_ylabel(_plain(picture.y_label))
+def _set_texts(axes: Axes, picture: Chart | Surface) -> None:
+    axes.set_title(_escape_text(picture.title), fontsize=11)
+    axes.set_xlabel(_escape_text(picture.x_label))
+    axes.set_ylabel(_escape_text(picture.y_label))
 
 
-def _readable(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
+def _set_log_ticks(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
     """Marks of a log axis: powers of ten on a long one, 1, 2 and 5 as plain numbers on a short."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -168,7 +168,7 @@ def _readable(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
     axis.set_minor_formatter(NullFormatter())
 
 
-def _plain(words: str) -> str:
+def _escape_text(words: str) -> str:
     """Text as it stands.
 
     Matplotlib would read what is between two dollars as mathematics, and leave a name that

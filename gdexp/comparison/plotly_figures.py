@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.comparison.curves import shade
 from gdexp.comparison.figure_model import (
     HEIGHTS,
     Chart,
@@ -20,6 +19,7 @@ from gdexp.comparison.figure_model import (
     Series,
     Surface,
 )
+from gdexp.comparison.loss_curves import shade
 
 MARKERS = {
     "circle": "circle",
@@ -28,11 +28,11 @@ MARKERS = {
     "cross": "x-thin-open",
 }
 DIGITS = 6
-WRITTEN = 36
+MOST_WRITTEN_NUMBERS = 36
 """So many numbers of an image are written into their cells."""
 
 
-def figures_of(picture: Picture) -> list[dict[str, Any]]:
+def plotly_json(picture: Picture) -> list[dict[str, Any]]:
     """`data` and `layout` for `Plotly.newPlot`, JSON-ready and escaped; one for each panel."""
     if isinstance(picture, Chart):
         return [_chart(picture)]
@@ -44,7 +44,7 @@ def figures_of(picture: Picture) -> list[dict[str, Any]]:
 def _chart(chart: Chart) -> dict[str, Any]:
     data = [trace for series in chart.series for trace in _traces(series)]
     if chart.scale is not None:
-        data.append(_bar(chart.scale))
+        data.append(_colour_bar(chart.scale))
     x_axis = _axis(chart.x_label, chart.x_log, *(series.x for series in chart.series))
     y_axis = _axis(chart.y_label, chart.y_log, *(series.y for series in chart.series))
     if chart.share:
@@ -69,8 +69,8 @@ def _traces(series: Series) -> list[dict[str, Any]]:
     trace: dict[str, Any] = {
         "type": "scatter",
         "name": name,
-        "x": numbers(series.x),
-        "y": numbers(series.y),
+        "x": json_numbers(series.x),
+        "y": json_numbers(series.y),
         "showlegend": series.legend,
         "hovertemplate": f"{name}<br>%{{x:.6g}}, %{{y:.6g}}<extra></extra>",
     }
@@ -111,10 +111,10 @@ def _traces(series: Series) -> list[dict[str, Any]]:
         "hoverinfo": "skip",
     }
     # Plotly fills down to the trace before, so the lower edge comes first.
-    filled = {"fill": "tonexty", "fillcolor": _faint(series.colour)}
+    filled = {"fill": "tonexty", "fillcolor": _band_colour(series.colour)}
     return [
-        {**edge, "y": numbers(series.low)},
-        {**edge, "y": numbers(series.high), **filled},
+        {**edge, "y": json_numbers(series.low)},
+        {**edge, "y": json_numbers(series.high), **filled},
         trace,
     ]
 
@@ -123,9 +123,9 @@ def _surface(surface: Surface) -> dict[str, Any]:
     values = np.log10(surface.z) if surface.z_log else surface.z
     heat: dict[str, Any] = {
         "type": "contour" if surface.contours else "heatmap",
-        "x": numbers(surface.x),
-        "y": numbers(surface.y),
-        "z": [numbers(row) for row in values],
+        "x": json_numbers(surface.x),
+        "y": json_numbers(surface.y),
+        "z": [json_numbers(row) for row in values],
         "text": [[f"{v:.6g}" for v in row] for row in surface.z],
         "hovertemplate": "%{x:.6g}, %{y:.6g}<br>"
         + html.escape(surface.z_label)
@@ -161,13 +161,13 @@ def _images(images: Images) -> list[dict[str, Any]]:
             "data": [
                 {
                     "type": "heatmap",
-                    "z": [numbers(row) for row in panel],
+                    "z": [json_numbers(row) for row in panel],
                     "zmin": low,
                     "zmax": high,
                     "colorscale": "Viridis",
                     "colorbar": {"thickness": 10},
                     "hovertemplate": "%{z:.6g}<extra></extra>",
-                    "texttemplate": "%{z:.3g}" if panel.size <= WRITTEN else "",
+                    "texttemplate": "%{z:.3g}" if panel.size <= MOST_WRITTEN_NUMBERS else "",
                 }
             ],
             "layout": {
@@ -181,7 +181,7 @@ def _images(images: Images) -> list[dict[str, Any]]:
     ]
 
 
-def numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float | None]:
+def json_numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float | None]:
     """Numbers as JSON has them: six digits, and null for what is not finite."""
     return [float(f"{v:.{DIGITS}g}") if math.isfinite(v) else None for v in map(float, values)]
 
@@ -201,7 +201,7 @@ def _axis(label: str, log: bool, *values: Floats) -> dict[str, Any]:
     return axis
 
 
-def _bar(scale: Scale) -> dict[str, Any]:
+def _colour_bar(scale: Scale) -> dict[str, Any]:
     """A trace without points whose colour bar explains the lines' colours."""
     stops = [i / 10 for i in range(11)]
     ends = [math.log10(scale.low), math.log10(scale.high)] if scale.log else [scale.low, scale.high]
@@ -251,6 +251,6 @@ def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
     }
 
 
-def _faint(colour: str) -> str:
+def _band_colour(colour: str) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.2)"

@@ -14,7 +14,7 @@ from gdexp.comparison.comparison import OTHER_SHAPE, Comparison
 from gdexp.comparison.formatting import brief, mark, short_key, text
 from gdexp.config import shortest_command
 from gdexp.core import BadInput
-from gdexp.runs import TrackedRun, Unreadable
+from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import distance
 
 SIDE_BY_SIDE = 4
@@ -77,7 +77,7 @@ class Table:
         return total
 
 
-def facts(comparison: Comparison) -> list[tuple[str, str]]:
+def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     """The answer first: the best run, what it ran with, how it stands to theory, the counts."""
     counts = ", ".join(f"{count:,} {status}" for status, count in comparison.counts.items())
     runs = ("runs", f"{len(comparison.runs):,}: {counts}")
@@ -122,12 +122,12 @@ def repeat_command(run: TrackedRun) -> str | None:
         # The names become parts of file names, so they must be plain words.
         if all(NAME.fullmatch(str(group.get("name", "default"))) for group in groups):
             return shortest_command(run.config)
-    except (BadInput, Unreadable, AttributeError, TypeError):
+    except (BadInput, UnreadableRun, AttributeError, TypeError):
         return None
     return None
 
 
-def left_out(comparison: Comparison, most: int = 3) -> list[str]:
+def left_out_lines(comparison: Comparison, most: int = 3) -> list[str]:
     """A line for each reason why runs are not compared."""
     by_reason: dict[str, list[TrackedRun]] = {}
     for entry in comparison.left_out:
@@ -140,10 +140,10 @@ def left_out(comparison: Comparison, most: int = 3) -> list[str]:
     return lines
 
 
-def differences(comparison: Comparison, most: int) -> Table:
+def differences_table(comparison: Comparison, most: int) -> Table:
     """What differs, and nothing else: of a few runs side by side, of many the best below."""
     if comparison.sweep is None and 1 < len(comparison.runs) <= SIDE_BY_SIDE:
-        return _beside(comparison)
+        return _side_by_side(comparison)
     names = _headings(comparison.params)
     measured = [key for key in HEADINGS if key in comparison.metrics]
     trials = any(run.trial is not None for run in comparison.runs)
@@ -156,10 +156,10 @@ def differences(comparison: Comparison, most: int) -> Table:
     columns += [(HEADINGS[key], _metric(key)) for key in measured]
     if len(comparison.runs) > 1:
         columns += [
-            (LARGEST, lambda run: _apart(comparison, run, "largest")),
-            (MEAN, lambda run: _apart(comparison, run, "mean")),
+            (LARGEST, lambda run: _distance_cell(comparison, run, "largest")),
+            (MEAN, lambda run: _distance_cell(comparison, run, "mean")),
         ]
-    shown = _chosen(comparison, most)
+    shown = _shown_runs(comparison, most)
     headings = [heading for heading, _ in columns]
     wanted = ["iterations", "status", "final loss", LARGEST, MEAN, "hitting time"]
     wanted += [names[key] for key in comparison.params]
@@ -174,7 +174,7 @@ def differences(comparison: Comparison, most: int) -> Table:
     )
 
 
-def thresholds(comparison: Comparison, most: int, fraction: bool) -> Table:
+def threshold_table(comparison: Comparison, most: int, fraction: bool) -> Table:
     """When each run first met each threshold.
 
     Args:
@@ -185,22 +185,22 @@ def thresholds(comparison: Comparison, most: int, fraction: bool) -> Table:
     marks = [mark(threshold) for threshold in comparison.thresholds]
     if comparison.sweep is None and len(comparison.runs) <= SIDE_BY_SIDE:
         rows = [
-            [marks[i], *(_hit(comparison, run, i, fraction=True) for run in comparison.runs)]
+            [marks[i], *(_time_cell(comparison, run, i, fraction=True) for run in comparison.runs)]
             for i in range(len(marks))
         ]
         return Table(["threshold", *_ids(comparison.runs)], rows)
-    shown = _chosen(comparison, most)
+    shown = _shown_runs(comparison, most)
     places = range(len(marks))
     rows = [
-        ["fewest", *(_least(comparison, threshold) for threshold in comparison.thresholds)],
-        *([r.short, *(_hit(comparison, r, i, fraction) for i in places)] for r in shown),
+        ["fewest", *(_fewest_cell(comparison, threshold) for threshold in comparison.thresholds)],
+        *([r.short, *(_time_cell(comparison, r, i, fraction) for i in places)] for r in shown),
     ]
     return Table(["run", *marks], rows, keep=marks[::-1], more=len(comparison.runs) - len(shown))
 
 
-def running_times(comparison: Comparison, most: int) -> Table | None:
+def running_time_table(comparison: Comparison, most: int) -> Table | None:
     """The expected running time of each configuration that ran with several seeds."""
-    groups = list(comparison.seeded)[:most]
+    groups = list(comparison.seed_groups)[:most]
     if not groups:
         return None
     keys = [key for key in comparison.params if key != "seed"]
@@ -220,7 +220,7 @@ def running_times(comparison: Comparison, most: int) -> Table | None:
         [*(names[key] for key in keys), "seeds", *marks],
         rows,
         keep=[*first, "seeds", *marks[::-1], *rest],
-        more=len(comparison.seeded) - len(groups),
+        more=len(comparison.seed_groups) - len(groups),
     )
 
 
@@ -230,7 +230,7 @@ def _outcome(run: TrackedRun) -> str:
     return f"{steps} ({trial}{run.status or 'status unknown'}, run {run.short})"
 
 
-def _beside(comparison: Comparison) -> Table:
+def _side_by_side(comparison: Comparison) -> Table:
     rows = [[key, *(brief(run, key) for run in comparison.runs)] for key in comparison.params]
     if comparison.statuses_differ:
         rows.append(["status", *(run.status for run in comparison.runs)])
@@ -240,11 +240,11 @@ def _beside(comparison: Comparison) -> Table:
         if key in comparison.metrics
     ]
     for heading, which in ((LARGEST, "largest"), (MEAN, "mean")):
-        rows.append([heading, *(_apart(comparison, run, which) for run in comparison.runs)])
+        rows.append([heading, *(_distance_cell(comparison, run, which) for run in comparison.runs)])
     return Table(["", *_ids(comparison.runs)], rows)
 
 
-def _chosen(comparison: Comparison, most: int) -> Sequence[TrackedRun]:
+def _shown_runs(comparison: Comparison, most: int) -> Sequence[TrackedRun]:
     return comparison.runs if len(comparison.runs) <= most else comparison.ranked[:most]
 
 
@@ -283,7 +283,7 @@ def _number(value: float | None) -> str:
     return f"{value:,.2f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _apart(comparison: Comparison, run: TrackedRun, which: str) -> str:
+def _distance_cell(comparison: Comparison, run: TrackedRun, which: str) -> str:
     found = comparison.distances[run.run_id]
     if run is comparison.reference:
         return "ref"
@@ -293,7 +293,7 @@ def _apart(comparison: Comparison, run: TrackedRun, which: str) -> str:
     return "not finite" if math.isnan(value) else f"{value:.3g}"
 
 
-def _hit(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) -> str:
+def _time_cell(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) -> str:
     time = comparison.times[run.run_id][place]
     if time is None:
         return "-"
@@ -301,7 +301,7 @@ def _hit(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) ->
     return f"{count} ({time:.2f})" if fraction and time != math.ceil(time) else count
 
 
-def _least(comparison: Comparison, threshold: float) -> str:
+def _fewest_cell(comparison: Comparison, threshold: float) -> str:
     time = comparison.fewest(threshold)
     return "-" if time is None else f"{math.ceil(time):,}"
 
@@ -318,6 +318,6 @@ def _theory(best: TrackedRun) -> str:
         count = best.iterations if best.converged else None
         x0 = torch.from_numpy(np.array(best.initial))
         known = distance(experiment.problem, experiment.rule, best.threshold, count, x0)
-    except (BadInput, Unreadable):
+    except (BadInput, UnreadableRun):
         return ""
     return "" if known is None else str(known)

@@ -8,16 +8,16 @@ import numpy as np
 from rich.text import Text
 
 from gdexp.comparison.comparison import Comparison
-from gdexp.comparison.curves import LOG_FROM, ceiling, thinned, visible
 from gdexp.comparison.figure_model import Floats
+from gdexp.comparison.loss_curves import LOG_FROM, curve_steps, gap_ceiling, log_axis_values
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
-MOST = len(COLOURS)
+MOST_PLOTTED = len(COLOURS)
 MARGIN = 9
 
 
-def curves(comparison: Comparison, width: int = 78, height: int = 14) -> list[Text]:
+def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> list[Text]:
     """The loss gaps of the best few runs over each other, log y, a letter at each curve's end.
 
     Args:
@@ -29,17 +29,17 @@ def curves(comparison: Comparison, width: int = 78, height: int = 14) -> list[Te
         Lines; none when no gap can be drawn on a log axis.
     """
     runs = list(comparison.runs)
-    if len(runs) > MOST:  # of several seeds the best one
+    if len(runs) > MOST_PLOTTED:  # of several seeds the best one
         best = {run.configuration: run for run in reversed(comparison.ranked)}
-        runs = sorted(best.values(), key=comparison.ranked.index)[:MOST]
+        runs = sorted(best.values(), key=comparison.ranked.index)[:MOST_PLOTTED]
     longest = max(run.iterations for run in runs)
     shortest = max(1, min(run.iterations for run in runs))
     x_log = longest > LOG_FROM * shortest
-    top = ceiling(runs)
+    top = gap_ceiling(runs)
     drawn: list[tuple[Floats, Floats]] = []
     for run in runs:
-        steps = np.array(thinned(run.gaps, most=800))
-        gaps = visible(run.gaps[steps], top)
+        steps = np.array(curve_steps(run.gaps, most=800))
+        gaps = log_axis_values(run.gaps[steps], top)
         seen = np.isfinite(gaps)
         places = np.log10(steps[seen] + 1.0) if x_log else steps[seen].astype(np.float64)
         drawn.append((places, np.log10(gaps[seen])))

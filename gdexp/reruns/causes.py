@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gdexp.experiment import NUMERIC_SOURCE
+from gdexp.runs import printable_line
 
 MOST_LINES = 6
-MOST_WORDS = 120
+MOST_CHARACTERS = 120
 MOST_CAUSES = 100
 
-_TORCH = {
+_TORCH_CAUSES = {
     "cpu_capability": (50, "the processor's instruction set"),
     "flush_denormal": (35, "torch's flushing of denormal numbers"),
     "matmul_precision": (35, "torch's precision of matrix products"),
@@ -25,8 +26,8 @@ _TORCH = {
     "build": (60, "torch's build"),
     "interop_threads": (95, "the inter-op thread count"),
 }
-_PACKAGES = {"torch": 52, "numpy": 70, "scikit-learn": 72}
-_PLACE = {
+_PACKAGE_RANKS = {"torch": 52, "numpy": 70, "scikit-learn": 72}
+_MACHINE_CAUSES = {
     "gpu_settings": (36, "the GPU's settings"),
     "gpu": (53, "the GPU"),
     "cudnn": (56, "the version of cuDNN"),
@@ -62,7 +63,7 @@ class Cause:
         return {key: value or None for key, value in asdict(self).items() if key != "rank"}
 
 
-def causes(
+def find_causes(
     there: Mapping[str, Any],
     here: Mapping[str, Any],
     sources: tuple[str, str] = ("", ""),
@@ -78,7 +79,9 @@ def causes(
         sources: the source of the problem's own module, there and here.
         doubts: what the reference's record says against itself.
     """
-    found = [Cause(0, f"the record contradicts itself: {_printable(doubt)}") for doubt in doubts]
+    found = [
+        Cause(0, f"the record contradicts itself: {printable_line(doubt)}") for doubt in doubts
+    ]
     found += _problem(there, here, sources)
     found += _source(_group(there, "source"), _group(here, "source"))
     found += _settings(there, here)
@@ -133,7 +136,7 @@ def _settings(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cau
     before, after = _group(there, "torch"), _group(here, "torch")
     if "threads" in before and before["threads"] != after.get("threads"):
         yield Cause(30, "the thread count", _text(before["threads"]), _text(after.get("threads")))
-    for key, (rank, what) in _TORCH.items():
+    for key, (rank, what) in _TORCH_CAUSES.items():
         if key in before and key in after and before[key] != after[key]:
             yield Cause(rank, what, _short(before[key]), _short(after[key]))
     if isinstance(there.get("variables"), Mapping):
@@ -148,9 +151,9 @@ def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cau
     before, after = _group(there, "packages"), _group(here, "packages")
     for name in sorted(set(before) & set(after)):
         if before[name] != after[name]:
-            rank = _PACKAGES.get(name, 93)
+            rank = _PACKAGE_RANKS.get(name, 93)
             yield Cause(rank, f"the version of {name}", _text(before[name]), _text(after[name]))
-    for key, (rank, what) in _PLACE.items():
+    for key, (rank, what) in _MACHINE_CAUSES.items():
         if key in there and there[key] != here.get(key):
             yield Cause(rank, what, _text(there[key]), _text(here.get(key)))
 
@@ -173,9 +176,5 @@ def _text(value: object) -> str:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except (ValueError, RecursionError):
         return "unreadable"
-    text = _printable(text[:MOST_WORDS])
-    return text if len(text) < MOST_WORDS else text[: MOST_WORDS - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = printable_line(text[:MOST_CHARACTERS])
+    return text if len(text) < MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"

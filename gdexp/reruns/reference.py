@@ -17,19 +17,19 @@ from gdexp import config
 from gdexp.core import GdexpError
 from gdexp.descent import Status
 from gdexp.experiment import ALONE, BATCH, DIFF, ENVIRONMENT, PROBLEM_SOURCE
-from gdexp.reruns.verdict import DIFFERS, NOTHING, Level
-from gdexp.runs import MAX_CONFIG, TrackedRun, Unreadable, parse_config
+from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
+from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun, parse_config, printable_line
 from gdexp.tracking import MANIFEST, Array, check_trace, decode_array
 
-NEEDED = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
+REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
 """The files without which there is nothing to rerun or to compare."""
 
-RECORD = (*NEEDED, "final_index.json", DIFF, PROBLEM_SOURCE)
+RECORD_FILES = (*REQUIRED_FILES, "final_index.json", DIFF, PROBLEM_SOURCE)
 """The files of a run that are its record; the others are pictures."""
 
 MOST_BYTES = 1 << 30
 MOST_JSON = 1 << 20
-MOST_OF = {
+SIZE_LIMITS = {
     "config.yaml": MAX_CONFIG,
     **dict.fromkeys((ENVIRONMENT, "final_index.json", DIFF, PROBLEM_SOURCE), MOST_JSON),
 }
@@ -50,14 +50,14 @@ Read = Callable[[str, int], bytes]
 class NoReference(GdexpError):
     """There is nothing that a rerun could be compared with."""
 
-    exit_status = NOTHING
+    exit_status = EXIT_NO_REFERENCE
     level = Level.NO_REFERENCE
 
 
-class Damaged(GdexpError):
+class DamagedReference(GdexpError):
     """A recorded run is not what its own manifest says."""
 
-    exit_status = DIFFERS
+    exit_status = EXIT_DIFFERENT
     level = Level.DAMAGED
 
 
@@ -169,7 +169,7 @@ class Reference:
         ]
 
 
-def of_run(run: TrackedRun) -> Reference:
+def reference_of_run(run: TrackedRun) -> Reference:
     """The record of a tracked descent, every file checked.
 
     Raises:
@@ -183,14 +183,14 @@ def of_run(run: TrackedRun) -> Reference:
         raise NoReference(f"{shown}: ended {run.state}; there is nothing to compare a rerun with")
     try:
         params = dict(run.params)
-    except Unreadable as error:  # of a row in a shard
-        raise Damaged(f"{shown}: damaged reference: {error}") from None
+    except UnreadableRun as error:  # of a row in a shard
+        raise DamagedReference(f"{shown}: damaged reference: {error}") from None
     known: dict[str, Mapping[str, Any]] = {
         "tags": dict(run.tags),
         "metrics": dict(run.metrics),
         "params": params,
     }
-    return read_reference(run.content, run.run_id, (shown, run.run_id), run.status, known)
+    return read_reference(run.file_bytes, run.run_id, (shown, run.run_id), run.status, known)
 
 
 def read_reference(
@@ -215,25 +215,29 @@ def read_reference(
     """
     recorded, (shown, named) = status in set(Status), names
     try:
-        manifest = _manifest(read(MANIFEST, MOST_JSON))
-    except Unreadable as error:
+        manifest = _parse_manifest(read(MANIFEST, MOST_JSON))
+    except UnreadableRun as error:
         if not recorded:
             raise NoReference(
                 f"{shown}: holds no descent of gdexp; there is nothing to compare a rerun with"
             ) from None
-        raise Damaged(f"{shown}: {error}, so nothing proves that its files are as made") from None
+        raise DamagedReference(
+            f"{shown}: {error}, so nothing proves that its files are as made"
+        ) from None
     except ValueError as error:
-        raise Damaged(f"{shown}: its {MANIFEST} {error}") from None
+        raise DamagedReference(f"{shown}: its {MANIFEST} {error}") from None
     if "trace.npy" not in manifest and not recorded:
         raise NoReference(f"{shown}: holds no descent; there is nothing to compare a rerun with")
-    missing = [name for name in NEEDED if name not in manifest]
-    if missing == list(NEEDED[2:]):  # a trial of several seeds: their runs hold the descents
+    missing = [name for name in REQUIRED_FILES if name not in manifest]
+    if missing == list(
+        REQUIRED_FILES[2:]
+    ):  # a trial of several seeds: their runs hold the descents
         raise NoReference(f"{shown}: holds no descent itself; name one of its seeds' runs")
     if missing:
-        raise Damaged(f"{shown}: its {MANIFEST} does not list {missing[0]}")
-    files = _checked(read, manifest, shown)
+        raise DamagedReference(f"{shown}: its {MANIFEST} does not list {missing[0]}")
+    files = _read_checked(read, manifest, shown)
     if not recorded:
-        raise Damaged(f"{shown}: says of no status why it ended")
+        raise DamagedReference(f"{shown}: says of no status why it ended")
     reference = Reference(run_id, shown, named, status, files, **known)
     for name in ("config", "environment", "initial", "final", "trace"):
         try:
@@ -241,11 +245,11 @@ def read_reference(
         except (ValueError, RecursionError, yaml.YAMLError) as error:
             file = {"config": "config.yaml", "environment": ENVIRONMENT}.get(name, f"{name}.npy")
             reason = " ".join(str(error).split())[:160]
-            raise Damaged(f"{shown}: its {file} cannot be used: {reason}") from None
+            raise DamagedReference(f"{shown}: its {file} cannot be used: {reason}") from None
     return reference
 
 
-def _manifest(content: bytes) -> dict[str, str]:
+def _parse_manifest(content: bytes) -> dict[str, str]:
     """File name to sha256.
 
     Raises:
@@ -259,14 +263,13 @@ def _manifest(content: bytes) -> dict[str, str]:
         raise ValueError("is no mapping of file names to sha256")
     for name, digest in found.items():
         if not all(_PART.fullmatch(part) for part in name.split("/")):
-            shown = "".join(c if c.isprintable() else "?" for c in name[:80])
-            raise ValueError(f"names a file outside the run: {shown}")
+            raise ValueError(f"names a file outside the run: {printable_line(name[:80])}")
         if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise ValueError(f"holds no sha256 of {name[:80]}")
     return found
 
 
-def _checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, bytes]:
+def _read_checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, bytes]:
     """The files of the record, after every file of the manifest was found as it says.
 
     Raises:
@@ -276,17 +279,17 @@ def _checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, b
     wrong = []
     for name, digest in manifest.items():
         try:
-            content = read(name, MOST_OF.get(name, MOST_BYTES))
-        except Unreadable as error:
+            content = read(name, SIZE_LIMITS.get(name, MOST_BYTES))
+        except UnreadableRun as error:
             wrong.append(str(error))
             continue
         if hashlib.sha256(content).hexdigest() != digest:
             wrong.append(f"{name} is not the file of its sha256")
-        elif name in RECORD:
+        elif name in RECORD_FILES:
             files[name] = content
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise Damaged(f"{shown}: damaged reference: {', '.join(wrong[:3])}{more}")
+        raise DamagedReference(f"{shown}: damaged reference: {', '.join(wrong[:3])}{more}")
     return files
 
 

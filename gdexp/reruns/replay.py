@@ -13,9 +13,9 @@ from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
 from gdexp.experiment import BATCH, ENVIRONMENT, PROBLEM_SOURCE, Experiment, provenance
-from gdexp.reruns.causes import Cause, causes
+from gdexp.reruns.causes import Cause, find_causes
 from gdexp.reruns.reference import Reference
-from gdexp.reruns.verdict import Verdict, compared
+from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
 from gdexp.tracking import Array, decode_array, encode_array
 
@@ -24,7 +24,7 @@ LONGER = 2, 1_000
 then changes no verdict, and a record that was changed could make it go on for days.
 """
 
-SAME_PROBLEM_AT_ONCE = 256
+ROWS_PER_BATCH = 256
 """Rows of a batch that is replayed: their references are all held in memory."""
 
 
@@ -50,7 +50,7 @@ class Rerun:
 
 
 @dataclass(frozen=True)
-class _Made:
+class _StoredResult:
     """A result as it would be stored."""
 
     status: str
@@ -58,7 +58,7 @@ class _Made:
     final: Array
 
 
-def prepared(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
+def build_experiment(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
     """The experiment of a reference, built of its config as data from elsewhere.
 
     Raises:
@@ -77,7 +77,7 @@ def prepared(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
     return experiment
 
 
-def replayed(
+def replay_descent(
     reference: Reference,
     experiment: Experiment,
     *,
@@ -97,20 +97,20 @@ def replayed(
     if reference.engine == BATCH:
         (made,) = _batch([(reference, experiment)], ulps, restore)
         return made
-    with threads(reference.threads if restore else None), experiment.named():
+    with torch_threads(reference.threads if restore else None), experiment.named():
         result = descend(
             experiment.problem,
             experiment.rule,
-            _bounded(reference, experiment).stopping,
+            _capped(reference, experiment).stopping,
             x0=_start(reference, experiment),
             dtype=experiment.dtype,
             device=experiment.device,
             watch=watch,
         )
-        return _judged(reference, experiment, result, ulps)
+        return _judge(reference, experiment, result, ulps)
 
 
-def replayed_all(
+def replay_descents(
     pairs: Sequence[tuple[Reference, Experiment]],
     *,
     ulps: int = 16,
@@ -129,20 +129,20 @@ def replayed_all(
     for reference, experiment in pairs:
         key: Hashable = id(reference)
         if reference.engine == BATCH:
-            key = _kind(reference, experiment)
+            key = _batch_key(reference, experiment)
         groups.setdefault(key, []).append((reference, experiment))
     for alike in groups.values():
-        for first in range(0, len(alike), SAME_PROBLEM_AT_ONCE):
-            part = alike[first : first + SAME_PROBLEM_AT_ONCE]
+        for first in range(0, len(alike), ROWS_PER_BATCH):
+            part = alike[first : first + ROWS_PER_BATCH]
             if part[0][0].engine == BATCH:
                 yield from _batch(part, ulps, restore)
             else:
-                yield from (replayed(*each, ulps=ulps, restore=restore) for each in part)
+                yield from (replay_descent(*each, ulps=ulps, restore=restore) for each in part)
             done(len(part))
 
 
 @contextmanager
-def threads(count: int | None) -> Iterator[None]:
+def torch_threads(count: int | None) -> Iterator[None]:
     """Hold torch to a number of threads; None changes nothing."""
     before = torch.get_num_threads()
     if count is not None:
@@ -157,19 +157,19 @@ def threads(count: int | None) -> Iterator[None]:
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
     """References of one problem and rule made again as the rows of one batch."""
     reference, first = pairs[0]
-    with threads(reference.threads if restore else None), first.named():
+    with torch_threads(reference.threads if restore else None), first.named():
         batch = descend_batch(
             first.problem,
             [experiment.rule for _, experiment in pairs],
-            [_bounded(*pair).stopping for pair in pairs],
+            [_capped(*pair).stopping for pair in pairs],
             x0=torch.stack([_start(*pair) for pair in pairs]),
             dtype=first.dtype,
             device=first.device,
         )
-        return [_judged(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
+        return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
 
-def _bounded(reference: Reference, experiment: Experiment) -> Experiment:
+def _capped(reference: Reference, experiment: Experiment) -> Experiment:
     """The same, ended long after the reference did."""
     times, more = LONGER
     return experiment.capped(times * (len(reference.trace) - 1) + more)
@@ -180,20 +180,20 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
     return torch.from_numpy(reference.initial).to(experiment.dtype)
 
 
-def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
+def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """The verdict, with the differences between the two places as they are while it runs."""
     if result.status is Status.CAPPED:
-        experiment = _bounded(reference, experiment)
-    made = _Made(str(result.status), result.trace, decode_array(encode_array(result.final)))
+        experiment = _capped(reference, experiment)
+    made = _StoredResult(str(result.status), result.trace, decode_array(encode_array(result.final)))
     dtype = str(experiment.dtype).removeprefix("torch.")
-    verdict = compared(reference, made, dtype, ulps)
+    verdict = compare_descents(reference, made, dtype, ulps)
     captured = provenance.captured(experiment.config, reference.engine)
-    found = _causes(reference, experiment, captured)
+    found = _find_causes(reference, experiment, captured)
     verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
     return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
 
 
-def _causes(
+def _find_causes(
     reference: Reference, experiment: Experiment, captured: dict[str, bytes]
 ) -> tuple[Cause, ...]:
     sources = (
@@ -207,10 +207,10 @@ def _causes(
         doubts.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
-    return causes(reference.environment, here, sources, doubts)
+    return find_causes(reference.environment, here, sources, doubts)
 
 
-def _kind(reference: Reference, experiment: Experiment) -> Hashable:
+def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:
     """What all rows of a batch have in common."""
     problem = config.digest(experiment.config["problem"])
     kind = (type(experiment.rule), experiment.dtype, str(experiment.device))

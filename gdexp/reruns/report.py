@@ -10,10 +10,10 @@ from typing import Any
 from rich.markup import escape
 
 from gdexp.experiment import ALONE
-from gdexp.reruns.bits import Difference
-from gdexp.reruns.reference import Damaged, NoReference
+from gdexp.reruns.array_comparison import ArrayDifference
+from gdexp.reruns.reference import DamagedReference, NoReference
 from gdexp.reruns.replay import Rerun
-from gdexp.reruns.verdict import DIFFERS, NOTHING, Level, iterations
+from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level, iterations
 
 MOST_CAUSES = 8
 MOST_LISTED = 20
@@ -25,23 +25,23 @@ MEANING = {
 }
 
 Fact = tuple[str, str]
-Outcome = Rerun | NoReference | Damaged
+Outcome = Rerun | NoReference | DamagedReference
 
 
-def level(outcome: Outcome) -> Level:
+def outcome_level(outcome: Outcome) -> Level:
     """The verdict in one word or two."""
     return outcome.verdict.level if isinstance(outcome, Rerun) else outcome.level
 
 
-def exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
+def common_exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
     """That of the worst; a run that left nothing to compare with counts where all did."""
-    statuses = {level(outcome).exit_status(accept) for outcome in outcomes}
-    if DIFFERS in statuses:
-        return DIFFERS
-    return NOTHING if statuses <= {NOTHING} else 0
+    statuses = {outcome_level(outcome).exit_status(accept) for outcome in outcomes}
+    if EXIT_DIFFERENT in statuses:
+        return EXIT_DIFFERENT
+    return EXIT_NO_REFERENCE if statuses <= {EXIT_NO_REFERENCE} else 0
 
 
-def facts(made: Rerun) -> list[Fact]:
+def rerun_facts(made: Rerun) -> list[Fact]:
     """What is printed of one rerun."""
     reference, result, verdict = made.reference, made.result, made.verdict
     how = f"{_ended(str(result.status), result.iterations)}, {_how(made)}"
@@ -66,29 +66,31 @@ def facts(made: Rerun) -> list[Fact]:
     return said + [("" if i else why, text) for i, text in enumerate(shown)]
 
 
-def facts_of_many(outcomes: Sequence[Outcome]) -> list[Fact]:
+def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
     """What is printed of many: how many of each verdict, and those that are not identical."""
-    said = [("verdicts", ", ".join(f"{n:,} {word}" for word, n in counts(outcomes).items()))]
-    others = [o for o in outcomes if level(o) is not Level.IDENTICAL]
+    said = [
+        ("verdicts", ", ".join(f"{n:,} {word}" for word, n in verdict_counts(outcomes).items()))
+    ]
+    others = [o for o in outcomes if outcome_level(o) is not Level.IDENTICAL]
     for outcome in others[:MOST_LISTED]:
         if isinstance(outcome, Rerun):
             first = f"; could be {outcome.verdict.causes[0]}" if outcome.verdict.causes else ""
             text = f"{outcome.reference.shown}: {outcome.verdict}{first}"
         else:
             text = str(outcome)
-        said.append((str(level(outcome)), escape(text)))
+        said.append((str(outcome_level(outcome)), escape(text)))
     if len(others) > MOST_LISTED:
         said.append(("", f"and {len(others) - MOST_LISTED:,} more"))
     return said
 
 
-def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def verdict_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
     """How many there are of each verdict that occurs, best first."""
-    found = Counter(str(level(outcome)) for outcome in outcomes)
+    found = Counter(str(outcome_level(outcome)) for outcome in outcomes)
     return {str(each): found[str(each)] for each in Level if found[str(each)]}
 
 
-def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[str, Any]:
+def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[str, Any]:
     """One rerun as plain values; numbers that JSON lacks are texts.
 
     Args:
@@ -97,8 +99,8 @@ def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[
         recorded: id of the rerun's own run.
     """
     said: dict[str, Any] = {
-        "verdict": str(level(outcome)),
-        "exit_status": level(outcome).exit_status(accept),
+        "verdict": str(outcome_level(outcome)),
+        "exit_status": outcome_level(outcome).exit_status(accept),
     }
     if not isinstance(outcome, Rerun):
         return {**said, "reasons": [str(outcome)]}
@@ -126,7 +128,7 @@ def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[
     }
 
 
-def _difference(found: Difference | None) -> dict[str, Any] | None:
+def _difference(found: ArrayDifference | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gdexp.reruns.bits import Difference, difference, same_bits
+from gdexp.reruns.array_comparison import ArrayDifference, compare_arrays, same_bits
 from gdexp.reruns.causes import Cause
 from gdexp.tracking import Array
 
-NOTHING, DIFFERS = 3, 4
+EXIT_NO_REFERENCE, EXIT_DIFFERENT = 3, 4
 """Exit statuses: nothing to compare with; something differs."""
 
 
@@ -27,15 +27,15 @@ class Level(StrEnum):
     def exit_status(self, accept: str = "identical") -> int:
         """0 where it is at least as good as what is accepted, else 3 or 4."""
         if self is Level.NO_REFERENCE:
-            return NOTHING
+            return EXIT_NO_REFERENCE
         order = list(Level)
-        return 0 if order.index(self) <= order.index(Level(accept)) else DIFFERS
+        return 0 if order.index(self) <= order.index(Level(accept)) else EXIT_DIFFERENT
 
 
-ACCEPTED = (Level.IDENTICAL, Level.CLOSE, Level.SAME_OUTCOME)
+ACCEPTABLE_LEVELS = (Level.IDENTICAL, Level.CLOSE, Level.SAME_OUTCOME)
 
 
-class Made(Protocol):
+class DescentOutcome(Protocol):
     """What is compared of a descent, recorded or made just now."""
 
     @property
@@ -65,15 +65,17 @@ class Verdict:
 
     level: Level
     reasons: tuple[str, ...] = ()
-    trace: Difference | None = None
-    final: Difference | None = None
+    trace: ArrayDifference | None = None
+    final: ArrayDifference | None = None
     causes: tuple[Cause, ...] = field(default=())
 
     def __str__(self) -> str:
         return "; ".join([f"{self.level}", *self.reasons])
 
 
-def compared(reference: Made, rerun: Made, dtype: str, ulps: int) -> Verdict:
+def compare_descents(
+    reference: DescentOutcome, rerun: DescentOutcome, dtype: str, ulps: int
+) -> Verdict:
     """Compare a rerun with its reference.
 
     Args:
@@ -91,17 +93,17 @@ def compared(reference: Made, rerun: Made, dtype: str, ulps: int) -> Verdict:
         outcome = False
         reasons.append(f"the reference made {iterations(there)}, the rerun {here:,}")
     common = min(there, here) + 1
-    trace = difference(reference.trace[:common], rerun.trace[:common], dtype)
+    trace = compare_arrays(reference.trace[:common], rerun.trace[:common], dtype)
     if trace is not None:
         reasons.append(_losses(trace, common))
     elif there != here:
         reasons.append(f"the {common:,} losses that both have are bit for bit the same")
-    form = _form(reference.final, rerun.final)
+    form = _shape_difference(reference.final, rerun.final)
     final = None
     if form:
         reasons.append(form)
     else:
-        final = difference(reference.final, rerun.final, dtype)
+        final = compare_arrays(reference.final, rerun.final, dtype)
         if final is not None:
             reasons.append(_numbers(final))
     if outcome and same_bits(reference.trace, rerun.trace) and not form and final is None:
@@ -112,11 +114,11 @@ def compared(reference: Made, rerun: Made, dtype: str, ulps: int) -> Verdict:
     return Verdict(level, tuple(reasons), trace, final)
 
 
-def _near(found: Difference | None, ulps: int) -> bool:
+def _near(found: ArrayDifference | None, ulps: int) -> bool:
     return found is None or (found.ulps is not None and found.ulps <= ulps)
 
 
-def _form(there: Array, here: Array) -> str:
+def _shape_difference(there: Array, here: Array) -> str:
     if there.dtype != here.dtype:
         return f"the final tensor is {there.dtype} in the reference, {here.dtype} in the rerun"
     if there.shape != here.shape:
@@ -124,14 +126,14 @@ def _form(there: Array, here: Array) -> str:
     return ""
 
 
-def _losses(found: Difference, common: int) -> str:
+def _losses(found: ArrayDifference, common: int) -> str:
     return (
         f"the losses differ first at iteration {found.first[0]:,} ({found.there!r} there, "
         f"{found.here!r} here), {found.count:,} of {common:,} in all, {_apart(found)}"
     )
 
 
-def _numbers(found: Difference) -> str:
+def _numbers(found: ArrayDifference) -> str:
     where = ", ".join(map(str, found.first))
     return (
         f"the final tensors differ in {found.count:,} of {found.total:,} numbers, first at "
@@ -139,7 +141,7 @@ def _numbers(found: Difference) -> str:
     )
 
 
-def _apart(found: Difference) -> str:
+def _apart(found: ArrayDifference) -> str:
     ulps = "not a number on one side" if found.ulps is None else f"at most {found.ulps:,} ulp"
     return ulps if found.largest is None else f"{ulps}, at most {found.largest:.3g} apart"
 

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from gdexp.core import StorageFailed
-from gdexp.runs.files import Files, Unreadable
-from gdexp.runs.run import TrackedRun
-from gdexp.runs.stored_config import printable
+from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
+from gdexp.runs.stored_config import printable_line
+from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import MANIFEST, TOGETHER, Row, ShardFolder
 
 T = TypeVar("T")
 
-CHILDREN = "gdexp.children"
+CHILDREN_TAG = "gdexp.children"
 """The tag of a sweep's run that says that there are rows."""
 
-KEPT = 16
+ROWS_KEPT = 16
 """Rows that are kept once they were read: a run's arrays are mostly asked for together."""
 
 
-class RowFiles(Files):
+class RowReader(ArtifactReader):
     """Reads what would be artifacts of a trial's run out of the sweep's shards.
 
     Args:
@@ -35,7 +35,7 @@ class RowFiles(Files):
         self._places: dict[tuple[int, int], str] = {}
         self._kept: OrderedDict[tuple[int, int], Row] = OrderedDict()
 
-    def light(self, trials: Collection[int] | None) -> Iterator[Row]:
+    def metric_rows(self, trials: Collection[int] | None) -> Iterator[Row]:
         """Rows with metrics and tags only; where each lies is remembered.
 
         Args:
@@ -62,16 +62,16 @@ class RowFiles(Files):
             name = self._places.get((trial, seed), "")
             found = self._shards.row(name, trial, seed) if name else None
             if found is None:  # its shard was put together with others meanwhile
-                for _ in self.light({trial}):
+                for _ in self.metric_rows({trial}):
                     pass
                 name = self._places.get((trial, seed), "")
                 found = self._shards.row(name, trial, seed) if name else None
         except StorageFailed as error:
-            raise Unreadable(str(error)) from None
+            raise UnreadableRun(str(error)) from None
         if found is None:
-            raise Unreadable("is no longer among the shards of its sweep")
+            raise UnreadableRun("is no longer among the shards of its sweep")
         self._kept[trial, seed] = found
-        while len(self._kept) > KEPT:
+        while len(self._kept) > ROWS_KEPT:
             self._kept.popitem(last=False)
         return found
 
@@ -80,7 +80,7 @@ class RowFiles(Files):
         record = self.row(run_id).record
         content = (record.sealed() if name == MANIFEST else record.artifacts).get(name)
         if content is None:
-            raise Unreadable(f"holds no {name}")
+            raise UnreadableRun(f"holds no {name}")
         with tempfile.TemporaryDirectory(prefix="gdexp-") as folder:
             Path(folder, name).write_bytes(content)
             return super().read(run_id, folder, name, parse)
@@ -96,7 +96,7 @@ class RowFiles(Files):
 class _Params(Mapping[str, str]):
     """The params of a row, read when they are first asked for."""
 
-    def __init__(self, files: RowFiles, run_id: str) -> None:
+    def __init__(self, files: RowReader, run_id: str) -> None:
         self._files = files
         self._run_id = run_id
         self._known: Mapping[str, str] | None = None
@@ -122,7 +122,7 @@ def _metrics(metrics: Mapping[str, float], words: dict[str, str]) -> dict[str, f
     return found | {"loss": found["final_loss"]} if "final_loss" in found else found
 
 
-def rows_of(
+def runs_of_rows(
     parent: TrackedRun,
     shards: ShardFolder,
     minima: dict[tuple[tuple[str, str], ...], float | None],
@@ -139,10 +139,10 @@ def rows_of(
     Raises:
         DamagedShard: one of the files cannot be read.
     """
-    files = RowFiles(shards)
+    files = RowReader(shards)
     words: dict[str, str] = {}  # a text that many rows share is held once
     found = {}
-    for row in files.light(trials):
+    for row in files.metric_rows(trials):
         tags = {words.setdefault(k, k): words.setdefault(v, v) for k, v in row.record.tags.items()}
         kind = tags.get("gdexp.kind", "")
         if row.seed == TOGETHER:
@@ -150,7 +150,7 @@ def rows_of(
         run_id = f"{parent.run_id}/{row.trial}" + (f"/{row.seed}" if kind == "seed" else "")
         found[row.trial, row.seed] = TrackedRun(
             run_id=run_id,
-            name=printable(tags.get("mlflow.runName", "")),
+            name=printable_line(tags.get("mlflow.runName", "")),
             kind=kind,
             state="FINISHED",
             params=_Params(files, run_id),

@@ -51,15 +51,17 @@ def stored_experiment(
     Raises:
         BadInput: the first thing that is not as gdexp writes it, by its full key.
     """
-    check_stored(stored)
+    check_stored_config(stored)
     _check_size(stored["problem"], numbers)
     try:
         return Experiment.from_config(stored, trust)
     except BadInput as error:
-        raise BadInput(error.key, printable(str(error.value)), printable(error.allowed)) from error
+        raise BadInput(
+            error.key, printable_line(str(error.value)), printable_line(error.allowed)
+        ) from error
 
 
-def check_stored(stored: Mapping[str, Any]) -> None:
+def check_stored_config(stored: Mapping[str, Any]) -> None:
     """Refuse what is no config of gdexp's: other keys, code by name, interpolations, odd values.
 
     Raises:
@@ -82,7 +84,7 @@ def check_stored(stored: Mapping[str, Any]) -> None:
     _check_torch(stored["optimizer"])
 
 
-def printable(words: str) -> str:
+def printable_line(words: str) -> str:
     """Words without what would steer a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
@@ -92,10 +94,10 @@ def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping):
         for name, item in value.items():
             if not isinstance(name, str) or not name.isidentifier():
-                raise BadInput(key or "config", printable(str(name)), "is no name of a key")
+                raise BadInput(key or "config", printable_line(str(name)), "is no name of a key")
             path = f"{key}.{name}" if key else name
             if name.startswith("_"):
-                shown = printable(str(item))
+                shown = printable_line(str(item))
                 raise BadInput(
                     path, shown, "code by name; a stored config is data, and none of it is run"
                 )
@@ -111,14 +113,16 @@ def _check_value(key: str, value: object) -> None:
     if isinstance(value, str):
         if "${" in value:
             raise BadInput(
-                key, printable(value), "an interpolation; a stored config is data, none is resolved"
+                key,
+                printable_line(value),
+                "an interpolation; a stored config is data, none is resolved",
             )
         if HIDDEN in value:
             raise BadInput(
                 key, value, "was taken out as a secret; without it the run cannot be made again"
             )
         if not value.isprintable():
-            raise BadInput(key, printable(value), "must be one printable line")
+            raise BadInput(key, printable_line(value), "must be one printable line")
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise BadInput(key, value, "must be a finite number")

@@ -8,8 +8,8 @@ import pytest
 
 from gdexp.descent.stopping import Status
 from gdexp.experiment.provenance import BATCH
-from gdexp.reruns.export import read_folder
-from gdexp.reruns.replay import Rerun, prepared, replayed
+from gdexp.reruns.export_folder import read_folder
+from gdexp.reruns.replay import Rerun, build_experiment, replay_descent
 from gdexp.reruns.verdict import Level
 from tests.rerun.conftest import Ask
 from tests.rerun.kept import CLOSE, EXACT, FOLDER, SWEEP
@@ -24,7 +24,7 @@ PROCESSOR = (
 def rerun(name: str) -> Rerun:
     """A kept run made again."""
     reference = read_folder(FOLDER / name, name)
-    return replayed(reference, prepared(reference))
+    return replay_descent(reference, build_experiment(reference))
 
 
 def test_every_kept_run_is_rerun_here() -> None:

@@ -11,7 +11,7 @@ import torch
 from gdexp.config import literal
 from gdexp.descent import Result, Status
 from gdexp.experiment import captured, pictures
-from gdexp.runs import CHILDREN
+from gdexp.runs import CHILDREN_TAG
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.answers import Answers
 from gdexp.sweeps.results.figures import sweep_pictures
@@ -38,7 +38,7 @@ def begin(plan: Plan, store: Store, parent: str) -> None:
     """Show the sweep as going on, with a view that its trials can be watched in."""
     store.reopen(parent)
     if plan.tracking.best is not None:
-        store.log_values(parent, Record(tags={CHILDREN: plan.tracking.children}))
+        store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
     swept, _ = plan.space.axes()
     store.save_view(parent, swept, plan.name)
 

@@ -10,7 +10,7 @@ from gdexp.config import shortest_command
 from gdexp.experiment import Experiment
 from gdexp.reruns.reference import Reference
 from gdexp.reruns.replay import Rerun
-from gdexp.reruns.report import MOST_CAUSES, Outcome, as_json, counts
+from gdexp.reruns.report import MOST_CAUSES, Outcome, outcome_json, verdict_counts
 from gdexp.tracking import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -24,14 +24,14 @@ from gdexp.tracking import (
     run_display,
 )
 
-OF, VERDICT = "gdexp.rerun_of", "gdexp.rerun_verdict"
+RERUN_OF_TAG, VERDICT_TAG = "gdexp.rerun_of", "gdexp.rerun_verdict"
 """The run tags of a rerun: the id of its reference, and the verdict."""
 
-AT_ONCE = 100
+RUNS_PER_WRITE = 100
 """Runs that are written together."""
 
 
-class Recorder:
+class RerunRecorder:
     """Opens the run of a rerun before it is made, and writes it when it was.
 
     Args:
@@ -50,17 +50,17 @@ class Recorder:
         self.said: list[tuple[str, str]] = []
 
     @contextmanager
-    def one(self, reference: Reference, experiment: Experiment) -> Iterator[_One]:
+    def one(self, reference: Reference, experiment: Experiment) -> Iterator[_SingleRecording]:
         """The run of a single rerun, RUNNING while it is made."""
         run_id = None
         if self._store is not None:
             run_id = self._store.start(_opening(reference, experiment, None))
             self.said.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
         with self._kept(run_id):
-            yield _One(self, run_id)
+            yield _SingleRecording(self, run_id)
 
     @contextmanager
-    def many(self, of: str | None, references: Sequence[Reference]) -> Iterator[_Many]:
+    def many(self, of: str | None, references: Sequence[Reference]) -> Iterator[_GroupRecording]:
         """The run that holds those of many reruns.
 
         Args:
@@ -69,12 +69,12 @@ class Recorder:
         """
         run_id = None
         if self._store is not None:
-            tags = {OF: of} if of is not None else {}
+            tags = {RERUN_OF_TAG: of} if of is not None else {}
             name = f"rerun of {len(references):,} runs" + (f" of sweep {of[:8]}" if of else "")
             run_id = self._store.start(Opening(name, "rerun", tags=tags))
             self.said.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
         with self._kept(run_id):
-            yield _Many(self, run_id)
+            yield _GroupRecording(self, run_id)
 
     @contextmanager
     def _kept(self, run_id: str | None) -> Iterator[None]:
@@ -88,22 +88,22 @@ class Recorder:
 
     def record(self, made: Rerun) -> Record:
         """What MLflow is given of one rerun."""
-        said = as_json(made, self._accept)
+        said = outcome_json(made, self._accept)
         return descent_record(
             made.experiment,
             made.result,
             {**made.captured, "verdict.json": (json.dumps(said, indent=2) + "\n").encode()},
             {
-                OF: made.reference.run_id,
-                VERDICT: str(made.verdict.level),
+                RERUN_OF_TAG: made.reference.run_id,
+                VERDICT_TAG: str(made.verdict.level),
                 NOTE_TAG: _note(made),
                 run_display.COLOUR_TAG: run_display.status_colour(str(made.result.status)),
             },
         )
 
 
-class _One:
-    def __init__(self, recorder: Recorder, run_id: str | None) -> None:
+class _SingleRecording:
+    def __init__(self, recorder: RerunRecorder, run_id: str | None) -> None:
         self._recorder = recorder
         self._run_id = run_id
 
@@ -115,8 +115,8 @@ class _One:
             self._recorder.ids[id(made)] = self._run_id
 
 
-class _Many:
-    def __init__(self, recorder: Recorder, run_id: str | None) -> None:
+class _GroupRecording:
+    def __init__(self, recorder: RerunRecorder, run_id: str | None) -> None:
         self._recorder = recorder
         self._run_id = run_id
 
@@ -127,7 +127,7 @@ class _Many:
         for made in reruns:
             found.append(made)
             waiting.append(made)
-            if len(waiting) >= AT_ONCE:
+            if len(waiting) >= RUNS_PER_WRITE:
                 self._write(waiting)
                 waiting = []
         self._write(waiting)
@@ -138,10 +138,10 @@ class _Many:
         store = self._recorder._store
         if store is None or self._run_id is None:
             return
-        found = counts(outcomes)
+        found = verdict_counts(outcomes)
         said = ", ".join(f"{n:,} {word}" for word, n in found.items())
         metrics = {word.replace(" ", "_"): float(n) for word, n in found.items()}
-        tags = {VERDICT: said, NOTE_TAG: f"**{said}**"}
+        tags = {VERDICT_TAG: said, NOTE_TAG: f"**{said}**"}
         store.finish(self._run_id, Record(metrics=metrics, tags=tags))
 
     def _write(self, reruns: Sequence[Rerun]) -> None:
@@ -159,7 +159,7 @@ class _Many:
 
 def _opening(reference: Reference, experiment: Experiment, parent: str | None) -> Opening:
     name = f"rerun of {reference.run_id[:8]}, {experiment.problem.name} {experiment.rule.name}"
-    return Opening(name, "rerun", parent, {OF: reference.run_id})
+    return Opening(name, "rerun", parent, {RERUN_OF_TAG: reference.run_id})
 
 
 def _note(made: Rerun) -> str:

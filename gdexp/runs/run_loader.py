@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed
-from gdexp.runs.collection import Runs
-from gdexp.runs.files import Files
-from gdexp.runs.parquet_runs import CHILDREN, rows_of
-from gdexp.runs.run import TrackedRun
-from gdexp.runs.stored_config import printable
+from gdexp.runs.artifact_reader import ArtifactReader
+from gdexp.runs.parquet_runs import CHILDREN_TAG, runs_of_rows
+from gdexp.runs.run_list import Runs
+from gdexp.runs.stored_config import printable_line
+from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{4,256}")
 PAGE = 1000
 
 
-class Deleted(BadInput):
+class DeletedRun(BadInput):
     """A run that MLflow still knows and no longer offers."""
 
 
@@ -56,16 +56,16 @@ def load_runs(
         BadInput: no such store, experiment or run; a prefix that names several.
         StorageFailed: the store cannot be read.
     """
-    return Shelf(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
+    return RunLoader(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
 
 
-def _place(run: TrackedRun) -> tuple[int, int]:
+def _sweep_order(run: TrackedRun) -> tuple[int, int]:
     """Where a descent stands in its sweep: by trial, then by seed."""
     seed = run.tags.get("gdexp.seed", "")
     return -1 if run.trial is None else run.trial, int(seed) if seed.isdecimal() else -1
 
 
-class Shelf:
+class RunLoader:
     """An MLflow experiment that runs are read from; no experiment or run is created.
 
     Args:
@@ -96,7 +96,7 @@ class Shelf:
             what = "there is no such experiment" if found is None else "was deleted in MLflow"
             raise BadInput("tracking.experiment", settings.experiment, f"{what}; name another")
         self.experiment_id = str(found.experiment_id)
-        self._files = Files(self.client.download_artifacts)
+        self._files = ArtifactReader(self.client.download_artifacts)
         self._minima: dict[tuple[tuple[str, str], ...], float | None] = {}
 
     def load(self, wanted: str | Sequence[str] | None = None, key: str = "runs") -> Runs:
@@ -161,13 +161,13 @@ class Shelf:
                 place = self.settings.shown
                 raise BadInput(key, name, f"no such run in {place}; {self._listing()}") from None
         if run.info.lifecycle_stage != "active":
-            raise Deleted(key, name, "was deleted in MLflow; restore it there or name another")
+            raise DeletedRun(key, name, "was deleted in MLflow; restore it there or name another")
         return run
 
     def _listing(self) -> str:
         """How to find what there is: the newest few, and the command for all."""
         newest = [
-            f"{run.info.run_id[:8]} ({printable(str(run.info.run_name))})"
+            f"{run.info.run_id[:8]} ({printable_line(str(run.info.run_name))})"
             for run in self._search("", newest=True, most=50)
             if "mlflow.parentRunId" not in run.data.tags
         ][:3]
@@ -194,14 +194,14 @@ class Shelf:
         runs = [run for run in listed if run.state == "FINISHED" or run.trial not in kept]
         whole = {run.trial for run in runs}
         merged = [*runs, *(row for row in rows if row.trial not in whole)]
-        return sorted(merged, key=_place)
+        return sorted(merged, key=_sweep_order)
 
     def _rows(self, parent: TrackedRun, trials: Collection[int] | None = None) -> list[TrackedRun]:
         """The trials of a sweep that are rows of its shards."""
-        if CHILDREN not in parent.tags:
+        if CHILDREN_TAG not in parent.tags:
             return []
         shards = ShardFolder(self.client, parent.run_id, parent.home, self._reported)
-        return rows_of(parent, shards, self._minima, trials)
+        return runs_of_rows(parent, shards, self._minima, trials)
 
     def _trial(self, name: str, key: str) -> list[TrackedRun]:
         """The descents of one trial, named by its sweep and its number; or one of its seeds."""
@@ -234,7 +234,7 @@ class Shelf:
         number = tags.get("gdexp.trial", "")
         return TrackedRun(
             run_id=str(run.info.run_id),
-            name=printable(str(run.info.run_name or "")),
+            name=printable_line(str(run.info.run_name or "")),
             kind=tags.get("gdexp.kind", ""),
             state=str(run.info.status),
             params=dict(run.data.params),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from gdexp.config import check_given, typed
 from gdexp.core import BadInput, here
-from gdexp.reruns.export import is_folder, read_folder
-from gdexp.reruns.reference import Damaged, NoReference, Reference, of_run
-from gdexp.runs import Deleted, Shelf, TrackedRun
+from gdexp.reruns.export_folder import names_folder, read_folder
+from gdexp.reruns.reference import DamagedReference, NoReference, Reference, reference_of_run
+from gdexp.runs import DeletedRun, RunLoader, TrackedRun
 from gdexp.tracking import TrackingSettings
 
 
-def check_own_keys(command: str, *further: str) -> None:
+def check_overrides(command: str, *further: str) -> None:
     """Refuse overrides of what comes from the run itself: silently, they would be lost.
 
     Args:
@@ -31,14 +31,14 @@ def check_own_keys(command: str, *further: str) -> None:
             raise BadInput(key, value, f"comes from the run itself; leave it out with +{command}")
 
 
-def folder_reference(named: str | None) -> Reference | None:
+def load_folder(named: str | None) -> Reference | None:
     """The record in the folder that was named; None where it was none."""
-    if named is None or not is_folder(named, here()):
+    if named is None or not names_folder(named, here()):
         return None
     return read_folder(here() / Path(named).expanduser(), named)
 
 
-def tracked(
+def select_runs(
     named: str | None, tracking: TrackingSettings, key: str, every: bool = False
 ) -> tuple[Sequence[TrackedRun], str | None]:
     """The runs that were named, and the id of their sweep when they are of one.
@@ -56,10 +56,10 @@ def tracked(
         BadInput: no such store or run.
         NoReference: it was deleted, or there is no descent.
     """
-    shelf = Shelf(tracking)
+    shelf = RunLoader(tracking)
     try:
         found = shelf.load(named, key=key)
-    except Deleted as error:
+    except DeletedRun as error:
         raise NoReference(str(error)) from None
     runs = list(found)
     if found.sweep is None:
@@ -80,12 +80,12 @@ def tracked(
     return chosen, sweep
 
 
-def records(runs: Sequence[TrackedRun]) -> list[Reference | NoReference | Damaged]:
+def load_references(runs: Sequence[TrackedRun]) -> list[Reference | NoReference | DamagedReference]:
     """The record of each run, or why there is none to compare with."""
-    found: list[Reference | NoReference | Damaged] = []
+    found: list[Reference | NoReference | DamagedReference] = []
     for run in runs:
         try:
-            found.append(of_run(run))
-        except (NoReference, Damaged) as error:
+            found.append(reference_of_run(run))
+        except (NoReference, DamagedReference) as error:
             found.append(error)
     return found

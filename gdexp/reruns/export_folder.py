@@ -12,26 +12,26 @@ from typing import Any
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, StorageFailed
 from gdexp.experiment import DIFF, PROBLEM_SOURCE
-from gdexp.reruns.reference import MOST_JSON, Damaged, Reference, read_reference
+from gdexp.reruns.reference import MOST_JSON, DamagedReference, Reference, read_reference
 from gdexp.reruns.verdict import iterations
-from gdexp.runs import Unreadable, check_stored
+from gdexp.runs import UnreadableRun, check_stored_config
 from gdexp.tracking import MANIFEST, code, inert, manifest
 from gdexp.version import __version__
 
-RUN, README = "run.json", "README.md"
+RUN_FILE, README_FILE = "run.json", "README.md"
 FORMAT = 1
-KEPT_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
+EXPORTED_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
 
 
-TRIAL = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
+TRIAL_ID = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
 """A trial by its sweep's run id and its number, and one of its seeds."""
 
 
-def is_folder(named: str, here: Path) -> bool:
+def names_folder(named: str, here: Path) -> bool:
     """Whether what a person named is a folder and not a run's id."""
     if (here / named).is_dir():
         return True
-    if TRIAL.fullmatch(named):
+    if TRIAL_ID.fullmatch(named):
         return False
     return "/" in named or "\\" in named or named.startswith((".", "~"))
 
@@ -42,19 +42,19 @@ def folder_files(reference: Reference) -> dict[str, bytes]:
     Raises:
         BadInput: the record's config is not one that gdexp writes.
     """
-    check_stored(reference.config)
+    check_stored_config(reference.config)
     run = {
         "format": FORMAT,
         "gdexp": __version__,
         "run_id": reference.run_id,
         "status": reference.status,
-        "tags": {key: reference.tags[key] for key in KEPT_TAGS if key in reference.tags},
+        "tags": {key: reference.tags[key] for key in EXPORTED_TAGS if key in reference.tags},
         "metrics": dict(reference.metrics),
         "params": dict(reference.params),
     }
     files = dict(reference.files)
-    files[RUN] = (json.dumps(run, indent=2) + "\n").encode()
-    files[README] = _readme(reference).encode()
+    files[RUN_FILE] = (json.dumps(run, indent=2) + "\n").encode()
+    files[README_FILE] = _readme(reference).encode()
     return {**files, MANIFEST: manifest(files)}
 
 
@@ -92,24 +92,26 @@ def read_folder(place: Path, shown: str) -> Reference:
         path = place / name
         try:
             if path.is_symlink() or path.resolve().parent != root:
-                raise Unreadable(f"its {name} is a link")
+                raise UnreadableRun(f"its {name} is a link")
             if path.stat().st_size > most:
-                raise Unreadable(f"its {name} is larger than {most:,} bytes")
+                raise UnreadableRun(f"its {name} is larger than {most:,} bytes")
             return path.read_bytes()
         except OSError:
-            raise Unreadable(f"holds no {name}") from None
+            raise UnreadableRun(f"holds no {name}") from None
 
     try:
-        run = _described(read(RUN, MOST_JSON))
-    except (Unreadable, ValueError, RecursionError):
+        run = _parse_run(read(RUN_FILE, MOST_JSON))
+    except (UnreadableRun, ValueError, RecursionError):
         if not (place / MANIFEST).is_file():
             raise BadInput("+rerun", shown, f"holds no run of gdexp: no {MANIFEST}") from None
-        raise Damaged(f"{shown}: damaged reference: {RUN} is missing or cannot be read") from None
+        raise DamagedReference(
+            f"{shown}: damaged reference: {RUN_FILE} is missing or cannot be read"
+        ) from None
     known = {key: run[key] for key in ("tags", "metrics", "params")}
     return read_reference(read, run["run_id"], (shown, shown), run["status"], known)
 
 
-def _described(content: bytes) -> dict[str, Any]:
+def _parse_run(content: bytes) -> dict[str, Any]:
     """What `run.json` says, every part of the type that it must have.
 
     Raises:

@@ -19,11 +19,11 @@ from gdexp.tracking import check_trace, read_array
 T = TypeVar("T")
 
 
-class Unreadable(GdexpError):
+class UnreadableRun(GdexpError):
     """A file of a run is missing or is not what its name says."""
 
 
-class Files:
+class ArtifactReader:
     """Reads artifacts where they lie, or through MLflow's client when that is elsewhere.
 
     Args:
@@ -52,14 +52,14 @@ class Files:
             with tempfile.TemporaryDirectory() as folder:
                 return parse(Path(self._download(run_id, name, folder)))
         except FileNotFoundError:
-            raise Unreadable(f"holds no {name}") from None
+            raise UnreadableRun(f"holds no {name}") from None
         except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             reason = " ".join(str(error).split())[:120] or type(error).__name__
-            raise Unreadable(f"its {name} cannot be read ({reason})") from None
+            raise UnreadableRun(f"its {name} cannot be read ({reason})") from None
         except Exception as error:
             if type(error).__module__.partition(".")[0] not in ("mlflow", "requests", "botocore"):
                 raise
-            raise Unreadable(f"holds no {name} that MLflow can fetch") from error
+            raise UnreadableRun(f"holds no {name} that MLflow can fetch") from error
 
 
 def read_bytes(path: Path, most: int) -> bytes:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
-from gdexp.runs.run import TrackedRun
+from gdexp.runs.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -40,7 +40,7 @@ class Runs(Sequence[TrackedRun]):
     @property
     def best(self) -> TrackedRun | None:
         """The converged run with the smallest recorded hitting time; without one, the closest."""
-        return min(self._runs, key=rank, default=None)
+        return min(self._runs, key=rank_key, default=None)
 
     def frame(self) -> pd.DataFrame:
         """One row per run: run_id, name, kind, trial, status, state, every param, every metric.
@@ -77,13 +77,13 @@ class Runs(Sequence[TrackedRun]):
         return f"<{len(self):,} tracked runs: {said}>" if said else "<0 tracked runs>"
 
 
-def foremost(runs: Runs, most: int) -> Runs:
+def best_runs(runs: Runs, most: int) -> Runs:
     """The best so many, the best first; all as they are where there are no more."""
     if len(runs) <= most:
         return runs
-    return Runs(heapq.nsmallest(most, runs, key=rank), runs.sweep)
+    return Runs(heapq.nsmallest(most, runs, key=rank_key), runs.sweep)
 
 
-def rank(run: TrackedRun) -> tuple[bool, float, int]:
+def rank_key(run: TrackedRun) -> tuple[bool, float, int]:
     """What runs are ordered by: converged first, then the recorded hitting time, then age."""
     return not run.converged, run.recorded_time, run.started

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from gdexp.tracking import Array
 
-HALVED = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
+DTYPE_BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 """Bits of each dtype that a descent computes in."""
 
 
 @dataclass(frozen=True)
-class Difference:
+class ArrayDifference:
     """How two arrays of one shape differ.
 
     Attributes:
@@ -43,7 +43,7 @@ def same_bits(a: Array, b: Array) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
-def difference(there: Array, here: Array, dtype: str) -> Difference | None:
+def compare_arrays(there: Array, here: Array, dtype: str) -> ArrayDifference | None:
     """How two arrays of one shape and dtype differ; None where no bit does.
 
     Args:
@@ -52,16 +52,16 @@ def difference(there: Array, here: Array, dtype: str) -> Difference | None:
         dtype: that the numbers were computed in, whatever they are stored in.
     """
     # As they are stored: a trace holds float64, and its last bits are lost in what was computed in.
-    places = np.flatnonzero(_stored(there) != _stored(here))
+    places = np.flatnonzero(_raw_bits(there) != _raw_bits(here))
     if not places.size:
         return None
-    a, b = ordered(there, dtype), ordered(here, dtype)
+    a, b = ordered_integers(there, dtype), ordered_integers(here, dtype)
     apart = np.where(a > b, a - b, b - a)
     unlike = np.isnan(there.reshape(-1)) != np.isnan(here.reshape(-1))
     first = int(places[0])
     with np.errstate(all="ignore"):
         gaps = np.abs(there.reshape(-1)[places].astype(np.float64) - here.reshape(-1)[places])
-    return Difference(
+    return ArrayDifference(
         first=tuple(int(i) for i in np.unravel_index(first, there.shape)),
         count=len(places),
         total=there.size,
@@ -72,18 +72,18 @@ def difference(there: Array, here: Array, dtype: str) -> Difference | None:
     )
 
 
-def _stored(values: Array) -> npt.NDArray[Any]:
+def _raw_bits(values: Array) -> npt.NDArray[Any]:
     """The bits of each number, flat."""
     bits: npt.NDArray[Any] = np.ascontiguousarray(values.reshape(-1)).view(f"u{values.itemsize}")
     return bits
 
 
-def ordered(values: Array, dtype: str) -> npt.NDArray[np.uint64]:
+def ordered_integers(values: Array, dtype: str) -> npt.NDArray[np.uint64]:
     """Unsigned integers, one apart where two numbers of the dtype are neighbours; flat.
 
     The order is that of the numbers, −0 just below 0, and NaNs outside the infinities.
     """
-    width = HALVED[dtype]
+    width = DTYPE_BITS[dtype]
     if dtype == "bfloat16":
         bits = values.astype(np.float32).reshape(-1).view(np.uint32).astype(np.uint64) >> np.uint64(
             16

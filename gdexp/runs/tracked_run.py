@@ -15,11 +15,17 @@ from gdexp.core import BadInput
 from gdexp.descent import Status, Stopping, Trace, first_hits, projected_time
 from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
-from gdexp.runs.files import Files, Unreadable, read_bytes, read_config, read_trace
-from gdexp.runs.stored_config import printable, stored_experiment
+from gdexp.runs.artifact_reader import (
+    ArtifactReader,
+    UnreadableRun,
+    read_bytes,
+    read_config,
+    read_trace,
+)
+from gdexp.runs.stored_config import printable_line, stored_experiment
 from gdexp.tracking import Array, read_array
 
-SEED = "seed"
+SEED_PARAM = "seed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +63,13 @@ class TrackedRun:
     started: int
     experiment_id: str
     home: str
-    _files: Files = field(repr=False)
+    _files: ArtifactReader = field(repr=False)
     _minima: dict[tuple[tuple[str, str], ...], float | None] = field(repr=False)
 
     @property
     def status(self) -> str:
         """Why the descent ended, one of `Status`; empty when the run does not say."""
-        return printable(self.tags.get("gdexp.status", ""))
+        return printable_line(self.tags.get("gdexp.status", ""))
 
     @property
     def converged(self) -> bool:
@@ -82,7 +88,7 @@ class TrackedRun:
     @cached_property
     def values(self) -> Mapping[str, Any]:
         """The params as values: numbers, lists and None where their text is JSON, else the text."""
-        return {key: value_of(text) for key, text in self.params.items()}
+        return {key: param_value(text) for key, text in self.params.items()}
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -149,13 +155,13 @@ class TrackedRun:
         if known is not None:
             return known
         if not self._goes_with_zero():
-            raise Unreadable("the minimum f* of its problem is not known here")
+            raise UnreadableRun("the minimum f* of its problem is not known here")
         return 0.0
 
     @property
     def configuration(self) -> tuple[tuple[str, str], ...]:
         """All params but the seed: what runs over several seeds have in common."""
-        return tuple(sorted((k, v) for k, v in self.params.items() if k != SEED))
+        return tuple(sorted((k, v) for k, v in self.params.items() if k != SEED_PARAM))
 
     @property
     def gaps(self) -> Trace:
@@ -192,7 +198,7 @@ class TrackedRun:
         """
         return stored_experiment(self.config)
 
-    def content(self, name: str, most: int) -> bytes:
+    def file_bytes(self, name: str, most: int) -> bytes:
         """One of its files as bytes.
 
         Args:
@@ -204,7 +210,7 @@ class TrackedRun:
         """
         return self._files.read(self.run_id, self.home, name, lambda path: read_bytes(path, most))
 
-    def unfit(self) -> str | None:
+    def why_not_comparable(self) -> str | None:
         """Say why it cannot be compared, in one clause; None when it can."""
         if self.state in ("RUNNING", "SCHEDULED"):
             return "is still running"
@@ -212,7 +218,7 @@ class TrackedRun:
             return f"ended {self.state}"
         try:
             _ = self.trace, self.f_star
-        except Unreadable as error:
+        except UnreadableRun as error:
             made = "" if self.kind else " (not recorded by gdexp)"
             return f"{error}{made}"
         return None
@@ -226,7 +232,7 @@ class TrackedRun:
     def _reference(self) -> float | None:
         try:
             return self.experiment().problem.reference
-        except (BadInput, Unreadable):
+        except (BadInput, UnreadableRun):
             return None
 
     def _goes_with_zero(self) -> bool:
@@ -251,7 +257,7 @@ class TrackedRun:
         return f"<{self.kind or 'run'} {self.short} {self.name!r}: {self.status or self.state}>"
 
 
-def value_of(text: str) -> Any:  # noqa: ANN401
+def param_value(text: str) -> Any:  # noqa: ANN401
     """A param's text as the value it was, where it is JSON, else as it stands."""
     try:
         return json.loads(text)

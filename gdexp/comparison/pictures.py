@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gdexp.comparison.comparison import Comparison
-from gdexp.comparison.curves import FEW, MOST_CURVES, loss_chart
-from gdexp.comparison.descent_paths import contour
+from gdexp.comparison.descent_paths import path_contours
 from gdexp.comparison.figure_model import (
     PALETTE,
     THRESHOLD,
@@ -21,10 +20,15 @@ from gdexp.comparison.figure_model import (
     Surface,
 )
 from gdexp.comparison.formatting import mark
-from gdexp.comparison.profile_charts import data_profiles, distribution, profile
+from gdexp.comparison.loss_curves import MOST_CURVES, MOST_LEGEND_ENTRIES, loss_chart
+from gdexp.comparison.profile_charts import (
+    data_profile_chart,
+    ecdf_chart,
+    performance_profile_chart,
+)
 from gdexp.core import BadInput
 from gdexp.descent import Status
-from gdexp.runs import TrackedRun, Unreadable
+from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import stability_limit
 
 LR = "optimizer.lr"
@@ -41,7 +45,7 @@ MOST_PANELS = 4
 MOST_PIXELS = 10_000
 
 
-def charts(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
+def make_pictures(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
     """Every picture that these runs can show, the most asked for first.
 
     Args:
@@ -49,25 +53,25 @@ def charts(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
         curves: most loss curves in one chart, the best ones.
     """
     makers: list[Callable[[Comparison], Picture | None]] = [
-        by_learning_rate,
-        fewest,
+        lr_chart,
+        fewest_chart,
         heat_map,
-        contour,
-        incumbent,
-        distribution,
-        profile,
-        data_profiles,
-        finals,
+        path_contours,
+        incumbent_chart,
+        ecdf_chart,
+        performance_profile_chart,
+        data_profile_chart,
+        final_tensors,
     ]
     drawn = [loss_chart(comparison, curves), *(make(comparison) for make in makers)]
     return [picture for picture in drawn if picture is not None]
 
 
-def by_learning_rate(comparison: Comparison) -> Chart | None:
+def lr_chart(comparison: Comparison) -> Chart | None:
     """Iterations to the common threshold against the learning rate, what was censored marked."""
     if LR not in comparison.numeric:
         return None
-    threshold = comparison.common
+    threshold = comparison.common_threshold
     kinds: dict[Status | None, list[tuple[float, float, str]]] = {}
     for run in comparison.runs:
         lr = run.values.get(LR)
@@ -75,7 +79,7 @@ def by_learning_rate(comparison: Comparison) -> Chart | None:
             continue
         time = run.hitting_time(threshold)
         reached = time is not None
-        kind = Status.CONVERGED if reached else _known(run)
+        kind = Status.CONVERGED if reached else _status_of(run)
         if kind is Status.CONVERGED and not reached:  # at a looser threshold of its own
             kind = Status.MAX_ITERATIONS
         count = math.ceil(time) if time is not None else run.iterations
@@ -92,7 +96,7 @@ def by_learning_rate(comparison: Comparison) -> Chart | None:
             series.append(
                 Series(name, np.array(x), np.array(y), "points", colour, marker, notes=notes)
             )
-    limit = _limit(comparison)
+    limit = _stability_limit(comparison)
     if limit is not None and series:
         heights = np.concatenate([each.y for each in series])
         ends = np.array([heights.min(), heights.max()])
@@ -112,12 +116,12 @@ def by_learning_rate(comparison: Comparison) -> Chart | None:
     )
 
 
-def fewest(comparison: Comparison) -> Chart | None:
+def fewest_chart(comparison: Comparison) -> Chart | None:
     """The fewest iterations at each threshold, for each update rule or each of a few runs."""
     by_rule: dict[str, list[TrackedRun]] = {}
     for run in comparison.ranked:
         by_rule.setdefault(str(run.values.get("optimizer.name", "unknown")), []).append(run)
-    each_run = len(comparison.runs) <= FEW and comparison.sweep is None
+    each_run = len(comparison.runs) <= MOST_LEGEND_ENTRIES and comparison.sweep is None
     groups = {comparison.label(r): [r] for r in comparison.runs} if each_run else by_rule
     series = []
     for i, (name, runs) in enumerate(sorted(groups.items(), key=lambda g: len(g[1]))):
@@ -156,7 +160,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
     for run, x, y in zip(
         comparison.runs, comparison.numeric[keys[0]], comparison.numeric[keys[1]], strict=True
     ):
-        threshold = run.threshold if own else comparison.common
+        threshold = run.threshold if own else comparison.common_threshold
         time = run.hitting_time(threshold) if threshold is not None else None
         if x is not None and y is not None:
             rows.append((x, y))
@@ -176,7 +180,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
         name="heat_map",
         title="iterations to each run's own threshold"
         if own
-        else f"fewest iterations to {mark(comparison.common)}",
+        else f"fewest iterations to {mark(comparison.common_threshold)}",
         x_label=keys[0],
         y_label=keys[1],
         x=columns,
@@ -190,7 +194,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
     )
 
 
-def incumbent(comparison: Comparison) -> Chart | None:
+def incumbent_chart(comparison: Comparison) -> Chart | None:
     """A sweep's best hitting time so far against the gradient steps it spent."""
     numbers = [run.trial for run in comparison.runs]
     if comparison.sweep is None or None in numbers or len(set(numbers)) < len(numbers):
@@ -218,7 +222,7 @@ def incumbent(comparison: Comparison) -> Chart | None:
     )
 
 
-def finals(comparison: Comparison) -> Images | None:
+def final_tensors(comparison: Comparison) -> Images | None:
     """The final tensors of the best runs beside their target."""
     best: list[tuple[str, Floats]] = []
     shape = None
@@ -226,7 +230,7 @@ def finals(comparison: Comparison) -> Images | None:
     for run in comparison.ranked[:MOST_PANELS]:
         try:
             final = np.asarray(run.final, dtype=np.float64)
-        except (Unreadable, ValueError):
+        except (UnreadableRun, ValueError):
             continue
         if shape is None:
             shape, target = final.shape, _target(run)
@@ -242,7 +246,7 @@ def finals(comparison: Comparison) -> Images | None:
 def _target(run: TrackedRun) -> Floats | None:
     try:
         target = run.experiment().problem.target
-    except (BadInput, Unreadable):
+    except (BadInput, UnreadableRun):
         return None
     return None if target is None else target.double().cpu().numpy()
 
@@ -257,18 +261,18 @@ def _image(values: Floats) -> Floats:
     return padded.reshape(-1, columns)
 
 
-def _known(run: TrackedRun) -> Status | None:
+def _status_of(run: TrackedRun) -> Status | None:
     return Status(run.status) if run.status in list(Status) else None
 
 
-def _limit(comparison: Comparison) -> float | None:
+def _stability_limit(comparison: Comparison) -> float | None:
     """2 / L, or what takes its place for the rule, when all runs share rule and problem."""
     settled = [k for k in comparison.params if k.startswith(("problem", "optimizer")) and k != LR]
     if settled:
         return None
     try:
         experiment = comparison.best.experiment()
-    except (BadInput, Unreadable):
+    except (BadInput, UnreadableRun):
         return None
     return stability_limit(experiment.problem, experiment.rule)
 
