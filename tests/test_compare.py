@@ -24,13 +24,8 @@ from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
 from gdexp.comparison.plotly_figures import plotly_json
 from gdexp.comparison.profiles import data_profile, ecdf, expected_running_time, performance_profile
-from gdexp.comparison.tables import (
-    Table,
-    differences_table,
-    left_out_lines,
-    repeat_command,
-    repeat_commands,
-)
+from gdexp.comparison.summary import left_out_lines, repeat_command, repeat_commands
+from gdexp.comparison.tables import Table, differences_table
 from gdexp.comparison.terminal_plot import plot_lines
 from gdexp.descent.stopping import first_hits
 from gdexp.runs.artifact_reader import ArtifactReader

@@ -1,4 +1,4 @@
-"""`python -m gdexp +compare=RUN_ID`: what differs, who was first, curves over each other."""
+"""`python -m gdexp +compare=RUN_ID`: compare tracked runs in the terminal and in a report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 FOLDER = "compare"
 MOST_COMPARED = 2_000
-"""Runs of which every trace is read."""
+"""The most runs that are compared: every trace of them is read."""
 
 REPORT = "report.html"
 

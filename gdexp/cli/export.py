@@ -38,7 +38,7 @@ def export(config: Config) -> None:
     Raises:
         BadInput: no such run, several, or a folder that holds something.
         NoReference: the run left nothing to replay.
-        Damaged: its files are not what its manifest says.
+        DamagedReference: its files are not what its manifest says.
         StorageFailed: the store cannot be read or the folder written.
     """
     check_overrides("export")

@@ -1,4 +1,4 @@
-"""`python -m gdexp +rerun=RUN_ID`: a tracked run made again, and a verdict on its bits."""
+"""`python -m gdexp +rerun=RUN_ID`: replay a tracked run and print a verdict on its bits."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def rerun(config: Config) -> None:
     Raises:
         BadInput: no such run, or a stored config that is not one of gdexp's.
         NoReference: the run left nothing to compare with.
-        Damaged: its files are not what its manifest says.
+        DamagedReference: its files are not what its manifest says.
         Ended: the verdict has an exit status of its own.
         StorageFailed: the store cannot be read or written.
     """
@@ -104,7 +104,7 @@ def rerun(config: Config) -> None:
     recorder = RerunRecorder(store, settings.accept)
     if len(found) == 1 and not every:
         reference, experiment = pairs[0]
-        with recorder.one(reference, experiment) as run:
+        with recorder.single(reference, experiment) as run:
             made = replay_descent(
                 reference,
                 experiment,
@@ -112,17 +112,17 @@ def rerun(config: Config) -> None:
                 restore=settings.restore,
                 watch=_listen,
             )
-            run.close(made)
+            run.finish(made)
         _show_one(out, settings, made, sweep, recorder)
         outcomes: list[Outcome] = [made]
     else:
-        with recorder.many(sweep, [reference for reference, _ in pairs]) as many:
+        with recorder.group(sweep, [reference for reference, _ in pairs]) as group:
             again = replay_descents(
                 pairs, ulps=settings.ulps, restore=settings.restore, done=lambda _: _listen(0)
             )
-            reruns = many.all(again)
+            reruns = group.write_all(again)
             outcomes = [*reruns, *without]
-            many.close(outcomes)
+            group.finish(outcomes)
         _show_many(out, settings, outcomes, sweep, recorder)
     status = common_exit_status(outcomes, settings.accept)
     if status:
@@ -146,11 +146,11 @@ def _show_one(
     out: Console, settings: RerunSettings, made: Rerun, sweep: str | None, recorder: RerunRecorder
 ) -> None:
     if settings.format == "json":
-        recorded = recorder.ids.get(id(made))
+        recorded = recorder.run_ids.get(id(made))
         print(json.dumps(outcome_json(made, settings.accept, recorded), indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
-    terminal.facts(out, [*of, *rerun_facts(made), *recorder.said])
+    terminal.facts(out, [*of, *rerun_facts(made), *recorder.facts])
 
 
 def _show_many(
@@ -161,7 +161,7 @@ def _show_many(
     recorder: RerunRecorder,
 ) -> None:
     if settings.format == "json":
-        each = [outcome_json(o, settings.accept, recorder.ids.get(id(o))) for o in outcomes]
+        each = [outcome_json(o, settings.accept, recorder.run_ids.get(id(o))) for o in outcomes]
         said = {
             "verdicts": verdict_counts(outcomes),
             "exit_status": common_exit_status(outcomes, settings.accept),
@@ -170,7 +170,7 @@ def _show_many(
         print(json.dumps(said, indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
-    terminal.facts(out, [*of, *summary_facts(outcomes), *recorder.said])
+    terminal.facts(out, [*of, *summary_facts(outcomes), *recorder.facts])
 
 
 def _trusted(given: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is compared with what, and every number that the tables and pictures show."""
+"""A comparison of runs: every number that its tables and pictures show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value,
 
 FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
 LAST = ("stopping.cap",)
-"""A cap follows from what other trials needed; it says least of a run."""
+"""A cap depends on other trials, so it says the least about a run."""
 
 RECORDED = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
 MOST_SOLVERS = 8
@@ -34,7 +34,7 @@ DIFFERENT_THRESHOLDS_NOTE = (
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A run that is not compared, and why."""
+    """A run that is not compared, and the reason."""
 
     run: TrackedRun
     reason: str
@@ -42,30 +42,31 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a final tensor is from the reference's, element by element.
+    """The distance of a final tensor x from that of the reference, element by element.
 
     Attributes:
-        largest: max |x − reference|; NaN when either holds a number that is not finite.
+        largest: max |x − reference|; NaN if one of the tensors is not finite.
         mean: the mean of |x − reference|.
-        refused: why there is no distance; empty when there is one.
+        missing: why there is no distance; empty if there is one.
     """
 
     largest: float = math.nan
     mean: float = math.nan
-    refused: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Runs made comparable.
+    """Runs and what is computed to compare them.
 
     Attributes:
-        runs: those compared; of a sweep the best first, of a list in its order.
-        left_out: those that cannot be.
-        sweep: the sweep's own run, when these are the runs of one sweep.
-        thresholds: at which hitting times are read, falling; the given ones and, when there is
-            only one, the runs' own.
-        reference: what final tensors are measured from: the first of a list, the best of a sweep.
+        runs: the compared runs; those of a sweep best first, a list in its order.
+        left_out: the runs that cannot be compared.
+        sweep: the parent run, if these are the runs of one sweep.
+        thresholds: the thresholds of the hitting times, loosest first: the given ones, and the
+            runs' own if it is the same for all.
+        reference: the run from whose final tensor distances are measured: the first of a list,
+            the best of a sweep.
     """
 
     runs: tuple[TrackedRun, ...]
@@ -76,10 +77,14 @@ class Comparison:
 
     @classmethod
     def of(cls, found: Runs, thresholds: Sequence[float] = THRESHOLDS) -> Comparison:
-        """Sort out what can be compared.
+        """Compare the runs that can be compared.
+
+        Args:
+            found: the runs.
+            thresholds: the thresholds of the hitting times.
 
         Raises:
-            BadInput: nothing is left, or a threshold is not a number above 0.
+            BadInput: no run can be compared, or a threshold is not a number above 0.
         """
         wanted = {validation.positive("thresholds", threshold) for threshold in thresholds}
         kept, left_out = [], []
@@ -90,8 +95,8 @@ class Comparison:
             elif not (run.kind == "sweep" and found.sweep is None):
                 left_out.append(LeftOut(run, reason))
         if not kept:
-            said = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
-            raise BadInput("+compare", "", f"there is no finished run to compare{said}")
+            why = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
+            raise BadInput("+compare", "", f"there is no finished run to compare{why}")
         own = {run.threshold for run in kept if run.threshold is not None}
         if len(own) == 1:
             wanted |= own
@@ -106,7 +111,7 @@ class Comparison:
 
     @cached_property
     def ranked(self) -> tuple[TrackedRun, ...]:
-        """The same runs, the best first."""
+        """The runs, best first."""
         return tuple(sorted(self.runs, key=rank_key))
 
     @property
@@ -121,12 +126,12 @@ class Comparison:
 
     @cached_property
     def params(self) -> Mapping[str, Sequence[Any]]:
-        """Params that are not equal in all runs, by key; None where a run lacks one.
+        """The params that differ: key to the value of each run; None if a run lacks it.
 
         Numbers are compared as numbers: 1 equals 1.0.
         """
         keys = dict.fromkeys(key for run in self.runs for key in run.params)
-        ordered = sorted(keys, key=lambda key: _place(key, list(keys)))
+        ordered = sorted(keys, key=lambda key: _key_order(key, list(keys)))
         found = {}
         for key in ordered:
             texts = [run.params.get(key) for run in self.runs]
@@ -136,11 +141,11 @@ class Comparison:
 
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
-        """Recorded metrics that are not equal in all runs, by name."""
+        """The recorded metrics that differ: name to the value of each run."""
         found = {}
         for key in RECORDED:
             values = [run.metrics.get(key) for run in self.runs]
-            # NaN is unlike itself, but two runs that both have it do not differ.
+            # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:
                 found[key] = values
         return found
@@ -152,21 +157,21 @@ class Comparison:
 
     @property
     def thresholds_differ(self) -> bool:
-        """Whether the runs had different thresholds of their own."""
+        """Whether the runs had different thresholds."""
         return len({run.threshold for run in self.runs}) > 1
 
     @cached_property
     def times(self) -> Mapping[str, Sequence[float | None]]:
-        """Run id to its hitting time at each of `thresholds`; None where not reached."""
+        """Run id to its hitting time at each of `thresholds`; None: not reached."""
         return {run.run_id: run.hitting_times(self.thresholds) for run in self.runs}
 
     def count(self, run: TrackedRun, threshold: float) -> int | None:
-        """Iterations to one of `thresholds`: the hitting time rounded up."""
+        """Return the iterations to one of `thresholds`: the hitting time, rounded up."""
         time = self.times[run.run_id][self.thresholds.index(threshold)]
         return None if time is None else math.ceil(time)
 
     def fewest(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> float | None:
-        """The smallest hitting time of any run at one of `thresholds`."""
+        """Return the smallest hitting time of any run at one of `thresholds`."""
         place = self.thresholds.index(threshold)
         chosen = self.runs if runs is None else runs
         known = [t for run in chosen if (t := self.times[run.run_id][place]) is not None]
@@ -174,9 +179,9 @@ class Comparison:
 
     @cached_property
     def common_threshold(self) -> float:
-        """The threshold at which all runs are best compared.
+        """The threshold at which all runs are compared.
 
-        Their own when it is the same for all; else the tightest that at least half of the runs
+        Their own if it is the same for all; else the tightest that at least half of the runs
         reached; else the loosest.
         """
         if not self.thresholds_differ and self.runs[0].threshold is not None:
@@ -189,23 +194,23 @@ class Comparison:
 
     @cached_property
     def distances(self) -> Mapping[str, Distance]:
-        """Run id to the distance of its final tensor from the reference's."""
+        """Run id to the distance of its final tensor from that of the reference."""
         try:
             origin = np.asarray(self.reference.final, dtype=np.float64)
         except (UnreadableRun, ValueError) as error:
-            return {run.run_id: Distance(refused=f"the reference {error}") for run in self.runs}
+            return {run.run_id: Distance(missing=f"the reference {error}") for run in self.runs}
         return {run.run_id: _distance(run, origin) for run in self.runs}
 
     @cached_property
     def seed_groups(self) -> Sequence[Sequence[TrackedRun]]:
-        """The runs of one configuration with different seeds, for each that has several."""
+        """The runs of each configuration that has several seeds, one run for each seed."""
         groups: dict[object, dict[Any, TrackedRun]] = {}
         for run in self.ranked:
             groups.setdefault(run.configuration, {})[run.params.get(SEED_PARAM)] = run
         return [list(group.values()) for group in groups.values() if len(group) > 1]
 
     def expected_time(self, group: Sequence[TrackedRun], threshold: float) -> float:
-        """The expected running time of one configuration, in iterations, over its seeds."""
+        """Return the expected running time of a configuration over its seeds, in iterations."""
         counts = [self.count(run, threshold) for run in group]
         spent = [
             run.iterations if count is None else count
@@ -215,7 +220,7 @@ class Comparison:
 
     @cached_property
     def problem_of(self) -> Mapping[str, str]:
-        """Run id to its problem: the name, numbered where problems of one name differ."""
+        """Run id to the name of its problem, with a number if several problems have that name."""
         seen: dict[str, list[object]] = {}
         found = {}
         for run in self.runs:
@@ -230,9 +235,9 @@ class Comparison:
 
     @cached_property
     def solvers(self) -> Mapping[str, Sequence[TrackedRun]]:
-        """Runs by what solves: each rule with its settings, or each rule.
+        """The runs of each solver: an update rule with its settings, or an update rule alone.
 
-        The latter where the settings are many or differ between problems.
+        The rule alone is used if there are many settings or they differ between problems.
         """
         by_setting: dict[str, list[TrackedRun]] = {}
         by_rule: dict[str, list[TrackedRun]] = {}
@@ -251,7 +256,7 @@ class Comparison:
 
     @cached_property
     def tasks(self) -> Sequence[tuple[str, Any, float]]:
-        """Every (problem, seed, threshold) that some run was at."""
+        """Every task: (problem, seed, threshold) with at least one run."""
         pairs = dict.fromkeys(
             (self.problem_of[r.run_id], r.params.get(SEED_PARAM)) for r in self.runs
         )
@@ -259,7 +264,7 @@ class Comparison:
 
     @cached_property
     def task_times(self) -> Mapping[str, Sequence[float | None]]:
-        """Solver to its smallest hitting time at each of `tasks`; None where not reached."""
+        """Solver to its smallest hitting time at each of `tasks`; None: not reached."""
         found = {}
         for solver, runs in self.solvers.items():
             least: dict[tuple[str, Any, float], float] = {}
@@ -274,7 +279,7 @@ class Comparison:
 
     @cached_property
     def numeric(self) -> Mapping[str, Sequence[float | None]]:
-        """Differing params that are numbers, as numbers; the seed left out."""
+        """The differing params that are numbers, without the seed and the cap."""
         found = {}
         for key, values in self.params.items():
             known = [v for v in values if _is_number(v)]
@@ -283,11 +288,16 @@ class Comparison:
         return found
 
     def label(self, run: TrackedRun) -> str:
-        """A run in a few words: what sets it apart, and its id."""
+        """Return a short label of a run: the params that differ, and its id."""
         return " ".join([*self.label_words(run), f"({run.short})"])
 
     def label_words(self, run: TrackedRun, leave: Sequence[str] = LAST) -> list[str]:
-        """The params that set a run apart, the most telling few; names without their key."""
+        """Return the most important differing params of a run; names without their key.
+
+        Args:
+            run: the run.
+            leave: the keys to leave out.
+        """
         keys = [key for key in self.params if key in run.params and key not in leave]
         return [
             str(run.values[key]) if key.endswith(".name") else f"{short_key(key)}={brief(run, key)}"
@@ -299,14 +309,14 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _place(key: str, keys: Sequence[str]) -> tuple[int, int]:
+def _key_order(key: str, keys: Sequence[str]) -> tuple[int, int]:
     if key in FIRST:
         return FIRST.index(key), 0
     return len(FIRST) + (key in LAST), keys.index(key)
 
 
 def _canonical(given: str | None) -> object:
-    """What two params must share to count as equal."""
+    """Return a value that is equal for two params that count as equal."""
     if given is None:
         return None
     value = param_value(given)
@@ -317,9 +327,9 @@ def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) ->
     try:
         final = np.asarray(run.final, dtype=np.float64)
     except (UnreadableRun, ValueError) as error:
-        return Distance(refused=str(error))
+        return Distance(missing=str(error))
     if final.shape != origin.shape:
-        return Distance(refused=OTHER_SHAPE)
+        return Distance(missing=OTHER_SHAPE)
     with np.errstate(invalid="ignore"):
         apart = np.abs(final - origin)
     if not np.isfinite(apart).all():

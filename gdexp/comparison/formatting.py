@@ -1,4 +1,4 @@
-"""Keys, values and thresholds as a person reads them."""
+"""Format keys, values and thresholds for people."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The report: one HTML file that needs nothing else, neither network nor other files.
+"""The report of a comparison: one HTML file that needs no network and no other file.
 
-Names and params of runs are data: everything is escaped, and a content security policy keeps
-the page from loading anything, whatever it holds.
+Names and params of runs are untrusted: everything is escaped, and a content security policy
+forbids the page to load anything.
 """
 
 from __future__ import annotations
@@ -14,26 +14,19 @@ from pathlib import Path
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
 from gdexp.comparison.figure_model import Images, Picture
 from gdexp.comparison.plotly_figures import plotly_json
-from gdexp.comparison.tables import (
-    Table,
-    differences_table,
-    left_out_lines,
-    repeat_commands,
-    running_time_table,
-    summary_lines,
-    threshold_table,
-)
+from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.tables import Table, differences_table, running_time_table, threshold_table
 
 MOST_ROWS = 200
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
 def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
-    """The report as HTML.
+    """Return the report as HTML.
 
     Args:
-        comparison: of what.
-        pictures: its charts, drawn by plotly.js, which is inside the page.
+        comparison: the compared runs.
+        pictures: its pictures; plotly.js, which is inside the page, draws them.
     """
     from plotly.offline import get_plotlyjs
 
@@ -92,8 +85,8 @@ def _seeds(comparison: Comparison) -> str:
     table = running_time_table(comparison, MOST_ROWS)
     if table is None:
         return ""
-    said = "All iterations spent, failures included, divided by the seeds that reached it."
-    return f"<h2>Expected running time</h2><p class=note>{said}</p>{_table(table)}"
+    note = "All iterations spent, failures included, divided by the seeds that reached it."
+    return f"<h2>Expected running time</h2><p class=note>{note}</p>{_table(table)}"
 
 
 def _table(table: Table, attributes: str = "") -> str:
@@ -123,7 +116,7 @@ def _section(picture: Picture) -> str:
 
 
 def _headline(value: str) -> str:
-    """The count in large letters, what stands in brackets beside it in small ones."""
+    """Return the count in large letters and the details in brackets in small ones."""
     count, _, details = value.partition(" (")
     return f"<strong>{_escape(count)}</strong> {_escape(details.removesuffix(')'))}"
 
@@ -137,7 +130,7 @@ def _escape(value: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON that no script element can be ended by."""
+    """Return JSON that cannot end a script element."""
     dumped = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return dumped.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 

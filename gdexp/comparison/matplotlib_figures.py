@@ -1,4 +1,4 @@
-"""Pictures as PNG files, by matplotlib without a window."""
+"""Render pictures as PNG files with matplotlib."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 MARKERS = {"circle": "o", "triangle": "^", "square": "s", "cross": "x"}
 BELOW = (0.5, -0.14)
 MOST_WRITTEN_NUMBERS = 36
-"""So many numbers of an image are written into their cells."""
+"""The numbers of an image are written into its cells if there are at most so many."""
 
 
 def render_png(picture: Picture) -> bytes:
-    """A picture as a PNG file's bytes; equal pictures give equal bytes."""
+    """Return a picture as the bytes of a PNG file; equal pictures give equal bytes."""
     if isinstance(picture, Chart):
         return png(_chart(picture))
     if isinstance(picture, Surface):
@@ -154,7 +154,7 @@ def _set_texts(axes: Axes, picture: Chart | Surface) -> None:
 
 
 def _set_log_ticks(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
-    """Marks of a log axis: powers of ten on a long one, 1, 2 and 5 as plain numbers on a short."""
+    """Set the ticks of a log axis: powers of ten on a long one; 1, 2 and 5 on a short one."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     known = values[np.isfinite(values) & (values > 0)]
@@ -168,18 +168,18 @@ def _set_log_ticks(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: AN
     axis.set_minor_formatter(NullFormatter())
 
 
-def _escape_text(words: str) -> str:
-    """Text as it stands.
+def _escape_text(text: str) -> str:
+    """Escape a text for matplotlib.
 
-    Matplotlib would read what is between two dollars as mathematics, and leave a name that
-    begins with an underscore out of the legend.
+    Matplotlib reads text between two dollars as mathematics, and leaves a name that begins with
+    an underscore out of the legend.
     """
-    escaped = words.replace("$", r"\$")
+    escaped = text.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 
 def _edges(middles: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
-    """The borders of cells from their middles."""
+    """Return the edges of cells from their middles."""
     places = np.log(middles) if log else middles
     if places.size == 1:
         edges = np.array([places[0] - 0.5, places[0] + 0.5])

@@ -1,4 +1,4 @@
-"""The pictures that people expect of compared runs, each only where the runs can show it."""
+"""The pictures of a comparison; each is made only if the runs have the data for it."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ MOST_PIXELS = 10_000
 
 
 def make_pictures(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
-    """Every picture that these runs can show, the most asked for first.
+    """Make every picture for which the runs have data, the most important first.
 
     Args:
-        comparison: of what.
-        curves: most loss curves in one chart, the best ones.
+        comparison: the compared runs.
+        curves: the most loss curves in a chart; the best runs are drawn.
     """
     makers: list[Callable[[Comparison], Picture | None]] = [
         lr_chart,
@@ -68,7 +68,7 @@ def make_pictures(comparison: Comparison, curves: int = MOST_CURVES) -> list[Pic
 
 
 def lr_chart(comparison: Comparison) -> Chart | None:
-    """Iterations to the common threshold against the learning rate, what was censored marked."""
+    """Make the chart of iterations to the common threshold by lr, with censored runs marked."""
     if LR not in comparison.numeric:
         return None
     threshold = comparison.common_threshold
@@ -80,7 +80,9 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         time = run.hitting_time(threshold)
         reached = time is not None
         kind = Status.CONVERGED if reached else _status_of(run)
-        if kind is Status.CONVERGED and not reached:  # at a looser threshold of its own
+        if (
+            kind is Status.CONVERGED and not reached
+        ):  # it converged to a looser threshold of its own
             kind = Status.MAX_ITERATIONS
         count = math.ceil(time) if time is not None else run.iterations
         kinds.setdefault(kind, []).append((float(lr), max(count, 0.5), comparison.label(run)))
@@ -117,7 +119,7 @@ def lr_chart(comparison: Comparison) -> Chart | None:
 
 
 def fewest_chart(comparison: Comparison) -> Chart | None:
-    """The fewest iterations at each threshold, for each update rule or each of a few runs."""
+    """Make the chart of the fewest iterations at each threshold, by update rule or by run."""
     by_rule: dict[str, list[TrackedRun]] = {}
     for run in comparison.ranked:
         by_rule.setdefault(str(run.values.get("optimizer.name", "unknown")), []).append(run)
@@ -151,7 +153,7 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
 
 
 def heat_map(comparison: Comparison) -> Surface | None:
-    """The fewest iterations over two swept numbers."""
+    """Make the heat map of the fewest iterations over two swept params."""
     keys = list(comparison.numeric)[:2]
     if len(keys) < 2:
         return None
@@ -195,7 +197,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
 
 
 def incumbent_chart(comparison: Comparison) -> Chart | None:
-    """A sweep's best hitting time so far against the gradient steps it spent."""
+    """Make the chart of a sweep's best hitting time so far by the gradient steps spent."""
     numbers = [run.trial for run in comparison.runs]
     if comparison.sweep is None or None in numbers or len(set(numbers)) < len(numbers):
         return None
@@ -223,7 +225,7 @@ def incumbent_chart(comparison: Comparison) -> Chart | None:
 
 
 def final_tensors(comparison: Comparison) -> Images | None:
-    """The final tensors of the best runs beside their target."""
+    """Make images of the final tensors of the best runs and of their target."""
     best: list[tuple[str, Floats]] = []
     shape = None
     target = None
@@ -252,7 +254,7 @@ def _target(run: TrackedRun) -> Floats | None:
 
 
 def _image(values: Floats) -> Floats:
-    """Any tensor as rows and columns; a long vector is folded."""
+    """Return any tensor as a matrix; a long vector is folded."""
     if values.ndim > 1:
         return values.reshape(-1, values.shape[-1])
     columns = values.size if values.size <= 64 else math.ceil(math.sqrt(values.size))
@@ -266,7 +268,7 @@ def _status_of(run: TrackedRun) -> Status | None:
 
 
 def _stability_limit(comparison: Comparison) -> float | None:
-    """2 / L, or what takes its place for the rule, when all runs share rule and problem."""
+    """Return the stability limit of lr, 2 / L for gd, if all runs share rule and problem."""
     settled = [k for k in comparison.params if k.startswith(("problem", "optimizer")) and k != LR]
     if settled:
         return None
@@ -278,7 +280,7 @@ def _stability_limit(comparison: Comparison) -> float | None:
 
 
 def _cells(values: Floats) -> tuple[Floats, Sequence[int]]:
-    """Places along an axis, and the place of each value: its own, or that of a bin."""
+    """Return the places along an axis, and for each value the index of its place or bin."""
     own, where = np.unique(values, return_inverse=True)
     if own.size <= MOST_CELLS and own.size <= values.size / 2:
         return own, where.tolist()

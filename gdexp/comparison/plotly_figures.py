@@ -1,4 +1,4 @@
-"""Pictures as plotly's data and layout, in plain dictionaries; the page draws them."""
+"""Pictures as the data and layout of plotly.js, in plain dictionaries."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ MARKERS = {
 }
 DIGITS = 6
 MOST_WRITTEN_NUMBERS = 36
-"""So many numbers of an image are written into their cells."""
+"""The numbers of an image are written into its cells if there are at most so many."""
 
 
 def plotly_json(picture: Picture) -> list[dict[str, Any]]:
-    """`data` and `layout` for `Plotly.newPlot`, JSON-ready and escaped; one for each panel."""
+    """Return `data` and `layout` for `Plotly.newPlot`, escaped; images give one for each panel."""
     if isinstance(picture, Chart):
         return [_chart(picture)]
     if isinstance(picture, Surface):
@@ -110,7 +110,7 @@ def _traces(series: Series) -> list[dict[str, Any]]:
         "showlegend": False,
         "hoverinfo": "skip",
     }
-    # Plotly fills down to the trace before, so the lower edge comes first.
+    # Plotly fills down to the previous trace, so the lower edge comes first.
     filled = {"fill": "tonexty", "fillcolor": _band_colour(series.colour)}
     return [
         {**edge, "y": json_numbers(series.low)},
@@ -182,7 +182,7 @@ def _images(images: Images) -> list[dict[str, Any]]:
 
 
 def json_numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float | None]:
-    """Numbers as JSON has them: six digits, and null for what is not finite."""
+    """Return numbers for JSON, with six digits; None for those that are not finite."""
     return [float(f"{v:.{DIGITS}g}") if math.isfinite(v) else None for v in map(float, values)]
 
 
@@ -195,14 +195,14 @@ def _axis(label: str, log: bool, *values: Floats) -> dict[str, Any]:
     known = np.concatenate(values) if values else np.empty(0)
     known = known[np.isfinite(known) & (known > 0)]
     if log and known.size:
-        # Powers of ten on long axes, 1, 2 and 5 on short ones; plotly writes more and smaller.
+        # Powers of ten on long axes, 1, 2 and 5 on short ones; plotly's default has more ticks.
         decades = math.log10(known.max() / known.min())
         axis["dtick"] = "D2" if decades < 2 else max(1, round(decades / 8))
     return axis
 
 
 def _colour_bar(scale: Scale) -> dict[str, Any]:
-    """A trace without points whose colour bar explains the lines' colours."""
+    """Return a trace without points; its colour bar explains the colours of the lines."""
     stops = [i / 10 for i in range(11)]
     ends = [math.log10(scale.low), math.log10(scale.high)] if scale.log else [scale.low, scale.high]
     spread = [ends[0] + stop * (ends[1] - ends[0]) for stop in stops]
@@ -231,7 +231,7 @@ def _colour_bar(scale: Scale) -> dict[str, Any]:
 
 
 def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
-    """A colour bar over decimal logarithms, labelled with the numbers themselves."""
+    """Return a colour bar over decimal logarithms, labelled with the numbers themselves."""
     low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
     steps = (1, 2, 5) if high - low < 3 else (1,)
     marks = [

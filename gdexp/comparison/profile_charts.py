@@ -1,4 +1,4 @@
-"""What share of the tasks each solver does: ECDF, performance profile, data profile."""
+"""Charts of the share of tasks that each solver does: ECDF, performance and data profile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gdexp.runs import UnreadableRun
 
 
 def ecdf_chart(comparison: Comparison) -> Chart | None:
-    """The share of (problem, threshold, seed) that each solver did within so many iterations."""
+    """Make the ECDF: the share of (problem, threshold, seed) that a solver does by iterations."""
     if len(comparison.runs) < 2:
         return None
     steps = {solver: ecdf(times) for solver, times in comparison.task_times.items()}
@@ -28,7 +28,7 @@ def ecdf_chart(comparison: Comparison) -> Chart | None:
 
 
 def performance_profile_chart(comparison: Comparison) -> Chart | None:
-    """Dolan and Moré's performance profile, where several solvers meet several problems."""
+    """Make Dolan and Moré's performance profile, if there are several solvers and problems."""
     if not _several_of_each(comparison):
         return None
     return _step_chart(
@@ -42,7 +42,7 @@ def performance_profile_chart(comparison: Comparison) -> Chart | None:
 
 
 def data_profile_chart(comparison: Comparison) -> Chart | None:
-    """Moré and Wild's data profile, where several solvers meet several problems."""
+    """Make Moré and Wild's data profile, if there are several solvers and problems."""
     if not _several_of_each(comparison):
         return None
     sizes: dict[str, int] = {}

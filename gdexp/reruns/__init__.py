@@ -1,8 +1,9 @@
-"""Reruns that prove themselves: a tracked run read as data, replayed and compared bit for bit.
+"""Reruns: a tracked run is read as untrusted data, replayed and compared bit for bit.
 
-`reference` reads a run or an exported folder and checks it against its manifest, `replay` makes
-its descents again, `verdict` compares, `explain` says what could be the cause, `report` puts it
-in words, and `export` writes the folder.
+`run_selection` finds the runs, `reference` reads one and checks it against its manifest, `replay`
+repeats the descent, `verdict` compares the two, `causes` lists what could explain a difference,
+`report` formats the outcome, `rerun_recorder` writes it to MLflow, and `export_folder` writes and
+reads exports.
 """
 
 from gdexp.reruns.export_folder import folder_files, write_folder

@@ -1,4 +1,4 @@
-"""Two arrays compared bit for bit, and how far apart they are in units in the last place."""
+"""Compare two arrays bit for bit and measure their distance in units in the last place (ulp)."""
 
 from __future__ import annotations
 
@@ -11,77 +11,77 @@ import numpy.typing as npt
 from gdexp.tracking import Array
 
 DTYPE_BITS = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
-"""Bits of each dtype that a descent computes in."""
+"""The width in bits of each dtype in which a descent computes."""
 
 
 @dataclass(frozen=True)
 class ArrayDifference:
-    """How two arrays of one shape differ.
+    """The difference of two arrays of one shape.
 
     Attributes:
-        first: where they differ first, in C order.
+        first: the index of the first difference, in C order.
         count: how many numbers differ.
-        total: how many there are.
-        there: the reference's number at `first`.
-        here: the rerun's.
-        ulps: the largest distance, in units in the last place of the dtype computed in; None
-            where one of the two is not a number.
-        largest: the largest absolute difference; None where one is not finite.
+        total: how many numbers there are.
+        reference: the number of the reference at `first`.
+        rerun: the number of the rerun there.
+        ulps: the largest distance, in ulp of the dtype of the descent; None if only one of two
+            numbers is NaN.
+        largest: the largest absolute difference; None if a difference is not finite.
     """
 
     first: tuple[int, ...]
     count: int
     total: int
-    there: float
-    here: float
+    reference: float
+    rerun: float
     ulps: int | None
     largest: float | None
 
 
 def same_bits(a: Array, b: Array) -> bool:
-    """Equal in dtype, shape and every byte."""
+    """Return whether two arrays are equal in dtype, shape and every byte."""
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
-def compare_arrays(there: Array, here: Array, dtype: str) -> ArrayDifference | None:
-    """How two arrays of one shape and dtype differ; None where no bit does.
+def compare_arrays(reference: Array, rerun: Array, dtype: str) -> ArrayDifference | None:
+    """Return the difference of two arrays of one shape and dtype; None if all bits are equal.
 
     Args:
-        there: the reference's.
-        here: the rerun's.
-        dtype: that the numbers were computed in, whatever they are stored in.
+        reference: the recorded array.
+        rerun: the array of the rerun.
+        dtype: the dtype of the descent; the arrays may be stored in a wider one.
     """
-    # As they are stored: a trace holds float64, and its last bits are lost in what was computed in.
-    places = np.flatnonzero(_raw_bits(there) != _raw_bits(here))
+    # Compare the stored bits: a trace is float64, and a conversion would drop its last bits.
+    places = np.flatnonzero(_raw_bits(reference) != _raw_bits(rerun))
     if not places.size:
         return None
-    a, b = ordered_integers(there, dtype), ordered_integers(here, dtype)
+    a, b = ordered_integers(reference, dtype), ordered_integers(rerun, dtype)
     apart = np.where(a > b, a - b, b - a)
-    unlike = np.isnan(there.reshape(-1)) != np.isnan(here.reshape(-1))
+    unlike = np.isnan(reference.reshape(-1)) != np.isnan(rerun.reshape(-1))
     first = int(places[0])
     with np.errstate(all="ignore"):
-        gaps = np.abs(there.reshape(-1)[places].astype(np.float64) - here.reshape(-1)[places])
+        gaps = np.abs(reference.reshape(-1)[places].astype(np.float64) - rerun.reshape(-1)[places])
     return ArrayDifference(
-        first=tuple(int(i) for i in np.unravel_index(first, there.shape)),
+        first=tuple(int(i) for i in np.unravel_index(first, reference.shape)),
         count=len(places),
-        total=there.size,
-        there=float(there.reshape(-1)[first]),
-        here=float(here.reshape(-1)[first]),
+        total=reference.size,
+        reference=float(reference.reshape(-1)[first]),
+        rerun=float(rerun.reshape(-1)[first]),
         ulps=None if unlike.any() else int(apart.max()),
         largest=float(gaps.max()) if np.isfinite(gaps).all() else None,
     )
 
 
 def _raw_bits(values: Array) -> npt.NDArray[Any]:
-    """The bits of each number, flat."""
+    """Return the bits of each number as an unsigned integer; flat."""
     bits: npt.NDArray[Any] = np.ascontiguousarray(values.reshape(-1)).view(f"u{values.itemsize}")
     return bits
 
 
 def ordered_integers(values: Array, dtype: str) -> npt.NDArray[np.uint64]:
-    """Unsigned integers, one apart where two numbers of the dtype are neighbours; flat.
+    """Map numbers to unsigned integers so that neighbours of the dtype differ by one; flat.
 
-    The order is that of the numbers, −0 just below 0, and NaNs outside the infinities.
+    The integers are in the order of the numbers: −0 just below 0, NaNs beyond the infinities.
     """
     width = DTYPE_BITS[dtype]
     if dtype == "bfloat16":

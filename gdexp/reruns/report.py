@@ -1,4 +1,4 @@
-"""A rerun in words for a person, and as JSON for a program."""
+"""Report reruns: facts for the console, and JSON."""
 
 from __future__ import annotations
 
@@ -29,31 +29,34 @@ Outcome = Rerun | NoReference | DamagedReference
 
 
 def outcome_level(outcome: Outcome) -> Level:
-    """The verdict in one word or two."""
+    """Return the level of an outcome."""
     return outcome.verdict.level if isinstance(outcome, Rerun) else outcome.level
 
 
 def common_exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
-    """That of the worst; a run that left nothing to compare with counts where all did."""
+    """Return the exit status of the worst outcome.
+
+    That there is nothing to compare with counts only if it is so for all.
+    """
     statuses = {outcome_level(outcome).exit_status(accept) for outcome in outcomes}
     if EXIT_DIFFERENT in statuses:
         return EXIT_DIFFERENT
     return EXIT_NO_REFERENCE if statuses <= {EXIT_NO_REFERENCE} else 0
 
 
-def rerun_facts(made: Rerun) -> list[Fact]:
-    """What is printed of one rerun."""
-    reference, result, verdict = made.reference, made.result, made.verdict
-    how = f"{_ended(str(result.status), result.iterations)}, {_how(made)}"
-    problem, rule = made.experiment.problem, made.experiment.rule
+def rerun_facts(rerun: Rerun) -> list[Fact]:
+    """Return what is printed of one rerun, as names and values."""
+    reference, result, verdict = rerun.reference, rerun.result, rerun.verdict
+    how = f"{_ended(str(result.status), result.iterations)}, {_how(rerun)}"
+    problem, rule = rerun.experiment.problem, rerun.experiment.rule
     said = [
         (
             "reference",
             f"{reference.shown}: {_ended(reference.status, len(reference.trace) - 1)}, "
-            f"{problem.name} {rule.name}, {made.experiment.config['dtype']}",
+            f"{problem.name} {rule.name}, {rerun.experiment.config['dtype']}",
         ),
         ("rerun", how),
-        ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(made)}"),
+        ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(rerun)}"),
     ]
     said = [(name, value if name == "verdict" else escape(value)) for name, value in said]
     said += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
@@ -67,7 +70,7 @@ def rerun_facts(made: Rerun) -> list[Fact]:
 
 
 def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
-    """What is printed of many: how many of each verdict, and those that are not identical."""
+    """Return what is printed of many reruns: counts, and those that are not identical."""
     said = [
         ("verdicts", ", ".join(f"{n:,} {word}" for word, n in verdict_counts(outcomes).items()))
     ]
@@ -85,18 +88,18 @@ def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
 
 
 def verdict_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many there are of each verdict that occurs, best first."""
+    """Return the count of each level that occurs, best first."""
     found = Counter(str(outcome_level(outcome)) for outcome in outcomes)
     return {str(each): found[str(each)] for each in Level if found[str(each)]}
 
 
 def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[str, Any]:
-    """One rerun as plain values; numbers that JSON lacks are texts.
+    """Return one outcome as plain values for JSON; inf and NaN become texts.
 
     Args:
-        outcome: of the rerun.
+        outcome: the rerun, or why there is none.
         accept: the weakest verdict with exit status 0.
-        recorded: id of the rerun's own run.
+        recorded: the run id of the rerun.
     """
     said: dict[str, Any] = {
         "verdict": str(outcome_level(outcome)),
@@ -135,8 +138,8 @@ def _difference(found: ArrayDifference | None) -> dict[str, Any] | None:
         "first": list(found.first),
         "count": found.count,
         "total": found.total,
-        "there": _number(found.there),
-        "here": _number(found.here),
+        "there": _number(found.reference),
+        "here": _number(found.rerun),
         "ulps": found.ulps,
         "largest": found.largest,
     }
@@ -146,17 +149,17 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else repr(value)
 
 
-def _proof(made: Rerun) -> str:
-    losses, final = len(made.result.trace), made.result.final
+def _proof(rerun: Rerun) -> str:
+    losses, final = len(rerun.result.trace), rerun.result.final
     shape = "×".join(map(str, final.shape)) or "scalar"
     which = {1: "the loss", 2: "both losses"}.get(losses, f"all {losses:,} losses")
     return f"{which} and the final tensor ({shape}), bit for bit"
 
 
-def _how(made: Rerun) -> str:
-    """By which engine and with how many threads, beside those of the reference."""
-    engine = "alone" if made.reference.engine == ALONE else "in a batch"
-    here, there = made.threads, made.reference.threads
+def _how(rerun: Rerun) -> str:
+    """Return the engine and the thread count of the rerun, beside those of the reference."""
+    engine = "alone" if rerun.reference.engine == ALONE else "in a batch"
+    here, there = rerun.threads, rerun.reference.threads
     same = "" if there is None else ", as there" if there == here else f", there {there}"
     return f"{engine}, {here} thread{'s' * (here != 1)}{same}"
 

@@ -1,4 +1,4 @@
-"""What `+rerun` and `+export` were given: runs of the store, a sweep's best, or a folder."""
+"""Select what `+rerun` and `+export` work on: runs of the store, the best of a sweep, a folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gdexp.tracking import TrackingSettings
 
 
 def check_overrides(command: str, *further: str) -> None:
-    """Refuse overrides of what comes from the run itself: silently, they would be lost.
+    """Check that no override sets what comes from the run itself: it would have no effect.
 
     Args:
-        command: that was given as `+command`.
+        command: the command, given as `+command`.
         further: keys that it reads besides its own group and `tracking`.
 
     Raises:
-        BadInput: the first of them.
+        BadInput: names the first such override.
     """
     for override in check_given(typed()):
         key = override.get_key_element().lstrip("+~")
@@ -31,41 +31,42 @@ def check_overrides(command: str, *further: str) -> None:
             raise BadInput(key, value, f"comes from the run itself; leave it out with +{command}")
 
 
-def load_folder(named: str | None) -> Reference | None:
-    """The record in the folder that was named; None where it was none."""
-    if named is None or not names_folder(named, here()):
+def load_folder(argument: str | None) -> Reference | None:
+    """Load the record of the folder that the argument names; None if it names no folder."""
+    if argument is None or not names_folder(argument, here()):
         return None
-    return read_folder(here() / Path(named).expanduser(), named)
+    return read_folder(here() / Path(argument).expanduser(), argument)
 
 
 def select_runs(
-    named: str | None, tracking: TrackingSettings, key: str, every: bool = False
+    argument: str | None, tracking: TrackingSettings, key: str, every: bool = False
 ) -> tuple[Sequence[TrackedRun], str | None]:
-    """The runs that were named, and the id of their sweep when they are of one.
+    """Return the runs that the argument selects, and the id of their sweep if they have one.
 
-    A sweep's id stands for its best descent, a trial of several seeds for all of its descents,
-    none for the newest sweep or, where there is none, the newest run.
+    The id of a sweep selects its best descent; the id of a trial with several seeds selects all
+    of its descents. Without an argument the newest sweep is taken or, if there is none, the
+    newest run.
 
     Args:
-        named: a run id, its first digits, or None.
-        tracking: where.
-        key: what the error calls it.
-        every: all descents of a sweep, not its best.
+        argument: a run id, its first digits, or None.
+        tracking: the settings of the store.
+        key: the key that an error names.
+        every: whether to select all descents of a sweep.
 
     Raises:
-        BadInput: no such store or run.
-        NoReference: it was deleted, or there is no descent.
+        BadInput: there is no such store or run.
+        NoReference: the run was deleted, or the sweep has no descent.
     """
-    shelf = RunLoader(tracking)
+    loader = RunLoader(tracking)
     try:
-        found = shelf.load(named, key=key)
+        found = loader.load(argument, key=key)
     except DeletedRun as error:
         raise NoReference(str(error)) from None
     runs = list(found)
     if found.sweep is None:
         if every:
-            raise BadInput("rerun_all", True, f"needs a sweep; {key}={named} is none")
-        if named is None:  # reruns go before: replaying one of them is seldom meant
+            raise BadInput("rerun_all", True, f"needs a sweep; {key}={argument} is none")
+        if argument is None:  # take a rerun only if there is nothing else
             runs = sorted(runs, key=lambda run: run.kind != "rerun")[-1:]
         return runs, None
     sweep = found.sweep.run_id
@@ -81,7 +82,7 @@ def select_runs(
 
 
 def load_references(runs: Sequence[TrackedRun]) -> list[Reference | NoReference | DamagedReference]:
-    """The record of each run, or why there is none to compare with."""
+    """Load the record of each run, or the error that says why it has none."""
     found: list[Reference | NoReference | DamagedReference] = []
     for run in runs:
         try:

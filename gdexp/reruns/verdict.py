@@ -1,4 +1,4 @@
-"""What a rerun proves: identical, or how far from it."""
+"""Compare a rerun with its reference and give a verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gdexp.reruns.causes import Cause
 from gdexp.tracking import Array
 
 EXIT_NO_REFERENCE, EXIT_DIFFERENT = 3, 4
-"""Exit statuses: nothing to compare with; something differs."""
+"""Exit statuses: there is nothing to compare with; the rerun differs."""
 
 
 class Level(StrEnum):
@@ -25,7 +25,7 @@ class Level(StrEnum):
     DAMAGED = "damaged reference"
 
     def exit_status(self, accept: str = "identical") -> int:
-        """0 where it is at least as good as what is accepted, else 3 or 4."""
+        """Return 0 if the level is at least as good as the accepted one, else 3 or 4."""
         if self is Level.NO_REFERENCE:
             return EXIT_NO_REFERENCE
         order = list(Level)
@@ -36,7 +36,7 @@ ACCEPTABLE_LEVELS = (Level.IDENTICAL, Level.CLOSE, Level.SAME_OUTCOME)
 
 
 class DescentOutcome(Protocol):
-    """What is compared of a descent, recorded or made just now."""
+    """What is compared of a descent, recorded or just made."""
 
     @property
     def status(self) -> str:
@@ -48,7 +48,7 @@ class DescentOutcome(Protocol):
 
     @property
     def final(self) -> Array:
-        """The last point, as it is stored."""
+        """The point at the last iteration, in the dtype in which it is stored."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Verdict:
     """How a rerun compares with its reference.
 
     Attributes:
-        level: the verdict.
-        reasons: what differs, one sentence each; empty when identical.
-        trace: how the losses differ that both have; None when no bit does.
-        final: how the final tensors differ; None when no bit does or they have no common shape.
-        causes: what could explain it, most likely first.
+        level: the verdict in one or two words.
+        reasons: what differs, one clause each; empty if identical.
+        trace: the difference of the losses that both have; None if there is none.
+        final: the difference of the final tensors; None if there is none or the shapes differ.
+        causes: what could explain the difference, most likely first.
     """
 
     level: Level
@@ -79,24 +79,24 @@ def compare_descents(
     """Compare a rerun with its reference.
 
     Args:
-        reference: as it was recorded.
+        reference: the recorded descent.
         rerun: the same descent, made again.
-        dtype: that the rerun computed in.
-        ulps: that two numbers may be apart to be called close.
+        dtype: the dtype in which the rerun computed.
+        ulps: the largest distance in ulp at which two numbers count as close.
     """
     reasons: list[str] = []
     outcome = str(reference.status) == str(rerun.status)
     if not outcome:
         reasons.append(f"the reference is {reference.status}, the rerun {rerun.status}")
-    there, here = len(reference.trace) - 1, len(rerun.trace) - 1
-    if there != here:
+    recorded, repeated = len(reference.trace) - 1, len(rerun.trace) - 1
+    if recorded != repeated:
         outcome = False
-        reasons.append(f"the reference made {iterations(there)}, the rerun {here:,}")
-    common = min(there, here) + 1
+        reasons.append(f"the reference made {iterations(recorded)}, the rerun {repeated:,}")
+    common = min(recorded, repeated) + 1
     trace = compare_arrays(reference.trace[:common], rerun.trace[:common], dtype)
     if trace is not None:
         reasons.append(_losses(trace, common))
-    elif there != here:
+    elif recorded != repeated:
         reasons.append(f"the {common:,} losses that both have are bit for bit the same")
     form = _shape_difference(reference.final, rerun.final)
     final = None
@@ -118,18 +118,18 @@ def _near(found: ArrayDifference | None, ulps: int) -> bool:
     return found is None or (found.ulps is not None and found.ulps <= ulps)
 
 
-def _shape_difference(there: Array, here: Array) -> str:
-    if there.dtype != here.dtype:
-        return f"the final tensor is {there.dtype} in the reference, {here.dtype} in the rerun"
-    if there.shape != here.shape:
-        return f"the final tensor has shape {there.shape} in the reference, {here.shape} here"
+def _shape_difference(reference: Array, rerun: Array) -> str:
+    if reference.dtype != rerun.dtype:
+        return f"the final tensor is {reference.dtype} in the reference, {rerun.dtype} in the rerun"
+    if reference.shape != rerun.shape:
+        return f"the final tensor has shape {reference.shape} in the reference, {rerun.shape} here"
     return ""
 
 
 def _losses(found: ArrayDifference, common: int) -> str:
     return (
-        f"the losses differ first at iteration {found.first[0]:,} ({found.there!r} there, "
-        f"{found.here!r} here), {found.count:,} of {common:,} in all, {_apart(found)}"
+        f"the losses differ first at iteration {found.first[0]:,} ({found.reference!r} there, "
+        f"{found.rerun!r} here), {found.count:,} of {common:,} in all, {_apart(found)}"
     )
 
 
@@ -137,7 +137,7 @@ def _numbers(found: ArrayDifference) -> str:
     where = ", ".join(map(str, found.first))
     return (
         f"the final tensors differ in {found.count:,} of {found.total:,} numbers, first at "
-        f"[{where}] ({found.there!r} there, {found.here!r} here), {_apart(found)}"
+        f"[{where}] ({found.reference!r} there, {found.rerun!r} here), {_apart(found)}"
     )
 
 
@@ -147,5 +147,5 @@ def _apart(found: ArrayDifference) -> str:
 
 
 def iterations(count: int) -> str:
-    """A count of iterations in words."""
+    """Return a count of iterations in words."""
     return "1 iteration" if count == 1 else f"{count:,} iterations"

@@ -1,4 +1,4 @@
-"""Tracked runs read back as typed objects; their arrays only when they are asked for."""
+"""Tracked runs as typed objects; the files of a run are read when they are first used."""
 
 from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.parquet_runs import CHILDREN_TAG

@@ -1,4 +1,4 @@
-"""The files of a tracked run, read as data from elsewhere: no pickle, no aliases, sizes checked."""
+"""Read the artifacts of a tracked run as untrusted data: no pickle, no aliases, sizes checked."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class UnreadableRun(GdexpError):
-    """A file of a run is missing or is not what its name says."""
+    """A file of a run is missing or cannot be read; the message is one clause."""
 
 
 class ArtifactReader:
-    """Reads artifacts where they lie, or through MLflow's client when that is elsewhere.
+    """Reads artifacts from the local folder, or through MLflow's client if they are remote.
 
     Args:
         download: `download(run_id, name, folder)` fetches one artifact and returns its path.
@@ -34,16 +34,16 @@ class ArtifactReader:
         self._download = download
 
     def read(self, run_id: str, home: str, name: str, parse: Callable[[Path], T]) -> T:
-        """One artifact, parsed.
+        """Read one artifact.
 
         Args:
-            run_id: whose.
-            home: the run's artifact URI.
-            name: of the file.
-            parse: what is made of the file; it may not outlive the call.
+            run_id: MLflow's id of the run.
+            home: the artifact URI of the run.
+            name: the file name.
+            parse: turns the file into a value; the file may be deleted after the call.
 
         Raises:
-            Unreadable: one clause that says why.
+            UnreadableRun: the file is missing or cannot be parsed.
         """
         parts = urlsplit(home)
         try:
@@ -63,7 +63,7 @@ class ArtifactReader:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Read a file of at most so many bytes.
+    """Read a file of at most `most` bytes.
 
     Raises:
         ValueError: it is larger.

@@ -41,7 +41,7 @@ def reference(made: Experiment, result: Result | None = None, engine: str = ALON
     return Reference(
         run_id=uuid.uuid4().hex,
         shown="run",
-        named="RUN_ID",
+        argument="RUN_ID",
         status=str(result.status),
         files={name: content for name, content in record.artifacts.items() if name in RECORD_FILES},
         tags=dict(record.tags),

@@ -49,7 +49,7 @@ def test_the_kept_runs_end_in_every_way_and_come_from_both_engines() -> None:
     references = [read_folder(path, path.name) for path in FOLDER.iterdir()]
     assert {reference.status for reference in references} == set(Status)
     assert BATCH in {reference.engine for reference in references}
-    assert not any(reference.doubts() for reference in references)
+    assert not any(reference.contradictions() for reference in references)
 
 
 def test_a_kept_run_is_rerun_by_the_command_in_its_readme(ask: Ask) -> None:
