@@ -155,7 +155,7 @@ def test_other_shapes_have_no_distance_and_infinite_ones_no_number() -> None:
     for each, final in zip(runs, ([1.0, 2.0], [1.0], [math.inf, 0.0]), strict=True):
         each.__dict__["final"] = np.array(final)
     found = Comparison.of(Runs(runs))
-    assert found.distances[runs[1].run_id].refused == "other shape"
+    assert found.distances[runs[1].run_id].missing == "other shape"
     assert math.isnan(found.distances[runs[2].run_id].largest)
     cells = [cell for row in differences_table(found, 20).rows for cell in row]
     assert {"ref", "other shape", "not finite"} <= set(cells)

@@ -106,13 +106,13 @@ def compare(config: Config) -> None:
 
 
 def show(out: Console, comparison: Comparison, most: int) -> None:
-    """The answer, what differs, the thresholds and the curves, at the console's width."""
-    said = []
+    """Print the summary, the tables and the curves at the width of the console."""
+    facts = []
     if comparison.sweep is not None:
-        said.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
-    said += [(name, escape(value)) for name, value in summary_lines(comparison)]
-    said += [("left out", escape(line)) for line in left_out_lines(comparison)]
-    terminal.facts(out, said)
+        facts.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
+    facts += [(name, escape(value)) for name, value in summary_lines(comparison)]
+    facts += [("left out", escape(line)) for line in left_out_lines(comparison)]
+    terminal.facts(out, facts)
     commands = repeat_commands(comparison)
     if commands:
         out.print("\n[dim]repeat the best with[/dim]")
@@ -154,7 +154,7 @@ def _print(out: Console, table: Table) -> None:
 
 
 def _store(loader: RunLoader, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
-    """Log the files as the sweep's artifacts; says where the report is."""
+    """Log the files as artifacts of the sweep and return the place of the report."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, name).write_bytes(content)
@@ -166,7 +166,7 @@ def _store(loader: RunLoader, run_id: str, home: str, files: Mapping[str, bytes]
 
 
 def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
-    """Write the files to a folder here, named by the runs; says where the report is."""
+    """Write the files to a folder named by the runs and return the place of the report."""
     ids = [run.run_id for run in comparison.runs]
     few = len(ids) <= SIDE_BY_SIDE
     name = (

@@ -162,12 +162,12 @@ def _show_many(
 ) -> None:
     if settings.format == "json":
         each = [outcome_json(o, settings.accept, recorder.run_ids.get(id(o))) for o in outcomes]
-        said = {
+        report = {
             "verdicts": verdict_counts(outcomes),
             "exit_status": common_exit_status(outcomes, settings.accept),
             "runs": each,
         }
-        print(json.dumps(said, indent=2))
+        print(json.dumps(report, indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
     terminal.facts(out, [*of, *summary_facts(outcomes), *recorder.facts])

@@ -17,11 +17,11 @@ from gdexp.core import BadInput, validation
 from gdexp.descent import THRESHOLDS
 from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
-FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
-LAST = ("stopping.cap",)
+FIRST_PARAMS = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
+LAST_PARAMS = ("stopping.cap",)
 """A cap depends on other trials, so it says the least about a run."""
 
-RECORDED = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
+RECORDED_METRICS = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
 MOST_SOLVERS = 8
 MOST_LABEL_WORDS = 5
 OTHER_SHAPE = "other shape"
@@ -143,7 +143,7 @@ class Comparison:
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
         """The recorded metrics that differ: name to the value of each run."""
         found = {}
-        for key in RECORDED:
+        for key in RECORDED_METRICS:
             values = [run.metrics.get(key) for run in self.runs]
             # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:
@@ -283,7 +283,7 @@ class Comparison:
         found = {}
         for key, values in self.params.items():
             known = [v for v in values if _is_number(v)]
-            if key != SEED_PARAM and key not in LAST and len(set(known)) > 1:
+            if key != SEED_PARAM and key not in LAST_PARAMS and len(set(known)) > 1:
                 found[key] = [float(v) if _is_number(v) else None for v in values]
         return found
 
@@ -291,14 +291,14 @@ class Comparison:
         """Return a short label of a run: the params that differ, and its id."""
         return " ".join([*self.label_words(run), f"({run.short})"])
 
-    def label_words(self, run: TrackedRun, leave: Sequence[str] = LAST) -> list[str]:
+    def label_words(self, run: TrackedRun, without: Sequence[str] = LAST_PARAMS) -> list[str]:
         """Return the most important differing params of a run; names without their key.
 
         Args:
             run: the run.
-            leave: the keys to leave out.
+            without: the keys to leave out.
         """
-        keys = [key for key in self.params if key in run.params and key not in leave]
+        keys = [key for key in self.params if key in run.params and key not in without]
         return [
             str(run.values[key]) if key.endswith(".name") else f"{short_key(key)}={brief(run, key)}"
             for key in keys[:MOST_LABEL_WORDS]
@@ -310,9 +310,9 @@ def _is_number(value: object) -> bool:
 
 
 def _key_order(key: str, keys: Sequence[str]) -> tuple[int, int]:
-    if key in FIRST:
-        return FIRST.index(key), 0
-    return len(FIRST) + (key in LAST), keys.index(key)
+    if key in FIRST_PARAMS:
+        return FIRST_PARAMS.index(key), 0
+    return len(FIRST_PARAMS) + (key in LAST_PARAMS), keys.index(key)
 
 
 def _canonical(given: str | None) -> object:

@@ -15,8 +15,11 @@ PALETTE = (
 )  # fmt: skip
 """Distinguishable on white and on black, also by most colour-blind people."""
 
-HEIGHTS = ("#f4f5f7", "#7d8590")
+CONTOUR_COLOURS = ("#f4f5f7", "#7d8590")
 """The colours of the lowest and highest contour, light enough for paths on top."""
+
+MOST_WRITTEN_NUMBERS = 36
+"""The numbers of an image are written into its cells if there are at most so many."""
 
 GREY = "#8b93a1"
 THRESHOLD = "#e11d48"
@@ -134,6 +137,12 @@ class Images:
     title: str
     panels: Sequence[tuple[str, Floats]]
     note: str = ""
+
+    def value_range(self) -> tuple[float, float]:
+        """Return the smallest and the largest finite number of all panels; 0 and 1 if none."""
+        numbers = np.concatenate([panel.ravel() for _, panel in self.panels])
+        finite = numbers[np.isfinite(numbers)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
 Picture = Chart | Surface | Images

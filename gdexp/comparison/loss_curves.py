@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdexp.comparison.comparison import LAST, Comparison
+from gdexp.comparison.comparison import LAST_PARAMS, Comparison
 from gdexp.comparison.figure_model import GREY, PALETTE, THRESHOLD, Chart, Floats, Scale, Series
 from gdexp.descent import Status, first_hits
 from gdexp.runs import SEED_PARAM, TrackedRun
@@ -18,7 +18,7 @@ MOST_POINTS = 300
 MOST_LEGEND_ENTRIES = len(PALETTE)
 """Up to so many curves have a colour and a legend entry each."""
 
-LOG_FROM = 30
+LOG_AXIS_RATIO = 30
 """The x axis is logarithmic if the longest run has more than so many times the iterations of the
 shortest.
 """
@@ -56,7 +56,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
     groups = comparison.seed_groups
     longest = max(run.iterations for run in comparison.runs)
     shortest = max(1, min(run.iterations for run in comparison.runs))
-    x_log = longest > LOG_FROM * shortest or longest > 10_000
+    x_log = longest > LOG_AXIS_RATIO * shortest or longest > 10_000
     top = gap_ceiling(comparison.runs)
     scale = None
     note = ""
@@ -142,7 +142,7 @@ def _band(
     filled = np.where(np.isnan(table), np.inf, table)
     with np.errstate(invalid="ignore"):
         low, middle, high = np.quantile(filled, [0.25, 0.5, 0.75], axis=0, method="nearest")
-    words = comparison.label_words(group[0], leave=(SEED_PARAM, *LAST))
+    words = comparison.label_words(group[0], without=(SEED_PARAM, *LAST_PARAMS))
     return Series(
         name=" ".join([*words, f"({len(group)} seeds)"]),
         x=(steps + x_log).astype(np.float64),

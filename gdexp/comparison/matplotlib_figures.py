@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.comparison.figure_model import HEIGHTS, Chart, Images, Picture, Series, Surface
+from gdexp.comparison.figure_model import (
+    CONTOUR_COLOURS,
+    MOST_WRITTEN_NUMBERS,
+    Chart,
+    Images,
+    Picture,
+    Series,
+    Surface,
+)
 from gdexp.comparison.loss_curves import SHADES
 from gdexp.display import empty_figure, figure_with_axes, png
 
@@ -15,9 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = {"circle": "o", "triangle": "^", "square": "s", "cross": "x"}
-BELOW = (0.5, -0.14)
-MOST_WRITTEN_NUMBERS = 36
-"""The numbers of an image are written into its cells if there are at most so many."""
+LEGEND_BELOW = (0.5, -0.14)
 
 
 def render_png(picture: Picture) -> bytes:
@@ -55,7 +61,7 @@ def _chart(chart: Chart) -> Figure:
     if named:
         below = len(named) > 3 or max(len(each.name) for each in named) > 40
         if below:
-            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
+            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=LEGEND_BELOW)
         else:
             axes.legend(frameon=False, fontsize=8)
     return figure
@@ -103,7 +109,7 @@ def _surface(surface: Surface) -> Figure:
             surface.z,
             levels=levels,
             norm=colours,
-            cmap=LinearSegmentedColormap.from_list("heights", HEIGHTS),
+            cmap=LinearSegmentedColormap.from_list("heights", CONTOUR_COLOURS),
         )
     else:
         drawn = axes.pcolormesh(
@@ -121,16 +127,14 @@ def _surface(surface: Surface) -> Figure:
     for series in surface.series:
         _draw(axes, series)
     if surface.series:
-        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=LEGEND_BELOW)
     _set_texts(axes, surface)
     return figure
 
 
 def _images(images: Images) -> Figure:
     figure = empty_figure(2.7 * len(images.panels), 2.9)
-    shown = np.concatenate([panel.ravel() for _, panel in images.panels])
-    finite = shown[np.isfinite(shown)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = images.value_range()
     for i, (name, panel) in enumerate(images.panels):
         axes = figure.add_subplot(1, len(images.panels), i + 1)
         drawn = axes.imshow(panel, cmap="viridis", aspect="auto", vmin=low, vmax=high)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gdexp.comparison.figure_model import (
-    HEIGHTS,
+    CONTOUR_COLOURS,
+    MOST_WRITTEN_NUMBERS,
     Chart,
     Floats,
     Images,
@@ -28,8 +29,6 @@ MARKERS = {
     "cross": "x-thin-open",
 }
 DIGITS = 6
-MOST_WRITTEN_NUMBERS = 36
-"""The numbers of an image are written into its cells if there are at most so many."""
 
 
 def plotly_json(picture: Picture) -> list[dict[str, Any]]:
@@ -130,7 +129,9 @@ def _surface(surface: Surface) -> dict[str, Any]:
         "hovertemplate": "%{x:.6g}, %{y:.6g}<br>"
         + html.escape(surface.z_label)
         + " %{text}<extra></extra>",
-        "colorscale": [[0, HEIGHTS[0]], [1, HEIGHTS[1]]] if surface.contours else "Viridis",
+        "colorscale": [[0, CONTOUR_COLOURS[0]], [1, CONTOUR_COLOURS[1]]]
+        if surface.contours
+        else "Viridis",
         "reversescale": not surface.contours,
         "colorbar": _ticks(values, surface.z_label)
         if surface.z_log
@@ -152,9 +153,7 @@ def _surface(surface: Surface) -> dict[str, Any]:
 
 
 def _images(images: Images) -> list[dict[str, Any]]:
-    shown = np.concatenate([panel.ravel() for _, panel in images.panels])
-    finite = shown[np.isfinite(shown)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = images.value_range()
     hidden = {"visible": False}
     return [
         {

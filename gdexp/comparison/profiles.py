@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from gdexp.comparison.figure_model import Floats
 from gdexp.core import BadInput
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from gdexp.core import BadInput
 from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import distance
 
-MOST_NUMBERS = 256
+MOST_VARIABLES = 256
 """The largest size of x for which theory is computed; beyond it the user would wait too long."""
 
-NAME = re.compile(r"[A-Za-z0-9_-]+")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
@@ -61,7 +61,7 @@ def repeat_command(run: TrackedRun) -> str | None:
         groups = [run.config[key] for key in ("problem", "optimizer", "stopping")]
         groups += [group["schedule"] for group in groups if "schedule" in group]
         # The command selects config files by these names, so they must be plain words.
-        if all(NAME.fullmatch(str(group.get("name", "default"))) for group in groups):
+        if all(PLAIN_NAME.fullmatch(str(group.get("name", "default"))) for group in groups):
             return shortest_command(run.config)
     except (BadInput, UnreadableRun, AttributeError, TypeError):
         return None
@@ -90,7 +90,7 @@ def _outcome(run: TrackedRun) -> str:
 def _theory(best: TrackedRun) -> str:
     """Return how far the best run is from the best possible one; empty if that is unknown."""
     try:
-        if best.initial.size > MOST_NUMBERS or best.threshold is None:
+        if best.initial.size > MOST_VARIABLES or best.threshold is None:
             return ""
         experiment = best.experiment()
         count = best.iterations if best.converged else None

@@ -24,7 +24,7 @@ HEADINGS = {
     "max_loss": "max loss",
     "seconds": "seconds",
 }
-LARGEST, MEAN = "max |Δx|", "mean |Δx|"
+LARGEST_HEADING, MEAN_HEADING = "max |Δx|", "mean |Δx|"
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ def differences_table(comparison: Comparison, most: int) -> Table:
     columns += [(HEADINGS[key], _metric(key)) for key in measured]
     if len(comparison.runs) > 1:
         columns += [
-            (LARGEST, lambda run: _distance_cell(comparison, run, "largest")),
-            (MEAN, lambda run: _distance_cell(comparison, run, "mean")),
+            (LARGEST_HEADING, lambda run: _distance_cell(comparison, run, "largest")),
+            (MEAN_HEADING, lambda run: _distance_cell(comparison, run, "mean")),
         ]
     shown = _shown_runs(comparison, most)
     headings = [heading for heading, _ in columns]
-    wanted = ["iterations", "status", "final loss", LARGEST, MEAN, "hitting time"]
+    wanted = ["iterations", "status", "final loss", LARGEST_HEADING, MEAN_HEADING, "hitting time"]
     wanted += [names[key] for key in comparison.params]
     firsts = [names[key] for key in list(comparison.params)[:4]]
     order = [*firsts, *[h for h in wanted if h not in firsts], "trial"]
@@ -161,7 +161,7 @@ def _side_by_side(comparison: Comparison) -> Table:
         for key in HEADINGS
         if key in comparison.metrics
     ]
-    for heading, which in ((LARGEST, "largest"), (MEAN, "mean")):
+    for heading, which in ((LARGEST_HEADING, "largest"), (MEAN_HEADING, "mean")):
         rows.append([heading, *(_distance_cell(comparison, run, which) for run in comparison.runs)])
     return Table(["", *_ids(comparison.runs)], rows)
 

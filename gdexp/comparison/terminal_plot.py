@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import Floats
-from gdexp.comparison.loss_curves import LOG_FROM, curve_steps, gap_ceiling, log_axis_values
+from gdexp.comparison.loss_curves import LOG_AXIS_RATIO, curve_steps, gap_ceiling, log_axis_values
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
@@ -34,7 +34,7 @@ def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> lis
         runs = sorted(best.values(), key=comparison.ranked.index)[:MOST_PLOTTED]
     longest = max(run.iterations for run in runs)
     shortest = max(1, min(run.iterations for run in runs))
-    x_log = longest > LOG_FROM * shortest
+    x_log = longest > LOG_AXIS_RATIO * shortest
     top = gap_ceiling(runs)
     drawn: list[tuple[Floats, Floats]] = []
     for run in runs:

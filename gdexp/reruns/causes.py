@@ -106,8 +106,8 @@ def _problem(
         return
     name = _text(before.get("file") or before.get("path"))
     lines = changed_lines(*sources)
-    said = f" ({'; '.join(lines)})" if lines else ""
-    yield Cause(10, f"the problem's own module {name} changed{said}")
+    diff = f" ({'; '.join(lines)})" if lines else ""
+    yield Cause(10, f"the problem's own module {name} changed{diff}")
 
 
 def changed_lines(before: str, after: str) -> list[str]:

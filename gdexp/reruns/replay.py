@@ -96,8 +96,8 @@ def replay_descent(
         watch: called during a descent that runs alone.
     """
     if reference.engine == BATCH:
-        (made,) = _batch([(reference, experiment)], ulps, restore)
-        return made
+        (rerun,) = _batch([(reference, experiment)], ulps, restore)
+        return rerun
     with torch_threads(reference.threads if restore else None), experiment.named():
         result = descend(
             experiment.problem,
@@ -124,7 +124,7 @@ def replay_descents(
         pairs: the references, each with its experiment from `build_experiment`.
         ulps: as in `replayed`.
         restore: as in `replayed`.
-        done: told how many were made after each batch.
+        done: called with the number of new reruns after each batch.
     """
     groups: dict[Hashable, list[tuple[Reference, Experiment]]] = {}
     for reference, experiment in pairs:
@@ -184,9 +184,11 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
     """Compare a result with its reference; must be called with the thread count of the descent."""
     if result.status is Status.CAPPED:
         experiment = _capped(reference, experiment)
-    made = _StoredResult(str(result.status), result.trace, decode_array(encode_array(result.final)))
+    stored = _StoredResult(
+        str(result.status), result.trace, decode_array(encode_array(result.final))
+    )
     dtype = str(experiment.dtype).removeprefix("torch.")
-    verdict = compare_descents(reference, made, dtype, ulps)
+    verdict = compare_descents(reference, stored, dtype, ulps)
     captured = provenance.captured(experiment.config, reference.engine)
     found = _find_causes(reference, experiment, captured)
     verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
@@ -200,14 +202,14 @@ def _find_causes(
         reference.text(PROBLEM_SOURCE),
         captured.get(PROBLEM_SOURCE, b"").decode(errors="replace"),
     )
-    here = json.loads(captured[ENVIRONMENT])
+    environment = json.loads(captured[ENVIRONMENT])
     contradictions = reference.contradictions()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
     if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
         contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
-    return find_causes(reference.environment, here, sources, contradictions)
+    return find_causes(reference.environment, environment, sources, contradictions)
 
 
 def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:

@@ -49,7 +49,7 @@ def rerun_facts(rerun: Rerun) -> list[Fact]:
     reference, result, verdict = rerun.reference, rerun.result, rerun.verdict
     how = f"{_ended(str(result.status), result.iterations)}, {_how(rerun)}"
     problem, rule = rerun.experiment.problem, rerun.experiment.rule
-    said = [
+    facts = [
         (
             "reference",
             f"{reference.shown}: {_ended(reference.status, len(reference.trace) - 1)}, "
@@ -58,20 +58,20 @@ def rerun_facts(rerun: Rerun) -> list[Fact]:
         ("rerun", how),
         ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(rerun)}"),
     ]
-    said = [(name, value if name == "verdict" else escape(value)) for name, value in said]
-    said += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
+    facts = [(name, value if name == "verdict" else escape(value)) for name, value in facts]
+    facts += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
     why = "although" if verdict.level is Level.IDENTICAL else "could be"
     shown = [escape(str(cause)) for cause in verdict.causes[:MOST_CAUSES]]
     if len(verdict.causes) > MOST_CAUSES:
         shown.append(f"and {len(verdict.causes) - MOST_CAUSES} more, less likely")
     if not shown and verdict.level is not Level.IDENTICAL:
         shown = ["nothing known: source, versions, threads and settings are the same"]
-    return said + [("" if i else why, text) for i, text in enumerate(shown)]
+    return facts + [("" if i else why, text) for i, text in enumerate(shown)]
 
 
 def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
     """Return what is printed of many reruns: counts, and those that are not identical."""
-    said = [
+    facts = [
         ("verdicts", ", ".join(f"{n:,} {word}" for word, n in verdict_counts(outcomes).items()))
     ]
     others = [o for o in outcomes if outcome_level(o) is not Level.IDENTICAL]
@@ -81,10 +81,10 @@ def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
             text = f"{outcome.reference.shown}: {outcome.verdict}{first}"
         else:
             text = str(outcome)
-        said.append((str(outcome_level(outcome)), escape(text)))
+        facts.append((str(outcome_level(outcome)), escape(text)))
     if len(others) > MOST_LISTED:
-        said.append(("", f"and {len(others) - MOST_LISTED:,} more"))
-    return said
+        facts.append(("", f"and {len(others) - MOST_LISTED:,} more"))
+    return facts
 
 
 def verdict_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
@@ -101,15 +101,15 @@ def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> 
         accept: the weakest verdict with exit status 0.
         recorded: the run id of the rerun.
     """
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "verdict": str(outcome_level(outcome)),
         "exit_status": outcome_level(outcome).exit_status(accept),
     }
     if not isinstance(outcome, Rerun):
-        return {**said, "reasons": [str(outcome)]}
+        return {**fields, "reasons": [str(outcome)]}
     reference, result = outcome.reference, outcome.result
     return {
-        **said,
+        **fields,
         "reasons": list(outcome.verdict.reasons),
         "causes": [cause.as_json() for cause in outcome.verdict.causes],
         "reference": {
