@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gdexp.runs import TrackedRun, printable_line
+from gdexp.core import printable_line
+from gdexp.runs import TrackedRun
 
 MOST_LETTERS = 24
 

@@ -11,6 +11,7 @@ from gdexp.core.errors import (
     code_failed,
     nearest,
     printable,
+    printable_line,
 )
 from gdexp.core.lazy import lazy_names
 from gdexp.core.os_errors import reason
@@ -48,6 +49,7 @@ __all__ = [
     "learn",
     "nearest",
     "printable",
+    "printable_line",
     "raising",
     "reason",
     "redacted",

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gdexp.core import printable_line
 from gdexp.experiment import NUMERIC_SOURCE
-from gdexp.runs import printable_line
 
 MOST_LINES = 6
 MOST_CHARACTERS = 120

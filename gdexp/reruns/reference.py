@@ -14,11 +14,11 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from gdexp import config
-from gdexp.core import GdexpError
+from gdexp.core import GdexpError, printable_line
 from gdexp.descent import Status
 from gdexp.experiment import ALONE, BATCH, DIFF, ENVIRONMENT, PROBLEM_SOURCE
 from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
-from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun, parse_config, printable_line
+from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun, parse_config
 from gdexp.tracking import MANIFEST, Array, check_trace, decode_array
 
 REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")

@@ -5,7 +5,7 @@ from gdexp.runs.parquet_runs import CHILDREN_TAG
 from gdexp.runs.run_list import Runs, best_runs, rank_key
 from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
 from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
-from gdexp.runs.stored_config import check_stored_config, printable_line, stored_experiment
+from gdexp.runs.stored_config import check_stored_config, stored_experiment
 from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun, param_value
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "load_runs",
     "param_value",
     "parse_config",
-    "printable_line",
     "rank_key",
     "stored_experiment",
 ]

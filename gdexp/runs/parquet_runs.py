@@ -12,9 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from gdexp.core import StorageFailed
+from gdexp.core import StorageFailed, printable_line
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
-from gdexp.runs.stored_config import printable_line
 from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import MANIFEST, TOGETHER, Row, ShardFolder
 

@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, StorageFailed, reason
+from gdexp.core import BadInput, StorageFailed, printable_line, reason
 from gdexp.runs.artifact_reader import ArtifactReader
 from gdexp.runs.parquet_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.run_list import Runs
-from gdexp.runs.stored_config import printable_line
 from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from gdexp.config import OUTCOME_KEYS, Config
-from gdexp.core import HIDDEN, BadInput, nearest
+from gdexp.core import HIDDEN, BadInput, nearest, printable_line
 from gdexp.experiment import Experiment
 from gdexp.problems import PROBLEMS
 
@@ -80,11 +80,6 @@ def check_stored_config(stored: Mapping[str, Any]) -> None:
     if name not in PROBLEMS and name != CUSTOM:
         raise BadInput("problem.name", name, nearest(str(name), [*PROBLEMS, CUSTOM]))
     _check_torch(stored["optimizer"])
-
-
-def printable_line(text: str) -> str:
-    """Return a text with `?` for line breaks and for what could control a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:

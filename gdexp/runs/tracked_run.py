@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.core import BadInput
+from gdexp.core import BadInput, printable_line
 from gdexp.descent import Status, Stopping, Trace, first_hits, projected_time
 from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
@@ -22,7 +22,7 @@ from gdexp.runs.artifact_reader import (
     read_config,
     read_trace,
 )
-from gdexp.runs.stored_config import printable_line, stored_experiment
+from gdexp.runs.stored_config import stored_experiment
 from gdexp.tracking import Array, read_array
 
 SEED_PARAM = "seed"
