@@ -8,7 +8,7 @@ from pathlib import Path
 from gdexp.config import Config, construct
 from gdexp.core import BadInput, command_folder, validation
 from gdexp.display import terminal
-from gdexp.reruns import check_own_keys, folder_files, of_run, tracked, write_folder
+from gdexp.reruns import check_overrides, folder_files, reference_of_run, select_runs, write_folder
 from gdexp.tracking import TrackingSettings
 
 FOLDER = "export"
@@ -38,19 +38,19 @@ def export(config: Config) -> None:
     Raises:
         BadInput: no such run, several, or a folder that holds something.
         NoReference: the run left nothing to replay.
-        Damaged: its files are not what its manifest says.
+        DamagedReference: its files are not what its manifest says.
         StorageFailed: the store cannot be read or the folder written.
     """
-    check_own_keys("export")
+    check_overrides("export")
     settings = construct("export", ExportSettings, config["export"] or {})
     tracking = construct("tracking", TrackingSettings, config["tracking"])
-    runs, _ = tracked(settings.run, tracking, "+export")
+    runs, _ = select_runs(settings.run, tracking, "+export")
     if len(runs) != 1:
         ids = ", ".join(run.short for run in runs[:5])
         raise BadInput(
             "+export", settings.run or "", f"stands for {len(runs)} runs; name one of {ids}"
         )
-    reference = of_run(runs[0])
+    reference = reference_of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
     files = folder_files(reference)
     write_folder(command_folder() / Path(shown).expanduser(), files, shown)

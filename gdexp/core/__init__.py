@@ -11,6 +11,7 @@ from gdexp.core.errors import (
     code_failed,
     nearest,
     printable,
+    printable_line,
 )
 from gdexp.core.formatting import (
     format_count,
@@ -70,6 +71,7 @@ __all__ = [
     "mask_yaml",
     "nearest",
     "printable",
+    "printable_line",
     "raising",
     "shown_path",
     "signals",

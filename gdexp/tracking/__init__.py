@@ -1,5 +1,6 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
+from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.earlier import checked_arrays, finished_descents
 from gdexp.tracking.mlflow_ui import (
@@ -22,7 +23,6 @@ from gdexp.tracking.record import (
     json_bytes,
     levels,
     manifest,
-    npy,
     params,
 )
 from gdexp.tracking.server import (
@@ -42,6 +42,7 @@ __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
     "TOGETHER",
+    "Array",
     "Opening",
     "Pending",
     "Record",
@@ -51,11 +52,14 @@ __all__ = [
     "TrackingSettings",
     "chart_views",
     "check_server",
+    "check_trace",
     "checked_arrays",
     "code",
     "config_yaml",
+    "decode_array",
     "descent_note",
     "descent_record",
+    "encode_array",
     "ensure_database",
     "finished_descents",
     "has_password",
@@ -66,9 +70,9 @@ __all__ = [
     "manifest",
     "masked",
     "named_database",
-    "npy",
     "params",
     "prepare_mlflow",
+    "read_array",
     "run_display",
     "with_driver",
 ]

@@ -6,11 +6,9 @@ import hashlib
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.record import MANIFEST
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ def finished_descents(store: Store) -> dict[str, tuple[str, str]]:
             return found
 
 
-def checked_arrays(store: Store, run_id: str) -> dict[str, npt.NDArray[Any]] | None:
+def checked_arrays(store: Store, run_id: str) -> dict[str, Array] | None:
     """A run's arrays when they are there and agree with its manifest, else None."""
     from mlflow.exceptions import MlflowException
 
@@ -51,9 +49,10 @@ def checked_arrays(store: Store, run_id: str) -> dict[str, npt.NDArray[Any]] | N
             arrays = {}
             for name in ARRAYS:
                 path = store.client.download_artifacts(run_id, f"{name}.npy", folder)
-                if hashlib.sha256(Path(path).read_bytes()).hexdigest() != wanted[f"{name}.npy"]:
+                content = Path(path).read_bytes()
+                if hashlib.sha256(content).hexdigest() != wanted[f"{name}.npy"]:
                     return None
-                arrays[name] = np.load(path, allow_pickle=False)
+                arrays[name] = decode_array(content)
             return arrays
     except (MlflowException, OSError, ValueError, KeyError):
         return None

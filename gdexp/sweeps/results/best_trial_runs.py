@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from gdexp.tracking import (
     Row,
     ShardFolder,
     Store,
+    decode_array,
     descent_note,
     levels,
 )
@@ -145,4 +145,4 @@ def _with_note(
 
 
 def _tensor(record: Record, name: str) -> torch.Tensor:
-    return torch.from_numpy(np.load(io.BytesIO(record.artifacts[name]), allow_pickle=False))
+    return torch.from_numpy(decode_array(record.artifacts[name]))

@@ -220,7 +220,7 @@ def wait_for_other_workers(study: Study, name: str) -> None:
         name: of the study.
 
     Raises:
-        StudyHeld: one of them is at work.
+        StudyInUse: one of them is at work.
     """
     liveness, until = WorkerLiveness(), time.monotonic() + GONE_AFTER_SECONDS + BEAT_SECONDS
     before = dict(study.user_attrs)

@@ -27,7 +27,7 @@ def study_lock(plan: Plan) -> Iterator[int | None]:
         The lock file's descriptor; None where the study is on a server.
 
     Raises:
-        StudyHeld: another process holds it; its pid is named.
+        StudyInUse: another process holds it; its pid is named.
         StorageFailed: the folder cannot be written to, or the server cannot be used.
     """
     if plan.storage_server is None:
