@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gdexp.core import printable_line
+from gdexp.core import format_value, printable_line
 from gdexp.runs import TrackedRun
 
 MOST_LETTERS = 24
@@ -34,6 +34,4 @@ def text(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return printable_line(str(value))
+    return printable_line(format_value(value))

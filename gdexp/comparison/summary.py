@@ -9,7 +9,7 @@ import torch
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.formatting import text
 from gdexp.config import shortest_command
-from gdexp.core import BadInput
+from gdexp.core import BadInput, format_count, format_counts
 from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import distance
 
@@ -21,7 +21,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     """Return names and values: the best run, its params, the counts, its distance from theory."""
-    counts = ", ".join(f"{count:,} {status}" for status, count in comparison.counts.items())
+    counts = format_counts(comparison.counts)
     runs = ("runs", f"{len(comparison.runs):,}: {counts}")
     winners = best_by_problem(comparison)
     if len(winners) > 1:
@@ -82,7 +82,7 @@ def left_out_lines(comparison: Comparison, most: int = 3) -> list[str]:
 
 
 def _outcome(run: TrackedRun) -> str:
-    steps = "1 iteration" if run.iterations == 1 else f"{run.iterations:,} iterations"
+    steps = format_count(run.iterations, "iteration")
     trial = "" if run.trial is None else f"trial {run.trial}, "
     return f"{steps} ({trial}{run.status or 'status unknown'}, run {run.short})"
 

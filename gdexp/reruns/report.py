@@ -9,11 +9,12 @@ from typing import Any
 
 from rich.markup import escape
 
+from gdexp.core import format_count, format_counts
 from gdexp.experiment import ALONE
 from gdexp.reruns.array_comparison import ArrayDifference
 from gdexp.reruns.reference import DamagedReference, NoReference
 from gdexp.reruns.replay import Rerun
-from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level, iterations
+from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
 
 MOST_CAUSES = 8
 MOST_LISTED = 20
@@ -71,9 +72,7 @@ def rerun_facts(rerun: Rerun) -> list[Fact]:
 
 def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
     """Return what is printed of many reruns: counts, and those that are not identical."""
-    facts = [
-        ("verdicts", ", ".join(f"{n:,} {word}" for word, n in verdict_counts(outcomes).items()))
-    ]
+    facts = [("verdicts", format_counts(verdict_counts(outcomes)))]
     others = [o for o in outcomes if outcome_level(o) is not Level.IDENTICAL]
     for outcome in others[:MOST_LISTED]:
         if isinstance(outcome, Rerun):
@@ -165,4 +164,4 @@ def _how(rerun: Rerun) -> str:
 
 
 def _ended(status: str, count: int) -> str:
-    return f"{status} after {iterations(count)}"
+    return f"{status} after {format_count(count, 'iteration')}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gdexp.config import shortest_command
+from gdexp.core import format_counts
 from gdexp.experiment import Experiment
 from gdexp.reruns.reference import Reference
 from gdexp.reruns.replay import Rerun
@@ -148,7 +149,7 @@ class _GroupRecording:
         if store is None or self._run_id is None:
             return
         found = verdict_counts(outcomes)
-        summary = ", ".join(f"{n:,} {word}" for word, n in found.items())
+        summary = format_counts(found)
         metrics = {word.replace(" ", "_"): float(n) for word, n in found.items()}
         tags = {VERDICT_TAG: summary, NOTE_TAG: f"**{summary}**"}
         store.finish(self._run_id, Record(metrics=metrics, tags=tags))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from gdexp.core import format_count
 from gdexp.reruns.array_comparison import ArrayDifference, compare_arrays, same_bits
 from gdexp.reruns.causes import Cause
 from gdexp.tracking import Array
@@ -91,7 +92,9 @@ def compare_descents(
     recorded, repeated = len(reference.trace) - 1, len(rerun.trace) - 1
     if recorded != repeated:
         outcome = False
-        reasons.append(f"the reference made {iterations(recorded)}, the rerun {repeated:,}")
+        reasons.append(
+            f"the reference made {format_count(recorded, 'iteration')}, the rerun {repeated:,}"
+        )
     common = min(recorded, repeated) + 1
     trace = compare_arrays(reference.trace[:common], rerun.trace[:common], dtype)
     if trace is not None:
@@ -144,8 +147,3 @@ def _numbers(found: ArrayDifference) -> str:
 def _apart(found: ArrayDifference) -> str:
     ulps = "not a number on one side" if found.ulps is None else f"at most {found.ulps:,} ulp"
     return ulps if found.largest is None else f"{ulps}, at most {found.largest:.3g} apart"
-
-
-def iterations(count: int) -> str:
-    """Return a count of iterations in words."""
-    return "1 iteration" if count == 1 else f"{count:,} iterations"

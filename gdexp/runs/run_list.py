@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
+from gdexp.core import format_counts
 from gdexp.runs.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Runs(Sequence[TrackedRun]):
         for run in self._runs:
             word = run.status or run.state
             counts[word] = counts.get(word, 0) + 1
-        summary = ", ".join(f"{count:,} {word}" for word, count in counts.items())
+        summary = format_counts(counts)
         return f"<{len(self):,} tracked runs: {summary}>" if summary else "<0 tracked runs>"
 
 
