@@ -15,17 +15,20 @@ from hypothesis import strategies as st
 from plotly import graph_objects
 
 from gdexp import BadInput, Runs, TrackedRun, load_runs
-from gdexp.comparison import html_report, tables, terminal_plot
-from gdexp.comparison.charts import charts
 from gdexp.comparison.comparison import Comparison
-from gdexp.comparison.curves import MOST_POINTS, thinned
-from gdexp.comparison.descent_paths import path
+from gdexp.comparison.descent_paths import descent_path
 from gdexp.comparison.figure_model import Chart, Images, Surface
-from gdexp.comparison.matplotlib_figures import png_of
-from gdexp.comparison.plotly_figures import figures_of
+from gdexp.comparison.html_report import html_page
+from gdexp.comparison.loss_curves import MOST_POINTS, curve_steps
+from gdexp.comparison.matplotlib_figures import render_png
+from gdexp.comparison.pictures import make_pictures
+from gdexp.comparison.plotly_figures import plotly_json
 from gdexp.comparison.profiles import data_profile, ecdf, expected_running_time, performance_profile
+from gdexp.comparison.summary import left_out_lines, repeat_command, repeat_commands
+from gdexp.comparison.tables import Table, differences_table
+from gdexp.comparison.terminal_plot import plot_lines
 from gdexp.descent.stopping import first_hits
-from gdexp.runs.files import Files
+from gdexp.runs.artifact_reader import ArtifactReader
 from gdexp.tracking.record import Opening
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
@@ -45,7 +48,7 @@ def run(number: int, trace: list[float], final: object = 0.0, **params: object) 
                  "iterations": float(len(trace) - 1), "final_loss": trace[-1]},
         tags={"gdexp.status": "max_iterations" if hit is None else "converged"},
         trial=number, parent=None, started=number, experiment_id="1", home="/nowhere",
-        _files=Files(lambda *_: ""), _minima={},
+        _files=ArtifactReader(lambda *_: ""), _minima={},
     )  # fmt: skip
     found.__dict__["trace"] = np.array(trace)
     found.__dict__["initial"] = found.__dict__["final"] = np.array(final, dtype=float)
@@ -152,9 +155,9 @@ def test_other_shapes_have_no_distance_and_infinite_ones_no_number() -> None:
     for each, final in zip(runs, ([1.0, 2.0], [1.0], [math.inf, 0.0]), strict=True):
         each.__dict__["final"] = np.array(final)
     found = Comparison.of(Runs(runs))
-    assert found.distances[runs[1].run_id].refused == "other shape"
+    assert found.distances[runs[1].run_id].missing == "other shape"
     assert math.isnan(found.distances[runs[2].run_id].largest)
-    cells = [cell for row in tables.differences(found, 20).rows for cell in row]
+    cells = [cell for row in differences_table(found, 20).rows for cell in row]
     assert {"ref", "other shape", "not finite"} <= set(cells)
 
 
@@ -178,13 +181,13 @@ def test_seeds_of_one_configuration_are_one_group() -> None:
     runs = [halving(i, 0.5 + 0.1 * i, seed=i) for i in range(3)]
     runs.append(halving(9, 0.5, **{"optimizer.lr": 3.0, "seed": 0}))
     found = Comparison.of(Runs(runs))
-    (group,) = found.seeded
+    (group,) = found.seed_groups
     assert set(group) == set(runs[:3])
     counts = [found.count(each, 1e-3) for each in runs[:3]]
     assert found.expected_time(group, 1e-3) == pytest.approx(sum(map(float, counts)) / 3)  # type: ignore[arg-type]
     failing = run(4, [1.0, 0.5, 0.4], seed=7)
     more = Comparison.of(Runs([*runs[:3], failing]))
-    assert more.expected_time(more.seeded[0], 1e-3) == (sum(map(float, counts)) + 2) / 3  # type: ignore[arg-type]
+    assert more.expected_time(more.seed_groups[0], 1e-3) == (sum(map(float, counts)) + 2) / 3  # type: ignore[arg-type]
 
 
 def test_nothing_left_to_compare_is_an_error_that_says_why() -> None:
@@ -193,7 +196,7 @@ def test_nothing_left_to_compare_is_an_error_that_says_why() -> None:
     with pytest.raises(BadInput, match="no finished run to compare; run 00000000 is still running"):
         Comparison.of(Runs([running]))
     left = Comparison.of(Runs([running, halving(2, 0.5)]))
-    assert tables.left_out(left) == ["00000000: is still running"]
+    assert left_out_lines(left) == ["00000000: is still running"]
     assert len(left.runs) == 1
 
 
@@ -205,7 +208,7 @@ def test_a_thinned_curve_keeps_ends_minimum_and_crossings(
     trace: list[float], thresholds: list[float]
 ) -> None:
     gaps = np.array(trace)
-    kept = thinned(gaps, thresholds, most=50)
+    kept = curve_steps(gaps, thresholds, most=50)
     assert kept == sorted(set(kept))
     assert {0, len(gaps) - 1} <= set(kept)
     assert gaps[kept].min() == gaps.min()
@@ -249,10 +252,10 @@ def benchmark() -> Comparison:
 def test_the_pictures_are_those_that_the_runs_can_show(
     sweep: Comparison, benchmark: Comparison
 ) -> None:
-    assert [p.name for p in charts(sweep)] == [
+    assert [p.name for p in make_pictures(sweep)] == [
         "loss", "iterations_by_lr", "fewest", "heat_map", "incumbent", "ecdf",
     ]  # fmt: skip
-    assert [p.name for p in charts(benchmark)] == [
+    assert [p.name for p in make_pictures(benchmark)] == [
         "loss", "fewest", "ecdf", "performance_profile", "data_profile",
     ]  # fmt: skip
 
@@ -261,16 +264,16 @@ def test_every_picture_becomes_a_png_and_a_figure_that_plotly_accepts(
     sweep: Comparison, benchmark: Comparison
 ) -> None:
     finals = Images("final", "finals", [("a", np.eye(3)), ("b", np.full((2, 2), np.nan))])
-    for picture in [*charts(sweep), *charts(benchmark), finals]:
-        assert png_of(picture).startswith(b"\x89PNG")
-        assert png_of(picture) == png_of(picture)
-        for figure in figures_of(picture):
+    for picture in [*make_pictures(sweep), *make_pictures(benchmark), finals]:
+        assert render_png(picture).startswith(b"\x89PNG")
+        assert render_png(picture) == render_png(picture)
+        for figure in plotly_json(picture):
             graph_objects.Figure(figure)
             json.dumps(figure, allow_nan=False)
 
 
 def test_at_most_so_many_curves_are_drawn_and_the_best_ones(sweep: Comparison) -> None:
-    chart = charts(sweep, curves=10)[0]
+    chart = make_pictures(sweep, curves=10)[0]
     assert isinstance(chart, Chart)
     assert "best 10 of 42" in chart.title
     assert len([s for s in chart.series if s.kind == "line"]) == 10
@@ -279,7 +282,7 @@ def test_at_most_so_many_curves_are_drawn_and_the_best_ones(sweep: Comparison) -
 
 
 def test_censored_runs_are_marked_where_they_ended(sweep: Comparison) -> None:
-    chart = next(p for p in charts(sweep) if p.name == "iterations_by_lr")
+    chart = next(p for p in make_pictures(sweep) if p.name == "iterations_by_lr")
     assert isinstance(chart, Chart)
     (triangles,) = [series for series in chart.series if series.marker == "triangle"]
     assert triangles.y.tolist() == [1.0, 1.0]
@@ -288,7 +291,7 @@ def test_censored_runs_are_marked_where_they_ended(sweep: Comparison) -> None:
 
 
 def test_the_band_over_seeds_holds_the_median(benchmark: Comparison) -> None:
-    chart = charts(benchmark)[0]
+    chart = make_pictures(benchmark)[0]
     assert isinstance(chart, Chart)
     for series in chart.series:
         if series.low is not None and series.high is not None:
@@ -297,7 +300,7 @@ def test_the_band_over_seeds_holds_the_median(benchmark: Comparison) -> None:
 
 
 def test_the_incumbent_never_rises(sweep: Comparison) -> None:
-    chart = next(p for p in charts(sweep) if p.name == "incumbent")
+    chart = next(p for p in make_pictures(sweep) if p.name == "incumbent")
     assert isinstance(chart, Chart)
     values = chart.series[0].y
     assert (np.diff(values[np.isfinite(values)]) <= 0).all()
@@ -314,7 +317,7 @@ def test_a_grid_is_drawn_cell_by_cell() -> None:
         for i, lr in enumerate(rates)
         for j, momentum in enumerate(momenta)
     ]  # fmt: skip
-    surface = next(p for p in charts(Comparison.of(Runs(runs))) if p.name == "heat_map")
+    surface = next(p for p in make_pictures(Comparison.of(Runs(runs))) if p.name == "heat_map")
     assert isinstance(surface, Surface)
     assert surface.x.tolist() == rates
     assert surface.y.tolist() == momenta
@@ -356,7 +359,7 @@ def test_the_page_loads_nothing_and_holds_no_element_of_a_runs_making() -> None:
     seen = []
     for comparison in (plain, attacked):
         links = Links()
-        links.feed(html_report(comparison, charts(comparison)))
+        links.feed(html_page(comparison, make_pictures(comparison)))
         assert links.loaded == []
         assert "default-src 'none'" in links.policy
         assert links.tags.count("script") == 3
@@ -367,7 +370,7 @@ def test_the_page_loads_nothing_and_holds_no_element_of_a_runs_making() -> None:
 
 def test_the_figures_of_the_page_read_back_and_their_texts_are_escaped() -> None:
     comparison = Comparison.of(Runs([hostile(1, 0.5), hostile(2, 0.6)]))
-    text_ = html_report(comparison, charts(comparison))
+    text_ = html_page(comparison, make_pictures(comparison))
     begin = text_.index('id="figures">') + len('id="figures">')
     figures = json.loads(text_[begin : text_.index("</script>", begin)])
     said = json.dumps(figures)
@@ -378,19 +381,19 @@ def test_the_figures_of_the_page_read_back_and_their_texts_are_escaped() -> None
 
 def test_hostile_names_are_drawn_as_they_stand() -> None:
     comparison = Comparison.of(Runs([hostile(1, 0.5), hostile(2, 0.6)]))
-    for picture in charts(comparison):
-        assert png_of(picture).startswith(b"\x89PNG")
+    for picture in make_pictures(comparison):
+        assert render_png(picture).startswith(b"\x89PNG")
 
 
 def test_the_answer_comes_before_everything_else(sweep: Comparison) -> None:
-    text_ = html_report(sweep, [])
+    text_ = html_page(sweep, [])
     body = text_[text_.index("<body>") :]
     steps = f"{sweep.best.iterations} iterations"
     assert body.index(steps) < body.index("What differs") < body.index("Iterations to each")
 
 
 def test_a_table_drops_columns_until_it_fits() -> None:
-    table = tables.Table(["run", "a", "b"], [["x" * 10, "y" * 10, "z" * 10]], keep=["a", "b"])
+    table = Table(["run", "a", "b"], [["x" * 10, "y" * 10, "z" * 10]], keep=["a", "b"])
     assert table.fitted(34).headings == ["run", "a", "b"]
     fitted = table.fitted(33)
     assert (fitted.headings, fitted.dropped) == (["run", "a"], ["b"])
@@ -399,14 +402,14 @@ def test_a_table_drops_columns_until_it_fits() -> None:
 
 
 def test_of_many_runs_the_best_are_shown_and_the_others_counted(sweep: Comparison) -> None:
-    table = tables.differences(sweep, most=5)
+    table = differences_table(sweep, most=5)
     assert [row[0] for row in table.rows] == [each.short for each in sweep.ranked[:5]]
     assert table.more == 37
 
 
 @pytest.mark.parametrize("width", [40, 78, 120])
 def test_the_text_plot_keeps_to_its_width(sweep: Comparison, width: int) -> None:
-    lines = terminal_plot.curves(sweep, width)
+    lines = plot_lines(sweep, width)
     assert lines
     assert all(len(line.plain) <= width for line in lines[:15])
     letters = {line.plain.strip()[0] for line in lines[-6:]}
@@ -416,13 +419,13 @@ def test_the_text_plot_keeps_to_its_width(sweep: Comparison, width: int) -> None
 
 
 def test_a_plot_of_nothing_is_nothing() -> None:
-    assert terminal_plot.curves(Comparison.of(Runs([run(1, [0.0])]))) == []
-    assert charts(Comparison.of(Runs([run(1, [0.0])])))
+    assert plot_lines(Comparison.of(Runs([run(1, [0.0])]))) == []
+    assert make_pictures(Comparison.of(Runs([run(1, [0.0])])))
 
 
 def test_a_diverging_run_does_not_flatten_the_others() -> None:
     wild = run(1, [1.0, 1e100, 1e300, math.inf])
-    chart = charts(Comparison.of(Runs([halving(2, 0.5), wild])))[0]
+    chart = make_pictures(Comparison.of(Runs([halving(2, 0.5), wild])))[0]
     assert isinstance(chart, Chart)
     assert max(np.nanmax(series.y) for series in chart.series) <= 1e3
 
@@ -432,32 +435,32 @@ def test_a_path_is_walked_again_bit_for_bit_or_not_at_all(here: Path) -> None:
     values = {"problem": {"name": "booth", "x0": None}, "optimizer.lr": 0.05}
     run_id = record(store, Opening("booth", "run"), **values)
     (found,) = load_runs(run_id)
-    walked = path(found)
+    walked = descent_path(found)
     assert walked is not None
     assert walked.shape == (found.iterations + 1, 2)
     x, y = walked.T
     losses = (x + 2 * y - 7) ** 2 + (2 * x + y - 5) ** 2
     assert losses == pytest.approx(found.trace, rel=1e-2, abs=1e-6)
-    assert "paths" in [p.name for p in charts(Comparison.of(load_runs(run_id)))]
+    assert "paths" in [p.name for p in make_pictures(Comparison.of(load_runs(run_id)))]
     found.__dict__["final"] = found.final + np.float32(1e-3)
-    assert path(found) is None
+    assert descent_path(found) is None
 
 
 def test_the_command_that_is_shown_is_the_runs_own(here: Path) -> None:
     store = Store(TrackingSettings())
     _, children = swept(store, 0.5, 4.5)
     comparison = Comparison.of(load_runs())
-    (command,) = tables.repeat_commands(comparison)
+    (command,) = repeat_commands(comparison)
     assert command == "python -m gdexp optimizer.lr=4.5 stopping.max_iterations=1000"
     assert comparison.best.run_id == children[1]
     attacked = comparison.best
     attacked.__dict__["config"] = {**attacked.config, "problem": {"name": "../../etc/passwd"}}
-    assert tables.repeat_command(attacked) is None
+    assert repeat_command(attacked) is None
 
 
 def test_the_stability_limit_is_two_over_the_largest_eigenvalue(here: Path) -> None:
     swept(Store(TrackingSettings()), 0.5, 4.5, 9.5)
-    drawn = charts(Comparison.of(load_runs()))
+    drawn = make_pictures(Comparison.of(load_runs()))
     chart = next(p for p in drawn if p.name == "iterations_by_lr")
     assert isinstance(chart, Chart)
     (limit,) = [series for series in chart.series if series.kind == "dashes"]
@@ -473,6 +476,6 @@ def test_a_page_of_a_thousand_runs_stays_small() -> None:
         for i in range(1000)
     ]
     comparison = Comparison.of(Runs(runs, sweep=halving(5000, 0.5)))
-    empty = io.StringIO(html_report(comparison, []))
-    written = html_report(comparison, charts(comparison))
+    empty = io.StringIO(html_page(comparison, []))
+    written = html_page(comparison, make_pictures(comparison))
     assert len(written) - len(empty.getvalue()) < 2_000_000

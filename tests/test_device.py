@@ -35,8 +35,8 @@ from gdexp.problems.base import Problem
 from gdexp.problems.landscapes import Himmelblau, Rastrigin
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
-from gdexp.reruns.causes import causes
-from gdexp.reruns.replay import prepared
+from gdexp.reruns.causes import find_causes
+from gdexp.reruns.replay import build_experiment
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.space.dimension import parse
 from gdexp.sweeps.space.space import Space
@@ -296,15 +296,15 @@ def test_what_a_gpu_computes_with_is_recorded_and_named_as_a_cause(
     assert here["gpu_settings"]["deterministic"] == 1
     assert here["gpu_settings"]["matmul"] == "ieee"
     assert "gpu" not in environment("cpu")
-    assert [str(each) for each in causes(there, here)] == ["the GPU: Another there, One here"]
-    assert not causes(here, here)
+    assert [str(each) for each in find_causes(there, here)] == ["the GPU: Another there, One here"]
+    assert not find_causes(here, here)
 
 
 def test_a_run_of_a_gpu_is_not_made_again_where_there_is_none() -> None:
     recorded = reference(experiment())
     config = recorded.files["config.yaml"].replace(b"device: cpu", b"device: cuda:0")
     with pytest.raises(BadInput, match=r"^run: device=cuda:0: usable here: cpu"):
-        prepared(other(recorded, files={"config.yaml": config}))
+        build_experiment(other(recorded, files={"config.yaml": config}))
 
 
 def test_more_trials_go_together_on_a_gpu() -> None:

@@ -20,7 +20,7 @@ from gdexp.core.errors import BadInput, GdexpError, StorageFailed, StudyInUse
 from gdexp.core.signals import Interrupted
 from gdexp.descent.stopping import Status
 from gdexp.experiment.experiment import Experiment, trusted_paths
-from gdexp.reruns.verdict import DIFFERS, NOTHING
+from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE
 from tests.test_config import composed
 
 ROOT = Path(gdexp.__file__).parents[1]
@@ -210,8 +210,8 @@ def test_exit_statuses_are_those_that_there_are() -> None:
     numbers = [
         "0",
         *(str(error.exit_status) for error in before),
-        str(NOTHING),
-        str(DIFFERS),
+        str(EXIT_NO_REFERENCE),
+        str(EXIT_DIFFERENT),
         *(str(error.exit_status) for error in after),
         "128+N",
     ]

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 
 from gdexp import BadInput, Runs, TrackedRun, config, hitting_time, load_runs
 from gdexp.experiment.experiment import Experiment
-from gdexp.runs import load
-from gdexp.runs.files import Files, Unreadable, read_config, read_trace
+from gdexp.runs import run_loader
+from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun, read_config, read_trace
 from gdexp.tracking.arrays import decode_array, read_array
 from gdexp.tracking.record import Opening, Record, descent_record
 from gdexp.tracking.settings import TrackingSettings
@@ -56,7 +56,7 @@ def swept(store: Store, *rates: float) -> tuple[str, list[str]]:
 
 def made(trace: list[float], f_star: float = 0.0, **params: str) -> TrackedRun:
     """A run that is nowhere but here."""
-    files = Files(lambda *_: "")
+    files = ArtifactReader(lambda *_: "")
     run = TrackedRun(
         run_id="a" * 32, name="", kind="run", state="FINISHED", params=params,
         metrics={"f_star": f_star}, tags={}, trial=None, parent=None, started=0,
@@ -83,7 +83,7 @@ def test_a_run_reads_back_as_it_was_recorded(here: Path) -> None:
     assert run.iterations_to(1e-3) == result.iterations_to(1e-3)
     assert run.iterations == result.iterations
     assert run.values["optimizer.lr"] == 1.0
-    assert run.unfit() is None
+    assert run.why_not_comparable() is None
     assert run.experiment().run().trace.tobytes() == run.trace.tobytes()
 
 
@@ -174,8 +174,8 @@ def test_a_prefix_of_several_runs_is_refused(here: Path, monkeypatch: pytest.Mon
         if other != run_id:
             break
     # One digit is too few for a user; here it spares sixty-five thousand runs.
-    monkeypatch.setattr(load, "PREFIX", re.compile("[0-9a-f]{1,31}"))
-    monkeypatch.setattr(load, "RUN_ID", re.compile("[0-9a-f]{1,32}"))
+    monkeypatch.setattr(run_loader, "PREFIX", re.compile("[0-9a-f]{1,31}"))
+    monkeypatch.setattr(run_loader, "RUN_ID", re.compile("[0-9a-f]{1,32}"))
     with pytest.raises(BadInput, match="begins several run ids"):
         load_runs(run_id[:1])
 
@@ -207,7 +207,7 @@ def test_runs_that_cannot_be_compared_say_why(here: Path) -> None:
     foreign = client.create_run(store.experiment_id).info.run_id
     client.log_metric(foreign, "accuracy", 0.5)
     client.set_terminated(foreign)
-    reasons = {run.run_id: run.unfit() for run in load_runs()}
+    reasons = {run.run_id: run.why_not_comparable() for run in load_runs()}
     assert reasons[running] == "is still running"
     assert reasons[failed] == "ended FAILED"
     assert reasons[foreign] == "holds no trace.npy (not recorded by gdexp)"
@@ -256,7 +256,7 @@ def test_an_unknown_minimum_is_zero_only_where_the_record_goes_with_it() -> None
     shifted = made([value - 3 for value in trace], **params)
     object.__setattr__(shifted, "metrics", {"hitting_time": expected})
     object.__setattr__(shifted, "tags", {"gdexp.status": "converged"})
-    with pytest.raises(Unreadable, match="is not known here"):
+    with pytest.raises(UnreadableRun, match="is not known here"):
         _ = shifted.f_star
 
 
@@ -287,8 +287,8 @@ def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path: Path) ->
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999,), }"
     padding = 118 - len(header) - 1
     path.write_bytes(b"\x93NUMPY\x01\x00\x76\x00" + header + b" " * padding + b"\n" + b"\0" * 64)
-    files = Files(lambda *_: "")
-    with pytest.raises(Unreadable, match="cannot be read"):
+    files = ArtifactReader(lambda *_: "")
+    with pytest.raises(UnreadableRun, match="cannot be read"):
         files.read("a", tmp_path.as_uri(), "trace.npy", read_trace)
 
 
@@ -298,8 +298,8 @@ def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path: Path) ->
 )
 def test_a_config_with_aliases_tags_or_endless_depth_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
-    files = Files(lambda *_: "")
-    with pytest.raises(Unreadable, match="cannot be read"):
+    files = ArtifactReader(lambda *_: "")
+    with pytest.raises(UnreadableRun, match="cannot be read"):
         files.read("a", tmp_path.as_uri(), "config.yaml", read_config)
 
 

@@ -1,4 +1,4 @@
-"""`python -m gdexp +compare=RUN_ID`: differences, ranks and curves of tracked runs."""
+"""`python -m gdexp +compare=RUN_ID`: compare tracked runs in the terminal and in a report."""
 
 from __future__ import annotations
 
@@ -10,16 +10,31 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from rich import table as rich_table
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from gdexp.comparison import LOOSE, Comparison, charts, page, png_of, tables, terminal_plot
+from gdexp.comparison import (
+    DIFFERENT_THRESHOLDS_NOTE,
+    SIDE_BY_SIDE,
+    Comparison,
+    Table,
+    differences_table,
+    html_page,
+    left_out_lines,
+    make_pictures,
+    plot_lines,
+    render_png,
+    repeat_commands,
+    running_time_table,
+    summary_lines,
+    threshold_table,
+)
 from gdexp.config import Config, construct, digest
 from gdexp.core import BadInput, StorageFailed, command_folder, shown_path, validation
 from gdexp.descent import THRESHOLDS
 from gdexp.display import terminal
-from gdexp.runs import Shelf, foremost
+from gdexp.runs import RunLoader, best_runs
 from gdexp.tracking import TrackingSettings
 
 if TYPE_CHECKING:
@@ -27,7 +42,7 @@ if TYPE_CHECKING:
 
 FOLDER = "compare"
 MOST_COMPARED = 2_000
-"""The most runs whose traces are read."""
+"""The most runs that are compared: every trace of them is read."""
 
 REPORT = "report.html"
 
@@ -72,18 +87,18 @@ def compare(config: Config) -> None:
     """
     settings = construct("compare", CompareSettings, config["compare"] or {})
     tracking = construct("tracking", TrackingSettings, config["tracking"])
-    shelf = Shelf(tracking)
-    found = shelf.load(settings.runs, key="+compare")
-    comparison = Comparison.of(foremost(found, MOST_COMPARED), settings.thresholds)
+    loader = RunLoader(tracking)
+    found = loader.load(settings.runs, key="+compare")
+    comparison = Comparison.of(best_runs(found, MOST_COMPARED), settings.thresholds)
     out = terminal.console()
     if len(found) > MOST_COMPARED:
         out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
     show(out, comparison, settings.rows)
-    pictures = charts(comparison, settings.curves)
-    files = {f"{picture.name}.png": png_of(picture) for picture in pictures}
-    files[REPORT] = page(comparison, pictures).encode()
+    pictures = make_pictures(comparison, settings.curves)
+    files = {f"{picture.name}.png": render_png(picture) for picture in pictures}
+    files[REPORT] = html_page(comparison, pictures).encode()
     if comparison.sweep is not None:
-        place = _store(shelf, comparison.sweep.run_id, comparison.sweep.home, files)
+        place = _store(loader, comparison.sweep.run_id, comparison.sweep.home, files)
     else:
         place = _write(comparison, files)
     out.print(f"\n[dim]report, with {len(pictures)} pictures beside it[/dim]")
@@ -91,14 +106,14 @@ def compare(config: Config) -> None:
 
 
 def show(out: Console, comparison: Comparison, most: int) -> None:
-    """Print the answer, the differences, the thresholds and the curves."""
-    said = []
+    """Print the summary, the tables and the curves at the width of the console."""
+    facts = []
     if comparison.sweep is not None:
-        said.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
-    said += [(name, escape(value)) for name, value in tables.facts(comparison)]
-    said += [("left out", escape(line)) for line in tables.left_out(comparison)]
-    terminal.print_facts(out, said)
-    commands = tables.repeat_commands(comparison)
+        facts.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
+    facts += [(name, escape(value)) for name, value in summary_lines(comparison)]
+    facts += [("left out", escape(line)) for line in left_out_lines(comparison)]
+    terminal.print_facts(out, facts)
+    commands = repeat_commands(comparison)
     if commands:
         out.print("\n[dim]repeat the best with[/dim]")
     for command in commands:
@@ -108,25 +123,25 @@ def show(out: Console, comparison: Comparison, most: int) -> None:
         if comparison.reference is not comparison.best or comparison.sweep is None:
             heading += f" [dim](Δx: final x against run {comparison.reference.short}'s)[/dim]"
         out.print(f"\n[bold]{heading}[/bold]")
-        _print(out, tables.differences(comparison, most))
+        _print(out, differences_table(comparison, most))
     if comparison.thresholds_differ:
-        out.print(f"\n{LOOSE}")
+        out.print(f"\n{DIFFERENT_THRESHOLDS_NOTE}")
     out.print("\n[bold]iterations to each threshold[/bold] [dim](- not reached)[/dim]")
-    _print(out, tables.thresholds(comparison, most, fraction=False))
-    seeds = tables.running_times(comparison, most)
+    _print(out, threshold_table(comparison, most, fraction=False))
+    seeds = running_time_table(comparison, most)
     if seeds is not None:
         out.print("\n[bold]expected running time over seeds[/bold]")
         _print(out, seeds)
-    drawn = terminal_plot.curves(comparison, width=min(out.width, 100) - 2)
+    drawn = plot_lines(comparison, width=min(out.width, 100) - 2)
     if drawn:
         out.print("\n[bold]loss - f*[/bold]")
         for each in drawn:
             out.print(each, no_wrap=True, crop=True)
 
 
-def _print(out: Console, table: tables.Table) -> None:
+def _print(out: Console, table: Table) -> None:
     fitted = table.fitted(out.width)
-    shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    shown = rich_table.Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for i, heading in enumerate(fitted.headings):
         shown.add_column(Text(heading), justify="right" if i else "left", no_wrap=True)
     for row in fitted.rows:
@@ -138,12 +153,12 @@ def _print(out: Console, table: tables.Table) -> None:
         out.print(Text("; ".join(left), style="dim"))
 
 
-def _store(shelf: Shelf, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
-    """Log the files as the sweep's artifacts; return where the report is."""
+def _store(loader: RunLoader, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
+    """Log the files as artifacts of the sweep and return the place of the report."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, name).write_bytes(content)
-        shelf.log_folder(run_id, folder, FOLDER)
+        loader.log_folder(run_id, folder, FOLDER)
     parts = urlsplit(home)
     if parts.scheme in ("", "file"):
         return shown_path(Path(url2pathname(parts.path), FOLDER, REPORT))
@@ -151,9 +166,9 @@ def _store(shelf: Shelf, run_id: str, home: str, files: Mapping[str, bytes]) -> 
 
 
 def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
-    """Write the files to a folder named by the runs; return where the report is."""
+    """Write the files to a folder named by the runs and return the place of the report."""
     ids = [run.run_id for run in comparison.runs]
-    few = len(ids) <= tables.SIDE_BY_SIDE
+    few = len(ids) <= SIDE_BY_SIDE
     name = (
         "-".join(run.short.replace("/", "-") for run in comparison.runs)
         if few

@@ -1,4 +1,4 @@
-"""`python -m gdexp +export=RUN_ID`: one folder that `+rerun=FOLDER` accepts on any machine."""
+"""`python -m gdexp +export=RUN_ID`: one folder that `+rerun=FOLDER` takes on any machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from gdexp.config import Config, construct
 from gdexp.core import BadInput, command_folder, validation
 from gdexp.display import terminal
-from gdexp.reruns import check_own_keys, folder_files, of_run, tracked, write_folder
+from gdexp.reruns import check_overrides, folder_files, reference_of_run, select_runs, write_folder
 from gdexp.tracking import TrackingSettings
 
 FOLDER = "export"
@@ -20,7 +20,7 @@ class ExportSettings:
 
     Args:
         run: run id or its first digits; None: the newest sweep's best, or the newest run.
-        folder: the folder to write; None: `export/` and the first digits of the run id.
+        folder: that is written; None: `export/` and the first digits of the run id.
     """
 
     run: str | None = None
@@ -33,24 +33,24 @@ class ExportSettings:
 
 
 def export(config: Config) -> None:
-    """Write a run's record to a folder, after a check against its manifest.
+    """Write a run's record, checked by its manifest, to a folder.
 
     Raises:
         BadInput: no such run, several, or a folder that holds something.
-        NoReference: the run has nothing to replay.
-        Damaged: its files differ from its manifest.
+        NoReference: the run left nothing to replay.
+        DamagedReference: its files are not what its manifest says.
         StorageFailed: the store cannot be read or the folder written.
     """
-    check_own_keys("export")
+    check_overrides("export")
     settings = construct("export", ExportSettings, config["export"] or {})
     tracking = construct("tracking", TrackingSettings, config["tracking"])
-    runs, _ = tracked(settings.run, tracking, "+export")
+    runs, _ = select_runs(settings.run, tracking, "+export")
     if len(runs) != 1:
         ids = ", ".join(run.short for run in runs[:5])
         raise BadInput(
             "+export", settings.run or "", f"stands for {len(runs)} runs; name one of {ids}"
         )
-    reference = of_run(runs[0])
+    reference = reference_of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
     files = folder_files(reference)
     write_folder(command_folder() / Path(shown).expanduser(), files, shown)

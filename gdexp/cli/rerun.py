@@ -1,4 +1,4 @@
-"""`python -m gdexp +rerun=RUN_ID`: replay a tracked run and compare its bits."""
+"""`python -m gdexp +rerun=RUN_ID`: replay a tracked run and print a verdict on its bits."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from gdexp.config import Config, construct
 from gdexp.core import BadInput, CommandExit, signals, validation
 from gdexp.display import terminal
 from gdexp.reruns import (
-    ACCEPTED,
-    Damaged,
+    ACCEPTABLE_LEVELS,
+    DamagedReference,
     NoReference,
     Outcome,
-    Recorder,
     Reference,
     Rerun,
-    as_json,
-    check_own_keys,
-    counts,
-    exit_status,
-    facts,
-    facts_of_many,
-    folder_reference,
-    level,
-    prepared,
-    records,
-    replayed,
-    replayed_all,
-    tracked,
+    RerunRecorder,
+    build_experiment,
+    check_overrides,
+    common_exit_status,
+    load_folder,
+    load_references,
+    outcome_json,
+    outcome_level,
+    replay_descent,
+    replay_descents,
+    rerun_facts,
+    select_runs,
+    summary_facts,
+    verdict_counts,
 )
 from gdexp.tracking import Store, TrackingSettings
 
 FORMATS = ("text", "json")
 LISTEN_EVERY = 10_000
-"""Iterations between checks for a signal that was swallowed."""
+"""Iterations between looks for a signal that was swallowed."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class RerunSettings:
             or the newest run.
         format: text or json.
         accept: the weakest verdict with exit status 0.
-        ulps: the largest distance of two numbers that are called close, >= 0.
-        restore: whether to use the reference's thread count.
+        ulps: that two numbers may be apart to be called close, >= 0.
+        restore: whether with the reference's thread count.
         record: whether the rerun is tracked too.
     """
 
@@ -66,23 +66,23 @@ class RerunSettings:
         if self.run is not None:
             validation.text("run", self.run)
         validation.choice("format", self.format, FORMATS)
-        validation.choice("accept", self.accept, map(str, ACCEPTED))
+        validation.choice("accept", self.accept, map(str, ACCEPTABLE_LEVELS))
         validation.integer("ulps", self.ulps)
         validation.boolean("restore", self.restore)
         validation.boolean("record", self.record)
 
 
 def rerun(config: Config) -> None:
-    """Replay the named runs, print the verdict and record the rerun.
+    """Replay what was named, print the verdict and record the rerun.
 
     Raises:
         BadInput: no such run, or a stored config that is not one of gdexp's.
-        NoReference: the run has nothing to compare with.
-        Damaged: its files differ from its manifest.
+        NoReference: the run left nothing to compare with.
+        DamagedReference: its files are not what its manifest says.
         Ended: the verdict has an exit status of its own.
         StorageFailed: the store cannot be read or written.
     """
-    check_own_keys("rerun", "rerun_all", "trust")
+    check_overrides("rerun", "rerun_all", "trust")
     settings = construct("rerun", RerunSettings, config["rerun"] or {})
     trust = _trusted(config["trust"])
     every = validation.boolean("rerun_all", config["rerun_all"])
@@ -91,66 +91,66 @@ def rerun(config: Config) -> None:
         found, sweep = _found(settings, tracking, every)
         if len(found) == 1 and not every and not isinstance(found[0], Reference):
             raise found[0]
-    except (NoReference, Damaged) as error:
+    except (NoReference, DamagedReference) as error:
         if settings.format == "text":
             raise
-        print(json.dumps(as_json(error, settings.accept), indent=2))
-        raise CommandExit(level(error).exit_status()) from None
+        print(json.dumps(outcome_json(error, settings.accept), indent=2))
+        raise CommandExit(outcome_level(error).exit_status()) from None
 
-    pairs = [(each, prepared(each, trust)) for each in found if isinstance(each, Reference)]
+    pairs = [(each, build_experiment(each, trust)) for each in found if isinstance(each, Reference)]
     without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
     store = Store(tracking) if settings.record and pairs else None
     out = terminal.console()
-    recorder = Recorder(store, settings.accept)
+    recorder = RerunRecorder(store, settings.accept)
     if len(found) == 1 and not every:
         reference, experiment = pairs[0]
-        with recorder.one(reference, experiment) as run:
-            made = replayed(
+        with recorder.single(reference, experiment) as run:
+            made = replay_descent(
                 reference,
                 experiment,
                 ulps=settings.ulps,
                 restore=settings.restore,
                 watch=_listen,
             )
-            run.close(made)
+            run.finish(made)
         _show_one(out, settings, made, sweep, recorder)
         outcomes: list[Outcome] = [made]
     else:
-        with recorder.many(sweep, [reference for reference, _ in pairs]) as many:
-            again = replayed_all(
+        with recorder.group(sweep, [reference for reference, _ in pairs]) as group:
+            again = replay_descents(
                 pairs, ulps=settings.ulps, restore=settings.restore, done=lambda _: _listen(0)
             )
-            reruns = many.all(again)
+            reruns = group.write_all(again)
             outcomes = [*reruns, *without]
-            many.close(outcomes)
+            group.finish(outcomes)
         _show_many(out, settings, outcomes, sweep, recorder)
-    status = exit_status(outcomes, settings.accept)
+    status = common_exit_status(outcomes, settings.accept)
     if status:
         raise CommandExit(status)
 
 
 def _found(
     settings: RerunSettings, tracking: TrackingSettings, every: bool
-) -> tuple[Sequence[Reference | NoReference | Damaged], str | None]:
-    """Return the named runs, and the id of their sweep."""
-    folder = folder_reference(settings.run)
+) -> tuple[Sequence[Reference | NoReference | DamagedReference], str | None]:
+    """What was named, and the id of its sweep."""
+    folder = load_folder(settings.run)
     if folder is not None:
         if every:
             raise BadInput("rerun_all", True, f"needs a sweep; {settings.run} is one run")
         return [folder], None
-    runs, sweep = tracked(settings.run, tracking, "+rerun", every)
-    return records(runs), sweep
+    runs, sweep = select_runs(settings.run, tracking, "+rerun", every)
+    return load_references(runs), sweep
 
 
 def _show_one(
-    out: Console, settings: RerunSettings, made: Rerun, sweep: str | None, recorder: Recorder
+    out: Console, settings: RerunSettings, made: Rerun, sweep: str | None, recorder: RerunRecorder
 ) -> None:
     if settings.format == "json":
-        recorded = recorder.ids.get(id(made))
-        print(json.dumps(as_json(made, settings.accept, recorded), indent=2))
+        recorded = recorder.run_ids.get(id(made))
+        print(json.dumps(outcome_json(made, settings.accept, recorded), indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
-    terminal.print_facts(out, [*of, *facts(made), *recorder.said])
+    terminal.print_facts(out, [*of, *rerun_facts(made), *recorder.facts])
 
 
 def _show_many(
@@ -158,23 +158,23 @@ def _show_many(
     settings: RerunSettings,
     outcomes: Sequence[Outcome],
     sweep: str | None,
-    recorder: Recorder,
+    recorder: RerunRecorder,
 ) -> None:
     if settings.format == "json":
-        each = [as_json(o, settings.accept, recorder.ids.get(id(o))) for o in outcomes]
-        said = {
-            "verdicts": counts(outcomes),
-            "exit_status": exit_status(outcomes, settings.accept),
+        each = [outcome_json(o, settings.accept, recorder.run_ids.get(id(o))) for o in outcomes]
+        report = {
+            "verdicts": verdict_counts(outcomes),
+            "exit_status": common_exit_status(outcomes, settings.accept),
             "runs": each,
         }
-        print(json.dumps(said, indent=2))
+        print(json.dumps(report, indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
-    terminal.print_facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
+    terminal.print_facts(out, [*of, *summary_facts(outcomes), *recorder.facts])
 
 
 def _trusted(given: object) -> list[str]:
-    """Return the import paths that a person typed."""
+    """The import paths that a person typed."""
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):

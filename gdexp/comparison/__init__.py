@@ -1,17 +1,32 @@
-"""Comparison of tracked runs: what differs, when each threshold was reached, figures, a report."""
+"""Compare tracked runs: what differs, iterations to each threshold, pictures, an HTML report."""
 
-from gdexp.comparison import tables, terminal_plot
-from gdexp.comparison.charts import charts
-from gdexp.comparison.comparison import LOOSE, Comparison
-from gdexp.comparison.html_report import page
-from gdexp.comparison.matplotlib_figures import png_of
+from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
+from gdexp.comparison.html_report import html_page
+from gdexp.comparison.matplotlib_figures import render_png
+from gdexp.comparison.pictures import make_pictures
+from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.tables import (
+    SIDE_BY_SIDE,
+    Table,
+    differences_table,
+    running_time_table,
+    threshold_table,
+)
+from gdexp.comparison.terminal_plot import plot_lines
 
 __all__ = [
-    "LOOSE",
+    "DIFFERENT_THRESHOLDS_NOTE",
+    "SIDE_BY_SIDE",
     "Comparison",
-    "charts",
-    "page",
-    "png_of",
-    "tables",
-    "terminal_plot",
+    "Table",
+    "differences_table",
+    "html_page",
+    "left_out_lines",
+    "make_pictures",
+    "plot_lines",
+    "render_png",
+    "repeat_commands",
+    "running_time_table",
+    "summary_lines",
+    "threshold_table",
 ]

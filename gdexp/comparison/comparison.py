@@ -1,4 +1,4 @@
-"""What is compared with what, and every number that the tables and pictures show."""
+"""A comparison of runs: every number that its tables and pictures show."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
 from gdexp.core import BadInput, validation
 from gdexp.descent import THRESHOLDS
-from gdexp.runs import SEED, Runs, TrackedRun, Unreadable, rank, value_of
+from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
-FIRST = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED)
-LAST = ("stopping.cap",)
-"""A cap follows from what other trials needed; it says least of a run."""
+FIRST_PARAMS = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
+LAST_PARAMS = ("stopping.cap",)
+"""A cap depends on other trials, so it says the least about a run."""
 
-RECORDED = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
+RECORDED_METRICS = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
 MOST_SOLVERS = 8
-MOST_WORDS = 5
+MOST_LABEL_WORDS = 5
 OTHER_SHAPE = "other shape"
 
-LOOSE = (
+DIFFERENT_THRESHOLDS_NOTE = (
     "These runs have different thresholds, and a looser one never needs more iterations; "
     "the table of thresholds compares like with like."
 )
@@ -34,7 +34,7 @@ LOOSE = (
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A run that is not compared, and why."""
+    """A run that is not compared, and the reason."""
 
     run: TrackedRun
     reason: str
@@ -42,30 +42,31 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a final tensor is from the reference's, element by element.
+    """The distance of a final tensor x from that of the reference, element by element.
 
     Attributes:
-        largest: max |x − reference|; NaN when either holds a number that is not finite.
+        largest: max |x − reference|; NaN if one of the tensors is not finite.
         mean: the mean of |x − reference|.
-        refused: why there is no distance; empty when there is one.
+        missing: why there is no distance; empty if there is one.
     """
 
     largest: float = math.nan
     mean: float = math.nan
-    refused: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Runs made comparable.
+    """Runs and what is computed to compare them.
 
     Attributes:
-        runs: those compared; of a sweep the best first, of a list in its order.
-        left_out: those that cannot be.
-        sweep: the sweep's own run, when these are the runs of one sweep.
-        thresholds: at which hitting times are read, falling; the given ones and, when there is
-            only one, the runs' own.
-        reference: what final tensors are measured from: the first of a list, the best of a sweep.
+        runs: the compared runs; those of a sweep best first, a list in its order.
+        left_out: the runs that cannot be compared.
+        sweep: the parent run, if these are the runs of one sweep.
+        thresholds: the thresholds of the hitting times, loosest first: the given ones, and the
+            runs' own if it is the same for all.
+        reference: the run from whose final tensor distances are measured: the first of a list,
+            the best of a sweep.
     """
 
     runs: tuple[TrackedRun, ...]
@@ -76,26 +77,30 @@ class Comparison:
 
     @classmethod
     def of(cls, found: Runs, thresholds: Sequence[float] = THRESHOLDS) -> Comparison:
-        """Sort out what can be compared.
+        """Compare the runs that can be compared.
+
+        Args:
+            found: the runs.
+            thresholds: the thresholds of the hitting times.
 
         Raises:
-            BadInput: nothing is left, or a threshold is not a number above 0.
+            BadInput: no run can be compared, or a threshold is not a number above 0.
         """
         wanted = {validation.positive("thresholds", threshold) for threshold in thresholds}
         kept, left_out = [], []
         for run in found:
-            reason = run.unfit()
+            reason = run.why_not_comparable()
             if reason is None:
                 kept.append(run)
             elif not (run.kind == "sweep" and found.sweep is None):
                 left_out.append(LeftOut(run, reason))
         if not kept:
-            said = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
-            raise BadInput("+compare", "", f"there is no finished run to compare{said}")
+            why = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
+            raise BadInput("+compare", "", f"there is no finished run to compare{why}")
         own = {run.threshold for run in kept if run.threshold is not None}
         if len(own) == 1:
             wanted |= own
-        ranked = sorted(kept, key=rank)
+        ranked = sorted(kept, key=rank_key)
         return cls(
             runs=tuple(ranked if found.sweep is not None else kept),
             left_out=tuple(left_out),
@@ -106,8 +111,8 @@ class Comparison:
 
     @cached_property
     def ranked(self) -> tuple[TrackedRun, ...]:
-        """The same runs, the best first."""
-        return tuple(sorted(self.runs, key=rank))
+        """The runs, best first."""
+        return tuple(sorted(self.runs, key=rank_key))
 
     @property
     def best(self) -> TrackedRun:
@@ -121,26 +126,26 @@ class Comparison:
 
     @cached_property
     def params(self) -> Mapping[str, Sequence[Any]]:
-        """Params that are not equal in all runs, by key; None where a run lacks one.
+        """The params that differ: key to the value of each run; None if a run lacks it.
 
         Numbers are compared as numbers: 1 equals 1.0.
         """
         keys = dict.fromkeys(key for run in self.runs for key in run.params)
-        ordered = sorted(keys, key=lambda key: _place(key, list(keys)))
+        ordered = sorted(keys, key=lambda key: _key_order(key, list(keys)))
         found = {}
         for key in ordered:
             texts = [run.params.get(key) for run in self.runs]
             if len({_canonical(text) for text in texts}) > 1:
-                found[key] = [None if text is None else value_of(text) for text in texts]
+                found[key] = [None if text is None else param_value(text) for text in texts]
         return found
 
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
-        """Recorded metrics that are not equal in all runs, by name."""
+        """The recorded metrics that differ: name to the value of each run."""
         found = {}
-        for key in RECORDED:
+        for key in RECORDED_METRICS:
             values = [run.metrics.get(key) for run in self.runs]
-            # NaN is unlike itself, but two runs that both have it do not differ.
+            # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:
                 found[key] = values
         return found
@@ -152,31 +157,31 @@ class Comparison:
 
     @property
     def thresholds_differ(self) -> bool:
-        """Whether the runs had different thresholds of their own."""
+        """Whether the runs had different thresholds."""
         return len({run.threshold for run in self.runs}) > 1
 
     @cached_property
     def times(self) -> Mapping[str, Sequence[float | None]]:
-        """Run id to its hitting time at each of `thresholds`; None where not reached."""
+        """Run id to its hitting time at each of `thresholds`; None: not reached."""
         return {run.run_id: run.hitting_times(self.thresholds) for run in self.runs}
 
     def count(self, run: TrackedRun, threshold: float) -> int | None:
-        """Iterations to one of `thresholds`: the hitting time rounded up."""
+        """Return the iterations to one of `thresholds`: the hitting time, rounded up."""
         time = self.times[run.run_id][self.thresholds.index(threshold)]
         return None if time is None else math.ceil(time)
 
     def fewest(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> float | None:
-        """The smallest hitting time of any run at one of `thresholds`."""
+        """Return the smallest hitting time of any run at one of `thresholds`."""
         place = self.thresholds.index(threshold)
         chosen = self.runs if runs is None else runs
         known = [t for run in chosen if (t := self.times[run.run_id][place]) is not None]
         return min(known, default=None)
 
     @cached_property
-    def common(self) -> float:
-        """The threshold at which all runs are best compared.
+    def common_threshold(self) -> float:
+        """The threshold at which all runs are compared.
 
-        Their own when it is the same for all; else the tightest that at least half of the runs
+        Their own if it is the same for all; else the tightest that at least half of the runs
         reached; else the loosest.
         """
         if not self.thresholds_differ and self.runs[0].threshold is not None:
@@ -189,23 +194,23 @@ class Comparison:
 
     @cached_property
     def distances(self) -> Mapping[str, Distance]:
-        """Run id to the distance of its final tensor from the reference's."""
+        """Run id to the distance of its final tensor from that of the reference."""
         try:
             origin = np.asarray(self.reference.final, dtype=np.float64)
-        except (Unreadable, ValueError) as error:
-            return {run.run_id: Distance(refused=f"the reference {error}") for run in self.runs}
+        except (UnreadableRun, ValueError) as error:
+            return {run.run_id: Distance(missing=f"the reference {error}") for run in self.runs}
         return {run.run_id: _distance(run, origin) for run in self.runs}
 
     @cached_property
-    def seeded(self) -> Sequence[Sequence[TrackedRun]]:
-        """The runs of one configuration with different seeds, for each that has several."""
+    def seed_groups(self) -> Sequence[Sequence[TrackedRun]]:
+        """The runs of each configuration that has several seeds, one run for each seed."""
         groups: dict[object, dict[Any, TrackedRun]] = {}
         for run in self.ranked:
-            groups.setdefault(run.configuration, {})[run.params.get(SEED)] = run
+            groups.setdefault(run.configuration, {})[run.params.get(SEED_PARAM)] = run
         return [list(group.values()) for group in groups.values() if len(group) > 1]
 
     def expected_time(self, group: Sequence[TrackedRun], threshold: float) -> float:
-        """The expected running time of one configuration, in iterations, over its seeds."""
+        """Return the expected running time of a configuration over its seeds, in iterations."""
         counts = [self.count(run, threshold) for run in group]
         spent = [
             run.iterations if count is None else count
@@ -215,7 +220,7 @@ class Comparison:
 
     @cached_property
     def problem_of(self) -> Mapping[str, str]:
-        """Run id to its problem: the name, numbered where problems of one name differ."""
+        """Run id to the name of its problem, with a number if several problems have that name."""
         seen: dict[str, list[object]] = {}
         found = {}
         for run in self.runs:
@@ -230,9 +235,9 @@ class Comparison:
 
     @cached_property
     def solvers(self) -> Mapping[str, Sequence[TrackedRun]]:
-        """Runs by what solves: each rule with its settings, or each rule.
+        """The runs of each solver: an update rule with its settings, or an update rule alone.
 
-        The latter where the settings are many or differ between problems.
+        The rule alone is used if there are many settings or they differ between problems.
         """
         by_setting: dict[str, list[TrackedRun]] = {}
         by_rule: dict[str, list[TrackedRun]] = {}
@@ -251,18 +256,20 @@ class Comparison:
 
     @cached_property
     def tasks(self) -> Sequence[tuple[str, Any, float]]:
-        """Every (problem, seed, threshold) that some run was at."""
-        pairs = dict.fromkeys((self.problem_of[r.run_id], r.params.get(SEED)) for r in self.runs)
+        """Every task: (problem, seed, threshold) with at least one run."""
+        pairs = dict.fromkeys(
+            (self.problem_of[r.run_id], r.params.get(SEED_PARAM)) for r in self.runs
+        )
         return [(*pair, threshold) for pair in pairs for threshold in self.thresholds]
 
     @cached_property
     def task_times(self) -> Mapping[str, Sequence[float | None]]:
-        """Solver to its smallest hitting time at each of `tasks`; None where not reached."""
+        """Solver to its smallest hitting time at each of `tasks`; None: not reached."""
         found = {}
         for solver, runs in self.solvers.items():
             least: dict[tuple[str, Any, float], float] = {}
             for run in runs:
-                pair = (self.problem_of[run.run_id], run.params.get(SEED))
+                pair = (self.problem_of[run.run_id], run.params.get(SEED_PARAM))
                 for threshold, time in zip(self.thresholds, self.times[run.run_id], strict=True):
                     if time is not None:
                         task = (*pair, threshold)
@@ -272,24 +279,29 @@ class Comparison:
 
     @cached_property
     def numeric(self) -> Mapping[str, Sequence[float | None]]:
-        """Differing params that are numbers, as numbers; the seed left out."""
+        """The differing params that are numbers, without the seed and the cap."""
         found = {}
         for key, values in self.params.items():
             known = [v for v in values if _is_number(v)]
-            if key != SEED and key not in LAST and len(set(known)) > 1:
+            if key != SEED_PARAM and key not in LAST_PARAMS and len(set(known)) > 1:
                 found[key] = [float(v) if _is_number(v) else None for v in values]
         return found
 
     def label(self, run: TrackedRun) -> str:
-        """A run in a few words: what sets it apart, and its id."""
-        return " ".join([*self.words(run), f"({run.short})"])
+        """Return a short label of a run: the params that differ, and its id."""
+        return " ".join([*self.label_words(run), f"({run.short})"])
 
-    def words(self, run: TrackedRun, leave: Sequence[str] = LAST) -> list[str]:
-        """The params that set a run apart, the most telling few; names without their key."""
-        keys = [key for key in self.params if key in run.params and key not in leave]
+    def label_words(self, run: TrackedRun, without: Sequence[str] = LAST_PARAMS) -> list[str]:
+        """Return the most important differing params of a run; names without their key.
+
+        Args:
+            run: the run.
+            without: the keys to leave out.
+        """
+        keys = [key for key in self.params if key in run.params and key not in without]
         return [
             str(run.values[key]) if key.endswith(".name") else f"{short_key(key)}={brief(run, key)}"
-            for key in keys[:MOST_WORDS]
+            for key in keys[:MOST_LABEL_WORDS]
         ]
 
 
@@ -297,27 +309,27 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _place(key: str, keys: Sequence[str]) -> tuple[int, int]:
-    if key in FIRST:
-        return FIRST.index(key), 0
-    return len(FIRST) + (key in LAST), keys.index(key)
+def _key_order(key: str, keys: Sequence[str]) -> tuple[int, int]:
+    if key in FIRST_PARAMS:
+        return FIRST_PARAMS.index(key), 0
+    return len(FIRST_PARAMS) + (key in LAST_PARAMS), keys.index(key)
 
 
 def _canonical(given: str | None) -> object:
-    """What two params must share to count as equal."""
+    """Return a value that is equal for two params that count as equal."""
     if given is None:
         return None
-    value = value_of(given)
+    value = param_value(given)
     return ("number", float(value)) if _is_number(value) else ("text", given)
 
 
 def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) -> Distance:
     try:
         final = np.asarray(run.final, dtype=np.float64)
-    except (Unreadable, ValueError) as error:
-        return Distance(refused=str(error))
+    except (UnreadableRun, ValueError) as error:
+        return Distance(missing=str(error))
     if final.shape != origin.shape:
-        return Distance(refused=OTHER_SHAPE)
+        return Distance(missing=OTHER_SHAPE)
     with np.errstate(invalid="ignore"):
         apart = np.abs(final - origin)
     if not np.isfinite(apart).all():

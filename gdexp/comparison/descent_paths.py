@@ -1,4 +1,4 @@
-"""The loss over two variables as contours, with the paths that the runs took."""
+"""Contours of a loss of two variables, with the paths of the runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from gdexp.runs import TrackedRun
 
 MOST_PATHS = 4
 MOST_STEPS = 20_000
-SIDE = 81
+GRID_POINTS = 81
 
 
-def contour(comparison: Comparison) -> Surface | None:
-    """The best runs' paths over the loss, for problems of two numbers that gdexp knows.
+def path_contours(comparison: Comparison) -> Surface | None:
+    """Make the picture of the best runs' paths, for gdexp's own problems of two variables.
 
-    Only first and last points are stored, so the paths are walked again from the stored config;
-    one that does not end at the stored last point, bit for bit, is not drawn.
+    Only the first and last points are stored, so the descents are repeated from the stored
+    config. A path that does not end at the stored last point, bit for bit, is not drawn.
     """
     if len(set(comparison.problem_of.values())) > 1:
         return None
@@ -34,7 +34,7 @@ def contour(comparison: Comparison) -> Surface | None:
         try:
             if run.initial.size != 2 or run.iterations > MOST_STEPS:
                 continue
-            walked = path(run)
+            walked = descent_path(run)
             problem = problem or run.experiment().problem
         except GdexpError:
             continue
@@ -63,18 +63,18 @@ def contour(comparison: Comparison) -> Surface | None:
     )
 
 
-def path(run: TrackedRun) -> Floats | None:
-    """Every point of a run of two numbers, shape (n + 1, 2), walked again.
+def descent_path(run: TrackedRun) -> Floats | None:
+    """Repeat a descent of two variables and return its points, shape (n + 1, 2).
 
     Returns:
-        None when the walk does not end at the stored final tensor.
+        The points; None if the last one is not the stored final tensor.
 
     Raises:
-        BadInput, Unreadable: the run cannot be built here.
+        BadInput, UnreadableRun: the run cannot be built here.
     """
     experiment = run.experiment()
     problem = experiment.problem.to(experiment.dtype, experiment.device)
-    x = torch.from_numpy(np.array(run.initial)).to(experiment.device, experiment.dtype)
+    x = torch.tensor(run.initial).to(experiment.device, experiment.dtype)
     step, points = experiment.rule.stepper(problem), [x]
     state: State = ()
     with torch.enable_grad():
@@ -86,19 +86,19 @@ def path(run: TrackedRun) -> Floats | None:
             points.append(x)
             loss = problem.loss(x.requires_grad_())
     walked = torch.stack([point.detach().double().cpu() for point in points])
-    final = torch.from_numpy(np.array(run.final)).double()
+    final = torch.tensor(run.final).double()
     if not torch.equal(walked[-1], final):
         return None
     result: Floats = walked.reshape(-1, 2).numpy()
     return result
 
 
-def _losses(problem: Problem, seen: Floats) -> tuple[Floats, Floats, Floats]:
-    """The loss gap on a square grid around what is to be seen."""
-    low, high = seen.min(axis=0), seen.max(axis=0)
+def _losses(problem: Problem, points: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return x, y and the loss gaps on a square grid around the given points."""
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.2 * max(float((high - low).max()), 1e-3)
-    x = np.linspace(low[0] - margin, high[0] + margin, SIDE)
-    y = np.linspace(low[1] - margin, high[1] + margin, SIDE)
+    x = np.linspace(low[0] - margin, high[0] + margin, GRID_POINTS)
+    y = np.linspace(low[1] - margin, high[1] + margin, GRID_POINTS)
     moved, shape = problem.to(torch.float64, torch.device("cpu")), tuple(problem.shape)
     with torch.no_grad():
         rows = [

@@ -1,4 +1,4 @@
-"""Pictures as plain data, so that one description becomes a PNG file and an interactive chart."""
+"""Pictures as plain data: one description for the PNG file and for the interactive chart."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ Floats = npt.NDArray[np.float64]
 PALETTE = (
     "#3b82f6", "#ea580c", "#059669", "#c026d3", "#ca8a04", "#0891b2", "#dc2626", "#7c3aed",
 )  # fmt: skip
-"""Told apart on white and on black, by most colour-blind people too."""
+"""Distinguishable on white and on black, also by most colour-blind people."""
 
-HEIGHTS = ("#f4f5f7", "#7d8590")
-"""Low and high under paths, light enough to see them."""
+CONTOUR_COLOURS = ("#f4f5f7", "#7d8590")
+"""The colours of the lowest and highest contour, light enough for paths on top."""
+
+MOST_WRITTEN_NUMBERS = 36
+"""The numbers of an image are written into its cells if there are at most so many."""
 
 GREY = "#8b93a1"
 THRESHOLD = "#e11d48"
@@ -27,15 +30,15 @@ class Series:
     """One curve or one cloud of points.
 
     Attributes:
-        name: in the legend and when pointed at.
+        name: shown in the legend and on hover.
         x, y: shape (n,); NaN leaves a gap.
-        kind: line, steps, points, or dashes (a line that is no data, such as a threshold).
+        kind: line, steps, points, or dashes (for a level that is not data, such as a threshold).
         colour: as #rrggbb.
-        marker: of points: circle, triangle, square or cross.
-        bold: drawn thicker and above the others.
-        legend: whether it is listed.
+        marker: the marker of points: circle, triangle, square or cross.
+        bold: whether it is drawn thicker and above the others.
+        legend: whether the legend lists it.
         low, high: the edges of a band around a line, shape (n,); None: no band.
-        notes: said of each point when pointed at; empty: only its numbers.
+        notes: the hover text of each point; empty: only its numbers.
     """
 
     name: str
@@ -53,12 +56,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Scale:
-    """What the colours of a chart's lines mean.
+    """The meaning of the colours of a chart's lines.
 
     Attributes:
-        label: of the quantity.
+        label: the name of the quantity.
         low, high: its range.
-        log: whether colours go by its logarithm.
+        log: whether the colour scale is logarithmic.
     """
 
     label: str
@@ -69,14 +72,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over one pair of axes.
+    """Curves on one pair of axes.
 
     Attributes:
-        name: file name without ending.
-        title: one line that says what is seen.
-        note: what to know before it is read; may be empty.
+        name: the file name without suffix.
+        title: one line.
+        note: a sentence that helps to read the chart; may be empty.
         falling: whether the x axis runs from large to small.
-        scale: the colours' meaning, when they stand for a number.
+        scale: the meaning of the colours, if they stand for a number.
         share: whether y is a share, drawn from 0 to 1.
     """
 
@@ -95,15 +98,15 @@ class Chart:
 
 @dataclass(frozen=True)
 class Surface:
-    """A quantity over two others: a heat map, or contours with paths on them.
+    """A quantity over two others: a heat map, or contours with paths.
 
     Attributes:
-        x, y: the places of columns and rows, shapes (m,) and (n,).
-        z: shape (n, m); NaN where nothing is known.
-        z_label: of the quantity.
-        z_log: whether colours go by its logarithm.
-        contours: drawn as contour lines instead of cells.
-        series: drawn on top.
+        x, y: the coordinates of columns and rows, shapes (m,) and (n,).
+        z: the quantity, shape (n, m); NaN: unknown.
+        z_label: its name.
+        z_log: whether the colour scale is logarithmic.
+        contours: whether contour lines are drawn instead of cells.
+        series: the curves on top.
     """
 
     name: str
@@ -124,16 +127,22 @@ class Surface:
 
 @dataclass(frozen=True)
 class Images:
-    """Tensors side by side on one scale.
+    """Matrices side by side on one colour scale.
 
     Attributes:
-        panels: a heading and rows and columns of numbers for each.
+        panels: the heading and the matrix of each.
     """
 
     name: str
     title: str
     panels: Sequence[tuple[str, Floats]]
     note: str = ""
+
+    def value_range(self) -> tuple[float, float]:
+        """Return the smallest and the largest finite number of all panels; 0 and 1 if none."""
+        numbers = np.concatenate([panel.ravel() for _, panel in self.panels])
+        finite = numbers[np.isfinite(numbers)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
 Picture = Chart | Surface | Images

@@ -1,8 +1,9 @@
-"""Keys, values and thresholds as a person reads them."""
+"""Format keys, values and thresholds for people."""
 
 from __future__ import annotations
 
-from gdexp.runs import TrackedRun, printable
+from gdexp.core import format_value, printable_line
+from gdexp.runs import TrackedRun
 
 MOST_LETTERS = 24
 
@@ -33,6 +34,4 @@ def text(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return printable(str(value))
+    return printable_line(format_value(value))

@@ -1,7 +1,7 @@
-"""The report: one HTML file that needs nothing else, neither network nor other files.
+"""The report of a comparison: one HTML file that needs no network and no other file.
 
-Names and params of runs are data: everything is escaped, and a content security policy keeps
-the page from loading anything, whatever it holds.
+Names and params of runs are untrusted: everything is escaped, and a content security policy
+forbids the page to load anything.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.comparison import tables
-from gdexp.comparison.comparison import LOOSE, Comparison
+from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
 from gdexp.comparison.figure_model import Images, Picture
-from gdexp.comparison.plotly_figures import figures_of
-from gdexp.comparison.tables import Table
+from gdexp.comparison.plotly_figures import plotly_json
+from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.tables import Table, differences_table, running_time_table, threshold_table
 
 MOST_ROWS = 200
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
-    """The report as HTML.
+def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
+    """Return the report as HTML.
 
     Args:
-        comparison: of what.
-        pictures: its charts, drawn by plotly.js, which is inside the page.
+        comparison: the compared runs.
+        pictures: its pictures; plotly.js, which is inside the page, draws them.
     """
     from plotly.offline import get_plotlyjs
 
@@ -34,7 +34,7 @@ def page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     figures = {
         f"{picture.name}-{i}": figure
         for picture in pictures
-        for i, figure in enumerate(figures_of(picture))
+        for i, figure in enumerate(plotly_json(picture))
     }
     return _file("page.html").format(
         policy=html.escape(POLICY),
@@ -42,9 +42,11 @@ def page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         style=_file("page.css"),
         answer=_answer(comparison),
         left_out=_left_out(comparison),
-        note=f"<p class=note>{html.escape(LOOSE)}</p>" if comparison.thresholds_differ else "",
-        differences=_table(tables.differences(comparison, MOST_ROWS), "id=differences"),
-        thresholds=_table(tables.thresholds(comparison, MOST_ROWS, fraction=True)),
+        note=f"<p class=note>{html.escape(DIFFERENT_THRESHOLDS_NOTE)}</p>"
+        if comparison.thresholds_differ
+        else "",
+        differences=_table(differences_table(comparison, MOST_ROWS), "id=differences"),
+        thresholds=_table(threshold_table(comparison, MOST_ROWS, fraction=True)),
         seeds=_seeds(comparison),
         charts="".join(_section(picture) for picture in pictures),
         figures=_json(figures),
@@ -64,33 +66,34 @@ def _title(comparison: Comparison) -> str:
 
 def _answer(comparison: Comparison) -> str:
     rows = "".join(
-        f"<div><dt>{_safe(name)}</dt><dd>{_headline(value) if name == 'best' else _lines(value)}"
+        f"<div><dt>{_escape(name)}</dt><dd>{_headline(value) if name == 'best' else _lines(value)}"
         "</dd></div>"
-        for name, value in tables.facts(comparison)
+        for name, value in summary_lines(comparison)
     )
-    commands = "\n".join(tables.repeat_commands(comparison))
-    again = f"<p>Repeat the best with</p><pre>{_safe(commands)}</pre>" if commands else ""
+    commands = "\n".join(repeat_commands(comparison))
+    again = f"<p>Repeat the best with</p><pre>{_escape(commands)}</pre>" if commands else ""
     return f"<dl>{rows}</dl>{again}"
 
 
 def _left_out(comparison: Comparison) -> str:
-    lines = tables.left_out(comparison)
-    items = "".join(f"<li>{_safe(line)}</li>" for line in lines)
+    lines = left_out_lines(comparison)
+    items = "".join(f"<li>{_escape(line)}</li>" for line in lines)
     return f"<p>Left out:</p><ul>{items}</ul>" if lines else ""
 
 
 def _seeds(comparison: Comparison) -> str:
-    table = tables.running_times(comparison, MOST_ROWS)
+    table = running_time_table(comparison, MOST_ROWS)
     if table is None:
         return ""
-    said = "All iterations spent, failures included, divided by the seeds that reached it."
-    return f"<h2>Expected running time</h2><p class=note>{said}</p>{_table(table)}"
+    note = "All iterations spent, failures included, divided by the seeds that reached it."
+    return f"<h2>Expected running time</h2><p class=note>{note}</p>{_table(table)}"
 
 
 def _table(table: Table, attributes: str = "") -> str:
-    head = "".join(f"<th scope=col>{_safe(heading)}</th>" for heading in table.headings)
+    head = "".join(f"<th scope=col>{_escape(heading)}</th>" for heading in table.headings)
     body = "".join(
-        "<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
+        "<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in table.rows
     )
     more = f"<p class=note>{table.more:,} more runs are not shown.</p>" if table.more else ""
     return (
@@ -100,34 +103,34 @@ def _table(table: Table, attributes: str = "") -> str:
 
 
 def _section(picture: Picture) -> str:
-    note = f"<p class=note>{_safe(picture.note)}</p>" if picture.note else ""
-    places = f'<div id="chart-{_safe(picture.name)}-0"></div>'
+    note = f"<p class=note>{_escape(picture.note)}</p>" if picture.note else ""
+    places = f'<div id="chart-{_escape(picture.name)}-0"></div>'
     if isinstance(picture, Images):
         panels = "".join(
-            f"<figure><figcaption>{_safe(name)}</figcaption>"
-            f'<div id="chart-{_safe(picture.name)}-{i}"></div></figure>'
+            f"<figure><figcaption>{_escape(name)}</figcaption>"
+            f'<div id="chart-{_escape(picture.name)}-{i}"></div></figure>'
             for i, (name, _) in enumerate(picture.panels)
         )
         places = f'<div class="panels">{panels}</div>'
-    return f"<section><h2>{_safe(picture.title)}</h2>{places}{note}</section>"
+    return f"<section><h2>{_escape(picture.title)}</h2>{places}{note}</section>"
 
 
 def _headline(value: str) -> str:
-    """The count in large letters, what stands in brackets beside it in small ones."""
+    """Return the count in large letters and the details in brackets in small ones."""
     count, _, details = value.partition(" (")
-    return f"<strong>{_safe(count)}</strong> {_safe(details.removesuffix(')'))}"
+    return f"<strong>{_escape(count)}</strong> {_escape(details.removesuffix(')'))}"
 
 
 def _lines(value: str) -> str:
-    return "<br>".join(_safe(line) for line in value.splitlines())
+    return "<br>".join(_escape(line) for line in value.splitlines())
 
 
-def _safe(value: str) -> str:
+def _escape(value: str) -> str:
     return html.escape(value)
 
 
 def _json(value: object) -> str:
-    """JSON that no script element can be ended by."""
+    """Return JSON that cannot end a script element."""
     dumped = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return dumped.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 

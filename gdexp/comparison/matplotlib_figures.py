@@ -1,4 +1,4 @@
-"""Pictures as PNG files, by matplotlib without a window."""
+"""Render pictures as PNG files with matplotlib."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.comparison.curves import SHADES
-from gdexp.comparison.figure_model import HEIGHTS, Chart, Images, Picture, Series, Surface
+from gdexp.comparison.figure_model import (
+    CONTOUR_COLOURS,
+    MOST_WRITTEN_NUMBERS,
+    Chart,
+    Images,
+    Picture,
+    Series,
+    Surface,
+)
+from gdexp.comparison.loss_curves import SHADES
 from gdexp.display import empty_figure, figure_with_axes, png
 
 if TYPE_CHECKING:
@@ -15,13 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = {"circle": "o", "triangle": "^", "square": "s", "cross": "x"}
-BELOW = (0.5, -0.14)
-WRITTEN = 36
-"""So many numbers of an image are written into their cells."""
+LEGEND_BELOW = (0.5, -0.14)
 
 
-def png_of(picture: Picture) -> bytes:
-    """A picture as a PNG file's bytes; equal pictures give equal bytes."""
+def render_png(picture: Picture) -> bytes:
+    """Return a picture as the bytes of a PNG file; equal pictures give equal bytes."""
     if isinstance(picture, Chart):
         return png(_chart(picture))
     if isinstance(picture, Surface):
@@ -36,14 +42,14 @@ def _chart(chart: Chart) -> Figure:
     axes.set_xscale("log" if chart.x_log else "linear")
     axes.set_yscale("log" if chart.y_log else "linear")
     if chart.x_log:
-        _readable(axes.xaxis, np.concatenate([each.x for each in chart.series]))
+        _set_log_ticks(axes.xaxis, np.concatenate([each.x for each in chart.series]))
     if chart.y_log:
-        _readable(axes.yaxis, np.concatenate([each.y for each in chart.series]))
+        _set_log_ticks(axes.yaxis, np.concatenate([each.y for each in chart.series]))
     if chart.share:
         axes.set_ylim(0, 1.02)
     if chart.falling:
         axes.invert_xaxis()
-    _words(axes, chart)
+    _set_texts(axes, chart)
     if chart.scale is not None:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import LogNorm, Normalize
@@ -55,14 +61,14 @@ def _chart(chart: Chart) -> Figure:
     if named:
         below = len(named) > 3 or max(len(each.name) for each in named) > 40
         if below:
-            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
+            axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=LEGEND_BELOW)
         else:
             axes.legend(frameon=False, fontsize=8)
     return figure
 
 
 def _draw(axes: Axes, series: Series) -> None:
-    name = _plain(series.name) if series.legend else "_"
+    name = _escape_text(series.name) if series.legend else "_"
     shared: dict[str, Any] = {"color": series.colour, "label": name}
     if series.kind == "points":
         marker = MARKERS[series.marker]
@@ -103,7 +109,7 @@ def _surface(surface: Surface) -> Figure:
             surface.z,
             levels=levels,
             norm=colours,
-            cmap=LinearSegmentedColormap.from_list("heights", HEIGHTS),
+            cmap=LinearSegmentedColormap.from_list("heights", CONTOUR_COLOURS),
         )
     else:
         drawn = axes.pcolormesh(
@@ -117,27 +123,25 @@ def _surface(surface: Surface) -> Figure:
     axes.set_yscale("log" if surface.y_log else "linear")
     bar = figure.colorbar(drawn, ax=axes, label=surface.z_label)
     if surface.z_log:
-        _readable(bar.ax.yaxis, known)
+        _set_log_ticks(bar.ax.yaxis, known)
     for series in surface.series:
         _draw(axes, series)
     if surface.series:
-        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=BELOW)
-    _words(axes, surface)
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=LEGEND_BELOW)
+    _set_texts(axes, surface)
     return figure
 
 
 def _images(images: Images) -> Figure:
     figure = empty_figure(2.7 * len(images.panels), 2.9)
-    shown = np.concatenate([panel.ravel() for _, panel in images.panels])
-    finite = shown[np.isfinite(shown)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = images.value_range()
     for i, (name, panel) in enumerate(images.panels):
         axes = figure.add_subplot(1, len(images.panels), i + 1)
         drawn = axes.imshow(panel, cmap="viridis", aspect="auto", vmin=low, vmax=high)
-        axes.set_title(_plain(name).replace(" (", "\n("), fontsize=8)
+        axes.set_title(_escape_text(name).replace(" (", "\n("), fontsize=8)
         axes.set_xticks([])
         axes.set_yticks([])
-        if panel.size <= WRITTEN:
+        if panel.size <= MOST_WRITTEN_NUMBERS:
             middle = (low + high) / 2
             for (row, column), value in np.ndenumerate(panel):
                 colour = "black" if value > middle else "white"
@@ -147,14 +151,14 @@ def _images(images: Images) -> Figure:
     return figure
 
 
-def _words(axes: Axes, picture: Chart | Surface) -> None:
-    axes.set_title(_plain(picture.title), fontsize=11)
-    axes.set_xlabel(_plain(picture.x_label))
-    axes.set_ylabel(_plain(picture.y_label))
+def _set_texts(axes: Axes, picture: Chart | Surface) -> None:
+    axes.set_title(_escape_text(picture.title), fontsize=11)
+    axes.set_xlabel(_escape_text(picture.x_label))
+    axes.set_ylabel(_escape_text(picture.y_label))
 
 
-def _readable(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
-    """Marks of a log axis: powers of ten on a long one, 1, 2 and 5 as plain numbers on a short."""
+def _set_log_ticks(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
+    """Set the ticks of a log axis: powers of ten on a long one; 1, 2 and 5 on a short one."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     known = values[np.isfinite(values) & (values > 0)]
@@ -168,18 +172,18 @@ def _readable(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
     axis.set_minor_formatter(NullFormatter())
 
 
-def _plain(words: str) -> str:
-    """Text as it stands.
+def _escape_text(text: str) -> str:
+    """Escape a text for matplotlib.
 
-    Matplotlib would read what is between two dollars as mathematics, and leave a name that
-    begins with an underscore out of the legend.
+    Matplotlib reads text between two dollars as mathematics, and leaves a name that begins with
+    an underscore out of the legend.
     """
-    escaped = words.replace("$", r"\$")
+    escaped = text.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 
 
 def _edges(middles: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
-    """The borders of cells from their middles."""
+    """Return the edges of cells from their middles."""
     places = np.log(middles) if log else middles
     if places.size == 1:
         edges = np.array([places[0] - 0.5, places[0] + 0.5])

@@ -1,4 +1,4 @@
-"""Pictures as plotly's data and layout, in plain dictionaries; the page draws them."""
+"""Pictures as the data and layout of plotly.js, in plain dictionaries."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.comparison.curves import shade
 from gdexp.comparison.figure_model import (
-    HEIGHTS,
+    CONTOUR_COLOURS,
+    MOST_WRITTEN_NUMBERS,
     Chart,
     Floats,
     Images,
@@ -20,6 +20,7 @@ from gdexp.comparison.figure_model import (
     Series,
     Surface,
 )
+from gdexp.comparison.loss_curves import shade
 
 MARKERS = {
     "circle": "circle",
@@ -28,12 +29,10 @@ MARKERS = {
     "cross": "x-thin-open",
 }
 DIGITS = 6
-WRITTEN = 36
-"""So many numbers of an image are written into their cells."""
 
 
-def figures_of(picture: Picture) -> list[dict[str, Any]]:
-    """`data` and `layout` for `Plotly.newPlot`, JSON-ready and escaped; one for each panel."""
+def plotly_json(picture: Picture) -> list[dict[str, Any]]:
+    """Return `data` and `layout` for `Plotly.newPlot`, escaped; images give one for each panel."""
     if isinstance(picture, Chart):
         return [_chart(picture)]
     if isinstance(picture, Surface):
@@ -44,7 +43,7 @@ def figures_of(picture: Picture) -> list[dict[str, Any]]:
 def _chart(chart: Chart) -> dict[str, Any]:
     data = [trace for series in chart.series for trace in _traces(series)]
     if chart.scale is not None:
-        data.append(_bar(chart.scale))
+        data.append(_colour_bar(chart.scale))
     x_axis = _axis(chart.x_label, chart.x_log, *(series.x for series in chart.series))
     y_axis = _axis(chart.y_label, chart.y_log, *(series.y for series in chart.series))
     if chart.share:
@@ -69,8 +68,8 @@ def _traces(series: Series) -> list[dict[str, Any]]:
     trace: dict[str, Any] = {
         "type": "scatter",
         "name": name,
-        "x": numbers(series.x),
-        "y": numbers(series.y),
+        "x": json_numbers(series.x),
+        "y": json_numbers(series.y),
         "showlegend": series.legend,
         "hovertemplate": f"{name}<br>%{{x:.6g}}, %{{y:.6g}}<extra></extra>",
     }
@@ -110,11 +109,11 @@ def _traces(series: Series) -> list[dict[str, Any]]:
         "showlegend": False,
         "hoverinfo": "skip",
     }
-    # Plotly fills down to the trace before, so the lower edge comes first.
-    filled = {"fill": "tonexty", "fillcolor": _faint(series.colour)}
+    # Plotly fills down to the previous trace, so the lower edge comes first.
+    filled = {"fill": "tonexty", "fillcolor": _band_colour(series.colour)}
     return [
-        {**edge, "y": numbers(series.low)},
-        {**edge, "y": numbers(series.high), **filled},
+        {**edge, "y": json_numbers(series.low)},
+        {**edge, "y": json_numbers(series.high), **filled},
         trace,
     ]
 
@@ -123,14 +122,16 @@ def _surface(surface: Surface) -> dict[str, Any]:
     values = np.log10(surface.z) if surface.z_log else surface.z
     heat: dict[str, Any] = {
         "type": "contour" if surface.contours else "heatmap",
-        "x": numbers(surface.x),
-        "y": numbers(surface.y),
-        "z": [numbers(row) for row in values],
+        "x": json_numbers(surface.x),
+        "y": json_numbers(surface.y),
+        "z": [json_numbers(row) for row in values],
         "text": [[f"{v:.6g}" for v in row] for row in surface.z],
         "hovertemplate": "%{x:.6g}, %{y:.6g}<br>"
         + html.escape(surface.z_label)
         + " %{text}<extra></extra>",
-        "colorscale": [[0, HEIGHTS[0]], [1, HEIGHTS[1]]] if surface.contours else "Viridis",
+        "colorscale": [[0, CONTOUR_COLOURS[0]], [1, CONTOUR_COLOURS[1]]]
+        if surface.contours
+        else "Viridis",
         "reversescale": not surface.contours,
         "colorbar": _ticks(values, surface.z_label)
         if surface.z_log
@@ -152,22 +153,20 @@ def _surface(surface: Surface) -> dict[str, Any]:
 
 
 def _images(images: Images) -> list[dict[str, Any]]:
-    shown = np.concatenate([panel.ravel() for _, panel in images.panels])
-    finite = shown[np.isfinite(shown)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = images.value_range()
     hidden = {"visible": False}
     return [
         {
             "data": [
                 {
                     "type": "heatmap",
-                    "z": [numbers(row) for row in panel],
+                    "z": [json_numbers(row) for row in panel],
                     "zmin": low,
                     "zmax": high,
                     "colorscale": "Viridis",
                     "colorbar": {"thickness": 10},
                     "hovertemplate": "%{z:.6g}<extra></extra>",
-                    "texttemplate": "%{z:.3g}" if panel.size <= WRITTEN else "",
+                    "texttemplate": "%{z:.3g}" if panel.size <= MOST_WRITTEN_NUMBERS else "",
                 }
             ],
             "layout": {
@@ -181,8 +180,8 @@ def _images(images: Images) -> list[dict[str, Any]]:
     ]
 
 
-def numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float | None]:
-    """Numbers as JSON has them: six digits, and null for what is not finite."""
+def json_numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float | None]:
+    """Return numbers for JSON, with six digits; None for those that are not finite."""
     return [float(f"{v:.{DIGITS}g}") if math.isfinite(v) else None for v in map(float, values)]
 
 
@@ -195,14 +194,14 @@ def _axis(label: str, log: bool, *values: Floats) -> dict[str, Any]:
     known = np.concatenate(values) if values else np.empty(0)
     known = known[np.isfinite(known) & (known > 0)]
     if log and known.size:
-        # Powers of ten on long axes, 1, 2 and 5 on short ones; plotly writes more and smaller.
+        # Powers of ten on long axes, 1, 2 and 5 on short ones; plotly's default has more ticks.
         decades = math.log10(known.max() / known.min())
         axis["dtick"] = "D2" if decades < 2 else max(1, round(decades / 8))
     return axis
 
 
-def _bar(scale: Scale) -> dict[str, Any]:
-    """A trace without points whose colour bar explains the lines' colours."""
+def _colour_bar(scale: Scale) -> dict[str, Any]:
+    """Return a trace without points; its colour bar explains the colours of the lines."""
     stops = [i / 10 for i in range(11)]
     ends = [math.log10(scale.low), math.log10(scale.high)] if scale.log else [scale.low, scale.high]
     spread = [ends[0] + stop * (ends[1] - ends[0]) for stop in stops]
@@ -231,7 +230,7 @@ def _bar(scale: Scale) -> dict[str, Any]:
 
 
 def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
-    """A colour bar over decimal logarithms, labelled with the numbers themselves."""
+    """Return a colour bar over decimal logarithms, labelled with the numbers themselves."""
     low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
     steps = (1, 2, 5) if high - low < 3 else (1,)
     marks = [
@@ -251,6 +250,6 @@ def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
     }
 
 
-def _faint(colour: str) -> str:
+def _band_colour(colour: str) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.2)"

@@ -1,4 +1,4 @@
-"""What share of the tasks each solver does: ECDF, performance profile, data profile."""
+"""Charts of the share of tasks that each solver does: ECDF, performance and data profile."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
 from gdexp.comparison.profiles import Steps, data_profile, ecdf, performance_profile
-from gdexp.runs import Unreadable
+from gdexp.runs import UnreadableRun
 
 
-def distribution(comparison: Comparison) -> Chart | None:
-    """The share of (problem, threshold, seed) that each solver did within so many iterations."""
+def ecdf_chart(comparison: Comparison) -> Chart | None:
+    """Make the ECDF: the share of (problem, threshold, seed) that a solver does by iterations."""
     if len(comparison.runs) < 2:
         return None
     steps = {solver: ecdf(times) for solver, times in comparison.task_times.items()}
@@ -27,9 +27,9 @@ def distribution(comparison: Comparison) -> Chart | None:
     )
 
 
-def profile(comparison: Comparison) -> Chart | None:
-    """Dolan and Moré's performance profile, where several solvers meet several problems."""
-    if not _many(comparison):
+def performance_profile_chart(comparison: Comparison) -> Chart | None:
+    """Make Dolan and Moré's performance profile, if there are several solvers and problems."""
+    if not _several_of_each(comparison):
         return None
     return _step_chart(
         comparison,
@@ -41,9 +41,9 @@ def profile(comparison: Comparison) -> Chart | None:
     )
 
 
-def data_profiles(comparison: Comparison) -> Chart | None:
-    """Moré and Wild's data profile, where several solvers meet several problems."""
-    if not _many(comparison):
+def data_profile_chart(comparison: Comparison) -> Chart | None:
+    """Make Moré and Wild's data profile, if there are several solvers and problems."""
+    if not _several_of_each(comparison):
         return None
     sizes: dict[str, int] = {}
     for run in comparison.runs:
@@ -51,7 +51,7 @@ def data_profiles(comparison: Comparison) -> Chart | None:
         if problem not in sizes:
             try:
                 sizes[problem] = int(run.final.size)
-            except Unreadable:
+            except UnreadableRun:
                 return None
     return _step_chart(
         comparison,
@@ -63,7 +63,7 @@ def data_profiles(comparison: Comparison) -> Chart | None:
     )
 
 
-def _many(comparison: Comparison) -> bool:
+def _several_of_each(comparison: Comparison) -> bool:
     problems = set(comparison.problem_of.values())
     return len(problems) > 1 and len(comparison.solvers) > 1
 

@@ -1,6 +1,7 @@
-"""Summaries over many problems, thresholds and seeds, as the benchmarking literature has them.
+"""Summaries over many problems, thresholds and seeds from the benchmarking literature.
 
-All of them count what was not reached: leaving failures out would flatter whoever fails often.
+All of them count thresholds that were not reached: without them a solver that fails often would
+look good.
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from gdexp.comparison.figure_model import Floats
 from gdexp.core import BadInput
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -22,23 +21,23 @@ class Steps:
     """A rising step function.
 
     Attributes:
-        at: where it rises, sorted, shape (k,).
-        share: its value from there on, in [0, 1], shape (k,).
+        at: the x values where it rises, sorted, shape (k,).
+        share: its value from each of them on, in [0, 1], shape (k,).
     """
 
     at: Floats
     share: Floats
 
     def __call__(self, x: float) -> float:
-        """The value at x; 0 before the first step."""
+        """Return the value at x; 0 before the first step."""
         k = int(np.searchsorted(self.at, x, side="right"))
         return float(self.share[k - 1]) if k else 0.0
 
 
 def expected_running_time(spent: Sequence[float], reached: Sequence[bool]) -> float:
-    """All iterations spent, failures included, divided by the successes; inf without any.
+    """Return all iterations spent, failures included, divided by the successes; inf if none.
 
-    What restarting with new seeds until one succeeds costs on average (A. Auger, N. Hansen,
+    That is the average cost of restarts with new seeds until one succeeds (A. Auger, N. Hansen,
     Performance evaluation of an advanced local search evolutionary algorithm, CEC 2005; the ERT
     of COCO, arXiv:1605.03560).
 
@@ -56,37 +55,37 @@ def expected_running_time(spent: Sequence[float], reached: Sequence[bool]) -> fl
 
 
 def ecdf(times: Sequence[float | None]) -> Steps:
-    """The share of all tasks that were done within a number of iterations.
+    """Return the share of tasks that were done, as a function of iterations.
 
     The empirical distribution of hitting times over problems, thresholds and seeds (N. Hansen
     et al., COCO: performance assessment, arXiv:1605.03560).
 
     Args:
-        times: hitting time of each task; None or inf where it was not reached, which counts.
+        times: hitting time of each task; None or inf: not reached, which counts.
     """
     finite = np.sort([t for t in times if t is not None and math.isfinite(t)])
     return _steps(np.asarray(finite, dtype=np.float64), len(times))
 
 
 def performance_profile(times: Mapping[str, Sequence[float | None]]) -> dict[str, Steps]:
-    """For each solver the share of tasks that it does within a factor of the fastest solver.
+    """Return for each solver the share of tasks done within a factor of the fastest solver.
 
     E. D. Dolan, J. J. Moré, Benchmarking optimization software with performance profiles,
-    Mathematical Programming 91 (2002). Tasks that no solver does, or that the start meets
-    already, tell nothing of the solvers and are left out.
+    Mathematical Programming 91 (2002). Tasks that no solver does, or that the start
+    meets already, are left out: they say nothing about the solvers.
 
     Args:
         times: solver to its hitting time at each task, all in the same order.
 
     Raises:
-        BadInput: solvers with different numbers of tasks.
+        BadInput: the solvers have different numbers of tasks.
     """
     table = _table(times)
     fastest = table.min(axis=0, initial=math.inf)
-    told = np.isfinite(fastest) & (fastest > 0)
-    ratios = table[:, told] / fastest[told]
+    counted = np.isfinite(fastest) & (fastest > 0)
+    ratios = table[:, counted] / fastest[counted]
     return {
-        solver: _steps(np.sort(row[np.isfinite(row)]), int(told.sum()))
+        solver: _steps(np.sort(row[np.isfinite(row)]), int(counted.sum()))
         for solver, row in zip(times, ratios, strict=True)
     }
 
@@ -94,7 +93,7 @@ def performance_profile(times: Mapping[str, Sequence[float | None]]) -> dict[str
 def data_profile(
     times: Mapping[str, Sequence[float | None]], dimensions: Sequence[int]
 ) -> dict[str, Steps]:
-    """For each solver the share of tasks that it does within so many iterations per (n + 1).
+    """Return for each solver the share of tasks done within so many iterations per (n + 1).
 
     J. J. Moré, S. M. Wild, Benchmarking derivative-free optimization algorithms, SIAM Journal
     on Optimization 20 (2009). There n + 1 evaluations make one simplex gradient; an iteration
@@ -124,6 +123,6 @@ def _table(times: Mapping[str, Sequence[float | None]]) -> Floats:
 
 
 def _steps(at: Floats, total: int) -> Steps:
-    """The distribution function of sorted values among `total` tasks."""
+    """Return the distribution function of sorted values among `total` tasks."""
     places, counts = np.unique(at, return_counts=True)
     return Steps(places, np.cumsum(counts) / max(total, 1))

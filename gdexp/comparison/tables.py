@@ -1,9 +1,8 @@
-"""The tables of a comparison as plain text cells, for the terminal and the page alike."""
+"""The tables of a comparison, with text cells for the terminal and the HTML report."""
 
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,19 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gdexp.comparison.comparison import OTHER_SHAPE, Comparison
-from gdexp.comparison.formatting import brief, mark, short_key, text
-from gdexp.config import shortest_command
-from gdexp.core import BadInput
-from gdexp.runs import TrackedRun, Unreadable
-from gdexp.theory import distance
+from gdexp.comparison.formatting import brief, mark, short_key
+from gdexp.runs import TrackedRun
 
 SIDE_BY_SIDE = 4
-"""So many runs of a list stand beside each other; more stand below each other."""
-
-MOST_NUMBERS = 256
-"""Above so many numbers in x the closed forms would take longer than a person waits."""
-
-NAME = re.compile(r"[A-Za-z0-9_-]+")
+"""Up to so many runs of a list get a column each; more get a row each."""
 
 HEADINGS = {
     "iterations": "iterations",
@@ -33,20 +24,20 @@ HEADINGS = {
     "max_loss": "max loss",
     "seconds": "seconds",
 }
-LARGEST, MEAN = "max |Δx|", "mean |Δx|"
+LARGEST_HEADING, MEAN_HEADING = "max |Δx|", "mean |Δx|"
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells with their headings.
+    """A table of text cells.
 
     Attributes:
-        headings: of the columns.
-        rows: as many cells each.
-        keep: columns in the order in which they are given up where there is no room: the last
-            named goes first. Columns that are not named always stay.
-        more: rows that are not shown.
-        dropped: headings of columns that are not shown.
+        headings: the headings of the columns.
+        rows: the cells of each row, one for each column.
+        keep: headings of the columns that may be dropped, most important first; the others
+            always stay.
+        more: the number of rows that are not shown.
+        dropped: headings of the columns that are not shown.
     """
 
     headings: Sequence[str]
@@ -56,11 +47,11 @@ class Table:
     dropped: Sequence[str] = ()
 
     def fitted(self, width: int, gap: int = 2) -> Table:
-        """The same without the columns for which there is no room."""
+        """Return the table without the columns for which the width is too small."""
         shown = list(self.headings)
-        by_need = list(self.keep)
-        while by_need and self._width(shown, gap) > width:
-            shown.remove(by_need.pop())
+        droppable = list(self.keep)
+        while droppable and self._width(shown, gap) > width:
+            shown.remove(droppable.pop())
         places = [self.headings.index(heading) for heading in shown]
         return replace(
             self,
@@ -77,73 +68,10 @@ class Table:
         return total
 
 
-def facts(comparison: Comparison) -> list[tuple[str, str]]:
-    """The answer first: the best run, what it ran with, how it stands to theory, the counts."""
-    counts = ", ".join(f"{count:,} {status}" for status, count in comparison.counts.items())
-    runs = ("runs", f"{len(comparison.runs):,}: {counts}")
-    winners = best_by_problem(comparison)
-    if len(winners) > 1:
-        return [*(("best", f"{name}: {_outcome(run)}") for name, run in winners.items()), runs]
-    best = comparison.best
-    said = [("best", _outcome(best))]
-    keys = [key for key in comparison.params if key != "stopping.cap"]
-    if "optimizer.lr" in best.params and "optimizer.lr" not in keys:
-        keys.insert(0, "optimizer.lr")
-    chosen = [f"{key} = {text(best.values.get(key))}" for key in keys[:6]]
-    if chosen:
-        said.append(("with", "\n".join(chosen)))
-    said.append(runs)
-    known = _theory(best)
-    if known:
-        said.append(("theory", known))
-    return said
-
-
-def best_by_problem(comparison: Comparison) -> dict[str, TrackedRun]:
-    """The best run of each problem: the fewest iterations on one say nothing of another."""
-    best: dict[str, TrackedRun] = {}
-    for run in comparison.ranked:
-        best.setdefault(comparison.problem_of[run.run_id], run)
-    return best
-
-
-def repeat_commands(comparison: Comparison) -> list[str]:
-    """The commands that make the best run of each problem again, where they can be told."""
-    found = [repeat_command(run) for run in best_by_problem(comparison).values()]
-    return [command for command in found if command is not None]
-
-
-def repeat_command(run: TrackedRun) -> str | None:
-    """The command that makes a run again; None when its config is not one of gdexp's."""
-    try:
-        run.experiment()
-        groups = [run.config[key] for key in ("problem", "optimizer", "stopping")]
-        groups += [group["schedule"] for group in groups if "schedule" in group]
-        # The names become parts of file names, so they must be plain words.
-        if all(NAME.fullmatch(str(group.get("name", "default"))) for group in groups):
-            return shortest_command(run.config)
-    except (BadInput, Unreadable, AttributeError, TypeError):
-        return None
-    return None
-
-
-def left_out(comparison: Comparison, most: int = 3) -> list[str]:
-    """A line for each reason why runs are not compared."""
-    by_reason: dict[str, list[TrackedRun]] = {}
-    for entry in comparison.left_out:
-        by_reason.setdefault(entry.reason, []).append(entry.run)
-    lines = []
-    for reason, runs in by_reason.items():
-        names = ", ".join(run.short for run in runs[:most])
-        others = f" and {len(runs) - most:,} more" if len(runs) > most else ""
-        lines.append(f"{names}{others}: {reason}")
-    return lines
-
-
-def differences(comparison: Comparison, most: int) -> Table:
-    """What differs, and nothing else: of a few runs side by side, of many the best below."""
+def differences_table(comparison: Comparison, most: int) -> Table:
+    """Return what differs between the runs: a column for each of a few, else a row for each."""
     if comparison.sweep is None and 1 < len(comparison.runs) <= SIDE_BY_SIDE:
-        return _beside(comparison)
+        return _side_by_side(comparison)
     names = _headings(comparison.params)
     measured = [key for key in HEADINGS if key in comparison.metrics]
     trials = any(run.trial is not None for run in comparison.runs)
@@ -156,12 +84,12 @@ def differences(comparison: Comparison, most: int) -> Table:
     columns += [(HEADINGS[key], _metric(key)) for key in measured]
     if len(comparison.runs) > 1:
         columns += [
-            (LARGEST, lambda run: _apart(comparison, run, "largest")),
-            (MEAN, lambda run: _apart(comparison, run, "mean")),
+            (LARGEST_HEADING, lambda run: _distance_cell(comparison, run, "largest")),
+            (MEAN_HEADING, lambda run: _distance_cell(comparison, run, "mean")),
         ]
-    shown = _chosen(comparison, most)
+    shown = _shown_runs(comparison, most)
     headings = [heading for heading, _ in columns]
-    wanted = ["iterations", "status", "final loss", LARGEST, MEAN, "hitting time"]
+    wanted = ["iterations", "status", "final loss", LARGEST_HEADING, MEAN_HEADING, "hitting time"]
     wanted += [names[key] for key in comparison.params]
     firsts = [names[key] for key in list(comparison.params)[:4]]
     order = [*firsts, *[h for h in wanted if h not in firsts], "trial"]
@@ -174,33 +102,33 @@ def differences(comparison: Comparison, most: int) -> Table:
     )
 
 
-def thresholds(comparison: Comparison, most: int, fraction: bool) -> Table:
-    """When each run first met each threshold.
+def threshold_table(comparison: Comparison, most: int, fraction: bool) -> Table:
+    """Return the iterations of each run to each threshold.
 
     Args:
-        comparison: of what.
-        most: runs shown when they stand below each other.
-        fraction: whether the continuous hitting time stands beside the iterations.
+        comparison: the compared runs.
+        most: the most runs that get a row each.
+        fraction: whether to add the continuous hitting time to the iterations.
     """
     marks = [mark(threshold) for threshold in comparison.thresholds]
     if comparison.sweep is None and len(comparison.runs) <= SIDE_BY_SIDE:
         rows = [
-            [marks[i], *(_hit(comparison, run, i, fraction=True) for run in comparison.runs)]
+            [marks[i], *(_time_cell(comparison, run, i, fraction=True) for run in comparison.runs)]
             for i in range(len(marks))
         ]
         return Table(["threshold", *_ids(comparison.runs)], rows)
-    shown = _chosen(comparison, most)
+    shown = _shown_runs(comparison, most)
     places = range(len(marks))
     rows = [
-        ["fewest", *(_least(comparison, threshold) for threshold in comparison.thresholds)],
-        *([r.short, *(_hit(comparison, r, i, fraction) for i in places)] for r in shown),
+        ["fewest", *(_fewest_cell(comparison, threshold) for threshold in comparison.thresholds)],
+        *([r.short, *(_time_cell(comparison, r, i, fraction) for i in places)] for r in shown),
     ]
     return Table(["run", *marks], rows, keep=marks[::-1], more=len(comparison.runs) - len(shown))
 
 
-def running_times(comparison: Comparison, most: int) -> Table | None:
-    """The expected running time of each configuration that ran with several seeds."""
-    groups = list(comparison.seeded)[:most]
+def running_time_table(comparison: Comparison, most: int) -> Table | None:
+    """Return the expected running time of each configuration with several seeds."""
+    groups = list(comparison.seed_groups)[:most]
     if not groups:
         return None
     keys = [key for key in comparison.params if key != "seed"]
@@ -212,7 +140,7 @@ def running_times(comparison: Comparison, most: int) -> Table | None:
         times = [comparison.expected_time(group, t) for t in comparison.thresholds]
         cells = [f"{t:,.4g}" if math.isfinite(t) else "" for t in times]
         rows.append([*chosen, str(len(group)), *cells])
-    # What only some of the rules or problems have tells least.
+    # Params that only some runs have are the least important columns.
     shared = [key for key in keys if all(key in run.params for run in comparison.runs)]
     first = [names[key] for key in shared[:3]]
     rest = [names[key] for key in keys if names[key] not in first]
@@ -220,17 +148,11 @@ def running_times(comparison: Comparison, most: int) -> Table | None:
         [*(names[key] for key in keys), "seeds", *marks],
         rows,
         keep=[*first, "seeds", *marks[::-1], *rest],
-        more=len(comparison.seeded) - len(groups),
+        more=len(comparison.seed_groups) - len(groups),
     )
 
 
-def _outcome(run: TrackedRun) -> str:
-    steps = "1 iteration" if run.iterations == 1 else f"{run.iterations:,} iterations"
-    trial = "" if run.trial is None else f"trial {run.trial}, "
-    return f"{steps} ({trial}{run.status or 'status unknown'}, run {run.short})"
-
-
-def _beside(comparison: Comparison) -> Table:
+def _side_by_side(comparison: Comparison) -> Table:
     rows = [[key, *(brief(run, key) for run in comparison.runs)] for key in comparison.params]
     if comparison.statuses_differ:
         rows.append(["status", *(run.status for run in comparison.runs)])
@@ -239,23 +161,23 @@ def _beside(comparison: Comparison) -> Table:
         for key in HEADINGS
         if key in comparison.metrics
     ]
-    for heading, which in ((LARGEST, "largest"), (MEAN, "mean")):
-        rows.append([heading, *(_apart(comparison, run, which) for run in comparison.runs)])
+    for heading, which in ((LARGEST_HEADING, "largest"), (MEAN_HEADING, "mean")):
+        rows.append([heading, *(_distance_cell(comparison, run, which) for run in comparison.runs)])
     return Table(["", *_ids(comparison.runs)], rows)
 
 
-def _chosen(comparison: Comparison, most: int) -> Sequence[TrackedRun]:
+def _shown_runs(comparison: Comparison, most: int) -> Sequence[TrackedRun]:
     return comparison.runs if len(comparison.runs) <= most else comparison.ranked[:most]
 
 
 def _ids(runs: Sequence[TrackedRun]) -> list[str]:
-    """Short ids, longer ones where two begin alike."""
+    """Return the short ids; the full id where two short ones are equal."""
     counted = Counter(run.short for run in runs)
     return [run.short if counted[run.short] == 1 else run.run_id for run in runs]
 
 
 def _headings(keys: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
-    """The last word of each key, the whole key where two would look alike."""
+    """Return a heading for each key: its last word, or the whole key if that is ambiguous."""
     taken = {*HEADINGS.values(), "run", "trial", "status", "seeds"}
     counts = Counter(short_key(key) for key in keys)
     return {
@@ -276,24 +198,24 @@ def _metric(key: str) -> Any:  # noqa: ANN401
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    if abs(value) >= sys.float_info.max:  # what MLflow makes of an infinite one
+    if abs(value) >= sys.float_info.max:  # MLflow stores inf as the largest double
         return "inf" if value > 0 else "-inf"
     if math.isfinite(value) and value == round(value) and abs(value) < 1e9:
         return f"{value:,.0f}"
     return f"{value:,.2f}" if 10 <= abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _apart(comparison: Comparison, run: TrackedRun, which: str) -> str:
+def _distance_cell(comparison: Comparison, run: TrackedRun, which: str) -> str:
     found = comparison.distances[run.run_id]
     if run is comparison.reference:
         return "ref"
-    if found.refused:
-        return found.refused if found.refused == OTHER_SHAPE else ""
+    if found.missing:
+        return found.missing if found.missing == OTHER_SHAPE else ""
     value = float(getattr(found, which))
     return "not finite" if math.isnan(value) else f"{value:.3g}"
 
 
-def _hit(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) -> str:
+def _time_cell(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) -> str:
     time = comparison.times[run.run_id][place]
     if time is None:
         return "-"
@@ -301,23 +223,6 @@ def _hit(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) ->
     return f"{count} ({time:.2f})" if fraction and time != math.ceil(time) else count
 
 
-def _least(comparison: Comparison, threshold: float) -> str:
+def _fewest_cell(comparison: Comparison, threshold: float) -> str:
     time = comparison.fewest(threshold)
     return "-" if time is None else f"{math.ceil(time):,}"
-
-
-def _theory(best: TrackedRun) -> str:
-    """How far the best run is from the best possible, where that is known in closed form."""
-    try:
-        if best.initial.size > MOST_NUMBERS or best.threshold is None:
-            return ""
-        import numpy as np
-        import torch
-
-        experiment = best.experiment()
-        count = best.iterations if best.converged else None
-        x0 = torch.from_numpy(np.array(best.initial))
-        known = distance(experiment.problem, experiment.rule, best.threshold, count, x0)
-    except (BadInput, Unreadable):
-        return ""
-    return "" if known is None else str(known)

@@ -1,4 +1,4 @@
-"""Curves as characters: dots of Braille, two by four in each, so that a terminal shows a plot."""
+"""A plot of loss curves for the terminal, in Braille characters of two by four dots."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ import numpy as np
 from rich.text import Text
 
 from gdexp.comparison.comparison import Comparison
-from gdexp.comparison.curves import LOG_FROM, ceiling, thinned, visible
 from gdexp.comparison.figure_model import Floats
+from gdexp.comparison.loss_curves import LOG_AXIS_RATIO, curve_steps, gap_ceiling, log_axis_values
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
-MOST = len(COLOURS)
+MOST_PLOTTED = len(COLOURS)
 MARGIN = 9
 
 
-def curves(comparison: Comparison, width: int = 78, height: int = 14) -> list[Text]:
-    """The loss gaps of the best few runs over each other, log y, a letter at each curve's end.
+def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> list[Text]:
+    """Plot the loss gaps of the best few runs, with log y axis and a letter at each curve's end.
 
     Args:
-        comparison: of what.
-        width: of the whole, in characters.
-        height: of the plot, without axis and legend.
+        comparison: the compared runs.
+        width: the width of the plot with its axis, in characters.
+        height: the height without axis and legend, in characters.
 
     Returns:
-        Lines; none when no gap can be drawn on a log axis.
+        The lines; none if no gap can be drawn on a log axis.
     """
     runs = list(comparison.runs)
-    if len(runs) > MOST:  # of several seeds the best one
+    if len(runs) > MOST_PLOTTED:  # take the best seed of each configuration
         best = {run.configuration: run for run in reversed(comparison.ranked)}
-        runs = sorted(best.values(), key=comparison.ranked.index)[:MOST]
+        runs = sorted(best.values(), key=comparison.ranked.index)[:MOST_PLOTTED]
     longest = max(run.iterations for run in runs)
     shortest = max(1, min(run.iterations for run in runs))
-    x_log = longest > LOG_FROM * shortest
-    top = ceiling(runs)
+    x_log = longest > LOG_AXIS_RATIO * shortest
+    top = gap_ceiling(runs)
     drawn: list[tuple[Floats, Floats]] = []
     for run in runs:
-        steps = np.array(thinned(run.gaps, most=800))
-        gaps = visible(run.gaps[steps], top)
-        seen = np.isfinite(gaps)
-        places = np.log10(steps[seen] + 1.0) if x_log else steps[seen].astype(np.float64)
-        drawn.append((places, np.log10(gaps[seen])))
+        steps = np.array(curve_steps(run.gaps, most=800))
+        gaps = log_axis_values(run.gaps[steps], top)
+        finite = np.isfinite(gaps)
+        x = np.log10(steps[finite] + 1.0) if x_log else steps[finite].astype(np.float64)
+        drawn.append((x, np.log10(gaps[finite])))
     levels = np.concatenate([y for _, y in drawn])
     if longest == 0 or levels.size < 2 or levels.max() - levels.min() < 1e-3:
         return []
@@ -77,7 +77,7 @@ def _letter(i: int) -> str:
 
 
 class _Canvas:
-    """Dots and letters on a grid of characters."""
+    """A grid of characters that holds dots and letters."""
 
     def __init__(self, columns: int, rows: int, end: float, low: float, high: float) -> None:
         self._columns, self._rows = columns, rows
@@ -88,11 +88,11 @@ class _Canvas:
         self._dashes: int | None = None
 
     def level(self, y: float) -> None:
-        """A dashed line across."""
+        """Draw a dashed horizontal line."""
         self._dashes = int(self._row(y)) // 4
 
     def curve(self, x: Floats, y: Floats, owner: int) -> None:
-        """A line through the points."""
+        """Draw a line through points."""
         for i in range(max(len(x) - 1, 0)):
             span = max(
                 abs(self._column(x[i + 1]) - self._column(x[i])),
@@ -104,7 +104,7 @@ class _Canvas:
             self._dot(x[0], y[0], owner)
 
     def end(self, x: Floats, y: Floats, owner: int) -> None:
-        """The curve's letter where it ends, beside another that is there already."""
+        """Put the curve's letter at its end, to the left of other letters there."""
         if not len(x):
             return
         row, column = int(self._row(y[-1])) // 4, int(self._column(x[-1])) // 2
@@ -113,7 +113,7 @@ class _Canvas:
         self._letters[row, column] = owner
 
     def lines(self) -> list[Text]:
-        """The characters, with the levels of the y axis at the left."""
+        """Return the lines, with the labels of the y axis at the left."""
         lines = []
         marked = {0: self._high, self._rows - 1: self._low, self._rows // 2: None}
         for row in range(self._rows):

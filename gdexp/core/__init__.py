@@ -12,6 +12,7 @@ from gdexp.core.errors import (
     code_failed,
     nearest,
     printable,
+    printable_line,
 )
 from gdexp.core.formatting import (
     format_count,
@@ -66,6 +67,7 @@ __all__ = [
     "mask_yaml",
     "nearest",
     "printable",
+    "printable_line",
     "shown_path",
     "signals",
     "submit_in_context",

@@ -87,6 +87,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
+def printable_line(text: str) -> str:
+    """Return a text as one line, with `?` for line breaks and for what is not printable."""
+    return printable(text.replace("\n", "?"))
+
+
 def code_failed(where: str, error: BaseException) -> GdexpError:
     """Return the error for an exception from a problem's own code, with the problem's name.
 

@@ -1,40 +1,49 @@
-"""Reruns that prove themselves: a tracked run read as data, replayed and compared bit for bit.
+"""Reruns: a tracked run is read as untrusted data, replayed and compared bit for bit.
 
-`reference` reads a run or an exported folder and checks it against its manifest, `replay` makes
-its descents again, `verdict` compares, `explain` says what could be the cause, `report` puts it
-in words, and `export` writes the folder.
+`run_selection` finds the runs, `reference` reads one and checks it against its manifest, `replay`
+repeats the descent, `verdict` compares the two, `causes` lists what could explain a difference,
+`report` formats the outcome, `rerun_recorder` writes it to MLflow, and `export_folder` writes and
+reads exports.
 """
 
-from gdexp.reruns.export import folder_files, write_folder
-from gdexp.reruns.find import check_own_keys, folder_reference, records, tracked
-from gdexp.reruns.recording import Recorder
-from gdexp.reruns.reference import Damaged, NoReference, Reference, of_run
-from gdexp.reruns.replay import Rerun, prepared, replayed, replayed_all
-from gdexp.reruns.report import Outcome, as_json, counts, exit_status, facts, facts_of_many, level
-from gdexp.reruns.verdict import ACCEPTED
+from gdexp.reruns.export_folder import folder_files, write_folder
+from gdexp.reruns.reference import DamagedReference, NoReference, Reference, reference_of_run
+from gdexp.reruns.replay import Rerun, build_experiment, replay_descent, replay_descents
+from gdexp.reruns.report import (
+    Outcome,
+    common_exit_status,
+    outcome_json,
+    outcome_level,
+    rerun_facts,
+    summary_facts,
+    verdict_counts,
+)
+from gdexp.reruns.rerun_recorder import RerunRecorder
+from gdexp.reruns.run_selection import check_overrides, load_folder, load_references, select_runs
+from gdexp.reruns.verdict import ACCEPTABLE_LEVELS
 
 __all__ = [
-    "ACCEPTED",
-    "Damaged",
+    "ACCEPTABLE_LEVELS",
+    "DamagedReference",
     "NoReference",
     "Outcome",
-    "Recorder",
     "Reference",
     "Rerun",
-    "as_json",
-    "check_own_keys",
-    "counts",
-    "exit_status",
-    "facts",
-    "facts_of_many",
+    "RerunRecorder",
+    "build_experiment",
+    "check_overrides",
+    "common_exit_status",
     "folder_files",
-    "folder_reference",
-    "level",
-    "of_run",
-    "prepared",
-    "records",
-    "replayed",
-    "replayed_all",
-    "tracked",
+    "load_folder",
+    "load_references",
+    "outcome_json",
+    "outcome_level",
+    "reference_of_run",
+    "replay_descent",
+    "replay_descents",
+    "rerun_facts",
+    "select_runs",
+    "summary_facts",
+    "verdict_counts",
     "write_folder",
 ]

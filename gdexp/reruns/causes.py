@@ -1,20 +1,21 @@
-"""What differs between where a run was made and here, most likely cause of other bits first."""
+"""Find what differs between the environments of a run and its rerun, likeliest cause first."""
 
 from __future__ import annotations
 
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from gdexp.core import printable_line
 from gdexp.experiment import NUMERIC_SOURCE
 
 MOST_LINES = 6
-MOST_WORDS = 120
+MOST_CHARACTERS = 120
 MOST_CAUSES = 100
 
-_TORCH = {
+_TORCH_CAUSES = {
     "cpu_capability": (50, "the processor's instruction set"),
     "flush_denormal": (35, "torch's flushing of denormal numbers"),
     "matmul_precision": (35, "torch's precision of matrix products"),
@@ -25,8 +26,8 @@ _TORCH = {
     "build": (60, "torch's build"),
     "interop_threads": (95, "the inter-op thread count"),
 }
-_PACKAGES = {"torch": 52, "numpy": 70, "scikit-learn": 72}
-_PLACE = {
+_PACKAGE_RANKS = {"torch": 52, "numpy": 70, "scikit-learn": 72}
+_MACHINE_CAUSES = {
     "gpu_settings": (36, "the GPU's settings"),
     "gpu": (53, "the GPU"),
     "cudnn": (56, "the version of cuDNN"),
@@ -40,66 +41,77 @@ _PLACE = {
 
 @dataclass(frozen=True, order=True)
 class Cause:
-    """One difference between the two places.
+    """One difference between the two environments.
 
     Attributes:
-        rank: the smaller, the likelier it changes bits.
-        what: it is, in words.
-        there: in the reference.
-        here: in the rerun.
+        rank: a smaller rank is a likelier cause of different bits.
+        what: the name of what differs.
+        reference: its value in the environment of the reference; may be empty.
+        rerun: its value in the environment of the rerun.
     """
 
     rank: int
     what: str
-    there: str = ""
-    here: str = ""
+    reference: str = ""
+    rerun: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.there} there, {self.here} here" if self.there else self.what
+        return (
+            f"{self.what}: {self.reference} there, {self.rerun} here"
+            if self.reference
+            else self.what
+        )
 
     def as_json(self) -> dict[str, Any]:
-        """Its fields, the rank left out; null where there is nothing to say of the two places."""
-        return {key: value or None for key, value in asdict(self).items() if key != "rank"}
+        """Return the cause for JSON, without its rank; an empty value is null."""
+        return {
+            "what": self.what,
+            "there": self.reference or None,
+            "here": self.rerun or None,
+        }
 
 
-def causes(
-    there: Mapping[str, Any],
-    here: Mapping[str, Any],
+def find_causes(
+    reference: Mapping[str, Any],
+    rerun: Mapping[str, Any],
     sources: tuple[str, str] = ("", ""),
-    doubts: tuple[str, ...] | list[str] = (),
+    contradictions: tuple[str, ...] | list[str] = (),
 ) -> tuple[Cause, ...]:
-    """The differences, most likely cause first.
+    """Return the differences, most likely cause first.
 
-    What one of the two does not say is passed over: records grow with time.
+    What only one of the two records is left out: later versions record more.
 
     Args:
-        there: the reference's environment; any part may be missing or odd.
-        here: the rerun's.
-        sources: the source of the problem's own module, there and here.
-        doubts: what the reference's record says against itself.
+        reference: the environment of the reference; any part may be missing or malformed.
+        rerun: the environment of the rerun.
+        sources: the source text of the problem's module, of the reference and of the rerun.
+        contradictions: where the record of the reference contradicts itself.
     """
-    found = [Cause(0, f"the record contradicts itself: {_printable(doubt)}") for doubt in doubts]
-    found += _problem(there, here, sources)
-    found += _source(_group(there, "source"), _group(here, "source"))
-    found += _settings(there, here)
-    found += _versions(there, here)
+    found = [
+        Cause(0, f"the record contradicts itself: {printable_line(each)}")
+        for each in contradictions
+    ]
+    found += _problem(reference, rerun, sources)
+    found += _source(_group(reference, "source"), _group(rerun, "source"))
+    found += _settings(reference, rerun)
+    found += _versions(reference, rerun)
     return tuple(sorted(found)[:MOST_CAUSES])
 
 
 def _problem(
-    there: Mapping[str, Any], here: Mapping[str, Any], sources: tuple[str, str]
+    reference: Mapping[str, Any], rerun: Mapping[str, Any], sources: tuple[str, str]
 ) -> Iterator[Cause]:
-    before, after = _group(there, "problem"), _group(here, "problem")
+    before, after = _group(reference, "problem"), _group(rerun, "problem")
     if not before.get("digest") or before.get("digest") == after.get("digest"):
         return
     name = _text(before.get("file") or before.get("path"))
     lines = changed_lines(*sources)
-    said = f" ({'; '.join(lines)})" if lines else ""
-    yield Cause(10, f"the problem's own module {name} changed{said}")
+    diff = f" ({'; '.join(lines)})" if lines else ""
+    yield Cause(10, f"the problem's own module {name} changed{diff}")
 
 
 def changed_lines(before: str, after: str) -> list[str]:
-    """The first lines that differ, `-` as they were and `+` as they are."""
+    """Return the first lines that differ: `-` before a removed line, `+` before a new one."""
     if not before or not after:
         return []
     compared = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
@@ -109,50 +121,52 @@ def changed_lines(before: str, after: str) -> list[str]:
     return shown[:MOST_LINES] + more
 
 
-def _source(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cause]:
-    if there.get("digest") == here.get("digest"):
-        return  # then commits and uncommitted changes mean nothing
-    before, after = _group(there, "files"), _group(here, "files")
+def _source(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterator[Cause]:
+    if reference.get("digest") == rerun.get("digest"):
+        return  # the same source: its commit does not matter
+    before, after = _group(reference, "files"), _group(rerun, "files")
     changed = [n for n in sorted({*before, *after}) if before.get(n) != after.get(n)]
     changed = [n for n in changed if str(n).startswith(NUMERIC_SOURCE)] if before else []
     if changed:
         more = f" and {len(changed) - 8} more" if len(changed) > 8 else ""
         names = ", ".join(map(_text, changed[:8])) + more
         yield Cause(20, f"gdexp's own files that decide numbers changed: {names}")
-    elif there.get("digest"):
+    elif reference.get("digest"):
         where = ", not in a file that decides numbers" if before else ""
         yield Cause(88 if before else 25, f"gdexp's own source changed{where}")
-    if there.get("commit") and here.get("commit") and there["commit"] != here["commit"]:
-        yield Cause(89, "gdexp's commit", _text(there["commit"])[:12], _text(here["commit"])[:12])
-    for state, place in ((there, "there"), (here, "here")):
+    if reference.get("commit") and rerun.get("commit") and reference["commit"] != rerun["commit"]:
+        yield Cause(
+            89, "gdexp's commit", _text(reference["commit"])[:12], _text(rerun["commit"])[:12]
+        )
+    for state, place in ((reference, "there"), (rerun, "here")):
         if state.get("dirty") is True:
             yield Cause(92, f"gdexp's source had uncommitted changes {place}")
 
 
-def _settings(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cause]:
-    before, after = _group(there, "torch"), _group(here, "torch")
+def _settings(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterator[Cause]:
+    before, after = _group(reference, "torch"), _group(rerun, "torch")
     if "threads" in before and before["threads"] != after.get("threads"):
         yield Cause(30, "the thread count", _text(before["threads"]), _text(after.get("threads")))
-    for key, (rank, what) in _TORCH.items():
+    for key, (rank, what) in _TORCH_CAUSES.items():
         if key in before and key in after and before[key] != after[key]:
             yield Cause(rank, what, _short(before[key]), _short(after[key]))
-    if isinstance(there.get("variables"), Mapping):
-        before, after = _group(there, "variables"), _group(here, "variables")
+    if isinstance(reference.get("variables"), Mapping):
+        before, after = _group(reference, "variables"), _group(rerun, "variables")
         for name in sorted({*before, *after}):
             if before.get(name) != after.get(name):
                 values = [_text(each.get(name, "not set")) for each in (before, after)]
                 yield Cause(40, f"the environment variable {_text(name)}", *values)
 
 
-def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Cause]:
-    before, after = _group(there, "packages"), _group(here, "packages")
+def _versions(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterator[Cause]:
+    before, after = _group(reference, "packages"), _group(rerun, "packages")
     for name in sorted(set(before) & set(after)):
         if before[name] != after[name]:
-            rank = _PACKAGES.get(name, 93)
+            rank = _PACKAGE_RANKS.get(name, 93)
             yield Cause(rank, f"the version of {name}", _text(before[name]), _text(after[name]))
-    for key, (rank, what) in _PLACE.items():
-        if key in there and there[key] != here.get(key):
-            yield Cause(rank, what, _text(there[key]), _text(here.get(key)))
+    for key, (rank, what) in _MACHINE_CAUSES.items():
+        if key in reference and reference[key] != rerun.get(key):
+            yield Cause(rank, what, _text(reference[key]), _text(rerun.get(key)))
 
 
 def _group(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -168,14 +182,10 @@ def _short(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    """A value from a stored file, fit to be printed."""
+    """Return a value of a stored file as one printable line, cut to `MOST_CHARACTERS`."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, default=str)
     except (ValueError, RecursionError):
         return "unreadable"
-    text = _printable(text[:MOST_WORDS])
-    return text if len(text) < MOST_WORDS else text[: MOST_WORDS - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    text = printable_line(text[:MOST_CHARACTERS])
+    return text if len(text) < MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"

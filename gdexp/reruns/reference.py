@@ -1,4 +1,4 @@
-"""A recorded descent to compare with, read as data from elsewhere and checked by its manifest."""
+"""The reference of a rerun: a recorded descent, read as untrusted data."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from gdexp import config
-from gdexp.core import GdexpError
+from gdexp.core import GdexpError, printable_line
 from gdexp.descent import Status
 from gdexp.experiment import ALONE, BATCH, DIFF, ENVIRONMENT, PROBLEM_SOURCE
-from gdexp.reruns.verdict import DIFFERS, NOTHING, Level
-from gdexp.runs import MAX_CONFIG, TrackedRun, Unreadable, parse_config
+from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
+from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun, parse_config
 from gdexp.tracking import MANIFEST, Array, check_trace, decode_array
 
-NEEDED = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
-"""The files without which there is nothing to rerun or to compare."""
+REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
+"""The files that a rerun needs."""
 
-RECORD = (*NEEDED, "final_index.json", DIFF, PROBLEM_SOURCE)
-"""The files of a run that are its record; the others are pictures."""
+RECORD_FILES = (*REQUIRED_FILES, "final_index.json", DIFF, PROBLEM_SOURCE)
+"""The files that are the record of a run; the others are pictures."""
 
 MOST_BYTES = 1 << 30
 MOST_JSON = 1 << 20
-MOST_OF = {
+SIZE_LIMITS = {
     "config.yaml": MAX_CONFIG,
     **dict.fromkeys((ENVIRONMENT, "final_index.json", DIFF, PROBLEM_SOURCE), MOST_JSON),
 }
-"""Bytes of a file that are read at most, where that is not `MOST_BYTES`."""
+"""The largest size in bytes of a file that has a limit other than `MOST_BYTES`."""
 
 MOST_SHOWN = 80
-"""Characters of a stored text that are quoted."""
+"""The most characters of a stored text that a message quotes."""
 
 MOST_FILES = 1_000
 MOST_THREADS = 1_024
@@ -44,20 +44,20 @@ MOST_THREADS = 1_024
 _PART = re.compile(r"(?!\.+$)[A-Za-z0-9 _.+~%@=,-]{1,200}")
 
 Read = Callable[[str, int], bytes]
-"""`read(name, most)`: a file's bytes; raises `Unreadable`."""
+"""`read(name, most)` returns the bytes of a file, or raises `UnreadableRun`."""
 
 
 class NoReference(GdexpError):
-    """There is nothing that a rerun could be compared with."""
+    """A run has no recorded descent that a rerun could be compared with."""
 
-    exit_status = NOTHING
+    exit_status = EXIT_NO_REFERENCE
     level = Level.NO_REFERENCE
 
 
-class Damaged(GdexpError):
-    """A recorded run is not what its own manifest says."""
+class DamagedReference(GdexpError):
+    """The files of a recorded run do not agree with its manifest."""
 
-    exit_status = DIFFERS
+    exit_status = EXIT_DIFFERENT
     level = Level.DAMAGED
 
 
@@ -66,19 +66,19 @@ class Reference:
     """One recorded descent.
 
     Attributes:
-        run_id: MLflow's id of the run, also where a folder of it was read.
-        shown: what it is called in front of a person.
-        named: what a person types after `+rerun=` to name it.
+        run_id: MLflow's id of the run, also if an export folder was read.
+        shown: its name in messages.
+        argument: what a user types after `+rerun=` to select it.
         status: why it ended, one of `Status`.
-        files: its record, every file as its manifest says.
-        tags: of the run, as far as they are known.
-        metrics: of the run, as far as they are known.
-        params: of the run, as far as they are known.
+        files: the files of its record, checked against the manifest.
+        tags: the known tags of the run.
+        metrics: the known metrics of the run.
+        params: the known params of the run.
     """
 
     run_id: str
     shown: str
-    named: str
+    argument: str
     status: str
     files: Mapping[str, bytes]
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -87,23 +87,23 @@ class Reference:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What was run; plain containers, nothing in them checked."""
+        """The config as plain containers; its keys and values are not checked."""
         return parse_config(self.files["config.yaml"])
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """Where it was run; any part may be missing or odd."""
+        """The environment of the run; any part may be missing or malformed."""
         found = json.loads(self.files[ENVIRONMENT])
         return found if isinstance(found, dict) else {}
 
     @cached_property
     def initial(self) -> Array:
-        """The point at iteration 0, as it is stored."""
+        """The point at iteration 0, in the dtype in which it is stored."""
         return decode_array(self.files["initial.npy"])
 
     @cached_property
     def final(self) -> Array:
-        """The point at the last iteration, as it is stored."""
+        """The point at the last iteration, in the dtype in which it is stored."""
         return decode_array(self.files["final.npy"])
 
     @cached_property
@@ -113,25 +113,25 @@ class Reference:
 
     @property
     def engine(self) -> str:
-        """`ALONE` or `BATCH`; alone where the record does not say."""
+        """`ALONE` or `BATCH`; alone if it is not recorded."""
         return BATCH if self.environment.get("engine") == BATCH else ALONE
 
     @property
     def threads(self) -> int | None:
-        """The thread count that it was made with, where the record says one that can be set."""
+        """The recorded thread count of torch; None if there is none that can be set."""
         torch = self.environment.get("torch")
         threads = torch.get("threads") if isinstance(torch, dict) else None
         if not isinstance(threads, int) or isinstance(threads, bool):
             return None
         return threads if 1 <= threads <= MOST_THREADS else None
 
-    def command(self, named: str | None = None) -> str:
-        """The command that makes it again, with the trust that it needs.
+    def command(self, argument: str | None = None) -> str:
+        """Return the command that reruns it, with the `trust` that it needs.
 
         Args:
-            named: what stands after `+rerun=` instead of `named`.
+            argument: what to write after `+rerun=`; None: the attribute `argument`.
         """
-        words = ["python -m gdexp", shlex.quote(f"+rerun={named or self.named}")]
+        words = ["python -m gdexp", shlex.quote(f"+rerun={argument or self.argument}")]
         problem = self.config.get("problem")
         path = problem.get("path") if isinstance(problem, dict) else None
         if isinstance(path, str):
@@ -139,26 +139,26 @@ class Reference:
         return " ".join(words)
 
     def text(self, name: str) -> str:
-        """A stored text; empty where there is none."""
+        """Return a stored text; empty if there is none."""
         return self.files.get(name, b"").decode(errors="replace")
 
-    def doubts(self) -> list[str]:
-        """Where the record contradicts itself, so that its manifest must have been made anew."""
+    def contradictions(self) -> list[str]:
+        """Return where the record contradicts itself, although its manifest agrees."""
         found = []
         signature = self.tags.get("gdexp.signature")
         if signature and signature != config.signature(self.config):
             found.append("its config.yaml is not the one that its tag gdexp.signature was made of")
-        found += self._other_params()
+        found += self._differing_params()
         counted = self.metrics.get("iterations")
         if counted is not None and counted != len(self.trace) - 1:
-            known = abs(counted) < 1e15  # false for what is no number
+            known = abs(counted) < 1e15  # False for NaN
             found.append(
                 f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric iterations "
                 f"says {f'{counted:,.10g}' if known else 'something else'}"
             )
         return found
 
-    def _other_params(self) -> list[str]:
+    def _differing_params(self) -> list[str]:
         from gdexp.tracking import params
 
         stored = params(self.config)
@@ -169,12 +169,12 @@ class Reference:
         ]
 
 
-def of_run(run: TrackedRun) -> Reference:
-    """The record of a tracked descent, every file checked.
+def reference_of_run(run: TrackedRun) -> Reference:
+    """Read the record of a tracked descent and check every file.
 
     Raises:
-        NoReference: it did not get to its end, or holds no descent.
-        Damaged: a file is missing or is not what the manifest says.
+        NoReference: the run is not finished, or holds no descent.
+        DamagedReference: a file is missing or does not have the sha256 of the manifest.
     """
     shown = f"run {run.short}"
     if run.state in ("RUNNING", "SCHEDULED"):
@@ -183,14 +183,14 @@ def of_run(run: TrackedRun) -> Reference:
         raise NoReference(f"{shown}: ended {run.state}; there is nothing to compare a rerun with")
     try:
         params = dict(run.params)
-    except Unreadable as error:  # of a row in a shard
-        raise Damaged(f"{shown}: damaged reference: {error}") from None
+    except UnreadableRun as error:  # the run is a row of a shard
+        raise DamagedReference(f"{shown}: damaged reference: {error}") from None
     known: dict[str, Mapping[str, Any]] = {
         "tags": dict(run.tags),
         "metrics": dict(run.metrics),
         "params": params,
     }
-    return read_reference(run.content, run.run_id, (shown, run.run_id), run.status, known)
+    return read_reference(run.file_bytes, run.run_id, (shown, run.run_id), run.status, known)
 
 
 def read_reference(
@@ -200,56 +200,60 @@ def read_reference(
     status: str,
     known: Mapping[str, Mapping[str, Any]],
 ) -> Reference:
-    """A record from wherever it is kept, every file checked.
+    """Read a record by a function that reads its files, and check every file.
 
     Args:
-        read: gives its files.
+        read: reads a file of the record.
         run_id: MLflow's id of the run.
-        names: what it is called in front of a person, and what a person types to name it.
-        status: why it ended, as its tag says.
+        names: its name in messages, and what a user types to select it.
+        status: why it ended, by its tag.
         known: its `tags`, `metrics` and `params`.
 
     Raises:
         NoReference: it holds no descent.
-        Damaged: a file is missing or is not what the manifest says.
+        DamagedReference: a file is missing or does not have the sha256 of the manifest.
     """
-    recorded, (shown, named) = status in set(Status), names
+    recorded, (shown, argument) = status in set(Status), names
     try:
-        manifest = _manifest(read(MANIFEST, MOST_JSON))
-    except Unreadable as error:
+        manifest = _parse_manifest(read(MANIFEST, MOST_JSON))
+    except UnreadableRun as error:
         if not recorded:
             raise NoReference(
                 f"{shown}: holds no descent of gdexp; there is nothing to compare a rerun with"
             ) from None
-        raise Damaged(f"{shown}: {error}, so nothing proves that its files are as made") from None
+        raise DamagedReference(
+            f"{shown}: {error}, so nothing proves that its files are as made"
+        ) from None
     except ValueError as error:
-        raise Damaged(f"{shown}: its {MANIFEST} {error}") from None
+        raise DamagedReference(f"{shown}: its {MANIFEST} {error}") from None
     if "trace.npy" not in manifest and not recorded:
         raise NoReference(f"{shown}: holds no descent; there is nothing to compare a rerun with")
-    missing = [name for name in NEEDED if name not in manifest]
-    if missing == list(NEEDED[2:]):  # a trial of several seeds: their runs hold the descents
+    missing = [name for name in REQUIRED_FILES if name not in manifest]
+    if missing == list(
+        REQUIRED_FILES[2:]
+    ):  # a trial of several seeds: their runs hold the descents
         raise NoReference(f"{shown}: holds no descent itself; name one of its seeds' runs")
     if missing:
-        raise Damaged(f"{shown}: its {MANIFEST} does not list {missing[0]}")
-    files = _checked(read, manifest, shown)
+        raise DamagedReference(f"{shown}: its {MANIFEST} does not list {missing[0]}")
+    files = _read_checked(read, manifest, shown)
     if not recorded:
-        raise Damaged(f"{shown}: says of no status why it ended")
-    reference = Reference(run_id, shown, named, status, files, **known)
+        raise DamagedReference(f"{shown}: says of no status why it ended")
+    reference = Reference(run_id, shown, argument, status, files, **known)
     for name in ("config", "environment", "initial", "final", "trace"):
         try:
             getattr(reference, name)
         except (ValueError, RecursionError, yaml.YAMLError) as error:
             file = {"config": "config.yaml", "environment": ENVIRONMENT}.get(name, f"{name}.npy")
             reason = " ".join(str(error).split())[:160]
-            raise Damaged(f"{shown}: its {file} cannot be used: {reason}") from None
+            raise DamagedReference(f"{shown}: its {file} cannot be used: {reason}") from None
     return reference
 
 
-def _manifest(content: bytes) -> dict[str, str]:
-    """File name to sha256.
+def _parse_manifest(content: bytes) -> dict[str, str]:
+    """Parse a manifest: file name to sha256.
 
     Raises:
-        ValueError: it is something else, or names a file that is not below the run's own.
+        ValueError: it is malformed, or names a file outside the run's artifacts.
     """
     try:
         found = json.loads(content)
@@ -259,34 +263,33 @@ def _manifest(content: bytes) -> dict[str, str]:
         raise ValueError("is no mapping of file names to sha256")
     for name, digest in found.items():
         if not all(_PART.fullmatch(part) for part in name.split("/")):
-            shown = "".join(c if c.isprintable() else "?" for c in name[:80])
-            raise ValueError(f"names a file outside the run: {shown}")
+            raise ValueError(f"names a file outside the run: {printable_line(name[:80])}")
         if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
             raise ValueError(f"holds no sha256 of {name[:80]}")
     return found
 
 
-def _checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, bytes]:
-    """The files of the record, after every file of the manifest was found as it says.
+def _read_checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, bytes]:
+    """Read every file of the manifest, check its sha256, and return the files of the record.
 
     Raises:
-        Damaged: names each that is missing or other.
+        DamagedReference: names the files that are missing or different.
     """
     files: dict[str, bytes] = {}
     wrong = []
     for name, digest in manifest.items():
         try:
-            content = read(name, MOST_OF.get(name, MOST_BYTES))
-        except Unreadable as error:
+            content = read(name, SIZE_LIMITS.get(name, MOST_BYTES))
+        except UnreadableRun as error:
             wrong.append(str(error))
             continue
         if hashlib.sha256(content).hexdigest() != digest:
             wrong.append(f"{name} is not the file of its sha256")
-        elif name in RECORD:
+        elif name in RECORD_FILES:
             files[name] = content
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise Damaged(f"{shown}: damaged reference: {', '.join(wrong[:3])}{more}")
+        raise DamagedReference(f"{shown}: damaged reference: {', '.join(wrong[:3])}{more}")
     return files
 
 

@@ -1,4 +1,4 @@
-"""Recorded descents made again: with their threads, their engine and their own start."""
+"""Replay recorded descents with their own start, engine and thread count."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
 from gdexp.experiment import BATCH, ENVIRONMENT, PROBLEM_SOURCE, Experiment, provenance
-from gdexp.reruns.causes import Cause, causes
+from gdexp.reruns.causes import Cause, find_causes
 from gdexp.reruns.reference import Reference
-from gdexp.reruns.verdict import Verdict, compared
+from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
 from gdexp.tracking import Array, decode_array, encode_array
 
-LONGER = 2, 1_000
-"""A rerun is ended after so many times the reference's iterations and so many more: what it does
-then changes no verdict, and a record that was changed could make it go on for days.
+CAP_FACTOR, CAP_MARGIN = 2, 1_000
+"""A rerun is capped at so many times the iterations of its reference, plus the margin.
+
+More iterations cannot change the verdict, and a manipulated record could make it run for days.
 """
 
-SAME_PROBLEM_AT_ONCE = 256
-"""Rows of a batch that is replayed: their references are all held in memory."""
+ROWS_PER_BATCH = 256
+"""The most rows of a replayed batch: all of their references are in memory."""
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """A recorded descent made again.
+    """A replayed descent.
 
     Attributes:
-        reference: what was recorded.
-        experiment: what its config stands for; with a cap where the rerun was ended.
-        result: what came of it now.
-        verdict: how the two compare.
-        captured: where and how it was made, as artifacts.
-        threads: that it was made with.
+        reference: the recorded descent.
+        experiment: the experiment of its config; with a cap if the rerun was capped.
+        result: the result of the rerun.
+        verdict: the verdict on the two.
+        captured: the environment of the rerun, as artifacts.
+        threads: the thread count of the rerun.
     """
 
     reference: Reference
@@ -50,20 +51,20 @@ class Rerun:
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A result as it would be stored."""
+class _StoredResult:
+    """A result in the form in which it is stored."""
 
     status: str
     trace: Array
     final: Array
 
 
-def prepared(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
-    """The experiment of a reference, built of its config as data from elsewhere.
+def build_experiment(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
+    """Build the experiment of a reference from its untrusted config.
 
     Raises:
-        BadInput: the config is not one that gdexp writes or does not go with the recorded start,
-            or needs code or a device that is not allowed or not here.
+        BadInput: gdexp does not write such a config, it does not fit the recorded start, or it
+            needs code that is not trusted or a device that is missing.
     """
     try:
         experiment = stored_experiment(reference.config, trust, reference.initial.size)
@@ -77,7 +78,7 @@ def prepared(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
     return experiment
 
 
-def replayed(
+def replay_descent(
     reference: Reference,
     experiment: Experiment,
     *,
@@ -85,65 +86,65 @@ def replayed(
     restore: bool = True,
     watch: Watch | None = None,
 ) -> Rerun:
-    """One reference made again by the engine that made it.
+    """Replay one reference by the engine that made it.
 
     Args:
-        reference: what was recorded.
-        experiment: from `prepared`.
-        ulps: that two numbers may be apart to be called close.
-        restore: whether with the reference's thread count; otherwise with this process's own.
-        watch: looks at a descent that runs alone.
+        reference: the recorded descent.
+        experiment: from `build_experiment`.
+        ulps: the largest distance in ulp at which two numbers count as close.
+        restore: whether to set the thread count of the reference.
+        watch: called during a descent that runs alone.
     """
     if reference.engine == BATCH:
-        (made,) = _batch([(reference, experiment)], ulps, restore)
-        return made
-    with threads(reference.threads if restore else None), experiment.problem_errors():
+        (rerun,) = _batch([(reference, experiment)], ulps, restore)
+        return rerun
+    with torch_threads(reference.threads if restore else None), experiment.problem_errors():
         result = descend(
             experiment.problem,
             experiment.rule,
-            _bounded(reference, experiment).stopping,
+            _capped(reference, experiment).stopping,
             x0=_start(reference, experiment),
             dtype=experiment.dtype,
             device=experiment.device,
             watch=watch,
         )
-        return _judged(reference, experiment, result, ulps)
+        return _judge(reference, experiment, result, ulps)
 
 
-def replayed_all(
+def replay_descents(
     pairs: Sequence[tuple[Reference, Experiment]],
     *,
     ulps: int = 16,
     restore: bool = True,
     done: Callable[[int], object] = lambda count: None,
 ) -> Iterator[Rerun]:
-    """Many references made again, those of a batch in batches; in no particular order.
+    """Replay many references, those of a batch in batches; their order may change.
 
     Args:
-        pairs: each with its experiment from `prepared`.
+        pairs: the references, each with its experiment from `build_experiment`.
         ulps: as in `replayed`.
         restore: as in `replayed`.
-        done: told how many were made after each batch.
+        done: called with the number of new reruns after each batch.
     """
     groups: dict[Hashable, list[tuple[Reference, Experiment]]] = {}
     for reference, experiment in pairs:
         key: Hashable = id(reference)
         if reference.engine == BATCH:
-            key = _kind(reference, experiment)
+            key = _batch_key(reference, experiment)
         groups.setdefault(key, []).append((reference, experiment))
     for alike in groups.values():
-        for first in range(0, len(alike), SAME_PROBLEM_AT_ONCE):
-            part = alike[first : first + SAME_PROBLEM_AT_ONCE]
+        for first in range(0, len(alike), ROWS_PER_BATCH):
+            part = alike[first : first + ROWS_PER_BATCH]
             if part[0][0].engine == BATCH:
                 yield from _batch(part, ulps, restore)
             else:
-                yield from (replayed(*each, ulps=ulps, restore=restore) for each in part)
+                yield from (replay_descent(*each, ulps=ulps, restore=restore) for each in part)
             done(len(part))
 
 
 @contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Hold torch to a number of threads; None changes nothing."""
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Set torch's number of threads inside the `with` block; None changes nothing."""
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)
@@ -155,63 +156,64 @@ def threads(count: int | None) -> Iterator[None]:
 
 
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
-    """References of one problem and rule made again as the rows of one batch."""
+    """Replay references of one problem and rule as the rows of one batch."""
     reference, first = pairs[0]
-    with threads(reference.threads if restore else None), first.problem_errors():
+    with torch_threads(reference.threads if restore else None), first.problem_errors():
         batch = descend_batch(
             first.problem,
             [experiment.rule for _, experiment in pairs],
-            [_bounded(*pair).stopping for pair in pairs],
+            [_capped(*pair).stopping for pair in pairs],
             x0=torch.stack([_start(*pair) for pair in pairs]),
             dtype=first.dtype,
             device=first.device,
         )
-        return [_judged(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
+        return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
 
-def _bounded(reference: Reference, experiment: Experiment) -> Experiment:
-    """The same, ended long after the reference did."""
-    times, more = LONGER
-    return experiment.with_cap(times * (len(reference.trace) - 1) + more)
+def _capped(reference: Reference, experiment: Experiment) -> Experiment:
+    """Return the experiment with a cap well above the iterations of the reference."""
+    return experiment.with_cap(CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN)
 
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
-    """The recorded start, as the descent takes it."""
-    return torch.from_numpy(reference.initial).to(experiment.dtype)
+    """Return the recorded start in the dtype of the descent."""
+    return torch.tensor(reference.initial).to(experiment.dtype)
 
 
-def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
-    """The verdict, with the differences between the two places as they are while it runs."""
+def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
+    """Compare a result with its reference; must be called with the thread count of the descent."""
     if result.status is Status.CAPPED:
-        experiment = _bounded(reference, experiment)
-    made = _Made(str(result.status), result.trace, decode_array(encode_array(result.final)))
+        experiment = _capped(reference, experiment)
+    stored = _StoredResult(
+        str(result.status), result.trace, decode_array(encode_array(result.final))
+    )
     dtype = str(experiment.dtype).removeprefix("torch.")
-    verdict = compared(reference, made, dtype, ulps)
+    verdict = compare_descents(reference, stored, dtype, ulps)
     captured = provenance.provenance_files(experiment.config, reference.engine)
-    found = _causes(reference, experiment, captured)
+    found = _find_causes(reference, experiment, captured)
     verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
     return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
 
 
-def _causes(
+def _find_causes(
     reference: Reference, experiment: Experiment, captured: dict[str, bytes]
 ) -> tuple[Cause, ...]:
     sources = (
         reference.text(PROBLEM_SOURCE),
         captured.get(PROBLEM_SOURCE, b"").decode(errors="replace"),
     )
-    here = json.loads(captured[ENVIRONMENT])
-    doubts = reference.doubts()
+    environment = json.loads(captured[ENVIRONMENT])
+    contradictions = reference.contradictions()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
     if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
-        doubts.append(
+        contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
-    return causes(reference.environment, here, sources, doubts)
+    return find_causes(reference.environment, environment, sources, contradictions)
 
 
-def _kind(reference: Reference, experiment: Experiment) -> Hashable:
-    """What all rows of a batch have in common."""
+def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:
+    """Return what is equal for all rows of a batch."""
     problem = config.digest(experiment.config["problem"])
     kind = (type(experiment.rule), experiment.dtype, str(experiment.device))
     return problem, *kind, reference.threads, reference.initial.shape

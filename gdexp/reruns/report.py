@@ -1,4 +1,4 @@
-"""A rerun in words for a person, and as JSON for a program."""
+"""Report reruns: facts for the console, and JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from rich.markup import escape
 
+from gdexp.core import format_count, format_counts
 from gdexp.experiment import ALONE
-from gdexp.reruns.bits import Difference
-from gdexp.reruns.reference import Damaged, NoReference
+from gdexp.reruns.array_comparison import ArrayDifference
+from gdexp.reruns.reference import DamagedReference, NoReference
 from gdexp.reruns.replay import Rerun
-from gdexp.reruns.verdict import DIFFERS, NOTHING, Level, iterations
+from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
 
 MOST_CAUSES = 8
 MOST_LISTED = 20
@@ -25,86 +26,89 @@ MEANING = {
 }
 
 Fact = tuple[str, str]
-Outcome = Rerun | NoReference | Damaged
+Outcome = Rerun | NoReference | DamagedReference
 
 
-def level(outcome: Outcome) -> Level:
-    """The verdict in one word or two."""
+def outcome_level(outcome: Outcome) -> Level:
+    """Return the level of an outcome."""
     return outcome.verdict.level if isinstance(outcome, Rerun) else outcome.level
 
 
-def exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
-    """That of the worst; a run that left nothing to compare with counts where all did."""
-    statuses = {level(outcome).exit_status(accept) for outcome in outcomes}
-    if DIFFERS in statuses:
-        return DIFFERS
-    return NOTHING if statuses <= {NOTHING} else 0
+def common_exit_status(outcomes: Sequence[Outcome], accept: str) -> int:
+    """Return the exit status of the worst outcome.
+
+    That there is nothing to compare with counts only if it is so for all.
+    """
+    statuses = {outcome_level(outcome).exit_status(accept) for outcome in outcomes}
+    if EXIT_DIFFERENT in statuses:
+        return EXIT_DIFFERENT
+    return EXIT_NO_REFERENCE if statuses <= {EXIT_NO_REFERENCE} else 0
 
 
-def facts(made: Rerun) -> list[Fact]:
-    """What is printed of one rerun."""
-    reference, result, verdict = made.reference, made.result, made.verdict
-    how = f"{_ended(str(result.status), result.iterations)}, {_how(made)}"
-    problem, rule = made.experiment.problem, made.experiment.rule
-    said = [
+def rerun_facts(rerun: Rerun) -> list[Fact]:
+    """Return what is printed of one rerun, as names and values."""
+    reference, result, verdict = rerun.reference, rerun.result, rerun.verdict
+    how = f"{_ended(str(result.status), result.iterations)}, {_how(rerun)}"
+    problem, rule = rerun.experiment.problem, rerun.experiment.rule
+    facts = [
         (
             "reference",
             f"{reference.shown}: {_ended(reference.status, len(reference.trace) - 1)}, "
-            f"{problem.name} {rule.name}, {made.experiment.config['dtype']}",
+            f"{problem.name} {rule.name}, {rerun.experiment.config['dtype']}",
         ),
         ("rerun", how),
-        ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(made)}"),
+        ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(rerun)}"),
     ]
-    said = [(name, value if name == "verdict" else escape(value)) for name, value in said]
-    said += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
+    facts = [(name, value if name == "verdict" else escape(value)) for name, value in facts]
+    facts += [("" if i else "differs", escape(text)) for i, text in enumerate(verdict.reasons)]
     why = "although" if verdict.level is Level.IDENTICAL else "could be"
     shown = [escape(str(cause)) for cause in verdict.causes[:MOST_CAUSES]]
     if len(verdict.causes) > MOST_CAUSES:
         shown.append(f"and {len(verdict.causes) - MOST_CAUSES} more, less likely")
     if not shown and verdict.level is not Level.IDENTICAL:
         shown = ["nothing known: source, versions, threads and settings are the same"]
-    return said + [("" if i else why, text) for i, text in enumerate(shown)]
+    return facts + [("" if i else why, text) for i, text in enumerate(shown)]
 
 
-def facts_of_many(outcomes: Sequence[Outcome]) -> list[Fact]:
-    """What is printed of many: how many of each verdict, and those that are not identical."""
-    said = [("verdicts", ", ".join(f"{n:,} {word}" for word, n in counts(outcomes).items()))]
-    others = [o for o in outcomes if level(o) is not Level.IDENTICAL]
+def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
+    """Return what is printed of many reruns: counts, and those that are not identical."""
+    facts = [("verdicts", format_counts(verdict_counts(outcomes)))]
+    others = [o for o in outcomes if outcome_level(o) is not Level.IDENTICAL]
     for outcome in others[:MOST_LISTED]:
         if isinstance(outcome, Rerun):
             first = f"; could be {outcome.verdict.causes[0]}" if outcome.verdict.causes else ""
             text = f"{outcome.reference.shown}: {outcome.verdict}{first}"
         else:
             text = str(outcome)
-        said.append((str(level(outcome)), escape(text)))
+        facts.append((str(outcome_level(outcome)), escape(text)))
     if len(others) > MOST_LISTED:
-        said.append(("", f"and {len(others) - MOST_LISTED:,} more"))
-    return said
+        facts.append(("", f"and {len(others) - MOST_LISTED:,} more"))
+    return facts
 
 
-def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many there are of each verdict that occurs, best first."""
-    found = Counter(str(level(outcome)) for outcome in outcomes)
+def verdict_counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Return the count of each level that occurs, best first."""
+    found = Counter(str(outcome_level(outcome)) for outcome in outcomes)
     return {str(each): found[str(each)] for each in Level if found[str(each)]}
 
 
-def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[str, Any]:
-    """One rerun as plain values; numbers that JSON lacks are texts.
+def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[str, Any]:
+    """Return one outcome as plain values for JSON; inf and NaN become texts.
 
     Args:
-        outcome: of the rerun.
+        outcome: the rerun, or why there is none.
         accept: the weakest verdict with exit status 0.
-        recorded: id of the rerun's own run.
+        recorded: the run id of the rerun.
     """
-    said: dict[str, Any] = {
-        "verdict": str(level(outcome)),
-        "exit_status": level(outcome).exit_status(accept),
+    fields: dict[str, Any] = {
+        "verdict": str(outcome_level(outcome)),
+        "exit_status": outcome_level(outcome).exit_status(accept),
     }
     if not isinstance(outcome, Rerun):
-        return {**said, "reasons": [str(outcome)]}
+        return {**fields, "reasons": [str(outcome)]}
     reference, result = outcome.reference, outcome.result
     return {
-        **said,
+        **fields,
         "reasons": list(outcome.verdict.reasons),
         "causes": [cause.as_json() for cause in outcome.verdict.causes],
         "reference": {
@@ -126,15 +130,15 @@ def as_json(outcome: Outcome, accept: str, recorded: str | None = None) -> dict[
     }
 
 
-def _difference(found: Difference | None) -> dict[str, Any] | None:
+def _difference(found: ArrayDifference | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
         "first": list(found.first),
         "count": found.count,
         "total": found.total,
-        "there": _number(found.there),
-        "here": _number(found.here),
+        "there": _number(found.reference),
+        "here": _number(found.rerun),
         "ulps": found.ulps,
         "largest": found.largest,
     }
@@ -144,20 +148,20 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else repr(value)
 
 
-def _proof(made: Rerun) -> str:
-    losses, final = len(made.result.trace), made.result.final
+def _proof(rerun: Rerun) -> str:
+    losses, final = len(rerun.result.trace), rerun.result.final
     shape = "×".join(map(str, final.shape)) or "scalar"
     which = {1: "the loss", 2: "both losses"}.get(losses, f"all {losses:,} losses")
     return f"{which} and the final tensor ({shape}), bit for bit"
 
 
-def _how(made: Rerun) -> str:
-    """By which engine and with how many threads, beside those of the reference."""
-    engine = "alone" if made.reference.engine == ALONE else "in a batch"
-    here, there = made.threads, made.reference.threads
+def _how(rerun: Rerun) -> str:
+    """Return the engine and the thread count of the rerun, beside those of the reference."""
+    engine = "alone" if rerun.reference.engine == ALONE else "in a batch"
+    here, there = rerun.threads, rerun.reference.threads
     same = "" if there is None else ", as there" if there == here else f", there {there}"
     return f"{engine}, {here} thread{'s' * (here != 1)}{same}"
 
 
 def _ended(status: str, count: int) -> str:
-    return f"{status} after {iterations(count)}"
+    return f"{status} after {format_count(count, 'iteration')}"

@@ -1,4 +1,4 @@
-"""What a rerun proves: identical, or how far from it."""
+"""Compare a rerun with its reference and give a verdict."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gdexp.reruns.bits import Difference, difference, same_bits
+from gdexp.core import format_count
+from gdexp.reruns.array_comparison import ArrayDifference, compare_arrays, same_bits
 from gdexp.reruns.causes import Cause
 from gdexp.tracking import Array
 
-NOTHING, DIFFERS = 3, 4
-"""Exit statuses: nothing to compare with; something differs."""
+EXIT_NO_REFERENCE, EXIT_DIFFERENT = 3, 4
+"""Exit statuses: there is nothing to compare with; the rerun differs."""
 
 
 class Level(StrEnum):
@@ -25,18 +26,18 @@ class Level(StrEnum):
     DAMAGED = "damaged reference"
 
     def exit_status(self, accept: str = "identical") -> int:
-        """0 where it is at least as good as what is accepted, else 3 or 4."""
+        """Return 0 if the level is at least as good as the accepted one, else 3 or 4."""
         if self is Level.NO_REFERENCE:
-            return NOTHING
+            return EXIT_NO_REFERENCE
         order = list(Level)
-        return 0 if order.index(self) <= order.index(Level(accept)) else DIFFERS
+        return 0 if order.index(self) <= order.index(Level(accept)) else EXIT_DIFFERENT
 
 
-ACCEPTED = (Level.IDENTICAL, Level.CLOSE, Level.SAME_OUTCOME)
+ACCEPTABLE_LEVELS = (Level.IDENTICAL, Level.CLOSE, Level.SAME_OUTCOME)
 
 
-class Made(Protocol):
-    """What is compared of a descent, recorded or made just now."""
+class DescentOutcome(Protocol):
+    """What is compared of a descent, recorded or just made."""
 
     @property
     def status(self) -> str:
@@ -48,7 +49,7 @@ class Made(Protocol):
 
     @property
     def final(self) -> Array:
-        """The last point, as it is stored."""
+        """The point at the last iteration, in the dtype in which it is stored."""
 
 
 @dataclass(frozen=True)
@@ -56,52 +57,56 @@ class Verdict:
     """How a rerun compares with its reference.
 
     Attributes:
-        level: the verdict.
-        reasons: what differs, one sentence each; empty when identical.
-        trace: how the losses differ that both have; None when no bit does.
-        final: how the final tensors differ; None when no bit does or they have no common shape.
-        causes: what could explain it, most likely first.
+        level: the verdict in one or two words.
+        reasons: what differs, one clause each; empty if identical.
+        trace: the difference of the losses that both have; None if there is none.
+        final: the difference of the final tensors; None if there is none or the shapes differ.
+        causes: what could explain the difference, most likely first.
     """
 
     level: Level
     reasons: tuple[str, ...] = ()
-    trace: Difference | None = None
-    final: Difference | None = None
+    trace: ArrayDifference | None = None
+    final: ArrayDifference | None = None
     causes: tuple[Cause, ...] = field(default=())
 
     def __str__(self) -> str:
         return "; ".join([f"{self.level}", *self.reasons])
 
 
-def compared(reference: Made, rerun: Made, dtype: str, ulps: int) -> Verdict:
+def compare_descents(
+    reference: DescentOutcome, rerun: DescentOutcome, dtype: str, ulps: int
+) -> Verdict:
     """Compare a rerun with its reference.
 
     Args:
-        reference: as it was recorded.
+        reference: the recorded descent.
         rerun: the same descent, made again.
-        dtype: that the rerun computed in.
-        ulps: that two numbers may be apart to be called close.
+        dtype: the dtype in which the rerun computed.
+        ulps: the largest distance in ulp at which two numbers count as close.
     """
     reasons: list[str] = []
     outcome = str(reference.status) == str(rerun.status)
     if not outcome:
         reasons.append(f"the reference is {reference.status}, the rerun {rerun.status}")
-    there, here = len(reference.trace) - 1, len(rerun.trace) - 1
-    if there != here:
+    recorded, repeated = len(reference.trace) - 1, len(rerun.trace) - 1
+    if recorded != repeated:
         outcome = False
-        reasons.append(f"the reference made {iterations(there)}, the rerun {here:,}")
-    common = min(there, here) + 1
-    trace = difference(reference.trace[:common], rerun.trace[:common], dtype)
+        reasons.append(
+            f"the reference made {format_count(recorded, 'iteration')}, the rerun {repeated:,}"
+        )
+    common = min(recorded, repeated) + 1
+    trace = compare_arrays(reference.trace[:common], rerun.trace[:common], dtype)
     if trace is not None:
         reasons.append(_losses(trace, common))
-    elif there != here:
+    elif recorded != repeated:
         reasons.append(f"the {common:,} losses that both have are bit for bit the same")
-    form = _form(reference.final, rerun.final)
+    form = _shape_difference(reference.final, rerun.final)
     final = None
     if form:
         reasons.append(form)
     else:
-        final = difference(reference.final, rerun.final, dtype)
+        final = compare_arrays(reference.final, rerun.final, dtype)
         if final is not None:
             reasons.append(_numbers(final))
     if outcome and same_bits(reference.trace, rerun.trace) and not form and final is None:
@@ -112,38 +117,33 @@ def compared(reference: Made, rerun: Made, dtype: str, ulps: int) -> Verdict:
     return Verdict(level, tuple(reasons), trace, final)
 
 
-def _near(found: Difference | None, ulps: int) -> bool:
+def _near(found: ArrayDifference | None, ulps: int) -> bool:
     return found is None or (found.ulps is not None and found.ulps <= ulps)
 
 
-def _form(there: Array, here: Array) -> str:
-    if there.dtype != here.dtype:
-        return f"the final tensor is {there.dtype} in the reference, {here.dtype} in the rerun"
-    if there.shape != here.shape:
-        return f"the final tensor has shape {there.shape} in the reference, {here.shape} here"
+def _shape_difference(reference: Array, rerun: Array) -> str:
+    if reference.dtype != rerun.dtype:
+        return f"the final tensor is {reference.dtype} in the reference, {rerun.dtype} in the rerun"
+    if reference.shape != rerun.shape:
+        return f"the final tensor has shape {reference.shape} in the reference, {rerun.shape} here"
     return ""
 
 
-def _losses(found: Difference, common: int) -> str:
+def _losses(found: ArrayDifference, common: int) -> str:
     return (
-        f"the losses differ first at iteration {found.first[0]:,} ({found.there!r} there, "
-        f"{found.here!r} here), {found.count:,} of {common:,} in all, {_apart(found)}"
+        f"the losses differ first at iteration {found.first[0]:,} ({found.reference!r} there, "
+        f"{found.rerun!r} here), {found.count:,} of {common:,} in all, {_apart(found)}"
     )
 
 
-def _numbers(found: Difference) -> str:
+def _numbers(found: ArrayDifference) -> str:
     where = ", ".join(map(str, found.first))
     return (
         f"the final tensors differ in {found.count:,} of {found.total:,} numbers, first at "
-        f"[{where}] ({found.there!r} there, {found.here!r} here), {_apart(found)}"
+        f"[{where}] ({found.reference!r} there, {found.rerun!r} here), {_apart(found)}"
     )
 
 
-def _apart(found: Difference) -> str:
+def _apart(found: ArrayDifference) -> str:
     ulps = "not a number on one side" if found.ulps is None else f"at most {found.ulps:,} ulp"
     return ulps if found.largest is None else f"{ulps}, at most {found.largest:.3g} apart"
-
-
-def iterations(count: int) -> str:
-    """A count of iterations in words."""
-    return "1 iteration" if count == 1 else f"{count:,} iterations"

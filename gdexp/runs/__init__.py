@@ -1,28 +1,27 @@
-"""Tracked runs read back as typed objects; their arrays only when they are asked for."""
+"""Tracked runs as typed objects; the files of a run are read when they are first used."""
 
-from gdexp.runs.collection import Runs, foremost, rank
-from gdexp.runs.files import Unreadable
-from gdexp.runs.load import Deleted, Shelf, load_runs
-from gdexp.runs.parquet_runs import CHILDREN
-from gdexp.runs.run import SEED, TrackedRun, value_of
+from gdexp.runs.artifact_reader import UnreadableRun
+from gdexp.runs.parquet_runs import CHILDREN_TAG
+from gdexp.runs.run_list import Runs, best_runs, rank_key
+from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
 from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
-from gdexp.runs.stored_config import check_stored, printable, stored_experiment
+from gdexp.runs.stored_config import check_stored_config, stored_experiment
+from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun, param_value
 
 __all__ = [
-    "CHILDREN",
+    "CHILDREN_TAG",
     "MAX_CONFIG",
-    "SEED",
-    "Deleted",
+    "SEED_PARAM",
+    "DeletedRun",
+    "RunLoader",
     "Runs",
-    "Shelf",
     "TrackedRun",
-    "Unreadable",
-    "check_stored",
-    "foremost",
+    "UnreadableRun",
+    "best_runs",
+    "check_stored_config",
     "load_runs",
+    "param_value",
     "parse_config",
-    "printable",
-    "rank",
+    "rank_key",
     "stored_experiment",
-    "value_of",
 ]

@@ -1,86 +1,89 @@
-"""Trials of a sweep that are rows of its shards, read back as runs; their files when asked for."""
+"""Trials that are stored as rows of their sweep's shards, loaded as runs.
+
+The files of such a run are read from the shard when they are first used.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from gdexp.core import StorageFailed
-from gdexp.runs.files import Files, Unreadable
-from gdexp.runs.run import TrackedRun
-from gdexp.runs.stored_config import printable
+from gdexp.core import StorageFailed, printable_line
+from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
+from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import MANIFEST, TOGETHER, Row, ShardFolder
 
 T = TypeVar("T")
 
-CHILDREN = "gdexp.children"
-"""The tag of a sweep's run that says that there are rows."""
+CHILDREN_TAG = "gdexp.children"
+"""The tag of a parent run whose trials are rows of shards."""
 
-KEPT = 16
-"""Rows that are kept once they were read: a run's arrays are mostly asked for together."""
+ROWS_KEPT = 16
+"""Rows in the cache: the arrays of a run are mostly read together."""
 
 
-class RowFiles(Files):
-    """Reads what would be artifacts of a trial's run out of the sweep's shards.
+class RowReader(ArtifactReader):
+    """Reads from the shards of a sweep what would be the artifacts of a trial's run.
 
     Args:
-        shards: of the sweep.
+        shards: the shards of the sweep.
     """
 
     def __init__(self, shards: ShardFolder) -> None:
         self._shards = shards
-        self._places: dict[tuple[int, int], str] = {}
-        self._kept: OrderedDict[tuple[int, int], Row] = OrderedDict()
+        self._shard_names: dict[tuple[int, int], str] = {}
+        self._cache: OrderedDict[tuple[int, int], Row] = OrderedDict()
 
-    def light(self, trials: Collection[int] | None) -> Iterator[Row]:
-        """Rows with metrics and tags only; where each lies is remembered.
+    def metric_rows(self, trials: Collection[int] | None) -> Iterator[Row]:
+        """Yield rows with metrics and tags only, and remember the shard of each.
 
         Args:
-            trials: numbers that are wanted; None: all.
+            trials: the trial numbers to read; None: all.
 
         Raises:
             DamagedShard: one of the files cannot be read.
         """
         for name, row in self._shards.rows(trials, columns=()):
-            self._places[row.trial, row.seed] = name
+            self._shard_names[row.trial, row.seed] = name
             yield row
 
     def row(self, run_id: str) -> Row:
-        """The whole row that an id names.
+        """Return the complete row of a run.
 
         Raises:
-            Unreadable: it is not there any more, or its shard is damaged.
+            UnreadableRun: the row is gone, or its shard is damaged.
         """
         trial, seed = self._key(run_id)
-        found = self._kept.get((trial, seed))
+        found = self._cache.get((trial, seed))
         if found is not None:
             return found
         try:
-            name = self._places.get((trial, seed), "")
+            name = self._shard_names.get((trial, seed), "")
             found = self._shards.row(name, trial, seed) if name else None
-            if found is None:  # its shard was put together with others meanwhile
-                for _ in self.light({trial}):
+            if found is None:  # its shard was merged with others since then
+                for _ in self.metric_rows({trial}):
                     pass
-                name = self._places.get((trial, seed), "")
+                name = self._shard_names.get((trial, seed), "")
                 found = self._shards.row(name, trial, seed) if name else None
         except StorageFailed as error:
-            raise Unreadable(str(error)) from None
+            raise UnreadableRun(str(error)) from None
         if found is None:
-            raise Unreadable("is no longer among the shards of its sweep")
-        self._kept[trial, seed] = found
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+            raise UnreadableRun("is no longer among the shards of its sweep")
+        self._cache[trial, seed] = found
+        while len(self._cache) > ROWS_KEPT:
+            self._cache.popitem(last=False)
         return found
 
     def read(self, run_id: str, home: str, name: str, parse: Callable[[Path], T]) -> T:
-        """One artifact, parsed; see `Files.read`."""
+        """Read one artifact; see `ArtifactReader.read`."""
         record = self.row(run_id).record
         content = (record.sealed() if name == MANIFEST else record.artifacts).get(name)
         if content is None:
-            raise Unreadable(f"holds no {name}")
+            raise UnreadableRun(f"holds no {name}")
         with tempfile.TemporaryDirectory(prefix="gdexp-") as folder:
             Path(folder, name).write_bytes(content)
             return super().read(run_id, folder, name, parse)
@@ -90,71 +93,72 @@ class RowFiles(Files):
         if seed:
             return int(trial), int(seed[0])
         together = int(trial), TOGETHER
-        return together if together in self._places else (int(trial), 0)
+        return together if together in self._shard_names else (int(trial), 0)
 
 
 class _Params(Mapping[str, str]):
-    """The params of a row, read when they are first asked for."""
+    """The params of a row, read on first use."""
 
-    def __init__(self, files: RowFiles, run_id: str) -> None:
+    def __init__(self, files: RowReader, run_id: str) -> None:
         self._files = files
         self._run_id = run_id
-        self._known: Mapping[str, str] | None = None
 
-    def _read(self) -> Mapping[str, str]:
-        if self._known is None:
-            self._known = self._files.row(self._run_id).record.params
-        return self._known
+    @cached_property
+    def _params(self) -> Mapping[str, str]:
+        return self._files.row(self._run_id).record.params
 
     def __getitem__(self, key: str) -> str:
-        return self._read()[key]
+        return self._params[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
+        return iter(self._params)
 
     def __len__(self) -> int:
-        return len(self._read())
+        return len(self._params)
 
 
-def _metrics(metrics: Mapping[str, float], words: dict[str, str]) -> dict[str, float]:
-    """The single numbers, and the last loss, which MLflow has among them."""
-    found = {words.setdefault(key, key): value for key, value in metrics.items()}
+def _metrics(metrics: Mapping[str, float], interned: dict[str, str]) -> dict[str, float]:
+    """Return the metrics as MLflow has them: with the last loss as `loss`."""
+    found = {interned.setdefault(key, key): value for key, value in metrics.items()}
     return found | {"loss": found["final_loss"]} if "final_loss" in found else found
 
 
-def rows_of(
+def runs_of_rows(
     parent: TrackedRun,
     shards: ShardFolder,
     minima: dict[tuple[tuple[str, str], ...], float | None],
     trials: Collection[int] | None = None,
 ) -> list[TrackedRun]:
-    """The descents of a sweep that are rows, in the order of the trials and their seeds.
+    """Load the descents of a sweep that are rows, sorted by trial and seed.
 
     Args:
-        parent: the sweep's own run.
-        shards: of the sweep.
-        minima: what is known of the problems' minima, shared by all runs of a shelf.
-        trials: numbers that are wanted; None: all.
+        parent: the parent run of the sweep.
+        shards: the shards of the sweep.
+        minima: cache of f* by problem, shared by all runs of a loader.
+        trials: the trial numbers to load; None: all.
 
     Raises:
         DamagedShard: one of the files cannot be read.
     """
-    files = RowFiles(shards)
-    words: dict[str, str] = {}  # a text that many rows share is held once
+    files = RowReader(shards)
+    interned: dict[str, str] = {}  # many rows share the same texts
     found = {}
-    for row in files.light(trials):
-        tags = {words.setdefault(k, k): words.setdefault(v, v) for k, v in row.record.tags.items()}
+    for row in files.metric_rows(trials):
+        tags = {
+            interned.setdefault(key, key): interned.setdefault(value, value)
+            for key, value in row.record.tags.items()
+        }
         kind = tags.get("gdexp.kind", "")
         if row.seed == TOGETHER:
             continue
         run_id = f"{parent.run_id}/{row.trial}" + (f"/{row.seed}" if kind == "seed" else "")
         found[row.trial, row.seed] = TrackedRun(
             run_id=run_id,
-            name=printable(tags.get("mlflow.runName", "")),
+            name=printable_line(tags.get("mlflow.runName", "")),
             kind=kind,
             state="FINISHED",
             params=_Params(files, run_id),
-            metrics=_metrics(row.record.metrics, words),
+            metrics=_metrics(row.record.metrics, interned),
             tags=tags,
             trial=row.trial,
             parent=tags.get("mlflow.parentRunId"),

@@ -1,8 +1,8 @@
-"""A stored `config.yaml` as plain containers: what gdexp writes of YAML, and nothing else of it.
+"""Parse a stored `config.yaml` into plain containers: only the YAML that gdexp itself writes.
 
-A file from elsewhere may be a few bytes that grow into gigabytes, or name code in its tags. So
-its events are read one by one and put into dicts and lists here, in one pass: there is no loader
-that could make anything else, and none that tries numbers in base 60.
+An untrusted file may expand from a few bytes to gigabytes, or name code in its tags. So the
+parser's events are read one by one and put into dicts and lists here, in one pass. No loader is
+involved that could build other objects or read numbers in base 60.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 MAX_CONFIG = 4_000_000
-"""Bytes of a stored config that are read at most; a target of 100,000 numbers fits."""
+"""The largest stored config that is read, in bytes; a target of 100,000 numbers fits."""
 
 MAX_VALUES = 150_000
-"""Values in a stored config, lists and groups among them; reading more would take too long."""
+"""The most values in a stored config, lists and groups included; more would take too long."""
 
 MAX_DEPTH = 32
 MAX_SCALAR = 2_000
-"""Characters of one value: the time to read a number grows with the square of its length."""
+"""The most characters of a value: the time to read a number grows with the square of them."""
 
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -32,16 +32,16 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_config(content: bytes) -> dict[str, Any]:
-    """YAML as plain containers.
+    """Parse YAML into plain containers.
 
     Raises:
-        ValueError: it is too large, or holds what a config of gdexp never does: aliases, anchors,
-            tags, merge keys, a key twice, several documents.
-        YAMLError: it is no YAML.
+        ValueError: it is too large or uses a feature that no config of gdexp uses: aliases,
+            anchors, tags, merge keys, a key twice, several documents.
+        YAMLError: it is not YAML.
     """
     if len(content) > MAX_CONFIG:
         raise ValueError(f"is larger than {MAX_CONFIG:,} bytes")
-    events = _checked(yaml.parse(content, Loader=_LOADER))
+    events = _check_events(yaml.parse(content, Loader=_LOADER))
     loaded: object = None
     documents = 0
     for event in events:
@@ -55,8 +55,8 @@ def parse_config(content: bytes) -> dict[str, Any]:
     return loaded
 
 
-def _checked(events: Iterator[Any]) -> Iterator[Any]:
-    """The events, until one is of a kind or number that gdexp never writes."""
+def _check_events(events: Iterator[Any]) -> Iterator[Any]:
+    """Yield the events; raise ValueError at the first that gdexp never writes."""
     depth = values = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):
@@ -81,9 +81,9 @@ def _checked(events: Iterator[Any]) -> Iterator[Any]:
 
 
 def _node(event: Any, events: Iterator[Any]) -> object:  # noqa: ANN401
-    """The value that begins with an event; no deeper than `MAX_DEPTH`."""
+    """Return the value that begins with an event; the caller limits the depth."""
     if isinstance(event, yaml.ScalarEvent):
-        return _plain(event.value) if event.implicit[0] else event.value
+        return _unquoted_value(event.value) if event.implicit[0] else event.value
     if isinstance(event, yaml.SequenceStartEvent):
         items = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
@@ -102,8 +102,8 @@ def _node(event: Any, events: Iterator[Any]) -> object:  # noqa: ANN401
     return group
 
 
-def _plain(text: str) -> object:
-    """What a text without quotes stands for, as in the YAML that gdexp writes."""
+def _unquoted_value(text: str) -> object:
+    """Return the value of a text without quotes."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

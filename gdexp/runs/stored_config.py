@@ -1,8 +1,7 @@
-"""A stored config as data from elsewhere: checked key by key before anything is built of it.
+"""Check a stored config key by key, then build its experiment.
 
-A config that came with a run may have been written by anyone. It is never composed by Hydra, its
-interpolations are never resolved, and nothing in it is imported unless a person at this machine
-names it.
+Anyone may have written the config of a run. So Hydra does not compose it, its interpolations are
+not resolved, and nothing that it names is imported unless the user of this machine allows it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from gdexp.config import OUTCOME_KEYS, Config
-from gdexp.core import MASK, BadInput, nearest
+from gdexp.core import MASK, BadInput, nearest, printable_line
 from gdexp.experiment import Experiment
 from gdexp.problems import PROBLEMS
 
@@ -27,10 +26,10 @@ TORCH_CLASSES = (
 
 GROUPS = ("problem", "optimizer", "stopping")
 MOST_NUMBERS = 10_000_000
-"""Variables of a problem, and numbers that one of its layers makes at once."""
+"""The most variables of a problem, and the most numbers that one of its layers computes at once."""
 
-POINTS = 64
-"""Of the problem `function` where its config does not say."""
+DEFAULT_POINTS = 64
+"""The default `problem.points` of the problem `function`."""
 
 MOST_OPTION = 10_000
 """The largest integer among the options of a torch.optim class: it may count inner iterations."""
@@ -39,31 +38,32 @@ MOST_OPTION = 10_000
 def stored_experiment(
     stored: Mapping[str, Any], trust: Sequence[str] = (), numbers: int | None = None
 ) -> Experiment:
-    """The experiment that a stored config stands for; of gdexp's own classes only.
+    """Build the experiment of a stored config, from gdexp's own classes and trusted ones only.
 
     Args:
-        stored: plain containers, as `runs.config_data.parse_config` gives them.
-        trust: paths of problems of the user's own that may be imported, each exactly as it is
-            stored.
-        numbers: how many numbers the run's starting point holds, where it is known: a config
-            that asks for another number of variables is refused before anything is allocated.
+        stored: plain containers, as returned by `parse_config`.
+        trust: import paths of the user's own problems that may be imported, exactly as stored.
+        numbers: the size of the recorded starting point, if it is known. A config that asks for
+            another number of variables is refused before memory is allocated.
 
     Raises:
-        BadInput: the first thing that is not as gdexp writes it, by its full key.
+        BadInput: names the first key whose value gdexp does not write.
     """
-    check_stored(stored)
+    check_stored_config(stored)
     _check_size(stored["problem"], numbers)
     try:
         return Experiment.from_config(stored, trust)
     except BadInput as error:
-        raise BadInput(error.key, printable(str(error.value)), printable(error.allowed)) from error
+        raise BadInput(
+            error.key, printable_line(str(error.value)), printable_line(error.allowed)
+        ) from error
 
 
-def check_stored(stored: Mapping[str, Any]) -> None:
-    """Refuse what is no config of gdexp's: other keys, code by name, interpolations, odd values.
+def check_stored_config(stored: Mapping[str, Any]) -> None:
+    """Check that a config has only keys and values that gdexp writes.
 
     Raises:
-        BadInput: the first of them.
+        BadInput: names the first unknown key, code, interpolation or other wrong value.
     """
     for key, value in _leaves(stored, ""):
         _check_value(key, value)
@@ -82,20 +82,15 @@ def check_stored(stored: Mapping[str, Any]) -> None:
     _check_torch(stored["optimizer"])
 
 
-def printable(words: str) -> str:
-    """Words without what would steer a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
-
-
 def _leaves(value: object, key: str) -> Iterator[tuple[str, object]]:
-    """Every value with its full key, and every key's name checked on the way."""
+    """Yield every value with its full key; check the names of the keys."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             if not isinstance(name, str) or not name.isidentifier():
-                raise BadInput(key or "config", printable(str(name)), "is no name of a key")
+                raise BadInput(key or "config", printable_line(str(name)), "is no name of a key")
             path = f"{key}.{name}" if key else name
             if name.startswith("_"):
-                shown = printable(str(item))
+                shown = printable_line(str(item))
                 raise BadInput(
                     path, shown, "code by name; a stored config is data, and none of it is run"
                 )
@@ -111,14 +106,16 @@ def _check_value(key: str, value: object) -> None:
     if isinstance(value, str):
         if "${" in value:
             raise BadInput(
-                key, printable(value), "an interpolation; a stored config is data, none is resolved"
+                key,
+                printable_line(value),
+                "an interpolation; a stored config is data, none is resolved",
             )
         if MASK in value:
             raise BadInput(
                 key, value, "was taken out as a secret; without it the run cannot be made again"
             )
         if not value.isprintable():
-            raise BadInput(key, printable(value), "must be one printable line")
+            raise BadInput(key, printable_line(value), "must be one printable line")
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise BadInput(key, value, "must be a finite number")
@@ -142,7 +139,7 @@ def _check_torch(optimizer: Config) -> None:
 
 
 def _check_size(problem: Config, numbers: int | None) -> None:
-    """Refuse sizes that are out of reason, or other than that of the recorded start."""
+    """Check that the problem is not too large and has the size of the recorded start."""
     key, size = _variables(problem)
     if size is None:
         return
@@ -161,7 +158,7 @@ def _check_size(problem: Config, numbers: int | None) -> None:
 
 
 def _variables(problem: Config) -> tuple[str, int | None]:
-    """The key that says how many variables there are, and how many; None where no key does."""
+    """Return the key that sets the number of variables, and the number; None if no key does."""
     name = problem["name"]
     if name in ("quadratic", "rastrigin") and problem.get("spectrum") is None:
         return "dimension", _integer(problem.get("dimension"))
@@ -169,7 +166,7 @@ def _variables(problem: Config) -> tuple[str, int | None]:
         widths = problem.get("hidden")
         if not isinstance(widths, list) or not all(_integer(width) for width in widths):
             return "hidden", None
-        points = _integer(problem.get("points")) or POINTS
+        points = _integer(problem.get("points")) or DEFAULT_POINTS
         if points * max(widths, default=0) > MOST_NUMBERS:
             return ("points" if problem.get("points") else "hidden"), points * max(widths)
         layers = [1, *widths, 1]

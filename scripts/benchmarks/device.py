@@ -24,7 +24,7 @@ from gdexp.descent.loop import descend
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.problems.matrix import Matrix
-from gdexp.reruns.bits import difference
+from gdexp.reruns.array_comparison import compare_arrays
 
 TARGETS = {100_000: 1.0, 1_000_000: 2.0}
 """Rows, and how many times as fast as the processor at least. Making a million results in Python
@@ -88,7 +88,7 @@ def _agreement(device: torch.device) -> list[Figure]:
     for row in range(COMPARED):
         one, other = there[row], here[row]
         common = min(len(one.trace), len(other.trace))
-        found = difference(one.trace[:common], other.trace[:common], "float32")
+        found = compare_arrays(one.trace[:common], other.trace[:common], "float32")
         apart.append(0.0 if found is None else math.inf if found.ulps is None else found.ulps)
         other_counts += one.iterations != other.iterations
         changed += one.trace.tobytes() != again[row].trace.tobytes()

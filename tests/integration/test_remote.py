@@ -18,7 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from gdexp.runs.load import load_runs
+from gdexp.runs.run_loader import load_runs
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from gdexp.ui.server import Server

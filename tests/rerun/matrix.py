@@ -19,8 +19,8 @@ from gdexp.experiment.experiment import Experiment
 from gdexp.experiment.provenance import ALONE, BATCH
 from gdexp.optimizers.registry import RULES
 from gdexp.problems.registry import PROBLEMS, build_problem
-from gdexp.reruns.export import read_folder
-from gdexp.reruns.replay import prepared, replayed, replayed_all
+from gdexp.reruns.export_folder import read_folder
+from gdexp.reruns.replay import build_experiment, replay_descent, replay_descents
 from gdexp.reruns.verdict import Level
 from gdexp.runs.stored_config import TORCH_CLASSES
 from tests.rerun.records import CONFIG, batch, folder, reference
@@ -93,10 +93,10 @@ def again(place: Path, part: int = 0) -> dict[str, Any]:
         pairs = []
         for row in sorted(case.iterdir(), key=lambda path: int(path.name)):
             found = read_folder(row, row.name)
-            pairs.append((found, prepared(found)))
-        rerun = list(replayed_all(pairs))
+            pairs.append((found, build_experiment(found)))
+        rerun = list(replay_descents(pairs))
         if len(pairs) > 1:  # and one row as a batch of itself
-            rerun.append(replayed(*pairs[1]))
+            rerun.append(replay_descent(*pairs[1]))
         for each in rerun:
             verdicts[str(each.verdict.level)] += 1
             statuses[str(each.result.status)] += 1

@@ -13,8 +13,8 @@ from gdexp.descent.batch.run import descend_batch
 from gdexp.descent.result import Result
 from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.experiment.provenance import ALONE, provenance_files
-from gdexp.reruns.export import folder_files, write_folder
-from gdexp.reruns.reference import RECORD, Reference
+from gdexp.reruns.export_folder import folder_files, write_folder
+from gdexp.reruns.reference import RECORD_FILES, Reference
 from gdexp.tracking.record import MANIFEST, descent_record, manifest
 
 CONFIG: config.Config = {
@@ -41,9 +41,9 @@ def reference(made: Experiment, result: Result | None = None, engine: str = ALON
     return Reference(
         run_id=uuid.uuid4().hex,
         shown="run",
-        named="RUN_ID",
+        argument="RUN_ID",
         status=str(result.status),
-        files={name: content for name, content in record.artifacts.items() if name in RECORD},
+        files={name: content for name, content in record.artifacts.items() if name in RECORD_FILES},
         tags=dict(record.tags),
         metrics=dict(record.metrics),
         params=dict(record.params),

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdexp import BadInput, load_runs
-from gdexp.reruns.export import read_folder
-from gdexp.reruns.reference import Damaged, Reference
-from gdexp.reruns.replay import prepared
-from gdexp.runs.files import Unreadable
+from gdexp.reruns.export_folder import read_folder
+from gdexp.reruns.reference import DamagedReference, Reference
+from gdexp.reruns.replay import build_experiment
+from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.safe_yaml import MAX_CONFIG, MAX_SCALAR, parse_config
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
@@ -81,8 +81,8 @@ def test_a_hostile_config_is_refused_in_one_line(
 ) -> None:
     place = folder(tmp_path_factory.mktemp("elsewhere") / "run", recorded)
     tampered(place, {"config.yaml": CONFIGS[name]}, seal=True)
-    with pytest.raises((BadInput, Damaged)) as caught:
-        prepared(read_folder(place, "./run"))
+    with pytest.raises((BadInput, DamagedReference)) as caught:
+        build_experiment(read_folder(place, "./run"))
     assert str(caught.value).isprintable()
     refused(str(caught.value))
 
@@ -118,7 +118,7 @@ def test_a_hostile_manifest_is_refused_in_one_line(
     place = folder(tmp_path_factory.mktemp("elsewhere") / "run", recorded)
     said = hostile.MANIFESTS[name]
     (place / MANIFEST).write_text(said if isinstance(said, str) else json.dumps(said))
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(DamagedReference) as caught:
         read_folder(place, "./run")
     assert str(caught.value).isprintable()
     refused(str(caught.value))
@@ -163,8 +163,8 @@ def test_a_hostile_array_is_refused_in_one_line(
 ) -> None:
     place = folder(tmp_path_factory.mktemp("elsewhere") / "run", recorded)
     tampered(place, {f"{array}.npy": ARRAYS[name]}, seal=True)
-    with pytest.raises((BadInput, Damaged)) as caught:
-        prepared(read_folder(place, "./run"))
+    with pytest.raises((BadInput, DamagedReference)) as caught:
+        build_experiment(read_folder(place, "./run"))
     assert str(caught.value).isprintable()
     refused(str(caught.value))
 
@@ -262,7 +262,7 @@ def test_a_file_that_is_too_large_is_not_read(
     place = folder(tmp_path / "run", recorded)
     with (place / "config.yaml").open("r+b") as file:
         file.truncate(1 << 40)  # with a hole: it takes no room
-    with pytest.raises(Damaged, match=r"config.yaml is larger than"):
+    with pytest.raises(DamagedReference, match=r"config.yaml is larger than"):
         read_folder(place, "./run")
 
 
@@ -287,7 +287,7 @@ def test_tracked_runs_with_hostile_configs_are_read_and_compared_as_data(
     assert [run.run_id for run in runs] == ids
     assert runs[0].experiment().signature == made.signature
     for run in runs[1:]:
-        with pytest.raises((BadInput, Unreadable)):
+        with pytest.raises((BadInput, UnreadableRun)):
             run.experiment()
         assert run.f_star == 0.0  # as the recorded numbers say, since no problem can be built
         assert run.iterations_to() == result.iterations

@@ -8,8 +8,8 @@ import pytest
 
 from gdexp.descent.stopping import Status
 from gdexp.experiment.provenance import BATCH
-from gdexp.reruns.export import read_folder
-from gdexp.reruns.replay import Rerun, prepared, replayed
+from gdexp.reruns.export_folder import read_folder
+from gdexp.reruns.replay import Rerun, build_experiment, replay_descent
 from gdexp.reruns.verdict import Level
 from tests.rerun.conftest import Ask
 from tests.rerun.kept import CLOSE, EXACT, FOLDER, SWEEP
@@ -24,7 +24,7 @@ PROCESSOR = (
 def rerun(name: str) -> Rerun:
     """A kept run made again."""
     reference = read_folder(FOLDER / name, name)
-    return replayed(reference, prepared(reference))
+    return replay_descent(reference, build_experiment(reference))
 
 
 def test_every_kept_run_is_rerun_here() -> None:
@@ -49,7 +49,7 @@ def test_the_kept_runs_end_in_every_way_and_come_from_both_engines() -> None:
     references = [read_folder(path, path.name) for path in FOLDER.iterdir()]
     assert {reference.status for reference in references} == set(Status)
     assert BATCH in {reference.engine for reference in references}
-    assert not any(reference.doubts() for reference in references)
+    assert not any(reference.contradictions() for reference in references)
 
 
 def test_a_kept_run_is_rerun_by_the_command_in_its_readme(ask: Ask) -> None:

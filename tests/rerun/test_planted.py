@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from gdexp.experiment.provenance import ENVIRONMENT
-from gdexp.reruns.export import read_folder
-from gdexp.reruns.reference import Damaged, Reference
-from gdexp.reruns.replay import threads
+from gdexp.reruns.export_folder import read_folder
+from gdexp.reruns.reference import DamagedReference, Reference
+from gdexp.reruns.replay import torch_threads
 from gdexp.tracking.arrays import Array, decode_array, encode_array
 from gdexp.tracking.record import MANIFEST, Opening, descent_record
 from gdexp.tracking.settings import TrackingSettings
@@ -215,7 +215,9 @@ def test_whatever_is_planted_the_manifest_tells(
     changes = PLANTED[name][0](recorded)
     place = tampered(folder(tmp_path / "run", recorded), changes)
     (file,) = changes
-    with pytest.raises(Damaged, match=f"^run: damaged reference: {file} is not the file of its"):
+    with pytest.raises(
+        DamagedReference, match=f"^run: damaged reference: {file} is not the file of its"
+    ):
         read_folder(place, "run")
 
 
@@ -252,10 +254,10 @@ def test_another_thread_count_is_restored_or_else_named_first(
     wide = {"name": "custom", "path": "wide.wide", "shape": [100_000]}
     made = experiment(problem=wide, optimizer__lr=0.1, stopping__max_iterations=10)
     before = torch.get_num_threads()
-    with threads(2):
+    with torch_threads(2):
         folder(Path("run"), reference(made))
     asked = ("+rerun=./run", "rerun.record=false", "trust=[wide.wide]")
-    with threads(1):
+    with torch_threads(1):
         said = ask(*asked)
         assert "alone, 2 threads, as there verdict identical" in said.out
         said = ask(*asked, "rerun.restore=false", status=4)

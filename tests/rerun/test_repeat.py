@@ -174,7 +174,7 @@ def test_the_command_in_a_runs_description_makes_the_same_descent(
     first, second = sorted(found, key=lambda each: each.started)
     assert first.tags["gdexp.signature"] == second.tags["gdexp.signature"]
     assert first.trace.tobytes() == second.trace.tobytes()
-    environment = json.loads(first.content("environment.json", 1 << 20))
+    environment = json.loads(first.file_bytes("environment.json", 1 << 20))
     assert environment["overrides"] == repeated
 
 

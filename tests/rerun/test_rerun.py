@@ -108,9 +108,9 @@ def test_a_rerun_is_tracked_and_linked_to_its_reference(uri: str, rerun: Ask) ->
     assert made.tags["gdexp.signature"] == reference.tags["gdexp.signature"]
     assert made.trace.tobytes() == reference.trace.tobytes()
     assert f"+rerun={reference.run_id}" in made.tags[NOTE_TAG]
-    verdict = json.loads(made.content("verdict.json", 1 << 20))
+    verdict = json.loads(made.file_bytes("verdict.json", 1 << 20))
     assert {**verdict, "rerun": None} == {**told, "rerun": None}
-    assert "verdict.json" in json.loads(made.content(MANIFEST, 1 << 20))
+    assert "verdict.json" in json.loads(made.file_bytes(MANIFEST, 1 << 20))
     again = rerun("converged", f"+rerun={made.run_id}", "rerun.record=false")
     assert "verdict identical" in again.out
 
@@ -231,5 +231,5 @@ def test_a_network_of_bfloat16_is_drawn_recorded_and_made_again(uri: str, rerun:
         *("optimizer.lr=0.1", "stopping.max_iterations=5"),
     )
     found = load_runs(uri=uri, experiment="bfloat16")
-    assert found[0].content("curve.png", 1 << 20).startswith(b"\x89PNG")
+    assert found[0].file_bytes("curve.png", 1 << 20).startswith(b"\x89PNG")
     assert "verdict identical" in rerun("bfloat16", "+rerun", "rerun.record=false").out

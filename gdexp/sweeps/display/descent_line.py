@@ -37,8 +37,8 @@ class DescentLine:
             return None
         if self.first <= self.threshold or self.gap >= self.first:
             return 0.0
-        way = math.log(self.first) - math.log(self.threshold)
-        return min((math.log(self.first) - math.log(max(self.gap, self.threshold))) / way, 1.0)
+        total = math.log(self.first) - math.log(self.threshold)
+        return min((math.log(self.first) - math.log(max(self.gap, self.threshold))) / total, 1.0)
 
     def text(self) -> str:
         """Return the whole state in ASCII."""

@@ -14,8 +14,8 @@ GROUP_SECONDS = 0.5
 class TimeLeft:
     """Estimates the time left from the trials of this process.
 
-    It uses the mean time of the last trials, because the sum of the rest depends on the mean,
-    with as many short and capped trials as come. Old observations lose their weight.
+    It is the number of trials left times the mean time of the last trials, short and capped ones
+    included. Old observations lose their weight.
     """
 
     def __init__(self, now: float) -> None:

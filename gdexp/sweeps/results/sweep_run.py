@@ -11,7 +11,7 @@ import torch
 from gdexp.config import literal
 from gdexp.descent import Result, Status
 from gdexp.experiment import pictures, provenance_files
-from gdexp.runs import CHILDREN
+from gdexp.runs import CHILDREN_TAG
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
@@ -40,7 +40,7 @@ def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     """Set the run to running, and save a view in which the trials can be watched."""
     store.reopen(parent)
     if plan.tracking.best is not None:
-        store.log_values(parent, Record(tags={CHILDREN: plan.tracking.children}))
+        store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
     swept, _ = plan.space.axes()
     store.save_view(parent, swept, plan.name)
 

@@ -1,4 +1,4 @@
-"""Loss curves: thinned to what can be seen, one per run or one band per configuration."""
+"""Loss curves: one for each run, or a median with a band for each configuration."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdexp.comparison.comparison import LAST, Comparison
+from gdexp.comparison.comparison import LAST_PARAMS, Comparison
 from gdexp.comparison.figure_model import GREY, PALETTE, THRESHOLD, Chart, Floats, Scale, Series
 from gdexp.descent import Status, first_hits
-from gdexp.runs import SEED, TrackedRun
+from gdexp.runs import SEED_PARAM, TrackedRun
 
 MOST_CURVES = 60
-RISE = 1e3
+CEILING_FACTOR = 1e3
 MOST_POINTS = 300
-FEW = len(PALETTE)
-"""So many curves get a colour and a legend entry each."""
+MOST_LEGEND_ENTRIES = len(PALETTE)
+"""Up to so many curves have a colour and a legend entry each."""
 
-LOG_FROM = 30
-"""From so many times as many iterations in the longest run as in the shortest, x is logarithmic."""
+LOG_AXIS_RATIO = 30
+"""The x axis is logarithmic if the longest run has more than so many times the iterations of the
+shortest.
+"""
 
 
-def thinned(gaps: Floats, thresholds: Sequence[float] = (), most: int = MOST_POINTS) -> list[int]:
-    """Iterations that a curve is drawn through.
+def curve_steps(
+    gaps: Floats, thresholds: Sequence[float] = (), most: int = MOST_POINTS
+) -> list[int]:
+    """Return the iterations at which a curve has points.
 
-    The first, the last, the smallest gap, and both sides of every threshold's first hit are
-    always there; the others are spread evenly, half of them on a log axis.
+    The first, the last, the smallest gap, and both sides of the first hit of every threshold are
+    included; the others are spread evenly, half of them on a log axis.
 
     Args:
         gaps: loss − f* at iterations 0 … n, shape (n + 1,).
-        thresholds: whose first hits are kept.
-        most: spread so many, beside those that are always there.
+        thresholds: the thresholds whose first hits are included.
+        most: the number of points that are spread.
     """
     last = len(gaps) - 1
     if last < most:
@@ -48,15 +52,15 @@ def thinned(gaps: Floats, thresholds: Sequence[float] = (), most: int = MOST_POI
 
 
 def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
-    """The loss gap of every run, or its median and band over seeds, on a log axis."""
-    groups = comparison.seeded
+    """Make the chart of the loss gaps: of every run, or median and band over seeds; log y axis."""
+    groups = comparison.seed_groups
     longest = max(run.iterations for run in comparison.runs)
     shortest = max(1, min(run.iterations for run in comparison.runs))
-    x_log = longest > LOG_FROM * shortest or longest > 10_000
-    top = ceiling(comparison.runs)
+    x_log = longest > LOG_AXIS_RATIO * shortest or longest > 10_000
+    top = gap_ceiling(comparison.runs)
     scale = None
     note = ""
-    if groups and len(groups) <= FEW:
+    if groups and len(groups) <= MOST_LEGEND_ENTRIES:
         series = [
             _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
         ]
@@ -78,7 +82,9 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         level = np.full(2, comparison.runs[0].threshold)
         series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
     if any(run.status == Status.DIVERGED for run in comparison.runs):
-        note = f"{note} What diverges is drawn to {RISE:,.0f} times the first gap.".strip()
+        note = (
+            f"{note} What diverges is drawn to {CEILING_FACTOR:,.0f} times the first gap.".strip()
+        )
     return Chart(
         name="loss",
         title=title,
@@ -92,28 +98,30 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
     )
 
 
-def visible(gaps: Floats, ceiling: float = math.inf) -> Floats:
-    """Gaps as a log axis takes them: what is not finite, not above 0 or too high is a hole."""
+def log_axis_values(gaps: Floats, ceiling: float = math.inf) -> Floats:
+    """Return the gaps with NaN for values that are not finite, not above 0, or too high."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(gaps) & (gaps > 0) & (gaps <= ceiling), gaps, np.nan)
 
 
-def ceiling(runs: Sequence[TrackedRun]) -> float:
-    """What a gap must not exceed to be drawn: else one that diverges would flatten the others."""
+def gap_ceiling(runs: Sequence[TrackedRun]) -> float:
+    """Return the largest gap that is drawn, so that a diverging run does not flatten the others."""
     first = [float(run.gaps[0]) for run in runs]
-    return RISE * max((gap for gap in first if math.isfinite(gap) and gap > 0), default=math.inf)
+    return CEILING_FACTOR * max(
+        (gap for gap in first if math.isfinite(gap) and gap > 0), default=math.inf
+    )
 
 
 def _curve(
     comparison: Comparison, run: TrackedRun, x_log: bool, colour: str, top: float, bold: bool
 ) -> Series:
     gaps = run.gaps
-    steps = np.array(thinned(gaps, comparison.thresholds))
-    few = len(comparison.runs) <= FEW
+    steps = np.array(curve_steps(gaps, comparison.thresholds))
+    few = len(comparison.runs) <= MOST_LEGEND_ENTRIES
     return Series(
         name=comparison.label(run),
         x=(steps + x_log).astype(np.float64),
-        y=visible(gaps[steps], top),
+        y=log_axis_values(gaps[steps], top),
         colour=colour,
         bold=bold,
         legend=few or bold,
@@ -123,30 +131,32 @@ def _curve(
 def _band(
     comparison: Comparison, group: Sequence[TrackedRun], x_log: bool, colour: str, top: float
 ) -> Series:
-    """Median and quartiles; a run that has ended keeps its last gap."""
+    """Make the median and quartiles over seeds; a run that has ended keeps its last gap."""
     traces = [run.gaps for run in group]
     longest = max(traces, key=len)
-    steps = np.array(thinned(longest, comparison.thresholds))
-    table = np.stack([visible(trace[np.minimum(steps, len(trace) - 1)]) for trace in traces])
-    # Where no seed has a finite gap there is nothing to draw; a gap of one seed is infinite.
+    steps = np.array(curve_steps(longest, comparison.thresholds))
+    table = np.stack(
+        [log_axis_values(trace[np.minimum(steps, len(trace) - 1)]) for trace in traces]
+    )
+    # A missing gap of one seed counts as infinite; if all are missing, nothing is drawn.
     filled = np.where(np.isnan(table), np.inf, table)
     with np.errstate(invalid="ignore"):
         low, middle, high = np.quantile(filled, [0.25, 0.5, 0.75], axis=0, method="nearest")
-    words = comparison.words(group[0], leave=(SEED, *LAST))
+    words = comparison.label_words(group[0], without=(SEED_PARAM, *LAST_PARAMS))
     return Series(
         name=" ".join([*words, f"({len(group)} seeds)"]),
         x=(steps + x_log).astype(np.float64),
-        y=visible(middle, top),
-        low=visible(np.minimum(low, top)),
-        high=visible(np.minimum(high, top)),
+        y=log_axis_values(middle, top),
+        low=log_axis_values(np.minimum(low, top)),
+        high=log_axis_values(np.minimum(high, top)),
         colour=colour,
         bold=True,
     )
 
 
 def _colours(comparison: Comparison, drawn: Sequence[TrackedRun]) -> tuple[Scale | None, list[str]]:
-    """A colour for each run: its own when there are few, else by the first number that differs."""
-    if len(drawn) <= FEW:
+    """Return a colour for each run: distinct if few, else by the first differing number."""
+    if len(drawn) <= MOST_LEGEND_ENTRIES:
         return None, [PALETTE[i] for i in range(len(drawn))]
     if not comparison.numeric:
         return None, [PALETTE[0], *[GREY] * (len(drawn) - 1)]
@@ -160,7 +170,7 @@ def _colours(comparison: Comparison, drawn: Sequence[TrackedRun]) -> tuple[Scale
 
 
 def shade(scale: Scale, value: float) -> str:
-    """The colour of a value on a scale, seen on white and on black."""
+    """Return the colour of a value on a scale, visible on white and on black."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -172,4 +182,4 @@ def shade(scale: Scale, value: float) -> str:
 
 
 SHADES = (0.15, 0.88)
-"""The part of the colour map that is used: neither too dark nor too light."""
+"""The part of the colour map that is neither too dark nor too light."""

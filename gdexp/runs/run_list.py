@@ -1,4 +1,4 @@
-"""Many tracked runs: in order, the best of them, and as a data frame."""
+"""A sequence of tracked runs: ranking, the best run, and a data frame of all."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
-from gdexp.runs.run import TrackedRun
+from gdexp.core import format_counts
+from gdexp.runs.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
 
 
 class Runs(Sequence[TrackedRun]):
-    """Tracked runs in order; a list of `TrackedRun` that can be made a data frame.
+    """A sequence of tracked runs that converts to a data frame.
 
     Attributes:
-        sweep: the sweep's own run, when these are the runs of one sweep.
+        sweep: the parent run, if these are the runs of one sweep.
     """
 
     def __init__(self, runs: Iterable[TrackedRun], sweep: TrackedRun | None = None) -> None:
@@ -39,14 +40,14 @@ class Runs(Sequence[TrackedRun]):
 
     @property
     def best(self) -> TrackedRun | None:
-        """The converged run with the smallest recorded hitting time; without one, the closest."""
-        return min(self._runs, key=rank, default=None)
+        """The run of the lowest `rank_key`; None if there are no runs."""
+        return min(self._runs, key=rank_key, default=None)
 
     def frame(self) -> pd.DataFrame:
-        """One row per run: run_id, name, kind, trial, status, state, every param, every metric.
+        """Return a row per run: run_id, name, kind, trial, status, state, all params and metrics.
 
-        Params are values, not MLflow's text; what a run does not have is missing in its row.
-        A param with the name of another column is called `params.NAME`.
+        Params are converted from MLflow's text to values. A value that a run lacks is missing in
+        its row. A param with the name of another column is called `params.NAME`.
         """
         import pandas as pd
 
@@ -73,17 +74,17 @@ class Runs(Sequence[TrackedRun]):
         for run in self._runs:
             word = run.status or run.state
             counts[word] = counts.get(word, 0) + 1
-        said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
-        return f"<{len(self):,} tracked runs: {said}>" if said else "<0 tracked runs>"
+        summary = format_counts(counts)
+        return f"<{len(self):,} tracked runs: {summary}>" if summary else "<0 tracked runs>"
 
 
-def foremost(runs: Runs, most: int) -> Runs:
-    """The best so many, the best first; all as they are where there are no more."""
+def best_runs(runs: Runs, most: int) -> Runs:
+    """Return the `most` best runs, best first; or all in their own order if there are no more."""
     if len(runs) <= most:
         return runs
-    return Runs(heapq.nsmallest(most, runs, key=rank), runs.sweep)
+    return Runs(heapq.nsmallest(most, runs, key=rank_key), runs.sweep)
 
 
-def rank(run: TrackedRun) -> tuple[bool, float, int]:
-    """What runs are ordered by: converged first, then the recorded hitting time, then age."""
+def rank_key(run: TrackedRun) -> tuple[bool, float, int]:
+    """Return the sort key of a run: converged first, then recorded hitting time, then start."""
     return not run.converged, run.recorded_time, run.started

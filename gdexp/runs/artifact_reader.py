@@ -1,4 +1,4 @@
-"""The files of a tracked run, read as data from elsewhere: no pickle, no aliases, sizes checked."""
+"""Read the artifacts of a tracked run as untrusted data: no pickle, no aliases, sizes checked."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from gdexp.tracking import check_trace, read_array
 T = TypeVar("T")
 
 
-class Unreadable(GdexpError):
-    """A file of a run is missing or is not what its name says."""
+class UnreadableRun(GdexpError):
+    """A file of a run is missing or cannot be read; the message is one clause."""
 
 
-class Files:
-    """Reads artifacts where they lie, or through MLflow's client when that is elsewhere.
+class ArtifactReader:
+    """Reads artifacts from the local folder, or through MLflow's client if they are remote.
 
     Args:
         download: `download(run_id, name, folder)` fetches one artifact and returns its path.
@@ -34,16 +34,16 @@ class Files:
         self._download = download
 
     def read(self, run_id: str, home: str, name: str, parse: Callable[[Path], T]) -> T:
-        """One artifact, parsed.
+        """Read one artifact.
 
         Args:
-            run_id: whose.
-            home: the run's artifact URI.
-            name: of the file.
-            parse: what is made of the file; it may not outlive the call.
+            run_id: MLflow's id of the run.
+            home: the artifact URI of the run.
+            name: the file name.
+            parse: turns the file into a value; the file may be deleted after the call.
 
         Raises:
-            Unreadable: one clause that says why.
+            UnreadableRun: the file is missing or cannot be parsed.
         """
         parts = urlsplit(home)
         try:
@@ -52,18 +52,18 @@ class Files:
             with tempfile.TemporaryDirectory() as folder:
                 return parse(Path(self._download(run_id, name, folder)))
         except FileNotFoundError:
-            raise Unreadable(f"holds no {name}") from None
+            raise UnreadableRun(f"holds no {name}") from None
         except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
             reason = " ".join(str(error).split())[:120] or type(error).__name__
-            raise Unreadable(f"its {name} cannot be read ({reason})") from None
+            raise UnreadableRun(f"its {name} cannot be read ({reason})") from None
         except Exception as error:
             if type(error).__module__.partition(".")[0] not in ("mlflow", "requests", "botocore"):
                 raise
-            raise Unreadable(f"holds no {name} that MLflow can fetch") from error
+            raise UnreadableRun(f"holds no {name} that MLflow can fetch") from error
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """Read a file of at most so many bytes.
+    """Read a file of at most `most` bytes.
 
     Raises:
         ValueError: it is larger.

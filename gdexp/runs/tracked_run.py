@@ -1,4 +1,4 @@
-"""One tracked run as a typed object; its files are read when they are asked for."""
+"""One tracked run as a typed object."""
 
 from __future__ import annotations
 
@@ -11,38 +11,44 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.core import BadInput
+from gdexp.core import BadInput, printable_line
 from gdexp.descent import Status, Stopping, Trace, first_hits, projected_time
 from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
-from gdexp.runs.files import Files, Unreadable, read_bytes, read_config, read_trace
-from gdexp.runs.stored_config import printable, stored_experiment
+from gdexp.runs.artifact_reader import (
+    ArtifactReader,
+    UnreadableRun,
+    read_bytes,
+    read_config,
+    read_trace,
+)
+from gdexp.runs.stored_config import stored_experiment
 from gdexp.tracking import Array, read_array
 
-SEED = "seed"
+SEED_PARAM = "seed"
 
 
 @dataclass(frozen=True, eq=False)
 class TrackedRun:
-    """One run as MLflow holds it.
+    """One run of MLflow.
 
-    Its files are read when they are first asked for, as data from elsewhere: `.npy` without
-    pickle, `config.yaml` without aliases; nothing in them is executed.
+    Its files are read on first use and are not trusted: `.npy` without pickle, `config.yaml`
+    without aliases; nothing in them is executed.
 
     Attributes:
-        run_id: MLflow's id; of a trial that is a row of its sweep's shards `SWEEP/TRIAL`, and of
-            one of several seeds `SWEEP/TRIAL/SEED`.
-        name: its name in MLflow's lists, without control characters.
+        run_id: MLflow's id. A trial that is a row of a shard has `SWEEP/TRIAL`, or
+            `SWEEP/TRIAL/SEED` if the trial has several seeds.
+        name: the run name, without control characters.
         kind: run, sweep, trial, seed or rerun; empty for a run that gdexp did not make.
-        state: MLflow's word: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
-        params: the resolved config, keys with dots, values as MLflow's text.
-        metrics: the last value of each.
-        tags: MLflow's own among them.
-        trial: number of the trial in its sweep; of a seed's run, that of its trial.
-        parent: run id of the sweep, or of a seed's trial.
+        state: MLflow's status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
+        params: the resolved config: keys with dots, values as text.
+        metrics: the last value of each metric.
+        tags: all tags, MLflow's own included.
+        trial: the trial number; the run of a seed has the number of its trial.
+        parent: the run id of the sweep; for the run of a seed, of its trial.
         started: milliseconds since 1970.
-        experiment_id: the MLflow experiment that it is in.
-        home: URI of its artifacts.
+        experiment_id: id of its MLflow experiment.
+        home: its artifact URI.
     """
 
     run_id: str
@@ -57,13 +63,13 @@ class TrackedRun:
     started: int
     experiment_id: str
     home: str
-    _files: Files = field(repr=False)
+    _files: ArtifactReader = field(repr=False)
     _minima: dict[tuple[tuple[str, str], ...], float | None] = field(repr=False)
 
     @property
     def status(self) -> str:
-        """Why the descent ended, one of `Status`; empty when the run does not say."""
-        return printable(self.tags.get("gdexp.status", ""))
+        """Why the descent ended, one of `Status`; empty if it is not recorded."""
+        return printable_line(self.tags.get("gdexp.status", ""))
 
     @property
     def converged(self) -> bool:
@@ -72,24 +78,24 @@ class TrackedRun:
 
     @property
     def short(self) -> str:
-        """The first eight characters of the run id, which name it almost always.
+        """The first eight characters of the run id.
 
-        Of a trial that is a row of its sweep's shards those of the sweep's, and its number.
+        For a row of a shard: those of the sweep's run id, and the trial number.
         """
         first, slash, rest = self.run_id.partition("/")
         return f"{first[:8]}{slash}{rest}"
 
     @cached_property
     def values(self) -> Mapping[str, Any]:
-        """The params as values: numbers, lists and None where their text is JSON, else the text."""
-        return {key: value_of(text) for key, text in self.params.items()}
+        """The params with each text converted by `param_value`."""
+        return {key: param_value(text) for key, text in self.params.items()}
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What was run, from `config.yaml`.
+        """The resolved config, from `config.yaml`.
 
         Raises:
-            Unreadable: there is none, or it is too large or no plain YAML.
+            UnreadableRun: the file is missing, too large or not plain YAML.
         """
         return self._files.read(self.run_id, self.home, "config.yaml", read_config)
 
@@ -98,13 +104,13 @@ class TrackedRun:
         """The loss at iterations 0 … n; float64, shape (n + 1,).
 
         Raises:
-            Unreadable: the run has none, as when it was not made by gdexp.
+            UnreadableRun: there is none, for example because gdexp did not make the run.
         """
         return self._files.read(self.run_id, self.home, "trace.npy", read_trace)
 
     @cached_property
     def initial(self) -> Array:
-        """The point at iteration 0, in the dtype it was computed in."""
+        """The point at iteration 0, in the dtype of the descent."""
         return self._files.read(self.run_id, self.home, "initial.npy", read_array)
 
     @cached_property
@@ -114,31 +120,32 @@ class TrackedRun:
 
     @property
     def iterations(self) -> int:
-        """Updates made."""
+        """The number of updates."""
         return len(self.trace) - 1
 
     @cached_property
     def threshold(self) -> float | None:
-        """The threshold it was to reach; None when the run does not say."""
+        """The threshold of its stopping rule; None if it is not recorded."""
         value = self.values.get("stopping.threshold")
         known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
         return float(value or 0) if known else None
 
     @cached_property
     def recorded_time(self) -> float:
-        """The hitting time at its own threshold as recorded, projected when it did not converge.
+        """The recorded hitting time at its own threshold; infinite if it is not recorded.
 
-        Infinite when the run does not say.
+        It is a projection if the run did not converge.
         """
         value = self.metrics.get("hitting_time", math.inf)
         return math.inf if math.isnan(value) else value
 
     @cached_property
     def f_star(self) -> float:
-        """What the threshold is measured from: f* of its problem, 0 where none is known.
+        """The f* of its problem, from which thresholds are measured; 0 if the problem has none.
 
         Raises:
-            Unreadable: the problem is not one of gdexp's and the record does not go with 0.
+            UnreadableRun: gdexp does not know the problem, and the recorded hitting time does not
+                agree with f* = 0.
         """
         if "f_star" in self.metrics:
             return self.metrics["f_star"]
@@ -148,14 +155,14 @@ class TrackedRun:
         known = self._minima[key]
         if known is not None:
             return known
-        if not self._goes_with_zero():
-            raise Unreadable("the minimum f* of its problem is not known here")
+        if not self._agrees_with_zero():
+            raise UnreadableRun("the minimum f* of its problem is not known here")
         return 0.0
 
     @property
     def configuration(self) -> tuple[tuple[str, str], ...]:
-        """All params but the seed: what runs over several seeds have in common."""
-        return tuple(sorted((k, v) for k, v in self.params.items() if k != SEED))
+        """All params except the seed: equal for the runs of one configuration."""
+        return tuple(sorted((k, v) for k, v in self.params.items() if k != SEED_PARAM))
 
     @property
     def gaps(self) -> Trace:
@@ -164,15 +171,15 @@ class TrackedRun:
         return gaps
 
     def hitting_time(self, threshold: float | None = None) -> float | None:
-        """The continuous hitting time at a threshold, its own by default; None: not reached."""
+        """Return the hitting time at a threshold, by default its own; None: not reached."""
         return self.hitting_times([self._threshold(threshold)])[0]
 
     def iterations_to(self, threshold: float | None = None) -> int | None:
-        """The first iteration within a threshold, its own by default; None: not reached."""
+        """Return the first iteration within a threshold, by default its own; None: not reached."""
         return first_hits(self.trace, [self._threshold(threshold)], self.f_star)[0]
 
     def hitting_times(self, thresholds: Sequence[float]) -> list[float | None]:
-        """The hitting times at many thresholds in one pass over the trace."""
+        """Return the hitting times at many thresholds; None: not reached."""
         trace, f_star = self.trace, self.f_star
         found: list[float | None] = []
         for k, threshold in zip(first_hits(trace, thresholds, f_star), thresholds, strict=True):
@@ -184,37 +191,37 @@ class TrackedRun:
         return found
 
     def experiment(self) -> Experiment:
-        """The objects that its config stands for; of gdexp's own classes only.
+        """Build the objects of its config, from gdexp's own classes only.
 
         Raises:
-            BadInput: a problem of the user's own, or a device that is not here.
-            Unreadable: no config.
+            BadInput: the problem is the user's own code, or the device is missing here.
+            UnreadableRun: there is no config.
         """
         return stored_experiment(self.config)
 
-    def content(self, name: str, most: int) -> bytes:
-        """One of its files as bytes.
+    def file_bytes(self, name: str, most: int) -> bytes:
+        """Read one of its files.
 
         Args:
-            name: of the file; a plain path below the run's own, see `rerun.reference`.
-            most: the largest size that is read.
+            name: a relative path below its artifact folder; the caller checks it.
+            most: the largest size that is read, in bytes.
 
         Raises:
-            Unreadable: there is none, or it is larger.
+            UnreadableRun: the file is missing or larger.
         """
         return self._files.read(self.run_id, self.home, name, lambda path: read_bytes(path, most))
 
-    def unfit(self) -> str | None:
-        """Say why it cannot be compared, in one clause; None when it can."""
+    def why_not_comparable(self) -> str | None:
+        """Return why it cannot be compared, in one clause; None if it can."""
         if self.state in ("RUNNING", "SCHEDULED"):
             return "is still running"
         if self.state != "FINISHED":
             return f"ended {self.state}"
         try:
             _ = self.trace, self.f_star
-        except Unreadable as error:
-            made = "" if self.kind else " (not recorded by gdexp)"
-            return f"{error}{made}"
+        except UnreadableRun as error:
+            origin = "" if self.kind else " (not recorded by gdexp)"
+            return f"{error}{origin}"
         return None
 
     def _threshold(self, threshold: float | None) -> float:
@@ -226,11 +233,11 @@ class TrackedRun:
     def _reference(self) -> float | None:
         try:
             return self.experiment().problem.reference
-        except (BadInput, Unreadable):
+        except (BadInput, UnreadableRun):
             return None
 
-    def _goes_with_zero(self) -> bool:
-        """Whether the recorded hitting time follows from the trace with f* = 0."""
+    def _agrees_with_zero(self) -> bool:
+        """Return whether the recorded hitting time follows from the trace with f* = 0."""
         if self.threshold is None or "hitting_time" not in self.metrics:
             return self.kind == ""
         if self.converged:
@@ -251,8 +258,8 @@ class TrackedRun:
         return f"<{self.kind or 'run'} {self.short} {self.name!r}: {self.status or self.state}>"
 
 
-def value_of(text: str) -> Any:  # noqa: ANN401
-    """A param's text as the value it was, where it is JSON, else as it stands."""
+def param_value(text: str) -> Any:  # noqa: ANN401
+    """Return a param's text as a number, list, bool or None if it is JSON; else the text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -260,7 +267,7 @@ def value_of(text: str) -> Any:  # noqa: ANN401
 
 
 def _crossed(k: int, before: float, after: float, threshold: float) -> float:
-    """`stopping.crossing`, also where the loss before the hit was not finite."""
+    """Return the hitting time; k if the loss before the hit was not finite."""
     if k and not np.isfinite(before):
         return float(k)
     return crossing_time(k, before, after, threshold)

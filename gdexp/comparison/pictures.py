@@ -1,4 +1,4 @@
-"""The pictures that people expect of compared runs, each only where the runs can show it."""
+"""The pictures of a comparison; each is made only if the runs have the data for it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gdexp.comparison.comparison import Comparison
-from gdexp.comparison.curves import FEW, MOST_CURVES, loss_chart
-from gdexp.comparison.descent_paths import contour
+from gdexp.comparison.descent_paths import path_contours
 from gdexp.comparison.figure_model import (
     PALETTE,
     THRESHOLD,
@@ -21,10 +20,15 @@ from gdexp.comparison.figure_model import (
     Surface,
 )
 from gdexp.comparison.formatting import mark
-from gdexp.comparison.profile_charts import data_profiles, distribution, profile
+from gdexp.comparison.loss_curves import MOST_CURVES, MOST_LEGEND_ENTRIES, loss_chart
+from gdexp.comparison.profile_charts import (
+    data_profile_chart,
+    ecdf_chart,
+    performance_profile_chart,
+)
 from gdexp.core import BadInput
 from gdexp.descent import Status
-from gdexp.runs import TrackedRun, Unreadable
+from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import stability_limit
 
 LR = "optimizer.lr"
@@ -41,33 +45,33 @@ MOST_PANELS = 4
 MOST_PIXELS = 10_000
 
 
-def charts(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
-    """Every picture that these runs can show, the most asked for first.
+def make_pictures(comparison: Comparison, curves: int = MOST_CURVES) -> list[Picture]:
+    """Make every picture for which the runs have data, the most important first.
 
     Args:
-        comparison: of what.
-        curves: most loss curves in one chart, the best ones.
+        comparison: the compared runs.
+        curves: the most loss curves in a chart; the best runs are drawn.
     """
     makers: list[Callable[[Comparison], Picture | None]] = [
-        by_learning_rate,
-        fewest,
+        lr_chart,
+        fewest_chart,
         heat_map,
-        contour,
-        incumbent,
-        distribution,
-        profile,
-        data_profiles,
-        finals,
+        path_contours,
+        incumbent_chart,
+        ecdf_chart,
+        performance_profile_chart,
+        data_profile_chart,
+        final_tensors,
     ]
     drawn = [loss_chart(comparison, curves), *(make(comparison) for make in makers)]
     return [picture for picture in drawn if picture is not None]
 
 
-def by_learning_rate(comparison: Comparison) -> Chart | None:
-    """Iterations to the common threshold against the learning rate, what was censored marked."""
+def lr_chart(comparison: Comparison) -> Chart | None:
+    """Make the chart of iterations to the common threshold by lr, with censored runs marked."""
     if LR not in comparison.numeric:
         return None
-    threshold = comparison.common
+    threshold = comparison.common_threshold
     kinds: dict[Status | None, list[tuple[float, float, str]]] = {}
     for run in comparison.runs:
         lr = run.values.get(LR)
@@ -75,8 +79,10 @@ def by_learning_rate(comparison: Comparison) -> Chart | None:
             continue
         time = run.hitting_time(threshold)
         reached = time is not None
-        kind = Status.CONVERGED if reached else _known(run)
-        if kind is Status.CONVERGED and not reached:  # at a looser threshold of its own
+        kind = Status.CONVERGED if reached else _status_of(run)
+        if (
+            kind is Status.CONVERGED and not reached
+        ):  # it converged to a looser threshold of its own
             kind = Status.MAX_ITERATIONS
         count = math.ceil(time) if time is not None else run.iterations
         kinds.setdefault(kind, []).append((float(lr), max(count, 0.5), comparison.label(run)))
@@ -92,7 +98,7 @@ def by_learning_rate(comparison: Comparison) -> Chart | None:
             series.append(
                 Series(name, np.array(x), np.array(y), "points", colour, marker, notes=notes)
             )
-    limit = _limit(comparison)
+    limit = _stability_limit(comparison)
     if limit is not None and series:
         heights = np.concatenate([each.y for each in series])
         ends = np.array([heights.min(), heights.max()])
@@ -112,12 +118,12 @@ def by_learning_rate(comparison: Comparison) -> Chart | None:
     )
 
 
-def fewest(comparison: Comparison) -> Chart | None:
-    """The fewest iterations at each threshold, for each update rule or each of a few runs."""
+def fewest_chart(comparison: Comparison) -> Chart | None:
+    """Make the chart of the fewest iterations at each threshold, by update rule or by run."""
     by_rule: dict[str, list[TrackedRun]] = {}
     for run in comparison.ranked:
         by_rule.setdefault(str(run.values.get("optimizer.name", "unknown")), []).append(run)
-    each_run = len(comparison.runs) <= FEW and comparison.sweep is None
+    each_run = len(comparison.runs) <= MOST_LEGEND_ENTRIES and comparison.sweep is None
     groups = {comparison.label(r): [r] for r in comparison.runs} if each_run else by_rule
     series = []
     for i, (name, runs) in enumerate(sorted(groups.items(), key=lambda g: len(g[1]))):
@@ -147,7 +153,7 @@ def fewest(comparison: Comparison) -> Chart | None:
 
 
 def heat_map(comparison: Comparison) -> Surface | None:
-    """The fewest iterations over two swept numbers."""
+    """Make the heat map of the fewest iterations over two swept params."""
     keys = list(comparison.numeric)[:2]
     if len(keys) < 2:
         return None
@@ -156,7 +162,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
     for run, x, y in zip(
         comparison.runs, comparison.numeric[keys[0]], comparison.numeric[keys[1]], strict=True
     ):
-        threshold = run.threshold if own else comparison.common
+        threshold = run.threshold if own else comparison.common_threshold
         time = run.hitting_time(threshold) if threshold is not None else None
         if x is not None and y is not None:
             rows.append((x, y))
@@ -176,7 +182,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
         name="heat_map",
         title="iterations to each run's own threshold"
         if own
-        else f"fewest iterations to {mark(comparison.common)}",
+        else f"fewest iterations to {mark(comparison.common_threshold)}",
         x_label=keys[0],
         y_label=keys[1],
         x=columns,
@@ -190,8 +196,8 @@ def heat_map(comparison: Comparison) -> Surface | None:
     )
 
 
-def incumbent(comparison: Comparison) -> Chart | None:
-    """A sweep's best hitting time so far against the gradient steps it spent."""
+def incumbent_chart(comparison: Comparison) -> Chart | None:
+    """Make the chart of a sweep's best hitting time so far by the gradient steps spent."""
     numbers = [run.trial for run in comparison.runs]
     if comparison.sweep is None or None in numbers or len(set(numbers)) < len(numbers):
         return None
@@ -218,15 +224,15 @@ def incumbent(comparison: Comparison) -> Chart | None:
     )
 
 
-def finals(comparison: Comparison) -> Images | None:
-    """The final tensors of the best runs beside their target."""
+def final_tensors(comparison: Comparison) -> Images | None:
+    """Make images of the final tensors of the best runs and of their target."""
     best: list[tuple[str, Floats]] = []
     shape = None
     target = None
     for run in comparison.ranked[:MOST_PANELS]:
         try:
             final = np.asarray(run.final, dtype=np.float64)
-        except (Unreadable, ValueError):
+        except (UnreadableRun, ValueError):
             continue
         if shape is None:
             shape, target = final.shape, _target(run)
@@ -242,13 +248,13 @@ def finals(comparison: Comparison) -> Images | None:
 def _target(run: TrackedRun) -> Floats | None:
     try:
         target = run.experiment().problem.target
-    except (BadInput, Unreadable):
+    except (BadInput, UnreadableRun):
         return None
     return None if target is None else target.double().cpu().numpy()
 
 
 def _image(values: Floats) -> Floats:
-    """Any tensor as rows and columns; a long vector is folded."""
+    """Return any tensor as a matrix; a long vector is folded."""
     if values.ndim > 1:
         return values.reshape(-1, values.shape[-1])
     columns = values.size if values.size <= 64 else math.ceil(math.sqrt(values.size))
@@ -257,24 +263,24 @@ def _image(values: Floats) -> Floats:
     return padded.reshape(-1, columns)
 
 
-def _known(run: TrackedRun) -> Status | None:
+def _status_of(run: TrackedRun) -> Status | None:
     return Status(run.status) if run.status in list(Status) else None
 
 
-def _limit(comparison: Comparison) -> float | None:
-    """2 / L, or what takes its place for the rule, when all runs share rule and problem."""
+def _stability_limit(comparison: Comparison) -> float | None:
+    """Return the stability limit of lr, 2 / L for gd, if all runs share rule and problem."""
     settled = [k for k in comparison.params if k.startswith(("problem", "optimizer")) and k != LR]
     if settled:
         return None
     try:
         experiment = comparison.best.experiment()
-    except (BadInput, Unreadable):
+    except (BadInput, UnreadableRun):
         return None
     return stability_limit(experiment.problem, experiment.rule)
 
 
 def _cells(values: Floats) -> tuple[Floats, Sequence[int]]:
-    """Places along an axis, and the place of each value: its own, or that of a bin."""
+    """Return the places along an axis, and for each value the index of its place or bin."""
     own, where = np.unique(values, return_inverse=True)
     if own.size <= MOST_CELLS and own.size <= values.size / 2:
         return own, where.tolist()

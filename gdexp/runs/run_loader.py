@@ -1,4 +1,7 @@
-"""Finding runs in MLflow: one search per page, whatever their number."""
+"""Find runs in MLflow and load them as `TrackedRun` objects.
+
+The number of searches grows with the pages of results, not with the number of runs.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,11 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, StorageFailed
-from gdexp.runs.collection import Runs
-from gdexp.runs.files import Files
-from gdexp.runs.parquet_runs import CHILDREN, rows_of
-from gdexp.runs.run import TrackedRun
-from gdexp.runs.stored_config import printable
+from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line
+from gdexp.runs.artifact_reader import ArtifactReader
+from gdexp.runs.parquet_runs import CHILDREN_TAG, runs_of_rows
+from gdexp.runs.run_list import Runs
+from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{4,256}")
 PAGE = 1000
 
 
-class Deleted(BadInput):
-    """A run that MLflow still knows and no longer offers."""
+class DeletedRun(BadInput):
+    """A run was deleted in MLflow and could still be restored there."""
 
 
 def load_runs(
@@ -35,7 +37,7 @@ def load_runs(
     uri: str | None = None,
     experiment: str = "gdexp",
 ) -> Runs:
-    """Tracked runs as typed objects.
+    """Load tracked runs as typed objects.
 
     ::
 
@@ -46,30 +48,30 @@ def load_runs(
         runs.frame().plot.scatter("optimizer.lr", "iterations")
 
     Args:
-        runs: a run id or the first four or more of its digits, or a list of them. A sweep
-            stands for its trials, `SWEEP/NUMBER` for one of them. None: the newest sweep, or
-            all runs of the experiment when there is no sweep.
+        runs: a run id, at least its first four digits, or a list of those. The id of a sweep
+            loads its trials, `SWEEP/NUMBER` one of them. None: the newest sweep, or all runs
+            of the experiment if there is no sweep.
         uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
-        experiment: the MLflow experiment; a whole id is found in any other one too.
+        experiment: the MLflow experiment; a complete run id is also found in other experiments.
 
     Raises:
-        BadInput: no such store, experiment or run; a prefix that names several.
+        BadInput: there is no such store, experiment or run, or a prefix matches several runs.
         StorageFailed: the store cannot be read.
     """
-    return Shelf(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
+    return RunLoader(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
 
 
-def _place(run: TrackedRun) -> tuple[int, int]:
-    """Where a descent stands in its sweep: by trial, then by seed."""
+def _sweep_order(run: TrackedRun) -> tuple[int, int]:
+    """Return the sort key of a descent in its sweep: trial number, then seed."""
     seed = run.tags.get("gdexp.seed", "")
     return -1 if run.trial is None else run.trial, int(seed) if seed.isdecimal() else -1
 
 
-class Shelf:
-    """An MLflow experiment that runs are read from; no experiment or run is created.
+class RunLoader:
+    """Reads the runs of an MLflow experiment; creates neither the experiment nor runs.
 
     Args:
-        settings: where.
+        settings: of the store and the experiment.
 
     Raises:
         BadInput: there is no store or no such experiment.
@@ -89,22 +91,22 @@ class Shelf:
         prepare_mlflow()
         from mlflow import MlflowClient
 
-        with self._reported():
+        with self._storage_errors():
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
             found = self.client.get_experiment_by_name(settings.experiment)
         if found is None or found.lifecycle_stage != "active":
             what = "there is no such experiment" if found is None else "was deleted in MLflow"
             raise BadInput("tracking.experiment", settings.experiment, f"{what}; name another")
         self.experiment_id = str(found.experiment_id)
-        self._files = Files(self.client.download_artifacts)
+        self._files = ArtifactReader(self.client.download_artifacts)
         self._minima: dict[tuple[tuple[str, str], ...], float | None] = {}
 
     def load(self, wanted: str | Sequence[str] | None = None, key: str = "runs") -> Runs:
-        """The runs that ids name; see `load_runs`.
+        """Load the runs with the given ids; see `load_runs`.
 
         Args:
             wanted: ids, prefixes, or None.
-            key: what the error calls them.
+            key: the config key that an error names.
         """
         if wanted is None:
             newest = self._search("tags.`gdexp.kind` = 'sweep'", newest=True, most=1)
@@ -125,19 +127,19 @@ class Shelf:
                 sweeps.append(run)
                 found |= {child.run_id: child for child in self._of_sweep(run)}
             else:
-                held = self._children(run) if run.kind == "trial" else []
-                seeds = [self._run(each, run.trial) for each in held]
+                children = self._children(run) if run.kind == "trial" else []
+                seeds = [self._run(each, run.trial) for each in children]
                 found |= {each.run_id: each for each in seeds or [run]}
         single = sweeps[0] if sweeps and len(set(names)) == 1 else None
         return Runs(found.values(), single)
 
     def log_folder(self, run_id: str, folder: str, name: str) -> None:
-        """Store a folder's files with a run, under a folder of its artifacts.
+        """Log the files of a folder as artifacts of a run, below the artifact folder `name`.
 
         Raises:
             StorageFailed: they cannot be written.
         """
-        with self._reported():
+        with self._storage_errors():
             self.client.log_artifacts(run_id, folder, artifact_path=name)
 
     def _find(self, name: object, key: str) -> Run:
@@ -152,7 +154,7 @@ class Shelf:
             name = matches[0].info.run_id if matches else name
         from mlflow.exceptions import MlflowException
 
-        with self._reported():
+        with self._storage_errors():
             try:
                 run = self.client.get_run(str(name))
             except MlflowException as error:
@@ -161,25 +163,26 @@ class Shelf:
                 place = self.settings.shown
                 raise BadInput(key, name, f"no such run in {place}; {self._listing()}") from None
         if run.info.lifecycle_stage != "active":
-            raise Deleted(key, name, "was deleted in MLflow; restore it there or name another")
+            raise DeletedRun(key, name, "was deleted in MLflow; restore it there or name another")
         return run
 
     def _listing(self) -> str:
-        """How to find what there is: the newest few, and the command for all."""
+        """Return a hint with the newest three runs and the command that lists all."""
         newest = [
-            f"{run.info.run_id[:8]} ({printable(str(run.info.run_name))})"
+            f"{run.info.run_id[:8]} ({printable_line(str(run.info.run_name))})"
             for run in self._search("", newest=True, most=50)
             if "mlflow.parentRunId" not in run.data.tags
         ][:3]
-        said = f"the newest are {', '.join(newest)}; " if newest else ""
-        return f"{said}mlflow runs list --experiment-id {self.experiment_id} lists all"
+        newest_runs = f"the newest are {', '.join(newest)}; " if newest else ""
+        return f"{newest_runs}mlflow runs list --experiment-id {self.experiment_id} lists all"
 
     def _of_sweep(self, parent: TrackedRun) -> list[TrackedRun]:
-        """The runs of a sweep's trials; a trial of several seeds stands for their runs."""
+        """Return the descents of a sweep; a trial of several seeds gives one run for each seed."""
         trials = [self._run(run) for run in self._children(parent)]
         by_id = {trial.run_id: trial for trial in trials}
         seeds: dict[str, list[TrackedRun]] = {}
-        # All trials of a sweep have as many seeds, so one of them tells whether to look further.
+        # All trials of a sweep have the same number of seeds, so one trial shows if there are runs
+        # of seeds.
         finished = next((trial for trial in trials if trial.state == "FINISHED"), None)
         if finished is not None and self._children(finished, most=1):
             condition = f"tags.`gdexp.kind` = 'seed' AND attributes.start_time >= {parent.started}"
@@ -188,23 +191,23 @@ class Shelf:
                 if above is not None:
                     seeds.setdefault(above.run_id, []).append(self._run(run, above.trial))
         listed = [run for trial in trials for run in seeds.get(trial.run_id, [trial])]
-        # Of a trial that is both, the run; of one that never got to its end, the row.
+        # A trial may be both a run and a row: take the run if it is finished, else the row.
         rows = self._rows(parent)
-        kept = {row.trial for row in rows}
-        runs = [run for run in listed if run.state == "FINISHED" or run.trial not in kept]
-        whole = {run.trial for run in runs}
-        merged = [*runs, *(row for row in rows if row.trial not in whole)]
-        return sorted(merged, key=_place)
+        in_rows = {row.trial for row in rows}
+        runs = [run for run in listed if run.state == "FINISHED" or run.trial not in in_rows]
+        in_runs = {run.trial for run in runs}
+        merged = [*runs, *(row for row in rows if row.trial not in in_runs)]
+        return sorted(merged, key=_sweep_order)
 
     def _rows(self, parent: TrackedRun, trials: Collection[int] | None = None) -> list[TrackedRun]:
-        """The trials of a sweep that are rows of its shards."""
-        if CHILDREN not in parent.tags:
+        """Return the trials of a sweep that are rows of its shards."""
+        if CHILDREN_TAG not in parent.tags:
             return []
-        shards = ShardFolder(self.client, parent.run_id, parent.home, self._reported)
-        return rows_of(parent, shards, self._minima, trials)
+        shards = ShardFolder(self.client, parent.run_id, parent.home, self._storage_errors)
+        return runs_of_rows(parent, shards, self._minima, trials)
 
     def _trial(self, name: str, key: str) -> list[TrackedRun]:
-        """The descents of one trial, named by its sweep and its number; or one of its seeds."""
+        """Return the descents of the trial `SWEEP/NUMBER`, or of the seed `SWEEP/NUMBER/SEED`."""
         sweep, *rest = name.split("/")
         if not 1 <= len(rest) <= 2 or not all(each.isdecimal() and each.isascii() for each in rest):
             raise BadInput(key, name, "must be SWEEP/NUMBER: a sweep's run id and a trial's number")
@@ -234,7 +237,7 @@ class Shelf:
         number = tags.get("gdexp.trial", "")
         return TrackedRun(
             run_id=str(run.info.run_id),
-            name=printable(str(run.info.run_name or "")),
+            name=printable_line(str(run.info.run_name or "")),
             kind=tags.get("gdexp.kind", ""),
             state=str(run.info.status),
             params=dict(run.data.params),
@@ -257,14 +260,14 @@ class Shelf:
         most: int | None = None,
         deleted: bool = False,
     ) -> list[Run]:
-        """Runs that meet a condition, oldest first; those in use, or those that were deleted."""
+        """Return runs that meet a condition, oldest first: the active ones or the deleted ones."""
         from mlflow.entities import ViewType
 
         found: list[Run] = []
         token: Any = None
         order = "DESC" if newest else "ASC"
         while True:
-            with self._reported():
+            with self._storage_errors():
                 page = self.client.search_runs(
                     [experiment_id or self.experiment_id],
                     filter_string=condition,
@@ -279,13 +282,14 @@ class Shelf:
                 return found
 
     @contextmanager
-    def _reported(self) -> Iterator[None]:
-        """MLflow's and the disk's errors as one line that names the place."""
+    def _storage_errors(self) -> Iterator[None]:
+        """Turn errors of MLflow, SQL and the disk into a `StorageFailed` that names the store."""
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason}") from error
+            raise StorageFailed(
+                f"tracking.uri={self.settings.shown}: {failure_reason(error)}"
+            ) from error

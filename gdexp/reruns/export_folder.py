@@ -1,4 +1,4 @@
-"""One folder of a run that is all a rerun needs: written by `+export`, read by `+rerun=FOLDER`."""
+"""The export folder of a run: written by `+export`, read by `+rerun=FOLDER`."""
 
 from __future__ import annotations
 
@@ -10,59 +10,62 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.config import shortest_command
-from gdexp.core import BadInput, StorageFailed
+from gdexp.core import BadInput, StorageFailed, format_count
 from gdexp.experiment import DIFF, PROBLEM_SOURCE
-from gdexp.reruns.reference import MOST_JSON, Damaged, Reference, read_reference
-from gdexp.reruns.verdict import iterations
-from gdexp.runs import Unreadable, check_stored
-from gdexp.tracking import MANIFEST, code, inert, manifest
+from gdexp.reruns.reference import MOST_JSON, DamagedReference, Reference, read_reference
+from gdexp.runs import UnreadableRun, check_stored_config
+from gdexp.tracking import MANIFEST, code, inert, json_bytes, manifest
 from gdexp.version import __version__
 
-RUN, README = "run.json", "README.md"
+RUN_FILE, README_FILE = "run.json", "README.md"
 FORMAT = 1
-KEPT_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
+EXPORTED_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
+
+TRIAL_ID = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
+"""A trial as `SWEEP/NUMBER`, or one of its seeds as `SWEEP/NUMBER/SEED`."""
 
 
-TRIAL = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
-"""A trial by its sweep's run id and its number, and one of its seeds."""
-
-
-def is_folder(named: str, here: Path) -> bool:
-    """Whether what a person named is a folder and not a run's id."""
-    if (here / named).is_dir():
+def names_folder(argument: str, here: Path) -> bool:
+    """Return whether the argument of a command names a folder and not a run."""
+    if (here / argument).is_dir():
         return True
-    if TRIAL.fullmatch(named):
+    if TRIAL_ID.fullmatch(argument):
         return False
-    return "/" in named or "\\" in named or named.startswith((".", "~"))
+    return "/" in argument or "\\" in argument or argument.startswith((".", "~"))
 
 
 def folder_files(reference: Reference) -> dict[str, bytes]:
-    """The files of a folder: the record byte for byte, what MLflow knew of the run, how to use it.
+    """Return the files of an export: the record, MLflow's data of the run, a README, a manifest.
 
     Raises:
-        BadInput: the record's config is not one that gdexp writes.
+        BadInput: the config of the record is not one that gdexp writes.
     """
-    check_stored(reference.config)
+    check_stored_config(reference.config)
     run = {
         "format": FORMAT,
         "gdexp": __version__,
         "run_id": reference.run_id,
         "status": reference.status,
-        "tags": {key: reference.tags[key] for key in KEPT_TAGS if key in reference.tags},
+        "tags": {key: reference.tags[key] for key in EXPORTED_TAGS if key in reference.tags},
         "metrics": dict(reference.metrics),
         "params": dict(reference.params),
     }
     files = dict(reference.files)
-    files[RUN] = (json.dumps(run, indent=2) + "\n").encode()
-    files[README] = _readme(reference).encode()
+    files[RUN_FILE] = json_bytes(run)
+    files[README_FILE] = _readme(reference).encode()
     return {**files, MANIFEST: manifest(files)}
 
 
 def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
-    """Write a folder that is not there yet, or is empty.
+    """Write files to a folder that does not exist or is empty.
+
+    Args:
+        place: the folder.
+        files: file name to content.
+        shown: the folder as the user typed it.
 
     Raises:
-        BadInput: there is something already.
+        BadInput: the folder is not empty.
         StorageFailed: it cannot be written.
     """
     try:
@@ -76,12 +79,12 @@ def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
 
 
 def read_folder(place: Path, shown: str) -> Reference:
-    """The record in a folder, every file checked.
+    """Read the record in an export folder and check every file.
 
     Raises:
-        BadInput: there is no such folder.
-        NoReference: it is no export.
-        Damaged: a file is missing or is not what the manifest says.
+        BadInput: there is no such folder, or it is not an export.
+        NoReference: it holds no descent.
+        DamagedReference: a file is missing or does not have the sha256 of the manifest.
     """
     if not place.is_dir():
         raise BadInput("+rerun", shown, "no such folder; python -m gdexp +export=RUN_ID writes one")
@@ -92,28 +95,30 @@ def read_folder(place: Path, shown: str) -> Reference:
         path = place / name
         try:
             if path.is_symlink() or path.resolve().parent != root:
-                raise Unreadable(f"its {name} is a link")
+                raise UnreadableRun(f"its {name} is a link")
             if path.stat().st_size > most:
-                raise Unreadable(f"its {name} is larger than {most:,} bytes")
+                raise UnreadableRun(f"its {name} is larger than {most:,} bytes")
             return path.read_bytes()
         except OSError:
-            raise Unreadable(f"holds no {name}") from None
+            raise UnreadableRun(f"holds no {name}") from None
 
     try:
-        run = _described(read(RUN, MOST_JSON))
-    except (Unreadable, ValueError, RecursionError):
+        run = _parse_run(read(RUN_FILE, MOST_JSON))
+    except (UnreadableRun, ValueError, RecursionError):
         if not (place / MANIFEST).is_file():
             raise BadInput("+rerun", shown, f"holds no run of gdexp: no {MANIFEST}") from None
-        raise Damaged(f"{shown}: damaged reference: {RUN} is missing or cannot be read") from None
+        raise DamagedReference(
+            f"{shown}: damaged reference: {RUN_FILE} is missing or cannot be read"
+        ) from None
     known = {key: run[key] for key in ("tags", "metrics", "params")}
     return read_reference(read, run["run_id"], (shown, shown), run["status"], known)
 
 
-def _described(content: bytes) -> dict[str, Any]:
-    """What `run.json` says, every part of the type that it must have.
+def _parse_run(content: bytes) -> dict[str, Any]:
+    """Parse `run.json` and check the types of its parts.
 
     Raises:
-        ValueError: it says something else.
+        ValueError: a part is missing or has another type.
     """
     run = json.loads(content)
     if not isinstance(run, dict) or run.get("format") != FORMAT:
@@ -130,12 +135,13 @@ def _described(content: bytes) -> dict[str, Any]:
 
 
 def _readme(reference: Reference) -> str:
-    """What the folder is and how to use it, in Markdown."""
+    """Return the text of the README: what the folder is and how to use it."""
     path = reference.config["problem"].get("path")
+    count = format_count(len(reference.trace) - 1, "iteration")
     lines = [
         f"# Run {reference.run_id} of gdexp {inert(reference.tags.get('gdexp.version', ''))}",
         "",
-        f"A descent that ended {reference.status} after {iterations(len(reference.trace) - 1)}.",
+        f"A descent that ended {reference.status} after {count}.",
         "Replay it anywhere and compare it bit for bit, from the folder that holds this one:",
         "",
         f"    {reference.command('./FOLDER')}",

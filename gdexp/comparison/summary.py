@@ -1,0 +1,101 @@
+"""The summary of a comparison: the best runs, the commands that repeat them, the runs left out."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.formatting import text
+from gdexp.config import shortest_command
+from gdexp.core import BadInput, format_count, format_counts
+from gdexp.runs import TrackedRun, UnreadableRun
+from gdexp.theory import distance
+
+MOST_VARIABLES = 256
+"""The largest size of x for which theory is computed; beyond it the user would wait too long."""
+
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return names and values: the best run, its params, the counts, its distance from theory."""
+    counts = format_counts(comparison.counts)
+    runs = ("runs", f"{len(comparison.runs):,}: {counts}")
+    winners = best_by_problem(comparison)
+    if len(winners) > 1:
+        return [*(("best", f"{name}: {_outcome(run)}") for name, run in winners.items()), runs]
+    best = comparison.best
+    lines = [("best", _outcome(best))]
+    keys = [key for key in comparison.params if key != "stopping.cap"]
+    if "optimizer.lr" in best.params and "optimizer.lr" not in keys:
+        keys.insert(0, "optimizer.lr")
+    chosen = [f"{key} = {text(best.values.get(key))}" for key in keys[:6]]
+    if chosen:
+        lines.append(("with", "\n".join(chosen)))
+    lines.append(runs)
+    if theory := _theory(best):
+        lines.append(("theory", theory))
+    return lines
+
+
+def best_by_problem(comparison: Comparison) -> dict[str, TrackedRun]:
+    """Return the best run of each problem; iterations on different problems do not compare."""
+    best: dict[str, TrackedRun] = {}
+    for run in comparison.ranked:
+        best.setdefault(comparison.problem_of[run.run_id], run)
+    return best
+
+
+def repeat_commands(comparison: Comparison) -> list[str]:
+    """Return the commands that repeat the best run of each problem, as far as they are known."""
+    found = [repeat_command(run) for run in best_by_problem(comparison).values()]
+    return [command for command in found if command is not None]
+
+
+def repeat_command(run: TrackedRun) -> str | None:
+    """Return the command that repeats a run; None if its config is not one of gdexp's."""
+    try:
+        run.experiment()
+        groups = [run.config[key] for key in ("problem", "optimizer", "stopping")]
+        groups += [group["schedule"] for group in groups if "schedule" in group]
+        # The command selects config files by these names, so they must be plain words.
+        if all(PLAIN_NAME.fullmatch(str(group.get("name", "default"))) for group in groups):
+            return shortest_command(run.config)
+    except (BadInput, UnreadableRun, AttributeError, TypeError):
+        return None
+    return None
+
+
+def left_out_lines(comparison: Comparison, most: int = 3) -> list[str]:
+    """Return a line for each reason why runs are not compared."""
+    by_reason: dict[str, list[TrackedRun]] = {}
+    for entry in comparison.left_out:
+        by_reason.setdefault(entry.reason, []).append(entry.run)
+    lines = []
+    for reason, runs in by_reason.items():
+        names = ", ".join(run.short for run in runs[:most])
+        others = f" and {len(runs) - most:,} more" if len(runs) > most else ""
+        lines.append(f"{names}{others}: {reason}")
+    return lines
+
+
+def _outcome(run: TrackedRun) -> str:
+    steps = format_count(run.iterations, "iteration")
+    trial = "" if run.trial is None else f"trial {run.trial}, "
+    return f"{steps} ({trial}{run.status or 'status unknown'}, run {run.short})"
+
+
+def _theory(best: TrackedRun) -> str:
+    """Return how far the best run is from the best possible one; empty if that is unknown."""
+    try:
+        if best.initial.size > MOST_VARIABLES or best.threshold is None:
+            return ""
+        experiment = best.experiment()
+        count = best.iterations if best.converged else None
+        x0 = torch.tensor(best.initial)
+        theory = distance(experiment.problem, experiment.rule, best.threshold, count, x0)
+    except (BadInput, UnreadableRun):
+        return ""
+    return "" if theory is None else str(theory)
