@@ -12,7 +12,8 @@ from typing import Any
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, StorageFailed
 from gdexp.experiment import DIFF, PROBLEM_SOURCE
-from gdexp.reruns.reference import MOST_JSON, DamagedReference, Reference, read_reference
+from gdexp.reruns.reference import DamagedReference, Reference
+from gdexp.reruns.reference_reader import MOST_JSON, read_reference
 from gdexp.reruns.verdict import iterations
 from gdexp.runs import UnreadableRun, check_stored_config
 from gdexp.tracking import MANIFEST, code, inert, json_bytes, manifest
