@@ -99,9 +99,7 @@ def read_reference(
     if "trace.npy" not in manifest and not recorded:
         raise NoReference(f"{shown}: holds no descent; there is nothing to compare a rerun with")
     missing = [name for name in REQUIRED_FILES if name not in manifest]
-    if missing == list(
-        REQUIRED_FILES[2:]
-    ):  # a trial of several seeds: their runs hold the descents
+    if missing == list(REQUIRED_FILES[2:]):  # a trial of several seeds has no descent itself
         raise NoReference(f"{shown}: holds no descent itself; name one of its seeds' runs")
     if missing:
         raise DamagedReference(f"{shown}: its {MANIFEST} does not list {missing[0]}")
