@@ -82,7 +82,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         level = np.full(2, comparison.runs[0].threshold)
         series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
     if any(run.status == Status.DIVERGED for run in comparison.runs):
-        limit = f"What diverges is drawn to {CEILING_FACTOR:,.0f} times the first gap."
+        limit = f"Diverging curves end at {CEILING_FACTOR:,.0f} times the largest first gap."
         note = f"{note} {limit}".strip()
     return Chart(
         name="loss",

@@ -109,7 +109,7 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         series=series,
         x_log=True,
         y_log=True,
-        note="A triangle ended before the threshold: it would have needed more than is drawn."
+        note="A triangle marks a run that ended before the threshold: it needs more than is drawn."
         if any(each.marker == "triangle" for each in series)
         else "",
     )

@@ -91,9 +91,7 @@ def read_reference(
             raise NoReference(
                 f"{shown}: holds no descent of gdexp; there is nothing to compare a rerun with"
             ) from None
-        raise DamagedReference(
-            f"{shown}: {error}, so nothing proves that its files are as made"
-        ) from None
+        raise DamagedReference(f"{shown}: {error}, so its files cannot be checked") from None
     except ValueError as error:
         raise DamagedReference(f"{shown}: its {MANIFEST} {error}") from None
     if "trace.npy" not in manifest and not recorded:
@@ -105,7 +103,7 @@ def read_reference(
         raise DamagedReference(f"{shown}: its {MANIFEST} does not list {missing[0]}")
     files = _read_checked(read, manifest, shown)
     if not recorded:
-        raise DamagedReference(f"{shown}: says of no status why it ended")
+        raise DamagedReference(f"{shown}: its status does not say why the descent ended")
     reference = Reference(run_id, shown, argument, status, files, **known)
     for name in ("config", "environment", "initial", "final", "trace"):
         try:
