@@ -82,9 +82,8 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         level = np.full(2, comparison.runs[0].threshold)
         series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
     if any(run.status == Status.DIVERGED for run in comparison.runs):
-        note = (
-            f"{note} What diverges is drawn to {CEILING_FACTOR:,.0f} times the first gap.".strip()
-        )
+        limit = f"Diverging curves end at {CEILING_FACTOR:,.0f} times the largest first gap."
+        note = f"{note} {limit}".strip()
     return Chart(
         name="loss",
         title=title,
@@ -106,10 +105,9 @@ def log_axis_values(gaps: Floats, ceiling: float = math.inf) -> Floats:
 
 def gap_ceiling(runs: Sequence[TrackedRun]) -> float:
     """Return the largest gap that is drawn, so that a diverging run does not flatten the others."""
-    first = [float(run.gaps[0]) for run in runs]
-    return CEILING_FACTOR * max(
-        (gap for gap in first if math.isfinite(gap) and gap > 0), default=math.inf
-    )
+    first_gaps = [float(run.gaps[0]) for run in runs]
+    drawable = [gap for gap in first_gaps if math.isfinite(gap) and gap > 0]
+    return CEILING_FACTOR * max(drawable, default=math.inf)
 
 
 def _curve(

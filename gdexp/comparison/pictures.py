@@ -78,11 +78,8 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         if not isinstance(lr, int | float) or lr <= 0:
             continue
         time = run.hitting_time(threshold)
-        reached = time is not None
-        kind = Status.CONVERGED if reached else _status_of(run)
-        if (
-            kind is Status.CONVERGED and not reached
-        ):  # it converged to a looser threshold of its own
+        kind = _status_of(run) if time is None else Status.CONVERGED
+        if kind is Status.CONVERGED and time is None:  # it met a looser threshold of its own
             kind = Status.MAX_ITERATIONS
         count = math.ceil(time) if time is not None else run.iterations
         kinds.setdefault(kind, []).append((float(lr), max(count, 0.5), comparison.label(run)))
@@ -112,7 +109,7 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         series=series,
         x_log=True,
         y_log=True,
-        note="A triangle ended before the threshold: it would have needed more than is drawn."
+        note="A triangle marks a run that ended before the threshold: it needs more than is drawn."
         if any(each.marker == "triangle" for each in series)
         else "",
     )

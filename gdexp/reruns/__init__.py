@@ -1,13 +1,14 @@
 """Reruns: a tracked run is read as untrusted data, replayed and compared bit for bit.
 
-`run_selection` finds the runs, `reference` reads one and checks it against its manifest, `replay`
-repeats the descent, `verdict` compares the two, `causes` lists what could explain a difference,
-`report` formats the outcome, `rerun_recorder` writes it to MLflow, and `export_folder` writes and
-reads exports.
+`run_selection` finds the runs, `reference_reader` reads the record of one and checks it against
+its manifest, `replay` repeats the descent, `verdict` compares the two, `causes` lists what could
+explain a difference, `report` formats the outcome, `rerun_recorder` writes it to MLflow, and
+`export_folder` writes and reads exports.
 """
 
 from gdexp.reruns.export_folder import folder_files, write_folder
-from gdexp.reruns.reference import DamagedReference, NoReference, Reference, reference_of_run
+from gdexp.reruns.reference import DamagedReference, NoReference, Reference
+from gdexp.reruns.reference_reader import reference_of_run
 from gdexp.reruns.replay import Rerun, build_experiment, replay_descent, replay_descents
 from gdexp.reruns.report import (
     Outcome,

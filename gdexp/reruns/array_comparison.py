@@ -85,9 +85,8 @@ def ordered_integers(values: Array, dtype: str) -> npt.NDArray[np.uint64]:
     """
     width = DTYPE_BITS[dtype]
     if dtype == "bfloat16":
-        bits = values.astype(np.float32).reshape(-1).view(np.uint32).astype(np.uint64) >> np.uint64(
-            16
-        )
+        single = values.astype(np.float32).reshape(-1)
+        bits = single.view(np.uint32).astype(np.uint64) >> np.uint64(16)
     else:
         kind = {16: np.float16, 32: np.float32, 64: np.float64}[width]
         with np.errstate(over="ignore"):

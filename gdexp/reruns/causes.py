@@ -56,19 +56,14 @@ class Cause:
     rerun: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.what}: {self.reference} there, {self.rerun} here"
-            if self.reference
-            else self.what
-        )
+        if not self.reference:
+            return self.what
+        return f"{self.what}: {self.reference} there, {self.rerun} here"
 
     def as_json(self) -> dict[str, Any]:
         """Return the cause for JSON, without its rank; an empty value is null."""
-        return {
-            "what": self.what,
-            "there": self.reference or None,
-            "here": self.rerun or None,
-        }
+        there, here = self.reference or None, self.rerun or None
+        return {"what": self.what, "there": there, "here": here}
 
 
 def find_causes(
@@ -87,10 +82,8 @@ def find_causes(
         sources: the source text of the problem's module, of the reference and of the rerun.
         contradictions: where the record of the reference contradicts itself.
     """
-    found = [
-        Cause(0, f"the record contradicts itself: {printable_line(each)}")
-        for each in contradictions
-    ]
+    texts = map(printable_line, contradictions)
+    found = [Cause(0, f"the record contradicts itself: {text}") for text in texts]
     found += _problem(reference, rerun, sources)
     found += _source(_group(reference, "source"), _group(rerun, "source"))
     found += _settings(reference, rerun)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.config import shortest_command
-from gdexp.core import BadInput, StorageFailed, format_count
+from gdexp.core import BadInput, StorageFailed
 from gdexp.experiment import DIFF, PROBLEM_SOURCE
-from gdexp.reruns.reference import MOST_JSON, DamagedReference, Reference, read_reference
+from gdexp.reruns.reference import DamagedReference, Reference
+from gdexp.reruns.reference_reader import MOST_JSON, read_reference
 from gdexp.runs import UnreadableRun, check_stored_config
 from gdexp.tracking import MANIFEST, code, inert, json_bytes, manifest
 from gdexp.version import __version__
@@ -137,11 +138,10 @@ def _parse_run(content: bytes) -> dict[str, Any]:
 def _readme(reference: Reference) -> str:
     """Return the text of the README: what the folder is and how to use it."""
     path = reference.config["problem"].get("path")
-    count = format_count(len(reference.trace) - 1, "iteration")
     lines = [
         f"# Run {reference.run_id} of gdexp {inert(reference.tags.get('gdexp.version', ''))}",
         "",
-        f"A descent that ended {reference.status} after {count}.",
+        f"A descent that ended {reference.status} after {iterations(len(reference.trace) - 1)}.",
         "Replay it anywhere and compare it bit for bit, from the folder that holds this one:",
         "",
         f"    {reference.command('./FOLDER')}",

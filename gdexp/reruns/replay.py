@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -122,8 +122,8 @@ def replay_descents(
 
     Args:
         pairs: the references, each with its experiment from `build_experiment`.
-        ulps: as in `replayed`.
-        restore: as in `replayed`.
+        ulps: as in `replay_descent`.
+        restore: as in `replay_descent`.
         done: called with the number of new reruns after each batch.
     """
     groups: dict[Hashable, list[tuple[Reference, Experiment]]] = {}
@@ -191,7 +191,7 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
     verdict = compare_descents(reference, stored, dtype, ulps)
     captured = provenance.provenance_files(experiment.config, reference.engine)
     found = _find_causes(reference, experiment, captured)
-    verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
+    verdict = replace(verdict, causes=found)
     return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
 
 

@@ -73,9 +73,8 @@ class RerunRecorder:
         run_id = None
         if self._store is not None:
             tags = {RERUN_OF_TAG: sweep} if sweep is not None else {}
-            name = f"rerun of {len(references):,} runs" + (
-                f" of sweep {sweep[:8]}" if sweep else ""
-            )
+            of_sweep = f" of sweep {sweep[:8]}" if sweep else ""
+            name = f"rerun of {len(references):,} runs{of_sweep}"
             run_id = self._store.start(Opening(name, "rerun", tags=tags))
             self.facts.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
         with self._abandon_on_error(run_id):

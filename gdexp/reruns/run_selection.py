@@ -9,7 +9,8 @@ from pathlib import Path
 from gdexp.config import parse_overrides, typed_overrides
 from gdexp.core import BadInput, command_folder
 from gdexp.reruns.export_folder import names_folder, read_folder
-from gdexp.reruns.reference import DamagedReference, NoReference, Reference, reference_of_run
+from gdexp.reruns.reference import DamagedReference, NoReference, Reference
+from gdexp.reruns.reference_reader import reference_of_run
 from gdexp.runs import DeletedRun, RunLoader, TrackedRun
 from gdexp.tracking import TrackingSettings
 

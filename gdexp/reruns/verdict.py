@@ -16,7 +16,7 @@ EXIT_NO_REFERENCE, EXIT_DIFFERENT = 3, 4
 
 
 class Level(StrEnum):
-    """How well a rerun agrees with its reference, best first."""
+    """The levels of agreement of a rerun with its reference, best first."""
 
     IDENTICAL = "identical"
     CLOSE = "close"
@@ -54,7 +54,7 @@ class DescentOutcome(Protocol):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a rerun compares with its reference.
+    """The result of comparing a rerun with its reference.
 
     Attributes:
         level: the verdict in one or two words.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line
 from gdexp.runs.artifact_reader import ArtifactReader
-from gdexp.runs.parquet_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.run_list import Runs
+from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
 

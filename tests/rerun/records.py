@@ -14,7 +14,8 @@ from gdexp.descent.result import Result
 from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.experiment.provenance import ALONE, provenance_files
 from gdexp.reruns.export_folder import folder_files, write_folder
-from gdexp.reruns.reference import RECORD_FILES, Reference
+from gdexp.reruns.reference import Reference
+from gdexp.reruns.reference_reader import RECORD_FILES
 from gdexp.tracking.record import MANIFEST, descent_record, manifest
 
 CONFIG: config.Config = {

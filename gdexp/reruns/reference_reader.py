@@ -1,0 +1,159 @@
+"""Read the record of a descent as a `Reference`, and check every file against the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from gdexp.core import printable_line
+from gdexp.descent import Status
+from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE
+from gdexp.reruns.reference import DamagedReference, NoReference, Reference
+from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun
+from gdexp.tracking import MANIFEST
+
+REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
+"""The files that a rerun needs."""
+
+RECORD_FILES = (*REQUIRED_FILES, "final_index.json", DIFF, PROBLEM_SOURCE)
+"""The files that are the record of a run; the others are pictures."""
+
+MOST_BYTES = 1 << 30
+MOST_JSON = 1 << 20
+SIZE_LIMITS = {
+    "config.yaml": MAX_CONFIG,
+    **dict.fromkeys((ENVIRONMENT, "final_index.json", DIFF, PROBLEM_SOURCE), MOST_JSON),
+}
+"""The largest size in bytes of a file that has a limit other than `MOST_BYTES`."""
+
+MOST_FILES = 1_000
+
+_PART = re.compile(r"(?!\.+$)[A-Za-z0-9 _.+~%@=,-]{1,200}")
+
+Read = Callable[[str, int], bytes]
+"""`read(name, most)` returns the bytes of a file, or raises `UnreadableRun`."""
+
+
+def reference_of_run(run: TrackedRun) -> Reference:
+    """Read the record of a tracked descent and check every file.
+
+    Raises:
+        NoReference: the run is not finished, or holds no descent.
+        DamagedReference: a file is missing or does not have the sha256 of the manifest.
+    """
+    shown = f"run {run.short}"
+    if run.state in ("RUNNING", "SCHEDULED"):
+        raise NoReference(f"{shown}: is still running; there is nothing to compare a rerun with")
+    if run.state != "FINISHED":
+        raise NoReference(f"{shown}: ended {run.state}; there is nothing to compare a rerun with")
+    try:
+        params = dict(run.params)
+    except UnreadableRun as error:  # the run is a row of a shard
+        raise DamagedReference(f"{shown}: damaged reference: {error}") from None
+    known: dict[str, Mapping[str, Any]] = {
+        "tags": dict(run.tags),
+        "metrics": dict(run.metrics),
+        "params": params,
+    }
+    return read_reference(run.file_bytes, run.run_id, (shown, run.run_id), run.status, known)
+
+
+def read_reference(
+    read: Read,
+    run_id: str,
+    names: tuple[str, str],
+    status: str,
+    known: Mapping[str, Mapping[str, Any]],
+) -> Reference:
+    """Read a record by a function that reads its files, and check every file.
+
+    Args:
+        read: reads a file of the record.
+        run_id: MLflow's id of the run.
+        names: its name in messages, and what a user types to select it.
+        status: why it ended, by its tag.
+        known: its `tags`, `metrics` and `params`.
+
+    Raises:
+        NoReference: it holds no descent.
+        DamagedReference: a file is missing or does not have the sha256 of the manifest.
+    """
+    recorded, (shown, argument) = status in set(Status), names
+    try:
+        manifest = _parse_manifest(read(MANIFEST, MOST_JSON))
+    except UnreadableRun as error:
+        if not recorded:
+            raise NoReference(
+                f"{shown}: holds no descent of gdexp; there is nothing to compare a rerun with"
+            ) from None
+        raise DamagedReference(f"{shown}: {error}, so its files cannot be checked") from None
+    except ValueError as error:
+        raise DamagedReference(f"{shown}: its {MANIFEST} {error}") from None
+    if "trace.npy" not in manifest and not recorded:
+        raise NoReference(f"{shown}: holds no descent; there is nothing to compare a rerun with")
+    missing = [name for name in REQUIRED_FILES if name not in manifest]
+    if missing == list(REQUIRED_FILES[2:]):  # a trial of several seeds has no descent itself
+        raise NoReference(f"{shown}: holds no descent itself; name one of its seeds' runs")
+    if missing:
+        raise DamagedReference(f"{shown}: its {MANIFEST} does not list {missing[0]}")
+    files = _read_checked(read, manifest, shown)
+    if not recorded:
+        raise DamagedReference(f"{shown}: its status does not say why the descent ended")
+    reference = Reference(run_id, shown, argument, status, files, **known)
+    for name in ("config", "environment", "initial", "final", "trace"):
+        try:
+            getattr(reference, name)
+        except (ValueError, RecursionError, yaml.YAMLError) as error:
+            file = {"config": "config.yaml", "environment": ENVIRONMENT}.get(name, f"{name}.npy")
+            reason = " ".join(str(error).split())[:160]
+            raise DamagedReference(f"{shown}: its {file} cannot be used: {reason}") from None
+    return reference
+
+
+def _parse_manifest(content: bytes) -> dict[str, str]:
+    """Parse a manifest: file name to sha256.
+
+    Raises:
+        ValueError: it is malformed, or names a file outside the run's artifacts.
+    """
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError("is no JSON") from None
+    if not isinstance(found, dict) or len(found) > MOST_FILES:
+        raise ValueError("is no mapping of file names to sha256")
+    for name, digest in found.items():
+        if not all(_PART.fullmatch(part) for part in name.split("/")):
+            raise ValueError(f"names a file outside the run: {printable_line(name[:80])}")
+        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise ValueError(f"holds no sha256 of {name[:80]}")
+    return found
+
+
+def _read_checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, bytes]:
+    """Read every file of the manifest, check its sha256, and return the files of the record.
+
+    Raises:
+        DamagedReference: names the files that are missing or different.
+    """
+    files: dict[str, bytes] = {}
+    wrong = []
+    for name, digest in manifest.items():
+        try:
+            content = read(name, SIZE_LIMITS.get(name, MOST_BYTES))
+        except UnreadableRun as error:
+            wrong.append(str(error))
+            continue
+        if hashlib.sha256(content).hexdigest() != digest:
+            wrong.append(f"{name} is not the file of its sha256")
+        elif name in RECORD_FILES:
+            files[name] = content
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise DamagedReference(f"{shown}: damaged reference: {', '.join(wrong[:3])}{more}")
+    return files
