@@ -26,7 +26,7 @@ from gdexp.comparison.plotly_figures import figures_of
 from gdexp.comparison.profiles import data_profile, ecdf, expected_running_time, performance_profile
 from gdexp.descent.stopping import first_hits
 from gdexp.runs.files import Files
-from gdexp.tracking.record import Opening
+from gdexp.tracking.record import RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.test_runs import record, swept
@@ -430,7 +430,7 @@ def test_a_diverging_run_does_not_flatten_the_others() -> None:
 def test_a_path_is_walked_again_bit_for_bit_or_not_at_all(here: Path) -> None:
     store = Store(TrackingSettings())
     values = {"problem": {"name": "booth", "x0": None}, "optimizer.lr": 0.05}
-    run_id = record(store, Opening("booth", "run"), **values)
+    run_id = record(store, RunHeader("booth", "run"), **values)
     (found,) = load_runs(run_id)
     walked = path(found)
     assert walked is not None

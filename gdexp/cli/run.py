@@ -15,8 +15,8 @@ from gdexp.display import Losses, curve, tensors, terminal
 from gdexp.experiment import Experiment, captured, pictures, typed_here
 from gdexp.tracking import (
     NOTE_TAG,
-    Opening,
     Record,
+    RunHeader,
     Store,
     TrackingSettings,
     chart_views,
@@ -41,7 +41,7 @@ def run(config: Config) -> Result:
     announce(out, experiment)
 
     store = Store(settings)
-    run_id = store.start(Opening(name=title(experiment), kind="run"))
+    run_id = store.start(RunHeader(name=title(experiment), kind="run"))
     try:
         losses = Losses(out, experiment.stopping.threshold, experiment.problem.reference)
         with losses:
@@ -60,13 +60,13 @@ def run(config: Config) -> Result:
     terminal.facts(
         out,
         [
-            ("recorded", f"MLflow run {run_id} in {terminal.shown(settings.shown)}"),
-            ("look", terminal.shown(store.look_command())),
+            ("recorded", f"MLflow run {run_id} in {terminal.shown(settings.display_uri)}"),
+            ("look", terminal.shown(store.ui_command())),
         ],
     )
-    terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    terminal.line(out, f"{store.ui_address()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
-    terminal.line(out, f"{store.server()}/#{store.runs_link()}")
+    terminal.line(out, f"{store.ui_address()}/#{store.runs_link()}")
     out.print("\n[dim]find the best learning rate with[/dim]")
     terminal.line(out, sweep_command(experiment))
     return result

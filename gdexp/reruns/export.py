@@ -15,7 +15,7 @@ from gdexp.experiment import DIFF, PROBLEM_SOURCE
 from gdexp.reruns.reference import MOST_JSON, Damaged, Reference, read_reference
 from gdexp.reruns.verdict import iterations
 from gdexp.runs import Unreadable, check_stored
-from gdexp.tracking import MANIFEST, code, inert, manifest
+from gdexp.tracking import MANIFEST, code_block, escape_markdown, manifest
 from gdexp.version import __version__
 
 RUN, README = "run.json", "README.md"
@@ -132,8 +132,9 @@ def _described(content: bytes) -> dict[str, Any]:
 def _readme(reference: Reference) -> str:
     """What the folder is and how to use it, in Markdown."""
     path = reference.config["problem"].get("path")
+    version = escape_markdown(reference.tags.get("gdexp.version", ""))
     lines = [
-        f"# Run {reference.run_id} of gdexp {inert(reference.tags.get('gdexp.version', ''))}",
+        f"# Run {reference.run_id} of gdexp {version}",
         "",
         f"A descent that ended {reference.status} after {iterations(len(reference.trace) - 1)}.",
         "Replay it anywhere and compare it bit for bit, from the folder that holds this one:",
@@ -146,14 +147,15 @@ def _readme(reference: Reference) -> str:
     ]
     if path is not None:
         lines += [
-            f"Its problem is its author's own code, {inert(str(path))}, which must be importable.",
+            f"Its problem is its author's own code, {escape_markdown(str(path))}, "
+            "which must be importable.",
             f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it.",
             "",
         ]
     lines += [
         "The same descent from the configuration alone, with this machine's own settings:",
         "",
-        code(shortest_command(reference.config)),
+        code_block(shortest_command(reference.config)),
         "",
         "| file | holds |",
         "|---|---|",

@@ -14,13 +14,13 @@ from gdexp.reruns.report import MOST_CAUSES, Outcome, as_json, counts
 from gdexp.tracking import (
     MOST_COMMAND,
     NOTE_TAG,
-    Opening,
-    Pending,
+    PlannedRun,
     Record,
+    RunHeader,
     Store,
-    code,
+    code_block,
     descent_record,
-    inert,
+    escape_markdown,
     run_display,
 )
 
@@ -54,8 +54,10 @@ class Recorder:
         """The run of a single rerun, RUNNING while it is made."""
         run_id = None
         if self._store is not None:
-            run_id = self._store.start(_opening(reference, experiment, None))
-            self.said.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
+            run_id = self._store.start(_header(reference, experiment, None))
+            self.said.append(
+                ("recorded", f"MLflow run {run_id} in {self._store.settings.display_uri}")
+            )
         with self._kept(run_id):
             yield _One(self, run_id)
 
@@ -71,8 +73,10 @@ class Recorder:
         if self._store is not None:
             tags = {OF: of} if of is not None else {}
             name = f"rerun of {len(references):,} runs" + (f" of sweep {of[:8]}" if of else "")
-            run_id = self._store.start(Opening(name, "rerun", tags=tags))
-            self.said.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
+            run_id = self._store.start(RunHeader(name, "rerun", tags=tags))
+            self.said.append(
+                ("recorded", f"MLflow run {run_id} in {self._store.settings.display_uri}")
+            )
         with self._kept(run_id):
             yield _Many(self, run_id)
 
@@ -148,30 +152,30 @@ class _Many:
         store = self._recorder._store
         if store is None:
             return
-        opened: list[tuple[Pending, Record]] = []
+        opened: list[tuple[PlannedRun, Record]] = []
         for made in reruns:
-            opening = _opening(made.reference, made.experiment, self._run_id)
-            pending = store.prepare(opening)
+            header = _header(made.reference, made.experiment, self._run_id)
+            pending = store.prepare(header)
             self._recorder.ids[id(made)] = pending.run_id
             opened.append((pending, self._recorder.record(made)))
         store.write(opened)
 
 
-def _opening(reference: Reference, experiment: Experiment, parent: str | None) -> Opening:
+def _header(reference: Reference, experiment: Experiment, parent: str | None) -> RunHeader:
     name = f"rerun of {reference.run_id[:8]}, {experiment.problem.name} {experiment.rule.name}"
-    return Opening(name, "rerun", parent, {OF: reference.run_id})
+    return RunHeader(name, "rerun", parent, {OF: reference.run_id})
 
 
 def _note(made: Rerun) -> str:
     """The run's description in Markdown."""
     reference = made.reference
-    reasons = [f"- {inert(reason)}" for reason in made.verdict.reasons]
-    why = [f"- {inert(str(cause))}" for cause in made.verdict.causes[:MOST_CAUSES]]
+    reasons = [f"- {escape_markdown(reason)}" for reason in made.verdict.reasons]
+    why = [f"- {escape_markdown(str(cause))}" for cause in made.verdict.causes[:MOST_CAUSES]]
     lines = [f"**{made.verdict.level}**: a rerun of `{reference.run_id}`.", "", *reasons]
     if why:
         lines += ["", "What differs between the two places:", "", *why]
-    lines += ["", "Compare again with", "", code(reference.command())]
+    lines += ["", "Compare again with", "", code_block(reference.command())]
     command = shortest_command(reference.config)
     if len(command) <= MOST_COMMAND:
-        lines += ["", "Run the configuration afresh with", "", code(command)]
+        lines += ["", "Run the configuration afresh with", "", code_block(command)]
     return "\n".join(lines)

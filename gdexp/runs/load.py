@@ -14,7 +14,7 @@ from gdexp.runs.files import Files
 from gdexp.runs.parquet_runs import CHILDREN, rows_of
 from gdexp.runs.run import TrackedRun
 from gdexp.runs.stored_config import printable
-from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
+from gdexp.tracking import ShardFolder, TrackingSettings, configure_mlflow_process, ensure_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,14 +83,16 @@ class Shelf:
         if database is not None:
             if not database.exists() or not database.stat().st_size:
                 raise BadInput(
-                    "tracking.uri", settings.shown, "holds no runs yet; python -m gdexp makes one"
+                    "tracking.uri",
+                    settings.display_uri,
+                    "holds no runs yet; python -m gdexp makes one",
                 )
             ensure_database(database)
-        prepare_mlflow()
+        configure_mlflow_process()
         from mlflow import MlflowClient
 
         with self._reported():
-            self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
+            self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
             found = self.client.get_experiment_by_name(settings.experiment)
         if found is None or found.lifecycle_stage != "active":
             what = "there is no such experiment" if found is None else "was deleted in MLflow"
@@ -158,7 +160,7 @@ class Shelf:
             except MlflowException as error:
                 if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     raise
-                place = self.settings.shown
+                place = self.settings.display_uri
                 raise BadInput(key, name, f"no such run in {place}; {self._listing()}") from None
         if run.info.lifecycle_stage != "active":
             raise Deleted(key, name, "was deleted in MLflow; restore it there or name another")
@@ -288,4 +290,4 @@ class Shelf:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason}") from error
+            raise StorageFailed(f"tracking.uri={self.settings.display_uri}: {reason}") from error

@@ -12,7 +12,7 @@ from gdexp.core import StorageFailed
 from gdexp.runs.files import Files, Unreadable
 from gdexp.runs.run import TrackedRun
 from gdexp.runs.stored_config import printable
-from gdexp.tracking import MANIFEST, TOGETHER, Row, ShardFolder
+from gdexp.tracking import ALL_SEEDS, MANIFEST, ShardFolder, ShardRow
 
 T = TypeVar("T")
 
@@ -33,9 +33,9 @@ class RowFiles(Files):
     def __init__(self, shards: ShardFolder) -> None:
         self._shards = shards
         self._places: dict[tuple[int, int], str] = {}
-        self._kept: OrderedDict[tuple[int, int], Row] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], ShardRow] = OrderedDict()
 
-    def light(self, trials: Collection[int] | None) -> Iterator[Row]:
+    def light(self, trials: Collection[int] | None) -> Iterator[ShardRow]:
         """Rows with metrics and tags only; where each lies is remembered.
 
         Args:
@@ -48,7 +48,7 @@ class RowFiles(Files):
             self._places[row.trial, row.seed] = name
             yield row
 
-    def row(self, run_id: str) -> Row:
+    def row(self, run_id: str) -> ShardRow:
         """The whole row that an id names.
 
         Raises:
@@ -89,7 +89,7 @@ class RowFiles(Files):
         _, trial, *seed = run_id.split("/")
         if seed:
             return int(trial), int(seed[0])
-        together = int(trial), TOGETHER
+        together = int(trial), ALL_SEEDS
         return together if together in self._places else (int(trial), 0)
 
 
@@ -145,7 +145,7 @@ def rows_of(
     for row in files.light(trials):
         tags = {words.setdefault(k, k): words.setdefault(v, v) for k, v in row.record.tags.items()}
         kind = tags.get("gdexp.kind", "")
-        if row.seed == TOGETHER:
+        if row.seed == ALL_SEEDS:
             continue
         run_id = f"{parent.run_id}/{row.trial}" + (f"/{row.seed}" if kind == "seed" else "")
         found[row.trial, row.seed] = TrackedRun(

@@ -33,7 +33,7 @@ from gdexp.sweeps.study import (
     wait_for_others,
 )
 from gdexp.sweeps.supervisor import oversee
-from gdexp.tracking import Opening, Record, Store, params
+from gdexp.tracking import Record, RunHeader, Store, params
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -131,13 +131,13 @@ def _parent(plan: Plan, study: Study, store: Store) -> str:
     """The sweep's own run, created with the study and remembered in it."""
     known = study.user_attrs.get(PARENT)
     if known is not None:
-        if not store.has(str(known)):
+        if not store.has_run(str(known)):
             raise _strayed(plan)
         return str(known)
     token, run_id = begun(study, store)
     if run_id is None:
         tags = {"gdexp.study": plan.name, TOKEN: token}
-        run_id = store.start(Opening(name=plan.name, kind="sweep", tags=tags))
+        run_id = store.start(RunHeader(name=plan.name, kind="sweep", tags=tags))
     fixed = params(plan.definition()["config"])
     store.log_values(run_id, Record(params={**fixed, **sweep_params(plan)}))
     study.set_user_attr(PARENT, run_id)
@@ -154,7 +154,7 @@ def _check_store(plan: Plan, study: Study) -> None:
 def _strayed(plan: Plan) -> BadInput:
     return BadInput(
         "tracking.uri",
-        plan.tracking.shown,
+        plan.tracking.display_uri,
         f"does not hold the runs of study {plan.name}; name the store that does, or remove "
         f"{console.place(plan)}, or give another sweep.name",
     )
@@ -201,7 +201,7 @@ def _for_worker(plan: Plan, given: Sequence[Override]) -> list[str]:
         "sweep.n_trials": plan.n_trials,
         "sweep.sampler": plan.sampler.definition(),
         # As seen from here: a worker may stand in another folder.
-        "tracking.uri": plan.tracking.resolved,
+        "tracking.uri": plan.tracking.mlflow_uri,
     }
     dropped = (*filled, *(f"{key}{end}" for key in config.OUTCOME_KEYS for end in (".", "/")))
     kept = [

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.tracking.artifacts import write_files
-from gdexp.tracking.downsampling import thinned
-from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.downsampling import kept_iterations
+from gdexp.tracking.record import PlannedRun, Record, RunHeader
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,7 +19,7 @@ BATCH = 1000
 """Most metrics that MLflow takes in one call."""
 
 
-class ByClient:
+class ClientWriter:
     """Runs written by `MlflowClient`.
 
     Args:
@@ -33,23 +33,23 @@ class ByClient:
         self._experiment_id = experiment_id
         self._points = points
 
-    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
+    def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
         """Create a run: only the store can give it an id."""
         run = self._client.create_run(
             self._experiment_id,
             start_time=started or int(time.time() * 1000),
-            tags=opening.all_tags(),
-            run_name=opening.name,
+            tags=header.all_tags(),
+            run_name=header.name,
         )
-        return Pending(str(run.info.run_id), opening, int(run.info.start_time), shown=True)
+        return PlannedRun(str(run.info.run_id), header, int(run.info.start_time), shown=True)
 
-    def show(self, pending: Pending, status: str = "RUNNING") -> None:
+    def show(self, pending: PlannedRun, status: str = "RUNNING") -> None:
         """Nothing to do, or to set another status than RUNNING."""
         if status != "RUNNING":
             self._client.set_terminated(pending.run_id, status)
 
     def write(
-        self, runs: Sequence[tuple[Pending, Record]], status: str | None = "FINISHED"
+        self, runs: Sequence[tuple[PlannedRun, Record]], status: str | None = "FINISHED"
     ) -> None:
         """Write runs one after the other, the status of each last."""
         for pending, record in runs:
@@ -67,7 +67,7 @@ class ByClient:
         """Write trace, metrics, params and tags, in calls as large as MLflow takes."""
         from mlflow.entities import Metric, Param, RunTag
 
-        steps = thinned(record.trace, self._points, record.levels)
+        steps = kept_iterations(record.trace, self._points, record.levels)
         for begin in range(0, len(steps), BATCH):
             part = steps[begin : begin + BATCH]
             pairs = zip(part.tolist(), record.trace[part].tolist(), strict=True)

@@ -13,7 +13,7 @@ FEWEST = 10
 """The smallest number that a trace can be thinned to."""
 
 
-def thinned(
+def kept_iterations(
     trace: Trace, points: int | None, levels: Iterable[float] = ()
 ) -> npt.NDArray[np.int64]:
     """The iterations whose losses are kept, in order.

@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Opening:
+class RunHeader:
     """What is known of a run before its descent.
 
     Attributes:
@@ -55,18 +55,18 @@ class Opening:
 
 
 @dataclass
-class Pending:
+class PlannedRun:
     """A run that was decided on and is not written yet.
 
     Attributes:
         run_id: it will have, or has.
-        opening: what it is created with.
+        header: what it is created with.
         started: milliseconds since 1970; every point of its metrics carries this time.
         shown: it is in the store, RUNNING.
     """
 
     run_id: str
-    opening: Opening
+    header: RunHeader
     started: int
     shown: bool = False
 
@@ -79,7 +79,7 @@ class Record:
         params: the resolved config, keys with dots.
         metrics: single numbers.
         trace: the loss at steps 0 … iterations; empty for a sweep's parent.
-        tags: beyond those of the opening.
+        tags: beyond those of the header.
         artifacts: file name to content; the manifest is added by `sealed`.
         levels: losses whose crossings stay in the metric history when the trace is thinned.
     """
@@ -140,7 +140,7 @@ def descent_record(
             **(tags or {}),
         },
         artifacts=artifacts,
-        levels=levels(experiment),
+        levels=loss_levels(experiment),
     )
 
 
@@ -175,7 +175,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def levels(experiment: Experiment) -> list[float]:
+def loss_levels(experiment: Experiment) -> list[float]:
     """The losses at which the thresholds are met that people compare runs by, and its own."""
     wanted = {experiment.stopping.threshold, *THRESHOLDS}
     return [experiment.problem.reference + threshold for threshold in sorted(wanted)]

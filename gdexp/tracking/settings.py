@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from gdexp.core import HIDDEN, BadInput, StorageFailed, here, learn, relative, validation
 from gdexp.tracking.downsampling import FEWEST
-from gdexp.tracking.server import check_server, masked, with_driver
+from gdexp.tracking.server_address import mask_uri, with_driver
+from gdexp.tracking.server_check import check_server
 
 SQLITE = "sqlite:///"
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -65,14 +66,14 @@ class TrackingSettings:
             learn(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
-                raise BadInput("uri", masked(self.uri), f"must be {SCHEMES}")
+                raise BadInput("uri", mask_uri(self.uri), f"must be {SCHEMES}")
             path = self._sqlite_path()
             # With two slashes a host would follow, and with none MLflow would find its own file.
             given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")
             named = given_path and path not in {"", ":memory:"}
             if scheme == "sqlite" and (not named or set(path) & set("?#%")):
                 raise BadInput(
-                    "uri", masked(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
+                    "uri", mask_uri(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
                 )
 
     @property
@@ -87,10 +88,10 @@ class TrackingSettings:
     @property
     def is_server(self) -> bool:
         """Whether it is an MLflow server and not a database."""
-        return self.resolved.lower().startswith(("http://", "https://"))
+        return self.mlflow_uri.lower().startswith(("http://", "https://"))
 
     @property
-    def most_points(self) -> int | None:
+    def max_points(self) -> int | None:
         """Losses of a run that go to the metric history; None for all."""
         return self.points if isinstance(self.points, int) else None
 
@@ -101,7 +102,7 @@ class TrackingSettings:
         return int(found[1]) if found else None
 
     @property
-    def resolved(self) -> str:
+    def mlflow_uri(self) -> str:
         """The URI that MLflow is given: absolute, whatever the working directory becomes."""
         path = self.database
         if path is not None:
@@ -109,16 +110,16 @@ class TrackingSettings:
         return with_driver(str(self.uri))
 
     @property
-    def place(self) -> str:
+    def store_key(self) -> str:
         """The same for as long as the store is the same: who asks, and with which password, not."""
-        return self.shown if self.database is None else self.resolved
+        return self.display_uri if self.database is None else self.mlflow_uri
 
     @property
-    def shown(self) -> str:
+    def display_uri(self) -> str:
         """The URI for people: relative where it can be, an address without user and password."""
         path = self.database
         if path is None:
-            return masked(str(self.uri)).replace(f"{HIDDEN}@", "").removesuffix(f"?{HIDDEN}")
+            return mask_uri(str(self.uri)).replace(f"{HIDDEN}@", "").removesuffix(f"?{HIDDEN}")
         return relative(path)
 
     def artifacts(self, experiment: str) -> str | None:

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gdexp.tracking.artifacts import local_folder, write_files
-from gdexp.tracking.downsampling import thinned
-from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.downsampling import kept_iterations
+from gdexp.tracking.record import PlannedRun, Record, RunHeader
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,7 +52,7 @@ BUSY_MS = 20_000
 """Milliseconds to wait for another process's write to SQLite, as MLflow itself does."""
 
 
-class ByTables:
+class SqlWriter:
     """Runs written into the tables of a store. Made by `of`, which says whether it can be.
 
     Args:
@@ -80,7 +80,7 @@ class ByTables:
     @classmethod
     def of(
         cls, client: MlflowClient, experiment_id: str, points: int | None = None
-    ) -> ByTables | None:
+    ) -> SqlWriter | None:
         """A writer into the client's store; None where its schema is not a known one."""
         from mlflow.store.tracking.dbmodels import models
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -102,11 +102,11 @@ class ByTables:
         location = client.get_experiment(experiment_id).artifact_location
         return cls(store, experiment_id, str(location), client, points)
 
-    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
+    def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
         """Choose an id; nothing is written."""
-        return Pending(uuid.uuid4().hex, opening, started or _now())
+        return PlannedRun(uuid.uuid4().hex, header, started or _now())
 
-    def show(self, pending: Pending, status: str = "RUNNING") -> None:
+    def show(self, pending: PlannedRun, status: str = "RUNNING") -> None:
         """Write the row of a run and the tags that it begins with."""
         ended = None if status == "RUNNING" else _now()
         with self._transaction() as connection:
@@ -115,7 +115,7 @@ class ByTables:
         pending.shown = True
 
     def write(
-        self, runs: Sequence[tuple[Pending, Record]], status: str | None = "FINISHED"
+        self, runs: Sequence[tuple[PlannedRun, Record]], status: str | None = "FINISHED"
     ) -> None:
         """Write everything of several runs; again is harmless.
 
@@ -172,7 +172,7 @@ class ByTables:
 
     def log_values(self, run_id: str, started: int, record: Record) -> None:
         """Write trace, metrics, params and tags of a run that is there."""
-        pending = Pending(run_id, Opening("", ""), started, shown=True)
+        pending = PlannedRun(run_id, RunHeader("", ""), started, shown=True)
         self.write(
             [
                 (
@@ -189,7 +189,7 @@ class ByTables:
             status=None,
         )
 
-    def _early(self, runs: Sequence[tuple[Pending, Record]]) -> None:
+    def _early(self, runs: Sequence[tuple[PlannedRun, Record]]) -> None:
         """Write the points of long traces in transactions of their own, before the rest."""
         for pending, record in runs:
             steps = self._steps(record)
@@ -203,17 +203,17 @@ class ByTables:
                     self._bulk(connection, "SqlMetric", points)
 
     def _steps(self, record: Record) -> npt.NDArray[np.int64]:
-        return thinned(record.trace, self._points, record.levels)
+        return kept_iterations(record.trace, self._points, record.levels)
 
-    def _row(self, pending: Pending, status: str, ended: int | None) -> dict[str, Any]:
+    def _row(self, pending: PlannedRun, status: str, ended: int | None) -> dict[str, Any]:
         """The row of a run as `SqlAlchemyStore.create_run` makes it."""
         return {
             "run_uuid": pending.run_id,
-            "name": pending.opening.name,
+            "name": pending.header.name,
             "source_type": "UNKNOWN",
             "source_name": "",
             "entry_point_name": "",
-            "user_id": pending.opening.all_tags().get("mlflow.user", "unknown"),
+            "user_id": pending.header.all_tags().get("mlflow.user", "unknown"),
             "status": status,
             "start_time": pending.started,
             "end_time": ended,
@@ -224,8 +224,8 @@ class ByTables:
             "experiment_id": self._experiment_id,
         }
 
-    def _tags(self, pending: Pending) -> list[dict[str, Any]]:
-        tags = {**pending.opening.all_tags(), "mlflow.runName": pending.opening.name}
+    def _tags(self, pending: PlannedRun) -> list[dict[str, Any]]:
+        tags = {**pending.header.all_tags(), "mlflow.runName": pending.header.name}
         _, checked = _checked(Record(tags=tags))
         return [{"key": key, "value": value, "run_uuid": pending.run_id} for key, value in checked]
 
@@ -331,7 +331,7 @@ def _checked(record: Record) -> tuple[Iterable[tuple[str, str]], Iterable[tuple[
 
 
 def _points(
-    pending: Pending, record: Record, steps: npt.NDArray[np.int64]
+    pending: PlannedRun, record: Record, steps: npt.NDArray[np.int64]
 ) -> list[tuple[object, ...]]:
     """The rows of a loss trace at some iterations."""
     values = record.trace[steps]

@@ -57,7 +57,7 @@ def is_analyzed(path: Path) -> bool:
 def _create(path: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    # Opening a store of MLflow's own on an empty file runs all its migrations.
+    # RunHeader a store of MLflow's own on an empty file runs all its migrations.
     make: Callable[[str, str], SqlAlchemyStore] = SqlAlchemyStore
     store = make(f"sqlite:///{path}", (path.parent / "mlartifacts").as_uri())
     store.engine.dispose()

@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gdexp.core import StorageFailed, reason, signals
-from gdexp.tracking.client_writer import ByClient
+from gdexp.tracking.client_writer import ClientWriter
 from gdexp.tracking.mlflow_ui import chart_views
-from gdexp.tracking.parquet_folder import ShardFolder
-from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sql_writer import ByTables
+from gdexp.tracking.shard_folder import ShardFolder
+from gdexp.tracking.sql_writer import SqlWriter
 from gdexp.tracking.sqlite import analyze, ensure_database, is_analyzed
 
 if TYPE_CHECKING:
@@ -48,48 +48,48 @@ class Store:
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
         settings.preflight()
-        prepare_mlflow()
+        configure_mlflow_process()
         from mlflow import MlflowClient
 
         self.database = settings.database
         with self._reported():
             if self.database is not None:
                 ensure_database(self.database)
-            self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
+            self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
             self.experiment_id = self._experiment(settings.experiment)
-            self._way = self._fastest()
+            self._writer = self._fastest()
         self._started: dict[str, int] = {}
         self._analyzed = False
 
-    def start(self, opening: Opening) -> str:
+    def start(self, header: RunHeader) -> str:
         """Create a run, RUNNING from now on; returns its id."""
-        pending = self.prepare(opening)
+        pending = self.prepare(header)
         self.show(pending)
         self._started[pending.run_id] = pending.started
         return pending.run_id
 
-    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
+    def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
         """Decide on a run; where the store lets us choose its id, nothing is written yet.
 
         Args:
-            opening: what it begins with.
+            header: what it begins with.
             started: milliseconds since 1970; None: now.
         """
         with self._reported():
-            return self._way.prepare(opening, started)
+            return self._writer.prepare(header, started)
 
-    def show(self, pending: Pending) -> None:
+    def show(self, pending: PlannedRun) -> None:
         """Let a run be seen as RUNNING; again is harmless."""
         if not pending.shown:
             with self._reported():
-                self._way.show(pending)
+                self._writer.show(pending)
 
-    def write(self, runs: Sequence[tuple[Pending, Record]], status: str = "FINISHED") -> None:
+    def write(self, runs: Sequence[tuple[PlannedRun, Record]], status: str = "FINISHED") -> None:
         """Write everything of several runs and set their status, last."""
         if not runs:
             return
         with self._reported():
-            self._way.write(runs, status)
+            self._writer.write(runs, status)
             if not self._analyzed and self.database is not None:
                 if not is_analyzed(self.database):
                     analyze(self.database)
@@ -102,7 +102,7 @@ class Store:
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
         with self._reported():
-            self._way.log_files(run_id, artifacts)
+            self._writer.log_files(run_id, artifacts)
 
     def log_values(self, run_id: str, record: Record) -> None:
         """Write the trace as metric `loss`, the single metrics, params and tags.
@@ -112,14 +112,14 @@ class Store:
         """
         pending = self._known(run_id)
         with self._reported():
-            self._way.log_values(run_id, pending.started, record)
+            self._writer.log_values(run_id, pending.started, record)
 
     def end(self, run_id: str, status: str) -> None:
         """Set a run's last status: FINISHED, FAILED or KILLED."""
         with self._reported():
             self.client.set_terminated(run_id, status)
 
-    def abandon(self, run: str | Pending, status: str) -> str | None:
+    def abandon(self, run: str | PlannedRun, status: str) -> str | None:
         """Set the status of a run that did not get to its end, unless it did after all.
 
         One that nobody has seen yet appears only when it failed. Called while another error is on
@@ -131,11 +131,11 @@ class Store:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
-        run_id = run.run_id if isinstance(run, Pending) else run
+        run_id = run.run_id if isinstance(run, PlannedRun) else run
         try:
-            if isinstance(run, Pending) and not run.shown:
+            if isinstance(run, PlannedRun) and not run.shown:
                 if status == "FAILED":
-                    self._way.show(run, status)
+                    self._writer.show(run, status)
                     return status
                 return None
             known = str(self.client.get_run(run_id).info.status)
@@ -205,13 +205,13 @@ class Store:
         """The address, after `#`, of the charts of the single runs."""
         return chart_views.runs_link(self.experiment_id)
 
-    def server(self) -> str:
-        """Where a person finds the UI once `look_command` runs there."""
+    def ui_address(self) -> str:
+        """Where a person finds the UI once `ui_command` runs there."""
         if self.settings.is_server:
-            return self.settings.shown.rstrip("/")
+            return self.settings.display_uri.rstrip("/")
         return "http://127.0.0.1:5000"
 
-    def look_command(self) -> str:
+    def ui_command(self) -> str:
         """What a person types to see the runs."""
         if self.settings.uri is None:
             return "mlflow ui    in this directory, then open"
@@ -219,9 +219,9 @@ class Store:
             return "in the UI of the server, open"
         if self.database is None:
             return "scripts/ui tracking.uri=…    with the same address, then open"
-        return f"mlflow ui --backend-store-uri sqlite:///{self.settings.shown}    then open"
+        return f"mlflow ui --backend-store-uri sqlite:///{self.settings.display_uri}    then open"
 
-    def has(self, run_id: str) -> bool:
+    def has_run(self, run_id: str) -> bool:
         """Whether there is such a run, and in this experiment."""
         from mlflow.exceptions import MlflowException
 
@@ -280,22 +280,22 @@ class Store:
             )
         return str(found.experiment_id)
 
-    def _fastest(self) -> ByTables | ByClient:
+    def _fastest(self) -> SqlWriter | ClientWriter:
         """Straight into the tables where their schema is known, else through the client."""
-        points = self.settings.most_points
-        by_client = ByClient(self.client, self.experiment_id, points)
+        points = self.settings.max_points
+        by_client = ClientWriter(self.client, self.experiment_id, points)
         if self.settings.is_server:
             return by_client
-        return ByTables.of(self.client, self.experiment_id, points) or by_client
+        return SqlWriter.of(self.client, self.experiment_id, points) or by_client
 
-    def _known(self, run_id: str) -> Pending:
+    def _known(self, run_id: str) -> PlannedRun:
         """A run that is in the store already."""
         started = self._started.get(run_id)
         if started is None:
             with self._reported():
                 started = int(self.client.get_run(run_id).info.start_time)
             self._started[run_id] = started
-        return Pending(run_id, Opening("", ""), started, shown=True)
+        return PlannedRun(run_id, RunHeader("", ""), started, shown=True)
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -307,10 +307,12 @@ class Store:
             with signals.shielded():
                 yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason(error)}") from error
+            raise StorageFailed(
+                f"tracking.uri={self.settings.display_uri}: {reason(error)}"
+            ) from error
 
 
-def prepare_mlflow() -> None:
+def configure_mlflow_process() -> None:
     """Import MLflow with what must stand before that: no telemetry, few retries, no bars."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")

@@ -81,11 +81,11 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
     if database is not None and not (database.is_file() and database.stat().st_size):
         raise BadInput(
             "tracking.uri",
-            settings.shown,
+            settings.display_uri,
             "holds nothing yet; run something there first, such as python -m gdexp",
         )
     settings.preflight()
-    uri = settings.resolved
+    uri = settings.mlflow_uri
     if uri.lower().startswith("http"):
         place = terminal.shown(without_user(uri))
         out.print(f"MLflow's UI is at {place}, which this does not start or stop.")
@@ -95,7 +95,7 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
         # Requests to our own server are no proxy's business.
         for name in ("no_proxy", "NO_PROXY"):
             os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
-        out.print(f"MLflow's UI for {terminal.shown(settings.shown)} is at")
+        out.print(f"MLflow's UI for {terminal.shown(settings.display_uri)} is at")
         terminal.line(out, server.address)
         _print(out, newest(server.address, settings.experiment), settings)
         out.print("\nCtrl-C stops it.")

@@ -16,11 +16,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-PLACE = "gdexp.ui.origin_guard:guarded"
+PLACE = "gdexp.ui.origin_guard:guarded_app"
 """Where uvicorn finds the application."""
 
 
-class Door:
+class OriginGuard:
     """An ASGI application that lets through what no page, or a page of its own, has sent.
 
     Args:
@@ -45,11 +45,11 @@ class Door:
             await send({"type": "http.response.body", "body": b"Pages from elsewhere: refused."})
 
 
-def guarded() -> Door:
+def guarded_app() -> OriginGuard:
     """MLflow's application behind the door, as its own command line has set it up."""
     from mlflow.server.fastapi_app import app
 
-    return Door(app, os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(","))
+    return OriginGuard(app, os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(","))
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ class Server:
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(self.settings.resolved),
+            env=_environment(self.settings.mlflow_uri),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -22,7 +22,7 @@ from gdexp.sweeps.results.tables import (
     spent,
 )
 from gdexp.sweeps.study import TrialRecord, is_row
-from gdexp.tracking import masked
+from gdexp.tracking import mask_uri
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -149,12 +149,12 @@ def answers(out: Console, plan: Plan, found: Answers, store: Store, parent: str)
     terminal.facts(
         out,
         [
-            ("recorded", f"MLflow run {parent} in {terminal.shown(plan.tracking.shown)}"),
+            ("recorded", f"MLflow run {parent} in {terminal.shown(plan.tracking.display_uri)}"),
             *_rows(plan, found, parent),
-            ("look", terminal.shown(store.look_command())),
+            ("look", terminal.shown(store.ui_command())),
         ],
     )
-    terminal.line(out, f"{store.server()}/#{store.children_link(parent)}")
+    terminal.line(out, f"{store.ui_address()}/#{store.children_link(parent)}")
 
 
 def _rows(plan: Plan, found: Answers, parent: str) -> list[tuple[str, str]]:
@@ -245,7 +245,7 @@ def _value(parameters: Mapping[str, Any], name: str) -> str:
 
 def place(plan: Plan) -> str:
     """Where the study is."""
-    return relative(plan.journal) if plan.served is None else masked(plan.served)
+    return relative(plan.journal) if plan.served is None else mask_uri(plan.served)
 
 
 def relative(path: Path) -> str:

@@ -13,7 +13,7 @@ from gdexp.display import steps
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.answers import Answers, Fewest, repeat_command, threshold_swept
 from gdexp.sweeps.study import TrialRecord
-from gdexp.tracking import code, inert
+from gdexp.tracking import code_block, escape_markdown
 
 LOOSE = (
     "A looser threshold never needs more iterations, so a sweep of both drifts to the loosest. "
@@ -136,14 +136,15 @@ def _best(plan: Plan, answers: Answers) -> list[str]:
     shared = interval_words(answers)
     if shared:
         lines += [f"Learning rates from {shared} need as many.", ""]
-    return [*lines, "Repeat it with", "", code(repeat_command(plan, trial.params)), ""]
+    return [*lines, "Repeat it with", "", code_block(repeat_command(plan, trial.params)), ""]
 
 
 def _threshold_row(plan: Plan, entry: Fewest) -> str:
     if entry.iterations is None:
         return f"| {entry.threshold:g} | not reached | | |"
     count = f"{entry.iterations:,.6g}"
-    return f"| {entry.threshold:g} | {count} | {inert(rate_at(plan, entry))} | {entry.trial} |"
+    rate = escape_markdown(rate_at(plan, entry))
+    return f"| {entry.threshold:g} | {count} | {rate} | {entry.trial} |"
 
 
 def _front(answers: Answers) -> list[str]:
@@ -167,12 +168,14 @@ def _front(answers: Answers) -> list[str]:
 
 def _pairs(parameters: Mapping[str, Any]) -> str:
     """Keys with their values in Markdown, which neither can break."""
-    return ", ".join(f"{_key(key)} = {inert(short(value))}" for key, value in parameters.items())
+    return ", ".join(
+        f"{_key(key)} = {escape_markdown(short(value))}" for key, value in parameters.items()
+    )
 
 
 def _key(key: str) -> str:
     """A key as code, or where it is no plain word as it stands."""
-    return f"`{key}`" if PLAIN_KEY.fullmatch(key) else inert(key)
+    return f"`{key}`" if PLAIN_KEY.fullmatch(key) else escape_markdown(key)
 
 
 def _rows(answers: Answers, positions: Sequence[int]) -> list[list[object]]:

@@ -12,7 +12,7 @@ from gdexp.sweeps.study.heartbeat import (
 )
 from gdexp.sweeps.study.lock import check_open, check_storage, held
 from gdexp.sweeps.study.recovery import begun, settle
-from gdexp.sweeps.study.rows import RUN_NAME, is_row, opening_of
+from gdexp.sweeps.study.rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.study import (
     BASE,
     DEFINITION,
@@ -53,12 +53,12 @@ __all__ = [
     "check_storage",
     "claiming",
     "finished",
+    "header_of",
     "held",
     "is_row",
     "load_study",
     "nothing_waits",
     "open_study",
-    "opening_of",
     "reported",
     "settle",
     "tell",

@@ -13,7 +13,7 @@ from pathlib import Path
 from gdexp.core import BadInput, StorageFailed, StudyHeld, reason, signals
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
-from gdexp.tracking import check_server, has_password, is_postgresql, masked, named_database
+from gdexp.tracking import check_server, database_key, has_password, is_postgresql, mask_uri
 
 WORKERS_SECONDS = 10.0
 """Workers whose driver is gone end by themselves, within so long."""
@@ -105,7 +105,7 @@ def check_open(plan: Plan) -> None:
     """
     for key, address in (
         ("sweep.storage", plan.served or ""),
-        ("tracking.uri", plan.tracking.resolved),
+        ("tracking.uri", plan.tracking.mlflow_uri),
     ):
         if has_password(address):
             instead = (
@@ -115,7 +115,7 @@ def check_open(plan: Plan) -> None:
             )
             raise BadInput(
                 key,
-                masked(address),
+                mask_uri(address),
                 "holds a password, which jobs of a launcher would keep in their files; "
                 f"put it in {instead}",
             )
@@ -130,10 +130,10 @@ def check_storage(plan: Plan) -> None:
     """
     if plan.served is not None:
         check_server("sweep.storage", plan.served, STORAGES)
-        tracked = plan.tracking.resolved
-        if is_postgresql(tracked) and named_database(tracked) == named_database(plan.served):
+        tracked = plan.tracking.mlflow_uri
+        if is_postgresql(tracked) and database_key(tracked) == database_key(plan.served):
             raise BadInput(
-                "sweep.storage", masked(plan.served), "is MLflow's database; two are needed"
+                "sweep.storage", mask_uri(plan.served), "is MLflow's database; two are needed"
             )
         return
     path, database = plan.journal, plan.tracking.database

@@ -14,7 +14,7 @@ from optuna.storages._cached_storage import _CachedStorage
 
 from gdexp.core import StorageFailed, reason, signals
 from gdexp.sweeps.study.skip_waiting import Queueless
-from gdexp.tracking import masked, with_driver
+from gdexp.tracking import mask_uri, with_driver
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -34,7 +34,7 @@ class ServedStorage(RDBStorage):
     """
 
     def __init__(self, uri: str) -> None:
-        self.shown = masked(uri)
+        self.shown = mask_uri(uri)
         with reported(self.shown):
             super().__init__(
                 with_driver(uri),
@@ -88,7 +88,7 @@ def held_there(uri: str, study: str) -> Iterator[str | None]:
     """
     import sqlalchemy
 
-    shown = masked(uri)
+    shown = mask_uri(uri)
     engine = sqlalchemy.create_engine(
         with_driver(uri), poolclass=sqlalchemy.NullPool, connect_args=_own()
     )

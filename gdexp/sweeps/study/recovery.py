@@ -110,7 +110,9 @@ def _runs(store: Store, condition: str) -> list[str]:
                 [store.experiment_id], filter_string=condition, max_results=1000
             )
     except MlflowException as error:
-        raise StorageFailed(f"tracking.uri={store.settings.shown}: {reason(error)}") from error
+        raise StorageFailed(
+            f"tracking.uri={store.settings.display_uri}: {reason(error)}"
+        ) from error
     return [str(run.info.run_id) for run in page]
 
 

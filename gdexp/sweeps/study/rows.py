@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gdexp.tracking import Opening, Row, Store
+from gdexp.tracking import RunHeader, ShardRow, Store
 
 RUN_NAME = "mlflow.runName"
 """The tag in which MLflow keeps a run's name, and a row its own."""
@@ -24,7 +24,7 @@ def kept_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[str]:
     return {f"{parent}/{r.trial}" for _, r in found if r.record.tags["gdexp.kind"] == "trial"}
 
 
-def opening_of(row: Row, parent: str) -> Opening:
+def header_of(row: ShardRow, parent: str) -> RunHeader:
     """What a run of a row's descent begins with."""
     tags = dict(row.record.tags)
-    return Opening(tags.pop(RUN_NAME), tags["gdexp.kind"], parent, tags)
+    return RunHeader(tags.pop(RUN_NAME), tags["gdexp.kind"], parent, tags)

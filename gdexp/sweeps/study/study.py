@@ -13,7 +13,7 @@ from gdexp.core import BadInput, StorageFailed, hidden
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.trial_record import TrialRecord
-from gdexp.tracking import is_postgresql, masked
+from gdexp.tracking import is_postgresql, mask_uri
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -126,7 +126,7 @@ def reported(place: str | None) -> AbstractContextManager[None]:
         return nullcontext()
     from gdexp.sweeps.study.postgres_storage import reported as of_server
 
-    return of_server(masked(place))
+    return of_server(mask_uri(place))
 
 
 def nothing_waits(study: Study) -> AbstractContextManager[None]:

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from gdexp.tracking import Pending, Record
+from gdexp.tracking import PlannedRun, Record
 
 T = TypeVar("T")
 
-Runs = Sequence[tuple[Pending, Record]]
+Runs = Sequence[tuple[PlannedRun, Record]]
 
 
 class Writing(AbstractContextManager["Writing[T]"], Generic[T]):

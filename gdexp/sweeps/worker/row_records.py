@@ -11,7 +11,7 @@ from gdexp.sweeps.study import RUN_NAME
 from gdexp.sweeps.trial import Asked, Done
 from gdexp.sweeps.worker.background_writer import Writing
 from gdexp.sweeps.worker.run_records import Opened, Recording
-from gdexp.tracking import TOGETHER, Pending, Record, Row, Store
+from gdexp.tracking import ALL_SEEDS, PlannedRun, Record, ShardRow, Store
 
 
 def keeping(plan: Plan, store: Store, parent: str) -> tuple[Recording, Writing[Any]]:
@@ -38,11 +38,11 @@ class RowRecording(Recording):
 
     def open(self, asked: Asked) -> Opened:
         """Name the rows of a trial."""
-        trial, *seeds = self._openings(asked)
+        trial, *seeds = self._headers(asked)
         name, started = f"{self._parent}/{asked.number}", int(time.time() * 1000)
         return Opened(
-            Pending(name, trial(self._parent), started),
-            [Pending(f"{name}/{i}", seed(name), started) for i, seed in enumerate(seeds)],
+            PlannedRun(name, trial(self._parent), started),
+            [PlannedRun(f"{name}/{i}", seed(name), started) for i, seed in enumerate(seeds)],
         )
 
     def show(self, opened: Opened) -> None:
@@ -51,24 +51,24 @@ class RowRecording(Recording):
     def abandon(self, opened: Opened, status: str) -> None:
         """Nothing: a row is there when it is whole."""
 
-    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
+    def _tags(self, run: PlannedRun, done: Done) -> dict[str, str]:
         return {} if done.source is None else {"gdexp.reused_from": done.source}
 
 
-def as_rows(runs: Sequence[tuple[Pending, Record]]) -> list[Row]:
+def as_rows(runs: Sequence[tuple[PlannedRun, Record]]) -> list[ShardRow]:
     """Rows of what would be runs, with the tags that these begin with."""
-    several = {pending.opening.parent for pending, _ in runs if pending.opening.kind == "seed"}
+    several = {pending.header.parent for pending, _ in runs if pending.header.kind == "seed"}
     rows = []
     for pending, record in runs:
         _, trial, *seed = pending.run_id.split("/")
-        opening = {**pending.opening.all_tags(), RUN_NAME: pending.opening.name}
+        header = {**pending.header.all_tags(), RUN_NAME: pending.header.name}
         row = Record(
             params=record.params,
             metrics=record.metrics,
             trace=record.trace,
-            tags={**opening, **record.tags},
+            tags={**header, **record.tags},
             artifacts=record.artifacts,
         )
-        alone = TOGETHER if pending.run_id in several else 0
-        rows.append(Row(int(trial), int(seed[0]) if seed else alone, row, pending.started))
+        alone = ALL_SEEDS if pending.run_id in several else 0
+        rows.append(ShardRow(int(trial), int(seed[0]) if seed else alone, row, pending.started))
     return rows

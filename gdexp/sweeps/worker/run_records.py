@@ -16,9 +16,9 @@ from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import Asked, Done, Ran
 from gdexp.tracking import (
     NOTE_TAG,
-    Opening,
-    Pending,
+    PlannedRun,
     Record,
+    RunHeader,
     Store,
     config_yaml,
     descent_note,
@@ -38,11 +38,11 @@ class Opened:
         seeds: children of the trial's, one for each descent; none where there is one seed.
     """
 
-    trial: Pending
-    seeds: Sequence[Pending]
+    trial: PlannedRun
+    seeds: Sequence[PlannedRun]
 
     @property
-    def runs(self) -> list[Pending]:
+    def runs(self) -> list[PlannedRun]:
         """All of them, the trial's last: once it is finished, all are."""
         return [*self.seeds, self.trial]
 
@@ -63,7 +63,7 @@ class Recording:
 
     def open(self, asked: Asked) -> Opened:
         """Reserve the runs of a trial."""
-        first, *others = self._openings(asked)
+        first, *others = self._headers(asked)
         trial = self._store.prepare(first(self._parent))
         return Opened(trial, [self._store.prepare(each(trial.run_id)) for each in others])
 
@@ -79,7 +79,7 @@ class Recording:
 
     def records(
         self, opened: Opened, ran: Ran, record: TrialRecord
-    ) -> list[tuple[Pending, Record]]:
+    ) -> list[tuple[PlannedRun, Record]]:
         """What is to be written of a trial."""
         number, parameters = ran.asked.number, self._parameters(ran.asked)
         if not opened.seeds:
@@ -92,24 +92,24 @@ class Recording:
         return [*written, (opened.trial, together)]
 
     def _descent(
-        self, run: Pending, done: Done, number: int, parameters: Mapping[str, Any]
-    ) -> tuple[Pending, Record]:
+        self, run: PlannedRun, done: Done, number: int, parameters: Mapping[str, Any]
+    ) -> tuple[PlannedRun, Record]:
         """What is to be written of one descent."""
         made = captured(done.experiment.config, done.engine, whole=False)
         record = descent_record(done.experiment, done.result, made, self._tags(run, done))
         return run, _dressed(record, str(done.result.status), number, parameters)
 
-    def _openings(self, asked: Asked) -> list[Callable[[str], Opening]]:
+    def _headers(self, asked: Asked) -> list[Callable[[str], RunHeader]]:
         """What the runs of a trial begin with, given the run above: its own, then its seeds'."""
         tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
         name = run_display.trial_title(asked.number, self._parameters(asked))
         seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
         return [
-            lambda above: Opening(name, "trial", above, tags),
+            lambda above: RunHeader(name, "trial", above, tags),
             *(partial(_of_seed, name, tags, seed) for seed in seeds),
         ]
 
-    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
+    def _tags(self, run: PlannedRun, done: Done) -> dict[str, str]:
         """What MLflow's page shows of a descent, and where it was taken from."""
         link = self._store.loss_link(run.run_id)
         tags = {NOTE_TAG: descent_note(done.experiment, done.result, run.run_id, link)}
@@ -119,8 +119,8 @@ class Recording:
         return self._plan.space.by_key(asked.trial.params)
 
 
-def _of_seed(name: str, tags: Mapping[str, str], seed: int, above: str) -> Opening:
-    return Opening(f"{name} seed={seed}", "seed", above, {**tags, "gdexp.seed": str(seed)})
+def _of_seed(name: str, tags: Mapping[str, str], seed: int, above: str) -> RunHeader:
+    return RunHeader(f"{name} seed={seed}", "seed", above, {**tags, "gdexp.seed": str(seed)})
 
 
 def _dressed(record: Record, status: str, number: int, parameters: Mapping[str, Any]) -> Record:

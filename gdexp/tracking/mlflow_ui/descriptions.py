@@ -39,12 +39,12 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
     ]
     command = shortest_command(experiment.config)
     if len(command) <= MOST_COMMAND:
-        lines += ["", "Repeat it with", "", code(command)]
-    lines += ["", "Check it bit for bit with", "", code(f"python -m gdexp +rerun={run_id}")]
+        lines += ["", "Repeat it with", "", code_block(command)]
+    lines += ["", "Check it bit for bit with", "", code_block(f"python -m gdexp +rerun={run_id}")]
     return "\n".join(lines)
 
 
-def code(line: str) -> str:
+def code_block(line: str) -> str:
     """A command as an indented block, which Markdown shows as it stands.
 
     Every line of it is indented: after a line break in a value what follows would be Markdown.
@@ -52,7 +52,7 @@ def code(line: str) -> str:
     return "\n".join(f"    {part}" for part in re.split(r"\r\n|\r|\n", line))
 
 
-def inert(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """A text as Markdown that shows it as it stands, on one line and inside a table too."""
     line = " ".join(text.split())
     return re.sub(r"[^\w\s.,=+/()-]|_", lambda found: f"&#{ord(found[0])};", line)

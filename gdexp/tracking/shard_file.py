@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FOLDER = "shards"
 """The folder among a sweep's artifacts that its shards lie in."""
 
-ROWS = 1_000
+MAX_ROWS = 1_000
 """Rows of a full shard."""
 
 ROWS_PER_GROUP, LOSSES_PER_GROUP = 100, 2**20
@@ -36,7 +36,7 @@ ROWS_PER_GROUP, LOSSES_PER_GROUP = 100, 2**20
 UNFINISHED = ".part"
 """How the name of a file ends that is not whole yet."""
 
-TOGETHER = -1
+ALL_SEEDS = -1
 """The place among its seeds of the row that says what a trial's seeds come to together."""
 
 _TRACE = "trace.npy"
@@ -47,13 +47,13 @@ class DamagedShard(StorageFailed):
 
 
 @dataclass(frozen=True)
-class Row:
+class ShardRow:
     """One descent of a sweep.
 
     Attributes:
         trial: its number in the study.
-        seed: which of the trial's seeds, counted from 0; `TOGETHER` for all of several.
-        record: everything that a run of its own would hold, the tags of its opening included.
+        seed: which of the trial's seeds, counted from 0; `ALL_SEEDS` for all of several.
+        record: everything that a run of its own would hold, the tags of its header included.
         started: milliseconds since 1970, when the trial was asked.
     """
 
@@ -63,7 +63,7 @@ class Row:
     started: int = 0
 
 
-def shard_name(rows: Sequence[Row]) -> str:
+def shard_name(rows: Sequence[ShardRow]) -> str:
     """A file name that says which trials are inside, and that no other worker gives."""
     numbers = [row.trial for row in rows]
     return f"{min(numbers):08d}-{max(numbers):08d}-{uuid.uuid4().hex[:8]}.parquet"
@@ -75,7 +75,7 @@ def may_hold(name: str, trial: int) -> bool:
     return int(low) <= trial <= int(high)
 
 
-def write_shard(path: Path, rows: Sequence[Row]) -> None:
+def write_shard(path: Path, rows: Sequence[ShardRow]) -> None:
     """Write rows as one file, whole or not at all, and on the disk when this returns.
 
     Args:
@@ -123,7 +123,7 @@ def count_rows(path: Path) -> tuple[int, int]:
 
 def read_shard(
     path: Path, trials: Collection[int] | None = None, columns: Sequence[str] | None = None
-) -> Iterator[Row]:
+) -> Iterator[ShardRow]:
     """The rows of a file in order.
 
     Args:
@@ -150,7 +150,7 @@ def read_shard(
                     yield row
 
 
-class Shard:
+class ShardReader:
     """An open file, of which single rows are read; the group that was read last is kept.
 
     Args:
@@ -167,7 +167,7 @@ class Shard:
         self._file = self._closing.enter_context(_opened(path))
         self._group: tuple[int, pa.Table] | None = None
 
-    def row(self, trial: int, seed: int) -> Row | None:
+    def row(self, trial: int, seed: int) -> ShardRow | None:
         """The first row of a trial's seed; None where there is none.
 
         Raises:
@@ -224,7 +224,7 @@ def _overlaps(file: Any, group: int, trials: Collection[int]) -> bool:  # noqa: 
     return any(statistics.min <= trial <= statistics.max for trial in trials)
 
 
-def _table(rows: Sequence[Row]) -> pa.Table:
+def _table(rows: Sequence[ShardRow]) -> pa.Table:
     import pyarrow as pa
 
     lengths = [len(row.record.trace) for row in rows]
@@ -261,7 +261,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     )
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
+def _rows(table: pa.Table) -> Iterator[ShardRow]:
     names = set(table.column_names)
     flat = table.drop_columns(["trace"]).to_pylist() if "trace" in names else table.to_pylist()
     traces = table.column("trace").combine_chunks() if "trace" in names else None
@@ -281,4 +281,4 @@ def _rows(table: pa.Table) -> Iterator[Row]:
             tags=dict(found["tags"]),
             artifacts=artifacts,
         )
-        yield Row(found["trial"], found["seed"], record, found["started"])
+        yield ShardRow(found["trial"], found["seed"], record, found["started"])

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.tracking.artifacts import local_folder
-from gdexp.tracking.parquet import (
+from gdexp.tracking.shard_file import (
     FOLDER,
-    ROWS,
+    MAX_ROWS,
     UNFINISHED,
     DamagedShard,
-    Row,
-    Shard,
+    ShardReader,
+    ShardRow,
     count_rows,
     may_hold,
     read_shard,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LOSSES = 2**23
 """Losses that a shard holds at most, unless a single row has more."""
 
-SMALL = ROWS // 4
+SMALL = MAX_ROWS // 4
 """A shard with fewer rows is put together with its neighbours when the sweep ends."""
 
 BYTES = 8 * LOSSES
@@ -64,7 +64,7 @@ class ShardFolder:
         folder = local_folder(home)
         self._folder = None if folder is None else folder / FOLDER
         self._fetched: tempfile.TemporaryDirectory[str] | None = None
-        self._open: OrderedDict[str, Shard] = OrderedDict()
+        self._open: OrderedDict[str, ShardReader] = OrderedDict()
 
     def names(self) -> list[str]:
         """The shards that are there, in the order of the trials in them."""
@@ -76,14 +76,14 @@ class ShardFolder:
                 found = [each.name for each in self._folder.glob("*.parquet")]
         return sorted(name for name in found if name.endswith(".parquet"))
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[ShardRow]) -> None:
         """Write rows; when this returns they are there, whatever happens next."""
         for part in _parts(rows):
             self._write(part)
 
     def rows(
         self, trials: Collection[int] | None = None, columns: Sequence[str] | None = None
-    ) -> Iterator[tuple[str, Row]]:
+    ) -> Iterator[tuple[str, ShardRow]]:
         """Rows with the names of their shards, each trial's seed once.
 
         The arguments are those of `shards.read_shard`.
@@ -113,7 +113,7 @@ class ShardFolder:
             else:
                 return
 
-    def row(self, name: str, trial: int, seed: int) -> Row | None:
+    def row(self, name: str, trial: int, seed: int) -> ShardRow | None:
         """One row of one shard; None where that does not have it any more.
 
         Raises:
@@ -122,7 +122,7 @@ class ShardFolder:
         shard = self._open.pop(name, None)
         try:
             if shard is None:
-                shard = Shard(self._path(name))
+                shard = ShardReader(self._path(name))
             found = shard.row(trial, seed)
         except FileNotFoundError:
             return None
@@ -149,7 +149,7 @@ class ShardFolder:
             count, taken = count_rows(path)
             if count >= SMALL:
                 continue
-            if together and (rows + count > ROWS or size + taken > BYTES):
+            if together and (rows + count > MAX_ROWS or size + taken > BYTES):
                 self._join(together)
                 together, rows, size = [], 0, 0
             together.append(path)
@@ -159,7 +159,7 @@ class ShardFolder:
     def _join(self, paths: Sequence[Path]) -> None:
         if len(paths) < 2:
             return
-        rows: dict[tuple[int, int], Row] = {}
+        rows: dict[tuple[int, int], ShardRow] = {}
         for path in paths:
             for row in read_shard(path):
                 rows.setdefault((row.trial, row.seed), row)
@@ -168,7 +168,7 @@ class ShardFolder:
             for path in paths:
                 path.unlink(missing_ok=True)
 
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write(self, rows: Sequence[ShardRow]) -> None:
         with self._reported():
             if self._folder is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -194,12 +194,12 @@ class ShardFolder:
         return path
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _parts(rows: Sequence[ShardRow]) -> Iterator[list[ShardRow]]:
     """Rows for one shard each."""
-    part: list[Row] = []
+    part: list[ShardRow] = []
     losses = 0
     for row in rows:
-        if part and (len(part) >= ROWS or losses + len(row.record.trace) > LOSSES):
+        if part and (len(part) >= MAX_ROWS or losses + len(row.record.trace) > LOSSES):
             yield part
             part, losses = [], 0
         part.append(row)
