@@ -20,10 +20,10 @@ from gdexp import BadInput, config
 from gdexp.core.errors import StorageFailed
 from gdexp.descent.result import Result
 from gdexp.experiment.experiment import Experiment
+from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.record import Record, RunHeader, descent_record
 from gdexp.tracking.server_address import mask_uri
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sqlite import ensure_database
 from gdexp.tracking.store import Store
 
 CONFIG: config.Config = {

@@ -41,6 +41,8 @@ def run(config: Config) -> Result:
     announce(out, experiment)
 
     store = Store(settings)
+    if store.warning:
+        terminal.warning(store.warning)
     run_id = store.start(RunHeader(name=title(experiment), kind="run"))
     try:
         losses = Losses(out, experiment.stopping.threshold, experiment.problem.reference)

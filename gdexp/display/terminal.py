@@ -44,6 +44,11 @@ def line(out: Console, text: str) -> None:
     out.print(printable(text), soft_wrap=True, markup=False)
 
 
+def warning(text: str) -> None:
+    """Print one line to standard error, where it does not mix with results."""
+    line(console(stderr=True), f"gdexp: warning: {text}")
+
+
 def shown(text: str) -> str:
     """A text that is not ours, for a console: it is no markup and steers no terminal."""
     return escape(printable(text))

@@ -21,7 +21,6 @@ from gdexp.optimizers.schedules import (
 from gdexp.optimizers.torch_optim import TorchOptimizer
 
 __all__ = [
-    "RULES",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -34,6 +33,7 @@ __all__ = [
     "Momentum",
     "Nesterov",
     "RMSprop",
+    "RULES",
     "Schedule",
     "State",
     "Step",

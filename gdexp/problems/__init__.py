@@ -23,7 +23,6 @@ from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
 
 __all__ = [
-    "PROBLEMS",
     "Autograd",
     "Beale",
     "Booth",
@@ -39,6 +38,7 @@ __all__ = [
     "Matyas",
     "ModuleProblem",
     "Ols",
+    "PROBLEMS",
     "Problem",
     "Quadratic",
     "Rastrigin",

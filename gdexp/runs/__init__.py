@@ -10,10 +10,10 @@ from gdexp.runs.stored_config import check_stored, printable, stored_experiment
 
 __all__ = [
     "CHILDREN",
-    "MAX_CONFIG",
-    "SEED",
     "Deleted",
+    "MAX_CONFIG",
     "Runs",
+    "SEED",
     "Shelf",
     "TrackedRun",
     "Unreadable",

@@ -120,6 +120,8 @@ def _opened(plan: Plan, reached: Reached) -> tuple[Study, Store, str]:
         wait_for_others(known, plan.name)
         _check_store(plan, known)
     store = Store(plan.tracking)
+    if store.warning:
+        terminal.warning(store.warning)
     study = reached.study = known if known is not None else open_study(plan)
     with signals.shielded():  # whoever knows of the sweep's run can also end it
         parent = _parent(plan, study, store)

@@ -1,7 +1,9 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.earlier import checked_arrays, finished_descents
+from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -34,8 +36,7 @@ from gdexp.tracking.server_check import check_server
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_file import ALL_SEEDS, ShardRow
 from gdexp.tracking.shard_folder import ShardFolder
-from gdexp.tracking.sqlite import ensure_database
-from gdexp.tracking.store import Store, configure_mlflow_process
+from gdexp.tracking.store import Store
 
 __all__ = [
     "ALL_SEEDS",

@@ -1,14 +1,12 @@
-"""Writing runs through MLflow's public client: to any store, slowly."""
+"""Writing runs through MLflow's public client: slow, but into every store."""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gdexp.tracking.artifacts import write_files
+from gdexp.tracking.artifacts import upload
 from gdexp.tracking.downsampling import kept_iterations
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 
@@ -20,12 +18,12 @@ BATCH = 1000
 
 
 class ClientWriter:
-    """Runs written by `MlflowClient`.
+    """Writes runs by `MlflowClient`.
 
     Args:
         client: of the store.
-        experiment_id: that the runs go to.
-        points: to keep of a trace in the metric history; None keeps all.
+        experiment_id: of the experiment that the runs belong to.
+        points: how many points of a trace the metric history keeps; None keeps all.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, points: int | None = None) -> None:
@@ -34,30 +32,30 @@ class ClientWriter:
         self._points = points
 
     def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
-        """Create a run: only the store can give it an id."""
-        run = self._client.create_run(
+        """Create a run at once: only the store can give it an id."""
+        made = self._client.create_run(
             self._experiment_id,
             start_time=started or int(time.time() * 1000),
             tags=header.all_tags(),
             run_name=header.name,
         )
-        return PlannedRun(str(run.info.run_id), header, int(run.info.start_time), shown=True)
+        return PlannedRun(str(made.info.run_id), header, int(made.info.start_time), shown=True)
 
-    def show(self, pending: PlannedRun, status: str = "RUNNING") -> None:
-        """Nothing to do, or to set another status than RUNNING."""
+    def show(self, run: PlannedRun, status: str = "RUNNING") -> None:
+        """Set a status other than RUNNING; `prepare` has written the run already."""
         if status != "RUNNING":
-            self._client.set_terminated(pending.run_id, status)
+            self._client.set_terminated(run.run_id, status)
 
     def write(
         self, runs: Sequence[tuple[PlannedRun, Record]], status: str | None = "FINISHED"
     ) -> None:
-        """Write runs one after the other, the status of each last."""
-        for pending, record in runs:
+        """Write runs one after the other; the status of each comes last."""
+        for run, record in runs:
             if record.artifacts:
-                self.log_files(pending.run_id, record.sealed())
-            self.log_values(pending.run_id, pending.started, record)
+                self.log_files(run.run_id, record.sealed())
+            self.log_values(run.run_id, run.started, record)
             if status is not None:
-                self._client.set_terminated(pending.run_id, status)
+                self._client.set_terminated(run.run_id, status)
 
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
@@ -82,12 +80,3 @@ class ClientWriter:
             tags=[RunTag(key, value) for key, value in record.tags.items()],
             synchronous=True,
         )
-
-
-def upload(log_artifacts: Callable[[str], object], artifacts: Mapping[str, bytes]) -> None:
-    """Hand artifacts over to MLflow, which takes them from a folder."""
-    if not artifacts:
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        write_files(Path(folder), artifacts)
-        log_artifacts(folder)

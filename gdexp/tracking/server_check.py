@@ -14,26 +14,26 @@ from gdexp.core import BadInput, StorageFailed
 from gdexp.tracking.server_address import POSTGRESQL, is_postgresql, mask_uri
 
 WITHIN_SECONDS = 2.8
-"""For a connection and an answer together."""
+"""Time limit for the connection and the answer together."""
 
 SHORTEST_SECONDS = 0.5
-"""For the answer, however long the connection took."""
+"""Least time for the answer, however long the connection took."""
 
 _SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
-"""The first words of PostgreSQL's protocol, which any server of it answers with one letter."""
+"""The first message of PostgreSQL's protocol; every such server answers with one letter."""
 
 
 def check_server(key: str, uri: str, allowed: str) -> None:
-    """Look, within seconds, whether anything answers at an address.
+    """Check within seconds that a server answers at an address.
 
     Args:
-        key: the config key that it was given under.
+        key: the config key of the address.
         uri: `http(s)://…` or `postgresql://…`.
-        allowed: in words.
+        allowed: the allowed addresses, in words.
 
     Raises:
-        BadInput: it is no address, or its driver is not installed.
-        StorageFailed: nothing answers, or does not let us in.
+        BadInput: the text is not an address, or its driver is not installed.
+        StorageFailed: no server answers, or it refuses the login.
     """
     shown = mask_uri(uri)
     try:
@@ -67,7 +67,7 @@ def check_server(key: str, uri: str, allowed: str) -> None:
 
 
 def _log_in(key: str, uri: str) -> None:
-    """Open a PostgreSQL database once; MLflow would try for minutes with a wrong password."""
+    """Open a PostgreSQL database once: with a wrong password MLflow would try for minutes."""
     import psycopg
 
     try:
@@ -78,17 +78,17 @@ def _log_in(key: str, uri: str) -> None:
 
 
 def _ask_server(scheme: str, host: str, port: int, path: str = "") -> None:
-    """Let a server say anything at all.
+    """Wait for any answer of a server.
 
     Args:
-        scheme: of its address; `http`, `https` or one of PostgreSQL.
-        host: where it is.
-        port: that it listens on.
-        path: before the paths of its own, where it shares the address with others.
+        scheme: `http`, `https` or one of PostgreSQL.
+        host: the host name.
+        port: the port.
+        path: the path below which the server answers.
 
     Raises:
-        OSError: it does not answer, or it answers that it has failed.
-        HTTPException: what answers there does not speak HTTP.
+        OSError: the server does not answer, or answers with an error of its own.
+        HTTPException: the answer is not HTTP.
     """
     began = time.monotonic()
     with socket.create_connection((host, port), timeout=WITHIN_SECONDS) as connection:
@@ -102,15 +102,15 @@ def _ask_server(scheme: str, host: str, port: int, path: str = "") -> None:
 
 
 def _ask_http(connection: socket.socket, scheme: str, host: str, port: int, path: str) -> None:
-    """Ask for the health that MLflow's server tells; that it is not known, or not us, is fine."""
-    asking = http.client.HTTPConnection(host, port)
-    asking.sock = connection
+    """Ask for the path `/health` of MLflow's server; an answer 404 or 401 is fine too."""
+    client = http.client.HTTPConnection(host, port)
+    client.sock = connection
     if scheme == "https":
-        # Nothing is told here; whether the server is the right one is for MLflow to find out.
-        anyone = ssl.create_default_context()
-        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
-        asking.sock = anyone.wrap_socket(connection, server_hostname=host)
-    asking.request("GET", f"{path.rstrip('/')}/health")
-    answer = asking.getresponse()
+        # No secret is sent here. MLflow itself checks the certificate later.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client.sock = context.wrap_socket(connection, server_hostname=host)
+    client.request("GET", f"{path.rstrip('/')}/health")
+    answer = client.getresponse()
     if answer.status >= http.client.INTERNAL_SERVER_ERROR:
         raise ConnectionError(f"it answers {answer.status} {answer.reason}")

@@ -31,9 +31,7 @@ def run(rounds: int) -> list[Figure]:
 
 def _measured(folder: Path, rounds: int) -> list[Figure]:
     store = Store(TrackingSettings(f"sqlite:///{folder}/mlflow.db"))
-    tables = SqlWriter.of(store.client, store.experiment_id)
-    if tables is None:
-        raise RuntimeError("the schema of this MLflow is not one that gdexp writes to itself")
+    tables = SqlWriter.for_client(store.client, store.experiment_id)
     client = ClientWriter(store.client, store.experiment_id)
     trace = np.geomspace(1.0, 1e-9, POINTS)
     long, usual = Record(trace=trace), _usual()

@@ -26,7 +26,7 @@ TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
 MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
 MANY += ["sweep.n_trials=18", "stopping.max_iterations=300"]
 LOOK = "gdexp.sweeps.display.progress:Progress.descending"
-ROWS = "gdexp.tracking.sql_writer:SqlWriter._bulk"
+ROWS = "gdexp.tracking.sql_writer:SqlWriter._insert"
 SWEEPS = {
     "in a long descent": (LONG, 6, LOOK, 2),
     "in a batch": (TOGETHER, 6, LOOK, 1),

@@ -26,7 +26,7 @@ POINTS = {
     "asked": ("optuna:Study", "ask", "after"),
     "recorded in the study": ("optuna.trial:Trial", "set_user_attr", "after"),
     "files written": ("gdexp.tracking.sql_writer:SqlWriter", "log_files", "after"),
-    "rows written": ("gdexp.tracking.sql_writer:SqlWriter", "_bulk", "after"),
+    "rows written": ("gdexp.tracking.sql_writer:SqlWriter", "_insert", "after"),
     "runs written": ("gdexp.tracking.store:Store", "write", "after"),
     "shard unnamed": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "before"),
     "shard written": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "after"),

@@ -1,4 +1,4 @@
-"""What MLflow's pages show: chart views, colours and titles of runs, descriptions."""
+"""What MLflow's pages show of gdexp: chart views, colours and titles of runs, descriptions."""
 
 from gdexp.tracking.mlflow_ui import chart_views, run_display
 from gdexp.tracking.mlflow_ui.descriptions import (
