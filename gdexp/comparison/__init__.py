@@ -2,13 +2,13 @@
 
 from gdexp.comparison import tables, terminal_plot
 from gdexp.comparison.charts import charts
-from gdexp.comparison.comparison import Comparison, LOOSE
+from gdexp.comparison.comparison import LOOSE, Comparison
 from gdexp.comparison.html_report import page
 from gdexp.comparison.matplotlib_figures import png_of
 
 __all__ = [
-    "Comparison",
     "LOOSE",
+    "Comparison",
     "charts",
     "page",
     "png_of",

@@ -7,13 +7,13 @@ from gdexp.config.construct import choose, construct
 from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import explained
 from gdexp.config.identity import digest, outcome, signature
-from gdexp.config.keys import Config, OUTCOME_KEYS
+from gdexp.config.keys import OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
-    "Config",
     "OUTCOME_KEYS",
+    "Config",
     "check_given",
     "check_keys",
     "check_secrets",

@@ -29,11 +29,11 @@ from gdexp.core.redaction import (
 from gdexp.core.signals import Interrupted, raising
 
 __all__ = [
+    "HIDDEN",
     "BadInput",
     "CommandFailed",
     "Ended",
     "GdexpError",
-    "HIDDEN",
     "Interrupted",
     "StorageFailed",
     "StudyHeld",

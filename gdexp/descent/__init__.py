@@ -8,9 +8,9 @@ from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import (
     PENALTY,
+    THRESHOLDS,
     Status,
     Stopping,
-    THRESHOLDS,
     Trace,
     crossing,
     first_hits,
@@ -19,13 +19,13 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "PENALTY",
+    "THRESHOLDS",
     "BatchResult",
     "Cap",
-    "PENALTY",
     "Result",
     "Status",
     "Stopping",
-    "THRESHOLDS",
     "Trace",
     "Watch",
     "crossing",

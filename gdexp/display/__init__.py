@@ -9,8 +9,8 @@ from gdexp.display.terminal import steps
 __all__ = [
     "BLUE",
     "GREY",
-    "Losses",
     "ORANGE",
+    "Losses",
     "curve",
     "empty_figure",
     "figure_with_axes",

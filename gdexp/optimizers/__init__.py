@@ -21,6 +21,7 @@ from gdexp.optimizers.schedules import (
 from gdexp.optimizers.torch_optim import TorchOptimizer
 
 __all__ = [
+    "RULES",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -33,7 +34,6 @@ __all__ = [
     "Momentum",
     "Nesterov",
     "RMSprop",
-    "RULES",
     "Schedule",
     "State",
     "Step",

@@ -23,6 +23,7 @@ from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
 
 __all__ = [
+    "PROBLEMS",
     "Autograd",
     "Beale",
     "Booth",
@@ -38,7 +39,6 @@ __all__ = [
     "Matyas",
     "ModuleProblem",
     "Ols",
-    "PROBLEMS",
     "Problem",
     "Quadratic",
     "Rastrigin",

@@ -10,10 +10,10 @@ from gdexp.runs.stored_config import check_stored, printable, stored_experiment
 
 __all__ = [
     "CHILDREN",
-    "Deleted",
     "MAX_CONFIG",
-    "Runs",
     "SEED",
+    "Deleted",
+    "Runs",
     "Shelf",
     "TrackedRun",
     "Unreadable",

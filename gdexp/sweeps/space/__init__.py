@@ -5,8 +5,8 @@ from gdexp.sweeps.space.parse import composed_space
 from gdexp.sweeps.space.space import MAX_GRID, Space
 
 __all__ = [
-    "Dimension",
     "MAX_GRID",
+    "Dimension",
     "Space",
     "composed_space",
 ]
