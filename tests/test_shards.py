@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdexp.experiment.experiment import Experiment
-from gdexp.tracking.record import Record, descent_record, npy
+from gdexp.tracking.arrays import encode_array
+from gdexp.tracking.record import Record, descent_record
 from gdexp.tracking.shard_file import (
     DamagedShard,
     ShardRow,
@@ -47,7 +48,7 @@ def made(losses: list[float], text: str = "") -> Record:
         artifacts={
             "config.yaml": text.encode(),
             "environment.json": json.dumps({"a": text}).encode(),
-            "trace.npy": npy(trace),
+            "trace.npy": encode_array(trace),
         },
     )
 

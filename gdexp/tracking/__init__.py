@@ -1,8 +1,8 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
+from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_creation import ensure_database
-from gdexp.tracking.earlier import checked_arrays, finished_descents
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
@@ -22,7 +22,6 @@ from gdexp.tracking.record import (
     json_bytes,
     loss_levels,
     manifest,
-    npy,
     params,
 )
 from gdexp.tracking.server_address import (
@@ -43,6 +42,7 @@ __all__ = [
     "MANIFEST",
     "MOST_COMMAND",
     "NOTE_TAG",
+    "Array",
     "PlannedRun",
     "Record",
     "RunHeader",
@@ -52,24 +52,25 @@ __all__ = [
     "TrackingSettings",
     "chart_views",
     "check_server",
-    "checked_arrays",
+    "check_trace",
     "code_block",
     "config_yaml",
     "configure_mlflow_process",
     "database_key",
+    "decode_array",
     "descent_note",
     "descent_record",
+    "encode_array",
     "ensure_database",
     "escape_markdown",
-    "finished_descents",
     "has_password",
     "is_postgresql",
     "json_bytes",
     "loss_levels",
     "manifest",
     "mask_uri",
-    "npy",
     "params",
+    "read_array",
     "run_display",
     "with_driver",
 ]

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-from gdexp.core import BadInput, StorageFailed, reason, relative
+from gdexp.core import BadInput, StorageFailed, failure_reason, shown_path
 from gdexp.tracking.database_connection import table_names
 
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -27,23 +27,25 @@ def check_path(path: Path) -> None:
     if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
         raise BadInput(
             "tracking.uri",
-            relative(path),
+            shown_path(path),
             "holds a %-escape, which MLflow would decode; use another name",
         )
     if path.is_dir():
-        raise BadInput("tracking.uri", relative(path), "is a folder; name a database file in it")
+        raise BadInput("tracking.uri", shown_path(path), "is a folder; name a database file in it")
     if path.is_symlink() and not path.exists():
         target = path.readlink()
-        raise BadInput("tracking.uri", relative(path), f"is a link to {target}, which is not there")
+        raise BadInput(
+            "tracking.uri", shown_path(path), f"is a link to {target}, which is not there"
+        )
     if path.exists() and not path.is_file():
-        raise BadInput("tracking.uri", relative(path), "is no regular file; name another")
+        raise BadInput("tracking.uri", shown_path(path), "is no regular file; name another")
     if not folder.is_dir():
         raise BadInput(
-            "tracking.uri", relative(path), f"the folder {folder} does not exist; create it"
+            "tracking.uri", shown_path(path), f"the folder {folder} does not exist; create it"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageFailed(
-            f"tracking.uri={relative(path)}: the folder {folder} cannot be written to; "
+            f"tracking.uri={shown_path(path)}: the folder {folder} cannot be written to; "
             "give the right to, or name another"
         )
     if path.exists():
@@ -60,11 +62,11 @@ def check_tables(path: Path) -> None:
     try:
         tables = table_names(path)
     except sqlite3.DatabaseError as error:
-        raise StorageFailed(f"tracking.uri={relative(path)}: {reason(error)}") from None
+        raise StorageFailed(f"tracking.uri={shown_path(path)}: {failure_reason(error)}") from None
     if tables and not tables >= MLFLOW_TABLES:
         raise BadInput(
             "tracking.uri",
-            relative(path),
+            shown_path(path),
             "is a database of something else than MLflow; name another",
         )
 
@@ -75,17 +77,17 @@ def _check_file(path: Path) -> None:
             header = file.read(len(SQLITE_HEADER))
     except OSError as error:
         raise StorageFailed(
-            f"tracking.uri={relative(path)}: cannot be read ({error.strerror}); "
+            f"tracking.uri={shown_path(path)}: cannot be read ({error.strerror}); "
             "give the right to, or name another"
         ) from None
     if header and header != SQLITE_HEADER:
         raise BadInput(
             "tracking.uri",
-            relative(path),
+            shown_path(path),
             "is not an MLflow database; it is left as it is, name another",
         )
     if not os.access(path, os.W_OK):
         raise StorageFailed(
-            f"tracking.uri={relative(path)}: the file cannot be written to; "
+            f"tracking.uri={shown_path(path)}: the file cannot be written to; "
             "give the right to, or name another"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-from gdexp.core import hidden, secret_key
+from gdexp.core import is_secret_key, mask_secrets
 
 POSTGRESQL = "postgresql://"
 
@@ -29,7 +29,7 @@ def database_key(uri: str) -> tuple[str, int, str]:
 
 def mask_uri(uri: str) -> str:
     """Return a URI with `***` for user, password and query, fit to be shown."""
-    return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
+    return mask_secrets(uri) if "://" in uri else uri.rpartition("@")[2]
 
 
 def has_password(uri: str) -> bool:
@@ -40,4 +40,4 @@ def has_password(uri: str) -> bool:
         parts = urlsplit(uri)
     except ValueError:  # whatever uses the address will refuse it
         return False
-    return parts.password is not None or any(map(secret_key, parse_qs(parts.query)))
+    return parts.password is not None or any(map(is_secret_key, parse_qs(parts.query)))

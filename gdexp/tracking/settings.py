@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gdexp.core import HIDDEN, BadInput, here, learn, relative, validation
+from gdexp.core import MASK, BadInput, command_folder, learn_secret, shown_path, validation
 from gdexp.tracking.database_check import check_path
 from gdexp.tracking.downsampling import FEWEST
 from gdexp.tracking.server_address import mask_uri, with_driver
@@ -62,7 +62,7 @@ class TrackingSettings:
             )
         if self.uri is not None:
             validation.text("uri", self.uri)
-            learn(self.uri)
+            learn_secret(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
                 raise BadInput("uri", mask_uri(self.uri), f"must be {SCHEMES}")
@@ -79,9 +79,9 @@ class TrackingSettings:
     def database(self) -> Path | None:
         """The SQLite file as an absolute path; None for servers."""
         if self.uri is None:
-            return here() / "mlflow.db"
+            return command_folder() / "mlflow.db"
         if self.uri.lower().startswith("sqlite:"):
-            return here() / self._sqlite_path()
+            return command_folder() / self._sqlite_path()
         return None
 
     @property
@@ -118,8 +118,8 @@ class TrackingSettings:
         """The address to print: a short path, or a URI without user and password."""
         path = self.database
         if path is None:
-            return mask_uri(str(self.uri)).replace(f"{HIDDEN}@", "").removesuffix(f"?{HIDDEN}")
-        return relative(path)
+            return mask_uri(str(self.uri)).replace(f"{MASK}@", "").removesuffix(f"?{MASK}")
+        return shown_path(path)
 
     def artifacts(self, experiment: str) -> str | None:
         """Return the absolute URI of the folder for an experiment's artifacts.
@@ -129,7 +129,7 @@ class TrackingSettings:
         """
         if self.is_server:
             return None
-        path = self.database or here() / "mlflow.db"
+        path = self.database or command_folder() / "mlflow.db"
         return (path.parent / "mlartifacts" / quote(experiment, safe=" ")).as_uri()
 
     def preflight(self) -> None:

@@ -11,12 +11,11 @@ import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
+from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.client_writer import ClientWriter
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
@@ -31,8 +30,6 @@ from gdexp.tracking.sql_writer import SqlWriter
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-Array = npt.NDArray[Any]
 
 
 class Store:
@@ -162,7 +159,7 @@ class Store:
         with self._one_line_errors(), tempfile.TemporaryDirectory() as folder:
             for name in ("initial", "final", "trace"):
                 path = self.client.download_artifacts(run_id, f"{name}.npy", folder)
-                found[name] = np.load(path, allow_pickle=False)
+                found[name] = decode_array(Path(path).read_bytes())
         return found
 
     def shards(self, parent: str) -> ShardFolder:
@@ -321,5 +318,5 @@ class Store:
                 yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise StorageFailed(
-                f"tracking.uri={self.settings.display_uri}: {reason(error)}"
+                f"tracking.uri={self.settings.display_uri}: {failure_reason(error)}"
             ) from error
