@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from gdexp import BadInput, config
 from gdexp.config.env_secrets import check_secrets
-from gdexp.core.redaction import (
-    MASK,
-    guarding,
-    has_secret,
-    is_secret_key,
-    learn_secret,
-    mask_secrets,
-    mask_source,
-    mask_value,
-    mask_yaml,
-)
+from gdexp.core.learned_secrets import MASK, learn_secret
+from gdexp.core.process import Process
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
+from gdexp.core.secret_patterns import has_secret, is_secret_key
 from gdexp.runs.stored_config import stored_experiment
 from tests.commands import composed
 
@@ -101,18 +94,20 @@ def test_what_no_person_would_write_is_taken_for_a_key_and_a_long_word_is_not() 
 
 
 def test_what_a_command_has_learnt_is_hidden_until_its_end_in_every_form() -> None:
-    with guarding([f"tracking.uri=http://me:{CANARY}%40x@host", "+problem.token='opensesame'"]):
+    with Process().current(
+        [f"tracking.uri=http://me:{CANARY}%40x@host", "+problem.token='opensesame'"]
+    ):
         for form in (f"{CANARY}%40x", f"{CANARY}@x", "opensesame"):
             assert mask_secrets(f"it said {form}.") == f"it said {MASK}."
         learn_secret("another-one")
-        with guarding():
+        with Process().current():
             assert mask_secrets("another-one") == "another-one"
         assert mask_secrets("another-one") == MASK
     assert mask_secrets("it said opensesame") == "it said opensesame"
 
 
 def test_short_and_plain_words_are_never_learnt() -> None:
-    with guarding(["+token=abc", "+secret=null", "password=0.001"]):
+    with Process().current(["+token=abc", "+secret=null", "password=0.001"]):
         assert mask_secrets("abc null 0.001") == "abc null 0.001"
 
 
@@ -121,7 +116,7 @@ def test_variables_whose_names_look_like_secrets_are_hidden_from_the_start(
 ) -> None:
     monkeypatch.setenv("MY_API_TOKEN", CANARY)
     monkeypatch.setenv("MY_CITY", "Reykjavik")
-    with guarding():
+    with Process().current():
         assert (
             mask_secrets(f"login with {CANARY} from Reykjavik")
             == f"login with {MASK} from Reykjavik"
@@ -130,7 +125,7 @@ def test_variables_whose_names_look_like_secrets_are_hidden_from_the_start(
 
 def test_what_any_library_logs_meanwhile_is_hidden(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("somebody.else")
-    with guarding([f"tracking.uri=http://me:{CANARY}@host"]):
+    with Process().current([f"tracking.uri=http://me:{CANARY}@host"]):
         log.error("trying %s with %d", f"http://me:{CANARY}@host", 3)
         try:
             raise ValueError(f"bad {CANARY}")

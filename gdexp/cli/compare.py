@@ -1,4 +1,4 @@
-"""`python -m gdexp +compare=RUN_ID`: what differs, who was first, curves over each other."""
+"""`python -m gdexp +compare=RUN_ID`: differences, ranks and curves of tracked runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "compare"
 MOST_COMPARED = 2_000
-"""Runs of which every trace is read."""
+"""The most runs whose traces are read."""
 
 REPORT = "report.html"
 
@@ -91,7 +91,7 @@ def compare(config: Config) -> None:
 
 
 def show(out: Console, comparison: Comparison, most: int) -> None:
-    """The answer, what differs, the thresholds and the curves, at the console's width."""
+    """Print the answer, the differences, the thresholds and the curves."""
     said = []
     if comparison.sweep is not None:
         said.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
@@ -139,7 +139,7 @@ def _print(out: Console, table: tables.Table) -> None:
 
 
 def _store(shelf: Shelf, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
-    """Log the files as the sweep's artifacts; says where the report is."""
+    """Log the files as the sweep's artifacts; return where the report is."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, name).write_bytes(content)
@@ -151,7 +151,7 @@ def _store(shelf: Shelf, run_id: str, home: str, files: Mapping[str, bytes]) -> 
 
 
 def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
-    """Write the files to a folder here, named by the runs; says where the report is."""
+    """Write the files to a folder named by the runs; return where the report is."""
     ids = [run.run_id for run in comparison.runs]
     few = len(ids) <= tables.SIDE_BY_SIDE
     name = (

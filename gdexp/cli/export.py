@@ -1,4 +1,4 @@
-"""`python -m gdexp +export=RUN_ID`: one folder that `+rerun=FOLDER` takes on any machine."""
+"""`python -m gdexp +export=RUN_ID`: one folder that `+rerun=FOLDER` accepts on any machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ExportSettings:
 
     Args:
         run: run id or its first digits; None: the newest sweep's best, or the newest run.
-        folder: that is written; None: `export/` and the first digits of the run id.
+        folder: the folder to write; None: `export/` and the first digits of the run id.
     """
 
     run: str | None = None
@@ -33,12 +33,12 @@ class ExportSettings:
 
 
 def export(config: Config) -> None:
-    """Write a run's record, checked by its manifest, to a folder.
+    """Write a run's record to a folder, after a check against its manifest.
 
     Raises:
         BadInput: no such run, several, or a folder that holds something.
-        NoReference: the run left nothing to replay.
-        Damaged: its files are not what its manifest says.
+        NoReference: the run has nothing to replay.
+        Damaged: its files differ from its manifest.
         StorageFailed: the store cannot be read or the folder written.
     """
     check_own_keys("export")

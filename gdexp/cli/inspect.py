@@ -36,7 +36,7 @@ class InspectSettings:
 
 
 def inspect(config: Config) -> None:
-    """Print what autograd sees of the composed problem; nothing is tracked.
+    """Print the autograd graph and the gradient of the composed problem; nothing is tracked.
 
     Raises:
         BadInput: a value that cannot be used, a loss that is no scalar function of x.
@@ -104,7 +104,7 @@ def _values(out: Console, named: list[tuple[str, torch.Tensor]]) -> None:
 
 
 def _graph(loss: torch.Tensor) -> Tree:
-    """The nodes from the loss back to x, each once; what is reached again is marked."""
+    """Return the nodes from the loss back to x, each once; a second occurrence is marked."""
     tree = Tree(_node(loss.grad_fn))
     seen = {loss.grad_fn}
     waiting: list[tuple[Tree, Any]] = [(tree, loss.grad_fn)]

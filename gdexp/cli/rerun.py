@@ -1,4 +1,4 @@
-"""`python -m gdexp +rerun=RUN_ID`: a tracked run made again, and a verdict on its bits."""
+"""`python -m gdexp +rerun=RUN_ID`: replay a tracked run and compare its bits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from gdexp.tracking import Store, TrackingSettings
 
 FORMATS = ("text", "json")
 LISTEN_EVERY = 10_000
-"""Iterations between looks for a signal that was swallowed."""
+"""Iterations between checks for a signal that was swallowed."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class RerunSettings:
             or the newest run.
         format: text or json.
         accept: the weakest verdict with exit status 0.
-        ulps: that two numbers may be apart to be called close, >= 0.
-        restore: whether with the reference's thread count.
+        ulps: the largest distance of two numbers that are called close, >= 0.
+        restore: whether to use the reference's thread count.
         record: whether the rerun is tracked too.
     """
 
@@ -73,12 +73,12 @@ class RerunSettings:
 
 
 def rerun(config: Config) -> None:
-    """Replay what was named, print the verdict and record the rerun.
+    """Replay the named runs, print the verdict and record the rerun.
 
     Raises:
         BadInput: no such run, or a stored config that is not one of gdexp's.
-        NoReference: the run left nothing to compare with.
-        Damaged: its files are not what its manifest says.
+        NoReference: the run has nothing to compare with.
+        Damaged: its files differ from its manifest.
         Ended: the verdict has an exit status of its own.
         StorageFailed: the store cannot be read or written.
     """
@@ -134,7 +134,7 @@ def rerun(config: Config) -> None:
 def _found(
     settings: RerunSettings, tracking: TrackingSettings, every: bool
 ) -> tuple[Sequence[Reference | NoReference | Damaged], str | None]:
-    """What was named, and the id of its sweep."""
+    """Return the named runs, and the id of their sweep."""
     folder = folder_reference(settings.run)
     if folder is not None:
         if every:
@@ -176,7 +176,7 @@ def _show_many(
 
 
 def _trusted(given: object) -> list[str]:
-    """The import paths that a person typed."""
+    """Return the import paths that a person typed."""
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):

@@ -29,11 +29,11 @@ from gdexp.tracking import (
 
 
 def run(config: Config) -> Result:
-    """Run the composed experiment once, show it and record it.
+    """Run the composed experiment once, print it and record it.
 
     Raises:
         BadInput: before anything is written.
-        StorageFailed: MLflow's store did not take the record.
+        StorageFailed: MLflow's store refused the record.
     """
     experiment = Experiment.from_config(config, trusted_paths(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
@@ -77,13 +77,13 @@ def run(config: Config) -> Result:
 
 
 def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:
-    """What MLflow is given of a single run: its record, and what its pages and charts show.
+    """Return the record of a single run for MLflow, with pictures, note and chart metrics.
 
     Args:
-        experiment: what was run.
-        result: what came of it.
-        run_id: of its run.
-        store: that takes it.
+        experiment: the experiment.
+        result: its result.
+        run_id: the id of its run.
+        store: the store of the run.
     """
     drawn = pictures(experiment, result)
     shown = run_display.image_artifacts(
@@ -110,14 +110,14 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
 
 
 def title(experiment: Experiment) -> str:
-    """A run's name: what it minimises and how."""
+    """Return a run's name: its problem, rule and learning rate."""
     lr = getattr(experiment.rule, "lr", None)
     step = "" if lr is None else f" lr={lr:.6g}"
     return f"{experiment.problem.name} {experiment.rule.name}{step}"
 
 
 def announce(out: Console, experiment: Experiment) -> None:
-    """Say what is about to be run, and warn of a threshold that the dtype cannot reach."""
+    """Print the experiment, and warn of a threshold that the dtype cannot reach."""
     problem, stopping = experiment.problem, experiment.stopping
     name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
@@ -140,7 +140,7 @@ def announce(out: Console, experiment: Experiment) -> None:
 
 
 def report(out: Console, experiment: Experiment, result: Result) -> None:
-    """The final tensor beside its target, and the numbers that answer the question."""
+    """Print the final tensor beside its target, and the numbers of the result."""
     out.print()
     drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
     if drawn is not None:
@@ -156,7 +156,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
         [
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            ("hitting time", f"{format_number(result.hitting_time)}{_reckoned(result)}"),
+            ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -165,7 +165,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
 
 
 def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:
-    """How far from the best possible, where theory knows; nothing for large problems."""
+    """Return the distance from the theoretical best if it is known; nothing for large problems."""
     from gdexp.theory import MOST_MODES, distance_from_best
 
     if result.final.numel() > MOST_MODES:
@@ -175,13 +175,13 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
 
 
 def sweep_command(experiment: Experiment) -> str:
-    """The sweep of the learning rate for what was run."""
+    """Return the command that sweeps the learning rate of this experiment."""
     kept = [o for o in overrides(experiment.config) if not o.startswith("optimizer.lr=")]
     return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
 
 
-def _reckoned(result: Result) -> str:
-    """What stands behind a hitting time that was not measured."""
+def _hitting_time_note(result: Result) -> str:
+    """Return a note on a hitting time that was not measured."""
     if result.converged:
         return ""
     if result.status in (Status.DIVERGED, Status.STALLED):

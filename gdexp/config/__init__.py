@@ -1,17 +1,19 @@
-"""The config: what was typed and composed, checked, and turned into objects."""
+"""The config: arguments, composition by Hydra, checks, and objects made from it."""
 
-from gdexp.config import env_secrets
+from gdexp.config import env_secrets, hydra_internals
 from gdexp.config.arguments import config_dirs, only_shows, rewrite
 from gdexp.config.composed import check_keys, parse_overrides, plain, shipped, typed_overrides
 from gdexp.config.construct import choose, construct
 from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
+from gdexp.config.hydra_internals import BASIC_LAUNCHER
 from gdexp.config.identity import digest, outcome, signature
 from gdexp.config.keys import OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
+    "BASIC_LAUNCHER",
     "OUTCOME_KEYS",
     "Config",
     "as_gdexp_error",
@@ -24,6 +26,7 @@ __all__ = [
     "env_secrets",
     "flatten",
     "has",
+    "hydra_internals",
     "literal",
     "lookup",
     "only_shows",

@@ -1,6 +1,6 @@
-"""The config that Hydra composed: made plain, and checked before anything is written.
+"""The composed config: converted to plain containers, and checked before anything is written.
 
-Everything here works on plain dictionaries and imports neither torch nor mlflow.
+This module works on plain dictionaries and imports neither torch nor mlflow.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 def shipped() -> Path:
-    """The folder `conf`: inside an installed package, beside it in a source tree."""
+    """Return the folder `conf`: in an installed package, or beside it in a source tree."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
 
 def plain(cfg: DictConfig) -> Config:
-    """The composed config as plain containers, interpolations resolved.
+    """Return the composed config as plain containers, with interpolations resolved.
 
     Raises:
-        BadInput: an interpolation that cannot be resolved, a value that was left out (???), or a
+        BadInput: an interpolation that cannot be resolved, a missing value (???), or a
             text from an environment variable under a key that is stored.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    env_secrets.watch()
     try:
-        env_secrets.check_environment(cfg)
-        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        with env_secrets.environment_learned():
+            env_secrets.check_environment(cfg)
+            container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]
@@ -49,7 +49,7 @@ def plain(cfg: DictConfig) -> Config:
 
 
 def check_keys(config: Mapping[str, Any]) -> None:
-    """Refuse top-level keys that nothing reads, keys that were removed and two commands at once."""
+    """Refuse unknown top-level keys, missing keys, and two commands at once."""
     for key in config:
         if key not in KEYS:
             raise BadInput(str(key), config[key], f"unknown key; {nearest(str(key), KEYS)}")
@@ -65,7 +65,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
 
 
 def typed_overrides() -> list[str]:
-    """The overrides of the command line, nothing in them resolved; none outside of a command."""
+    """Return the overrides of the command line, unresolved; none outside of a command."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -85,7 +85,7 @@ def parse_overrides(lines: Iterable[str]) -> list[Override]:
 
 
 def check_overrides(overrides: Iterable[Override]) -> None:
-    """Refuse a key that is given twice or removed: silently, one of the two would be lost."""
+    """Refuse a key that is given twice, of which Hydra would drop one, or that is removed."""
     seen: dict[str, str] = {}
     for override in overrides:
         key = override.get_key_element().lstrip("+~")

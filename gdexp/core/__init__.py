@@ -1,6 +1,7 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, signals, validation
+from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.errors import (
     BadInput,
     CommandExit,
@@ -23,20 +24,13 @@ from gdexp.core.formatting import (
     gap_name,
 )
 from gdexp.core.lazy import lazy_names
+from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
-from gdexp.core.paths import command_folder, shown_path, standing
-from gdexp.core.redaction import (
-    MASK,
-    guarding,
-    has_secret,
-    is_secret_key,
-    learn_secret,
-    mask_secrets,
-    mask_source,
-    mask_value,
-    mask_yaml,
-)
-from gdexp.core.signals import Interrupted, raising
+from gdexp.core.paths import command_folder, shown_path
+from gdexp.core.process import Process
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
+from gdexp.core.secret_patterns import has_secret, is_secret_key
+from gdexp.core.signals import Interrupted
 
 __all__ = [
     "MASK",
@@ -45,10 +39,13 @@ __all__ = [
     "CommandFailed",
     "GdexpError",
     "Interrupted",
+    "Process",
     "StorageFailed",
     "StudyInUse",
     "code_failed",
     "command_folder",
+    "context_thread",
+    "context_value",
     "failure_reason",
     "format_count",
     "format_counts",
@@ -59,7 +56,6 @@ __all__ = [
     "gap_formula",
     "gap_name",
     "gc_control",
-    "guarding",
     "has_secret",
     "is_secret_key",
     "lazy_names",
@@ -70,9 +66,8 @@ __all__ = [
     "mask_yaml",
     "nearest",
     "printable",
-    "raising",
     "shown_path",
     "signals",
-    "standing",
+    "submit_in_context",
     "validation",
 ]

@@ -1,4 +1,4 @@
-"""What a person sees: text in the terminal, and the style of figures."""
+"""Output for people: text in the terminal, and the style of figures."""
 
 from gdexp.display import terminal
 from gdexp.display.figures import BLUE, GREY, ORANGE, empty_figure, figure_with_axes, png

@@ -1,4 +1,4 @@
-"""Tensors as text: side by side, large ones as their size and range, a curve at a few places."""
+"""Tensors and curves as text: numbers in rows, large tensors as size and range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_ROWS, MAX_COLUMNS = 10, 6
 
 
 def print_tensors(out: Console, named: Sequence[tuple[str, torch.Tensor]]) -> None:
-    """Tensors side by side, one heading each; large ones as their size and range."""
+    """Print tensors side by side, each under a heading; large ones as size and range."""
     grid = Table.grid(padding=(0, 4))
     for _ in named:
         grid.add_column()
@@ -25,7 +25,7 @@ def print_tensors(out: Console, named: Sequence[tuple[str, torch.Tensor]]) -> No
 
 
 def format_tensor(value: torch.Tensor) -> str:
-    """A tensor's numbers in rows, or its shape and range when there are many."""
+    """Return a tensor's numbers in rows, or its shape and range when there are many."""
     value = value.detach().cpu().double()
     rows = value.reshape(1, -1) if value.ndim < 2 else value.flatten(0, -2)
     if rows.shape[0] > MAX_ROWS or rows.shape[1] > MAX_COLUMNS:
@@ -41,7 +41,7 @@ def format_tensor(value: torch.Tensor) -> str:
 def print_curve(
     out: Console, grid: torch.Tensor, wanted: torch.Tensor, fitted: torch.Tensor, rows: int = 9
 ) -> None:
-    """The wanted function and the fitted one at a few places, and the largest error."""
+    """Print the wanted function and the fitted one at a few points, and the largest error."""
     table = Table(box=None, padding=(0, 2), header_style="bold")
     for name in ("t", "wanted", "fitted", "error"):
         table.add_column(name, justify="right")

@@ -1,4 +1,4 @@
-"""A composed config made into objects, where and how it was run, and its figures."""
+"""Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
 from gdexp.experiment.experiment import Experiment, trusted_paths

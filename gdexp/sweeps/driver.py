@@ -64,7 +64,7 @@ def run_sweep(
 
     Raises:
         BadInput: before anything is written.
-        StorageFailed, StudyHeld: see there.
+        StorageFailed, StudyInUse: see there.
     """
     given = config.parse_overrides(arguments)
 

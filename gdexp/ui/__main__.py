@@ -13,11 +13,9 @@ from gdexp.core import (
     BadInput,
     GdexpError,
     Interrupted,
-    guarding,
+    Process,
     mask_secrets,
     printable,
-    raising,
-    standing,
 )
 from gdexp.display import terminal
 from gdexp.tracking import TrackingSettings
@@ -43,14 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--help" in given or "-h" in given:
         print(USAGE)
         return 0
-    with guarding(given):
-        return _run(given)
+    process = Process()
+    with process.current(given):
+        return _run(given, process)
 
 
-def _run(given: Sequence[str]) -> int:
+def _run(given: Sequence[str], process: Process) -> int:
     """Serve until a signal; turn an error into one line and an exit status."""
     try:
-        with raising(), standing():
+        with process.running():
             port, overrides = _split_arguments(given)
             show(_settings(overrides), port, terminal.console())
     except Interrupted as interrupted:
@@ -141,9 +140,11 @@ def _settings(overrides: list[str]) -> TrackingSettings:
     from gdexp.config import as_gdexp_error, env_secrets
 
     hydra_plugins.register()
-    env_secrets.watch()
     try:
-        with initialize_config_dir(str(config.shipped()), version_base="1.3"):
+        with (
+            env_secrets.environment_learned(),
+            initialize_config_dir(str(config.shipped()), version_base="1.3"),
+        ):
             composed = config.plain(compose("config", overrides))
     except GdexpError:
         raise

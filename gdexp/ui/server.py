@@ -15,13 +15,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
 
-from gdexp.core import BadInput, GdexpError, command_folder, mask_secrets
+from gdexp.core import BadInput, GdexpError, command_folder, context_thread, mask_secrets
 from gdexp.tracking import TrackingSettings
 
 HOST = "127.0.0.1"
@@ -134,7 +133,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        context_thread(self._listen, "gdexp-ui-server").start()
 
     def _listen(self) -> None:
         """Read the server's output, so that it is never blocked, and keep the last lines."""

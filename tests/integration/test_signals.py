@@ -81,7 +81,7 @@ def test_each_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
 
 @pytest.mark.parametrize(
     ("place", "count", "state"),
-    [("gdexp.display.loss_lines:Losses.__call__", 3, "KILLED"), (ROWS, 4, "FINISHED")],
+    [("gdexp.display.loss_lines:LossPrinter.__call__", 3, "KILLED"), (ROWS, 4, "FINISHED")],
     ids=["in the descent", "in its last write, which is made whole first"],
 )
 def test_each_signal_ends_a_run_that_says_what_became_of_it(

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gdexp.config import BASIC_LAUNCHER
 from gdexp.sweeps.launchers.base import WorkerLauncher
 from gdexp.sweeps.launchers.hydra_workers import HydraWorkers
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
 
-BASIC = "hydra._internal.core_plugins.basic_launcher"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
 """Modules of Hydra's launchers. A launcher is known by its module, so that no other is imported."""
@@ -32,7 +32,7 @@ def worker_launcher(
     """
     module = type(hydra_launcher).__module__
     launcher: Any = hydra_launcher
-    if module == BASIC:
+    if f"{module}.{type(hydra_launcher).__name__}" == BASIC_LAUNCHER:
         return None
     if module == SUBMITIT:
         from gdexp.sweeps.launchers.slurm_workers import SlurmWorkers, check_cluster

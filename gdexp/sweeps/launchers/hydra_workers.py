@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
+from gdexp.core import context_thread
 from gdexp.sweeps.launchers.base import END_SECONDS
 from gdexp.sweeps.study import STOP_ATTRIBUTE
 
@@ -28,7 +28,7 @@ class HydraWorkers:
         self._launch, self._set_attribute = launch, set_attribute
         self._failure: Exception | None = None
         set_attribute(STOP_ATTRIBUTE, None)
-        self._thread = threading.Thread(target=self._run, name="gdexp-launcher", daemon=True)
+        self._thread = context_thread(self._run, "gdexp-launcher")
         self._thread.start()
 
     def _run(self) -> None:

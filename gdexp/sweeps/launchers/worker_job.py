@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import Interrupted, guarding, raising, standing
+from gdexp.config import BASIC_LAUNCHER
+from gdexp.core import Interrupted, Process
 from gdexp.sweeps.study import STOP_SIGNAL, StartedBy
 from gdexp.sweeps.worker import run_worker
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
-
-IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 LEAVE = signal.SIGUSR2
 """The signal that a cluster sends before a time limit; its launcher then queues the job again."""
@@ -31,12 +30,13 @@ def run_launched_worker(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     Raises:
         SystemExit: the cluster ended the worker by a signal. It may start the worker again.
     """
-    if hydra.launcher["_target_"] == IN_PROCESS:
+    if hydra.launcher["_target_"] == BASIC_LAUNCHER:
         run_worker(composed)
         return
     received = None
+    process = Process()
     # A cluster sends SIGTERM more than once within a moment; to kill it sends SIGKILL.
-    with guarding(), raising((LEAVE,), patient=True), standing():
+    with process.current(), process.running((LEAVE,), patient=True):
         try:
             _set_threads(hydra.launcher.get("cpus_per_task"))
             run_worker(composed, StartedBy.LAUNCHER)

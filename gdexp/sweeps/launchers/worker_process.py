@@ -10,32 +10,20 @@ import json
 import os
 import signal
 import sys
-import threading
 import traceback
-from contextlib import ExitStack
 from pathlib import Path
 
-from gdexp.core import (
-    GdexpError,
-    Interrupted,
-    gc_control,
-    guarding,
-    mask_secrets,
-    raising,
-    standing,
-)
+from gdexp.core import GdexpError, Interrupted, Process, context_thread, gc_control, mask_secrets
 
 
 def main() -> int:
     """Run a worker until the study is complete; return the exit status."""
-    gc_control.put_off()
+    process = Process()
+    process.garbage.postpone()
     order = json.loads(sys.stdin.readline())
-    with ExitStack() as around:
-        around.enter_context(guarding())
-        around.enter_context(raising())
-        around.enter_context(standing())
+    with process.current(), process.running():
         try:
-            threading.Thread(target=_end_with_driver, name="gdexp-driver", daemon=True).start()
+            context_thread(_end_with_driver, "gdexp-driver").start()
             _run(order)
         except Interrupted as interrupted:
             return interrupted.exit_status
@@ -74,5 +62,5 @@ def _end_with_driver() -> None:
 if __name__ == "__main__":
     sys.path[:1] = [str(Path.cwd())]
     status = main()
-    gc_control.leave()
+    gc_control.skip_last_collection()
     sys.exit(status)

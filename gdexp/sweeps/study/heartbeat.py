@@ -11,6 +11,7 @@ from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from gdexp.core import context_thread
 from gdexp.sweeps.study.worker_identity import WorkerIdentity
 
 if TYPE_CHECKING:
@@ -54,11 +55,7 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
     ) -> None:
         self._study, self._identity, self._seconds = study, identity, seconds
         self._ended = threading.Event()
-        self._thread = (
-            threading.Thread(target=self._beat, name="gdexp-heartbeat", daemon=True)
-            if beats
-            else None
-        )
+        self._thread = context_thread(self._beat, "gdexp-heartbeat") if beats else None
 
     def __enter__(self) -> Heartbeat:
         # Before the first trial is asked, so that nobody takes that trial for abandoned.

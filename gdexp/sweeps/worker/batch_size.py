@@ -52,9 +52,8 @@ class BatchSize:
         longest = int(self._plan.base["stopping"]["max_iterations"]) + 1
         if self._plan.tracking.best is not None:
             size = ROWS
-            if (
-                self._descents and self._plan.sampler.name != GRID
-            ):  # new points are like earlier ones
+            # New points are like earlier ones, but for those of a grid.
+            if self._descents and self._plan.sampler.name != GRID:
                 mean, margin = self._losses / self._descents, 1 + MARGIN / self._descents**0.5
                 longest = min(longest, int(mean * margin) + 1)
         size = max(min(size, MAX_LOSSES // longest) // settings.seeds, 1)

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from gdexp.core import submit_in_context
 from gdexp.tracking import PlannedRun, Record
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class RunWriter(AbstractContextManager["RunWriter[T]"], Generic[T]):
             self._write(runs)
             return items
         before = self.finish()
-        self._in_progress = self._thread.submit(self._write, runs), items
+        self._in_progress = submit_in_context(self._thread, self._write, runs), items
         return before
 
     def finish(self) -> Sequence[T]:
