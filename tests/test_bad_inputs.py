@@ -12,7 +12,7 @@ import pytest
 from gdexp.cli.main import main
 from gdexp.descent.stopping import Status
 from gdexp.experiment.experiment import Experiment
-from gdexp.tracking.record import Opening
+from gdexp.tracking.record import RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.commands import composed
@@ -422,7 +422,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         line = "+sweep sweep.name=kept sweep.n_trials=2 sweep.sampler=random"
         assert main(line.split(" ")) == 0
-        Store(TrackingSettings()).start(Opening(name="going", kind="run"))
+        Store(TrackingSettings()).start(RunHeader(name="going", kind="run"))
         (folder / "text.db").write_text("no database\n")
         (folder / "alias.yaml").write_text("a: &a [x, x]\n")
     return folder

@@ -29,7 +29,7 @@ from gdexp.comparison.tables import Table, differences_table
 from gdexp.comparison.terminal_plot import plot_lines
 from gdexp.descent.stopping import first_hits
 from gdexp.runs.artifact_reader import ArtifactReader
-from gdexp.tracking.record import Opening
+from gdexp.tracking.record import RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.test_runs import record, swept
@@ -433,7 +433,7 @@ def test_a_diverging_run_does_not_flatten_the_others() -> None:
 def test_a_path_is_walked_again_bit_for_bit_or_not_at_all(here: Path) -> None:
     store = Store(TrackingSettings())
     values = {"problem": {"name": "booth", "x0": None}, "optimizer.lr": 0.05}
-    run_id = record(store, Opening("booth", "run"), **values)
+    run_id = record(store, RunHeader("booth", "run"), **values)
     (found,) = load_runs(run_id)
     walked = descent_path(found)
     assert walked is not None

@@ -17,7 +17,7 @@ from gdexp.experiment.experiment import Experiment
 from gdexp.runs import run_loader
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun, read_config, read_trace
 from gdexp.tracking.arrays import decode_array, read_array
-from gdexp.tracking.record import Opening, Record, descent_record
+from gdexp.tracking.record import Record, RunHeader, descent_record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 
@@ -31,7 +31,7 @@ CONFIG: config.Config = {
 }
 
 
-def record(store: Store, opening: Opening, **values: object) -> str:
+def record(store: Store, opening: RunHeader, **values: object) -> str:
     """One descent recorded whole; returns its run id."""
     experiment = Experiment.from_config(config.with_values(CONFIG, values))
     run_id = store.start(opening)
@@ -41,11 +41,11 @@ def record(store: Store, opening: Opening, **values: object) -> str:
 
 def swept(store: Store, *rates: float) -> tuple[str, list[str]]:
     """A sweep with one finished trial for each learning rate; its id and theirs."""
-    parent = store.start(Opening(name="a sweep", kind="sweep"))
+    parent = store.start(RunHeader(name="a sweep", kind="sweep"))
     children = [
         record(
             store,
-            Opening(f"trial {i}", "trial", parent, {"gdexp.trial": str(i)}),
+            RunHeader(f"trial {i}", "trial", parent, {"gdexp.trial": str(i)}),
             **{"optimizer.lr": lr},
         )
         for i, lr in enumerate(rates)
@@ -70,7 +70,7 @@ def test_a_run_reads_back_as_it_was_recorded(here: Path) -> None:
     store = Store(TrackingSettings())
     experiment = Experiment.from_config(CONFIG)
     result = experiment.run()
-    run_id = store.start(Opening(name="one", kind="run"))
+    run_id = store.start(RunHeader(name="one", kind="run"))
     store.finish(run_id, descent_record(experiment, result))
     (run,) = load_runs(run_id)
     assert (run.run_id, run.name, run.kind, run.state) == (run_id, "one", "run", "FINISHED")
@@ -104,7 +104,7 @@ def test_a_frame_equals_what_mlflows_own_client_says(here: Path) -> None:
 
 def test_a_sweep_stands_for_its_trials_and_none_for_the_newest_sweep(here: Path) -> None:
     store = Store(TrackingSettings())
-    record(store, Opening("alone", "run"))
+    record(store, RunHeader("alone", "run"))
     assert [run.name for run in load_runs()] == ["alone"]
     _, old = swept(store, 1.0)
     parent, new = swept(store, 2.0, 4.5)
@@ -122,11 +122,11 @@ def test_a_sweep_stands_for_its_trials_and_none_for_the_newest_sweep(here: Path)
 
 def test_a_trial_of_several_seeds_stands_for_their_runs(here: Path) -> None:
     store = Store(TrackingSettings())
-    parent = store.start(Opening("seeds", "sweep"))
+    parent = store.start(RunHeader("seeds", "sweep"))
     wanted = []
     for number in (0, 1):
-        trial = store.start(Opening(f"{number}", "trial", parent, {"gdexp.trial": str(number)}))
-        wanted += [record(store, Opening("s", "seed", trial), seed=seed) for seed in (0, 1, 2)]
+        trial = store.start(RunHeader(f"{number}", "trial", parent, {"gdexp.trial": str(number)}))
+        wanted += [record(store, RunHeader("s", "seed", trial), seed=seed) for seed in (0, 1, 2)]
         store.finish(trial, Record(metrics={"iterations": 5.0}))
     store.end(parent, "FINISHED")
     found = load_runs(parent)
@@ -160,7 +160,7 @@ def test_a_thousand_children_take_one_search_a_page(
 
 @pytest.mark.parametrize("wanted", ["ffffffff", "f" * 32, "no such run", "", 7])
 def test_an_unknown_run_is_refused_with_how_to_find_one(here: Path, wanted: str) -> None:
-    run_id = record(Store(TrackingSettings()), Opening("alone", "run"))
+    run_id = record(Store(TrackingSettings()), RunHeader("alone", "run"))
     with pytest.raises(BadInput, match=rf"runs=.*{run_id[:8]} \(alone\).*mlflow runs list"):
         load_runs(wanted)
 
@@ -192,7 +192,7 @@ def test_reading_creates_neither_database_nor_experiment(here: Path) -> None:
 
 def test_a_deleted_run_is_refused(here: Path) -> None:
     store = Store(TrackingSettings())
-    run_id = record(store, Opening("alone", "run"))
+    run_id = record(store, RunHeader("alone", "run"))
     store.client.delete_run(run_id)
     with pytest.raises(BadInput, match="was deleted"):
         load_runs(run_id)
@@ -201,8 +201,8 @@ def test_a_deleted_run_is_refused(here: Path) -> None:
 def test_runs_that_cannot_be_compared_say_why(here: Path) -> None:
     store = Store(TrackingSettings())
     client = store.client
-    running = store.start(Opening("one", "run"))
-    failed = store.start(Opening("two", "run"))
+    running = store.start(RunHeader("one", "run"))
+    failed = store.start(RunHeader("two", "run"))
     store.end(failed, "FAILED")
     foreign = client.create_run(store.experiment_id).info.run_id
     client.log_metric(foreign, "accuracy", 0.5)
@@ -230,7 +230,7 @@ def test_hitting_times_at_many_thresholds_are_those_at_each(
 
 def test_thresholds_are_measured_from_the_problems_minimum(here: Path) -> None:
     store = Store(TrackingSettings())
-    run_id = store.start(Opening("a", "run"))
+    run_id = store.start(RunHeader("a", "run"))
     values = {
         **CONFIG,
         "problem": {"name": "autograd", "x0": None},
@@ -262,7 +262,7 @@ def test_an_unknown_minimum_is_zero_only_where_the_record_goes_with_it() -> None
 
 def test_what_would_steer_a_terminal_is_not_shown(here: Path) -> None:
     store = Store(TrackingSettings())
-    run_id = record(store, Opening("\x1b[2Jclear", "run", tags={"gdexp.status": "x"}))
+    run_id = record(store, RunHeader("\x1b[2Jclear", "run", tags={"gdexp.status": "x"}))
     store.client.set_tag(run_id, "gdexp.status", "\x1b]0;title\x07")
     (run,) = load_runs(run_id)
     assert (run.name, run.status) == ("?[2Jclear", "?]0;title?")

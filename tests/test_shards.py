@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 
 from gdexp.experiment.experiment import Experiment
 from gdexp.tracking.arrays import encode_array
-from gdexp.tracking.parquet import DamagedShard, Row, may_hold, read_shard, shard_name, write_shard
 from gdexp.tracking.record import Record, descent_record
+from gdexp.tracking.shard_file import (
+    DamagedShard,
+    ShardRow,
+    may_hold,
+    read_shard,
+    shard_name,
+    write_shard,
+)
 from tests.commands import composed
 
 LOSSES = st.lists(st.floats(allow_nan=True, width=64), max_size=40)
@@ -54,7 +61,7 @@ def made(losses: list[float], text: str = "") -> Record:
 def test_every_record_comes_back_bit_for_bit(
     traces: list[list[float]], text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    rows = [Row(7 * i, i % 2, made(losses, text)) for i, losses in enumerate(traces)]
+    rows = [ShardRow(7 * i, i % 2, made(losses, text)) for i, losses in enumerate(traces)]
     path = tmp_path_factory.mktemp("shards") / shard_name(rows)
     write_shard(path, rows)
     found = list(read_shard(path))
@@ -66,16 +73,16 @@ def test_every_record_comes_back_bit_for_bit(
 def test_a_descent_comes_back_with_every_artifact(tmp_path: Path, dtype: str) -> None:
     experiment = Experiment.from_config(composed(f"dtype={dtype}", "stopping.max_iterations=50"))
     record = descent_record(experiment, experiment.run())
-    path = tmp_path / shard_name([Row(3, 0, record)])
-    write_shard(path, [Row(3, 0, record)])
+    path = tmp_path / shard_name([ShardRow(3, 0, record)])
+    write_shard(path, [ShardRow(3, 0, record)])
     (found,) = read_shard(path)
     assert same(found.record, record)
     assert found.record.sealed() == record.sealed()
 
 
 def test_single_precision_is_used_only_where_it_loses_nothing(tmp_path: Path) -> None:
-    exact = [Row(0, 0, made([0.5**i for i in range(2000)]))]
-    rounded = [Row(0, 0, made([0.1 * math.exp(-i / 100) for i in range(2000)]))]
+    exact = [ShardRow(0, 0, made([0.5**i for i in range(2000)]))]
+    rounded = [ShardRow(0, 0, made([0.1 * math.exp(-i / 100) for i in range(2000)]))]
     sizes = []
     for name, rows in (("a.parquet", exact), ("b.parquet", rounded)):
         write_shard(tmp_path / name, rows)
@@ -86,7 +93,7 @@ def test_single_precision_is_used_only_where_it_loses_nothing(tmp_path: Path) ->
 
 
 def test_some_trials_and_some_columns_can_be_read_alone(tmp_path: Path) -> None:
-    rows = [Row(i, 0, made([1.0, 1.0 / (i + 1)], str(i))) for i in range(1000)]
+    rows = [ShardRow(i, 0, made([1.0, 1.0 / (i + 1)], str(i))) for i in range(1000)]
     path = tmp_path / shard_name(rows)
     write_shard(path, rows)
     few = list(read_shard(path, {5, 998}))
@@ -100,9 +107,9 @@ def test_some_trials_and_some_columns_can_be_read_alone(tmp_path: Path) -> None:
 
 
 def test_the_name_says_which_trials_are_inside() -> None:
-    name = shard_name([Row(n, 0, Record()) for n in (12, 7, 40)])
+    name = shard_name([ShardRow(n, 0, Record()) for n in (12, 7, 40)])
     assert [n for n in range(60) if may_hold(name, n)] == list(range(7, 41))
-    assert shard_name([Row(7, 0, Record())]) != shard_name([Row(7, 0, Record())])
+    assert shard_name([ShardRow(7, 0, Record())]) != shard_name([ShardRow(7, 0, Record())])
 
 
 @settings(max_examples=25, deadline=None)
@@ -110,7 +117,7 @@ def test_the_name_says_which_trials_are_inside() -> None:
 def test_a_flipped_bit_is_never_read_as_another_loss(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    rows = [Row(i, 0, made([1.0 / (i + j + 1) for j in range(200)])) for i in range(3)]
+    rows = [ShardRow(i, 0, made([1.0 / (i + j + 1) for j in range(200)])) for i in range(3)]
     path = tmp_path_factory.mktemp("shards") / shard_name(rows)
     write_shard(path, rows)
     content = bytearray(path.read_bytes())

@@ -20,10 +20,10 @@ from gdexp import BadInput, config
 from gdexp.core.errors import StorageFailed
 from gdexp.descent.result import Result
 from gdexp.experiment.experiment import Experiment
-from gdexp.tracking.record import Opening, Record, descent_record
-from gdexp.tracking.server import masked
+from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.record import Record, RunHeader, descent_record
+from gdexp.tracking.server_address import mask_uri
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sqlite import ensure_database
 from gdexp.tracking.store import Store
 
 CONFIG: config.Config = {
@@ -40,7 +40,7 @@ def tracked(**values: object) -> tuple[Store, Run, Result]:
     """One descent recorded in a new store here."""
     experiment = Experiment.from_config(config.with_values(CONFIG, values))
     store = Store(TrackingSettings())
-    run_id = store.start(Opening(name="one", kind="run"))
+    run_id = store.start(RunHeader(name="one", kind="run"))
     result = experiment.run()
     store.finish(run_id, descent_record(experiment, result))
     return store, store.client.get_run(run_id), result
@@ -116,7 +116,7 @@ def test_an_abandoned_run_is_killed_but_a_finished_one_stays_finished(here: Path
     store, run, _ = tracked()
     store.abandon(run.info.run_id, "KILLED")
     assert store.client.get_run(run.info.run_id).info.status == "FINISHED"
-    other = store.start(Opening(name="two", kind="run"))
+    other = store.start(RunHeader(name="two", kind="run"))
     assert store.client.get_run(other).info.status == "RUNNING"
     store.abandon(other, "KILLED")
     assert store.client.get_run(other).info.status == "KILLED"
@@ -128,7 +128,7 @@ def test_artifacts_and_database_are_where_the_user_stands_by_absolute_names(
     store, run, _ = tracked()
     (here / "elsewhere").mkdir()
     monkeypatch.chdir(here / "elsewhere")
-    again = store.start(Opening(name="two", kind="run"))
+    again = store.start(RunHeader(name="two", kind="run"))
     store.finish(again, Record(artifacts={"note.txt": b"hello"}))
     names = {path.name.removesuffix("-wal").removesuffix("-shm") for path in here.iterdir()}
     assert names == {"elsewhere", "mlartifacts", "mlflow.db"}
@@ -193,4 +193,4 @@ def test_a_server_that_does_not_answer_is_found_at_once_and_keeps_its_password(h
     ],
 )
 def test_userinfo_and_queries_are_never_shown(uri: str, shown: str) -> None:
-    assert masked(uri) == shown
+    assert mask_uri(uri) == shown

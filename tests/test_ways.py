@@ -17,16 +17,17 @@ from mlflow import MlflowClient
 from gdexp.core.errors import StorageFailed
 from gdexp.core.paths import keep_folder
 from gdexp.descent.stopping import Trace
-from gdexp.tracking.client_writer import ByClient
+from gdexp.tracking.client_writer import ClientWriter
 from gdexp.tracking.config_yaml import config_yaml
-from gdexp.tracking.downsampling import thinned
-from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.downsampling import kept_iterations
+from gdexp.tracking.mlflow_internals import engine_of
+from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sql_writer import ROWS, ByTables
+from gdexp.tracking.sql_writer import ROWS, SqlWriter
 from gdexp.tracking.store import Store
 from tests.postgres import postgres
 
-Way = ByClient | ByTables
+Way = ClientWriter | SqlWriter
 
 INF, NAN = math.inf, math.nan
 ODD: Trace = np.array([3.0, NAN, INF, -INF, -0.0, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, NAN])
@@ -66,9 +67,8 @@ def ways(store: Store, name: str, points: int | None = None) -> list[Way]:
     for kind in ("client", "tables"):
         location = f"{Path.cwd().as_uri()}/{name}-{kind}"
         known = store.client.create_experiment(f"{name}-{kind}", artifact_location=location)
-        tables = ByTables.of(store.client, known, points)
-        assert tables is not None
-        found.append(tables if kind == "tables" else ByClient(store.client, known, points))
+        tables = SqlWriter.for_client(store.client, known, points)
+        found.append(tables if kind == "tables" else ClientWriter(store.client, known, points))
     return found
 
 
@@ -98,7 +98,7 @@ def everything(store: Store, experiment: str, run_id: str) -> dict[str, Any]:
     if info["end_time"] is not None:
         assert info.pop("end_time") >= began
     rows = {}
-    with client._tracking_client.store.engine.connect() as connection:
+    with engine_of(client).connect() as connection:
         for table, column in (
             *(("runs", "run_uuid"), ("tags", "run_uuid"), ("params", "run_uuid")),
             *(("metrics", "run_uuid"), ("latest_metrics", "run_uuid")),
@@ -131,7 +131,7 @@ def written(way: Way, runs: Sequence[tuple[str, Record]], status: str = "FINISHE
     """The ids of runs written together, every second one shown before."""
     pending = []
     for i, (name, record) in enumerate(runs):
-        one = way.prepare(Opening(name, "trial", None, {"gdexp.trial": str(i)}))
+        one = way.prepare(RunHeader(name, "trial", None, {"gdexp.trial": str(i)}))
         if i % 2:
             way.show(one)
         pending.append((one, record))
@@ -181,8 +181,8 @@ def test_searches_find_the_same(stored: Store, condition: str, order: str) -> No
 
 def test_writing_again_changes_nothing(stored: Store) -> None:
     _, way = ways(stored, "again")
-    assert isinstance(way, ByTables)
-    pending = [(way.prepare(Opening("one", "run")), RECORDS[2])]
+    assert isinstance(way, SqlWriter)
+    pending = [(way.prepare(RunHeader("one", "run")), RECORDS[2])]
     way.write(pending)
     before = everything(stored, experiment_of(way), pending[0][0].run_id)
     pending[0][0].shown = False  # as one whose first answer was lost
@@ -192,7 +192,7 @@ def test_writing_again_changes_nothing(stored: Store) -> None:
 
 def test_nothing_is_there_before_it_is_written_or_shown(stored: Store) -> None:
     _, way = ways(stored, "unseen")
-    pending = way.prepare(Opening("one", "run"))
+    pending = way.prepare(RunHeader("one", "run"))
     assert not stored.client.search_runs([experiment_of(way)])
     way.show(pending)
     (run,) = stored.client.search_runs([experiment_of(way)])
@@ -202,7 +202,7 @@ def test_nothing_is_there_before_it_is_written_or_shown(stored: Store) -> None:
 def test_a_record_that_mlflow_refuses_leaves_nothing(stored: Store) -> None:
     for way in ways(stored, "refused"):
         with pytest.raises(Exception, match="name"):
-            way.write([(way.prepare(Opening("one", "run")), Record(metrics={"a\nb": 1.0}))])
+            way.write([(way.prepare(RunHeader("one", "run")), Record(metrics={"a\nb": 1.0}))])
         runs = stored.client.search_runs([experiment_of(way)])
         assert all(run.info.status != "FINISHED" for run in runs)
 
@@ -210,9 +210,9 @@ def test_a_record_that_mlflow_refuses_leaves_nothing(stored: Store) -> None:
 def test_a_trace_of_many_transactions_is_whole_and_finished_last(stored: Store) -> None:
     _, way = ways(stored, "long")
     trace = np.geomspace(1, 1e-9, 2 * ROWS + 7)
-    pending = way.prepare(Opening("long", "run"))
+    pending = way.prepare(RunHeader("long", "run"))
     way.write([(pending, Record({"a": "1"}, {"iterations": len(trace) - 1}, trace))])
-    with stored.client._tracking_client.store.engine.connect() as connection:
+    with engine_of(stored.client).connect() as connection:
         query = (
             "SELECT step, value FROM metrics WHERE run_uuid = '%s' AND key = 'loss' ORDER BY step"
         )
@@ -236,28 +236,19 @@ def test_thinned_histories_are_the_same_both_ways(stored: Store) -> None:
     assert len(counts[0]) == 100
 
 
-def test_an_unknown_schema_is_written_by_the_client(tmp_path: Path) -> None:
-    settings = TrackingSettings(f"sqlite:///{tmp_path}/mlflow.db")
-    store = Store(settings)
-    assert isinstance(store._way, ByTables)
-    with store.client._tracking_client.store.engine.begin() as connection:
-        connection.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = 'f00'"))
-    assert ByTables.of(store.client, store.experiment_id) is None
-
-
 def test_a_store_that_is_gone_is_one_error(tmp_path: Path) -> None:
     store = Store(TrackingSettings(f"sqlite:///{tmp_path}/mlflow.db"))
-    pending = store.prepare(Opening("one", "run"))
-    with store.client._tracking_client.store.engine.begin() as connection:
+    pending = store.prepare(RunHeader("one", "run"))
+    with engine_of(store.client).begin() as connection:
         connection.execute(sqlalchemy.text("DROP TABLE metrics"))
     with pytest.raises(StorageFailed, match=r"tracking\.uri="):
         store.write([(pending, RECORDS[1])])
-    assert not MlflowClient(store.settings.resolved).search_runs([store.experiment_id])
+    assert not MlflowClient(store.settings.mlflow_uri).search_runs([store.experiment_id])
 
 
 def test_a_run_that_failed_unseen_is_seen_as_failed(tmp_path: Path) -> None:
     store = Store(TrackingSettings(f"sqlite:///{tmp_path}/mlflow.db"))
-    failed, killed = (store.prepare(Opening(name, "trial")) for name in ("failed", "killed"))
+    failed, killed = (store.prepare(RunHeader(name, "trial")) for name in ("failed", "killed"))
     store.abandon(failed, "FAILED")
     store.abandon(killed, "KILLED")
     (run,) = store.client.search_runs([store.experiment_id])
@@ -267,8 +258,8 @@ def test_a_run_that_failed_unseen_is_seen_as_failed(tmp_path: Path) -> None:
 
 def test_a_pending_of_each_way_says_whether_it_is_there(stored: Store) -> None:
     by_client, by_tables = ways(stored, "pending")
-    made = [way.prepare(Opening("one", "run")) for way in (by_client, by_tables)]
-    assert [isinstance(one, Pending) and one.shown for one in made] == [True, False]
+    made = [way.prepare(RunHeader("one", "run")) for way in (by_client, by_tables)]
+    assert [isinstance(one, PlannedRun) and one.shown for one in made] == [True, False]
 
 
 losses = st.lists(
@@ -278,7 +269,7 @@ losses = st.lists(
 
 @given(losses, st.integers(10, 200), st.lists(st.floats(-10, 10), max_size=3))
 def test_thinning_keeps_what_matters(trace: Trace, points: int, levels: list[float]) -> None:
-    kept = thinned(trace, points, levels)
+    kept = kept_iterations(trace, points, levels)
     assert list(kept) == sorted(set(kept.tolist()))
     assert kept[0] == 0
     assert kept[-1] == len(trace) - 1

@@ -100,6 +100,8 @@ def rerun(config: Config) -> None:
     pairs = [(each, build_experiment(each, trust)) for each in found if isinstance(each, Reference)]
     without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
     store = Store(tracking) if settings.record and pairs else None
+    if store is not None and store.warning:
+        terminal.print_warning(store.warning)
     out = terminal.console()
     recorder = RerunRecorder(store, settings.accept)
     if len(found) == 1 and not every:

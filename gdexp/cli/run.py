@@ -17,8 +17,8 @@ from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import Experiment, pictures, provenance_files, trusted_paths
 from gdexp.tracking import (
     NOTE_TAG,
-    Opening,
     Record,
+    RunHeader,
     Store,
     TrackingSettings,
     chart_views,
@@ -43,7 +43,9 @@ def run(config: Config) -> Result:
     announce(out, experiment)
 
     store = Store(settings)
-    run_id = store.start(Opening(name=title(experiment), kind="run"))
+    if store.warning:
+        terminal.print_warning(store.warning)
+    run_id = store.start(RunHeader(name=title(experiment), kind="run"))
     try:
         losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
         with losses:
@@ -62,13 +64,13 @@ def run(config: Config) -> Result:
     terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {run_id} in {terminal.escape_text(settings.shown)}"),
-            ("look", terminal.escape_text(store.look_command())),
+            ("recorded", f"MLflow run {run_id} in {terminal.escape_text(settings.display_uri)}"),
+            ("look", terminal.escape_text(store.ui_command())),
         ],
     )
-    terminal.print_line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    terminal.print_line(out, f"{store.ui_address()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
-    terminal.print_line(out, f"{store.server()}/#{store.runs_link()}")
+    terminal.print_line(out, f"{store.ui_address()}/#{store.runs_link()}")
     out.print("\n[dim]find the best learning rate with[/dim]")
     terminal.print_line(out, sweep_command(experiment))
     return result

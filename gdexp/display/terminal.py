@@ -44,6 +44,11 @@ def print_line(out: Console, text: str) -> None:
     out.print(printable(text), soft_wrap=True, markup=False)
 
 
+def print_warning(text: str) -> None:
+    """Print one line to standard error, where it does not mix with results."""
+    print_line(console(stderr=True), f"gdexp: warning: {text}")
+
+
 def escape_text(text: str) -> str:
     """Return foreign text safe for a console: no markup, no control characters."""
     return escape(printable(text))

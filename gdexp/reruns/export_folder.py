@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.config import shortest_command
-from gdexp.core import BadInput, StorageFailed
+from gdexp.core import BadInput, StorageFailed, format_count
 from gdexp.experiment import DIFF, PROBLEM_SOURCE
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.reference_reader import MOST_JSON, read_reference
 from gdexp.runs import UnreadableRun, check_stored_config
-from gdexp.tracking import MANIFEST, code, inert, json_bytes, manifest
+from gdexp.tracking import MANIFEST, code_block, escape_markdown, json_bytes, manifest
 from gdexp.version import __version__
 
 RUN_FILE, README_FILE = "run.json", "README.md"
@@ -138,10 +138,12 @@ def _parse_run(content: bytes) -> dict[str, Any]:
 def _readme(reference: Reference) -> str:
     """Return the text of the README: what the folder is and how to use it."""
     path = reference.config["problem"].get("path")
+    version = escape_markdown(reference.tags.get("gdexp.version", ""))
+    length = format_count(len(reference.trace) - 1, "iteration")
     lines = [
-        f"# Run {reference.run_id} of gdexp {inert(reference.tags.get('gdexp.version', ''))}",
+        f"# Run {reference.run_id} of gdexp {version}",
         "",
-        f"A descent that ended {reference.status} after {iterations(len(reference.trace) - 1)}.",
+        f"A descent that ended {reference.status} after {length}.",
         "Replay it anywhere and compare it bit for bit, from the folder that holds this one:",
         "",
         f"    {reference.command('./FOLDER')}",
@@ -152,14 +154,15 @@ def _readme(reference: Reference) -> str:
     ]
     if path is not None:
         lines += [
-            f"Its problem is its author's own code, {inert(str(path))}, which must be importable.",
+            f"Its problem is its author's own code_block, {escape_markdown(str(path))}, "
+            "which must be importable.",
             f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it.",
             "",
         ]
     lines += [
         "The same descent from the configuration alone, with this machine's own settings:",
         "",
-        code(shortest_command(reference.config)),
+        code_block(shortest_command(reference.config)),
         "",
         "| file | holds |",
         "|---|---|",

@@ -14,13 +14,13 @@ from gdexp.reruns.report import MOST_CAUSES, Outcome, outcome_json, verdict_coun
 from gdexp.tracking import (
     MOST_COMMAND,
     NOTE_TAG,
-    Opening,
-    Pending,
+    PlannedRun,
     Record,
+    RunHeader,
     Store,
-    code,
+    code_block,
     descent_record,
-    inert,
+    escape_markdown,
     json_bytes,
     run_display,
 )
@@ -55,8 +55,10 @@ class RerunRecorder:
         """Record one rerun; its run is RUNNING inside the `with` block."""
         run_id = None
         if self._store is not None:
-            run_id = self._store.start(_opening(reference, experiment, None))
-            self.facts.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
+            run_id = self._store.start(_header(reference, experiment, None))
+            self.facts.append(
+                ("recorded", f"MLflow run {run_id} in {self._store.settings.display_uri}")
+            )
         with self._abandon_on_error(run_id):
             yield _SingleRecording(self, run_id)
 
@@ -75,8 +77,10 @@ class RerunRecorder:
             tags = {RERUN_OF_TAG: sweep} if sweep is not None else {}
             of_sweep = f" of sweep {sweep[:8]}" if sweep else ""
             name = f"rerun of {len(references):,} runs{of_sweep}"
-            run_id = self._store.start(Opening(name, "rerun", tags=tags))
-            self.facts.append(("recorded", f"MLflow run {run_id} in {self._store.settings.shown}"))
+            run_id = self._store.start(RunHeader(name, "rerun", tags=tags))
+            self.facts.append(
+                ("recorded", f"MLflow run {run_id} in {self._store.settings.display_uri}")
+            )
         with self._abandon_on_error(run_id):
             yield _GroupRecording(self, run_id)
 
@@ -157,30 +161,30 @@ class _GroupRecording:
         store = self._recorder._store
         if store is None:
             return
-        runs: list[tuple[Pending, Record]] = []
+        runs: list[tuple[PlannedRun, Record]] = []
         for rerun in reruns:
-            opening = _opening(rerun.reference, rerun.experiment, self._run_id)
-            pending = store.prepare(opening)
+            header = _header(rerun.reference, rerun.experiment, self._run_id)
+            pending = store.prepare(header)
             self._recorder.run_ids[id(rerun)] = pending.run_id
             runs.append((pending, self._recorder.record(rerun)))
         store.write(runs)
 
 
-def _opening(reference: Reference, experiment: Experiment, parent: str | None) -> Opening:
+def _header(reference: Reference, experiment: Experiment, parent: str | None) -> RunHeader:
     name = f"rerun of {reference.run_id[:8]}, {experiment.problem.name} {experiment.rule.name}"
-    return Opening(name, "rerun", parent, {RERUN_OF_TAG: reference.run_id})
+    return RunHeader(name, "rerun", parent, {RERUN_OF_TAG: reference.run_id})
 
 
 def _note(rerun: Rerun) -> str:
     """Return the description of the run, in Markdown."""
     reference = rerun.reference
-    reasons = [f"- {inert(reason)}" for reason in rerun.verdict.reasons]
-    why = [f"- {inert(str(cause))}" for cause in rerun.verdict.causes[:MOST_CAUSES]]
+    reasons = [f"- {escape_markdown(reason)}" for reason in rerun.verdict.reasons]
+    why = [f"- {escape_markdown(str(cause))}" for cause in rerun.verdict.causes[:MOST_CAUSES]]
     lines = [f"**{rerun.verdict.level}**: a rerun of `{reference.run_id}`.", "", *reasons]
     if why:
         lines += ["", "What differs between the two places:", "", *why]
-    lines += ["", "Compare again with", "", code(reference.command())]
+    lines += ["", "Compare again with", "", code_block(reference.command())]
     command = shortest_command(reference.config)
     if len(command) <= MOST_COMMAND:
-        lines += ["", "Run the configuration afresh with", "", code(command)]
+        lines += ["", "Run the configuration afresh with", "", code_block(command)]
     return "\n".join(lines)

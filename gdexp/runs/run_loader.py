@@ -16,7 +16,7 @@ from gdexp.runs.artifact_reader import ArtifactReader
 from gdexp.runs.run_list import Runs
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.tracked_run import TrackedRun
-from gdexp.tracking import ShardFolder, TrackingSettings, ensure_database, prepare_mlflow
+from gdexp.tracking import ShardFolder, TrackingSettings, configure_mlflow_process, ensure_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,14 +85,16 @@ class RunLoader:
         if database is not None:
             if not database.exists() or not database.stat().st_size:
                 raise BadInput(
-                    "tracking.uri", settings.shown, "holds no runs yet; python -m gdexp makes one"
+                    "tracking.uri",
+                    settings.display_uri,
+                    "holds no runs yet; python -m gdexp makes one",
                 )
             ensure_database(database)
-        prepare_mlflow()
+        configure_mlflow_process()
         from mlflow import MlflowClient
 
         with self._storage_errors():
-            self.client: MlflowClient = MlflowClient(tracking_uri=settings.resolved)
+            self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
             found = self.client.get_experiment_by_name(settings.experiment)
         if found is None or found.lifecycle_stage != "active":
             what = "there is no such experiment" if found is None else "was deleted in MLflow"
@@ -160,7 +162,7 @@ class RunLoader:
             except MlflowException as error:
                 if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     raise
-                place = self.settings.shown
+                place = self.settings.display_uri
                 raise BadInput(key, name, f"no such run in {place}; {self._listing()}") from None
         if run.info.lifecycle_stage != "active":
             raise DeletedRun(key, name, "was deleted in MLflow; restore it there or name another")
@@ -291,5 +293,5 @@ class RunLoader:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise StorageFailed(
-                f"tracking.uri={self.settings.shown}: {failure_reason(error)}"
+                f"tracking.uri={self.settings.display_uri}: {failure_reason(error)}"
             ) from error

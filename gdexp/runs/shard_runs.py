@@ -15,7 +15,7 @@ from typing import TypeVar
 from gdexp.core import StorageFailed, printable_line
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
 from gdexp.runs.tracked_run import TrackedRun
-from gdexp.tracking import MANIFEST, TOGETHER, Row, ShardFolder
+from gdexp.tracking import ALL_SEEDS, MANIFEST, ShardFolder, ShardRow
 
 T = TypeVar("T")
 
@@ -36,9 +36,9 @@ class RowReader(ArtifactReader):
     def __init__(self, shards: ShardFolder) -> None:
         self._shards = shards
         self._shard_names: dict[tuple[int, int], str] = {}
-        self._cache: OrderedDict[tuple[int, int], Row] = OrderedDict()
+        self._cache: OrderedDict[tuple[int, int], ShardRow] = OrderedDict()
 
-    def metric_rows(self, trials: Collection[int] | None) -> Iterator[Row]:
+    def metric_rows(self, trials: Collection[int] | None) -> Iterator[ShardRow]:
         """Yield rows with metrics and tags only, and remember the shard of each.
 
         Args:
@@ -51,7 +51,7 @@ class RowReader(ArtifactReader):
             self._shard_names[row.trial, row.seed] = name
             yield row
 
-    def row(self, run_id: str) -> Row:
+    def row(self, run_id: str) -> ShardRow:
         """Return the complete row of a run.
 
         Raises:
@@ -92,7 +92,7 @@ class RowReader(ArtifactReader):
         _, trial, *seed = run_id.split("/")
         if seed:
             return int(trial), int(seed[0])
-        together = int(trial), TOGETHER
+        together = int(trial), ALL_SEEDS
         return together if together in self._shard_names else (int(trial), 0)
 
 
@@ -149,7 +149,7 @@ def runs_of_rows(
             for key, value in row.record.tags.items()
         }
         kind = tags.get("gdexp.kind", "")
-        if row.seed == TOGETHER:
+        if row.seed == ALL_SEEDS:
             continue
         run_id = f"{parent.run_id}/{row.trial}" + (f"/{row.seed}" if kind == "seed" else "")
         found[row.trial, row.seed] = TrackedRun(

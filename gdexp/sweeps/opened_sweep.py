@@ -1,4 +1,4 @@
-"""Opening of a sweep: its study, its store, and its own run in the store."""
+"""Open a sweep: its study, its store, and its own run in the store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gdexp.core import BadInput, signals
+from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results import sweep_params, terminal_messages
 from gdexp.sweeps.study import (
@@ -15,7 +16,7 @@ from gdexp.sweeps.study import (
     open_study,
     wait_for_other_workers,
 )
-from gdexp.tracking import Opening, Record, Store, params
+from gdexp.tracking import Record, RunHeader, Store, params
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -54,6 +55,8 @@ def open_sweep(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
         wait_for_other_workers(known, plan.name)
         _check_store(plan, known)
     store = Store(plan.tracking)
+    if store.warning:
+        terminal.print_warning(store.warning)
     study = opened.study = known if known is not None else open_study(plan)
     with signals.shielded():  # no run may exist that the cleanup does not know
         parent = _sweep_run(plan, study, store)
@@ -65,13 +68,13 @@ def _sweep_run(plan: Plan, study: Study, store: Store) -> str:
     """Return the id of the sweep's own run, from the study or of a new run."""
     known = study.user_attrs.get(PARENT)
     if known is not None:
-        if not store.has(str(known)):
+        if not store.has_run(str(known)):
             raise _wrong_store(plan)
         return str(known)
     token, run_id = find_sweep_run(study, store)
     if run_id is None:
         tags = {"gdexp.study": plan.name, TOKEN: token}
-        run_id = store.start(Opening(name=plan.name, kind="sweep", tags=tags))
+        run_id = store.start(RunHeader(name=plan.name, kind="sweep", tags=tags))
     fixed = params(plan.definition()["config"])
     store.log_values(run_id, Record(params={**fixed, **sweep_params(plan)}))
     study.set_user_attr(PARENT, run_id)
@@ -88,7 +91,7 @@ def _check_store(plan: Plan, study: Study) -> None:
 def _wrong_store(plan: Plan) -> BadInput:
     return BadInput(
         "tracking.uri",
-        plan.tracking.shown,
+        plan.tracking.display_uri,
         f"does not hold the runs of study {plan.name}; name the store that does, or remove "
         f"{terminal_messages.study_location(plan)}, or give another sweep.name",
     )

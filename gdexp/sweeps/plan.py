@@ -213,7 +213,7 @@ class Plan:
             settings = replace(settings, n_trials=size)
         plan = replace(self, settings=settings)
         if settings.name is None:
-            place = [self.tracking.place, self.tracking.experiment]
+            place = [self.tracking.store_key, self.tracking.experiment]
             tail = config.digest([plan.definition(), place])[:8]
             name = f"{self.problem_name}-{self.rule_name}-{tail}"
             plan = replace(plan, settings=replace(settings, name=name))

@@ -10,7 +10,7 @@ from typing import Any
 
 from gdexp.core import BadInput, learn_secret, validation
 from gdexp.sweeps.sampling import Sampler
-from gdexp.tracking import is_postgresql, masked
+from gdexp.tracking import is_postgresql, mask_uri
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HITTING_TIME, PARETO = "hitting_time", "pareto"
@@ -92,7 +92,7 @@ class SweepSettings:
             if is_postgresql(self.storage):
                 learn_secret(self.storage)
             elif "://" in self.storage:
-                raise BadInput("storage", masked(self.storage), f"must be {STORAGES}")
+                raise BadInput("storage", mask_uri(self.storage), f"must be {STORAGES}")
         if self.workers != ALL:
             if isinstance(self.workers, str):
                 raise BadInput("workers", self.workers, f"must be 1 to {MOST_WORKERS:,}, or {ALL}")

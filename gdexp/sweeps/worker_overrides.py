@@ -26,7 +26,7 @@ def worker_overrides(plan: Plan, given: Sequence[Override]) -> list[str]:
         "sweep.n_trials": plan.n_trials,
         "sweep.sampler": plan.sampler.definition(),
         # An absolute address: the worker may run in another folder.
-        "tracking.uri": plan.tracking.resolved,
+        "tracking.uri": plan.tracking.mlflow_uri,
     }
     dropped = (*filled, *(f"{key}{end}" for key in config.OUTCOME_KEYS for end in (".", "/")))
     kept = [

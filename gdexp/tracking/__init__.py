@@ -2,73 +2,74 @@
 
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
     chart_views,
-    code,
+    code_block,
     descent_note,
-    inert,
+    escape_markdown,
     run_display,
 )
-from gdexp.tracking.parquet import TOGETHER, Row
-from gdexp.tracking.parquet_folder import ShardFolder
 from gdexp.tracking.record import (
     MANIFEST,
-    Opening,
-    Pending,
+    PlannedRun,
     Record,
+    RunHeader,
     descent_record,
     json_bytes,
-    levels,
+    loss_levels,
     manifest,
     params,
 )
-from gdexp.tracking.server import (
-    check_server,
+from gdexp.tracking.server_address import (
+    database_key,
     has_password,
     is_postgresql,
-    masked,
-    named_database,
+    mask_uri,
     with_driver,
 )
+from gdexp.tracking.server_check import check_server
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sqlite import ensure_database
-from gdexp.tracking.store import Store, prepare_mlflow
+from gdexp.tracking.shard_file import ALL_SEEDS, ShardRow
+from gdexp.tracking.shard_folder import ShardFolder
+from gdexp.tracking.store import Store
 
 __all__ = [
+    "ALL_SEEDS",
     "MANIFEST",
     "MOST_COMMAND",
     "NOTE_TAG",
-    "TOGETHER",
     "Array",
-    "Opening",
-    "Pending",
+    "PlannedRun",
     "Record",
-    "Row",
+    "RunHeader",
     "ShardFolder",
+    "ShardRow",
     "Store",
     "TrackingSettings",
     "chart_views",
     "check_server",
     "check_trace",
-    "code",
+    "code_block",
     "config_yaml",
+    "configure_mlflow_process",
+    "database_key",
     "decode_array",
     "descent_note",
     "descent_record",
     "encode_array",
     "ensure_database",
+    "escape_markdown",
     "has_password",
-    "inert",
     "is_postgresql",
     "json_bytes",
-    "levels",
+    "loss_levels",
     "manifest",
-    "masked",
-    "named_database",
+    "mask_uri",
     "params",
-    "prepare_mlflow",
     "read_array",
     "run_display",
     "with_driver",

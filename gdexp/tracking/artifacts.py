@@ -1,23 +1,23 @@
-"""Artifacts written straight into a folder of this machine."""
+"""Writing the artifacts of a run: into a local folder, or by an upload."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 
 def local_folder(uri: str) -> Path | None:
-    """The folder that an artifact URI stands for; None where it is on a server."""
-    from mlflow.utils import file_utils
-
-    if not uri.startswith(("file:", "/")):
-        return None
-    path_of: Callable[[str], str] = file_utils.local_file_uri_to_path
-    return Path(path_of(uri))
+    """Return the folder that an artifact URI names; None where the artifacts are on a server."""
+    if uri.startswith("file:"):
+        return Path(url2pathname(urlparse(uri).path))
+    return Path(url2pathname(uri)) if uri.startswith("/") else None
 
 
 def write_files(folder: Path, artifacts: Mapping[str, bytes]) -> None:
-    """Write files by name below a folder, which is made where it is missing."""
+    """Write files by name below a folder; create the folders that are missing."""
     made: set[Path] = set()
     for name, content in artifacts.items():
         path = folder / name
@@ -27,5 +27,19 @@ def write_files(folder: Path, artifacts: Mapping[str, bytes]) -> None:
         try:
             path.write_bytes(content)
         except OSError as error:
-            error.filename = str(path)  # a write that fails, unlike an open, does not say where
+            error.filename = str(path)  # a failed write, unlike a failed open, does not say where
             raise
+
+
+def upload(log_artifacts: Callable[[str], object], artifacts: Mapping[str, bytes]) -> None:
+    """Write artifacts into a temporary folder and pass it to MLflow, which takes only folders.
+
+    Args:
+        log_artifacts: takes the name of the folder.
+        artifacts: file name to content.
+    """
+    if not artifacts:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(Path(folder), artifacts)
+        log_artifacts(folder)

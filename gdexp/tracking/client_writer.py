@@ -1,16 +1,14 @@
-"""Writing runs through MLflow's public client: to any store, slowly."""
+"""Writing runs through MLflow's public client: slow, but into every store."""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gdexp.tracking.artifacts import write_files
-from gdexp.tracking.downsampling import thinned
-from gdexp.tracking.record import Opening, Pending, Record
+from gdexp.tracking.artifacts import upload
+from gdexp.tracking.downsampling import kept_iterations
+from gdexp.tracking.record import PlannedRun, Record, RunHeader
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,13 +17,13 @@ BATCH = 1000
 """Most metrics that MLflow takes in one call."""
 
 
-class ByClient:
-    """Runs written by `MlflowClient`.
+class ClientWriter:
+    """Writes runs by `MlflowClient`.
 
     Args:
         client: of the store.
-        experiment_id: that the runs go to.
-        points: to keep of a trace in the metric history; None keeps all.
+        experiment_id: of the experiment that the runs belong to.
+        points: how many points of a trace the metric history keeps; None keeps all.
     """
 
     def __init__(self, client: MlflowClient, experiment_id: str, points: int | None = None) -> None:
@@ -33,31 +31,31 @@ class ByClient:
         self._experiment_id = experiment_id
         self._points = points
 
-    def prepare(self, opening: Opening, started: int | None = None) -> Pending:
-        """Create a run: only the store can give it an id."""
-        run = self._client.create_run(
+    def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
+        """Create a run at once: only the store can give it an id."""
+        made = self._client.create_run(
             self._experiment_id,
             start_time=started or int(time.time() * 1000),
-            tags=opening.all_tags(),
-            run_name=opening.name,
+            tags=header.all_tags(),
+            run_name=header.name,
         )
-        return Pending(str(run.info.run_id), opening, int(run.info.start_time), shown=True)
+        return PlannedRun(str(made.info.run_id), header, int(made.info.start_time), shown=True)
 
-    def show(self, pending: Pending, status: str = "RUNNING") -> None:
-        """Nothing to do, or to set another status than RUNNING."""
+    def show(self, run: PlannedRun, status: str = "RUNNING") -> None:
+        """Set a status other than RUNNING; `prepare` has written the run already."""
         if status != "RUNNING":
-            self._client.set_terminated(pending.run_id, status)
+            self._client.set_terminated(run.run_id, status)
 
     def write(
-        self, runs: Sequence[tuple[Pending, Record]], status: str | None = "FINISHED"
+        self, runs: Sequence[tuple[PlannedRun, Record]], status: str | None = "FINISHED"
     ) -> None:
-        """Write runs one after the other, the status of each last."""
-        for pending, record in runs:
+        """Write runs one after the other; the status of each comes last."""
+        for run, record in runs:
             if record.artifacts:
-                self.log_files(pending.run_id, record.sealed())
-            self.log_values(pending.run_id, pending.started, record)
+                self.log_files(run.run_id, record.sealed())
+            self.log_values(run.run_id, run.started, record)
             if status is not None:
-                self._client.set_terminated(pending.run_id, status)
+                self._client.set_terminated(run.run_id, status)
 
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
@@ -67,7 +65,7 @@ class ByClient:
         """Write trace, metrics, params and tags, in calls as large as MLflow takes."""
         from mlflow.entities import Metric, Param, RunTag
 
-        steps = thinned(record.trace, self._points, record.levels)
+        steps = kept_iterations(record.trace, self._points, record.levels)
         for begin in range(0, len(steps), BATCH):
             part = steps[begin : begin + BATCH]
             pairs = zip(part.tolist(), record.trace[part].tolist(), strict=True)
@@ -82,12 +80,3 @@ class ByClient:
             tags=[RunTag(key, value) for key, value in record.tags.items()],
             synchronous=True,
         )
-
-
-def upload(log_artifacts: Callable[[str], object], artifacts: Mapping[str, bytes]) -> None:
-    """Hand artifacts over to MLflow, which takes them from a folder."""
-    if not artifacts:
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        write_files(Path(folder), artifacts)
-        log_artifacts(folder)

@@ -1,4 +1,4 @@
-"""A config as YAML, written a tenth as slowly as OmegaConf does and read back the same."""
+"""Writing a config as YAML, ten times as fast as OmegaConf and read back equal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z_/-]*([.][A-Za-z_]+)*")
-"""Texts that no reader of YAML takes for a number or a date; words like `yes` PyYAML quotes."""
+"""Texts that no YAML reader takes for a number or a date. PyYAML itself quotes `yes` and `no`."""
 
 
 def config_yaml(composed: Mapping[str, Any]) -> bytes:
-    """A config as YAML that OmegaConf and PyYAML read back equal.
+    """Return a config as YAML that OmegaConf and PyYAML read back equal.
 
     Args:
         composed: plain containers.
@@ -40,7 +40,7 @@ def _dumper() -> type[Any]:
             return True
 
     def text(dumper: Any, value: str) -> Any:  # noqa: ANN401
-        # OmegaConf and PyYAML disagree on what is a number (1e-5), so all but words is quoted.
+        # OmegaConf and PyYAML disagree about which texts are numbers (1e-5): quote all but words.
         style = None if PLAIN.fullmatch(value) else "'"
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 

@@ -1,4 +1,4 @@
-"""Which losses of a long trace go to the metric history, which charts are drawn from."""
+"""The choice of losses of a long trace for the metric history, from which charts are drawn."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import numpy.typing as npt
 from gdexp.descent import Trace
 
 FEWEST = 10
-"""The smallest number that a trace can be thinned to."""
+"""The smallest number of losses that may be kept."""
 
 
-def thinned(
+def kept_iterations(
     trace: Trace, points: int | None, levels: Iterable[float] = ()
 ) -> npt.NDArray[np.int64]:
-    """The iterations whose losses are kept, in order.
+    """Return the iterations whose losses are kept, in order.
 
-    Always kept are the first and the last, those of the smallest and the largest loss, the first
-    that is no number, and both sides of every crossing of a level; the rest are evenly spaced.
+    These are always kept: the first and the last iteration, those of the smallest and the largest
+    loss, the first NaN, and both sides of every crossing of a level. The rest are evenly spaced.
 
     Args:
         trace: the loss at iterations 0 … n, shape (n + 1,).
-        points: how many to keep, more where the crossings alone are more; None keeps all.
+        points: how many to keep; more are kept where there are more crossings. None keeps all.
         levels: losses whose crossings are kept.
     """
     count = len(trace)
     if points is None or count <= points:
         return np.arange(count)
-    must = {0, count - 1}
-    wrong = np.isnan(trace)
-    if wrong.any():
-        must.add(int(np.argmax(wrong)))
-    if not wrong.all():
-        must |= {int(np.nanargmin(trace)), int(np.nanargmax(trace))}
-    kept = np.array(sorted(must), dtype=np.int64)
+    needed = {0, count - 1}
+    missing = np.isnan(trace)
+    if missing.any():
+        needed.add(int(np.argmax(missing)))
+    if not missing.all():
+        needed |= {int(np.nanargmin(trace)), int(np.nanargmax(trace))}
+    kept = np.array(sorted(needed), dtype=np.int64)
     for level in levels:
         within = trace <= level
         after = np.flatnonzero(within[1:] != within[:-1]) + 1
         kept = np.union1d(kept, np.concatenate([after - 1, after]))
     free = points - len(kept)
-    if free > 0:  # of evenly spaced ones some are kept already: ask for as many as are left
+    if free > 0:  # choose among the others only: some of all would be kept already
         others = np.setdiff1d(np.arange(count), kept, assume_unique=True)
         chosen = np.linspace(0, len(others) - 1, free).round().astype(np.int64)
         kept = np.union1d(kept, others[chosen])

@@ -1,6 +1,6 @@
-"""What MLflow is to hold of one descent, as plain names and values; MLflow itself is not needed.
+"""The record of one run for MLflow, as plain names and values; MLflow itself is not imported.
 
-`initial.npy`, `final.npy` and `trace.npy` are the record; metric history is for looking.
+`initial.npy`, `final.npy` and `trace.npy` are the exact record; metric history is for charts.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from gdexp.tracking.config_yaml import config_yaml
 from gdexp.version import __version__
 
 MAX_PARAM = 6000
+"""Most characters that MLflow takes as the value of a param."""
+
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Opening:
-    """What is known of a run before its descent.
+class RunHeader:
+    """The name, kind, parent and tags of a run, known before its descent.
 
     Attributes:
-        name: shown in MLflow's lists.
-        kind: run, sweep, trial or rerun.
-        parent: the run id of the sweep, for a trial.
+        name: the name in MLflow's lists.
+        kind: run, sweep, trial, seed or rerun.
+        parent: the id of the parent run, such as a trial's sweep.
         tags: further tags.
     """
 
@@ -41,7 +43,7 @@ class Opening:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def all_tags(self) -> dict[str, str]:
-        """Every tag that the run is created with, MLflow's own among them."""
+        """Return all tags that the run is created with, MLflow's own included."""
         tags = {"gdexp.kind": self.kind, "gdexp.version": __version__, **self.tags}
         if self.parent is not None:
             tags["mlflow.parentRunId"] = self.parent
@@ -54,33 +56,33 @@ class Opening:
 
 
 @dataclass
-class Pending:
-    """A run that was decided on and is not written yet.
+class PlannedRun:
+    """A run with an id, perhaps not written yet.
 
     Attributes:
-        run_id: it will have, or has.
-        opening: what it is created with.
-        started: milliseconds since 1970; every point of its metrics carries this time.
-        shown: it is in the store, RUNNING.
+        run_id: the id that it has or will have.
+        header: its name, kind, parent and tags.
+        started: milliseconds since 1970; all points of its metrics have this time.
+        shown: whether the run is in the store.
     """
 
     run_id: str
-    opening: Opening
+    header: RunHeader
     started: int
     shown: bool = False
 
 
 @dataclass(frozen=True)
 class Record:
-    """Everything of a finished run.
+    """Everything that is recorded of a finished run.
 
     Attributes:
-        params: the resolved config, keys with dots.
+        params: the resolved config by keys with dots.
         metrics: single numbers.
         trace: the loss at steps 0 … iterations; empty for a sweep's parent.
-        tags: beyond those of the opening.
-        artifacts: file name to content; the manifest is added by `sealed`.
-        levels: losses whose crossings stay in the metric history when the trace is thinned.
+        tags: further tags beside those of the header.
+        artifacts: file name to content; `sealed` adds the manifest.
+        levels: losses whose crossings a shortened metric history keeps.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +93,7 @@ class Record:
     levels: Sequence[float] = ()
 
     def sealed(self) -> dict[str, bytes]:
-        """The artifacts with `manifest.json`, the sha256 of each of the others."""
+        """Return the artifacts and `manifest.json`, which holds the sha256 of each."""
         return {**self.artifacts, MANIFEST: manifest(self.artifacts)}
 
 
@@ -101,11 +103,11 @@ def descent_record(
     pictures: Mapping[str, bytes] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Record:
-    """The record of one descent.
+    """Return the record of one descent.
 
     Args:
         experiment: what was run.
-        result: what came of it.
+        result: its result.
         pictures: further artifacts by file name.
         tags: further tags.
     """
@@ -139,23 +141,23 @@ def descent_record(
             **(tags or {}),
         },
         artifacts=artifacts,
-        levels=levels(experiment),
+        levels=loss_levels(experiment),
     )
 
 
 def params(composed: Mapping[str, Any]) -> dict[str, str]:
-    """A config as MLflow params; a value too long for MLflow is cut and whole in config.yaml."""
+    """Return a config as MLflow params; too long values are cut here and whole in config.yaml."""
     flat = {key: _text(value) for key, value in config.flatten(composed).items()}
     return {k: v if len(v) <= MAX_PARAM else v[: MAX_PARAM - 1] + "…" for k, v in flat.items()}
 
 
 def json_bytes(value: object) -> bytes:
-    """Indented JSON with a last newline."""
+    """Return indented JSON with a final newline."""
     return (json.dumps(value, indent=2, default=str) + "\n").encode()
 
 
 def manifest(artifacts: Mapping[str, bytes]) -> bytes:
-    """File name to sha256, in hex, of every artifact."""
+    """Return JSON with the sha256, in hex, of every artifact by file name."""
     return json_bytes(
         {name: hashlib.sha256(content).hexdigest() for name, content in sorted(artifacts.items())}
     )
@@ -165,7 +167,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def levels(experiment: Experiment) -> list[float]:
-    """The losses at which the thresholds are met that people compare runs by, and its own."""
+def loss_levels(experiment: Experiment) -> list[float]:
+    """Return the losses that meet the usual thresholds and the experiment's own."""
     wanted = {experiment.stopping.threshold, *THRESHOLDS}
     return [experiment.problem.reference + threshold for threshold in sorted(wanted)]

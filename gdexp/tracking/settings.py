@@ -1,31 +1,23 @@
-"""Where the runs are kept: the tracking URI, made absolute and checked before anything is written.
+"""The config group `tracking`: where runs are recorded, and how much of them.
 
-MLflow finds an unwritable folder after 103 s and an unreachable server after 247 s; both are
-looked at here first, within seconds.
+The address is checked within seconds before anything is written. MLflow itself reports an
+unwritable folder after 103 s and an unreachable server after 247 s.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gdexp.core import (
-    MASK,
-    BadInput,
-    StorageFailed,
-    command_folder,
-    learn_secret,
-    shown_path,
-    validation,
-)
+from gdexp.core import MASK, BadInput, command_folder, learn_secret, shown_path, validation
+from gdexp.tracking.database_check import check_path
 from gdexp.tracking.downsampling import FEWEST
-from gdexp.tracking.server import check_server, masked, with_driver
+from gdexp.tracking.server_address import mask_uri, with_driver
+from gdexp.tracking.server_check import check_server
 
 SQLITE = "sqlite:///"
-SQLITE_HEADER = b"SQLite format 3\0"
 BEST = re.compile(r"best:([1-9][0-9]{0,5})")
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
 
@@ -36,12 +28,12 @@ class TrackingSettings:
 
     Args:
         uri: MLflow's tracking URI; None is `sqlite:///mlflow.db` in the current directory.
-            A relative SQLite path is taken from there too.
-        experiment: the MLflow experiment that the runs go to.
-        points: losses of a run that go to the metric history, all or so many (>= 10); the record,
-            `trace.npy`, always has all.
-        children: of a sweep: all, every trial has a run; or best:N, every trial is a row of the
-            sweep's shards, and the best N and a few others have runs besides.
+            A relative SQLite path starts there too.
+        experiment: the MLflow experiment that the runs belong to.
+        points: how many losses of a run go to the metric history: all, or a number >= 10. The
+            record, `trace.npy`, always has all.
+        children: which trials of a sweep have runs: all; or best:N. Then every trial is a row in
+            the sweep's shards, and only the best N and a few others have runs too.
     """
 
     uri: str | None = None
@@ -51,7 +43,7 @@ class TrackingSettings:
 
     def __post_init__(self) -> None:
         given: object = self.experiment
-        if type(given) is int:  # what a command line makes of digits
+        if type(given) is int:  # the command line makes a number of digits
             object.__setattr__(self, "experiment", str(given))
         validation.text("experiment", self.experiment)
         if self.experiment in {".", ".."}:
@@ -73,14 +65,14 @@ class TrackingSettings:
             learn_secret(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
-                raise BadInput("uri", masked(self.uri), f"must be {SCHEMES}")
+                raise BadInput("uri", mask_uri(self.uri), f"must be {SCHEMES}")
             path = self._sqlite_path()
-            # With two slashes a host would follow, and with none MLflow would find its own file.
+            # After two slashes comes a host. After none MLflow would choose a file of its own.
             given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")
             named = given_path and path not in {"", ":memory:"}
             if scheme == "sqlite" and (not named or set(path) & set("?#%")):
                 raise BadInput(
-                    "uri", masked(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
+                    "uri", mask_uri(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
                 )
 
     @property
@@ -94,45 +86,46 @@ class TrackingSettings:
 
     @property
     def is_server(self) -> bool:
-        """Whether it is an MLflow server and not a database."""
-        return self.resolved.lower().startswith(("http://", "https://"))
+        """Whether the address names an MLflow server and not a database."""
+        return self.mlflow_uri.lower().startswith(("http://", "https://"))
 
     @property
-    def most_points(self) -> int | None:
-        """Losses of a run that go to the metric history; None for all."""
+    def max_points(self) -> int | None:
+        """How many losses of a run go to the metric history; None is all."""
         return self.points if isinstance(self.points, int) else None
 
     @property
     def best(self) -> int | None:
-        """How many of a sweep's trials have a run for being the best; None where all have one."""
+        """How many of a sweep's best trials have runs; None where all trials have."""
         found = BEST.fullmatch(self.children)
         return int(found[1]) if found else None
 
     @property
-    def resolved(self) -> str:
-        """The URI that MLflow is given: absolute, whatever the working directory becomes."""
+    def mlflow_uri(self) -> str:
+        """The URI for MLflow: absolute, so that the working directory may change."""
         path = self.database
         if path is not None:
             return SQLITE + str(path)
         return with_driver(str(self.uri))
 
     @property
-    def place(self) -> str:
-        """The same for as long as the store is the same: who asks, and with which password, not."""
-        return self.shown if self.database is None else self.resolved
+    def store_key(self) -> str:
+        """An address that identifies the store; it does not depend on the user and the password."""
+        return self.display_uri if self.database is None else self.mlflow_uri
 
     @property
-    def shown(self) -> str:
-        """The URI for people: relative where it can be, an address without user and password."""
+    def display_uri(self) -> str:
+        """The address to print: a short path, or a URI without user and password."""
         path = self.database
         if path is None:
-            return masked(str(self.uri)).replace(f"{MASK}@", "").removesuffix(f"?{MASK}")
+            return mask_uri(str(self.uri)).replace(f"{MASK}@", "").removesuffix(f"?{MASK}")
         return shown_path(path)
 
     def artifacts(self, experiment: str) -> str | None:
-        """An absolute home for artifacts: beside a database file, or here for PostgreSQL.
+        """Return the absolute URI of the folder for an experiment's artifacts.
 
-        None where MLflow's server has its own.
+        It is beside the database file, or in the current directory for PostgreSQL. None where
+        MLflow's server has its own.
         """
         if self.is_server:
             return None
@@ -140,66 +133,17 @@ class TrackingSettings:
         return (path.parent / "mlartifacts" / quote(experiment, safe=" ")).as_uri()
 
     def preflight(self) -> None:
-        """Look, without writing, whether the place can be used.
+        """Check that the store can be used; write nothing.
 
         Raises:
-            BadInput: a folder that is missing, a file that is no database.
-            StorageFailed: a folder or file that cannot be written, a server that does not answer.
+            BadInput: a folder is missing, or a file is not a database.
+            StorageFailed: a folder or file cannot be written, or a server does not answer.
         """
         path = self.database
         if path is not None:
-            _check_database(path)
+            check_path(path)
             return
         check_server("tracking.uri", str(self.uri), SCHEMES)
 
     def _sqlite_path(self) -> str:
         return str(self.uri)[len(SQLITE) :]
-
-
-def _check_database(path: Path) -> None:
-    folder = path.parent
-    if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
-        raise BadInput(
-            "tracking.uri",
-            shown_path(path),
-            "holds a %-escape, which MLflow would decode; use another name",
-        )
-    if path.is_dir():
-        raise BadInput("tracking.uri", shown_path(path), "is a folder; name a database file in it")
-    if path.is_symlink() and not path.exists():
-        target = path.readlink()
-        raise BadInput(
-            "tracking.uri", shown_path(path), f"is a link to {target}, which is not there"
-        )
-    if path.exists() and not path.is_file():
-        raise BadInput("tracking.uri", shown_path(path), "is no regular file; name another")
-    if not folder.is_dir():
-        raise BadInput(
-            "tracking.uri", shown_path(path), f"the folder {folder} does not exist; create it"
-        )
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StorageFailed(
-            f"tracking.uri={shown_path(path)}: the folder {folder} cannot be written to; "
-            "give the right to, or name another"
-        )
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            header = file.read(len(SQLITE_HEADER))
-    except OSError as error:
-        raise StorageFailed(
-            f"tracking.uri={shown_path(path)}: cannot be read ({error.strerror}); "
-            "give the right to, or name another"
-        ) from None
-    if header and header != SQLITE_HEADER:
-        raise BadInput(
-            "tracking.uri",
-            shown_path(path),
-            "is not an MLflow database; it is left as it is, name another",
-        )
-    if not os.access(path, os.W_OK):
-        raise StorageFailed(
-            f"tracking.uri={shown_path(path)}: the file cannot be written to; "
-            "give the right to, or name another"
-        )

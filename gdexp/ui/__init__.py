@@ -1,1 +1,1 @@
-"""MLflow's UI for the configured store: its server, and links to what was done last."""
+"""MLflow's UI for the configured store: its server, and links to the newest runs."""

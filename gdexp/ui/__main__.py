@@ -1,4 +1,4 @@
-"""`scripts/ui`: MLflow's UI for the configured store, until Ctrl-C."""
+"""The command `scripts/ui`: MLflow's UI for the configured store, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gdexp.core import (
 )
 from gdexp.display import terminal
 from gdexp.tracking import TrackingSettings
-from gdexp.ui.links import Link, newest, without_user
+from gdexp.ui.links import Link, newest_links, without_user
 from gdexp.ui.server import Server
 
 USAGE = """\
@@ -36,7 +36,7 @@ GDEXP_DEBUG=1 shows what the server says."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command and return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "--help" in given or "-h" in given:
         print(USAGE)
@@ -47,10 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str], process: Process) -> int:
-    """Serve until the end; errors become a line and an exit status."""
+    """Serve until a signal; turn an error into one line and an exit status."""
     try:
         with process.running():
-            port, overrides = _parted(given)
+            port, overrides = _split_arguments(given)
             show(_settings(overrides), port, terminal.console())
     except Interrupted as interrupted:
         print("\nstopped", file=sys.stderr)
@@ -64,39 +64,39 @@ def _run(given: Sequence[str], process: Process) -> int:
 
 
 def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
-    """Serve the store until a signal, or point to the server that it is.
+    """Serve the store until a signal. For a store that is a server, print its links only.
 
     Args:
-        settings: the store; nothing is created when it is not there.
-        port: None takes a free one.
-        out: where the links go.
+        settings: the store; a missing one is not created.
+        port: the port; None takes a free one.
+        out: the console for the links.
 
     Raises:
-        BadInput: no such database, or a port in use.
-        GdexpError, StorageFailed: no server, no answer.
-        Interrupted: the end.
+        BadInput: the database does not exist, or the port is in use.
+        GdexpError, StorageFailed: the server ended, or does not answer.
+        Interrupted: a signal asked for the end.
     """
     database = settings.database
     if database is not None and not (database.is_file() and database.stat().st_size):
         raise BadInput(
             "tracking.uri",
-            settings.shown,
+            settings.display_uri,
             "holds nothing yet; run something there first, such as python -m gdexp",
         )
     settings.preflight()
-    uri = settings.resolved
+    uri = settings.mlflow_uri
     if uri.lower().startswith("http"):
         place = terminal.escape_text(without_user(uri))
         out.print(f"MLflow's UI is at {place}, which this does not start or stop.")
-        _print(out, newest(uri, settings.experiment), settings)
+        _print(out, newest_links(uri, settings.experiment), settings)
         return
     with Server(settings, port) as server:
-        # Requests to our own server are no proxy's business.
+        # Requests to our own server must not go through a proxy.
         for name in ("no_proxy", "NO_PROXY"):
             os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
-        out.print(f"MLflow's UI for {terminal.escape_text(settings.shown)} is at")
+        out.print(f"MLflow's UI for {terminal.escape_text(settings.display_uri)} is at")
         terminal.print_line(out, server.address)
-        _print(out, newest(server.address, settings.experiment), settings)
+        _print(out, newest_links(server.address, settings.experiment), settings)
         out.print("\nCtrl-C stops it.")
         server.wait()
 
@@ -110,8 +110,8 @@ def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
         terminal.print_line(out, link.address)
 
 
-def _parted(given: Sequence[str]) -> tuple[int | None, list[str]]:
-    """The port, and the overrides of the config."""
+def _split_arguments(given: Sequence[str]) -> tuple[int | None, list[str]]:
+    """Return the port and the overrides of the config."""
     port = None
     overrides = []
     rest = list(given)
@@ -133,7 +133,7 @@ def _parted(given: Sequence[str]) -> tuple[int | None, list[str]]:
 
 
 def _settings(overrides: list[str]) -> TrackingSettings:
-    """The config group `tracking`, composed as every command composes it."""
+    """Compose the config group `tracking` as every command does."""
     from hydra import compose, initialize_config_dir
 
     from gdexp import config, hydra_plugins

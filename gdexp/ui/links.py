@@ -1,32 +1,27 @@
-"""What a person wants to look at first: the newest sweep, the newest run, all runs."""
+"""Links to the newest sweep, the newest run, and the charts of all runs."""
 
 from __future__ import annotations
 
-import os
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gdexp.core import StorageFailed
-from gdexp.tracking import chart_views
+from gdexp.tracking import chart_views, configure_mlflow_process
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
 
-MOST_SECONDS = "20"
-"""For one answer of a server; MLflow's own patience is minutes."""
-
 
 @dataclass(frozen=True)
 class Link:
-    """Something to open.
+    """A page of the UI.
 
     Attributes:
-        what: which kind of thing it is.
-        name: its own name.
-        address: where a browser finds it.
+        what: the kind of page.
+        name: the name of the sweep, run or view.
+        address: the page's address.
     """
 
     what: str
@@ -34,20 +29,17 @@ class Link:
     address: str
 
 
-def newest(uri: str, experiment: str) -> list[Link]:
-    """Links to what there is, on the server itself.
+def newest_links(uri: str, experiment: str) -> list[Link]:
+    """Return links to the newest pages of a server.
 
     Args:
-        uri: the server's address; user and password are used and not shown.
-        experiment: the MLflow experiment; there are no links when it is not there yet.
+        uri: the server's address. User and password are used, but not shown.
+        experiment: the MLflow experiment. There are no links when it does not exist yet.
 
     Raises:
         StorageFailed: the server does not answer as MLflow does.
     """
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", MOST_SECONDS)
-    warnings.filterwarnings("ignore", module=r"mlflow\.")
+    configure_mlflow_process()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
@@ -62,7 +54,7 @@ def newest(uri: str, experiment: str) -> list[Link]:
 
 
 def without_user(uri: str) -> str:
-    """An address as it can be opened and shown: no user, no password, no query."""
+    """Return an address without user, password and query, fit to be shown and opened."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -70,26 +62,22 @@ def without_user(uri: str) -> str:
 def _links(client: MlflowClient, experiment: Experiment, base: str) -> list[Link]:
     number = str(experiment.experiment_id)
     links = []
-    sweep = _newest(client, number, "tags.`gdexp.kind` = 'sweep'")
+    sweep = _newest_run(client, number, "tags.`gdexp.kind` = 'sweep'")
     if sweep is not None:
         parent = str(sweep.info.run_id)
-        viewed = chart_views.view_tag(parent) in experiment.tags
-        place = (
-            chart_views.children_link(number, parent)
-            if viewed
-            else chart_views.run_link(number, parent)
-        )
-        links.append(Link("newest sweep", str(sweep.info.run_name), base + place))
-    run = _newest(client, number, chart_views.SINGLE_RUNS)
+        has_view = chart_views.view_tag(parent) in experiment.tags
+        link = chart_views.children_link if has_view else chart_views.run_link
+        links.append(Link("newest sweep", str(sweep.info.run_name), base + link(number, parent)))
+    run = _newest_run(client, number, chart_views.SINGLE_RUNS)
     if run is not None:
-        place = chart_views.run_link(number, str(run.info.run_id))
-        links.append(Link("newest run", str(run.info.run_name), base + place))
+        page = chart_views.run_link(number, str(run.info.run_id))
+        links.append(Link("newest run", str(run.info.run_name), base + page))
         if chart_views.runs_view_tag() in experiment.tags:
             links.append(Link("all runs", "loss curves", base + chart_views.runs_link(number)))
     return links
 
 
-def _newest(client: MlflowClient, experiment: str, condition: str) -> Run | None:
+def _newest_run(client: MlflowClient, experiment: str, condition: str) -> Run | None:
     found = client.search_runs(
         [experiment], condition, order_by=["attributes.start_time DESC"], max_results=1
     )

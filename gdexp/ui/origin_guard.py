@@ -1,31 +1,29 @@
-"""MLflow's server behind a door: it answers its own pages and programs, no page from elsewhere.
+"""MLflow's server with a check of origins: it serves its own pages and programs, no other pages.
 
-MLflow itself lets the pages of every local port read and change everything, and looks at no page's
-origin outside its API. As a program this is `mlflow server` with the door in front.
+MLflow itself lets the pages of every local port read and change everything, and does not look at
+origins outside its API. This module as a program is `mlflow server` with the check in front.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from importlib import import_module
 from typing import Any
+
+from gdexp.ui import mlflow_internals
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-PLACE = "gdexp.ui.origin_guard:guarded"
-"""Where uvicorn finds the application."""
 
-
-class Door:
-    """An ASGI application that lets through what no page, or a page of its own, has sent.
+class OriginGuard:
+    """An ASGI application that refuses requests which pages of other origins have sent.
 
     Args:
-        app: behind the door.
-        hosts: under which the server's own pages are opened, each with its port.
+        app: the application that answers all other requests.
+        hosts: the hosts, with ports, at which the server's own pages are opened.
     """
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
@@ -33,9 +31,9 @@ class Door:
         self._origins = {f"http://{host}".encode() for host in hosts}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request; a browser adds the header `Origin`, and no page can change it."""
-        given = [value for name, value in scope.get("headers", ()) if name.lower() == b"origin"]
-        if self._origins.issuperset(given):
+        """Answer one request. The browser adds the header `Origin`; no page can change it."""
+        origins = [value for name, value in scope.get("headers", ()) if name.lower() == b"origin"]
+        if self._origins.issuperset(origins):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -45,28 +43,11 @@ class Door:
             await send({"type": "http.response.body", "body": b"Pages from elsewhere: refused."})
 
 
-def guarded() -> Door:
-    """MLflow's application behind the door, as its own command line has set it up."""
-    from mlflow.server.fastapi_app import app
-
-    return Door(app, os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(","))
-
-
-def main() -> None:
-    """MLflow's command line, whose `server` starts the application behind the door."""
-    from mlflow.cli import cli
-
-    server: Any = import_module("mlflow.server")
-    build = server._build_uvicorn_command
-
-    def behind(
-        options: str | None, host: str, port: int, workers: int, app: str, *_: object
-    ) -> list[str]:
-        return list(build(options, host, port, workers, PLACE, None, True))
-
-    server._build_uvicorn_command = behind
-    cli.main(prog_name="mlflow")
+def guarded_app() -> OriginGuard:
+    """Return MLflow's application behind the check; `mlflow server` has set the environment."""
+    hosts = os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    return OriginGuard(mlflow_internals.application(), hosts)
 
 
 if __name__ == "__main__":
-    main()
+    mlflow_internals.serve("gdexp.ui.origin_guard:guarded_app")

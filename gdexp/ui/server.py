@@ -1,8 +1,8 @@
-"""MLflow's server as a child process that is small, local, and surely gone afterwards.
+"""MLflow's server as a small, local child process that always ends with its parent.
 
-As it comes, `mlflow server` is fifteen processes and 1.8 GB, reports its use, answers under any
-`Host` that begins like a private address, obeys pages of every local port (see `door`), and
-outlives a parent that is killed.
+By default `mlflow server` has fifteen processes and takes 1.8 GB, sends usage data, accepts any
+`Host` that begins like a private address, obeys pages of every local port (see `origin_guard`),
+and survives a parent that is killed.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ from gdexp.tracking import TrackingSettings
 
 HOST = "127.0.0.1"
 USUAL_PORT = 5000
-"""MLflow's own, which the links at the end of a run name; taken when it is free."""
+"""MLflow's own port, which the links at the end of a run name; used when it is free."""
 
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0
-"""For the server's own end, before it is killed."""
+"""Time for the server to end by itself before it is killed."""
 
 _WATCH = 'read -r word || { kill -s TERM -- "-$1"; sleep 5; kill -s KILL -- "-$1"; }'
-"""A shell that waits for a word; none comes when the process that would say it has died."""
+"""A shell script that waits for a line, and ends the server when this process dies without one."""
 
 
 class Server:
-    """A running `mlflow server`, to be used in a `with` statement.
+    """A running `mlflow server`, for use in a `with` statement.
 
     Args:
-        settings: the store, which must be there.
-        port: None takes a free one.
+        settings: the store, which must exist.
+        port: the port; None takes a free one.
 
     Raises:
         BadInput: the port is in use.
-        GdexpError: the server ended, or does not answer in time.
+        GdexpError: the server ended, or did not answer in time.
     """
 
     def __init__(self, settings: TrackingSettings, port: int | None = None) -> None:
         self.settings = settings
-        self.port = _free_port() if port is None else _checked(port)
+        self.port = _free_port() if port is None else _checked_port(port)
         self._said: deque[str] = deque(maxlen=200)
         self._process: subprocess.Popen[str] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        """Where a browser finds it."""
+        """The address for a browser."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def pid(self) -> int:
-        """The process that all others of the server are in one group with."""
+        """The id of the first process, and of the process group, of the server."""
         assert self._process is not None
         return self._process.pid
 
@@ -83,23 +83,23 @@ class Server:
         self.stop()
 
     def wait(self) -> None:
-        """Until the server ends, which it does not by itself.
+        """Wait until the server ends.
 
         Raises:
-            GdexpError: it did.
+            GdexpError: the server ended, which it should not do by itself.
         """
         assert self._process is not None
         self._process.wait()
         raise self._ended()
 
     def stop(self) -> None:
-        """End the server and its workers: asked first, then killed. Harmless when there is none."""
+        """End the server and its workers: ask them first, then kill them. Repeating is harmless."""
         if self._process is not None:
             group = self._process.pid
             for number in (signal.SIGTERM, signal.SIGKILL):
                 if not _signal(group, number):
                     break
-                _gone(self._process, group)
+                _wait_for_end(self._process, group)
             self._process.wait()
         if self._watcher is not None:
             self._watcher.communicate(b"ended\n")
@@ -114,11 +114,11 @@ class Server:
         database = self.settings.database
         folder = command_folder() if database is None else database.parent
         command += ["--artifacts-destination", (folder / "mlartifacts").as_uri()]
-        # A session of its own, so that Ctrl-C reaches only us and the end is in order.
+        # In a session of its own: Ctrl-C then reaches this process alone, which ends the server.
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(self.settings.resolved),
+            env=_environment(self.settings.mlflow_uri),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,7 +136,7 @@ class Server:
         context_thread(self._listen, "gdexp-ui-server").start()
 
     def _listen(self) -> None:
-        """Take what the server says, which would otherwise block it, and keep the last of it."""
+        """Read the server's output, so that it is never blocked, and keep the last lines."""
         process = self._process
         assert process is not None
         assert process.stdout is not None
@@ -158,7 +158,7 @@ class Server:
         raise GdexpError(f"MLflow's server did not answer within {START_SECONDS:.0f} s")
 
     def _ended(self) -> GdexpError:
-        time.sleep(0.1)  # its last words may still be on their way
+        time.sleep(0.1)  # its last lines may not have arrived yet
         words = [line.strip() for line in self._said if line.strip()]
         errors = [line for line in words if re.search(r"error|already in use", line, re.IGNORECASE)]
         reason = (errors or words or ["it said nothing"])[-1]
@@ -166,10 +166,10 @@ class Server:
 
 
 def _environment(uri: str) -> dict[str, str]:
-    """What the server gets: the store, which may hold a password, stays out of its arguments.
+    """Return the environment of the server.
 
-    Settings of MLflow's that stand for its options are left out, such as a path before every
-    address; those for the place of artifacts are kept.
+    It holds the store's URI, which may contain a password and must not be an argument. Variables
+    of MLflow are left out, because they can change any option; those for S3 are kept.
     """
     kept = {
         key: value
@@ -177,10 +177,10 @@ def _environment(uri: str) -> dict[str, str]:
         if not key.startswith(("MLFLOW_", "_MLFLOW_", "PYTHONWARNINGS"))
         or key.startswith("MLFLOW_S3_")
     }
-    here_too = [str(Path(__file__).parents[2]), *filter(None, [kept.get("PYTHONPATH")])]
+    search_path = [str(Path(__file__).parents[2]), *filter(None, [kept.get("PYTHONPATH")])]
     return {
         **kept,
-        "PYTHONPATH": os.pathsep.join(here_too),
+        "PYTHONPATH": os.pathsep.join(search_path),
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -189,7 +189,7 @@ def _environment(uri: str) -> dict[str, str]:
 
 
 def _answers(port: int) -> bool:
-    """Whether the server is there; asked directly, whatever proxies the environment names."""
+    """Return whether the server answers; proxies of the environment are not used."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/health")
@@ -203,22 +203,22 @@ def _answers(port: int) -> bool:
 def _free_port() -> int:
     for wanted in (USUAL_PORT, 0):
         with contextlib.suppress(OSError):
-            return _bound(wanted)
+            return _usable_port(wanted)
     raise GdexpError("no port is free")
 
 
-def _checked(port: int) -> int:
+def _checked_port(port: int) -> int:
     if not 1 <= port <= 65535:
         raise BadInput("--port", port, "must be 1 … 65535; leave it out for a free one")
     try:
-        return _bound(port)
+        return _usable_port(port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise BadInput("--port", port, f"{reason}; leave it out for a free one") from None
 
 
-def _bound(port: int) -> int:
-    """The port's number when it can be listened on; 0 stands for any."""
+def _usable_port(port: int) -> int:
+    """Return the number of a port that can be listened on; 0 stands for any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((HOST, port))
@@ -226,7 +226,7 @@ def _bound(port: int) -> int:
 
 
 def _signal(group: int, number: int) -> bool:
-    """Send a signal to a process group; whether there was one."""
+    """Send a signal to a process group; return whether the group exists."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -234,19 +234,18 @@ def _signal(group: int, number: int) -> bool:
     return True
 
 
-def _gone(process: subprocess.Popen[str], group: int) -> bool:
-    """Wait a while for every process of the group to end; whether they did."""
+def _wait_for_end(process: subprocess.Popen[str], group: int) -> None:
+    """Wait up to `STOP_SECONDS` until every process of the group has ended."""
     end = time.monotonic() + STOP_SECONDS
     while time.monotonic() < end:
-        process.poll()  # else the first of them would stay as a zombie
+        process.poll()  # otherwise the first process would stay as a zombie
         if not _alive(group):
-            return True
+            return
         time.sleep(0.05)
-    return False
 
 
 def _alive(group: int) -> bool:
-    """Whether a process of the group still runs; one that only nobody has reaped does not."""
+    """Return whether a process of the group still runs; zombies do not count."""
     if not _signal(group, 0):
         return False
     states = [_state(path, group) for path in Path("/proc").glob("[0-9]*/stat")]
@@ -254,7 +253,7 @@ def _alive(group: int) -> bool:
 
 
 def _state(path: Path, group: int) -> str:
-    """A process's state by Linux's letter when it is of the group."""
+    """Return Linux's letter for the state of a process in the group; empty for other processes."""
     try:
         state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
     except (OSError, ValueError):

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Figure, by_turns, figure, ratios
-from gdexp.tracking.client_writer import ByClient
-from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.client_writer import ClientWriter
+from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sql_writer import ByTables
+from gdexp.tracking.sql_writer import SqlWriter
 from gdexp.tracking.store import Store
 
 POINTS = 100_000
@@ -31,21 +31,19 @@ def run(rounds: int) -> list[Figure]:
 
 def _measured(folder: Path, rounds: int) -> list[Figure]:
     store = Store(TrackingSettings(f"sqlite:///{folder}/mlflow.db"))
-    tables = ByTables.of(store.client, store.experiment_id)
-    if tables is None:
-        raise RuntimeError("the schema of this MLflow is not one that gdexp writes to itself")
-    client = ByClient(store.client, store.experiment_id)
+    tables = SqlWriter.for_client(store.client, store.experiment_id)
+    client = ClientWriter(store.client, store.experiment_id)
     trace = np.geomspace(1.0, 1e-9, POINTS)
     long, usual = Record(trace=trace), _usual()
 
-    def points(way: ByTables | ByClient) -> float:
-        pending = way.prepare(Opening("long", "run"))
+    def points(way: SqlWriter | ClientWriter) -> float:
+        pending = way.prepare(RunHeader("long", "run"))
         began = time.perf_counter()
         way.write([(pending, long)])
         return POINTS / (time.perf_counter() - began)
 
     def bare() -> float:
-        run_id = store.start(Opening("bare", "run"))
+        run_id = store.start(RunHeader("bare", "run"))
         rows = [("loss", v, 0, i, False, run_id) for i, v in enumerate(trace.tolist())]
         statement = (
             "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) "
@@ -57,9 +55,9 @@ def _measured(folder: Path, rounds: int) -> list[Figure]:
             connection.commit()
             return POINTS / (time.perf_counter() - began)
 
-    def runs(way: ByTables | ByClient, count: int) -> float:
+    def runs(way: SqlWriter | ClientWriter, count: int) -> float:
         began = time.perf_counter()
-        way.write([(way.prepare(Opening(f"run {i}", "trial")), usual) for i in range(count)])
+        way.write([(way.prepare(RunHeader(f"run {i}", "trial")), usual) for i in range(count)])
         return (time.perf_counter() - began) / count
 
     speeds = by_turns(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking.sqlite import ensure_database
+from gdexp.tracking.database_creation import ensure_database
 from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
 from tests.left_out import leave_out

@@ -27,10 +27,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from gdexp import Matrix, descend
 from gdexp.experiment.experiment import Experiment
 from gdexp.experiment.figures import pictures
+from gdexp.tracking.database_connection import collect_statistics
 from gdexp.tracking.mlflow_ui import chart_views, run_display
-from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sqlite import analyze
 from gdexp.tracking.store import Store
 from tests.commands import composed, gdexp
 from tests.integration.conftest import browser
@@ -178,11 +178,11 @@ def runs(uri: str, experiment: str, condition: str) -> list[str]:
 def thousand(store: Store, database: Path) -> tuple[str, str]:
     """A sweep of `MANY` trials with `POINTS` points each; its run and its best trial's."""
     swept = ["optimizer.lr", "stopping.threshold"]
-    parent = store.start(Opening(name="a thousand trials", kind="sweep"))
+    parent = store.start(RunHeader(name="a thousand trials", kind="sweep"))
     parameters = {"optimizer.lr": 0.01, "stopping.threshold": 1e-6}
     trace = 0.1 * 0.985 ** np.arange(POINTS)
     first = store.start(
-        Opening(name=run_display.trial_title(0, parameters), kind="trial", parent=parent)
+        RunHeader(name=run_display.trial_title(0, parameters), kind="trial", parent=parent)
     )
     metrics = {
         "iterations": float(POINTS - 1),
@@ -211,7 +211,7 @@ def thousand(store: Store, database: Path) -> tuple[str, str]:
             path.write_bytes(content)
         store.client.log_artifacts(first, folder)
     copies(database, first, MANY - 1)
-    analyze(database)
+    collect_statistics(database)
     state = chart_views.view_state(parent, swept, "a thousand trials", 1, swept, (1e-9, 10))
     store.client.set_experiment_tag(store.experiment_id, chart_views.view_tag(parent), state)
     store.finish(parent, Record())

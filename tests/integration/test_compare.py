@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from gdexp import load_runs
 from gdexp.cli.main import main
-from gdexp.tracking.record import Opening
+from gdexp.tracking.record import RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.commands import gdexp, one_error_line
@@ -47,8 +47,8 @@ def test_a_list_is_compared_side_by_side_and_its_report_is_written_here(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = Store(TrackingSettings())
-    first = record(store, Opening("one", "run"))
-    second = record(store, Opening("two", "run"), **{"optimizer.lr": 2.0, "seed": 3})
+    first = record(store, RunHeader("one", "run"))
+    second = record(store, RunHeader("two", "run"), **{"optimizer.lr": 2.0, "seed": 3})
     out = compare(capsys, f"+compare=[{first},{second[:10]}]")
     shown = [" ".join(line.split()) for line in out.splitlines()]
     assert "optimizer.lr 1 2" in shown
@@ -67,9 +67,9 @@ def test_runs_that_cannot_be_compared_are_left_out_with_a_reason(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = Store(TrackingSettings())
-    record(store, Opening("one", "run"))
-    record(store, Opening("two", "run"), **{"optimizer.lr": 2.0})
-    running = store.start(Opening("three", "run"))
+    record(store, RunHeader("one", "run"))
+    record(store, RunHeader("two", "run"), **{"optimizer.lr": 2.0})
+    running = store.start(RunHeader("three", "run"))
     foreign = store.client.create_run(store.experiment_id).info.run_id
     store.client.set_terminated(foreign)
     out = compare(capsys, "+compare")
@@ -83,7 +83,7 @@ def test_runs_that_cannot_be_compared_are_left_out_with_a_reason(
 def test_an_unknown_id_is_one_line_that_names_it(
     here: Path, capsys: pytest.CaptureFixture[str], given: str
 ) -> None:
-    known = record(Store(TrackingSettings()), Opening("alone", "run"))
+    known = record(Store(TrackingSettings()), RunHeader("alone", "run"))
     if known.startswith(given):
         return
     before = set(os.listdir(here))
@@ -126,7 +126,7 @@ def test_nothing_here_is_an_error_and_stays_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_a_storage_failure(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record(Store(TrackingSettings()), Opening("one", "run"))
+    record(Store(TrackingSettings()), RunHeader("one", "run"))
     (here / "compare").write_text("in the way")
     assert main(["+compare"]) == 74
     assert "cannot be written" in capsys.readouterr().err

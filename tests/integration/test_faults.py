@@ -131,7 +131,7 @@ def test_what_lost_the_right_to_write_is_named_and_given_back_the_sweep_goes_on(
     assert after.told == straight.told
 
 
-WRITE = "gdexp.tracking.sql_writer:ByTables.write"
+WRITE = "gdexp.tracking.sql_writer:SqlWriter.write"
 
 
 def test_a_database_that_another_process_locks_for_a_while_is_waited_for(

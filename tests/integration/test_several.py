@@ -18,7 +18,7 @@ def test_a_second_sweep_on_a_study_is_told_who_holds_it_and_harms_nothing(
 ) -> None:
     shutil.copy(new_database, tmp_path / "mlflow.db")
     line = ["+sweep", "sweep.name=s", *QUICK]
-    slow = ["gdexp.tracking.sql_writer:ByTables.write", 2, 0, 4]  # signal 0 is none
+    slow = ["gdexp.tracking.sql_writer:SqlWriter.write", 2, 0, 4]  # signal 0 is none
     first = ready.start(*line, cwd=tmp_path, before=f"{HERE}:signalled", given=slow)
     held = tmp_path / "sweeps/s/.study.journal.held"
     while not (held.exists() and held.read_text()):

@@ -26,7 +26,7 @@ TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
 MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
 MANY += ["sweep.n_trials=18", "stopping.max_iterations=300"]
 LOOK = "gdexp.sweeps.display.progress:Progress.show_descent"
-ROWS = "gdexp.tracking.sql_writer:ByTables._bulk"
+ROWS = "gdexp.tracking.sql_writer:SqlWriter._insert"
 SWEEPS = {
     "in a long descent": (LONG, 6, LOOK, 2),
     "in a batch": (TOGETHER, 6, LOOK, 1),
@@ -116,7 +116,7 @@ def test_each_signal_ends_a_sweep_into_a_server_in_order(
     with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as server:
         line = [*TOGETHER, f"tracking.uri={server.address}"]
         for number in SIGNALS:
-            place = "gdexp.tracking.client_writer:ByClient.log_values"
+            place = "gdexp.tracking.client_writer:ClientWriter.log_values"
             done = signalled(ready, here, line, place, 2, number)
             check_said(done, number, "the same command continues")
             left = statuses(database, "sweep"), statuses(database, "trial")

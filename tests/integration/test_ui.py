@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 import pytest
 
 from gdexp.tracking.mlflow_ui import chart_views
-from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.commands import environment, one_error_line
@@ -116,12 +116,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep of one trial and a single run."""
     folder = tmp_path_factory.mktemp("recorded")
     store = Store(TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}"))
-    parent = store.start(Opening(name="a sweep", kind="sweep"))
-    trial = store.start(Opening(name="0000 lr=1", kind="trial", parent=parent))
+    parent = store.start(RunHeader(name="a sweep", kind="sweep"))
+    trial = store.start(RunHeader(name="0000 lr=1", kind="trial", parent=parent))
     store.save_view(parent, ["optimizer.lr"], "a sweep")
     store.finish(trial, Record(metrics={"hitting_time": 1.0}))
     store.finish(parent, Record())
-    store.finish(store.start(Opening(name="a [run]", kind="run")), Record())
+    store.finish(store.start(RunHeader(name="a [run]", kind="run")), Record())
     return folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking.record import Opening, Record
+from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("web")
     settings = TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}")
     store = Store(settings)
-    store.finish(store.start(Opening(name="a run", kind="run")), Record())
+    store.finish(store.start(RunHeader(name="a run", kind="run")), Record())
     with Server(settings, free_port()) as running:
         yield running
 

@@ -24,7 +24,7 @@ from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.safe_yaml import MAX_CONFIG, MAX_SCALAR, parse_config
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
-from gdexp.tracking.record import MANIFEST, Opening, descent_record
+from gdexp.tracking.record import MANIFEST, RunHeader, descent_record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.rerun import hostile
@@ -279,7 +279,7 @@ def test_tracked_runs_with_hostile_configs_are_read_and_compared_as_data(
         artifacts = dict(record.artifacts)
         if content is not None:
             artifacts["config.yaml"] = content
-        pending = store.prepare(Opening("hostile", "run"))
+        pending = store.prepare(RunHeader("hostile", "run"))
         opened.append((pending, replace(record, artifacts=artifacts)))
     store.write(opened)
     ids = [pending.run_id for pending, _ in opened]

@@ -19,7 +19,7 @@ from gdexp.reruns.export_folder import read_folder
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.replay import torch_threads
 from gdexp.tracking.arrays import Array, decode_array, encode_array
-from gdexp.tracking.record import MANIFEST, Opening, descent_record
+from gdexp.tracking.record import MANIFEST, RunHeader, descent_record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.commands import gdexp
@@ -311,7 +311,7 @@ def rerun(store: Store, ask: Ask) -> Ask:
 def tracked(store: Store, *without: str) -> str:
     """The id of a tracked descent, some of its files gone."""
     made = experiment()
-    run_id = store.start(Opening("one", "run"))
+    run_id = store.start(RunHeader("one", "run"))
     store.finish(run_id, descent_record(made, made.run()))
     home = store.client.get_run(run_id).info.artifact_uri
     for name in without:
@@ -341,13 +341,13 @@ def test_a_deleted_run_is_no_reference(store: Store, rerun: Ask) -> None:
 
 
 def test_what_did_not_end_is_no_reference(store: Store, rerun: Ask) -> None:
-    run_id = store.start(Opening("going", "run"))
+    run_id = store.start(RunHeader("going", "run"))
     assert "is still running" in rerun(f"+rerun={run_id}", status=3).error
     told = json.loads(rerun(f"+rerun={run_id}", "rerun.format=json", status=3).raw)
     assert (told["verdict"], told["exit_status"]) == ("no reference", 3)
     store.abandon(run_id, "FAILED")
     assert "ended FAILED" in rerun(f"+rerun={run_id}", status=3).error
-    sweep = store.start(Opening("empty", "sweep"))
+    sweep = store.start(RunHeader("empty", "sweep"))
     store.end(sweep, "FINISHED")
     assert "holds no trial" in rerun(f"+rerun={sweep}", status=3).error
 

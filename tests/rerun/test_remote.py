@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.tracking.record import Opening, descent_record
+from gdexp.tracking.record import RunHeader, descent_record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
@@ -36,7 +36,7 @@ def server(kept: Path) -> Iterator[TrackingSettings]:
 def run_id(server: TrackingSettings) -> str:
     """A descent that was recorded through the server."""
     store, made = Store(server), experiment(optimizer__lr=2.0)
-    run_id = store.start(Opening("remote", "run"))
+    run_id = store.start(RunHeader("remote", "run"))
     store.finish(run_id, descent_record(made, made.run()))
     home = store.client.get_run(run_id).info.artifact_uri
     assert home.startswith("mlflow-artifacts:")  # so that no file of it is read but by the server

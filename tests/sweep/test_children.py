@@ -19,8 +19,8 @@ from gdexp import Runs, TrackedRun, load_runs
 from gdexp.cli import compare
 from gdexp.cli.main import main
 from gdexp.sweeps.results.best_trial_runs import LEAST_SAMPLE
-from gdexp.tracking.parquet import UNFINISHED, read_shard
 from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.shard_file import UNFINISHED, read_shard
 from gdexp.tracking.store import Store
 from tests.sweep.ends import Order, carry_out
 from tests.sweep.test_resume import finished, load, told

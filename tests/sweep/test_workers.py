@@ -17,6 +17,7 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from gdexp.sweeps.study.worker_identity import SIGN
+from gdexp.tracking.mlflow_internals import engine_of
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.commands import gdexp, start
@@ -198,7 +199,7 @@ def test_four_workers_share_a_study_and_a_store_in_postgresql(
         check_trials(found, runs, TRIALS)
     finally:
         storage.engine.dispose()
-        Store(TrackingSettings(uri=runs)).client._tracking_client.store.engine.dispose()
+        engine_of(Store(TrackingSettings(uri=runs)).client).dispose()
 
 
 def test_a_study_and_its_runs_need_two_databases(server: tuple[str, str], tmp_path: Path) -> None:

@@ -13,18 +13,18 @@ import torch
 from gdexp.descent import Result, Status
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.sweep_result import SweepResult
-from gdexp.sweeps.study import is_row, opening_of
+from gdexp.sweeps.study import header_of, is_row
 from gdexp.tracking import (
+    ALL_SEEDS,
     NOTE_TAG,
-    TOGETHER,
-    Pending,
+    PlannedRun,
     Record,
-    Row,
     ShardFolder,
+    ShardRow,
     Store,
     decode_array,
     descent_note,
-    levels,
+    loss_levels,
 )
 
 BEST_PER_SAMPLE = 10
@@ -93,27 +93,27 @@ def trials_for_runs(result: SweepResult, best: int) -> list[int]:
     return sorted({numbers[at] for at in [*order[:best], *sample.tolist()]})
 
 
-def _trials(shards: ShardFolder, numbers: Collection[int]) -> Iterator[tuple[int, list[Row]]]:
+def _trials(shards: ShardFolder, numbers: Collection[int]) -> Iterator[tuple[int, list[ShardRow]]]:
     """Yield each trial with its rows, the one of all seeds together last."""
-    found: dict[int, list[Row]] = {}
+    found: dict[int, list[ShardRow]] = {}
     for _, row in shards.rows(numbers):
         found.setdefault(row.trial, []).append(row)
     for number, rows in sorted(found.items()):
-        yield number, sorted(rows, key=lambda row: (row.seed == TOGETHER, row.seed))
+        yield number, sorted(rows, key=lambda row: (row.seed == ALL_SEEDS, row.seed))
 
 
 def _runs(
-    plan: Plan, store: Store, parent: str, parameters: Mapping[str, Any], rows: Sequence[Row]
-) -> list[tuple[Pending, Record]]:
+    plan: Plan, store: Store, parent: str, parameters: Mapping[str, Any], rows: Sequence[ShardRow]
+) -> list[tuple[PlannedRun, Record]]:
     """Return the runs of one trial and its seeds, the trial's own last."""
     *seeds, last = rows
-    trial = store.prepare(opening_of(last, parent), last.started)
-    of_seeds = [store.prepare(opening_of(row, trial.run_id), row.started) for row in seeds]
+    trial = store.prepare(header_of(last, parent), last.started)
+    of_seeds = [store.prepare(header_of(row, trial.run_id), row.started) for row in seeds]
     written = []
     for pending, row in zip([*of_seeds, trial], rows, strict=True):
-        tags = {**row.record.tags, PARENT: str(pending.opening.parent)}
+        tags = {**row.record.tags, PARENT: str(pending.header.parent)}
         record = replace(row.record, tags=tags)
-        if row.seed != TOGETHER:
+        if row.seed != ALL_SEEDS:
             record = _with_note(plan, store, parameters, pending.run_id, row.seed, record)
         written.append((pending, record))
     return written
@@ -141,7 +141,7 @@ def _with_note(
         problem=experiment.problem.name,
     )
     note = descent_note(experiment, result, run_id, store.loss_link(run_id))
-    return replace(record, tags={**record.tags, NOTE_TAG: note}, levels=levels(experiment))
+    return replace(record, tags={**record.tags, NOTE_TAG: note}, levels=loss_levels(experiment))
 
 
 def _tensor(record: Record, name: str) -> torch.Tensor:

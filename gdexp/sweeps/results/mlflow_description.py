@@ -8,7 +8,7 @@ from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.pareto_front import front_markdown
 from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import threshold_markdown, threshold_note
-from gdexp.tracking import code
+from gdexp.tracking import code_block
 
 
 def description(plan: Plan, result: SweepResult, link: str) -> str:
@@ -50,4 +50,4 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
     ]
     if result.interval is not None:
         lines += [f"Learning rates from {result.interval} need as many.", ""]
-    return [*lines, "Repeat it with", "", code(repeat_command(plan, trial.params)), ""]
+    return [*lines, "Repeat it with", "", code_block(repeat_command(plan, trial.params)), ""]

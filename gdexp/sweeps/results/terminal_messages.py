@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gdexp.core import shown_path
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
-from gdexp.tracking import masked
+from gdexp.tracking import mask_uri
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,4 +109,4 @@ def timeout_message(plan: Plan, done: int) -> str:
 def study_location(plan: Plan) -> str:
     """Return the study's file, or its server without the password."""
     server = plan.storage_server
-    return shown_path(plan.journal) if server is None else masked(server)
+    return shown_path(plan.journal) if server is None else mask_uri(server)

@@ -43,12 +43,15 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
     terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {parent} in {terminal.escape_text(plan.tracking.shown)}"),
+            (
+                "recorded",
+                f"MLflow run {parent} in {terminal.escape_text(plan.tracking.display_uri)}",
+            ),
             *_shards(result, parent),
-            ("look", terminal.escape_text(store.look_command())),
+            ("look", terminal.escape_text(store.ui_command())),
         ],
     )
-    terminal.print_line(out, f"{store.server()}/#{store.children_link(parent)}")
+    terminal.print_line(out, f"{store.ui_address()}/#{store.children_link(parent)}")
 
 
 def _print_best(

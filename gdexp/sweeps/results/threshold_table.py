@@ -15,7 +15,7 @@ from gdexp.display import terminal
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.csv_file import csv_bytes
 from gdexp.sweeps.study import TrialRecord, is_row
-from gdexp.tracking import inert
+from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -107,7 +107,7 @@ def threshold_markdown(plan: Plan, rows: Sequence[ThresholdRow]) -> list[str]:
 def _markdown_row(plan: Plan, row: ThresholdRow) -> str:
     if row.iterations is None:
         return f"| {row.threshold:g} | not reached | | |"
-    rate = inert(_learning_rate(plan, row)) if row.iterations else "any"
+    rate = escape_markdown(_learning_rate(plan, row)) if row.iterations else "any"
     return f"| {row.threshold:g} | {row.iterations:,.6g} | {rate} | {row.trial} |"
 
 

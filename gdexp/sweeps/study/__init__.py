@@ -15,7 +15,7 @@ from gdexp.sweeps.study.study import (
     tell,
 )
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
-from gdexp.sweeps.study.trial_rows import RUN_NAME, is_row, opening_of
+from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
 from gdexp.sweeps.study.worker_identity import WorkerIdentity
 from gdexp.sweeps.study.worker_liveness import (
@@ -47,11 +47,11 @@ __all__ = [
     "completed_trials",
     "find_sweep_run",
     "grouped_writes",
+    "header_of",
     "is_row",
     "load_study",
     "no_waiting_trials",
     "open_study",
-    "opening_of",
     "recover_trials",
     "study_lock",
     "tell",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import StorageFailed, failure_reason, signals
-from gdexp.tracking import masked, with_driver
+from gdexp.tracking import mask_uri, with_driver
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -39,7 +39,7 @@ def server_lock(uri: str, study: str) -> Iterator[str | None]:
     engine = sqlalchemy.create_engine(
         with_driver(uri), poolclass=sqlalchemy.NullPool, connect_args=connect_args()
     )
-    with server_errors(masked(uri)), engine.connect() as connection:
+    with server_errors(mask_uri(uri)), engine.connect() as connection:
         taken = _query(connection, "SELECT pg_try_advisory_lock(:key)", HOLD, study)
         connection.commit()  # the lock is the connection's, not the transaction's
         yield None if taken else _holder(engine, study)

@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage, RDBStorage
 from gdexp.sweeps.optuna_internals import with_cache
 from gdexp.sweeps.study.postgres_lock import connect_args, server_claim_lock, server_errors
 from gdexp.sweeps.study.study_storage import StudyStorage
-from gdexp.tracking import masked, with_driver
+from gdexp.tracking import mask_uri, with_driver
 
 
 class PostgresStudyStorage(StudyStorage):
@@ -24,7 +24,7 @@ class PostgresStudyStorage(StudyStorage):
     """
 
     def __init__(self, uri: str) -> None:
-        self._shown = masked(uri)
+        self._shown = mask_uri(uri)
         with self.guard():
             self._tables = RDBStorage(
                 with_driver(uri),

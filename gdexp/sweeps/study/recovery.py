@@ -112,7 +112,7 @@ def _runs(store: Store, condition: str) -> list[str]:
             )
     except MlflowException as error:
         raise StorageFailed(
-            f"tracking.uri={store.settings.shown}: {failure_reason(error)}"
+            f"tracking.uri={store.settings.display_uri}: {failure_reason(error)}"
         ) from error
     return [str(run.info.run_id) for run in page]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gdexp.core import BadInput, StorageFailed, failure_reason
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
-from gdexp.tracking import check_server, has_password, is_postgresql, masked, named_database
+from gdexp.tracking import check_server, database_key, has_password, is_postgresql, mask_uri
 
 
 def check_no_password(plan: Plan) -> None:
@@ -16,7 +16,7 @@ def check_no_password(plan: Plan) -> None:
     """
     for key, address in (
         ("sweep.storage", plan.storage_server or ""),
-        ("tracking.uri", plan.tracking.resolved),
+        ("tracking.uri", plan.tracking.mlflow_uri),
     ):
         if has_password(address):
             instead = (
@@ -26,7 +26,7 @@ def check_no_password(plan: Plan) -> None:
             )
             raise BadInput(
                 key,
-                masked(address),
+                mask_uri(address),
                 "holds a password, which jobs of a launcher would keep in their files; "
                 f"put it in {instead}",
             )
@@ -41,12 +41,12 @@ def check_storage(plan: Plan) -> None:
     """
     if plan.storage_server is not None:
         check_server("sweep.storage", plan.storage_server, STORAGES)
-        tracked = plan.tracking.resolved
-        if is_postgresql(tracked) and named_database(tracked) == named_database(
-            plan.storage_server
-        ):
+        tracked = plan.tracking.mlflow_uri
+        if is_postgresql(tracked) and database_key(tracked) == database_key(plan.storage_server):
             raise BadInput(
-                "sweep.storage", masked(plan.storage_server), "is MLflow's database; two are needed"
+                "sweep.storage",
+                mask_uri(plan.storage_server),
+                "is MLflow's database; two are needed",
             )
         return
     path, database = plan.journal, plan.tracking.database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from gdexp.tracking import Opening, Row, Store
+from gdexp.tracking import RunHeader, ShardRow, Store
 
 RUN_NAME = "mlflow.runName"
 """The tag that holds the name of a run, and of a row."""
@@ -24,7 +24,7 @@ def existing_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[st
     return {f"{parent}/{r.trial}" for _, r in found if r.record.tags["gdexp.kind"] == "trial"}
 
 
-def opening_of(row: Row, parent: str) -> Opening:
+def header_of(row: ShardRow, parent: str) -> RunHeader:
     """Return what an MLflow run of a row's descent is opened with."""
     tags = dict(row.record.tags)
-    return Opening(tags.pop(RUN_NAME), tags["gdexp.kind"], parent, tags)
+    return RunHeader(tags.pop(RUN_NAME), tags["gdexp.kind"], parent, tags)

@@ -9,7 +9,7 @@ from gdexp.sweeps.study import RUN_NAME
 from gdexp.sweeps.trial import AskedTrial, FinishedDescent
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
 from gdexp.sweeps.worker.run_writer import Runs
-from gdexp.tracking import TOGETHER, Pending, Record, Row, Store
+from gdexp.tracking import ALL_SEEDS, PlannedRun, Record, ShardRow, Store
 
 
 def row_writer(store: Store, parent: str) -> Callable[[Runs], None]:
@@ -32,11 +32,11 @@ class RowRecorder(TrialRecorder):
 
     def reserve(self, asked: AskedTrial) -> TrialRuns:
         """Return the ids of a trial's rows."""
-        trial, *seeds = self._openings(asked)
+        trial, *seeds = self._headers(asked)
         name, started = f"{self._parent}/{asked.number}", int(time.time() * 1000)
         return TrialRuns(
-            Pending(name, trial(self._parent), started),
-            [Pending(f"{name}/{i}", seed(name), started) for i, seed in enumerate(seeds)],
+            PlannedRun(name, trial(self._parent), started),
+            [PlannedRun(f"{name}/{i}", seed(name), started) for i, seed in enumerate(seeds)],
         )
 
     def show(self, runs: TrialRuns) -> None:
@@ -45,24 +45,24 @@ class RowRecorder(TrialRecorder):
     def abandon(self, runs: TrialRuns, status: str) -> None:
         """Do nothing: a row is written when it is complete."""
 
-    def _tags(self, run: Pending, descent: FinishedDescent) -> dict[str, str]:
+    def _tags(self, run: PlannedRun, descent: FinishedDescent) -> dict[str, str]:
         return {} if descent.source is None else {"gdexp.reused_from": descent.source}
 
 
-def _rows(runs: Runs) -> list[Row]:
+def _rows(runs: Runs) -> list[ShardRow]:
     """Return the rows of what would be runs, with the tags that these runs would have."""
-    several = {pending.opening.parent for pending, _ in runs if pending.opening.kind == "seed"}
+    several = {pending.header.parent for pending, _ in runs if pending.header.kind == "seed"}
     rows = []
     for pending, record in runs:
         _, trial, *seed = pending.run_id.split("/")
-        opening = {**pending.opening.all_tags(), RUN_NAME: pending.opening.name}
+        header = {**pending.header.all_tags(), RUN_NAME: pending.header.name}
         row = Record(
             params=record.params,
             metrics=record.metrics,
             trace=record.trace,
-            tags={**opening, **record.tags},
+            tags={**header, **record.tags},
             artifacts=record.artifacts,
         )
-        alone = TOGETHER if pending.run_id in several else 0
-        rows.append(Row(int(trial), int(seed[0]) if seed else alone, row, pending.started))
+        alone = ALL_SEEDS if pending.run_id in several else 0
+        rows.append(ShardRow(int(trial), int(seed[0]) if seed else alone, row, pending.started))
     return rows

@@ -58,11 +58,11 @@ def _open_store(tracking: TrackingSettings, parent: str) -> Store:
     database = tracking.database
     if database is None or database.exists():
         store = Store(tracking)
-        if store.has(parent):
+        if store.has_run(parent):
             return store
     raise BadInput(
         "tracking.uri",
-        tracking.shown,
+        tracking.display_uri,
         f"does not hold this sweep as seen from {socket.gethostname()}; workers on several "
         "machines need a shared folder, or a server's address",
     )

@@ -16,9 +16,9 @@ from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.tracking import (
     NOTE_TAG,
-    Opening,
-    Pending,
+    PlannedRun,
     Record,
+    RunHeader,
     Store,
     config_yaml,
     descent_note,
@@ -38,11 +38,11 @@ class TrialRuns:
         seeds: children of the trial's run, one for each descent; none where there is one seed.
     """
 
-    trial: Pending
-    seeds: Sequence[Pending]
+    trial: PlannedRun
+    seeds: Sequence[PlannedRun]
 
     @property
-    def in_order(self) -> list[Pending]:
+    def in_order(self) -> list[PlannedRun]:
         """All runs, the trial's last: once it is finished, all are."""
         return [*self.seeds, self.trial]
 
@@ -63,7 +63,7 @@ class TrialRecorder:
 
     def reserve(self, asked: AskedTrial) -> TrialRuns:
         """Reserve the runs of a trial."""
-        first, *others = self._openings(asked)
+        first, *others = self._headers(asked)
         trial = self._store.prepare(first(self._parent))
         return TrialRuns(trial, [self._store.prepare(each(trial.run_id)) for each in others])
 
@@ -79,7 +79,7 @@ class TrialRecorder:
 
     def records(
         self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
-    ) -> list[tuple[Pending, Record]]:
+    ) -> list[tuple[PlannedRun, Record]]:
         """Return the records of a trial's runs."""
         number, parameters = trial.asked.number, self._parameters(trial.asked)
         if not runs.seeds:
@@ -92,24 +92,24 @@ class TrialRecorder:
         return [*written, (runs.trial, together)]
 
     def _descent(
-        self, run: Pending, descent: FinishedDescent, number: int, parameters: Mapping[str, Any]
-    ) -> tuple[Pending, Record]:
+        self, run: PlannedRun, descent: FinishedDescent, number: int, parameters: Mapping[str, Any]
+    ) -> tuple[PlannedRun, Record]:
         """Return the record of one descent."""
         made = provenance_files(descent.experiment.config, descent.engine, whole=False)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 
-    def _openings(self, asked: AskedTrial) -> list[Callable[[str], Opening]]:
+    def _headers(self, asked: AskedTrial) -> list[Callable[[str], RunHeader]]:
         """Return what makes the openings of a trial's runs from the id of their parent run."""
         tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
         name = run_display.trial_title(asked.number, self._parameters(asked))
         seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
         return [
-            lambda parent: Opening(name, "trial", parent, tags),
-            *(partial(_seed_opening, name, tags, seed) for seed in seeds),
+            lambda parent: RunHeader(name, "trial", parent, tags),
+            *(partial(_seed_header, name, tags, seed) for seed in seeds),
         ]
 
-    def _tags(self, run: Pending, descent: FinishedDescent) -> dict[str, str]:
+    def _tags(self, run: PlannedRun, descent: FinishedDescent) -> dict[str, str]:
         """Return the tags of a descent: its description, and the run that it was reused from."""
         link = self._store.loss_link(run.run_id)
         tags = {NOTE_TAG: descent_note(descent.experiment, descent.result, run.run_id, link)}
@@ -119,8 +119,8 @@ class TrialRecorder:
         return self._plan.space.by_key(asked.trial.params)
 
 
-def _seed_opening(name: str, tags: Mapping[str, str], seed: int, parent: str) -> Opening:
-    return Opening(f"{name} seed={seed}", "seed", parent, {**tags, "gdexp.seed": str(seed)})
+def _seed_header(name: str, tags: Mapping[str, str], seed: int, parent: str) -> RunHeader:
+    return RunHeader(f"{name} seed={seed}", "seed", parent, {**tags, "gdexp.seed": str(seed)})
 
 
 def _with_chart_values(

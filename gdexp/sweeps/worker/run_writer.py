@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from gdexp.core import submit_in_context
-from gdexp.tracking import Pending, Record
+from gdexp.tracking import PlannedRun, Record
 
 T = TypeVar("T")
 
-Runs = Sequence[tuple[Pending, Record]]
+Runs = Sequence[tuple[PlannedRun, Record]]
 
 
 class RunWriter(AbstractContextManager["RunWriter[T]"], Generic[T]):

@@ -1,14 +1,20 @@
-"""What MLflow's pages show: chart views, colours and titles of runs, descriptions."""
+"""What MLflow's pages show of gdexp: chart views, colours and titles of runs, descriptions."""
 
 from gdexp.tracking.mlflow_ui import chart_views, run_display
-from gdexp.tracking.mlflow_ui.descriptions import MOST_COMMAND, NOTE_TAG, code, descent_note, inert
+from gdexp.tracking.mlflow_ui.descriptions import (
+    MOST_COMMAND,
+    NOTE_TAG,
+    code_block,
+    descent_note,
+    escape_markdown,
+)
 
 __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
     "chart_views",
-    "code",
+    "code_block",
     "descent_note",
-    "inert",
+    "escape_markdown",
     "run_display",
 ]

@@ -1,14 +1,14 @@
 """Saved chart views of MLflow's experiment page: one for each sweep, one for the single runs.
 
 The page draws ten runs, on linear axes, and folds children into their parent, so a sweep shows
-no curve. A saved view sets all of that. MLflow keeps one as an experiment tag in a format that
-it does not document (read from 3.17): an envelope of name, times and the page's state, the
-state being JSON again. Fields that are left out take the page's defaults.
+no curve. A saved view changes all of that. MLflow stores a view as an experiment tag, in a format
+that it does not document (taken from 3.17): JSON with the name, the times and the page's state,
+which is JSON again. Fields that are left out have the page's defaults.
 
-Only its line charts have log axes. Elsewhere the views draw the powers of ten that
-`looks.chart_metrics` adds to each run. Section names say what the cards show, because the page
-shows no titles of our own. It draws what is in sight, so what costs most stands apart: a curve of
-each of a hundred runs takes seconds.
+Only line charts have log axes. The other charts draw the powers of ten that
+`run_display.chart_metrics` adds to each run. Section names say what the cards show, because the
+page shows no titles of its cards. The page draws only what is in sight, so slow charts have
+sections of their own: a hundred curves take seconds.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from gdexp.tracking.mlflow_ui.run_display import LOG_SCALE
 
 TAG_PREFIX = "mlflow.sharedViewState."
 MAX_VALUE = 20_000
-"""Most characters that MLflow takes as an experiment tag's value."""
+"""Most characters that MLflow takes as the value of an experiment tag."""
 
 MAX_AXES = 12
-"""Swept keys in the parallel coordinates: more cannot be read, and would outgrow the tag."""
+"""Most swept keys in the parallel coordinates: more cannot be read, nor stored in the tag."""
 
 RUNS_KEY = "gdexp-runs"
-"""The short name in links of the view of the experiment's single runs."""
+"""The key, in links, of the view of the experiment's single runs."""
 
 PICTURE = "final x"
-"""The image key under which a run logs its final tensor beside the target."""
+"""The key of the picture with a run's final tensor beside the target."""
 
 SINGLE_RUNS = "tags.`gdexp.kind` LIKE '%run'"
-"""Runs and reruns; not sweeps, which have no curve, nor trials, which have a view of their own."""
+"""Filter for runs and reruns: sweeps have no curve, and trials have a view of their own."""
 
 _WORKFLOW = "workflowType=machine_learning"
-"""Without it a page opens among MLflow's tools for language models, and may lack the view."""
+"""Without this a page opens among MLflow's tools for language models, perhaps without the view."""
 
 _LR = "optimizer.lr"
 _LOSSES, _RATES, _SPACE = "gdexp-losses", "gdexp-rates", "gdexp-space"
 _LATER, _FINAL = "gdexp-later", "gdexp-final"
-"""Sections of the page, by ids that only have to differ."""
+"""Ids of the page's sections; they only have to differ."""
 
 
 def view_key(parent: str) -> str:
-    """The view's short name in links, the same for a sweep whenever it is asked.
+    """Return the key, in links, of a sweep's view; it never changes.
 
     Args:
-        parent: run id of the sweep.
+        parent: the run id of the sweep.
     """
     return f"gdexp-{parent[:16]}"
 
 
 def view_tag(parent: str) -> str:
-    """The experiment tag that holds the view."""
+    """Return the experiment tag that holds a sweep's view."""
     return TAG_PREFIX + view_key(parent)
 
 
@@ -68,16 +68,16 @@ def view_state(
     log: Collection[str] = (),
     losses: tuple[float, float] | None = None,
 ) -> str:
-    """The value of the tag: every descent's loss curve and what the swept keys do to it.
+    """Return the value of the tag: all loss curves, and the effect of the swept keys.
 
     Args:
-        parent: run id of the sweep.
-        swept: config keys that the trials change.
-        name: what the page's list of views calls it.
+        parent: the run id of the sweep.
+        swept: the config keys that the trials change.
+        name: the name in the page's list of views.
         created: milliseconds since 1970; the list shows the latest first.
-        log: those of `swept` for which the trials have `looks.chart_metrics`.
-        losses: the smallest and the largest loss to draw, both positive; None: all of them,
-            and then one diverged trial squeezes the other curves together.
+        log: the keys of `swept` for which the trials have `run_display.chart_metrics`.
+        losses: the smallest and the largest loss to draw, both positive. None draws all losses;
+            then one diverged trial squeezes the other curves together.
     """
     shown = list(swept[:MAX_AXES])
     cards = [
@@ -89,8 +89,8 @@ def view_state(
     ]
     state = _state(
         f"tags.mlflow.parentRunId = '{parent}'",
-        # Any order but one by date lists children by themselves. The page loads a hundred runs
-        # at first, so the best come first; by iterations, an early divergence would be among them.
+        # Sorted by date, children would be folded into their parent. The page loads a hundred
+        # runs at first, so the best come first: by iterations an early divergence would be there.
         "metrics.`hitting_time`",
         ascending=True,
         columns=[f"params.`{key}`" for key in shown],
@@ -100,25 +100,25 @@ def view_state(
 
 
 def children_link(experiment_id: str, parent: str) -> str:
-    """What follows `#` in the address of the sweep's charts.
+    """Return the address, after `#`, of the sweep's charts.
 
     Args:
         experiment_id: the MLflow experiment.
-        parent: run id of the sweep.
+        parent: the run id of the sweep.
     """
     return _link(experiment_id, view_key(parent))
 
 
 def runs_view_tag() -> str:
-    """The experiment tag that holds the view of the single runs."""
+    """Return the experiment tag that holds the view of the single runs."""
     return TAG_PREFIX + RUNS_KEY
 
 
 def runs_view_state(name: str, created: int) -> str:
-    """The value of that tag: loss curves and final tensors of the runs, newest first.
+    """Return the value of that tag: loss curves and final tensors of the runs, newest first.
 
     Args:
-        name: what the page's list of views calls it.
+        name: the name in the page's list of views.
         created: milliseconds since 1970.
     """
     cards = [
@@ -135,18 +135,18 @@ def runs_view_state(name: str, created: int) -> str:
 
 
 def runs_link(experiment_id: str) -> str:
-    """What follows `#` in the address of the single runs' charts."""
+    """Return the address, after `#`, of the single runs' charts."""
     return _link(experiment_id, RUNS_KEY)
 
 
 def run_link(experiment_id: str, run_id: str) -> str:
-    """What follows `#` in the address of a run's page."""
+    """Return the address, after `#`, of a run's page."""
     page = f"/experiments/{quote(experiment_id, safe='')}/runs/{quote(run_id, safe='')}"
     return f"{page}?{_WORKFLOW}"
 
 
 def loss_link(experiment_id: str, run_id: str) -> str:
-    """What follows `#` in the address of one run's loss on a log axis, by iteration."""
+    """Return the address, after `#`, of one run's loss on a log axis, by iteration."""
     query = {
         "runs": json.dumps([run_id]),
         "metric": json.dumps("loss"),
@@ -162,15 +162,15 @@ def loss_link(experiment_id: str, run_id: str) -> str:
 
 
 def compare_link(experiment_id: str, runs: Sequence[str]) -> str:
-    """What follows `#` in the address of the page that compares runs."""
+    """Return the address, after `#`, of the page that compares runs."""
     query = {"runs": json.dumps(list(runs)), "experiments": json.dumps([experiment_id])}
     return f"/compare-runs?{urlencode(query, quote_via=quote)}&{_WORKFLOW}"
 
 
 def _link(experiment_id: str, key: str) -> str:
-    """The charts with a saved view.
+    """Return the address of the charts with a saved view.
 
-    It must not name a filter or an order: the page ignores the view of an address that does.
+    It names no filter and no order: with one of them the page ignores the view.
     """
     place = f"/experiments/{quote(experiment_id, safe='')}/runs"
     return f"{place}?compareRunsMode=CHART&{_WORKFLOW}&viewStateShareKey={key}"
@@ -202,8 +202,8 @@ def _state(
         "compareRunCharts": cards,
         "compareRunSections": [
             *used,
-            # MLflow adds a bar chart for each metric that has none, in the section that the
-            # metric's name begins with; these stay folded.
+            # MLflow adds a bar chart for each metric without a card, in the section named like
+            # the first part of the metric; these sections stay folded.
             _section("gdexp-log10", LOG_SCALE.removesuffix("/"), display=False),
             _section("gdexp-metrics", "Model metrics", display=False),
             _section("gdexp-system", "System metrics", display=False),
@@ -225,7 +225,7 @@ def _envelope(name: str, created: int, state: dict[str, Any]) -> str:
 def _loss(
     name: str, section: str, steps: str, losses: tuple[float, float] | None
 ) -> dict[str, Any]:
-    """Loss by step on a log axis; `steps` is the scale of the other axis."""
+    """Return a card with the loss on a log axis; `steps` is the scale of the other axis."""
     card = _card(
         name,
         section,
@@ -235,7 +235,7 @@ def _loss(
         xAxisKey="step",
         xAxisScaleType=steps,
         scaleType="log",
-        # Left out, it is 70: another curve than the one recorded.
+        # The default, 70, draws another curve than the recorded one.
         lineSmoothness=0,
         displayPoints=False,
     )
@@ -246,9 +246,9 @@ def _loss(
 
 
 def _by_learning_rate(swept: list[str], log: Collection[str]) -> list[dict[str, Any]]:
-    """Iterations and extreme losses over the learning rate, or over the first swept key.
+    """Return cards of iterations and extreme losses by learning rate, or by the first swept key.
 
-    The extremes stand here because the curves above are samples, which can miss them.
+    The curves above are samples and can miss the extremes.
     """
     if not swept:
         return []
@@ -267,7 +267,7 @@ def _by_learning_rate(swept: list[str], log: Collection[str]) -> list[dict[str, 
 
 
 def _space(swept: list[str], log: Collection[str]) -> list[dict[str, Any]]:
-    """Parallel coordinates of all swept keys, and the first two as a map."""
+    """Return parallel coordinates of all swept keys, and a map of the first two."""
     if not swept:
         return []
     hitting_time = LOG_SCALE + "hitting_time" if log else "hitting_time"
@@ -277,7 +277,7 @@ def _space(swept: list[str], log: Collection[str]) -> list[dict[str, Any]]:
             _SPACE,
             "PARALLEL",
             selectedParams=[key for key in swept if key not in log],
-            # The last axis gives the lines their colour.
+            # The last axis colours the lines.
             selectedMetrics=[*(LOG_SCALE + key for key in swept if key in log), hitting_time],
             showAllRuns=True,
         )
@@ -289,7 +289,7 @@ def _space(swept: list[str], log: Collection[str]) -> list[dict[str, Any]]:
 
 
 def _final() -> list[dict[str, Any]]:
-    """The final tensors of the runs that have a picture, and a table of what differs."""
+    """Return cards with pictures of the final tensors and a table of differences."""
     return [
         _card("final", _FINAL, "IMAGE", imageKeys=[PICTURE], step=0, showRunParams=False),
         _card(
@@ -298,7 +298,7 @@ def _final() -> list[dict[str, Any]]:
             "DIFFERENCE",
             compareGroups=["Model metrics", "Parameters"],
             chartName="Differences",
-            showChangeFromBaseline=False,  # to two digits, which makes small losses 0.00
+            showChangeFromBaseline=False,  # it has two digits: small losses would be 0.00
             showDifferencesOnly=True,
             baselineColumnUuid="",
         ),
@@ -306,7 +306,7 @@ def _final() -> list[dict[str, Any]]:
 
 
 def _swept(key: str, log: Collection[str]) -> dict[str, str]:
-    """An axis of a swept key."""
+    """Return the axis of a swept key."""
     return _metric(LOG_SCALE + key) if key in log else {"key": key, "type": "PARAM"}
 
 

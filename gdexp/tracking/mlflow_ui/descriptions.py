@@ -1,4 +1,4 @@
-"""A descent in Markdown, for the description on its page in MLflow."""
+"""Markdown descriptions of runs for their pages in MLflow."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ NOTE_TAG = "mlflow.note.content"
 """The run tag that MLflow shows as the description."""
 
 MOST_COMMAND = 4000
-"""Characters; MLflow cuts a tag at 8,000, and a command cut anywhere would be another one."""
+"""Most characters of a command in a note: MLflow cuts longer tags, and a cut command is wrong."""
 
 
 def descent_note(experiment: Experiment, result: Result, run_id: str, link: str) -> str:
-    """What came of a descent and how to have it again.
+    """Return the result of a descent, and the commands that repeat it, in Markdown.
 
     Args:
         experiment: what was run.
-        result: what came of it.
-        run_id: of its run.
+        result: its result.
+        run_id: the id of its run.
         link: the address, after `#`, of its losses on a log axis. It comes first, because the
             page folds a description after a few lines.
     """
@@ -40,20 +40,20 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
     ]
     command = shortest_command(experiment.config)
     if len(command) <= MOST_COMMAND:
-        lines += ["", "Repeat it with", "", code(command)]
-    lines += ["", "Check it bit for bit with", "", code(f"python -m gdexp +rerun={run_id}")]
+        lines += ["", "Repeat it with", "", code_block(command)]
+    lines += ["", "Check it bit for bit with", "", code_block(f"python -m gdexp +rerun={run_id}")]
     return "\n".join(lines)
 
 
-def code(line: str) -> str:
-    """A command as an indented block, which Markdown shows as it stands.
+def code_block(line: str) -> str:
+    """Return a command as an indented block, which Markdown shows unchanged.
 
-    Every line of it is indented: after a line break in a value what follows would be Markdown.
+    Every line is indented: a value can hold a line break, and the text after it would be Markdown.
     """
     return "\n".join(f"    {part}" for part in re.split(r"\r\n|\r|\n", line))
 
 
-def inert(text: str) -> str:
-    """A text as Markdown that shows it as it stands, on one line and inside a table too."""
+def escape_markdown(text: str) -> str:
+    """Return Markdown that shows a text unchanged, on one line, also inside a table."""
     line = " ".join(text.split())
     return re.sub(r"[^\w\s.,=+/()-]|_", lambda found: f"&#{ord(found[0])};", line)

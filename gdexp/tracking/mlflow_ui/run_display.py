@@ -1,8 +1,8 @@
-"""What a run looks like in MLflow's lists and charts: name, colour, log scales, picture.
+"""The look of a run in MLflow's lists and charts: name, colour, log scales, picture.
 
-MLflow's own defaults answer other questions than ours: a list of equal names, colours that
-mean nothing, charts without log axes, arrays that it cannot draw. Everything here is plain
-names and values for a run's record; MLflow itself is not needed.
+By default MLflow shows equal names, colours without meaning, charts without log axes, and no
+arrays. This module returns plain names and values for the record of a run; it does not import
+MLflow.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 COLOUR_TAG = "mlflow.runColor"
-"""The run tag that MLflow's charts and lists take a run's colour from."""
+"""The run tag that holds the colour of a run in MLflow's charts and lists."""
 
 IMAGES_TAG = "mlflow.loggedImages"
-"""The run tag without which MLflow does not look for a run's pictures; its value is True."""
+"""The run tag that makes MLflow look for pictures of a run; its value is True."""
 
 LOG_SCALE = "log10/"
-"""What the names of metrics begin with that are there for axes which MLflow cannot make log."""
+"""Prefix of metrics that hold powers of ten, for charts in which MLflow has no log axis."""
 
 ON_LOG_SCALES = ("iterations", "hitting_time", "min_loss", "max_loss")
-"""The metrics that charts compare over many orders of magnitude."""
+"""Metrics that differ by many orders of magnitude."""
 
 MOST_CHARACTERS = 100
-"""Longest run name: MLflow's lists cut them far earlier, its pages show them whole."""
+"""Most characters of a run name. MLflow's lists cut names earlier; its pages show them whole."""
 
 PICTURE_WIDTH = 1024
-"""Pixels across the copy of a picture that MLflow's cards show."""
+"""Width in pixels of the copy of a picture that MLflow's cards show."""
 
-# After Okabe and Ito, changed until every two differ for colour-blind eyes too, in all shades;
-# a test reckons that. The dot of a list and the line of a chart have the same colour.
+# The palette of Okabe and Ito, changed so that any two colours differ in all shades for
+# colour-blind people too; a test computes this.
 _HUES = {
     "converged": "#0072b2",
     "max_iterations": "#eda100",
@@ -44,20 +44,20 @@ _HUES = {
 }
 _OTHER = "#444444"
 _SHADES = (0.0, -0.10, 0.10, -0.05, 0.05)
-"""Changes of lightness: first the colour itself, then what tells neighbours apart."""
+"""Changes of lightness that tell curves of one status apart; the first is the colour itself."""
 
 _MOST_SHADED = "converged"
-"""The status of most curves; the others are shaded less, so that they stay recognisable."""
+"""The status of most curves. The others are shaded less, to stay recognisable."""
 
 
 def status_colour(status: str, number: int = 0) -> str:
-    """The colour of a run in MLflow, `#rrggbb`, for the tag `COLOUR_TAG`.
+    """Return the colour of a run in MLflow, `#rrggbb`, for the tag `COLOUR_TAG`.
 
-    The hue says the status. The lightness only sets curves of one status apart, and repeats.
+    The hue shows the status. The lightness tells curves of one status apart, and repeats.
 
     Args:
-        status: how the descent ended; dark grey for any that is not known.
-        number: the trial's number, or anything else that differs between runs.
+        status: how the descent ended. Other texts give dark grey.
+        number: the trial's number, or another number that differs between runs.
     """
     colour = _HUES.get(status, _OTHER)
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
@@ -68,12 +68,11 @@ def status_colour(status: str, number: int = 0) -> str:
 
 
 def trial_title(number: int, parameters: Mapping[str, Any]) -> str:
-    """A trial's name: its number and what it tries, `0012 lr=4.21 threshold=1e-5`.
+    """Return a trial's name: its number and its parameters, `0012 lr=4.21 threshold=1e-5`.
 
     Args:
-        number: the trial's number, first so that names sort in the order of the trials.
-        parameters: the swept keys with the trial's values, in the order of the space. What all
-            trials share does not tell them apart and stays in their params.
+        number: the trial's number. It comes first so that names sort in the order of the trials.
+        parameters: the swept keys with the trial's values, in the order of the space.
     """
     words = [
         f"{short}={_value(parameters[key])}"
@@ -84,15 +83,15 @@ def trial_title(number: int, parameters: Mapping[str, Any]) -> str:
 
 
 def chart_metrics(parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, float]:
-    """The powers of ten of what is compared on log scales, as metrics of the run.
+    """Return the powers of ten of what charts show on log scales, as metrics of the run.
 
-    MLflow's scatter, contour and parallel charts have linear axes only. Between 1e-8 and 1e-1
-    those show one point, and one diverged trial flattens all others.
+    MLflow's scatter, contour and parallel charts have linear axes only. There values from 1e-8 to
+    1e-1 are one point, and one diverged trial flattens all others.
 
     Args:
-        parameters: values by config key; those that are positive numbers are taken.
-        metrics: the run's single numbers, of which `ON_LOG_SCALES` are taken. A 0 has no
-            logarithm and is left out, as is infinity.
+        parameters: values by config key; only positive numbers are used.
+        metrics: the run's single numbers; only `ON_LOG_SCALES` are used. 0 and infinity are left
+            out.
     """
     values = {**parameters, **{key: metrics[key] for key in ON_LOG_SCALES if key in metrics}}
     return {
@@ -105,21 +104,21 @@ def chart_metrics(parameters: Mapping[str, Any], metrics: Mapping[str, float]) -
 
 
 def image_artifacts(key: str, png: bytes, step: int = 0, timestamp: int = 0) -> dict[str, bytes]:
-    """A picture as the artifacts that make MLflow show it on an image card.
+    """Return the artifacts that make MLflow show a picture on an image card.
 
-    The card reads everything from the files' names, which MLflow does not document (read from
-    3.17's `log_image`). The same picture gets the same name, so writing it again is harmless.
-    The run needs the tag `IMAGES_TAG` too.
+    The card reads everything from the names of the files. MLflow does not document them (they are
+    those of `log_image` in 3.17). The same picture gets the same name, so it is harmless to write
+    it again. The run needs the tag `IMAGES_TAG` too.
 
     Args:
         key: the card's title, of letters, digits, spaces and `_-.`
-        png: the picture, whole when opened.
-        step: the place on the card's slider.
+        png: the picture in full size.
+        step: the position on the card's slider.
         timestamp: milliseconds since 1970.
 
     Returns:
-        Path to content: the picture, and the copy that the card draws. MLflow makes that one
-        256 pixels wide, where numbers in a picture cannot be read; ours is larger.
+        Path to content: the picture, and the copy that the card draws. MLflow's own copy would be
+        256 pixels wide, too small to read numbers; this one is larger.
     """
     digest = hashlib.sha256(png).digest()[:16]
     name = f"images/{key}+step+{step}+timestamp+{timestamp}+{uuid.UUID(bytes=digest)}"
@@ -132,7 +131,7 @@ def _shown_copy(png: bytes) -> bytes:
     with Image.open(io.BytesIO(png)) as image:
         shown = image.convert("RGB")
     shown.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH))
-    # The card centres it in a square of which only the upper part is seen before scrolling.
+    # The card centres it in a square, and only the upper part is seen without scrolling.
     side = max(shown.size)
     square = Image.new("RGB", (side, side), "white")
     square.paste(shown, ((side - shown.width) // 2, 0))
@@ -142,7 +141,7 @@ def _shown_copy(png: bytes) -> bytes:
 
 
 def _short_keys(keys: Sequence[str]) -> list[str]:
-    """Each key's last part, or as many of its last parts as no other key shares."""
+    """Return the last part of each key, or as many last parts as make it unique."""
     found = []
     for key in keys:
         parts = key.split(".")

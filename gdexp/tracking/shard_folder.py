@@ -1,7 +1,7 @@
-"""The shards of one sweep, among the artifacts of its own run: written, read and put together.
+"""The folder of one sweep's shards, among the artifacts of the sweep's run.
 
-A shard appears whole, and is never changed. Small ones are written anew as larger ones before they
-are removed, so a row may be there twice for a while; whoever reads takes the first.
+A shard appears whole and never changes. Small shards are merged into larger ones, which are written
+before the small ones are removed. So a row may exist twice for a while; readers take the first.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.tracking.artifacts import local_folder
-from gdexp.tracking.parquet import (
+from gdexp.tracking.shard_file import (
     FOLDER,
-    ROWS,
+    MAX_ROWS,
     UNFINISHED,
     DamagedShard,
-    Row,
-    Shard,
+    ShardReader,
+    ShardRow,
     count_rows,
     may_hold,
     read_shard,
@@ -31,44 +31,46 @@ from gdexp.tracking.parquet import (
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-LOSSES = 2**23
-"""Losses that a shard holds at most, unless a single row has more."""
+MAX_LOSSES = 2**23
+"""Most losses of a shard, unless a single row has more."""
 
-SMALL = ROWS // 4
-"""A shard with fewer rows is put together with its neighbours when the sweep ends."""
+SMALL = MAX_ROWS // 4
+"""Shards with fewer rows are merged when the sweep ends."""
 
-BYTES = 8 * LOSSES
-"""Shards are put together until they take so much memory."""
+MAX_BYTES = 8 * MAX_LOSSES
+"""Most bytes in memory of the shards that are merged into one."""
 
-OPEN = 8
-"""Shards that are kept open for reading."""
+MAX_OPEN = 8
+"""Most shards that stay open for reading."""
 
-Reported = Callable[[], AbstractContextManager[None]]
-"""Turns the errors of MLflow and of the disk into one line."""
+OneLineErrors = Callable[[], AbstractContextManager[None]]
+"""A context that turns errors of MLflow and of the disk into one line."""
 
 
 class ShardFolder:
-    """The folder of a sweep's shards, here or on a server.
+    """Reads and writes the shards of a sweep, in a local folder or on a server.
 
     Args:
         client: of the store that holds the sweep's run.
-        run_id: of that run.
-        home: URI of its artifacts.
-        reported: around every access.
+        run_id: the id of that run.
+        home: the URI of its artifacts.
+        one_line_errors: the context for every access.
     """
 
-    def __init__(self, client: MlflowClient, run_id: str, home: str, reported: Reported) -> None:
+    def __init__(
+        self, client: MlflowClient, run_id: str, home: str, one_line_errors: OneLineErrors
+    ) -> None:
         self._client = client
         self._run_id = run_id
-        self._reported = reported
+        self._one_line_errors = one_line_errors
         folder = local_folder(home)
         self._folder = None if folder is None else folder / FOLDER
         self._fetched: tempfile.TemporaryDirectory[str] | None = None
-        self._open: OrderedDict[str, Shard] = OrderedDict()
+        self._open: OrderedDict[str, ShardReader] = OrderedDict()
 
     def names(self) -> list[str]:
-        """The shards that are there, in the order of the trials in them."""
-        with self._reported():
+        """Return the names of the shards, in the order of their trials."""
+        with self._one_line_errors():
             if self._folder is None:
                 listed = self._client.list_artifacts(self._run_id, FOLDER)
                 found = [Path(each.path).name for each in listed]
@@ -76,26 +78,26 @@ class ShardFolder:
                 found = [each.name for each in self._folder.glob("*.parquet")]
         return sorted(name for name in found if name.endswith(".parquet"))
 
-    def write(self, rows: Sequence[Row]) -> None:
-        """Write rows; when this returns they are there, whatever happens next."""
+    def write(self, rows: Sequence[ShardRow]) -> None:
+        """Write rows; they are on the disk, or on the server, when this returns."""
         for part in _parts(rows):
             self._write(part)
 
     def rows(
         self, trials: Collection[int] | None = None, columns: Sequence[str] | None = None
-    ) -> Iterator[tuple[str, Row]]:
-        """Rows with the names of their shards, each trial's seed once.
+    ) -> Iterator[tuple[str, ShardRow]]:
+        """Read rows with the names of their shards, each seed of a trial once.
 
-        The arguments are those of `shards.read_shard`.
+        The arguments are those of `shard_file.read_shard`.
 
         Raises:
             DamagedShard: one of the files cannot be read.
         """
         seen: set[tuple[int, int]] = set()
-        looked_at: set[str] = set()
+        read: set[str] = set()
         missed: str | None = None
         while True:
-            left = [name for name in self.names() if name not in looked_at]
+            left = [name for name in self.names() if name not in read]
             if missed in left:
                 raise DamagedShard(f"{FOLDER}/{missed}: is listed, but is not there")
             for name in left:
@@ -108,13 +110,13 @@ class ShardFolder:
                             yield name, row
                 except FileNotFoundError:
                     missed = name
-                    break  # put together with others meanwhile: those are looked for
-                looked_at.add(name)
+                    break  # it was merged meanwhile: list the shards again
+                read.add(name)
             else:
                 return
 
-    def row(self, name: str, trial: int, seed: int) -> Row | None:
-        """One row of one shard; None where that does not have it any more.
+    def row(self, name: str, trial: int, seed: int) -> ShardRow | None:
+        """Read one row of one shard; None where the shard does not hold it any more.
 
         Raises:
             DamagedShard: the file cannot be read.
@@ -122,54 +124,54 @@ class ShardFolder:
         shard = self._open.pop(name, None)
         try:
             if shard is None:
-                shard = Shard(self._path(name))
+                shard = ShardReader(self._path(name))
             found = shard.row(trial, seed)
         except FileNotFoundError:
             return None
         self._open[name] = shard
-        while len(self._open) > OPEN:
+        while len(self._open) > MAX_OPEN:
             self._open.popitem(last=False)[1].close()
         return found
 
     def tidy(self) -> None:
-        """Remove what kills left, and put small shards together. Nobody else may be writing.
+        """Remove unfinished files and merge small shards. No other process may write meanwhile.
 
         Raises:
-            DamagedShard: one of the small files cannot be read; all stay as they are.
+            DamagedShard: a small file cannot be read. Then no file changes.
         """
         if self._folder is None:
             return  # MLflow's client cannot remove an artifact
-        with self._reported():
+        with self._one_line_errors():
             for leftover in self._folder.glob(f"*{UNFINISHED}"):
                 leftover.unlink(missing_ok=True)
-        together: list[Path] = []
+        small: list[Path] = []
         rows = size = 0
         for name in self.names():
             path = self._folder / name
             count, taken = count_rows(path)
             if count >= SMALL:
                 continue
-            if together and (rows + count > ROWS or size + taken > BYTES):
-                self._join(together)
-                together, rows, size = [], 0, 0
-            together.append(path)
+            if small and (rows + count > MAX_ROWS or size + taken > MAX_BYTES):
+                self._join(small)
+                small, rows, size = [], 0, 0
+            small.append(path)
             rows, size = rows + count, size + taken
-        self._join(together)
+        self._join(small)
 
     def _join(self, paths: Sequence[Path]) -> None:
         if len(paths) < 2:
             return
-        rows: dict[tuple[int, int], Row] = {}
+        rows: dict[tuple[int, int], ShardRow] = {}
         for path in paths:
             for row in read_shard(path):
                 rows.setdefault((row.trial, row.seed), row)
         self._write([rows[key] for key in sorted(rows)])
-        with self._reported():
+        with self._one_line_errors():
             for path in paths:
                 path.unlink(missing_ok=True)
 
-    def _write(self, rows: Sequence[Row]) -> None:
-        with self._reported():
+    def _write(self, rows: Sequence[ShardRow]) -> None:
+        with self._one_line_errors():
             if self._folder is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 write_shard(self._folder / shard_name(rows), rows)
@@ -180,26 +182,26 @@ class ShardFolder:
                 self._client.log_artifact(self._run_id, str(path), FOLDER)
 
     def _path(self, name: str) -> Path:
-        """Where a shard lies on this machine, fetched where it is on a server."""
+        """Return the path of a shard on this machine; download it from a server first."""
         if self._folder is not None:
             return self._folder / name
         if self._fetched is None:
             self._fetched = tempfile.TemporaryDirectory(prefix="gdexp-")
         path = Path(self._fetched.name, name)
         if not path.exists():
-            with self._reported():
+            with self._one_line_errors():
                 self._client.download_artifacts(
                     self._run_id, f"{FOLDER}/{name}", self._fetched.name
                 )
         return path
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows for one shard each."""
-    part: list[Row] = []
+def _parts(rows: Sequence[ShardRow]) -> Iterator[list[ShardRow]]:
+    """Split rows into parts for one shard each."""
+    part: list[ShardRow] = []
     losses = 0
     for row in rows:
-        if part and (len(part) >= ROWS or losses + len(row.record.trace) > LOSSES):
+        if part and (len(part) >= MAX_ROWS or losses + len(row.record.trace) > MAX_LOSSES):
             yield part
             part, losses = [], 0
         part.append(row)

@@ -1,8 +1,8 @@
-"""Records of many descents in one columnar file (Parquet), for sweeps too large for a run each.
+"""A shard: one Parquet file with the records of many descents of a large sweep.
 
-A row holds everything that a run would: params, metrics, tags, the whole trace and every
-artifact. Losses are stored in single precision where that loses nothing, as after a descent in
-float32; they come back as the same doubles, bit for bit.
+A row holds everything that a run holds: params, metrics, tags, the whole trace and every artifact.
+Losses are stored in single precision where this changes no bit, as after a descent in float32.
+They are read back as the same doubles.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FOLDER = "shards"
-"""The folder among a sweep's artifacts that its shards lie in."""
+"""The folder of the shards among the artifacts of a sweep."""
 
-ROWS = 1_000
-"""Rows of a full shard."""
+MAX_ROWS = 1_000
+"""Most rows of a shard."""
 
 ROWS_PER_GROUP, LOSSES_PER_GROUP = 100, 2**20
-"""Rows that are read at once when one is looked for: so many, or fewer where traces are long."""
+"""Most rows and losses that are read together to find one row; a row is never split."""
 
 UNFINISHED = ".part"
-"""How the name of a file ends that is not whole yet."""
+"""Suffix of a file that is still being written."""
 
-TOGETHER = -1
-"""The place among its seeds of the row that says what a trial's seeds come to together."""
+ALL_SEEDS = -1
+"""The seed number of the row with the combined result of all seeds of a trial."""
 
 _TRACE = "trace.npy"
 
@@ -48,14 +48,14 @@ class DamagedShard(StorageFailed):
 
 
 @dataclass(frozen=True)
-class Row:
+class ShardRow:
     """One descent of a sweep.
 
     Attributes:
-        trial: its number in the study.
-        seed: which of the trial's seeds, counted from 0; `TOGETHER` for all of several.
-        record: everything that a run of its own would hold, the tags of its opening included.
-        started: milliseconds since 1970, when the trial was asked.
+        trial: the number of the trial in the study.
+        seed: the index of the seed, from 0; `ALL_SEEDS` for several seeds together.
+        record: everything that a run would hold, the tags of its header included.
+        started: milliseconds since 1970, when the sampler was asked for the trial.
     """
 
     trial: int
@@ -64,23 +64,23 @@ class Row:
     started: int = 0
 
 
-def shard_name(rows: Sequence[Row]) -> str:
-    """A file name that says which trials are inside, and that no other worker gives."""
+def shard_name(rows: Sequence[ShardRow]) -> str:
+    """Return a new file name with the first and last trial in it; no other worker chooses it."""
     numbers = [row.trial for row in rows]
     return f"{min(numbers):08d}-{max(numbers):08d}-{uuid.uuid4().hex[:8]}.parquet"
 
 
 def may_hold(name: str, trial: int) -> bool:
-    """Whether a shard of this name can have rows of a trial."""
+    """Return whether a shard with this name can hold rows of a trial."""
     low, high, *_ = Path(name).stem.split("-")
     return int(low) <= trial <= int(high)
 
 
-def write_shard(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as one file, whole or not at all, and on the disk when this returns.
+def write_shard(path: Path, rows: Sequence[ShardRow]) -> None:
+    """Write rows as one file: whole or not at all, and synced to the disk.
 
     Args:
-        path: of the new file; its folder must be there.
+        path: the new file; its folder must exist.
         rows: at least one.
     """
     from pyarrow import parquet as pq
@@ -96,7 +96,7 @@ def write_shard(path: Path, rows: Sequence[Row]) -> None:
             row_group_size=min(max(fitting, 1), ROWS_PER_GROUP),
             compression="zstd",
             use_dictionary=["environment"],
-            # The bytes of neighbouring losses are alike place by place, not number by number.
+            # Neighbouring losses have similar bytes at equal places, so split them by place.
             use_byte_stream_split=["trace.list.element"],
             write_page_checksum=True,
         )
@@ -105,33 +105,33 @@ def write_shard(path: Path, rows: Sequence[Row]) -> None:
     unfinished.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the name too
+        os.fsync(folder)  # the new name too
     finally:
         os.close(folder)
 
 
 def count_rows(path: Path) -> tuple[int, int]:
-    """How many rows a file has, and how many bytes they take in memory.
+    """Return how many rows a file has, and how many bytes they take in memory.
 
     Raises:
         DamagedShard: the file cannot be read.
-        FileNotFoundError: it is not there any more.
+        FileNotFoundError: the file does not exist any more.
     """
-    with _opened(path) as file:
+    with _open(path) as file:
         groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
         return file.metadata.num_rows, sum(group.total_byte_size for group in groups)
 
 
 def read_shard(
     path: Path, trials: Collection[int] | None = None, columns: Sequence[str] | None = None
-) -> Iterator[Row]:
-    """The rows of a file in order.
+) -> Iterator[ShardRow]:
+    """Read the rows of a file in order.
 
     Args:
-        path: of the file.
-        trials: numbers that are wanted; None: all.
-        columns: of "trace", "artifacts" and "params" those that are wanted; None: all. What is
-            not read is empty, which makes looking through metrics alone fast.
+        path: the file.
+        trials: the numbers of the trials to read; None is all.
+        columns: which of "trace", "artifacts" and "params" to read; None is all. The others stay
+            empty: to read metrics alone is fast.
 
     Raises:
         DamagedShard: the file cannot be read.
@@ -141,7 +141,7 @@ def read_shard(
     wanted += ["params", "trace", "artifacts", "environment"] if columns is None else [*columns]
     if "artifacts" in wanted and "environment" not in wanted:
         wanted.append("environment")
-    with _opened(path) as file:
+    with _open(path) as file:
         for group in range(file.num_row_groups):
             if trials is not None and not _overlaps(file, group, trials):
                 continue
@@ -151,30 +151,30 @@ def read_shard(
                     yield row
 
 
-class Shard:
-    """An open file, of which single rows are read; the group that was read last is kept.
+class ShardReader:
+    """An open file for reading single rows. It keeps the row group that it read last.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Raises:
-        DamagedShard: it cannot be read.
-        FileNotFoundError: it is not there any more.
+        DamagedShard: the file cannot be read.
+        FileNotFoundError: the file does not exist any more.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._closing = ExitStack()
-        self._file = self._closing.enter_context(_opened(path))
+        self._file = self._closing.enter_context(_open(path))
         self._group: tuple[int, pa.Table] | None = None
 
-    def row(self, trial: int, seed: int) -> Row | None:
-        """The first row of a trial's seed; None where there is none.
+    def row(self, trial: int, seed: int) -> ShardRow | None:
+        """Return the first row of a trial's seed; None where there is none.
 
         Raises:
-            DamagedShard: it cannot be read.
+            DamagedShard: the file cannot be read.
         """
-        with _reported(self._path):
+        with _shard_errors(self._path):
             for group in range(self._file.num_row_groups):
                 if not _overlaps(self._file, group, {trial}):
                     continue
@@ -188,22 +188,22 @@ class Shard:
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._group = None
         self._closing.close()
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _open(path: Path) -> Iterator[Any]:
     from pyarrow import parquet as pq
 
-    with _reported(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with _shard_errors(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         yield file
 
 
 @contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    """What is wrong with a file in one line; that it is gone stays `FileNotFoundError`."""
+def _shard_errors(path: Path) -> Iterator[None]:
+    """Turn errors of a file into `DamagedShard`; `FileNotFoundError` stays as it is."""
     import pyarrow as pa
 
     try:
@@ -218,14 +218,14 @@ def _reported(path: Path) -> Iterator[None]:
 
 
 def _overlaps(file: Any, group: int, trials: Collection[int]) -> bool:  # noqa: ANN401
-    """Whether a group of rows can hold one of the trials, by what the file says of it."""
+    """Return whether a row group can hold one of the trials, by the file's statistics."""
     statistics = file.metadata.row_group(group).column(0).statistics
     if statistics is None or not statistics.has_min_max:
         return True
     return any(statistics.min <= trial <= statistics.max for trial in trials)
 
 
-def _table(rows: Sequence[Row]) -> pa.Table:
+def _table(rows: Sequence[ShardRow]) -> pa.Table:
     import pyarrow as pa
 
     lengths = [len(row.record.trace) for row in rows]
@@ -262,7 +262,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
     )
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
+def _rows(table: pa.Table) -> Iterator[ShardRow]:
     names = set(table.column_names)
     flat = table.drop_columns(["trace"]).to_pylist() if "trace" in names else table.to_pylist()
     traces = table.column("trace").combine_chunks() if "trace" in names else None
@@ -282,4 +282,4 @@ def _rows(table: pa.Table) -> Iterator[Row]:
             tags=dict(found["tags"]),
             artifacts=artifacts,
         )
-        yield Row(found["trial"], found["seed"], record, found["started"])
+        yield ShardRow(found["trial"], found["seed"], record, found["started"])

@@ -1,0 +1,93 @@
+"""Checks of the path of a SQLite database before anything is written there."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+from gdexp.core import BadInput, StorageFailed, failure_reason, shown_path
+from gdexp.tracking.database_connection import table_names
+
+SQLITE_HEADER = b"SQLite format 3\0"
+
+MLFLOW_TABLES = {"experiments", "runs", "alembic_version"}
+"""Tables that every MLflow database has."""
+
+
+def check_path(path: Path) -> None:
+    """Check that a database can be used, or created, at a path.
+
+    Raises:
+        BadInput: the folder is missing, or the file is not a database.
+        StorageFailed: the folder or the file cannot be read or written.
+    """
+    folder = path.parent
+    if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
+        raise BadInput(
+            "tracking.uri",
+            shown_path(path),
+            "holds a %-escape, which MLflow would decode; use another name",
+        )
+    if path.is_dir():
+        raise BadInput("tracking.uri", shown_path(path), "is a folder; name a database file in it")
+    if path.is_symlink() and not path.exists():
+        target = path.readlink()
+        raise BadInput(
+            "tracking.uri", shown_path(path), f"is a link to {target}, which is not there"
+        )
+    if path.exists() and not path.is_file():
+        raise BadInput("tracking.uri", shown_path(path), "is no regular file; name another")
+    if not folder.is_dir():
+        raise BadInput(
+            "tracking.uri", shown_path(path), f"the folder {folder} does not exist; create it"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StorageFailed(
+            f"tracking.uri={shown_path(path)}: the folder {folder} cannot be written to; "
+            "give the right to, or name another"
+        )
+    if path.exists():
+        _check_file(path)
+
+
+def check_tables(path: Path) -> None:
+    """Check that a SQLite file has MLflow's tables, or none at all.
+
+    Raises:
+        BadInput: the database belongs to another program.
+        StorageFailed: the file cannot be read.
+    """
+    try:
+        tables = table_names(path)
+    except sqlite3.DatabaseError as error:
+        raise StorageFailed(f"tracking.uri={shown_path(path)}: {failure_reason(error)}") from None
+    if tables and not tables >= MLFLOW_TABLES:
+        raise BadInput(
+            "tracking.uri",
+            shown_path(path),
+            "is a database of something else than MLflow; name another",
+        )
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(SQLITE_HEADER))
+    except OSError as error:
+        raise StorageFailed(
+            f"tracking.uri={shown_path(path)}: cannot be read ({error.strerror}); "
+            "give the right to, or name another"
+        ) from None
+    if header and header != SQLITE_HEADER:
+        raise BadInput(
+            "tracking.uri",
+            shown_path(path),
+            "is not an MLflow database; it is left as it is, name another",
+        )
+    if not os.access(path, os.W_OK):
+        raise StorageFailed(
+            f"tracking.uri={shown_path(path)}: the file cannot be written to; "
+            "give the right to, or name another"
+        )

@@ -1,0 +1,172 @@
+"""Everything undocumented in MLflow that gdexp uses to record runs, in one place.
+
+MLflow 3.17 offers no public way to do these things:
+
+- `create_database`: make a database with a given folder for artifacts.
+- `engine_of`: get the engine that a client reads and writes with.
+- `TABLES`: write many runs in one transaction. The client makes a dozen transactions for a run.
+- `checked_values`: apply MLflow's rules for keys and values before rows are written.
+- `artifact_uri`, `log_artifacts`: write the files of a run before the run itself exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from sqlalchemy import Engine
+
+Pairs = list[tuple[str, str]]
+
+PRIVATE_NAMES = (
+    "mlflow.store.artifact.artifact_repository_registry.get_artifact_repository",
+    "mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore",
+    "mlflow.utils.uri.append_to_uri_path",
+    "mlflow.utils.validation._validate_batch_log_data",
+)
+"""The undocumented names that this module imports."""
+
+ENGINE_PATH = ("_tracking_client", "store", "engine")
+"""The attributes that lead from an `MlflowClient` to its engine."""
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """What gdexp relies on in one table of MLflow.
+
+    Attributes:
+        columns: the columns that are written, in the order of the values.
+        key: the primary key. A row that is written again is recognised by it.
+        nulls: the columns that may receive NULL.
+    """
+
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    nulls: tuple[str, ...] = ()
+
+
+_METRIC_COLUMNS = ("key", "value", "timestamp", "step", "is_nan", "run_uuid")
+
+TABLES: Mapping[str, TableLayout] = {
+    "runs": TableLayout(
+        columns=(
+            *("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id"),
+            *("status", "start_time", "end_time", "deleted_time", "source_version"),
+            *("lifecycle_stage", "artifact_uri", "experiment_id"),
+        ),
+        key=("run_uuid",),
+        nulls=("end_time", "deleted_time"),
+    ),
+    "tags": TableLayout(("key", "value", "run_uuid"), key=("key", "run_uuid")),
+    "params": TableLayout(("key", "value", "run_uuid"), key=("key", "run_uuid")),
+    "metrics": TableLayout(_METRIC_COLUMNS, key=_METRIC_COLUMNS),
+    "latest_metrics": TableLayout(_METRIC_COLUMNS, key=("key", "run_uuid")),
+}
+"""The tables that gdexp writes rows into, by name."""
+
+
+class UnknownSchema(Exception):
+    """Rows cannot be written into the tables of a store; the text says why."""
+
+
+def create_database(path: Path, artifacts: str) -> None:
+    """Create an MLflow database in a new SQLite file, with all migrations applied.
+
+    Args:
+        path: of the file.
+        artifacts: URI of the folder for artifacts of MLflow's default experiment.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    make: Callable[[str, str], SqlAlchemyStore] = SqlAlchemyStore
+    make(f"sqlite:///{path}", artifacts).engine.dispose()
+
+
+def engine_of(client: MlflowClient) -> Engine:
+    """Return the SQLAlchemy engine that a client uses.
+
+    Raises:
+        UnknownSchema: the client's store is not a SQLite or PostgreSQL database.
+    """
+    found: Any = client
+    for name in ENGINE_PATH:
+        if not hasattr(found, name):
+            raise UnknownSchema(f"{type(found).__name__} has no attribute {name}")
+        found = getattr(found, name)
+    if found.dialect.name not in ("sqlite", "postgresql"):
+        raise UnknownSchema(f"the database is {found.dialect.name}")
+    engine: Engine = found
+    return engine
+
+
+def check_schema(engine: Engine) -> None:
+    """Check in the database itself that rows can be written into the tables.
+
+    Only the columns count. A later version of MLflow may change other tables, or add columns that
+    may stay empty.
+
+    Raises:
+        UnknownSchema: a table or column is missing, or a column needs a value that is not written.
+    """
+    import sqlalchemy
+
+    inspector = sqlalchemy.inspect(engine)
+    names = set(inspector.get_table_names())
+    for table, layout in TABLES.items():
+        if table not in names:
+            raise UnknownSchema(f"there is no table {table}")
+        columns = {column["name"]: column for column in inspector.get_columns(table)}
+        for name in layout.columns:
+            if name not in columns:
+                raise UnknownSchema(f"table {table} has no column {name}")
+        for name, column in columns.items():
+            if column["nullable"]:
+                continue
+            if name in layout.nulls:
+                raise UnknownSchema(f"column {table}.{name} does not accept NULL")
+            filled = column["default"] is not None or "computed" in column or "identity" in column
+            if name not in layout.columns and not filled:
+                raise UnknownSchema(f"column {table}.{name} is new and needs a value")
+        key = inspector.get_pk_constraint(table)["constrained_columns"]
+        if set(key) != set(layout.key):
+            raise UnknownSchema(f"table {table} has the primary key ({', '.join(key)})")
+
+
+def checked_values(
+    metrics: Mapping[str, float], params: Mapping[str, str], tags: Mapping[str, str]
+) -> tuple[Pairs, Pairs]:
+    """Return params and tags as MLflow's client would write them: it refuses some and cuts others.
+
+    Raises:
+        MlflowException: MLflow does not accept a key or a value.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.utils import validation
+
+    check: Callable[..., tuple[Any, Any, Any]] = validation._validate_batch_log_data
+    _, checked_params, checked_tags = check(
+        [Metric(key, value, 0, 0) for key, value in metrics.items()],
+        [Param(key, value) for key, value in params.items()],
+        [RunTag(key, value) for key, value in tags.items()],
+    )
+    return [(p.key, p.value) for p in checked_params], [(t.key, t.value) for t in checked_tags]
+
+
+def artifact_uri(location: str, run_id: str) -> str:
+    """Return the URI of a run's artifacts below the location of its experiment."""
+    from mlflow.utils import uri
+
+    append: Callable[..., str] = uri.append_to_uri_path
+    return append(location, run_id, "artifacts")
+
+
+def log_artifacts(uri: str, folder: str) -> None:
+    """Copy the files of a folder to the URI of a run's artifacts."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    repository: Any = get_artifact_repository(uri)
+    repository.log_artifacts(folder)
