@@ -10,7 +10,6 @@ constraints.txt; GDEXP_TORCH=2.14.0 chooses another.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -141,22 +140,23 @@ def run_tests(python: Path, folder: Path, arguments: list[str]) -> tuple[int, li
 
 def main(arguments: list[str]) -> int:
     """Run the command line; return the exit status, which is that of pip or of pytest."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("choice", choices=["lowest", "newest"])
-    options, rest = parser.parse_known_args(arguments)
+    choice, *rest = arguments or [""]
+    if choice not in ("lowest", "newest"):
+        print(__doc__, file=sys.stderr)
+        return 2
     tested = pinned((PROJECT / "scripts" / "constraints.txt").read_text(encoding="utf-8"))
-    folder = PROJECT / f".venv-{options.choice}"
+    folder = PROJECT / f".venv-{choice}"
     print(f"gdexp: setting up {folder.name} (a few minutes when it is new)", file=sys.stderr)
     try:
-        python = install(options.choice, folder, tested)
+        python = install(choice, folder, tested)
     except subprocess.CalledProcessError as error:
         print(f"gdexp: error: {folder.name} could not be installed", file=sys.stderr)
         return error.returncode
     status, broken = run_tests(python, folder, rest)
     if status:
-        print(f"\n{options.choice}: versions that differ from constraints.txt")
+        print(f"\n{choice}: versions that differ from constraints.txt")
         print("\n".join(f"  {line}" for line in differences(installed_versions(python), tested)))
-        print(f"{options.choice}: failed tests, with the library that raised")
+        print(f"{choice}: failed tests, with the library that raised")
         print("\n".join(f"  {line}" for line in broken) or "  pytest did not run them")
     return status
 

@@ -69,6 +69,11 @@ def test_every_dependency_of_the_project_has_a_lower_bound_and_a_tested_version(
     assert set(environments.lower_bounds(pyproject, "dev")) <= set(TESTED)
 
 
+def test_another_choice_of_versions_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert environments.main(["oldest"]) == environments.main([]) == 2
+    assert "lowest or the newest" in capsys.readouterr().err
+
+
 def test_differences_name_both_versions() -> None:
     installed = {"gdexp": "0.1.0", "torch": "2.13.0+cpu", "numpy": "2.0.0", "new-one": "1.0"}
     assert environments.differences(installed, {"torch": "2.13.0", "numpy": "2.4.6"}) == [
