@@ -111,7 +111,14 @@ def install(choice: str, folder: Path, tested: Mapping[str, str]) -> Path:
     lines = constraints(choice, pyproject, tested, os.environ.get("GDEXP_TORCH"))
     file = folder / "constraints.txt"
     file.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     command += ["--only-binary", ":all:", "--no-binary", SOURCE_ONLY, "--constraint", file]
     command += ["--upgrade", "--upgrade-strategy", "eager", "--editable", f"{PROJECT}[dev]"]
     subprocess.run(command, check=True)
@@ -120,7 +127,15 @@ def install(choice: str, folder: Path, tested: Mapping[str, str]) -> Path:
 
 def installed_versions(python: Path) -> dict[str, str]:
     """Return the versions that are installed in an environment, by name."""
-    command = [python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "list",
+        "--format",
+        "json",
+        "--disable-pip-version-check",
+    ]
     listed = subprocess.run(command, check=True, capture_output=True).stdout
     return {normal(each["name"]): each["version"] for each in json.loads(listed)}
 
@@ -130,7 +145,7 @@ def run_tests(python: Path, folder: Path, arguments: list[str]) -> tuple[int, li
     report = folder / "report.xml"
     report.unlink(missing_ok=True)
     usual = ["-m", QUICK, "--numprocesses", "logical", "--maxprocesses", "4", "--dist", "loadfile"]
-    command = [python, "-m", "pytest", f"--junitxml={report}", *usual, *arguments]
+    command: list[str | Path] = [python, "-m", "pytest", f"--junitxml={report}", *usual, *arguments]
     status = subprocess.run(command, cwd=PROJECT, check=False).returncode
     libraries = [each.name for each in folder.glob("lib/python*/site-packages/*") if each.is_dir()]
     runners = {"_pytest", "pluggy", "xdist", "execnet"}
