@@ -8,7 +8,7 @@ from gdexp.cli import main
 from gdexp.core import gc_control
 
 
-def whole() -> int:
+def run_process() -> int:
     """Run one command as a process of its own; returns the exit status."""
     gc_control.put_off()
     try:
@@ -18,4 +18,4 @@ def whole() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(whole())
+    sys.exit(run_process())

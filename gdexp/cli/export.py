@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, here, validation
+from gdexp.core import BadInput, command_folder, validation
 from gdexp.display import terminal
 from gdexp.reruns import check_own_keys, folder_files, of_run, tracked, write_folder
 from gdexp.tracking import TrackingSettings
@@ -53,10 +53,12 @@ def export(config: Config) -> None:
     reference = of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
     files = folder_files(reference)
-    write_folder(here() / Path(shown).expanduser(), files, shown)
+    write_folder(command_folder() / Path(shown).expanduser(), files, shown)
     out = terminal.console()
     size = sum(map(len, files.values()))
-    terminal.facts(out, [("exported", f"{reference.shown}, {len(files)} files, {size:,} bytes")])
+    terminal.print_facts(
+        out, [("exported", f"{reference.shown}, {len(files)} files, {size:,} bytes")]
+    )
     out.print("\n[dim]replay it anywhere with[/dim]")
     named = shown if "/" in shown else f"./{shown}"
-    terminal.line(out, reference.command(named))
+    terminal.print_line(out, reference.command(named))

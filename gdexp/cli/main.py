@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import (
     BadInput,
+    CommandExit,
     CommandFailed,
-    Ended,
     GdexpError,
     gc_control,
     guarding,
-    hidden,
-    hidden_lines,
+    mask_secrets,
+    mask_yaml,
     printable,
 )
 
@@ -61,7 +61,7 @@ def _run(given: Sequence[str]) -> int:
     except Interrupted as interrupted:
         return _say(str(interrupted), "interrupted", interrupted.exit_status)
     except CommandFailed as failed:
-        if isinstance(failed.__cause__, Ended):
+        if isinstance(failed.__cause__, CommandExit):
             return failed.__cause__.exit_status
         return _failed(failed.__cause__ or failed, given)
     except SystemExit as ended:
@@ -80,14 +80,14 @@ def command(cfg: DictConfig) -> None:
     from gdexp import config
 
     composed = config.plain(cfg)
-    config.check_given(config.typed())
+    config.parse_overrides(config.typed_overrides())
     config.check_keys(composed)
     if "sweep" in composed:
         from hydra.core.hydra_config import HydraConfig
 
-        from gdexp.sweeps import work_launched
+        from gdexp.sweeps import run_launched_worker
 
-        work_launched(composed, HydraConfig.get())
+        run_launched_worker(composed, HydraConfig.get())
         return
     run = _command(composed)
     gc_control.begin()
@@ -126,15 +126,16 @@ def _hydra(arguments: list[str]) -> None:
     import hydra
 
     from gdexp import config, hydra_plugins
-    from gdexp.config import env_secrets, shows
+    from gdexp.config import env_secrets, only_shows
 
     hydra_plugins.register()
     env_secrets.watch()
     failed: list[BaseException] = []
     here = _process()
 
-    def task(cfg: DictConfig) -> None:
-        # Hydra prints every override of a task that raises, secrets among them.
+    def task(cfg: DictConfig) -> Exception | None:
+        # Hydra prints every override of a task that raises, secrets among them. So an error is
+        # returned, for the sweeper, and kept, for a run without a sweeper.
         try:
             command(cfg)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -142,6 +143,8 @@ def _hydra(arguments: list[str]) -> None:
             if _process() != here:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)
+            return error if isinstance(error, Exception) else None
+        return None
 
     before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
     sys.argv = [sys.argv[0], *arguments]
@@ -150,7 +153,7 @@ def _hydra(arguments: list[str]) -> None:
         run = hydra.main(
             version_base="1.3", config_path=str(config.shipped()), config_name="config"
         )
-        with _without_secrets() if shows(arguments) else nullcontext():
+        with _without_secrets() if only_shows(arguments) else nullcontext():
             run(task)()
     except CommandFailed:
         if not failed:  # what went wrong in a worker comes before what the sweep made of it
@@ -181,7 +184,7 @@ def _without_secrets() -> Iterator[None]:
             raise BadInput("--package", "", complained.getvalue().strip()) from None
         raise
     finally:
-        print(printable(hidden_lines(said.getvalue().expandtabs())), end="")
+        print(printable(mask_yaml(said.getvalue().expandtabs())), end="")
 
 
 def _open_closed() -> None:
@@ -199,9 +202,9 @@ def _open_closed() -> None:
 def _failed(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
     """Say what went wrong; errors that are not gdexp's own are put into its words first."""
     if not isinstance(error, GdexpError):
-        from gdexp.config import explained
+        from gdexp.config import as_gdexp_error
 
-        error = explained(error, given, composing)
+        error = as_gdexp_error(error, given, composing)
     return _say(str(error), "error", error.exit_status)
 
 
@@ -209,7 +212,7 @@ def _say(message: str, kind: str, status: int) -> int:
     """One line on stderr; the traceback only for those who ask for it."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    print(f"gdexp: {kind}: {printable(hidden(' '.join(message.split())))}", file=sys.stderr)
+    print(f"gdexp: {kind}: {printable(mask_secrets(' '.join(message.split())))}", file=sys.stderr)
     if os.environ.get("GDEXP_DEBUG") == "1":
-        print(printable(hidden(traceback.format_exc())), end="", file=sys.stderr)
+        print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
     return status

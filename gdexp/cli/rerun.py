@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, Ended, signals, validation
+from gdexp.core import BadInput, CommandExit, signals, validation
 from gdexp.display import terminal
 from gdexp.reruns import (
     ACCEPTED,
@@ -95,7 +95,7 @@ def rerun(config: Config) -> None:
         if settings.format == "text":
             raise
         print(json.dumps(as_json(error, settings.accept), indent=2))
-        raise Ended(level(error).exit_status()) from None
+        raise CommandExit(level(error).exit_status()) from None
 
     pairs = [(each, prepared(each, trust)) for each in found if isinstance(each, Reference)]
     without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
@@ -126,7 +126,7 @@ def rerun(config: Config) -> None:
         _show_many(out, settings, outcomes, sweep, recorder)
     status = exit_status(outcomes, settings.accept)
     if status:
-        raise Ended(status)
+        raise CommandExit(status)
 
 
 def _found(
@@ -150,7 +150,7 @@ def _show_one(
         print(json.dumps(as_json(made, settings.accept, recorded), indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
-    terminal.facts(out, [*of, *facts(made), *recorder.said])
+    terminal.print_facts(out, [*of, *facts(made), *recorder.said])
 
 
 def _show_many(
@@ -170,7 +170,7 @@ def _show_many(
         print(json.dumps(said, indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
-    terminal.facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
+    terminal.print_facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
 
 
 def _trusted(given: object) -> list[str]:

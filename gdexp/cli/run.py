@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted
+from gdexp.core import Interrupted, format_number, format_value, gap_formula
 from gdexp.descent import PENALTY, Result, Status
-from gdexp.display import Losses, curve, tensors, terminal
-from gdexp.experiment import Experiment, captured, pictures, typed_here
+from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
+from gdexp.experiment import Experiment, pictures, provenance_files, trusted_paths
 from gdexp.tracking import (
     NOTE_TAG,
     Opening,
@@ -33,7 +35,7 @@ def run(config: Config) -> Result:
         BadInput: before anything is written.
         StorageFailed: MLflow's store did not take the record.
     """
-    experiment = Experiment.from_config(config, typed_here(config))
+    experiment = Experiment.from_config(config, trusted_paths(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
     settings.preflight()
     experiment.rehearse()
@@ -43,7 +45,7 @@ def run(config: Config) -> Result:
     store = Store(settings)
     run_id = store.start(Opening(name=title(experiment), kind="run"))
     try:
-        losses = Losses(out, experiment.stopping.threshold, experiment.problem.reference)
+        losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
         with losses:
             result = experiment.run(watch=losses)
         losses.close(result.trace)
@@ -57,18 +59,18 @@ def run(config: Config) -> Result:
             with suppress(OSError):  # a terminal that is gone (HUP) takes no words
                 out.print(f"Run {run_id} is {state}; {whole}.")
         raise
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {run_id} in {terminal.shown(settings.shown)}"),
-            ("look", terminal.shown(store.look_command())),
+            ("recorded", f"MLflow run {run_id} in {terminal.escape_text(settings.shown)}"),
+            ("look", terminal.escape_text(store.look_command())),
         ],
     )
-    terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    terminal.print_line(out, f"{store.server()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
-    terminal.line(out, f"{store.server()}/#{store.runs_link()}")
+    terminal.print_line(out, f"{store.server()}/#{store.runs_link()}")
     out.print("\n[dim]find the best learning rate with[/dim]")
-    terminal.line(out, sweep_command(experiment))
+    terminal.print_line(out, sweep_command(experiment))
     return result
 
 
@@ -88,7 +90,7 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
     made = descent_record(
         experiment,
         result,
-        {**captured(experiment.config), **drawn, **shown},
+        {**provenance_files(experiment.config), **drawn, **shown},
         {
             run_display.COLOUR_TAG: run_display.status_colour(
                 str(result.status), int(run_id[:8], 16)
@@ -115,21 +117,21 @@ def title(experiment: Experiment) -> str:
 def announce(out: Console, experiment: Experiment) -> None:
     """Say what is about to be run, and warn of a threshold that the dtype cannot reach."""
     problem, stopping = experiment.problem, experiment.stopping
-    name, shape = terminal.shown(problem.name), "×".join(map(str, problem.shape)) or "scalar"
+    name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
-    gap = "loss" if problem.reference == 0 else f"loss - ({problem.reference:.6g})"
-    terminal.facts(
+    gap = gap_formula(problem.reference)
+    terminal.print_facts(
         out,
         [
             ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
-            ("rule", terminal.shown(_rule(experiment))),
+            ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
                 f"{gap} <= {stopping.threshold:g}, at most {stopping.max_iterations:,} iterations",
             ),
         ],
     )
-    warning = experiment.reachable()
+    warning = experiment.threshold_warning()
     if warning:
         out.print(f"[yellow]warning[/yellow]  {warning}")
     out.print()
@@ -140,19 +142,19 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
     out.print()
     drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
     if drawn is not None:
-        curve(out, drawn.grid, drawn.wanted, drawn.fitted)
+        print_curve(out, drawn.grid, drawn.wanted, drawn.fitted)
     else:
         shown = [("final x", result.final)]
         if experiment.problem.target is not None:
             shown.append(("target", experiment.problem.target))
-        tensors(out, shown)
+        print_tensors(out, shown)
     out.print()
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            ("hitting time", f"{terminal.number(result.hitting_time)}{_reckoned(result)}"),
+            ("hitting time", f"{format_number(result.hitting_time)}{_reckoned(result)}"),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -187,18 +189,17 @@ def _reckoned(result: Result) -> str:
 
 def _loss(value: float, f_star: float) -> str:
     above = "" if f_star == 0 else f" ({value - f_star:.6g} above the minimum)"
-    return terminal.number(value) + above
+    return format_number(value) + above
 
 
 def _rule(experiment: Experiment) -> str:
     given = dict(experiment.config["optimizer"])
     schedule = given.pop("schedule", None)
-    words = [f"{key}={_value(value)}" for key, value in given.items() if key != "name"]
+    words = _pairs(given)
     if isinstance(schedule, dict) and schedule.get("name", "constant") != "constant":
-        settings = [f"{key}={_value(value)}" for key, value in schedule.items() if key != "name"]
-        words.append(f"with schedule {' '.join([schedule['name'], *settings])}")
+        words.append(f"with schedule {' '.join([schedule['name'], *_pairs(schedule)])}")
     return f"{' '.join([experiment.rule.name, *words])}, seed {experiment.seed}"
 
 
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _pairs(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={format_value(value)}" for key, value in settings.items() if key != "name"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.core import BadInput, hidden_value, nearest
+from gdexp.core import BadInput, mask_value, nearest
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
 TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
@@ -66,7 +66,7 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     return [*overrides, *options]
 
 
-def shows(arguments: Sequence[str]) -> bool:
+def only_shows(arguments: Sequence[str]) -> bool:
     """Whether they only show something, a config or Hydra itself."""
     names = {argument.partition("=")[0] for argument in arguments}
     return bool(names & {"--cfg", "-c", "--info", "-i", "--hydra-help"})
@@ -148,7 +148,7 @@ def _check_twice(overrides: Sequence[str]) -> None:
         name, _, value = override.partition("=")
         key = name.lstrip("+~")
         if key in seen:
-            shown = hidden_value(key, seen[key]) or "nothing"
+            shown = mask_value(key, seen[key]) or "nothing"
             raise BadInput(key, value, f"was given twice, first as {shown}")
         seen[key] = value
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.config import env_secrets
 from gdexp.config.keys import COMMANDS, KEYS, NAMES, ONLY_WITH, OUTCOME_KEYS, Config
-from gdexp.core import BadInput, hidden_value, nearest
+from gdexp.core import BadInput, mask_value, nearest
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -64,7 +64,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
     env_secrets.check_secrets(config)
 
 
-def typed() -> list[str]:
+def typed_overrides() -> list[str]:
     """The overrides of the command line, nothing in them resolved; none outside of a command."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
@@ -75,7 +75,7 @@ def typed() -> list[str]:
     return list(lines)
 
 
-def check_given(lines: Iterable[str]) -> list[Override]:
+def parse_overrides(lines: Iterable[str]) -> list[Override]:
     """Parse overrides and refuse a key that is given twice or removed."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -93,7 +93,7 @@ def check_overrides(overrides: Iterable[Override]) -> None:
         if override.is_delete():
             raise BadInput(f"~{key}", value, "cannot be removed; give the key a value instead")
         if key in seen:
-            raise BadInput(key, value, f"was given twice, first as {hidden_value(key, seen[key])}")
+            raise BadInput(key, value, f"was given twice, first as {mask_value(key, seen[key])}")
         if key in NAMES:
             group = NAMES[key]
             raise BadInput(key, value, f"follows from the choice; write {group}={value}")

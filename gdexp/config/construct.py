@@ -26,7 +26,7 @@ def construct(section: str, build: Callable[..., T], given: Mapping[str, Any]) -
     try:
         return build(**given)
     except BadInput as error:
-        raise error.under(section) from None
+        raise error.in_section(section) from None
 
 
 @cache

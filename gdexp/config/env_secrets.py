@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from gdexp.core import HIDDEN, BadInput, learn, secret_key, secret_text
+from gdexp.core import MASK, BadInput, has_secret, is_secret_key, learn_secret
 
 TAKE_TEXT = ("tracking.uri", "sweep.storage")
 """Keys that take a text from an environment variable: they are not stored with the runs."""
@@ -33,7 +33,7 @@ def watch() -> None:
         value = oc.env(name, *default)
         if name in os.environ:
             _used.append(name)
-            learn(str(value))
+            learn_secret(str(value))
         return value
 
     OmegaConf.register_new_resolver("oc.env", env, replace=True)
@@ -67,7 +67,7 @@ def check_environment(node: Any, path: str = "") -> None:  # noqa: ANN401
         if len(_used) > before and f"{path}{key}" not in TAKE_TEXT and not _numbers(found):
             raise BadInput(
                 f"{path}{key}",
-                HIDDEN,
+                MASK,
                 f"is a text from the environment variable {_used[-1]}, perhaps a secret, and would "
                 f"be stored; only {', '.join(TAKE_TEXT)} takes one. Write the value itself",
             )
@@ -80,8 +80,8 @@ def check_secrets(config: Mapping[str, Any], path: str = "") -> None:
         BadInput: names the key and does not show the value.
     """
     for key, value in config.items():
-        if secret_key(str(key)) and value is not None and not isinstance(value, bool):
-            raise BadInput(f"{path}{key}", HIDDEN, f"looks like a secret, {_INSTEAD}")
+        if is_secret_key(str(key)) and value is not None and not isinstance(value, bool):
+            raise BadInput(f"{path}{key}", MASK, f"looks like a secret, {_INSTEAD}")
         if f"{path}{key}" not in TAKE_TEXT:
             check_text_secrets(f"{path}{key}", value)
 
@@ -97,8 +97,8 @@ def check_text_secrets(key: str, value: object) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             check_text_secrets(key, item)
-    elif isinstance(value, str) and secret_text(value):
-        raise BadInput(key, HIDDEN, f"holds what looks like a secret, {_INSTEAD}")
+    elif isinstance(value, str) and has_secret(value):
+        raise BadInput(key, MASK, f"holds what looks like a secret, {_INSTEAD}")
 
 
 def _numbers(value: object) -> bool:

@@ -14,7 +14,7 @@ from gdexp.config.nested import flatten, has
 from gdexp.core import BadInput, GdexpError, nearest
 
 
-def explained(error: BaseException, arguments: Sequence[str], composing: bool) -> GdexpError:
+def as_gdexp_error(error: BaseException, arguments: Sequence[str], composing: bool) -> GdexpError:
     """The same error as one of gdexp's.
 
     Args:

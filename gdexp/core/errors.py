@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from gdexp.core.redaction import hidden, hidden_value
+from gdexp.core.redaction import mask_secrets, mask_value
 
 
 class GdexpError(Exception):
@@ -22,7 +22,7 @@ class GdexpError(Exception):
     exit_status = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(hidden(message)))
+        super().__init__(printable(mask_secrets(message)))
 
 
 class BadInput(GdexpError, ValueError):
@@ -41,15 +41,15 @@ class BadInput(GdexpError, ValueError):
         self.value = value
         self.allowed = allowed
         # Hidden before it is cut: half an address would not look like one.
-        shown = hidden_value(key, value)
+        shown = mask_value(key, value)
         given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
         super().__init__(f"{key}{given}: {allowed}")
 
     def __reduce__(self) -> tuple[type[BadInput], tuple[str, object, str]]:
         """How it comes back from a job elsewhere, by way of a file that is to hold no secret."""
-        return type(self), (self.key, hidden_value(self.key, self.value), self.allowed)
+        return type(self), (self.key, mask_value(self.key, self.value), self.allowed)
 
-    def under(self, section: str) -> BadInput:
+    def in_section(self, section: str) -> BadInput:
         """The same complaint about a key inside a config section."""
         return BadInput(f"{section}.{self.key}", self.value, self.allowed)
 
@@ -58,7 +58,7 @@ class CommandFailed(Exception):
     """Carries an error of a command through Hydra, apart from the errors of composition."""
 
 
-class Ended(Exception):
+class CommandExit(Exception):
     """A command that did its work and has said all there is, but does not end with status 0.
 
     Args:
@@ -76,7 +76,7 @@ class StorageFailed(GdexpError):
     exit_status = 74
 
 
-class StudyHeld(GdexpError):
+class StudyInUse(GdexpError):
     """Another process is working on the study."""
 
     exit_status = 75

@@ -20,7 +20,7 @@ IN_SQLITE = {
 }
 
 
-def reason(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Why a place could not be read or written, and the remedy where one is known.
 
     Args:

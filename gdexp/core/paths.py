@@ -13,15 +13,15 @@ from pathlib import Path
 _stack: list[Path] = []
 
 
-def here() -> Path:
+def command_folder() -> Path:
     """Where the running command was typed; the current directory when none is running."""
     return _stack[-1] if _stack else Path.cwd()
 
 
-def relative(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path as people read it: from where they stand, where it is below."""
     try:
-        return str(path.relative_to(here()))
+        return str(path.relative_to(command_folder()))
     except ValueError:
         return str(path)
 

@@ -1,9 +1,8 @@
-"""What must be neither shown nor stored: passwords in addresses, keys that look like secrets.
+"""Masking of secrets: passwords in addresses, values under keys that look like secrets, tokens.
 
-Also tokens of well-known services, and what environment variables hold as soon as a config has
-used them or their names look like secrets. Errors and logs pass through `hidden` on their way to
-a person, so what a library quotes in its own message is covered too; source texts pass through
-`redacted` on their way to a store.
+Values of environment variables are masked too, when a config used them or when their names look
+like secrets. Errors and log records pass through `mask_secrets` before a person sees them, so text
+that a library quotes is covered. Source texts pass through `mask_source` before they are stored.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-HIDDEN = "***"
+MASK = "***"
 
 SHORTEST = 4
 """Characters; to hide a shorter text wherever it occurs would garble messages, not protect."""
@@ -60,7 +59,7 @@ _PLACE = re.compile(r"(?:^(?:OLD)?PWD|_(?:SOCK|FILE|PATH|DIR|HOME))$")
 _known: list[set[str]] = []
 
 
-def secret_key(key: str) -> bool:
+def is_secret_key(key: str) -> bool:
     """Whether a config key looks as if a secret stood under it: `api_key`, `db.password`."""
     return any(
         _SECRET.search(_HUMPS.sub("_", part).lower().replace("-", "_"))
@@ -68,58 +67,58 @@ def secret_key(key: str) -> bool:
     )
 
 
-def secret_text(text: str) -> bool:
+def has_secret(text: str) -> bool:
     """Whether a text holds what must not be stored, whatever key it is under.
 
     That is an address with a user or password, a well-known service's token, or something like
     `password=…`.
     """
-    assigned = any(secret_key(name) for name, _, _ in _ASSIGNED.findall(text))
+    assigned = any(is_secret_key(name) for name, _, _ in _ASSIGNED.findall(text))
     return bool(assigned or _USERINFO.search(text) or _TOKENS.search(text))
 
 
-def hidden(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """A text with `***` for every secret in it.
 
     Those are user, password and query of an address, what is assigned to a key that looks like a
-    secret, tokens of well-known services, and what the running command has learnt by `learn`.
+    secret, tokens of well-known services, and what the command learned by `learn_secret`.
     """
     for value in sorted(_known[-1], key=len, reverse=True) if _known else ():
-        text = text.replace(value, HIDDEN)
-    text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
-    text = _QUERY.sub(rf"\1{HIDDEN}", text)
-    return _TOKENS.sub(HIDDEN, _ASSIGNED.sub(_assigned, text))
+        text = text.replace(value, MASK)
+    text = _USERINFO.sub(rf"\1{MASK}@", text)
+    text = _QUERY.sub(rf"\1{MASK}", text)
+    return _TOKENS.sub(MASK, _ASSIGNED.sub(_assigned, text))
 
 
-def hidden_lines(text: str) -> str:
+def mask_yaml(text: str) -> str:
     """The same for lines of YAML, where a value stands behind a colon and a blank."""
-    return _YAML.sub(_assigned, hidden(text))
+    return _YAML.sub(_assigned, mask_secrets(text))
 
 
-def hidden_value(key: str, value: object) -> object:
+def mask_value(key: str, value: object) -> object:
     """The value of a config key, fit to be shown: containers keep their shape."""
     if isinstance(value, Mapping):
-        return {each: hidden_value(str(each), item) for each, item in value.items()}
-    if secret_key(key) and value not in ("", None) and not isinstance(value, bool):
-        return HIDDEN
+        return {each: mask_value(str(each), item) for each, item in value.items()}
+    if is_secret_key(key) and value not in ("", None) and not isinstance(value, bool):
+        return MASK
     if isinstance(value, list | tuple):
-        return [hidden_value("", item) for item in value]
-    return hidden(value) if isinstance(value, str) else value
+        return [mask_value("", item) for item in value]
+    return mask_secrets(value) if isinstance(value, str) else value
 
 
-def redacted(text: str) -> str:
+def mask_source(text: str) -> str:
     """A source text fit to be stored, with what looks like a secret replaced by `***`.
 
-    Beyond what `hidden` hides: the rest of a line after a name such as `password` or `api_key`,
-    private keys, and long runs of mixed letters and digits. Rather a harmless word too many than
-    a secret too few.
+    Beyond what `mask_secrets` masks: the rest of a line after a name such as `password` or
+    `api_key`, private keys, and long runs of mixed letters and digits. It is better to mask a
+    harmless word than to leave a secret.
     """
-    text = _without_named(_KEY_BLOCK.sub(HIDDEN, text))
-    return _LONG.sub(_long, hidden(text))
+    text = _without_named(_KEY_BLOCK.sub(MASK, text))
+    return _LONG.sub(_long, mask_secrets(text))
 
 
-def learn(value: str) -> None:
-    """Remember a text that is a secret, or of an address its password, for `hidden`."""
+def learn_secret(value: str) -> None:
+    """Remember a text that is a secret, or of an address its password, for `mask_secrets`."""
     if not _known:
         return
     _, address, rest = value.partition("://")
@@ -127,7 +126,7 @@ def learn(value: str) -> None:
         _learn_address(value, rest)
         return
     if ":" in value:  # user and password, to be put before a host
-        learn(value.rpartition(":")[2])
+        learn_secret(value.rpartition(":")[2])
     for form in {value, unquote(value)}:
         if len(form) >= SHORTEST and not _PLAIN.fullmatch(form):
             _known[-1].add(form)
@@ -137,11 +136,11 @@ def learn_from(arguments: Iterable[str]) -> None:
     """Remember the secrets that a person typed."""
     for argument in arguments:
         key, _, value = argument.partition("=")
-        if "://" in value or secret_key(key):
-            learn(value.strip("'\""))
+        if "://" in value or is_secret_key(key):
+            learn_secret(value.strip("'\""))
         for name, _, assigned in _ASSIGNED.findall(value):
-            if secret_key(name):
-                learn(assigned.strip("'\""))
+            if is_secret_key(name):
+                learn_secret(assigned.strip("'\""))
 
 
 @contextmanager
@@ -161,8 +160,8 @@ def guarding(arguments: Iterable[str] = ()) -> Iterator[None]:
     logging.setLogRecordFactory(make)
     try:
         for name, value in os.environ.items():
-            if secret_key(name) and not _PLACE.search(name):
-                learn(value)
+            if is_secret_key(name) and not _PLACE.search(name):
+                learn_secret(value)
         learn_from(arguments)
         yield
     finally:
@@ -173,31 +172,33 @@ def guarding(arguments: Iterable[str] = ()) -> Iterator[None]:
 def _without_secrets(record: logging.LogRecord) -> logging.LogRecord:
     """A log record as it may be printed or written."""
     try:
-        record.msg, record.args = hidden(record.getMessage()), ()
+        record.msg, record.args = mask_secrets(record.getMessage()), ()
     except (TypeError, ValueError, KeyError):  # its own handler will say what is wrong with it
         return record
     if record.exc_info and record.exc_info[0] is not None:
-        record.exc_text = hidden("".join(traceback.format_exception(*record.exc_info)).rstrip())
+        record.exc_text = mask_secrets(
+            "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        )
     return record
 
 
 def _learn_address(address: str, rest: str) -> None:
     """The password of an address, or all that stands for its user, and secrets of its query."""
     who = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0] or rest.rpartition("@")[0]
-    learn(who.partition(":")[2] or who)
+    learn_secret(who.partition(":")[2] or who)
     try:
         query = parse_qsl(urlsplit(address).query)
     except ValueError:  # an address that no library would take either
         return
     for name, value in query:
-        if secret_key(name):
-            learn(value)
+        if is_secret_key(name):
+            learn_secret(value)
 
 
 def _assigned(found: re.Match[str]) -> str:
-    if not secret_key(found[1]) or found[3].startswith(HIDDEN):
+    if not is_secret_key(found[1]) or found[3].startswith(MASK):
         return found[0]
-    return found[0].removesuffix(found[3]) + HIDDEN
+    return found[0].removesuffix(found[3]) + MASK
 
 
 def _without_named(text: str) -> str:
@@ -205,11 +206,11 @@ def _without_named(text: str) -> str:
     kept, end = [], 0
     for found in _NAMED.finditer(text):
         name, begin = found[1], found.end()
-        if begin <= end or not (secret_key(name) or _PASS.search(name)):
+        if begin <= end or not (is_secret_key(name) or _PASS.search(name)):
             continue
         rest = _REST.match(text, begin)
         if rest is not None and rest[0]:
-            kept += [text[end:begin], HIDDEN]
+            kept += [text[end:begin], MASK]
             end = rest.end()
     return "".join([*kept, text[end:]])
 
@@ -220,4 +221,4 @@ def _long(found: re.Match[str]) -> str:
     kinds = [any(c.isdigit() for c in word), any(c.islower() for c in word)]
     kinds.append(any(c.isupper() for c in word))
     hexadecimal = kinds[0] and re.fullmatch(r"[0-9a-fA-F]+", word) is not None
-    return HIDDEN if all(kinds) or hexadecimal else word
+    return MASK if all(kinds) or hexadecimal else word

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gdexp.core import GdexpError
+from gdexp.core import GdexpError, format_count
 
 WARN = 1
 """torch's debug mode that uses deterministic algorithms and warns where it has none."""
@@ -42,9 +42,9 @@ def out_of_memory(device: torch.device, numbers: int) -> GdexpError:
         device: the device.
         numbers: the size of the descent's x.
     """
-    many = "1 number" if numbers == 1 else f"{numbers:,} numbers"
+    descent = f"one descent of {format_count(numbers, 'number')}"
     instead = "use a smaller problem" if device.type == "cpu" else "free some, or use device=cpu"
-    return GdexpError(f"device={device}: out of memory with one descent of {many}; {instead}")
+    return GdexpError(f"device={device}: out of memory with {descent}; {instead}")
 
 
 @contextmanager

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from gdexp.core import signals
-from gdexp.display.terminal import number
+from gdexp.core import format_number, gap_name, signals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +29,7 @@ LISTEN_EVERY = 10_000
 """Iterations, some tenths of a second, between looks for a signal that was swallowed."""
 
 
-def shown_at(iteration: int) -> int:
+def next_printed(iteration: int) -> int:
     """The next iteration whose loss is printed: all to 20, then 50, 100, 200, 500 and so on."""
     if iteration < EVERY_UNTIL:
         return iteration + 1
@@ -42,7 +41,7 @@ def shown_at(iteration: int) -> int:
         power *= 10
 
 
-class Losses(AbstractContextManager["Losses"]):
+class LossPrinter(AbstractContextManager["LossPrinter"]):
     """Prints losses as a descent goes, with a bar under them when it takes long.
 
     Give the instance to `descend(watch=…)`. The bar runs from the first gap to the threshold
@@ -60,9 +59,8 @@ class Losses(AbstractContextManager["Losses"]):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Losses:
-        heading = "loss" if self._f_star == 0 else "loss - f*"
-        self._out.print(f"[dim]{'iteration':>10}  {heading:>12}[/dim]")
+    def __enter__(self) -> LossPrinter:
+        self._out.print(f"[dim]{'iteration':>10}  {gap_name(self._f_star):>12}[/dim]")
         return self
 
     def __exit__(
@@ -78,7 +76,7 @@ class Losses(AbstractContextManager["Losses"]):
         """Print what is due; returns the iteration at which to be called again."""
         if iteration >= self._next:
             self._print(iteration, trace[-1])
-            self._next = shown_at(iteration)
+            self._next = next_printed(iteration)
         signals.check()
         if not self._out.is_terminal:
             return min(self._next, iteration + LISTEN_EVERY)
@@ -119,4 +117,4 @@ class Losses(AbstractContextManager["Losses"]):
         if 0 < gap < first:
             share = math.log(first / gap) / math.log(first / self._threshold)
         if self._task is not None:
-            self._bar.update(self._task, completed=min(share, 1.0), loss=number(trace[-1]))
+            self._bar.update(self._task, completed=min(share, 1.0), loss=format_number(trace[-1]))

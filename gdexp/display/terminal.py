@@ -1,4 +1,4 @@
-"""Text in the terminal: the console, short facts, numbers and counts."""
+"""Text in the terminal: the console, facts and lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def console(stderr: bool = False) -> Console:
     return _Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
-def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
+def print_facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
     """Short names with their values, aligned; a long value wraps under itself."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
@@ -39,23 +39,11 @@ def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
     out.print(grid)
 
 
-def line(out: Console, text: str) -> None:
+def print_line(out: Console, text: str) -> None:
     """A command or an address on one line, however long, so that it can be copied."""
     out.print(printable(text), soft_wrap=True, markup=False)
 
 
-def shown(text: str) -> str:
+def escape_text(text: str) -> str:
     """A text that is not ours, for a console: it is no markup and steers no terminal."""
     return escape(printable(text))
-
-
-def number(value: float) -> str:
-    """Six significant digits, short where it can be; large whole numbers in full."""
-    if abs(value) < 1e12 and value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:,.6g}"
-
-
-def steps(iterations: int) -> str:
-    """A count with its word."""
-    return "1 iteration" if iterations == 1 else f"{iterations:,} iterations"

@@ -55,7 +55,7 @@ class Experiment:
             device=validation.device(chosen["device"]),
             config=chosen,
         )
-        with experiment.named():
+        with experiment.problem_errors():
             start = starting_point(problem, experiment.seed)
         for key, value in (("x0", start), ("target", problem.target)):
             experiment._check_range(f"problem.{key}", value)
@@ -72,7 +72,7 @@ class Experiment:
         Raises:
             GdexpError: names the problem whose code raised something else.
         """
-        with self.named():
+        with self.problem_errors():
             return descend(
                 self.problem,
                 self.rule,
@@ -90,7 +90,7 @@ class Experiment:
             BadInput: a loss that is no scalar function of x, a rule that cannot take this x.
             GdexpError: what the problem's own code raised.
         """
-        with self.named():
+        with self.problem_errors():
             stopping = replace(self.stopping, max_iterations=1, cap=None)
             descend(
                 self.problem,
@@ -102,19 +102,19 @@ class Experiment:
             )
 
     @contextmanager
-    def named(self) -> Iterator[None]:
+    def problem_errors(self) -> Iterator[None]:
         """Around code of the problem: its errors are gdexp's own, with the problem's name."""
         try:
             yield
         except BadInput as error:
-            raise (error.under("optimizer") if error.key == "class_name" else error) from error
+            raise (error.in_section("optimizer") if error.key == "class_name" else error) from error
         except GdexpError:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             where = self.config["problem"].get("path") or self.problem.name
             raise code_failed(where, error) from error
 
-    def capped(self, cap: int | None) -> Experiment:
+    def with_cap(self, cap: int | None) -> Experiment:
         """The same, ended early after `cap` iterations; None or a cap beyond its limit is none."""
         if cap is None or cap >= self.stopping.limit:
             return self
@@ -122,7 +122,7 @@ class Experiment:
         group = {**self.config["stopping"], "cap": cap}
         return replace(self, stopping=stopping, config={**self.config, "stopping": group})
 
-    def reachable(self) -> str | None:
+    def threshold_warning(self) -> str | None:
         """A warning when the threshold lies below what the dtype can resolve, else None.
 
         The estimate is the loss of a point that misses the minimiser by four rounding errors in
@@ -160,7 +160,7 @@ class Experiment:
         )
 
 
-def typed_here(composed: Mapping[str, Any]) -> list[str]:
+def trusted_paths(composed: Mapping[str, Any]) -> list[str]:
     """The import path of `problem=custom`, for commands whose config a person composed here."""
     path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
     return [path] if isinstance(path, str) else []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.config import overrides
-from gdexp.core import redacted
+from gdexp.core import mask_source
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
@@ -38,7 +38,7 @@ MOST_TEXT = 64 * 1024
 """Bytes of a diff or of a problem's source that are stored at most."""
 
 
-def captured(
+def provenance_files(
     composed: Mapping[str, Any], engine: str | None = ALONE, whole: bool = True
 ) -> dict[str, bytes]:
     """The artifacts that say where and how a descent was made.
@@ -81,7 +81,7 @@ def environment() -> dict[str, Any]:
             "flush_denormal": bool((torch.full((), 1e-40) * 1 == 0).item()),
         },
         "variables": {
-            name: redacted(value)
+            name: mask_source(value)
             for name, value in sorted(os.environ.items())
             if name.startswith(NUMERIC_VARIABLES)
         },
@@ -129,7 +129,7 @@ def problem_source(composed: Mapping[str, Any]) -> tuple[dict[str, str], str] | 
 
 def limited(text: str) -> str:
     """A text fit to be stored: without secrets, and cut where it is too long."""
-    text = redacted(text)
+    text = mask_source(text)
     content = text.encode(errors="replace")
     if len(content) <= MOST_TEXT:
         return text

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gdexp.core import hidden_lines
+from gdexp.core import mask_yaml
 
 __all__ = ["register"]
 
@@ -34,7 +34,7 @@ def _hide_in_files() -> None:
 
     def save(cfg: Any, filename: str, output_dir: Path) -> None:  # noqa: ANN401
         output_dir.mkdir(parents=True, exist_ok=True)
-        text = hidden_lines(OmegaConf.to_yaml(cfg))
+        text = mask_yaml(OmegaConf.to_yaml(cfg))
         (output_dir / filename).write_text(text, encoding="utf-8")
 
     utils._save_config = save

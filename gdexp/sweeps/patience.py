@@ -27,12 +27,12 @@ class Patience:
         self.waited = 0
 
     @property
-    def over(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether the sweep has waited long enough."""
         return self._limit is not None and self.waited >= self._limit
 
     @property
-    def left(self) -> int | None:
+    def remaining(self) -> int | None:
         """How many more trials it waits at least, whatever they bring; None: for ever."""
         return None if self._limit is None else max(self._limit - self.waited, 0)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, here
-from gdexp.experiment import Experiment, typed_here
+from gdexp.core import BadInput, command_folder
+from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
@@ -60,20 +60,20 @@ class Plan:
             parameters: of the trial.
             seed: which of its seeds, counted from 0.
         """
-        configured = self.configured(parameters)
+        configured = self.trial_config(parameters)
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
-        return Experiment.from_config(configured, typed_here(configured))
+        return Experiment.from_config(configured, trusted_paths(configured))
 
     def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
         """The experiments of a trial, one for each seed."""
         return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
 
-    def configured(self, parameters: Mapping[str, Any]) -> config.Config:
+    def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """The config of a trial."""
-        return self.space.changed(self.base, parameters)
+        return self.space.trial_config(self.base, parameters)
 
-    def rate(self, parameters: Mapping[str, Any]) -> float | None:
+    def learning_rate(self, parameters: Mapping[str, Any]) -> float | None:
         """The learning rate that a trial tries, where one is swept.
 
         Args:
@@ -119,7 +119,7 @@ class Plan:
         return "rules" if swept else str(self.base["optimizer"]["name"])
 
     @property
-    def served(self) -> str | None:
+    def storage_server(self) -> str | None:
         """The address of the server that has the study; None where it is a file."""
         given = self.settings.storage
         return given if given is not None and is_postgresql(given) else None
@@ -128,7 +128,7 @@ class Plan:
     def journal(self) -> Path:
         """The study's journal file, absolute."""
         given = self.settings.storage
-        return here() / (given if given else Path("sweeps", self.name, "study.journal"))
+        return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
 
     def definition(self) -> dict[str, Any]:
         """What must not change while a study goes on; JSON-ready."""
@@ -163,7 +163,7 @@ class Plan:
                     shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
                     raise BadInput(d.key, shown, error.allowed) from None
         for chosen in self.space.combinations():
-            part = self.space.part(chosen)
+            part = self.space.dimensions_with(chosen)
             first = {**chosen, **{d.name: d.corners()[0] for d in part}}
             tried = [{**first, d.name: value} for d in part for value in d.corners()]
             for values in tried or [first]:

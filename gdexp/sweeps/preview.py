@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from gdexp.core import format_value
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import short
-from gdexp.sweeps.worker import Asking
+from gdexp.sweeps.worker import TrialAsker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,22 +23,22 @@ def preview(out: Console, plan: Plan) -> None:
     They are those that the sweep itself begins with: what a sampler draws before it has learnt
     anything depends on the seed alone.
     """
-    from gdexp.sweeps.results import announce
+    from gdexp.sweeps.results import print_plan
 
-    announce(out, plan)
+    print_plan(out, plan)
     trials = first_trials(plan, SHOWN)
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")
     if plan.space.conditional:  # few of the many columns would be filled
         table.add_column("parameters")
         for number, chosen in enumerate(trials):
-            words = "  ".join(f"{name}={short(value)}" for name, value in chosen.items())
-            table.add_row(str(number), terminal.shown(words))
+            words = "  ".join(f"{name}={format_value(value)}" for name, value in chosen.items())
+            table.add_row(str(number), terminal.escape_text(words))
     else:
         for name in plan.space.names:
-            table.add_column(terminal.shown(name), justify="right")
+            table.add_column(terminal.escape_text(name), justify="right")
         for number, chosen in enumerate(trials):
-            values = (terminal.shown(short(chosen[name])) for name in plan.space.names)
+            values = (terminal.escape_text(format_value(chosen[name])) for name in plan.space.names)
             table.add_row(str(number), *values)
     out.print(table)
     more = plan.n_trials - len(trials)
@@ -48,7 +48,7 @@ def preview(out: Console, plan: Plan) -> None:
         out.print(f"\n[dim]{rest} on what these find[/dim]")
     elif more:
         out.print(f"\n[dim]and {more:,} more[/dim]")
-    terminal.line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
+    terminal.print_line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
 
 
 def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
@@ -57,8 +57,8 @@ def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["minimize"] * (2 if plan.pareto else 1))
-    asking = Asking(study, plan)
+    asker = TrialAsker(study, plan)
     startup = plan.sampler.startup
     many = min(most, plan.n_trials, most if startup is None else max(startup, 1))
-    asked = [asking.ask(ordinal) for ordinal in range(many)]
+    asked = [asker.ask(ordinal) for ordinal in range(many)]
     return [plan.space.decoded(each.trial.params) for each in asked]

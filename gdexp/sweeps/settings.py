@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gdexp.core import BadInput, learn, validation
+from gdexp.core import BadInput, learn_secret, validation
 from gdexp.sweeps.sampling import Sampler
 from gdexp.tracking import is_postgresql, masked
 
@@ -89,7 +89,7 @@ class SweepSettings:
         if self.storage is not None:
             validation.text("storage", self.storage)
             if is_postgresql(self.storage):
-                learn(self.storage)
+                learn_secret(self.storage)
             elif "://" in self.storage:
                 raise BadInput("storage", masked(self.storage), f"must be {STORAGES}")
         if self.workers != ALL:
@@ -98,7 +98,7 @@ class SweepSettings:
             validation.integer("workers", self.workers, low=1, high=MOST_WORKERS)
 
     @property
-    def crew(self) -> int:
+    def worker_count(self) -> int:
         """How many workers share the study."""
         return cores() if self.workers == ALL else int(self.workers)
 

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 from gdexp.core import signals
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
-from gdexp.sweeps.study import GONE_AFTER_SECONDS, WORKER, Overview, TrialRecord, Watch, settle
+from gdexp.sweeps.study import (
+    GONE_AFTER_SECONDS,
+    WORKER,
+    TrialRecord,
+    TrialStates,
+    WorkerLiveness,
+    recover_trials,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
     from rich.console import Console
 
-    from gdexp.sweeps.launchers import Crew
+    from gdexp.sweeps.launchers import Workers
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking import Store
 
@@ -23,7 +30,9 @@ LOOK_SECONDS = 0.3
 """Between two looks at the study."""
 
 
-def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, crew: Crew) -> None:
+def supervise(
+    out: Console, plan: Plan, study: Study, store: Store, parent: str, workers: Workers
+) -> None:
     """Watch over the workers until the sweep is at its end, or all of them are.
 
     Trials of a worker that is gone are settled here and nowhere else, so no two processes do it.
@@ -34,9 +43,9 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         study: that the workers share.
         store: that holds their runs.
         parent: the run id of the sweep.
-        crew: the workers; they are gone afterwards, whatever happens.
+        workers: have all ended when this returns or raises.
     """
-    overview, abandoned = Overview(study), Abandoned()
+    states, abandoned = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
     began = time.monotonic()
     earlier, over = True, False
@@ -44,34 +53,34 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         with Progress(out, plan.n_trials) as progress:
             while not over:
                 signals.check()
-                over = crew.ended()  # before the look, which then sees all that they did
-                overview.look()
-                for trial in overview.fresh():
+                over = workers.ended()  # before the look, which then sees all that they did
+                states.refresh()
+                for trial in states.newly_complete():
                     record = TrialRecord.of(trial)
                     patience.add(record)
-                    count = progress.earlier if earlier else progress.add
-                    count(record, record.hitting_time, plan.rate(trial.params))
+                    count = progress.add_earlier if earlier else progress.add
+                    count(record, record.hitting_time, plan.learning_rate(trial.params))
                 earlier = False
-                for words in crew.lost():
+                for words in workers.lost():
                     out.print(words)
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
-                over = over or overview.complete >= plan.n_trials or patience.over or late
-                left = abandoned.among(overview.running, study)
+                over = over or states.complete >= plan.n_trials or patience.exhausted or late
+                left = abandoned.among(states.running, study)
                 if left:
-                    settle(study, store, parent, plan.space, left)
+                    recover_trials(study, store, parent, plan.space, left)
                 if not over:
                     time.sleep(LOOK_SECONDS)
     finally:
         with signals.ending():
-            crew.end(soon=not over)
+            workers.end(soon=not over)
 
 
-class Abandoned:
+class AbandonedTrials:
     """Tells which running trials nobody is at any more."""
 
     def __init__(self) -> None:
-        self._watch = Watch()
+        self._liveness = WorkerLiveness()
         self._unmarked: dict[int, float] = {}
 
     def among(self, running: list[FrozenTrial], study: Study) -> set[int]:
@@ -84,7 +93,7 @@ class Abandoned:
             running: trials as they are now.
             study: whose attributes hold the signs of life.
         """
-        there = self._watch.there(study.user_attrs)
+        there = self._liveness.alive(study.user_attrs)
         now = time.monotonic()
         left = set()
         for trial in running:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Asked:
+class AskedTrial:
     """A trial whose parameters are chosen, and what is to be run for it."""
 
     trial: Trial
@@ -27,7 +27,7 @@ class Asked:
 
 
 @dataclass
-class Done:
+class FinishedDescent:
     """A descent and what came of it.
 
     Attributes:
@@ -43,13 +43,13 @@ class Done:
 
 
 @dataclass
-class Ran:
+class EvaluatedTrial:
     """A trial with its descents in the order of the seeds; fewer when the cap ended the trial.
 
     Attributes:
         more: whether the next trial is done too, because they ran together.
     """
 
-    asked: Asked
-    descents: list[Done] = field(default_factory=list)
+    asked: AskedTrial
+    descents: list[FinishedDescent] = field(default_factory=list)
     more: bool = False

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from gdexp.core import format_count
 from gdexp.descent import Result
-from gdexp.display import steps
 from gdexp.optimizers import GradientDescent, Momentum, Nesterov, UpdateRule
 from gdexp.problems import Problem
 from gdexp.theory.counts import count_modes, first_true
@@ -66,7 +66,9 @@ class Distance:
 
     def __str__(self) -> str:
         needs = (
-            "does not get there" if self.iterations is None else f"needs {steps(self.iterations)}"
+            "does not get there"
+            if self.iterations is None
+            else f"needs {format_count(self.iterations, 'iteration')}"
         )
         would = (
             f"no other lr needs fewer{'' if self.best.certain else ' on a fine grid'}"

@@ -21,7 +21,7 @@ from collections import deque
 from pathlib import Path
 from types import TracebackType
 
-from gdexp.core import BadInput, GdexpError, here, hidden
+from gdexp.core import BadInput, GdexpError, command_folder, mask_secrets
 from gdexp.tracking import TrackingSettings
 
 HOST = "127.0.0.1"
@@ -113,7 +113,7 @@ class Server:
             *("--allowed-hosts", f"localhost:{self.port},{HOST}:{self.port}"),
         ]
         database = self.settings.database
-        folder = here() if database is None else database.parent
+        folder = command_folder() if database is None else database.parent
         command += ["--artifacts-destination", (folder / "mlartifacts").as_uri()]
         # A session of its own, so that Ctrl-C reaches only us and the end is in order.
         self._process = subprocess.Popen(
@@ -145,7 +145,7 @@ class Server:
             for line in process.stdout:
                 self._said.append(line)
                 if os.environ.get("GDEXP_DEBUG") == "1":
-                    print(hidden(line), end="", file=sys.stderr)
+                    print(mask_secrets(line), end="", file=sys.stderr)
 
     def _await_answer(self) -> None:
         assert self._process is not None

@@ -49,10 +49,10 @@ def off() -> None:
     That is: every fsync, SQLite's included; locks of study and journal; the looks at store,
     study and space before the sweep; settling; the manifests' digests.
     """
-    import gdexp.sweep.driver as driver
     from optuna.storages.journal import JournalFileOpenLock
     from sqlalchemy import Engine, event
 
+    import gdexp.sweeps.driver as driver
     import gdexp.tracking.record as record
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking.settings import TrackingSettings
@@ -68,11 +68,11 @@ def off() -> None:
         (TrackingSettings, "preflight"),
         (Plan, "_check_space"),
         (driver, "check_storage"),
-        (driver, "wait_for_others"),
+        (driver, "wait_for_other_workers"),
     ):
         setattr(owner, name, nothing)
-    setattr(driver, "settle", lambda *args: 0)  # noqa: B010
-    setattr(driver, "held", _free)  # noqa: B010
+    setattr(driver, "recover_trials", lambda *args: 0)  # noqa: B010
+    setattr(driver, "study_lock", _free)  # noqa: B010
     for name in ("acquire", "release"):
         setattr(JournalFileOpenLock, name, unlocked)
     setattr(record, "manifest", lambda artifacts: b"{}")  # noqa: B010

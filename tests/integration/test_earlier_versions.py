@@ -75,7 +75,7 @@ def folder(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What a command prints, runs of blanks as one."""
-    from gdexp.cli import main
+    from gdexp.cli.main import main
 
     capsys.readouterr()
     status = main(list(arguments))
@@ -97,7 +97,7 @@ def trials(name: str) -> list[dict[str, Any]]:
 
 def is_identical(text: str) -> bool:
     """Whether a rerun gave the same bits, or another machine explains that it did not."""
-    from gdexp.experiment import environment
+    from gdexp.experiment.provenance import environment
 
     made_on = json.loads(next(FOLDER.glob("export/*/environment.json")).read_text())
     here = environment()
