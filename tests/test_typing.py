@@ -60,6 +60,14 @@ for rule in rules:
 print(fewest(descend_batch(Bowl(), rules[:1], stopping)))
 """
 
+SETTINGS = """\
+[mypy]
+strict = True
+[mypy-torch.*,pandas.*,mlflow.*,optuna.*,omegaconf.*,hydra.*,sqlalchemy.*,rich.*]
+follow_imports = skip
+"""
+"""The types of large libraries take a minute to read and say nothing about those of gdexp."""
+
 WRONG_PROGRAM = """\
 from gdexp import Matrix, Stopping, descend
 
@@ -97,8 +105,9 @@ def test_the_wheel_holds_the_marker_of_types_and_every_config(site: Path) -> Non
 @pytest.mark.slow
 def test_programs_outside_are_typed_by_the_wheel(site: Path, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    (tmp_path / "mypy.ini").write_text(SETTINGS, encoding="utf-8")
     (tmp_path / "wrong.py").write_text(WRONG_PROGRAM, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary"]
+    command = [sys.executable, "-m", "mypy", "--no-error-summary"]
     command += ["--python-executable", f"{site.parents[2]}/bin/python", "program.py", "wrong.py"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     checked = subprocess.run(
