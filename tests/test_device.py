@@ -245,19 +245,19 @@ def test_a_batch_takes_no_more_memory_than_it_is_judged_to_need(
 
 
 def fail_in(place: torch.device, seen: list[dict[str, Any]]) -> None:
-    with device.exact(place):
-        seen.append(device.settings())
+    with device.exact_arithmetic(place):
+        seen.append(device.arithmetic_settings())
         raise KeyError
 
 
 @pytest.mark.parametrize("mode", ["default", "warn", "error"])
 def test_a_gpu_computes_exactly_meanwhile_and_as_before_afterwards(mode: str) -> None:
-    before = device.settings()
+    before = device.arithmetic_settings()
     try:
         torch.set_deterministic_debug_mode(mode)
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.fp32_precision = "tf32"
-        theirs = device.settings()
+        theirs = device.arithmetic_settings()
         meanwhile: list[dict[str, Any]] = []
         with pytest.raises(KeyError):
             fail_in(torch.device("cuda", 0), meanwhile)
@@ -270,9 +270,9 @@ def test_a_gpu_computes_exactly_meanwhile_and_as_before_afterwards(mode: str) ->
                 "cudnn.rnn": "ieee",
             }
         ]
-        assert device.settings() == theirs
-        with device.exact(torch.device("cpu")):
-            assert device.settings() == theirs
+        assert device.arithmetic_settings() == theirs
+        with device.exact_arithmetic(torch.device("cpu")):
+            assert device.arithmetic_settings() == theirs
     finally:
         torch.set_deterministic_debug_mode(before["deterministic"])
         torch.backends.cudnn.benchmark = before["cudnn.benchmark"]

@@ -364,8 +364,8 @@ def test_coefficients_of_arrays_are_the_numbers_own_bit_for_bit(
         for i, value in enumerate(rule.coefficients(k)):
             column = np.broadcast_to(value, len(rules)).tolist()
             assert column == [each[i] for each in apart]
-        settled = np.broadcast_to(rule.settled(k), len(rules)).tolist()
-        assert settled == [each.settled(k) for each in rules]
+        settled = np.broadcast_to(rule.constant_from(k), len(rules)).tolist()
+        assert settled == [each.constant_from(k) for each in rules]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -421,7 +421,7 @@ def test_an_update_changes_neither_the_point_nor_the_state(cls: type[UpdateRule]
 def test_a_descent_at_rest_is_stalled_once_its_coefficients_have_settled(
     rule: UpdateRule, first: int
 ) -> None:
-    assert [rule.settled(k) for k in (first - 1, first, first + 1)][first == 1 :] == (
+    assert [rule.constant_from(k) for k in (first - 1, first, first + 1)][first == 1 :] == (
         [False, True, True][first == 1 :]
     )
     result = descend(Flat(), rule, Stopping(max_iterations=1000))
@@ -443,8 +443,8 @@ def test_a_repeating_point_is_no_stall_while_the_rate_will_still_change() -> Non
 
 
 def test_adam_with_its_own_betas_settles_only_after_thirty_thousand_iterations() -> None:
-    assert not Adam().settled(30_000)
-    assert Adam().settled(40_000)
+    assert not Adam().constant_from(30_000)
+    assert Adam().constant_from(40_000)
     assert not Adam().constant
 
 

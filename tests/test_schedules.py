@@ -103,7 +103,7 @@ def test_cosine_and_step_are_torchs_schedules(schedule: Schedule) -> None:
 def test_a_schedule_is_settled_from_where_its_rate_stays_the_same(
     schedule: Schedule, first: int | None
 ) -> None:
-    settled = [schedule.settled(k) for k in range(1, 4000)]
+    settled = [schedule.constant_from(k) for k in range(1, 4000)]
     assert settled == [first is not None and k >= first for k in range(1, 4000)]
     assert schedule.constant is (first == 1)
     if first is not None:

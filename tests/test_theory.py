@@ -22,9 +22,9 @@ from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
 from gdexp.theory.best import best_possible, distance, distance_from_best, fewest, krylov_floor
-from gdexp.theory.counts import Exact, count_interval, exact, exact_count
+from gdexp.theory.counts import ExactCount, count_interval, count_with_margin, exact_count
 from gdexp.theory.modes import transition
-from gdexp.theory.settings import best_lr, chebyshev_floor, optimal, stability_limit
+from gdexp.theory.settings import best_lr, chebyshev_floor, optimal_setting, stability_limit
 
 F64 = torch.float64
 NOTEBOOK = [[0.0515, 0.9451, 0.0815], [0.7376, 0.7345, 0.3697], [0.9189, 0.5949, 0.6095]]
@@ -114,7 +114,7 @@ def test_3400_random_counts_of_each_rule_equal_a_simulation(kind: str, seed: int
     draw = np.random.default_rng(seed)
     cases = [random_case(kind, draw) for _ in range(3400)]
     simulated = simulate(cases)
-    found = [exact(case.problem, case.rule, case.stopping, case.x0) for case in cases]
+    found = [count_with_margin(case.problem, case.rule, case.stopping, case.x0) for case in cases]
     within_rounding = []
     for case, known, count in zip(cases, found, simulated, strict=True):
         assert known is not None
@@ -140,7 +140,7 @@ def test_a_threshold_that_is_a_loss_of_the_trace_is_known_to_be_within_rounding(
         trace = descend(case.problem, case.rule, Stopping(1e-300, 30), dtype=F64).trace
         first = int(np.argmin(trace))
         stopping = Stopping(float(trace[first]) + 1e-300, 30)
-        known = exact(case.problem, case.rule, stopping, case.x0)
+        known = count_with_margin(case.problem, case.rule, stopping, case.x0)
         ends = count_interval(case.problem, case.rule, stopping, case.x0, 1e-6)
         assert known is not None
         assert known.margin < 1e-7  # x − target loses digits when the loss is tiny
@@ -156,7 +156,7 @@ def test_random_counts_equal_the_descents_own(kind: str) -> None:
     while compared < 100:
         case = random_case(kind, draw)
         stopping = Stopping(case.threshold, 200)
-        known = exact(case.problem, case.rule, stopping, case.x0)
+        known = count_with_margin(case.problem, case.rule, stopping, case.x0)
         assert known is not None
         if known.margin < 1e-8:
             continue
@@ -167,7 +167,7 @@ def test_random_counts_equal_the_descents_own(kind: str) -> None:
 
 def test_the_notebooks_start_needs_19() -> None:
     problem = Matrix(x0=NOTEBOOK)
-    known = exact(problem, GradientDescent(), Stopping(), problem.start(0))
+    known = count_with_margin(problem, GradientDescent(), Stopping(), problem.start(0))
     assert known is not None
     assert known.count == 19
     result = descend(problem)
@@ -219,7 +219,7 @@ def test_a_start_within_the_threshold_needs_nothing() -> None:
 def test_a_gap_that_falls_and_then_rises_is_caught_at_its_dip() -> None:
     problem = Quadratic(spectrum=[1.0, 3.0], x0=[1.0, 1e-4])
     rule, stopping = GradientDescent(lr=0.7), Stopping(5e-5, 10**6)
-    known = exact(problem, rule, stopping, problem.start(0))
+    known = count_with_margin(problem, rule, stopping, problem.start(0))
     assert known is not None
     assert known.count == descend(problem, rule, stopping, dtype=F64).iterations
     assert exact_count(problem, rule, Stopping(1e-12, 10**6), problem.start(0)) is None
@@ -243,7 +243,7 @@ def test_dampening_is_counted_too() -> None:
     problem = Quadratic()
     for beta in (0.0, 0.6):
         rule = Momentum(lr=0.5, momentum=beta, dampening=0.4)
-        known = exact(problem, rule, Stopping(), problem.start(0))
+        known = count_with_margin(problem, rule, Stopping(), problem.start(0))
         best = fewest(problem, rule, problem.start(0), 1e-5)
         assert known is not None
         assert best is not None
@@ -260,7 +260,7 @@ def test_every_problem_with_a_constant_hessian_is_counted(
     lr = best_lr(problem, kind())
     rule = kind(lr=lr)  # type: ignore[call-arg]
     stopping = Stopping(1e-4)
-    known = exact(problem, rule, stopping, problem.start(0))
+    known = count_with_margin(problem, rule, stopping, problem.start(0))
     assert known is not None
     assert known.margin > 1e-6
     assert descend(problem, rule, stopping, dtype=F64).iterations == known.count
@@ -268,13 +268,13 @@ def test_every_problem_with_a_constant_hessian_is_counted(
 
 def test_where_theory_does_not_apply_the_answer_is_none() -> None:
     x0 = Beale().start(0)
-    assert exact(Beale(), GradientDescent(), Stopping(), x0) is None
-    assert exact(Matrix(), Adam(), Stopping(), Matrix().start(0)) is None
+    assert count_with_margin(Beale(), GradientDescent(), Stopping(), x0) is None
+    assert count_with_margin(Matrix(), Adam(), Stopping(), Matrix().start(0)) is None
     assert count_interval(Beale(), GradientDescent(), Stopping(), x0, 0.1) is None
     assert best_lr(Beale(), GradientDescent()) is None
     assert best_lr(Matrix(), Adam()) is None
     assert stability_limit(Matrix(), Adam()) is None
-    assert optimal(Matrix(), "adam") is None
+    assert optimal_setting(Matrix(), "adam") is None
     assert fewest(Beale(), GradientDescent(), x0, 1e-5) is None
     assert best_possible(Matrix(), "adam", Matrix().start(0), 1e-5) is None
     assert krylov_floor(Beale(), x0, 1e-5) is None
@@ -339,7 +339,7 @@ def test_the_best_settings_have_the_published_rates(kappa: float) -> None:
         ("nesterov", True, Nesterov),
         ("nesterov", False, Nesterov),
     ):
-        setting = optimal(problem, name, tuned)
+        setting = optimal_setting(problem, name, tuned)
         assert setting is not None
         beta = {} if name == "gd" else {"momentum": setting.momentum}
         rule = kind(lr=setting.lr, **beta)
@@ -396,7 +396,7 @@ def test_no_random_case_beats_its_floor_or_its_best() -> None:
         case = random_case("gd", draw)
         best = fewest(case.problem, case.rule, case.x0, case.threshold)
         floor = krylov_floor(case.problem, case.x0, case.threshold)
-        known = exact(case.problem, case.rule, case.stopping, case.x0)
+        known = count_with_margin(case.problem, case.rule, case.stopping, case.x0)
         assert best is not None
         assert floor is not None
         assert known is not None
@@ -432,8 +432,8 @@ def test_the_fewest_with_momentum_is_reached_by_its_learning_rate(rule: UpdateRu
     assert best is not None
     assert not best.certain
     again = type(rule)(lr=best.lr, momentum=best.momentum)  # type: ignore[call-arg]
-    known = exact(problem, again, Stopping(1e-5), problem.start(0))
-    assert isinstance(known, Exact)
+    known = count_with_margin(problem, again, Stopping(1e-5), problem.start(0))
+    assert isinstance(known, ExactCount)
     assert known.count == best.iterations
     usual = type(rule)(lr=best_lr(problem, rule), momentum=0.8)  # type: ignore[call-arg]
     slower = exact_count(problem, usual, Stopping(1e-5), problem.start(0))

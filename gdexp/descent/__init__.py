@@ -1,9 +1,9 @@
-"""Descents, one or a batch of them, run to their end: what ends them and what came of them."""
+"""Descents, single or in a batch, with their stopping rule and their result."""
 
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.batch import BatchResult, descend_batch, in_one_tensor
 from gdexp.descent.cap import Cap
-from gdexp.descent.device import exact, settings
+from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import (
@@ -28,15 +28,15 @@ __all__ = [
     "Stopping",
     "Trace",
     "Watch",
+    "arithmetic_settings",
     "crossing",
     "descend",
     "descend_batch",
-    "exact",
+    "exact_arithmetic",
     "first_hits",
     "gradient_like",
     "hitting_time",
     "in_one_tensor",
     "projected_time",
-    "settings",
     "starting_point",
 ]

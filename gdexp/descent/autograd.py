@@ -1,4 +1,4 @@
-"""The gradient of a loss, by the shortest way into torch's autograd engine."""
+"""The gradient of a loss, by a direct call of torch's autograd engine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 import torch
 
 Gradient = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""`gradient(loss, x)`: the gradient of the loss's sum at x, of x's shape; frees the graph."""
+"""`gradient(loss, x)` returns the gradient of the loss's sum, of x's shape; it frees the graph."""
 
 
 def gradient_like(loss: torch.Tensor) -> Gradient:
-    """A function that differentiates losses of this one's shape, dtype and device.
+    """Return a function that differentiates losses of this one's shape, dtype and device.
 
-    It gives what `torch.autograd.grad(loss.sum(), x)` gives, bit for bit. That call spends more
-    time preparing than differentiating a small loss; so the engine behind it is called
-    directly, with the ones that it is started from made once, as long as this version of torch
-    has it where it is expected.
+    Its bits are those of `torch.autograd.grad(loss.sum(), x)`. For a small loss that call spends
+    most of its time in preparation. So the engine is called directly, with a gradient of ones
+    that is made once; where this version of torch has no such engine, the public call is used.
     """
     ones = torch.ones_like(loss)
     run = _engine()
@@ -30,11 +29,11 @@ def gradient_like(loss: torch.Tensor) -> Gradient:
 
         return public
 
-    seeds = (ones,)
+    initial = (ones,)
 
     def direct(loss: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         gradient: torch.Tensor = run(
-            (loss,), seeds, False, False, (x,), False, accumulate_grad=False
+            (loss,), initial, False, False, (x,), False, accumulate_grad=False
         )[0]
         return gradient
 
@@ -43,7 +42,7 @@ def gradient_like(loss: torch.Tensor) -> Gradient:
 
 @cache
 def _engine() -> Callable[..., Any] | None:
-    """The engine's entry when it is there and answers as expected, else None."""
+    """Return the engine's entry point when it exists and works as expected, else None."""
     variable = getattr(torch.autograd, "Variable", None)
     run = getattr(getattr(variable, "_execution_engine", None), "run_backward", None)
     if run is None:
@@ -56,6 +55,6 @@ def _engine() -> Callable[..., Any] | None:
             )
         expected = isinstance(answer, tuple) and len(answer) == 1 and answer[0].item() == 6.0
         expected = expected and not answer[0].requires_grad and x.grad is None
-    except Exception:  # whatever another version raises, the public way remains
+    except Exception:  # another version may raise anything; the public call remains
         return None
     return run if expected else None

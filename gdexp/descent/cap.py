@@ -1,4 +1,4 @@
-"""Ending hopeless descents early, without changing which one wins."""
+"""The cap: a limit that ends trials which can no longer win."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import numpy as np
 import numpy.typing as npt
 
 NO_LIMIT = 2**62
-"""Iterations that no descent is allowed anyway."""
+"""More iterations than any descent may make."""
 
 
 class Cap:
-    """How many iterations a trial may make before it cannot win any more.
+    """The number of iterations after which a trial can no longer win.
 
     A trial ends once it has made `factor` times the fewest iterations of any finished trial that
     converged to an equal or tighter threshold. With factor 1 the winner is the same as without
     a cap: a trial that is not within its threshold after K iterations has a hitting time above
     K, and the trial that set the cap has one of at most K. (F. Hutter et al., ParamILS, 2009,
-    cap runs by the incumbent's time in the same way; here a looser threshold never caps a
-    tighter one, so that the front of threshold against iterations stays whole too.)
+    cap runs by the incumbent's time in the same way. Here a looser threshold never caps a
+    tighter one, so the Pareto front of threshold and iterations is complete too.)
 
-    A trial of several seeds runs them in turn, and has on its way what irace allows (L. Pérez
-    Cáceres et al., An experimental study of adaptive capping in irace, 2017): after j seeds it
-    may have made `factor` times the iterations that the incumbent made on the same j seeds, plus
-    one, the smallest time that can be measured. This judges a trial by the first seeds alone,
-    so with several seeds the winner is likely, but not certain, to be the same.
+    A trial with several seeds runs them in turn, with the limits of irace (L. Pérez Cáceres et
+    al., An experimental study of adaptive capping in irace, 2017): after j seeds it may have
+    made `factor` times the iterations that the incumbent made on the same j seeds, plus one, the
+    smallest time that can be measured. The first seeds alone decide, so with several seeds the
+    winner is probably, but not certainly, the same.
 
     Args:
-        factor: >= 1; None never caps.
+        factor: >= 1; None for no cap.
     """
 
     def __init__(self, factor: float | None) -> None:
         self.factor = factor
-        # The front of what was reached: thresholds rising, iterations (of all seeds) falling.
+        # The Pareto front: increasing thresholds, decreasing iterations (of all seeds).
         self._thresholds: list[float] = []
         self._totals: list[int] = []
         self._sums: list[list[int]] = []
 
     def add(self, threshold: float, counts: Sequence[int]) -> None:
-        """Count a trial that converged; `counts` are its iterations, seed by seed."""
+        """Add a trial that converged, with its iterations for each seed."""
         sums = list(accumulate(counts))
-        if not self.lowered_by(threshold, sums[-1]):
+        if not self.would_lower(threshold, sums[-1]):
             return
         at = end = bisect.bisect_right(self._thresholds, threshold)
         while end < len(self._totals) and self._totals[end] >= sums[-1]:
@@ -56,26 +56,26 @@ class Cap:
         self._totals[begin:end] = [sums[-1]]
         self._sums[begin:end] = [sums]
 
-    def lowered_by(self, threshold: float, total: int) -> bool:
-        """Whether a trial that converged after so many iterations would change any limit."""
+    def would_lower(self, threshold: float, total: int) -> bool:
+        """Return whether a trial that converged after `total` iterations would lower a limit."""
         at = bisect.bisect_right(self._thresholds, threshold)
         return not at or self._totals[at - 1] > total
 
     def incumbent(self, threshold: float) -> list[int] | None:
-        """The iterations of the best trial of an equal or tighter threshold, summed over seeds.
+        """Return the cumulative iterations of the best trial with an equal or tighter threshold.
 
-        Entry j is the sum over the seeds up to j; None when there is no such trial.
+        Entry j is the sum over the seeds up to j. None when there is no such trial.
         """
         at = bisect.bisect_right(self._thresholds, threshold)
         return self._sums[at - 1] if at else None
 
     def limit(self, threshold: float, made: Sequence[int] = ()) -> int | None:
-        """The iterations that the next descent of a trial may make; None for no limit.
+        """Return the iterations that the next descent of a trial may make; None for no limit.
 
         Args:
-            threshold: of the trial.
-            made: what its descents from other seeds made before; the limit is below 0 when
-                that was too much already.
+            threshold: the trial's threshold.
+            made: the iterations of its descents from earlier seeds; when they exceed the limit
+                already, the result is below 0.
         """
         if self.factor is None:
             return None
@@ -83,15 +83,15 @@ class Cap:
         if sums is None:
             return None
         allowance = 0 if len(sums) == 1 else 1
-        return self.after(sums[len(made)]) + allowance - sum(made)
+        return self.limit_after(sums[len(made)]) + allowance - sum(made)
 
     def limits(self, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """`limit` for the first descents of many trials; `NO_LIMIT` where there is none."""
-        told = [self.limit(each) for each in self._thresholds]
-        known = [NO_LIMIT if each is None else min(each, NO_LIMIT) for each in told]
-        after = np.array([NO_LIMIT, *known], dtype=np.int64)
-        return after[np.searchsorted(self._thresholds, thresholds, side="right")]
+        """Return `limit` for the first descents of many trials; `NO_LIMIT` where there is none."""
+        found = (self.limit(each) for each in self._thresholds)
+        finite = [NO_LIMIT if each is None else min(each, NO_LIMIT) for each in found]
+        steps = np.array([NO_LIMIT, *finite], dtype=np.int64)
+        return steps[np.searchsorted(self._thresholds, thresholds, side="right")]
 
-    def after(self, iterations: int) -> int:
-        """The limit that a converged descent of so many iterations sets."""
+    def limit_after(self, iterations: int) -> int:
+        """Return the limit that a converged descent with this many iterations sets."""
         return math.floor((self.factor or 1.0) * iterations)

@@ -1,4 +1,4 @@
-"""What a descent asks of a GPU: the same bits each time, products in full precision, memory."""
+"""The settings of a GPU for repeatable descents in full precision, and its memory error."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ import torch
 from gdexp.core import GdexpError, format_count
 
 WARN = 1
-"""torch's own number for algorithms that are deterministic wherever it has one, with a warning
-where it has none."""
+"""torch's debug mode that uses deterministic algorithms and warns where it has none."""
 
 
-def exact(device: torch.device) -> AbstractContextManager[None]:
-    """While a descent computes on a GPU: settings that two runs must share to have the same bits.
+def exact_arithmetic(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context in which a GPU gives the same bits in every run; a CPU needs none.
 
-    Deterministic algorithms, none of them chosen by timing, and no TensorFloat-32, which keeps
-    10 bits of the 23 of a float32. A problem that needs an operation without a deterministic
-    algorithm is warned about by torch and runs. The settings are the process's own, so they are
-    put back afterwards. Nothing is changed for a processor.
+    Algorithms are deterministic and not chosen by timing. TensorFloat-32 is off: it keeps 10 of
+    a float32's 23 bits. torch warns of an operation without a deterministic algorithm, which
+    still runs. The settings belong to the process, so the context restores them at its end.
 
-    cuBLAS needs no environment variable for it: torch gives it a workspace of its own for each
-    stream, and a descent has one stream.
+    cuBLAS needs no environment variable: torch gives each stream its own workspace, and a
+    descent has one stream.
     """
-    return nullcontext() if device.type == "cpu" else _exact()
+    return nullcontext() if device.type == "cpu" else _deterministic_gpu()
 
 
-def settings() -> dict[str, Any]:
-    """The settings that `exact` makes, as they are now; JSON-ready."""
+def arithmetic_settings() -> dict[str, Any]:
+    """Return the present values of the settings that `exact_arithmetic` changes, for JSON."""
     found: dict[str, Any] = {"deterministic": torch.get_deterministic_debug_mode()}
     for name, (owner, key, _) in _switches().items():
         found[name] = getattr(owner, key)
@@ -38,11 +36,11 @@ def settings() -> dict[str, Any]:
 
 
 def out_of_memory(device: torch.device, numbers: int) -> GdexpError:
-    """What to say when a single descent is too much for a device.
+    """Return the error for a device that has too little memory for a single descent.
 
     Args:
-        device: that has no more memory.
-        numbers: that the descent's x has.
+        device: the device.
+        numbers: the size of the descent's x.
     """
     descent = f"one descent of {format_count(numbers, 'number')}"
     instead = "use a smaller problem" if device.type == "cpu" else "free some, or use device=cpu"
@@ -50,8 +48,8 @@ def out_of_memory(device: torch.device, numbers: int) -> GdexpError:
 
 
 @contextmanager
-def _exact() -> Iterator[None]:
-    before = settings()
+def _deterministic_gpu() -> Iterator[None]:
+    before = arithmetic_settings()
     try:
         if before["deterministic"] < WARN:
             torch.set_deterministic_debug_mode(WARN)
@@ -65,15 +63,15 @@ def _exact() -> Iterator[None]:
 
 
 def _switches() -> dict[str, tuple[Any, str, Any]]:
-    """Name to where torch keeps a setting, and what it must be."""
+    """Return each setting's object in torch, its attribute and the value it must have."""
     matmul: Any = torch.backends.cuda.matmul
     cudnn: Any = torch.backends.cudnn
-    by_timing = {"cudnn.benchmark": (cudnn, "benchmark", False)}
+    benchmark = {"cudnn.benchmark": (cudnn, "benchmark", False)}
     if not hasattr(matmul, "fp32_precision"):  # before torch 2.9
         legacy = ("allow_tf32", False)
-        return by_timing | {"matmul": (matmul, *legacy), "cudnn": (cudnn, *legacy)}
+        return benchmark | {"matmul": (matmul, *legacy), "cudnn": (cudnn, *legacy)}
     full = ("fp32_precision", "ieee")
-    return by_timing | {
+    return benchmark | {
         "matmul": (matmul, *full),
         "cudnn.conv": (cudnn.conv, *full),
         "cudnn.rnn": (cudnn.rnn, *full),

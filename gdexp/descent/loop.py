@@ -1,4 +1,4 @@
-"""One descent, from the start to the end of its stopping rule: the loop that gdexp is about."""
+"""The loop of one descent, from its start until its stopping rule ends it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import torch
 
 from gdexp.core import BadInput, validation
 from gdexp.descent.autograd import gradient_like
-from gdexp.descent.device import exact, out_of_memory
+from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.optimizers import GradientDescent, State, UpdateRule
 from gdexp.problems import Problem, first_loss
 
 Watch = Callable[[int, "array[float]"], int]
-"""Called with the iteration and the trace so far; returns the iteration to be called at next."""
+"""A callback: it takes the iteration and the trace so far, and returns its next iteration."""
 
 
 def descend(
@@ -33,7 +33,7 @@ def descend(
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
 ) -> Result:
-    """Minimise a problem by one update rule until its stopping rule ends it.
+    """Minimise a problem with an update rule until the stopping rule ends the descent.
 
     ::
 
@@ -43,18 +43,18 @@ def descend(
         print(result)
 
     Args:
-        problem: what is minimised.
-        rule: how; plain gradient descent with lr 1 by default.
-        stopping: until when; threshold 1e-5 and at most 100,000 iterations by default.
-        seed: draws the start of a problem that has no x0 of its own; 0 … 2^63 − 1.
-        x0: the start, instead of the problem's; a tensor, array or list of its shape.
+        problem: the problem.
+        rule: the update rule; by default plain gradient descent with lr 1.
+        stopping: the stopping rule; by default threshold 1e-5 and at most 100,000 iterations.
+        seed: the seed of the start of a problem without x0; 0 … 2^63 − 1.
+        x0: the start, in place of the problem's; a tensor, array or list of its shape.
         dtype: float32 (default), float64, float16 or bfloat16.
         device: cpu (default), cuda or cuda:N.
-        watch: called at iteration 0 and then at each iteration that it asks for.
+        watch: a callback, called at iteration 0 and then at the iterations that it returns.
 
     Raises:
-        BadInput: a value that cannot be used, or a loss that is no scalar function of x.
-        GdexpError: the descent is too much for the device's memory.
+        BadInput: a value cannot be used, or the loss is not a scalar function of x.
+        GdexpError: the device has too little memory.
     """
     rule = GradientDescent() if rule is None else rule
     stopping = Stopping() if stopping is None else stopping
@@ -62,10 +62,10 @@ def descend(
     start = starting_point(problem, seed, x0)
     try:
         initial = start.to(device=device, dtype=dtype)
-        moved = problem.to(dtype, device)
+        converted = problem.to(dtype, device)
         began = time.perf_counter()
-        with torch.enable_grad(), exact(device):
-            status, trace, final, period = _loop(moved, rule, stopping, initial, watch)
+        with torch.enable_grad(), exact_arithmetic(device):
+            status, trace, final, period = _loop(converted, rule, stopping, initial, watch)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
@@ -77,14 +77,14 @@ def descend(
         rule=rule,
         stopping=stopping,
         f_star=problem.reference,
-        problem=problem.name or type(problem).__name__,
+        problem=problem.name,
         period=period,
         seconds=seconds,
     )
 
 
 def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:
-    """The x that a descent starts from, checked: floating, finite and of the problem's shape."""
+    """Return the checked start of a descent: floating, finite and of the problem's shape."""
     seed = validation.integer("seed", seed)
     start = problem.start(seed) if x0 is None else x0
     if isinstance(start, list | tuple | np.ndarray):
@@ -107,18 +107,18 @@ def _loop(
     x: torch.Tensor,
     watch: Watch | None,
 ) -> tuple[Status, array[float], torch.Tensor, int | None]:
-    """Descend; returns the status, the trace, the last x and the period of a stall.
+    """Descend; return the status, the trace, the last x and the period of a stall.
 
-    The state repeats when the point and the rule's state are, bit for bit, what they were
-    before: one iteration ago (a fixed point), or at the last power of two (a cycle; R. P.
-    Brent, An improved Monte Carlo factorization algorithm, BIT 20, 1980). Equal states have
-    equal losses, so tensors are compared only when two losses are equal, and only from where
-    the rule's coefficients have settled: before, an equal state may have another future.
+    The state repeats when the point and the rule's state have the same bits as one iteration ago
+    (a fixed point), or as at the last power of two (a cycle; R. P. Brent, An improved Monte Carlo
+    factorization algorithm, BIT 20, 1980). Equal states have equal losses, so tensors are
+    compared only when two losses are equal. They are compared only once the rule's coefficients
+    are constant: before that, equal states can have different successors.
     """
     trace = array("d")
     record, finite, loss_of = trace.append, math.isfinite, problem.loss
     f_star, threshold, limit = problem.reference, stopping.threshold, stopping.limit
-    step, coefficients, settled = rule.stepper(problem), rule.coefficients(1), rule.settled(1)
+    step, coefficients, constant = rule.stepper(problem), rule.coefficients(1), rule.constant
     state: State = ()
     last_x, last_state, last_value = x, state, math.nan
     anchor_x, anchor_state, anchor_value, anchor_k = x, state, math.nan, 0
@@ -136,7 +136,7 @@ def _loop(
             return Status.DIVERGED, trace, x, None
         if value - f_star <= threshold:
             return Status.CONVERGED, trace, x, None
-        if settled:
+        if constant:
             if value == last_value and _same(x, state, last_x, last_state):
                 return Status.STALLED, trace, x, 1
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
@@ -147,14 +147,14 @@ def _loop(
             return stopping.limit_status, trace, x, None
         last_x, last_state, last_value = x, state, value
         k += 1
-        if not settled:
-            coefficients, settled = rule.coefficients(k), rule.settled(k)
+        if not constant:
+            coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
         loss = loss_of(x.requires_grad_())
 
 
 def _same(x: torch.Tensor, state: State, other_x: torch.Tensor, other_state: State) -> bool:
-    """Whether two points with their states are equal bit for bit."""
+    """Return whether two points and their states are equal bit for bit."""
     return (
         len(state) == len(other_state)
         and _bits_equal(x, other_x)

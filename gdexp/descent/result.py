@@ -1,4 +1,4 @@
-"""What a descent leaves behind: one typed object that explains itself."""
+"""The result of one descent."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Result:
 
     Attributes:
         status: why it ended.
-        trace: the loss at iterations 0, 1, …, n; float64, shape (n + 1,). A float32 loss is
-            held exactly.
+        trace: the loss at iterations 0, 1, …, n; float64, shape (n + 1,), which holds a float32
+            loss exactly.
         initial: x at iteration 0, on the CPU.
         final: x at the last iteration, on the CPU.
         rule: the update rule with its hyperparameters.
-        stopping: threshold, max_iterations and cap.
-        f_star: what the threshold was measured from.
+        stopping: the stopping rule.
+        f_star: the value that the threshold is measured from.
         problem: the problem's name.
-        period: of a stalled descent, after how many iterations its state repeats.
+        period: the iterations after which the state of a stalled descent repeats.
         seconds: wall time of the loop.
     """
 
@@ -44,7 +44,7 @@ class Result:
 
     @property
     def iterations(self) -> int:
-        """Updates made until the descent ended."""
+        """The number of updates."""
         return len(self.trace) - 1
 
     @property
@@ -56,9 +56,9 @@ class Result:
     def hitting_time(self) -> float:
         """The hitting time, or its projection when the descent did not converge."""
         if self.converged:
-            exact = hitting_time(self.trace, self.stopping.threshold, self.f_star)
-            if exact is not None:
-                return exact
+            time = hitting_time(self.trace, self.stopping.threshold, self.f_star)
+            if time is not None:
+                return time
         return projected_time(self.trace, self.stopping, self.status, self.f_star)
 
     @property
@@ -68,22 +68,22 @@ class Result:
 
     @cached_property
     def min_loss(self) -> float:
-        """The smallest loss; infinite or not a number only when no loss was finite."""
+        """The smallest finite loss; the final loss when none is finite."""
         finite = self.trace[np.isfinite(self.trace)]
         return float(finite.min()) if finite.size else self.final_loss
 
     @cached_property
     def max_loss(self) -> float:
-        """The largest loss, infinity included; not a number only when every loss was."""
-        known = self.trace[~np.isnan(self.trace)]
-        return float(known.max()) if known.size else self.final_loss
+        """The largest loss, which may be infinite; NaN only when every loss is."""
+        numbers = self.trace[~np.isnan(self.trace)]
+        return float(numbers.max()) if numbers.size else self.final_loss
 
     def iterations_to(self, threshold: float) -> int | None:
-        """The first iteration within another threshold, or None when it was not reached."""
+        """Return the first iteration within another threshold; None when there is none."""
         return first_hit(self.trace, threshold, self.f_star)
 
     def summary(self) -> str:
-        """One sentence: status, iterations and the losses that decide them."""
+        """Return the status, the iterations and the losses in one sentence."""
         steps, gap = format_count(self.iterations, "iteration"), gap_name(self.f_star)
         value = self.final_loss - self.f_star
         relation = "<=" if self.converged else ">"

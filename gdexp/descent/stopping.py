@@ -1,4 +1,4 @@
-"""When a descent ends, why, and how many iterations it took, to a fraction of one."""
+"""Stopping rules, statuses and hitting times."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import numpy.typing as npt
 from gdexp.core import validation
 
 PENALTY = 10
+"""A diverged or stalled descent counts as this many times `max_iterations`."""
 
 THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-"""What runs are compared by when nothing else is said."""
-
-"""A diverged or stalled descent counts as this many times `max_iterations`."""
+"""The thresholds at which runs are compared by default."""
 
 Trace = npt.NDArray[np.float64]
 
@@ -33,7 +32,7 @@ class Status(StrEnum):
 
     @property
     def explanation(self) -> str:
-        """One clause that a person understands without the manual."""
+        """The reason in one clause."""
         return _EXPLANATIONS[self]
 
 
@@ -50,12 +49,12 @@ _EXPLANATIONS = {
 class Stopping:
     """The stopping rule.
 
-    Converged at the first iteration, the start included, with `loss - f_star <= threshold`.
+    A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`.
 
     Args:
-        threshold: > 0.
-        max_iterations: the most updates that are made, >= 1.
-        cap: end as `capped` after this many updates, when that is sooner; >= 0.
+        threshold: the largest gap of a converged descent, > 0.
+        max_iterations: the most updates, >= 1.
+        cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
     """
 
     threshold: float = 1e-5
@@ -70,27 +69,24 @@ class Stopping:
 
     @property
     def limit(self) -> int:
-        """The most updates that are made: `max_iterations`, or the cap when it is lower."""
+        """The most updates: `max_iterations`, or the cap when it is lower."""
         return self.max_iterations if self.cap is None else min(self.max_iterations, self.cap)
 
     @property
     def limit_status(self) -> Status:
-        """What a descent is called that makes `limit` updates and is not done."""
+        """The status of a descent that makes `limit` updates and does not converge."""
         capped = self.cap is not None and self.cap < self.max_iterations
         return Status.CAPPED if capped else Status.MAX_ITERATIONS
 
 
 def first_hit(trace: Trace, threshold: float, f_star: float = 0.0) -> int | None:
-    """The first iteration with `loss - f_star <= threshold`; None when there is none."""
+    """Return the first iteration with `loss - f_star <= threshold`; None when there is none."""
     hits = np.flatnonzero(trace - f_star <= threshold)
     return int(hits[0]) if hits.size else None
 
 
 def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -> list[int | None]:
-    """`first_hit` for many thresholds in one pass over the trace.
-
-    The best loss so far never rises, so one trace answers every threshold it came below.
-    """
+    """Return `first_hit` for many thresholds, in one pass over the trace."""
     gaps = trace - f_star
     best = np.minimum.accumulate(np.where(np.isfinite(gaps), gaps, np.inf))
     positions = np.searchsorted(-best, -np.asarray(thresholds, dtype=np.float64), side="left")
@@ -98,12 +94,12 @@ def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -
 
 
 def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float | None:
-    """The continuous refinement of the iteration count of a trace that meets the threshold.
+    """Return the hitting time of a trace: a continuous form of its iteration count.
 
     With gaps g = loss − f* and the first hit at k >= 1 it is
-    `k - 1 + ln(g[k-1] / threshold) / ln(g[k-1] / g[k])`, in (k − 1, k]: where the line between
-    the two points crosses the threshold on a log axis. 0 when the start meets the threshold;
-    None when nothing does. A gap of 0 or less counts as the smallest positive double.
+    `k - 1 + ln(g[k-1] / threshold) / ln(g[k-1] / g[k])`, in (k − 1, k]: the point where the line
+    between both gaps crosses the threshold on a log axis. It is 0 when the start is within the
+    threshold, and None when no loss is. A gap of 0 or less counts as the smallest positive double.
     """
     k = first_hit(trace, threshold, f_star)
     if k is None:
@@ -113,7 +109,7 @@ def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float |
 
 
 def crossing(k: int, before: float, after: float, threshold: float) -> float:
-    """The hitting time of a first hit at iteration k, from the gaps before and after it."""
+    """Return the hitting time of a first hit at iteration k, from the gaps at k - 1 and k."""
     if k == 0:
         return 0.0
     after = max(after, math.ulp(0.0))
@@ -123,11 +119,11 @@ def crossing(k: int, before: float, after: float, threshold: float) -> float:
 
 
 def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: float = 0.0) -> float:
-    """What a descent is scored that ended before it converged.
+    """Return the projected hitting time of a descent that did not converge.
 
-    A capped or exhausted one is continued at the mean rate (on a log axis) of the second half
-    of its trace: never less than the iterations it was allowed plus one, never more than ten
-    times `max_iterations`. Diverged and stalled ones get the latter.
+    A descent that reached its limit is continued at the mean rate (on a log axis) of the second
+    half of its trace. The result is at least the limit plus one, and at most ten times
+    `max_iterations`, which is the result for a diverged or stalled descent.
     """
     last = len(trace) - 1
     midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
@@ -137,7 +133,7 @@ def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: flo
 def projection(
     iterations: int, midway: float, gap: float, stopping: Stopping, status: Status
 ) -> float:
-    """`projected_time` from the gaps at iteration `iterations // 2` and at the last."""
+    """Return `projected_time` from the gaps at iteration `iterations // 2` and at the last."""
     worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
     if status in (Status.DIVERGED, Status.STALLED):
         return worst

@@ -179,11 +179,11 @@ def _gpu(device: object) -> dict[str, Any]:
         return {}
     if not torch.cuda.is_available():
         return {}
-    from gdexp.descent import exact, settings
+    from gdexp.descent import arithmetic_settings, exact_arithmetic
 
     cudnn: Any = torch.backends.cudnn
-    with exact(torch.device(device)):
-        meanwhile = settings()
+    with exact_arithmetic(torch.device(device)):
+        meanwhile = arithmetic_settings()
     return {
         "gpu": torch.cuda.get_device_name(device),
         "gpu_settings": meanwhile,

@@ -1,7 +1,7 @@
-"""Update rules: how the next point follows from the gradient.
+"""Update rules and learning-rate schedules.
 
-Seven rules are pure functions of point, gradient, state and coefficients; `torch` runs any
-class of torch.optim through the same loop.
+Seven rules are pure functions of point, gradient, state and coefficients; `torch` runs any class
+of torch.optim in the same loop.
 """
 
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop

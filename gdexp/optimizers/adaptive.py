@@ -1,7 +1,7 @@
-"""Rules that scale every coordinate by the gradients it has seen.
+"""Rules that scale each coordinate by its past gradients: Adagrad, RMSprop, Adam and AdamW.
 
-All start from averages of 0. Where a formula divides by a number, its inverse is computed in
-double precision and multiplied instead (see `UpdateRule`).
+All averages start at 0. In place of a division by a number, the rules multiply by its inverse,
+computed in double precision (see `UpdateRule`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Adagrad(UpdateRule):
     Args:
         lr: learning rate, > 0.
         lr_decay: >= 0.
-        initial_accumulator_value: the s that the descent starts with, >= 0.
+        initial_accumulator_value: the first s, >= 0.
         eps: keeps the denominator above 0, >= 0.
         schedule: of the learning rate; constant by default.
     """
@@ -49,22 +49,22 @@ class Adagrad(UpdateRule):
         )
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """The decayed rate, the first accumulator and eps."""
+        """Return the decayed rate, the first accumulator and eps."""
         rate = self.schedule.rate(self.lr, iteration) / (1 + (iteration - 1) * self.lr_decay)
         return (rate, self.initial_accumulator_value, self.eps)
 
-    def settled(self, iteration: int) -> bool:
-        """When neither the schedule nor lr_decay changes the rate any more."""
-        return self.schedule.settled(iteration) & (self.lr_decay == 0)
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether neither the schedule nor lr_decay changes the rate any more."""
+        return self.schedule.constant_from(iteration) & (self.lr_decay == 0)
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """One sum of squares."""
-        rate, first, eps = coefficients
-        before = state[0] if state else torch.zeros_like(gradient) + first
-        squares = before + gradient * gradient
+        """Return the next x and the sum of squares."""
+        rate, initial, eps = coefficients
+        last = state[0] if state else torch.zeros_like(gradient) + initial
+        squares = last + gradient * gradient
         return x - (rate * gradient) / (squares.sqrt() + eps), (squares,)
 
 
@@ -72,18 +72,18 @@ class Adagrad(UpdateRule):
 class RMSprop(UpdateRule):
     """`s = alpha * s + (1 - alpha) * gradient²; b = momentum * b + gradient / (√s + eps)`.
 
-    Then `x = x - lr * b`. Centered, the variance `s - m²` takes the place of s, with m the
-    running mean of the gradient; where rounding makes it negative it counts as 0 (torch.optim's
+    Then `x = x - lr * b`. When centered, the variance `s - m²` replaces s, where m is the running
+    mean of the gradient. A variance that rounding makes negative counts as 0 (torch.optim's
     point becomes NaN there). T. Tieleman, G. Hinton, Lecture 6.5 of Neural Networks for
     Machine Learning, 2012; centered: A. Graves, Generating sequences with recurrent neural
     networks, 2013. Defaults are torch.optim.RMSprop's.
 
     Args:
         lr: learning rate, > 0.
-        alpha: share of the averages that is kept, in [0, 1).
+        alpha: the weight of the last average, in [0, 1).
         eps: keeps the denominator above 0, >= 0.
-        momentum: share of the last step that is kept, in [0, 1).
-        centered: divide by the standard deviation of the gradient instead of its size.
+        momentum: the weight of the last step, in [0, 1).
+        centered: divide by the standard deviation of the gradient, not by its size.
         schedule: of the learning rate; constant by default.
     """
 
@@ -105,7 +105,7 @@ class RMSprop(UpdateRule):
         validation.boolean("centered", self.centered)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """Learning rate, alpha, its complement, eps, momentum and which formula."""
+        """Return rate, alpha, 1 - alpha, eps, momentum and whether the rule is centered."""
         rate = self.schedule.rate(self.lr, iteration)
         return (rate, self.alpha, 1 - self.alpha, self.eps, self.momentum, self.centered)
 
@@ -113,14 +113,14 @@ class RMSprop(UpdateRule):
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """Average square and step; centered, also the average gradient."""
-        rate, alpha, taken, eps, momentum, centered = coefficients
+        """Return the next x, the average square and the step; when centered also the average."""
+        rate, alpha, one_minus_alpha, eps, momentum, centered = coefficients
         if not state:
             zero = torch.zeros_like(gradient)
             state = (zero, zero, zero) if centered else (zero, zero)
-        square = alpha * state[0] + (taken * gradient) * gradient
+        square = alpha * state[0] + (one_minus_alpha * gradient) * gradient
         if centered:
-            mean = state[2] + taken * (gradient - state[2])
+            mean = state[2] + one_minus_alpha * (gradient - state[2])
             scale = (square - mean * mean).clamp_min(0).sqrt()
         else:
             scale = square.sqrt()
@@ -132,15 +132,15 @@ class RMSprop(UpdateRule):
 class Adam(UpdateRule):
     """`m = beta1 * m + (1 - beta1) * gradient; s = beta2 * s + (1 - beta2) * gradient²`.
 
-    Then `x = x - lr * m̂ / (√ŝ + eps)` with the averages freed of their start at 0:
+    Then `x = x - lr * m̂ / (√ŝ + eps)` with the averages corrected for their start at 0:
     `m̂ = m / (1 - beta1^k)`, `ŝ = s / (1 - beta2^k)`. The first step is therefore
     `lr * gradient / (|gradient| + eps)`. D. P. Kingma, J. Ba, Adam: a method for stochastic
     optimization, 2015. Defaults are torch.optim.Adam's.
 
     Args:
         lr: learning rate, > 0.
-        beta1: share of the average gradient that is kept, in [0, 1).
-        beta2: share of the average square that is kept, in [0, 1).
+        beta1: the weight of the last average gradient, in [0, 1).
+        beta2: the weight of the last average square, in [0, 1).
         eps: keeps the denominator above 0, >= 0.
         schedule: of the learning rate; constant by default.
     """
@@ -161,7 +161,7 @@ class Adam(UpdateRule):
         )
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """The corrected rate, the shares of both averages, the inverse of √(1 - beta2^k), eps."""
+        """Return the corrected rate, the averages' weights, 1 / √(1 - beta2^k) and eps."""
         rate = self.schedule.rate(self.lr, iteration)
         return (
             rate / elementwise(lambda beta: 1 - beta**iteration, self.beta1),
@@ -172,44 +172,44 @@ class Adam(UpdateRule):
             self.eps,
         )
 
-    def settled(self, iteration: int) -> bool:
-        """When the schedule is and both corrections have become exactly 1."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether the rate is constant and both corrections are exactly 1."""
 
-        def gone(beta: float) -> bool:
+        def is_one(beta: float) -> bool:
             return 1 - beta**iteration == 1
 
         # Not `and`: in a batch these are arrays.
-        corrected: bool = elementwise(gone, self.beta1) & elementwise(gone, self.beta2)
-        return self.schedule.settled(iteration) & corrected
+        uncorrected: bool = elementwise(is_one, self.beta1) & elementwise(is_one, self.beta2)
+        return self.schedule.constant_from(iteration) & uncorrected
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """Average gradient and average square."""
-        rate, moved, kept, taken, correction, eps = coefficients
+        """Return the next x, the average gradient and the average square."""
+        rate, one_minus_beta1, beta2, one_minus_beta2, correction, eps = coefficients
         if not state:
             zero = torch.zeros_like(gradient)
             state = (zero, zero)
-        mean = state[0] + moved * (gradient - state[0])
-        square = kept * state[1] + (taken * gradient) * gradient
+        mean = state[0] + one_minus_beta1 * (gradient - state[0])
+        square = beta2 * state[1] + (one_minus_beta2 * gradient) * gradient
         return x - (rate * mean) / (square.sqrt() * correction + eps), (mean, square)
 
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam on `x = x - lr * weight_decay * x`: the decay does not pass through the averages.
+    """Adam after `x = x - lr * weight_decay * x`: the decay does not enter the averages.
 
     I. Loshchilov, F. Hutter, Decoupled weight decay regularization, 2019. Defaults are
-    torch.optim.AdamW's. The decay moves the point at which the descent comes to rest away from
-    the problem's minimum.
+    torch.optim.AdamW's. The decay moves the limit of the descent away from the problem's
+    minimum.
 
     Args:
         lr: learning rate, > 0.
-        beta1: share of the average gradient that is kept, in [0, 1).
-        beta2: share of the average square that is kept, in [0, 1).
+        beta1: the weight of the last average gradient, in [0, 1).
+        beta2: the weight of the last average square, in [0, 1).
         eps: keeps the denominator above 0, >= 0.
-        weight_decay: share of x, times the rate, that every update takes away, >= 0.
+        weight_decay: every update subtracts rate * weight_decay * x, >= 0.
         schedule: of the learning rate; constant by default.
     """
 
@@ -221,14 +221,14 @@ class AdamW(Adam):
         self._check(weight_decay=validation.non_negative)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """The share of x that is kept, then Adam's."""
-        kept = 1 - self.schedule.rate(self.lr, iteration) * self.weight_decay
-        return (kept, *super().coefficients(iteration))
+        """Return 1 - rate * weight_decay, then Adam's coefficients."""
+        factor = 1 - self.schedule.rate(self.lr, iteration) * self.weight_decay
+        return (factor, *super().coefficients(iteration))
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """Decay, then Adam."""
-        kept, *others = coefficients
-        return Adam.update(kept * x, gradient, state, *others)
+        """Return the next x and Adam's state."""
+        factor, *others = coefficients
+        return Adam.update(factor * x, gradient, state, *others)

@@ -1,4 +1,4 @@
-"""What an update rule is, and the arithmetic that its coefficients may use."""
+"""The base class of update rules, and the arithmetic of their coefficients."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ CONSTANT: Schedule = Constant()
 
 @dataclass(frozen=True)
 class UpdateRule(ABC):
-    """How the next point follows from the gradient.
+    """An update rule: how the next point follows from the gradient.
 
-    A rule is a frozen dataclass of hyperparameters. What depends on them and on the iteration
-    alone is computed in double precision by `coefficients`; what touches tensors is `update`,
-    which knows nothing else.
+    A rule is a frozen dataclass of hyperparameters. `coefficients` computes in double precision
+    what depends only on them and on the iteration. `update` computes with tensors, from the
+    coefficients alone.
 
-    So one function serves a single descent, whose coefficients are floats, and a batch, whose
-    coefficients are tensors of shape (B, 1, …), and gives the same bits in both as long as
+    So one `update` serves a single descent, whose coefficients are floats, and a batch, whose
+    coefficients are tensors of shape (B, 1, …). Both have the same bits as long as `update`
 
-    - `update` keeps to `+ - *`, division by a tensor and square roots, each a call of its own:
-      fused calls (`add` with alpha, `addcmul`, `addcdiv`, `lerp`) round differently, and
-      dividing by a number multiplies by its rounded inverse on CUDA;
-    - nothing is derived from a coefficient in `update`: `1 - beta` in float32 is another number
-      than `1 - beta` in double, rounded.
+    - uses only `+ - *`, division by a tensor and square roots, each in its own call: fused calls
+      (`add` with alpha, `addcmul`, `addcdiv`, `lerp`) round differently, and on CUDA a division
+      by a number multiplies by its rounded inverse;
+    - derives nothing from a coefficient: `1 - beta` in float32 differs from `1 - beta` in double
+      precision, rounded.
 
-    In a batch, numbers that differ between rows become float64 arrays of shape (B,), filled in
-    without `__post_init__`; all other fields are shared by its rows. A float coefficient is not
-    rounded to float16 or bfloat16 and a tensor is, so there the promise does not hold.
+    In a batch, hyperparameters that differ between rows are float64 arrays of shape (B,), set
+    without `__post_init__`; the rows share all other fields. In float16 and bfloat16 the bits
+    may differ, because torch rounds a coefficient that is a tensor, but not a float.
 
     Attributes:
-        name: the word that chooses the rule in a config.
-        batchable: whether `update` is a pure function that may be called for many rows at once.
-        schedule: turns `lr` into the rate of each update.
+        name: the value of `optimizer.name` in a config.
+        batchable: whether `update` is a pure function that takes many rows at once.
+        schedule: the schedule that turns `lr` into the rate of each update.
     """
 
     name: ClassVar[str] = ""
@@ -67,43 +67,43 @@ class UpdateRule(ABC):
 
     @abstractmethod
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """What `update` needs besides tensors, at the iteration that is made (from 1).
+        """Return the last arguments of `update` at an iteration, counted from 1.
 
-        Numbers (float64 arrays in a batch), and booleans that choose a formula.
+        They are numbers (float64 arrays in a batch), and booleans that choose a formula.
         """
 
-    def settled(self, iteration: int) -> bool:
-        """Whether the coefficients are the same at this iteration and at every later one.
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether the coefficients are the same at this iteration and at every later one.
 
-        Between settled iterations a descent is a fixed map, so a state that repeats will repeat
-        for ever. In a batch the answer may be an array with one value per row.
+        From there on a descent is a fixed map, so a state that repeats will repeat for ever. In a
+        batch the answer may be an array with one value per row.
         """
-        return self.schedule.settled(iteration)
+        return self.schedule.constant_from(iteration)
 
     @property
     def constant(self) -> bool:
-        """Whether the coefficients are the same at every iteration (of every row)."""
-        return bool(np.all(self.settled(1)))
+        """Whether the coefficients are the same at every iteration, in every row."""
+        return bool(np.all(self.constant_from(1)))
 
     @staticmethod
     @abstractmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """The next x and state; neither argument is changed. The first state is ()."""
+        """Return the next x and state; change no argument. The first state is ()."""
 
     def stepper(self, problem: Problem) -> Step:
-        """What one descent calls at every iteration: `update`.
+        """Return the function that one descent calls at every iteration: `update`.
 
-        A rule that keeps state of its own returns a new function for every descent.
+        A rule with state of its own returns a new function for every descent.
         """
         return self.update
 
     def _check(self, **kinds: Callable[[str, object], float]) -> None:
-        """Check hyperparameters by name, keep them as floats, and build a schedule given as keys.
+        """Check hyperparameters by name, store them as floats, and build a schedule from a mapping.
 
         Raises:
-            BadInput: names the first hyperparameter that cannot be used.
+            BadInput: it names the first hyperparameter that cannot be used.
         """
         for key, kind in kinds.items():
             object.__setattr__(self, key, kind(key, getattr(self, key)))
@@ -115,9 +115,10 @@ class UpdateRule(ABC):
 
 
 def elementwise(function: Callable[[float], float], values: Values) -> Values:
-    """A function of a number, or of each entry of a float64 array with the bits of a number.
+    """Apply a function of a float to a float, or to each entry of a float64 array.
 
-    numpy's own powers and cosines may differ from Python's in the last bit.
+    An array gets the same bits as single floats; numpy's powers and cosines may differ from
+    Python's in the last bit.
     """
     if not isinstance(values, np.ndarray):
         return function(values)

@@ -1,4 +1,4 @@
-"""Rules with one learning rate for every coordinate: plain, heavy-ball and Nesterov descent."""
+"""Rules with one learning rate for all coordinates: plain, heavy-ball and Nesterov descent."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class GradientDescent(UpdateRule):
         self._check(lr=validation.positive)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """The learning rate."""
+        """Return the learning rate."""
         return (self.schedule.rate(self.lr, iteration),)
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """The notebook's line."""
+        """Return the next x, as the notebook computes it."""
         (lr,) = coefficients
         return x - lr * gradient, state
 
@@ -53,8 +53,8 @@ class Momentum(UpdateRule):
 
     Args:
         lr: learning rate, > 0.
-        momentum: share of the last step that is kept, in [0, 1).
-        dampening: share of the gradient that is left out, in [0, 1).
+        momentum: the weight of the last step, in [0, 1).
+        dampening: the gradient is multiplied by 1 - dampening, in [0, 1).
         schedule: of the learning rate; constant by default.
     """
 
@@ -70,16 +70,16 @@ class Momentum(UpdateRule):
         )
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """Learning rate, momentum and the share of the gradient that is taken."""
+        """Return learning rate, momentum and 1 - dampening."""
         return (self.schedule.rate(self.lr, iteration), self.momentum, 1 - self.dampening)
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """One velocity, started at the first gradient."""
-        lr, momentum, taken = coefficients
-        velocity = momentum * state[0] + taken * gradient if state else gradient
+        """Return the next x and the velocity, at first the gradient."""
+        lr, momentum, one_minus_dampening = coefficients
+        velocity = momentum * state[0] + one_minus_dampening * gradient if state else gradient
         return x - lr * velocity, (velocity,)
 
 
@@ -94,7 +94,7 @@ class Nesterov(UpdateRule):
 
     Args:
         lr: learning rate, > 0.
-        momentum: share of the last step that is kept, in [0, 1).
+        momentum: the weight of the last step, in [0, 1).
         schedule: of the learning rate; constant by default.
     """
 
@@ -107,14 +107,14 @@ class Nesterov(UpdateRule):
         self._check(lr=validation.positive, momentum=validation.fraction)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """Learning rate and momentum."""
+        """Return learning rate and momentum."""
         return (self.schedule.rate(self.lr, iteration), self.momentum)
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """One velocity, started at the first gradient."""
+        """Return the next x and the velocity, at first the gradient."""
         lr, momentum = coefficients
         velocity = momentum * state[0] + gradient if state else gradient
         return x - lr * (gradient + momentum * velocity), (velocity,)

@@ -1,4 +1,4 @@
-"""The update rules by the name that `optimizer=` takes."""
+"""The registry of update rules, by the names that `optimizer=` takes."""
 
 from __future__ import annotations
 

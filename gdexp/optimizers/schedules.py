@@ -1,8 +1,8 @@
-"""Learning-rate schedules: which rate each update takes.
+"""Learning-rate schedules: the rate of each update.
 
-A schedule turns a rule's `lr` and the number of the update that is made (from 1) into that
-update's rate, in double precision. `lr` may also be a float64 array, one value per row of a
-batch: only operations that round alike for numbers and arrays touch it.
+A schedule computes an update's rate from a rule's `lr` and the update's number (from 1), in
+double precision. `lr` may be a float64 array with one value per row of a batch, so schedules use
+only operations that round numbers and arrays alike.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from gdexp import config
 from gdexp.core import BadInput, validation
 
 LONGEST_CYCLE = 10_000
-"""The most rates that a cyclic schedule holds; putting n rates in order takes n² steps."""
+"""The most rates of a cyclic schedule; to order n rates takes n² steps."""
 
 _TIE = 1e-9
 
 
 @dataclass(frozen=True)
 class Schedule(ABC):
-    """What the learning rate is at every update.
+    """A learning-rate schedule.
 
     Attributes:
-        name: the word that chooses the schedule in a config.
+        name: the value of `optimizer.schedule.name` in a config.
     """
 
     name: ClassVar[str] = ""
 
     @abstractmethod
     def rate(self, lr: float, iteration: int) -> float:
-        """The rate of one update; of lr's kind, a number or an array of one per row.
+        """Return the rate of one update: a number, or an array when lr is one.
 
         Args:
             lr: the rule's learning rate.
-            iteration: the update that is made, from 1.
+            iteration: the update's number, from 1.
         """
 
     @abstractmethod
-    def settled(self, iteration: int) -> bool:
-        """Whether this update and every later one have the same rate."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether this update and every later one have the same rate."""
 
     @property
     def constant(self) -> bool:
         """Whether all updates have the same rate."""
-        return self.settled(1)
+        return self.constant_from(1)
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Constant(Schedule):
     name = "constant"
 
     def rate(self, lr: float, iteration: int) -> float:
-        """The learning rate."""
+        """Return the learning rate."""
         return lr
 
-    def settled(self, iteration: int) -> bool:
-        """Always."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return True."""
         return True
 
 
@@ -74,7 +74,7 @@ class Constant(Schedule):
 class InverseTime(Schedule):
     """`lr / (1 + decay * k)` at update k.
 
-    The decay under which stochastic approximation converges. H. Robbins, S. Monro, A
+    With this decay stochastic approximation converges. H. Robbins, S. Monro, A
     stochastic approximation method, Annals of Mathematical Statistics 22, 1951.
 
     Args:
@@ -88,11 +88,11 @@ class InverseTime(Schedule):
         _put(self, "decay", validation.non_negative("decay", self.decay))
 
     def rate(self, lr: float, iteration: int) -> float:
-        """Slowed from the first update on."""
+        """Return `lr / (1 + decay * k)`."""
         return lr / (1 + self.decay * iteration)
 
-    def settled(self, iteration: int) -> bool:
-        """Only without decay."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether there is no decay."""
         return self.decay == 0
 
 
@@ -101,11 +101,11 @@ class Cosine(Schedule):
     """From `lr` at update 1 down half a cosine wave to `floor * lr` at update `steps + 1`.
 
     I. Loshchilov, F. Hutter, SGDR: stochastic gradient descent with warm restarts, 2017,
-    without the restarts: the floor is kept.
+    without the restarts: the rate stays at the floor.
 
     Args:
-        steps: updates on the way down, >= 1.
-        floor: the share of `lr` that is left, in [0, 1].
+        steps: the number of updates from `lr` down to the floor, >= 1.
+        floor: the last rate, as a share of `lr`, in [0, 1].
     """
 
     name = "cosine"
@@ -117,14 +117,14 @@ class Cosine(Schedule):
         _put(self, "floor", _share("floor", self.floor))
 
     def rate(self, lr: float, iteration: int) -> float:
-        """`lr * (floor + (1 - floor) * (1 + cos(pi * (k - 1) / steps)) / 2)`, then the floor."""
+        """Return `lr * (floor + (1 - floor) * (1 + cos(pi * (k - 1) / steps)) / 2)`."""
         if iteration > self.steps:
             return lr * self.floor
         wave = (1 + math.cos(math.pi * (iteration - 1) / self.steps)) / 2
         return lr * (self.floor + (1 - self.floor) * wave)
 
-    def settled(self, iteration: int) -> bool:
-        """Once the floor is reached."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether the floor is reached."""
         return iteration > self.steps or self.floor == 1
 
 
@@ -149,11 +149,11 @@ class StepDecay(Schedule):
         _put(self, "factor", factor)
 
     def rate(self, lr: float, iteration: int) -> float:
-        """`lr * factor ** ((k - 1) // every)`."""
+        """Return `lr * factor ** ((k - 1) // every)`."""
         return lr * self._share(iteration)
 
-    def settled(self, iteration: int) -> bool:
-        """Without a change of rate, or once the rate is 0 in double precision."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether the rate never changes, or is 0 in double precision."""
         return self.factor == 1 or self._share(iteration) == 0
 
     def _share(self, iteration: int) -> float:
@@ -167,7 +167,7 @@ class Warmup(Schedule):
     P. Goyal et al., Accurate, large minibatch SGD, 2017 (gradual warmup).
 
     Args:
-        steps: the first update that has the whole `lr`, >= 1.
+        steps: the first update with the full `lr`, >= 1.
     """
 
     name = "warmup"
@@ -177,46 +177,46 @@ class Warmup(Schedule):
         validation.integer("steps", self.steps, low=1, high=10**9)
 
     def rate(self, lr: float, iteration: int) -> float:
-        """A straight line up to `lr`."""
+        """Return `lr * k / steps`, at most `lr`."""
         return lr if iteration >= self.steps else lr * (iteration / self.steps)
 
-    def settled(self, iteration: int) -> bool:
-        """Once the whole `lr` is reached."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether `lr` is reached."""
         return iteration >= self.steps
 
 
 @dataclass(frozen=True)
 class _Cycle(Schedule):
-    """Absolute rates, over and over; `lr` plays no part."""
+    """A cycle of rates that do not depend on `lr`."""
 
     @property
     @abstractmethod
     def rates(self) -> tuple[float, ...]:
-        """The rates of one cycle, in the order in which they are taken."""
+        """The rates of one cycle, in order."""
 
     def rate(self, lr: float, iteration: int) -> float:
-        """The rate that the cycle has at this update, whatever `lr` is."""
+        """Return the cycle's rate at this update."""
         return self.rates[(iteration - 1) % len(self.rates)]
 
-    def settled(self, iteration: int) -> bool:
-        """Only when the cycle holds a single rate."""
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether the cycle has a single rate."""
         return len(self.rates) == 1
 
 
 @dataclass(frozen=True)
 class Chebyshev(_Cycle):
-    """The rates that are best for plain gradient descent on a quadratic; `lr` is ignored.
+    """The best rates for plain gradient descent on a quadratic; `lr` is ignored.
 
-    After `steps` updates the error of every eigenvector with an eigenvalue in [mu, L] has
-    shrunk by at least `1 / T(steps, (L + mu) / (L - mu))`, T being Chebyshev's polynomial; no
-    other `steps` rates promise as much. They are the inverses of the polynomial's roots on
+    After `steps` updates the error along every eigenvector with an eigenvalue in [mu, L] is at
+    most `1 / T(steps, (L + mu) / (L - mu))` of the first, where T is Chebyshev's polynomial; no
+    other `steps` rates have a better bound. They are the inverses of the polynomial's roots on
     [mu, L]: L. F. Richardson, 1910; D. Young, On Richardson's method for solving linear
     systems with positive definite matrices, Journal of Mathematics and Physics 32, 1953.
 
-    In their natural order the updates in between overflow or drown in rounding errors (V. I.
+    In their natural order, points within a cycle overflow or lose all digits to rounding (V. I.
     Lebedev, S. A. Finogenov, On the order of choice of the iteration parameters in the
-    Chebyshev cyclic iteration method, 1971), so the roots are taken in `stable_order`. After
-    `steps` updates the cycle starts again; only whole cycles keep the promise.
+    Chebyshev cyclic iteration method, 1971), so `stable_order` orders the roots. After `steps`
+    updates the cycle starts again; the bound holds for whole cycles only.
 
     Args:
         mu: the smallest eigenvalue, > 0.
@@ -239,7 +239,7 @@ class Chebyshev(_Cycle):
 
     @cached_property
     def rates(self) -> tuple[float, ...]:
-        """The inverses of the roots, in a stable order."""
+        """The inverses of the roots, in stable order."""
         middle, radius = self.mu / 2 + self.L / 2, self.L / 2 - self.mu / 2
         angles = [math.pi * (2 * j + 1) / (2 * self.steps) for j in range(self.steps)]
         return tuple(
@@ -248,7 +248,7 @@ class Chebyshev(_Cycle):
 
     @property
     def bound(self) -> float:
-        """The factor by which one cycle shrinks any error in the spectrum at least."""
+        """The largest factor by which one cycle multiplies an error in the spectrum."""
         if self.mu == self.L:
             return 0.0
         return 1 / math.cosh(self.steps * math.acosh((self.L + self.mu) / (self.L - self.mu)))
@@ -256,15 +256,15 @@ class Chebyshev(_Cycle):
 
 @dataclass(frozen=True)
 class InverseEigenvalue(_Cycle):
-    """`1 / eigenvalue`, one eigenvalue after the other; `lr` is ignored.
+    """`1 / eigenvalue` for one eigenvalue after the other; `lr` is ignored.
 
-    On a quadratic each update removes the error along its eigenvalue's eigenvectors, so plain
-    gradient descent is done, up to rounding, after as many updates as there are distinct
-    eigenvalues; they are taken in `stable_order`. D. Young, On Richardson's method for solving
+    On a quadratic each update removes the error along its eigenvalue's eigenvectors. So plain
+    gradient descent reaches the minimum, up to rounding, after as many updates as there are
+    distinct eigenvalues. `stable_order` orders them. D. Young, On Richardson's method for solving
     linear systems with positive definite matrices, 1953.
 
     Args:
-        eigenvalues: each > 0, in any order; one that is given twice counts once.
+        eigenvalues: numbers > 0 in any order; duplicates count once.
     """
 
     name = "inverse_eigenvalue"
@@ -282,7 +282,7 @@ class InverseEigenvalue(_Cycle):
 
     @cached_property
     def rates(self) -> tuple[float, ...]:
-        """The inverses of the distinct eigenvalues, in a stable order."""
+        """The inverses of the distinct eigenvalues, in stable order."""
         return tuple(1 / each for each in stable_order(sorted(set(self.eigenvalues))))
 
 
@@ -293,29 +293,29 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 
 def build_schedule(given: Mapping[str, object]) -> Schedule:
-    """The schedule that a mapping describes: `{"name": "cosine", "steps": 100}`.
+    """Return the schedule that a mapping describes, such as `{"name": "cosine", "steps": 100}`.
 
     Raises:
-        BadInput: a name or key that does not exist (the nearest is offered), or a value that
-            the schedule refuses, by its key under `schedule`.
+        BadInput: a name or key does not exist, or the schedule refuses a value; the key has the
+            form `schedule.KEY`.
     """
     return config.choose("schedule", SCHEDULES, given)
 
 
 def stable_order(points: Sequence[float]) -> list[float]:
-    """Points > 0 in the order in which rates 1/point keep an iteration stable.
+    """Return points > 0 in an order in which an iteration with rates 1/point is stable.
 
-    Leja's order: the largest point first, then always the one whose product of distances to
-    those already taken is largest, the larger of two equals. It keeps both the errors in
-    between and the rounding errors small, for any number of points (B. Fischer, L. Reichel, A
+    This is Leja's order: first the largest point, then always the point with the largest product
+    of distances to those before it, or the larger of two such points. It keeps the errors within
+    a cycle and the rounding errors small for any number of points (B. Fischer, L. Reichel, A
     stable Richardson iteration method for complex linear systems, Numerische Mathematik 54,
-    1988); Lebedev and Finogenov's order does so for powers of two.
+    1988); Lebedev and Finogenov's order does so for powers of two only.
     """
     rest: npt.NDArray[np.float64] = np.array(sorted(points, reverse=True), dtype=np.float64)
     logs = np.zeros_like(rest)
     ordered: list[float] = []
     while rest.size:
-        # Symmetric points tie up to rounding, which must not decide: it differs by machine.
+        # Symmetric points are equal up to rounding, which differs between machines.
         chosen = int(np.flatnonzero(logs >= logs.max() - _TIE)[0])
         point = rest[chosen]
         ordered.append(float(point))

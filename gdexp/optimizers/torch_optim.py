@@ -24,7 +24,7 @@ _UNSUITABLE = {
     "ZeroRedundancyOptimizer": "spreads its work over processes, and a descent is one process",
 }
 
-_NOT_OFFERED = {
+_RESERVED_OPTIONS = {
     "params": "is the problem's x",
     "lr": "is given beside options, as lr",
     "maximize": "is not offered: a descent minimises",
@@ -32,12 +32,12 @@ _NOT_OFFERED = {
     "capturable": "is not offered: a descent is not captured in a CUDA graph",
 }
 
-_STEP_NOT_READ = ("SGD", "RMSprop", "Rprop", "Adadelta", "Adagrad")
-"""Classes whose step count, where they keep one, does not enter the update (Adagrad: lr_decay)."""
+_STEP_INDEPENDENT = ("SGD", "RMSprop", "Rprop", "Adadelta", "Adagrad")
+"""Classes whose update does not depend on the step count (Adagrad: without lr_decay)."""
 
 
-def offered() -> dict[str, type[torch.optim.Optimizer]]:
-    """The classes of torch.optim that can run a descent, by name."""
+def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
+    """Return the classes of torch.optim that can run a descent, by name."""
     return {
         name: cls
         for name, cls in sorted(vars(torch.optim).items())
@@ -52,26 +52,26 @@ class TorchOptimizer(UpdateRule):
     """An optimizer class of torch.optim, stepped once per iteration.
 
     The loss trace holds the loss at the point after each step. LBFGS evaluates the loss and its
-    gradient several times within a step (up to its `max_iter` and `max_eval`), so its iterations
-    are dearer than those of other rules and their counts are not comparable as they stand.
+    gradient several times within a step (up to its `max_iter` and `max_eval`). So its iterations
+    cost more than those of other rules, and the counts cannot be compared directly.
 
-    The single-tensor implementation is used (`foreach=False, fused=False`) unless options ask
-    for another. Such a rule keeps state of its own, so its descents run one at a time.
+    The single-tensor implementation is used (`foreach=False, fused=False`) unless options choose
+    another. The optimizer has state of its own, so its descents run one at a time.
 
-    A repeated state ends a descent as stalled where that is sound: for SGD, RMSprop, Rprop,
-    Adadelta and Adagrad without lr_decay, whose updates do not depend on the number of the
-    step, when x and all their tensors repeat; for LBFGS when a step returns without an iteration
-    because the gradient is within its tolerance. The others are never called stalled.
+    A repeated state ends a descent as stalled only where no later change is possible: for SGD,
+    RMSprop, Rprop, Adadelta and Adagrad without lr_decay, whose updates do not depend on the step
+    count, when x and all their tensors repeat; for LBFGS, when a step makes no iteration because
+    the gradient is within its tolerance. With other classes no descent ends as stalled.
 
     Args:
-        class_name: the class, as torch.optim spells it.
-        lr: learning rate, > 0; the class's own default when not given.
+        class_name: the class's name in torch.optim.
+        lr: learning rate, > 0; by default the class's.
         options: further keyword arguments of the class; a list stands for a tuple.
         schedule: of the learning rate; constant by default.
 
     Raises:
-        BadInput: a class or an option that does not exist or does not suit, or a value that
-            torch refuses.
+        BadInput: the class or an option does not exist or is not suitable, or torch refuses a
+            value.
     """
 
     name = "torch"
@@ -89,58 +89,58 @@ class TorchOptimizer(UpdateRule):
             object.__setattr__(self, "lr", float(parameters["lr"].default))
         self._check(lr=validation.positive)
         object.__setattr__(self, "options", _options(self.class_name, self.options, parameters))
-        self._try_out()
+        self._check_step()
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        """The learning rate."""
+        """Return the learning rate."""
         return (self.rate(iteration),)
 
     def rate(self, iteration: int) -> float:
-        """The learning rate of one update."""
+        """Return the learning rate of one update."""
         assert self.lr is not None, "filled in by __post_init__"
         return self.schedule.rate(self.lr, iteration)
 
     @property
-    def tracked(self) -> bool:
-        """Whether it is known what, besides x and the rate, decides the next step."""
+    def state_is_known(self) -> bool:
+        """Whether `update` returns everything that decides the next step besides the rate."""
         if self.class_name == "LBFGS":
             return True
-        return self.class_name in _STEP_NOT_READ and not self.options.get("lr_decay")
+        return self.class_name in _STEP_INDEPENDENT and not self.options.get("lr_decay")
 
-    def settled(self, iteration: int) -> bool:
-        """Whether a repeated state means that nothing can change any more."""
-        return self.tracked and self.schedule.settled(iteration)
+    def constant_from(self, iteration: int) -> bool:
+        """Return whether a repeated state means that nothing can change any more."""
+        return self.state_is_known and self.schedule.constant_from(iteration)
 
     @staticmethod
     def update(
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
-        """Not available: an optimizer of torch keeps state of its own, see `stepper`."""
+        """Raise TypeError: an optimizer of torch has state of its own, see `stepper`."""
         raise TypeError("a torch.optim optimizer is no pure function; use stepper(problem)")
 
     def stepper(self, problem: Problem) -> Step:
-        """A function that steps one new optimizer, made where the descent starts."""
-        running: _Stepper | None = None
+        """Return a function that steps one new optimizer, made at the first call."""
+        stepper: _Stepper | None = None
 
         def step(
             x: torch.Tensor, gradient: torch.Tensor, state: State, lr: float
         ) -> tuple[torch.Tensor, State]:
-            nonlocal running
-            if running is None:
-                running = _Stepper(self, problem, x)
-            return running.step(gradient, lr)
+            nonlocal stepper
+            if stepper is None:
+                stepper = _Stepper(self, problem, x)
+            return stepper.step(gradient, lr)
 
         return step
 
     def make(self, parameter: torch.Tensor, lr: float) -> torch.optim.Optimizer:
-        """A new optimizer of one tensor."""
-        build: Callable[..., torch.optim.Optimizer] = offered()[self.class_name]
+        """Return a new optimizer of one tensor."""
+        build: Callable[..., torch.optim.Optimizer] = torch_optimizers()[self.class_name]
         accepted = inspect.signature(build).parameters
-        plainest = {key: False for key in ("foreach", "fused") if key in accepted}
-        return build([parameter], lr=lr, **plainest | dict(self.options))
+        defaults = {key: False for key in ("foreach", "fused") if key in accepted}
+        return build([parameter], lr=lr, **defaults | dict(self.options))
 
-    def _try_out(self) -> None:
-        """Take one step on a matrix of one number, so that what torch refuses is refused now."""
+    def _check_step(self) -> None:
+        """Take one step on a small matrix, to find the options that torch refuses."""
         parameter = torch.ones(1, 1, dtype=torch.float64, requires_grad=True)
 
         def closure() -> Any:  # noqa: ANN401
@@ -156,13 +156,13 @@ class TorchOptimizer(UpdateRule):
                     optimizer.step(closure)
                 else:
                     optimizer.step()
-        except Exception as error:  # torch checks options with whatever the arithmetic raises
+        except Exception as error:  # torch raises errors of many types
             allowed = f"refused by torch.optim.{self.class_name}: {_reason(error)}"
             raise BadInput("options", dict(self.options), allowed) from None
 
 
 class _Stepper:
-    """One optimizer at work on one descent, from the point where it is first called."""
+    """The optimizer of one descent."""
 
     def __init__(self, rule: TorchOptimizer, problem: Problem, x: torch.Tensor) -> None:
         self._problem = problem
@@ -173,29 +173,29 @@ class _Stepper:
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
             raise BadInput("class_name", self._name, _reason(error)) from None
         self._closure = (self._evaluate,) if _needs_closure(self._optimizer) else ()
-        self._tracked = rule.tracked
+        self._state_is_known = rule.state_is_known
 
     def step(self, gradient: torch.Tensor, lr: float) -> tuple[torch.Tensor, State]:
-        """One step of the optimizer; the new point and what it remembers, both copied."""
+        """Step the optimizer; return copies of the new point and of its state."""
         self._parameter.grad = gradient
         self._optimizer.param_groups[0]["lr"] = lr
         try:
             self._optimizer.step(*self._closure)
         except Exception as error:
             raise GdexpError(f"torch.optim.{self._name} failed: {_reason(error)}") from error
-        return self._parameter.detach().clone(), self._memory() if self._tracked else ()
+        return self._parameter.detach().clone(), self._state() if self._state_is_known else ()
 
     def _evaluate(self) -> torch.Tensor:
-        """The loss where the optimizer has put its parameter, the gradient left in `grad`."""
+        """Return the loss at the parameter and set its `grad`; torch's closure."""
         loss = self._problem.loss(self._parameter)
         (self._parameter.grad,) = torch.autograd.grad(loss, (self._parameter,))
         return loss.detach()
 
-    def _memory(self) -> State:
-        """What decides the next step besides the point.
+    def _state(self) -> State:
+        """Return the optimizer's state that decides the next step.
 
-        A step of LBFGS that makes no iteration changes nothing, and nothing but its count of
-        iterations tells.
+        For LBFGS that is its count of iterations: when a step leaves it as it was, nothing has
+        changed.
         """
         state = self._optimizer.state[self._parameter]
         if self._name == "LBFGS":
@@ -213,8 +213,8 @@ def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def _class(name: object) -> type[torch.optim.Optimizer]:
-    """The class of that name, or the nearest one offered."""
-    classes = offered()
+    """Return the class of that name; refuse others with the nearest name."""
+    classes = torch_optimizers()
     if not isinstance(name, str) or name not in classes:
         why = _UNSUITABLE.get(str(name))
         if why is not None:
@@ -229,14 +229,14 @@ def _class(name: object) -> type[torch.optim.Optimizer]:
 def _options(
     class_name: str, given: object, parameters: Mapping[str, inspect.Parameter]
 ) -> dict[str, Any]:
-    """The keyword arguments, each one that the class takes, lists turned into tuples."""
+    """Check the keyword arguments; return them with lists turned into tuples."""
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise BadInput("options", given, "must be a group of keyword arguments")
-    valid = [key for key in parameters if key not in _NOT_OFFERED]
+    valid = [key for key in parameters if key not in _RESERVED_OPTIONS]
     for key, value in given.items():
-        if key in _NOT_OFFERED and key in (*parameters, "params", "lr"):
-            raise BadInput(f"options.{key}", value, _NOT_OFFERED[key])
+        if key in _RESERVED_OPTIONS and key in (*parameters, "params", "lr"):
+            raise BadInput(f"options.{key}", value, _RESERVED_OPTIONS[key])
         if key not in valid:
             raise BadInput(
                 f"options.{key}",
@@ -249,6 +249,6 @@ def _options(
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what torch says."""
+    """Return the first line of torch's message."""
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The problems, one family per file, and the names by which a config chooses them."""
+"""Problems: one family per file, and the registry that a config chooses from."""
 
 from gdexp.problems.autograd import Autograd
 from gdexp.problems.base import Curve, Problem, first_loss

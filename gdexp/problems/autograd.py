@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gdexp.core import validation
-from gdexp.problems.base import DIVIDED, Problem, row_sum
+from gdexp.problems.base import THREADED_SIZE, Problem, row_sum
 
 NOTEBOOK_X0 = [[1.0, 2.0], [3.0, 4.0]]
 
@@ -28,19 +28,19 @@ class Autograd(Problem):
         self.curvature = (2.0, 2.0)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The sum, one value for each row of a batch."""
+        """Return the sum, one value for each row of a batch."""
         return self.nodes(x)[-1][1]
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The notebook's own names: x1 = x + 2, x2 = x − 2, x3 = x1 * x2, y = x3.sum()."""
+        """Return the notebook's x1 = x + 2, x2 = x − 2, x3 = x1 * x2 and y = x3.sum()."""
         x1 = x + 2
         x2 = x - 2
         x3 = x1 * x2
-        numbers = torch.Size(self.shape).numel()
-        alone = x.ndim == len(self.shape)
-        if alone and numbers < DIVIDED:
+        small = torch.Size(self.shape).numel() < THREADED_SIZE
+        single = x.ndim == len(self.shape)
+        if single and small:
             y = x3.sum()
         else:
-            rows = x3.flatten() if alone else x3.reshape(len(x3), -1)
-            y = rows.sum(-1) if numbers < DIVIDED else row_sum(rows)
+            rows = x3.flatten() if single else x3.reshape(len(x3), -1)
+            y = rows.sum(-1) if small else row_sum(rows)
         return [("x1", x1), ("x2", x2), ("x3", x3), ("y", y)]

@@ -1,9 +1,10 @@
-"""What a problem is: a loss to minimise, where it starts, and what is known of its minimum."""
+"""The base class of problems: a loss, a starting point, and what is known of the minimum."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,13 +23,23 @@ class Part:
 
     @property
     def numel(self) -> int:
-        """How many numbers the part holds."""
+        """The number of values in the part."""
         return torch.Size(self.shape).numel()
+
+
+def consecutive_parts(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> list[Part]:
+    """Return parts of these names and shapes that follow each other in x."""
+    parts: list[Part] = []
+    offset = 0
+    for name, shape in shapes:
+        parts.append(Part(name, shape, offset))
+        offset += parts[-1].numel
+    return parts
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A function of one variable on its grid, and what x makes of it; each of shape (points,)."""
+    """A function of one variable and the fit that x gives to it; each of shape (points,)."""
 
     grid: torch.Tensor
     wanted: torch.Tensor
@@ -46,21 +57,21 @@ class Problem(ABC):
             def loss(self, x):
                 return (x**2).sum()
 
-    Tensors kept as attributes are moved to the descent's dtype and device by `to`.
+    `to` converts the tensors among its attributes to the descent's dtype and device.
 
     Args:
-        x0: the starting point; uniform on [0, 1) from the seed when not given.
+        x0: the starting point; by default uniform on [0, 1), drawn from the seed.
 
     Attributes:
-        name: the word that chooses the problem in a config.
-        batchable: whether `loss` also takes x of shape (B, *shape) and returns (B,), each
-            row bit for bit what the row gives alone. Kernels built on matrix products do not
-            keep that promise; leave it False for them.
+        name: the value of `problem.name` in a config; the class's name in lower case by default.
+        batchable: whether `loss` also takes x of shape (B, *shape) and returns (B,), with the
+            same bits in each row as for that row alone. Matrix products do not give the same
+            bits in a batch: leave it False for them.
         shape: the shape of x.
-        f_star: the minimum; None when it is not known, and then the threshold is absolute.
-        x_star: a minimiser, when known.
-        curvature: (mu, L), the smallest and largest eigenvalue of a constant Hessian.
-        target: the tensor that the final x is shown beside, when there is one.
+        f_star: the minimum; None when it is unknown. The threshold is then absolute.
+        x_star: a minimiser; None when it is unknown.
+        curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
+        target: a tensor to show beside the final x.
     """
 
     name: str = ""
@@ -72,7 +83,7 @@ class Problem(ABC):
     target: torch.Tensor | None = None
 
     def __init_subclass__(cls) -> None:
-        """A problem that gives itself no name is called by its class."""
+        """Name a problem after its class unless it has a name."""
         super().__init_subclass__()
         if not cls.name:
             cls.name = cls.__name__.lower()
@@ -88,65 +99,65 @@ class Problem(ABC):
 
     @abstractmethod
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The loss at x: a scalar that autograd can follow back to x.
+        """Return the loss at x, a scalar through which autograd finds the gradient.
 
         Args:
-            x: shape `shape`; with `batchable` also (B, *shape), and then the result is (B,).
+            x: shape `shape`; with `batchable` also (B, *shape), for a result of shape (B,).
         """
 
     def start(self, seed: int) -> torch.Tensor:
-        """The starting point: `x0` if it was given, else drawn from the seed.
+        """Return the starting point: `x0` when it was given, else a draw from the seed.
 
-        Drawn in float32 on the CPU whatever the descent's dtype and device, so that one seed
-        is one start everywhere.
+        The draw is made in float32 on the CPU, so that a seed gives the same start for every
+        dtype and device.
         """
         if self.x0 is not None:
             return self.x0
         return self.draw(torch.Generator().manual_seed(seed))
 
     def draw(self, generator: torch.Generator) -> torch.Tensor:
-        """A random starting point, float32 on the CPU; uniform on [0, 1) unless overridden."""
+        """Return a random starting point, float32 on the CPU; uniform on [0, 1) by default."""
         return torch.rand(self.shape, generator=generator)
 
     def to(self, dtype: torch.dtype, device: torch.device) -> Self:
-        """A copy whose floating tensors have this dtype and live on this device."""
-        moved = copy.copy(self)
+        """Return a copy with its tensors on this device, floating ones in this dtype."""
+        clone = copy.copy(self)
         for key, value in vars(self).items():
             if isinstance(value, torch.Tensor) and value.is_floating_point():
-                setattr(moved, key, value.to(device=device, dtype=dtype))
+                setattr(clone, key, value.to(device=device, dtype=dtype))
             elif isinstance(value, torch.Tensor):
-                setattr(moved, key, value.to(device=device))
-        return moved
+                setattr(clone, key, value.to(device=device))
+        return clone
 
     def parts(self) -> list[Part]:
-        """The named pieces of x, in order; empty when x is one thing."""
+        """Return the named pieces of x in order; none when x has no pieces."""
         return []
 
     def curve(self, x: torch.Tensor) -> Curve | None:
-        """The function that x stands for, beside the wanted one; None when there is none."""
+        """Return the function that x represents, with its target; None when x represents none."""
         return None
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The named steps from x to the loss, the loss last; what `+inspect` prints."""
+        """Return the named steps from x to the loss, the loss last; `+inspect` prints them."""
         return [("loss", self.loss(x))]
 
     @property
     def reference(self) -> float:
-        """What the threshold is measured from: f* where it is known, else 0."""
+        """The value that the threshold is measured from: f* where it is known, else 0."""
         return 0.0 if self.f_star is None else self.f_star
 
 
 _BLOCK = 4096
 
-DIVIDED = 32_768
-"""From so many numbers on torch divides one sum among its threads."""
+THREADED_SIZE = 32_768
+"""torch computes a sum of this many numbers or more with several threads."""
 
 
 def row_sum(values: torch.Tensor) -> torch.Tensor:
-    """The sum over the last dimension, the same bits in a batch, alone and for any thread count.
+    """Return the sum over the last dimension, with the same bits for any batch and thread count.
 
-    From 32,768 numbers on torch divides the sum of one row among its threads, but that of many
-    rows between the rows. Summing blocks of a fixed size first leaves it nothing to divide.
+    From 32,768 numbers on, torch divides the sum of one row among its threads, but of many rows
+    it gives whole rows to each thread. Blocks of a fixed size are too small to be divided.
 
     Args:
         values: shape (n,) or (B, n); the result is a scalar or (B,).
@@ -161,12 +172,12 @@ def row_sum(values: torch.Tensor) -> torch.Tensor:
 
 
 def first_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
-    """The loss at the start, refused unless it is a scalar tensor that depends on x.
+    """Return the loss at the start; refuse one that is not a scalar tensor that depends on x.
 
     Raises:
-        BadInput: names the problem and says what its loss returned instead.
+        BadInput: it names the problem and says what the loss returned.
     """
-    name = problem.name or type(problem).__name__
+    name = problem.name
     loss: object = problem.loss(x)
     if not isinstance(loss, torch.Tensor):
         raise BadInput("problem", name, f"its loss must return a tensor, not {_type(loss)}")

@@ -1,6 +1,6 @@
-"""Your own problem: a function, an nn.Module with data, or anything importable by path.
+"""User-defined problems: a function, an nn.Module with data, or an object named by its path.
 
-The third way, a subclass of `Problem` with one method, needs nothing from here but the path.
+A subclass of `Problem` with a `loss` method needs only the path.
 """
 
 from __future__ import annotations
@@ -18,27 +18,26 @@ import torch.nn.functional as F
 from torch import nn
 
 from gdexp.core import BadInput, GdexpError, code_failed, nearest, validation
-from gdexp.problems.base import Part, Problem
+from gdexp.problems.base import Part, Problem, consecutive_parts
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
 class FunctionProblem(Problem):
-    """A plain function of x as a problem.
+    """A problem whose loss is a function of x.
 
     ::
 
         FunctionProblem(lambda x: (x**2).sum(), shape=(2,), f_star=0.0)
 
     Args:
-        loss: takes x of the given shape, returns a scalar tensor.
-        shape: of x; not needed with x0.
-        x0: the start; uniform on [0, 1) from the seed by default.
-        f_star: the minimum; unknown by default, and then the threshold is absolute.
-        name: the function's own name by default.
-        batchable: True promises that the loss also takes (B, *shape), returns (B,), and that
-            each row is bit for bit what the row gives alone; `gdexp.check_problem`
-            tells whether it is so.
+        loss: a function that takes x of the given shape and returns a scalar tensor.
+        shape: the shape of x; not needed with x0.
+        x0: the start; by default uniform on [0, 1), drawn from the seed.
+        f_star: the minimum; unknown by default. The threshold is then absolute.
+        name: the problem's name; by default the function's.
+        batchable: True promises that the loss also takes (B, *shape) and returns (B,), with the
+            same bits in each row as for that row alone. `gdexp.check_problem` checks it.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class FunctionProblem(Problem):
         if shape is None and x0 is None:
             raise BadInput("shape", None, "give the shape of x, such as [2], or x0")
         self.function = loss
-        self.name = getattr(loss, "__name__", type(loss).__name__) if name is None else name
+        self.name = name or str(getattr(loss, "__name__", type(loss).__name__))
         self.batchable = validation.boolean("batchable", batchable)
         if shape is not None:
             self.shape = _shape(shape)
@@ -63,28 +62,28 @@ class FunctionProblem(Problem):
         self.f_star = None if f_star is None else validation.number("f_star", f_star)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The function's value."""
+        """Return the function's value."""
         return self.function(x)
 
 
 class ModuleProblem(Problem):
-    """The trainable parameters of an nn.Module as x, and its loss on fixed data.
+    """A problem whose x is the trainable parameters of an nn.Module, with a loss on fixed data.
 
     ::
 
         ModuleProblem(nn.Linear(3, 1), inputs, targets)
 
     x is the flat vector of all parameters that require a gradient, in the module's order; `parts`
-    names them. The module is copied and put into evaluation mode, because the loss must be a
-    function of x alone: no dropout, no running averages.
+    names them. The module is copied and put into evaluation mode, because the loss must depend
+    on x alone: no dropout, no running averages.
 
     Args:
-        module: the module, whose own weights are the start whatever the seed; or a function
-            without arguments that makes one, and then every seed makes its own start.
-        inputs: passed to the module as they are.
-        targets: passed to the loss, after the module's output.
-        loss: of (output, targets), a scalar; the mean squared error by default.
-        x0: the start as one flat list, instead.
+        module: a module, whose weights are the start for every seed; or a function without
+            arguments that makes a module, which is called under the seed.
+        inputs: the argument of the module.
+        targets: the second argument of the loss, after the module's output.
+        loss: a scalar function of (output, targets); the mean squared error by default.
+        x0: the start as one flat list, in place of the module's weights.
         f_star: the minimum; unknown by default.
     """
 
@@ -100,24 +99,26 @@ class ModuleProblem(Problem):
         f_star: float | None = None,
     ) -> None:
         self._make = None if isinstance(module, nn.Module) else module
-        made = module if isinstance(module, nn.Module) else _seeded(module, 0)
-        if not isinstance(made, nn.Module):
-            raise BadInput("module", made, "must be an nn.Module or make one")
-        self.module = copy.deepcopy(made).eval()
-        self._parts = _parameter_parts(self.module)
+        example = module if isinstance(module, nn.Module) else _make_seeded(module, 0)
+        if not isinstance(example, nn.Module):
+            raise BadInput("module", example, "must be an nn.Module or make one")
+        self.module = copy.deepcopy(example).eval()
+        self._parts = consecutive_parts(
+            (name, tuple(parameter.shape)) for name, parameter in _trainable(self.module)
+        )
         if not self._parts:
-            raise BadInput("module", type(made).__name__, "has no parameter to move")
+            raise BadInput("module", type(example).__name__, "has no parameter to move")
         self.inputs, self.targets, self.criterion = inputs, targets, loss
         self.shape = (sum(part.numel for part in self._parts),)
         super().__init__(x0)
         self.f_star = None if f_star is None else validation.number("f_star", f_star)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The criterion between the module's output with weights x and the targets."""
+        """Return the loss of the module's output with weights x."""
         return self.nodes(x)[-1][1]
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The module's output and the loss."""
+        """Return the module's output and the loss."""
         pieces = torch.split(x, [part.numel for part in self._parts])
         weights = {
             part.name: piece.view(part.shape)
@@ -127,21 +128,21 @@ class ModuleProblem(Problem):
         return [("output", output), ("loss", self.criterion(output, self.targets))]
 
     def start(self, seed: int) -> torch.Tensor:
-        """x0, else the module's weights, made from the seed when the module is made."""
+        """Return x0, else the weights of the module, which may be made from the seed."""
         if self.x0 is not None:
             return self.x0
-        module = self.module if self._make is None else _seeded(self._make, seed)
+        module = self.module if self._make is None else _make_seeded(self._make, seed)
         return torch.cat([p.detach().flatten() for _, p in _trainable(module)])
 
     def parts(self) -> list[Part]:
-        """The parameters in the order in which x holds them."""
+        """Return the parameters in the order of x."""
         return self._parts
 
     def to(self, dtype: torch.dtype, device: torch.device) -> Self:
-        """A copy in this dtype and on this device, the module's buffers too."""
-        moved = super().to(dtype, device)
-        moved.module = copy.deepcopy(self.module).to(device=device, dtype=dtype)
-        return moved
+        """Return a copy in this dtype and on this device, the module's buffers included."""
+        clone = super().to(dtype, device)
+        clone.module = copy.deepcopy(self.module).to(device=device, dtype=dtype)
+        return clone
 
 
 def custom_problem(
@@ -151,33 +152,31 @@ def custom_problem(
     f_star: float | None = None,
     arguments: Mapping[str, object] | None = None,
 ) -> Problem:
-    """The problem that a dotted path names: what `problem=custom` builds.
+    """Return the problem that a dotted path names, for `problem=custom`.
 
     Args:
         path: `package.module.attribute` of a `Problem` subclass, a `Problem`, a function without
             required arguments that returns one, or a loss function of x.
-        shape: of x, for a loss function; not needed with x0.
-        x0: the start, instead of the problem's own.
-        f_star: the minimum, instead of the problem's own.
+        shape: the shape of x, for a loss function; not needed with x0.
+        x0: the start, in place of the problem's own.
+        f_star: the minimum, in place of the problem's own.
         arguments: keyword arguments of the subclass or of the function that returns a problem.
 
     Raises:
-        BadInput: nothing importable there, or nothing that is a problem.
+        BadInput: the path names nothing that can be imported, or something that is no problem.
     """
-    found = import_by_path(path)
-    if isinstance(found, Problem):
-        _only_with(arguments, "arguments", "a class or a function that returns a problem")
-        problem = copy.copy(found)
-    elif _makes_problem(found):
-        problem = _call(path, found, arguments or {})
-    elif callable(found) and not isinstance(found, type):
-        _only_with(arguments, "arguments", "a class or a function that returns a problem")
-        return FunctionProblem(cast(Loss, found), shape, x0, f_star)
+    named = import_by_path(path)
+    if _makes_problem(named):
+        problem = _make_problem(path, named, arguments or {})
     else:
-        raise BadInput(
-            "path", path, "must name a Problem, a subclass of it or a function, not a "
-            f"{type(found).__name__}",
-        )  # fmt: skip
+        _only_with(arguments, "arguments", "a class or a function that returns a problem")
+        if isinstance(named, Problem):
+            problem = copy.copy(named)
+        elif callable(named) and not isinstance(named, type):
+            return FunctionProblem(cast(Loss, named), shape, x0, f_star)
+        else:
+            wanted = "must name a Problem, a subclass of it or a function"
+            raise BadInput("path", path, f"{wanted}, not a {type(named).__name__}")
     _only_with(shape, "shape", "a loss function; a problem has its own")
     if x0 is not None:
         _set_start(problem, x0)
@@ -187,12 +186,12 @@ def custom_problem(
 
 
 def import_by_path(path: str) -> object:
-    """What `package.module.attribute` names; the current directory is importable too.
+    """Return the object that `package.module.attribute` names, also in the current directory.
 
-    Importing runs the module's code, so the path must come from a person at this machine.
+    The import runs the module's code, so the path must come from a person at this machine.
 
     Raises:
-        BadInput: one line that says which part was not found, or why the import failed.
+        BadInput: it says in one line which part is missing, or why the import failed.
     """
     names = validation.text("path", path).split(".")
     if len(names) < 2 or not all(name.isidentifier() for name in names):
@@ -200,18 +199,18 @@ def import_by_path(path: str) -> object:
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())
     module, rest = _longest_module(path, names)
-    found: object = module
+    owner: object = module
     for name in rest:
-        if not hasattr(found, name):
-            public = [n for n in dir(found) if not n.startswith("_")]
-            place = getattr(found, "__name__", type(found).__name__)
-            raise BadInput("path", path, f"{place} has no {name!r}: {nearest(name, public)}")
-        found = getattr(found, name)
-    return found
+        if not hasattr(owner, name):
+            public = [n for n in dir(owner) if not n.startswith("_")]
+            owner_name = getattr(owner, "__name__", type(owner).__name__)
+            raise BadInput("path", path, f"{owner_name} has no {name!r}: {nearest(name, public)}")
+        owner = getattr(owner, name)
+    return owner
 
 
 def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
-    """The module that the most leading names make, and the names that are left."""
+    """Import the module of the longest prefix; return it and the remaining names."""
     module: object = None
     for used in range(1, len(names)):
         name = ".".join(names[:used])
@@ -228,23 +227,23 @@ def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
     return module, names[-1:]
 
 
-def _makes_problem(found: object) -> bool:
-    """Whether calling it gives a problem: a subclass, or a function that x is not given to."""
-    if isinstance(found, type):
-        return issubclass(found, Problem)
-    if not callable(found) or isinstance(found, nn.Module):
+def _makes_problem(named: object) -> bool:
+    """Return whether this is a Problem subclass, or a function without required arguments."""
+    if isinstance(named, type):
+        return issubclass(named, Problem)
+    if not callable(named) or isinstance(named, nn.Module | Problem):
         return False
     try:
-        parameters = inspect.signature(found).parameters.values()
-    except (TypeError, ValueError):  # a builtin without a signature takes x
+        parameters = inspect.signature(named).parameters.values()
+    except (TypeError, ValueError):  # a builtin without a signature is a loss function of x
         return False
     return not any(
         p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
     )
 
 
-def _call(path: str, found: object, arguments: Mapping[str, object]) -> Problem:
-    make = cast(Callable[..., object], found)
+def _make_problem(path: str, named: object, arguments: Mapping[str, object]) -> Problem:
+    make = cast(Callable[..., object], named)
     try:
         inspect.signature(make).bind(**arguments)
     except TypeError as error:
@@ -281,8 +280,8 @@ def _shape(value: object) -> tuple[int, ...]:
     return tuple(validation.integer("shape", size, low=1) for size in sizes)
 
 
-def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """A module made under a seed; the caller's random state is as it was."""
+def _make_seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Make a module under a seed, without a change of the caller's random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
@@ -290,13 +289,3 @@ def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 def _trainable(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-
-
-def _parameter_parts(module: nn.Module) -> list[Part]:
-    parts: list[Part] = []
-    offset = 0
-    for name, parameter in _trainable(module):
-        part = Part(name, tuple(parameter.shape), offset)
-        parts.append(part)
-        offset += part.numel
-    return parts

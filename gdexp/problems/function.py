@@ -1,16 +1,16 @@
-"""What the whole idea exists for: a network's weights moved until it is a wanted function."""
+"""The fit of a small network to a function of one variable."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 
 from gdexp.core import BadInput, validation
-from gdexp.problems.base import Curve, Part, Problem
+from gdexp.problems.base import Curve, Part, Problem, consecutive_parts
 
 FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sine": lambda t: torch.sin(math.pi * t),
@@ -26,17 +26,17 @@ CUBIC = (0.0, -1.0, 0.0, 2.0)
 class Function(Problem):
     """Mean squared error of a small tanh network against a function of one variable.
 
-    x is the flat vector of all weights and biases; `parts` names them. The weights start
-    uniform on ±1/√fan_in from the seed (torch.nn.Linear's default).
+    x is the flat vector of all weights and biases; `parts` names them. The start is uniform on
+    ±1/√fan_in, drawn from the seed, as torch.nn.Linear does.
 
     Args:
         function: sine (sin πt), step (0 then 1), absolute (|t|), gaussian (exp −4t²),
             sawtooth (t − ⌊t⌋) or polynomial.
-        coefficients: of the polynomial, constant term first; 2t³ − t by default.
+        coefficients: those of the polynomial, constant term first; 2t³ − t by default.
         hidden: the widths of the hidden layers.
-        points: how many equally spaced values of t the error is averaged over.
-        interval: the lowest and highest t.
-        x0: all weights as one flat list, instead of the seed's.
+        points: the number of equally spaced values of t in the mean.
+        interval: the lowest and the highest t.
+        x0: all weights as one flat list, in place of the draw.
     """
 
     name = "function"
@@ -59,17 +59,17 @@ class Function(Problem):
             dtype=torch.float64,
         ).unsqueeze(1)
         self.wanted = self._wanted(coefficients)
-        self._parts = _layer_parts(_widths(hidden))
+        self._parts = consecutive_parts(_layer_shapes(_widths(hidden)))
         self._sizes = [part.numel for part in self._parts]
         self.shape = (sum(self._sizes),)
         super().__init__(x0)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """Mean squared error over the grid; x has shape (weights,)."""
+        """Return the mean squared error over the grid; x has shape (weights,)."""
         return F.mse_loss(self._network(x), self.wanted)
 
     def draw(self, generator: torch.Generator) -> torch.Tensor:
-        """Uniform on ±1/√fan_in for the weights and biases of each layer."""
+        """Draw the weights and biases of each layer uniformly on ±1/√fan_in."""
         pieces = []
         fan_in = 1
         for part in self._parts:
@@ -80,16 +80,16 @@ class Function(Problem):
         return torch.cat(pieces)
 
     def parts(self) -> list[Part]:
-        """Weights and biases in the order in which x holds them."""
+        """Return weights and biases in the order of x."""
         return self._parts
 
     def curve(self, x: torch.Tensor) -> Curve:
-        """The wanted function on the grid and the network's value there."""
+        """Return the wanted function and the network's output on the grid."""
         fitted = self._network(x.detach())
         return Curve(self.grid.squeeze(1), self.wanted.squeeze(1), fitted.squeeze(1))
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The network's output and the loss."""
+        """Return the network's output and the loss."""
         output = self._network(x)
         return [("output", output), ("loss", F.mse_loss(output, self.wanted))]
 
@@ -131,12 +131,7 @@ def _widths(hidden: object) -> list[int]:
     return [1, *(validation.integer("hidden", width, low=1, high=4096) for width in hidden), 1]
 
 
-def _layer_parts(widths: list[int]) -> list[Part]:
-    parts: list[Part] = []
-    offset = 0
+def _layer_shapes(widths: list[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
-        for name, shape in (("weight", (fan_out, fan_in)), ("bias", (fan_out,))):
-            part = Part(f"{layer}.{name}", shape, offset)
-            parts.append(part)
-            offset += part.numel
-    return parts
+        yield f"{layer}.weight", (fan_out, fan_in)
+        yield f"{layer}.bias", (fan_out,)

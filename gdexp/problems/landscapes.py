@@ -1,9 +1,9 @@
-"""Functions of few variables that the field tries its methods on, each with its trap.
+"""Standard test functions of few variables.
 
-Two variables are computed as two separate numbers, without any reduction, so a row of a batch
-cannot differ from the same row alone. Formulas, domains and minima follow M. Jamil, X.-S. Yang,
-A literature survey of benchmark functions for global optimisation problems, 2013; the numbers
-are derived again in the tests.
+The two variables are separate tensors and nothing is reduced, so a row of a batch has the same
+bits as the row alone. Formulas, domains and minima follow M. Jamil, X.-S. Yang, A literature
+survey of benchmark functions for global optimisation problems, 2013; the tests derive the
+numbers again.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from gdexp.problems.base import Problem, row_sum
 
 
 class Landscape(Problem):
-    """A function of two variables with a customary start.
+    """A function of two variables with a usual start.
 
     Args:
         x0: the start, two numbers; the class's `start_at` by default.
 
     Attributes:
-        start_at: the start when none is given.
+        start_at: the start by default.
         minimiser: a point with the smallest loss.
-        unique: whether there is no other.
+        unique: whether it is the only one.
     """
 
     batchable = True
@@ -44,12 +44,12 @@ class Landscape(Problem):
         self.target = self.x_star if self.unique else None
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The function's value; x has shape (2,), or (B, 2) for B values."""
+        """Return the function's value; x has shape (2,), or (B, 2) for B values."""
         return self.value(*x.unbind(-1))
 
     @abstractmethod
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """The formula, elementwise in the two variables."""
+        """Return the formula's value, elementwise in the two variables."""
 
 
 class Booth(Landscape):
@@ -68,7 +68,7 @@ class Booth(Landscape):
     minimiser = (1.0, 3.0)
 
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """The sum of the two squared residuals."""
+        """Return the sum of the two squared residuals."""
         first = x + 2 * y - 7
         second = 2 * x + y - 5
         return first * first + second * second
@@ -89,7 +89,7 @@ class Matyas(Landscape):
     minimiser = (0.0, 0.0)
 
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """The quadratic form."""
+        """Return the quadratic form."""
         return 0.26 * (x * x + y * y) - 0.48 * (x * y)
 
 
@@ -110,7 +110,7 @@ class Rosenbrock(Landscape):
     minimiser = (1.0, 1.0)
 
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """The distance from the parabola, weighted, and that along it."""
+        """Return the weighted distance from the parabola plus the distance along it."""
         across = y - x * x
         along = 1 - x
         return 100 * (across * across) + along * along
@@ -131,7 +131,7 @@ class Beale(Landscape):
     minimiser = (3.0, 0.5)
 
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """The sum of the three squared residuals."""
+        """Return the sum of the three squared residuals."""
         square = y * y
         first = 1.5 - x + x * y
         second = 2.25 - x + x * square
@@ -142,8 +142,8 @@ class Beale(Landscape):
 class Himmelblau(Landscape):
     """`(x² + y − 11)² + (x + y² − 7)²`: four minima of 0, so the start decides which is found.
 
-    They are `MINIMA`, the first of them exact. Starts at (0, 0), where it is 170 and from where
-    small learning rates lead to (3, 2) (D. M. Himmelblau, Applied Nonlinear Programming, 1972).
+    `MINIMA` holds them; the first is exact. Starts at (0, 0), where it is 170; small learning
+    rates lead from there to (3, 2) (D. M. Himmelblau, Applied Nonlinear Programming, 1972).
 
     Args:
         x0: the start, two numbers.
@@ -161,16 +161,16 @@ class Himmelblau(Landscape):
     )
 
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """The sum of the two squared residuals."""
+        """Return the sum of the two squared residuals."""
         first = x * x + y - 11
         second = x + y * y - 7
         return first * first + second * second
 
 
 class Hyperbola(Landscape):
-    """`½ (1 − xy)²`: the smallest problem at whose minima the curvature varies.
+    """`½ (1 − xy)²`: a small problem whose curvature differs from minimum to minimum.
 
-    Minimum 0 all along xy = 1, where the Hessian's largest eigenvalue (the sharpness) is
+    Minimum 0 everywhere on xy = 1, where the Hessian's largest eigenvalue (the sharpness) is
     x² + y² >= 2. Plain gradient descent ends where the sharpness is at most 2 / lr, so with
     lr > 1 it does not converge from a generic start (J. Cohen et al., Gradient descent on neural
     networks typically occurs at the edge of stability, 2021). Starts at (2, 0.1).
@@ -185,7 +185,7 @@ class Hyperbola(Landscape):
     unique = False
 
     def value(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Half the squared residual."""
+        """Return half the squared residual."""
         residual = 1 - x * y
         return 0.5 * (residual * residual)
 
@@ -193,13 +193,13 @@ class Hyperbola(Landscape):
 class Rastrigin(Problem):
     """`Σ x_i² − 10 cos(2π x_i) + 10`: a bowl with a local minimum near every integer point.
 
-    Minimum 0 at the origin. Per axis the nearest trap is x = 0.994958637 with f = 0.994959057.
-    At the origin the Hessian is (2 + 40 π²) I, so lr must stay below 2 / 396.78 = 0.0050405
-    (L. A. Rastrigin, Systems of Extremal Control, 1974).
+    Minimum 0 at the origin. The nearest local minimum on each axis is x = 0.994958637 with
+    f = 0.994959057. At the origin the Hessian is (2 + 40 π²) I, so lr must stay below
+    2 / 396.78 = 0.0050405 (L. A. Rastrigin, Systems of Extremal Control, 1974).
 
     Args:
-        dimension: how many variables; at least 1.
-        x0: the start; uniform on ±5.12 from the seed by default.
+        dimension: the number of variables; at least 1.
+        x0: the start; by default uniform on ±5.12, drawn from the seed.
     """
 
     name = "rastrigin"
@@ -214,9 +214,9 @@ class Rastrigin(Problem):
         self.target = self.x_star
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The sum over the axes, one value for each row of a batch."""
+        """Return the sum over the axes, one value for each row of a batch."""
         return row_sum(x * x + (10 - 10 * torch.cos(2 * math.pi * x)))
 
     def draw(self, generator: torch.Generator) -> torch.Tensor:
-        """Uniform on the customary box, ±5.12 in every axis."""
+        """Draw the start uniformly on the usual box, ±5.12 in every axis."""
         return (2 * torch.rand(self.shape, generator=generator) - 1) * self.BOUND

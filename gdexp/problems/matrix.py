@@ -1,4 +1,4 @@
-"""The notebook's first part: a random tensor moved onto a target by the mean squared error."""
+"""The mean squared error between a tensor and a target: the first part of the notebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gdexp.core import BadInput, validation
-from gdexp.problems.base import DIVIDED, Problem, row_sum
+from gdexp.problems.base import THREADED_SIZE, Problem, row_sum
 
 NOTEBOOK_TARGET = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
 
@@ -14,11 +14,11 @@ NOTEBOOK_TARGET = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
 class Matrix(Problem):
     """`F.mse_loss(x, target)`, whose Hessian is (2/n) I for n numbers.
 
-    Plain gradient descent therefore shrinks the loss by (1 − 2 lr / n)² at every iteration.
+    So plain gradient descent multiplies the loss by (1 − 2 lr / n)² at every iteration.
 
     Args:
         target: numbers in any shape; the notebook's 3×3 of .1 … .9 by default.
-        x0: the start, of the target's shape; uniform on [0, 1) from the seed by default.
+        x0: the start, of the target's shape; by default uniform on [0, 1), drawn from the seed.
     """
 
     name = "matrix"
@@ -39,23 +39,23 @@ class Matrix(Problem):
                     "would minimise another function",
                 )
         super().__init__(x0)
-        self._repeated: torch.Tensor | None = None
+        self._rows: torch.Tensor | None = None
         self.x_star = self.target
         self.curvature = (2 / self.target.numel(), 2 / self.target.numel())
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The mean squared error against the target, one value for each row of a batch."""
-        numbers = self.target.numel()
-        alone = x.ndim == self.target.ndim
-        if alone and numbers < DIVIDED:
+        """Return the mean squared error, one value for each row of a batch."""
+        size = self.target.numel()
+        single = x.ndim == self.target.ndim
+        if single and size < THREADED_SIZE:
             return F.mse_loss(x, self.target)
-        squares = F.mse_loss(x, self._like(x), reduction="none")
-        rows = squares.flatten() if alone else squares.reshape(len(squares), -1)
-        return rows.mean(-1) if numbers < DIVIDED else row_sum(rows) / numbers
+        squares = F.mse_loss(x, self._target_rows(x), reduction="none")
+        rows = squares.flatten() if single else squares.reshape(len(squares), -1)
+        return rows.mean(-1) if size < THREADED_SIZE else row_sum(rows) / size
 
-    def _like(self, x: torch.Tensor) -> torch.Tensor:
-        """The target once for each row; kept, because a strided one slows every kernel."""
-        kept = self._repeated
-        if kept is None or kept.shape != x.shape or kept.dtype != x.dtype:
-            kept = self._repeated = self.target.expand_as(x).contiguous()
-        return kept
+    def _target_rows(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the target repeated to x's shape; cached, because kernels are slow on views."""
+        rows = self._rows
+        if rows is None or rows.shape != x.shape or rows.dtype != x.dtype:
+            rows = self._rows = self.target.expand_as(x).contiguous()
+        return rows

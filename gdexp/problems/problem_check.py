@@ -1,4 +1,4 @@
-"""For your own tests: is this problem what it says it is?"""
+"""A check of what a problem declares, for the tests of user-defined problems."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gdexp.problems.gradient_check import gradient_error
 CPU = torch.device("cpu")
 
 EDGE = 8
-"""So many rows at either end of a batch are looked at: full vectors and what is left of one."""
+"""The rows checked at each end of a large batch: whole SIMD vectors and the remainder."""
 
 SMALL = 128
-"""Up to so many rows all of them are looked at."""
+"""The largest batch of which all rows are checked."""
 
 COORDINATES = 48
-"""So many entries of a gradient are compared with differences at each point."""
+"""The entries of a gradient that are compared with differences at each point."""
 
 
 class CheckFailed(GdexpError, AssertionError):
-    """A problem is not what it says; the message names it and what failed."""
+    """A problem does not keep a promise; the message names the problem and the promise."""
 
 
 def check_problem(
@@ -35,41 +35,41 @@ def check_problem(
     batches: Sequence[int] = (1, 2, 7, 64),
     threads: Sequence[int] = (1, 2),
 ) -> None:
-    """Check a problem's promises; silent when they all hold.
+    """Check what a problem declares; return nothing when all of it holds.
 
     ::
 
-        from gdexp.testing import check_problem
+        from gdexp import check_problem
 
         def test_my_problem() -> None:
             check_problem(MyProblem())
 
-    The loss is a scalar that depends on x; its gradient agrees with differences in float64; with
-    `batchable`, each row of a batch is bit for bit what it is alone, the gradient too, in float32
-    and float64; no loss is below f*; x* is stationary and its loss is f*.
+    The loss is a scalar that depends on x. Its gradient agrees with differences in float64. With
+    `batchable`, each row of a batch has the same loss and gradient as the row alone, bit for bit,
+    in float32 and float64. No loss is below f*. x* is stationary and its loss is f*.
 
     Args:
-        problem: an instance.
-        seeds: of the starting points at which the loss and its gradient are looked at.
-        tolerance: of the gradient check, relative (see `gradient_error`). Raise it for a loss
-            with kinks.
-        batches: the sizes of batches that are compared with single rows.
+        problem: the problem to check.
+        seeds: the seeds of the starting points at which loss and gradient are checked.
+        tolerance: the largest relative error of the gradient (see `gradient_error`). Raise it
+            for a loss with kinks.
+        batches: the sizes of the batches that are compared with single rows.
         threads: the thread counts of torch under which they are compared.
 
     Raises:
-        CheckFailed: the first promise that is not kept, in one line.
-        BadInput: the loss is no scalar function of x.
+        CheckFailed: the first promise that does not hold, in one line.
+        BadInput: the loss is not a scalar function of x.
     """
-    moved = problem.to(torch.float64, CPU)
+    double = problem.to(torch.float64, CPU)
     points = [point.to(torch.float64) for point in _points(problem, seeds)]
     for point in points:
         _check_shape(problem, point)
-        first_loss(moved, point.clone().requires_grad_())
+        first_loss(double, point.clone().requires_grad_())
         error = gradient_error(problem, point, COORDINATES)
         if not error <= tolerance:
             raise _failure(problem, f"its gradient is off by {error:.2g}, over {tolerance:g}")
-    losses = [float(moved.loss(point)) for point in points]
-    _check_minimum(problem, moved, losses, points[0])
+    losses = [float(double.loss(point)) for point in points]
+    _check_minimum(problem, double, losses, points[0])
     if problem.batchable:
         for dtype in (torch.float32, torch.float64):
             for size in batches:
@@ -77,7 +77,7 @@ def check_problem(
 
 
 def _points(problem: Problem, seeds: Sequence[int]) -> Iterator[torch.Tensor]:
-    """The start of every seed, and the first one disturbed for problems that have one only."""
+    """Yield the start of every seed, and a random point near the first one."""
     for seed in seeds:
         yield problem.start(seed)
     first = problem.start(seeds[0])
@@ -98,17 +98,17 @@ def _check_shape(problem: Problem, point: torch.Tensor) -> None:
 
 
 def _check_minimum(
-    problem: Problem, moved: Problem, losses: list[float], start: torch.Tensor
+    problem: Problem, double: Problem, losses: list[float], start: torch.Tensor
 ) -> None:
     f_star = problem.f_star
     if f_star is not None and min(losses) < f_star - 1e-12 * max(1.0, abs(f_star)):
         raise _failure(problem, f"a loss of {min(losses)!r} is below its f_star {f_star!r}")
-    if moved.x_star is None:
+    if double.x_star is None:
         return
-    if problem.shape and tuple(moved.x_star.shape) != tuple(problem.shape):
-        raise _failure(problem, f"its x_star has shape {tuple(moved.x_star.shape)}")
-    loss, gradient = _loss_and_gradient(moved, moved.x_star)
-    _, at_start = _loss_and_gradient(moved, start)
+    if problem.shape and tuple(double.x_star.shape) != tuple(problem.shape):
+        raise _failure(problem, f"its x_star has shape {tuple(double.x_star.shape)}")
+    loss, gradient = _loss_and_gradient(double, double.x_star)
+    _, at_start = _loss_and_gradient(double, start)
     slope = float(gradient.abs().max())
     if not slope <= 1e-6 * max(1.0, float(at_start.abs().max())):
         raise _failure(problem, f"its x_star is not stationary: the gradient there is {slope:.2g}")
@@ -117,7 +117,7 @@ def _check_minimum(
 
 
 def _check_rows(problem: Problem, point: torch.Tensor, size: int, threads: Sequence[int]) -> None:
-    """All rows of a small batch, the first and last of a large one, against themselves alone."""
+    """Compare rows of a batch with the same rows alone: all of them, or those at both ends."""
     rows = _around(point, size, size)
     chosen = [i for i in range(size) if size <= SMALL or i < EDGE or i >= size - EDGE]
     together, alone = [], []
@@ -146,7 +146,7 @@ def _loss_and_gradient(problem: Problem, x: torch.Tensor) -> tuple[torch.Tensor,
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Equal bit for bit, the sign of zero and the kind of nan included."""
+    """Return whether all bits are equal, those of -0.0 and of NaNs included."""
     return a.numpy().tobytes() == b.numpy().tobytes()
 
 
@@ -161,4 +161,4 @@ def _thread_count(n: int) -> Iterator[None]:
 
 
 def _failure(problem: Problem, what: str) -> CheckFailed:
-    return CheckFailed(f"problem {problem.name or type(problem).__name__}: {what}")
+    return CheckFailed(f"problem {problem.name}: {what}")

@@ -1,4 +1,4 @@
-"""The problem whose every count is known: a quadratic with a chosen spectrum."""
+"""A quadratic with a chosen spectrum, whose iteration counts are known exactly."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from gdexp.problems.base import Problem, row_sum
 class Quadratic(Problem):
     """`½ Σ λ_i x_i²`: Hessian diag(λ), minimum 0 at the origin.
 
-    The condition number is L / mu. The start has ones in every eigendirection, so that no
-    part of the spectrum is hidden. Rotate it (`Transformed`) to judge coordinate-wise rules:
-    they are flattered by axes that are eigenvectors.
+    The condition number is L / mu. The start is 1 along every eigenvector, so that all of the
+    spectrum matters. To judge coordinate-wise rules, rotate it (`Transformed`): they do better
+    than usual when the axes are eigenvectors.
 
     Args:
-        dimension: how many variables; at least 1.
+        dimension: the number of variables; at least 1.
         mu: the smallest eigenvalue, > 0.
         L: the largest eigenvalue, >= mu (equal to it in one dimension).
-        spectrum: all eigenvalues as a flat list of numbers > 0, instead of the three above,
-            which space them geometrically: λ_i = mu (L / mu)^(i / (dimension − 1)).
+        spectrum: all eigenvalues as a flat list of numbers > 0. By default the three above
+            space them geometrically: λ_i = mu (L / mu)^(i / (dimension − 1)).
         x0: the start, one number for each eigenvalue; ones by default.
     """
 
@@ -49,9 +49,9 @@ class Quadratic(Problem):
         self.curvature = (float(self.spectrum.min()), float(self.spectrum.max()))
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """Half the weighted sum of squares, one value for each row of a batch.
+        """Return half the weighted sum of squares, one value for each row of a batch.
 
-        Both factors x contribute ½ λ x to the gradient, exactly; so it is λ x, rounded once.
+        Each factor x contributes exactly ½ λ x to the gradient, so it is λ x, rounded once.
         """
         return row_sum(self.spectrum * x * x) * 0.5
 
@@ -66,5 +66,5 @@ def _geometric(dimension: object, mu: object, largest: object) -> torch.Tensor:
     spectrum = torch.tensor(
         [low * (high / low) ** (i / max(n - 1, 1)) for i in range(n)], dtype=torch.float64
     )
-    spectrum[-1] = high  # not high minus a rounding
+    spectrum[-1] = high  # without a rounding error
     return spectrum

@@ -1,4 +1,4 @@
-"""The names by which a config chooses a problem, and the problem that a config describes."""
+"""The registry of problems by name, and the problem that a config describes."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ PROBLEMS: dict[str, type[Problem]] = {
 }
 
 CUSTOM = "custom"
-"""The name of a problem of one's own, which also needs a path."""
+"""The name of a user-defined problem, which also needs a path."""
 
 TRANSFORM_KEYS = ("rotation_seed", "shift")
 
 
 def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Problem:
-    """The problem that a plain config section describes.
+    """Return the problem that a config section describes.
 
     Args:
-        config: `name`, any constructor argument of that problem, and `rotation_seed` and `shift`
-            (see `Transformed`; null or absent for none). A null argument counts as not given.
-        trust: the dotted paths that `name: custom` may import. Importing runs code, so a path
-            that came with a stored config is refused until a person names it here.
+        config: `name`, the constructor arguments of that problem, and `rotation_seed` and
+            `shift` (see `Transformed`). A null argument counts as not given.
+        trust: the dotted paths that `name: custom` may import. An import runs code, so a path
+            from a stored config is refused until a person names it here.
 
     Raises:
-        BadInput: an unknown name or key with the nearest valid one, or a value that the problem
-            refuses; keys are given as `problem.KEY`.
+        BadInput: a name or key is unknown, or the problem refuses a value; the key has the form
+            `problem.KEY`.
     """
     name = validation.choice("problem.name", config.get("name"), [*PROBLEMS, CUSTOM])
     make: Callable[..., Problem] = custom_problem if name == CUSTOM else PROBLEMS[name]

@@ -1,8 +1,8 @@
-"""Two fits of real data: linear regression, and logistic regression with a ridge.
+"""Linear regression, and logistic regression with a ridge, on real data.
 
 The data come with scikit-learn and are loaded when a problem is made. Columns are standardised
-to mean 0 and (population) standard deviation 1, and a column of ones is put last for the bias.
-Matrix products round differently in a batch, so these problems run one at a time.
+to mean 0 and (population) standard deviation 1; the last column is ones, for the bias. Matrix
+products round differently in a batch, so these problems run one at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from gdexp.problems.base import Part, Problem
+from gdexp.problems.base import Part, Problem, consecutive_parts
 
 
 class Ols(Problem):
@@ -39,15 +39,15 @@ class Ols(Problem):
         self.curvature = (float(eigenvalues[0]), float(eigenvalues[-1]))
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """Half the mean squared error; x has shape (11,)."""
+        """Return half the mean squared error; x has shape (11,)."""
         return F.mse_loss(self.features @ x, self.labels) * 0.5
 
     def parts(self) -> list[Part]:
-        """The weights and the bias."""
+        """Return the weights and the bias."""
         return _weights_and_bias(self.shape[0])
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The predictions and the loss."""
+        """Return the predictions and the loss."""
         predictions = self.features @ x
         return [
             ("predictions", predictions),
@@ -58,8 +58,8 @@ class Ols(Problem):
 class Logistic(Problem):
     """Mean logistic loss plus `½ λ ‖w‖²` on the breast-cancer data: 569 tumours, 30 measurements.
 
-    λ = 0.01 and also holds the bias, so the loss is strongly convex: all eigenvalues of its
-    Hessian lie in [0.01, 3.3305], everywhere. Minimum 0.100446303781206. Starts at zero, where
+    λ = 0.01 applies to the bias too, so the loss is strongly convex: all eigenvalues of its
+    Hessian lie in [0.01, 3.3305] everywhere. Minimum 0.100446303781206. Starts at zero, where
     the loss is ln 2. Data: W. N. Street, W. H. Wolberg, O. L. Mangasarian, Nuclear feature
     extraction for breast tumor diagnosis, 1993.
 
@@ -78,15 +78,15 @@ class Logistic(Problem):
         self.x_star = self._newton()
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The penalised mean logistic loss; x has shape (31,)."""
+        """Return the mean logistic loss with its penalty; x has shape (31,)."""
         return self._penalised(self.features @ x, x)
 
     def parts(self) -> list[Part]:
-        """The weights and the bias."""
+        """Return the weights and the bias."""
         return _weights_and_bias(self.shape[0])
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The log-odds and the loss."""
+        """Return the log-odds and the loss."""
         log_odds = self.features @ x
         return [("log_odds", log_odds), ("loss", self._penalised(log_odds, x))]
 
@@ -95,7 +95,7 @@ class Logistic(Problem):
         return fit + 0.5 * self.RIDGE * x.dot(x)
 
     def _newton(self) -> torch.Tensor:
-        """The minimiser; full Newton steps from zero shrink the gradient to rounding in ten."""
+        """Return the minimiser: about ten full Newton steps from zero reach it up to rounding."""
         rows, columns = self.features.shape
         ridge = self.RIDGE * torch.eye(columns, dtype=torch.float64)
         w = torch.zeros(columns, dtype=torch.float64)
@@ -111,7 +111,7 @@ class Logistic(Problem):
 
 
 def _weights_and_bias(n: int) -> list[Part]:
-    return [Part("weight", (n - 1,), 0), Part("bias", (1,), n - 1)]
+    return consecutive_parts([("weight", (n - 1,)), ("bias", (1,))])
 
 
 @cache
@@ -132,7 +132,7 @@ def _tumours() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _design(values: object) -> torch.Tensor:
-    """The standardised columns and a column of ones; float64, shape (rows, columns + 1)."""
+    """Return the standardised columns and a column of ones; float64, (rows, columns + 1)."""
     columns = torch.as_tensor(values, dtype=torch.float64)
     columns = (columns - columns.mean(0)) / columns.std(0, correction=0)
     return torch.cat([columns, torch.ones(len(columns), 1, dtype=torch.float64)], dim=1)

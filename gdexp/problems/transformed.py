@@ -1,4 +1,4 @@
-"""Any problem in other coordinates: rotated, shifted or both."""
+"""A problem in rotated or shifted coordinates."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from gdexp.core import BadInput, validation
 from gdexp.problems.base import Curve, Part, Problem
 
 MAX_ROTATED = 4096
-"""The largest problem that is rotated: its matrix holds the square of that in numbers."""
+"""The most variables of a rotated problem; the matrix holds the square of that number."""
 
 
 class Transformed(Problem):
     """`f(Qᵀ (x − s))` for a problem f, an orthogonal Q and a shift s.
 
-    The start, the minimiser and the target are mapped to `Q y + s`, so a descent by a rule that
-    knows no axes (gd, momentum, Nesterov) makes the same losses as on f itself, up to rounding;
-    one that looks at single coordinates (Adam, …) may not. f*, mu and L stay. An x0 given to f is
-    in f's own coordinates and is mapped too.
+    The start, the minimiser and the target y become `Q y + s`. So a rule that does not depend on
+    the axes (gd, momentum, Nesterov) makes the same losses as on f, up to rounding; one that
+    scales single coordinates (Adam, …) may not. f*, mu and L stay. An x0 that is given to f is
+    in f's coordinates and is mapped too.
 
     Args:
         problem: f.
-        rotation_seed: draws Q, 0 … 2^63 − 1; no rotation when None. At most 4096 variables.
-        shift: s, one number or as many as x has, in x's shape; no shift when None.
+        rotation_seed: the seed of Q, 0 … 2^63 − 1, for at most 4096 variables; None: no rotation.
+        shift: s, one number or a list in x's shape; None: no shift.
     """
 
     def __init__(
         self, problem: Problem, rotation_seed: int | None = None, shift: object = None
     ) -> None:
         self.inner = problem
-        self.name = problem.name or type(problem).__name__
+        self.name = problem.name
         self.shape = tuple(problem.shape)
         super().__init__()
         self.batchable = problem.batchable and rotation_seed is None
@@ -45,51 +45,51 @@ class Transformed(Problem):
             self.target = self.forward(problem.target)
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
-        """The point that y, of the inner problem, has become; float64."""
+        """Return the point that the inner problem's y is mapped to; float64."""
         x = y.to(torch.float64)
         if self.rotation is not None:
             x = (self.rotation @ x.flatten()).view(self.shape)
         return x if self.shift is None else x + self.shift
 
     def back(self, x: torch.Tensor) -> torch.Tensor:
-        """The inner problem's point at x; with leading dimension when there is no rotation."""
+        """Return the inner problem's point of x; x may be a batch when there is no rotation."""
         y = x if self.shift is None else x - self.shift
         return y if self.rotation is None else (y.flatten() @ self.rotation).view(self.shape)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """The inner problem's loss at `back(x)`."""
+        """Return the inner problem's loss at `back(x)`."""
         return self.inner.loss(self.back(x))
 
     def start(self, seed: int) -> torch.Tensor:
-        """Where the inner problem's start has gone; float64."""
+        """Return the point that the inner problem's start is mapped to; float64."""
         return self.forward(self.inner.start(seed))
 
     def to(self, dtype: torch.dtype, device: torch.device) -> Self:
-        """A copy in this dtype and on this device, the inner problem too."""
-        moved = super().to(dtype, device)
-        moved.inner = self.inner.to(dtype, device)
-        return moved
+        """Return a copy in this dtype and on this device, the inner problem included."""
+        clone = super().to(dtype, device)
+        clone.inner = self.inner.to(dtype, device)
+        return clone
 
     def parts(self) -> list[Part]:
-        """The inner problem's; none when a rotation mixes them."""
+        """Return the inner problem's parts; none when a rotation mixes them."""
         return [] if self.rotation is not None else self.inner.parts()
 
     def curve(self, x: torch.Tensor) -> Curve | None:
-        """The inner problem's curve at `back(x)`."""
+        """Return the inner problem's curve at `back(x)`."""
         return self.inner.curve(self.back(x))
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-        """The inner point, then the inner problem's steps from there."""
+        """Return the inner point, then the inner problem's steps."""
         y = self.back(x)
         return [("y", y), *self.inner.nodes(y)]
 
 
 def _rotation(seed: object, shape: tuple[int, ...]) -> torch.Tensor:
-    """An orthogonal matrix, uniform over all of them; float64, (n, n).
+    """Return a uniformly distributed orthogonal matrix; float64, (n, n).
 
-    The Q of a Gaussian matrix, with the signs of R's diagonal moved into it: without that the
-    result depends on the library's convention (F. Mezzadri, How to generate random matrices from
-    the classical compact groups, 2007).
+    It is the Q of a Gaussian matrix, with the signs of R's diagonal moved into it; without them
+    the result depends on the library's convention (F. Mezzadri, How to generate random matrices
+    from the classical compact groups, 2007).
     """
     generator = torch.Generator().manual_seed(validation.integer("rotation_seed", seed))
     n = torch.Size(shape).numel()

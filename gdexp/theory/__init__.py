@@ -1,7 +1,7 @@
-"""What is known without running: exact counts, best settings, and floors that no rule beats.
+"""Closed forms for quadratics: exact iteration counts, best settings, and lower bounds.
 
-All of it is for quadratics (a constant Hessian with eigenvalues in [mu, L], κ = L / mu), exact but
-for the rounding of doubles; where theory does not apply the answer is None. Sources: B. T. Polyak,
+A quadratic has a constant Hessian with eigenvalues in [mu, L]; κ = L / mu. Results are exact up to
+the rounding of doubles, and None where theory does not apply. Sources: B. T. Polyak,
 Some methods of speeding up the convergence of iteration methods, 1964; Y. Nesterov, Introductory
 Lectures on Convex Optimization, 2004; L. Lessard, B. Recht, A. Packard, Analysis and design of
 optimization algorithms via integral quadratic constraints, 2016; A. Greenbaum, Iterative Methods

@@ -1,4 +1,4 @@
-"""How good an answer is: the fewest iterations that any learning rate, or any method, needs."""
+"""The fewest iterations that any learning rate, or any gradient method, needs."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from gdexp.optimizers import GradientDescent, Momentum, Nesterov, UpdateRule
 from gdexp.problems import Problem
 from gdexp.theory.counts import count_modes, first_true
 from gdexp.theory.modes import Floats, Modes, coefficient, descent_gap, is_linear, modes, transition
-from gdexp.theory.settings import best_lr, optimal, stability_limit
+from gdexp.theory.settings import best_lr, optimal_setting, stability_limit
 
-LONGEST = 1_000_000
-"""No search for a best count goes further than this."""
+MAX_COUNT = 1_000_000
+"""The largest count that is searched for."""
 
-GRID = 400
-"""Learning rates that are tried for momentum and Nesterov's method."""
+GRID_SIZE = 400
+"""The number of learning rates on the grid for momentum and Nesterov's method."""
 
-WORK = 100_000_000
-"""Numbers that one such trial of the whole grid may compute, about a second's worth."""
+MAX_WORK = 100_000_000
+"""The most numbers that a search of the grid computes, in about a second."""
 
 MAX_DISTINCT = 4096
-"""With more distinct eigenvalues no floor is computed."""
-
+"""The most distinct eigenvalues for which a floor is computed."""
 
 MOST_MODES = 256
-"""Above so many numbers the closed forms take longer than a person waits."""
+"""For a larger x a person would have to wait for the closed forms."""
 
 
 @dataclass(frozen=True)
 class Best:
-    """The fewest iterations that were found possible, and a setting that needs no more.
+    """The fewest iterations, and a setting that needs no more.
 
     Attributes:
         iterations: the count.
-        lr: a learning rate that has it.
-        momentum: that goes with it; 0 for gd.
-        certain: whether no other setting can need fewer (gd), or none on a fine grid did.
+        lr: a learning rate with this count.
+        momentum: its momentum; 0 for gd.
+        certain: True when no other setting needs fewer, as for gd; False when only the settings
+            of a fine grid were tried.
     """
 
     iterations: int
@@ -52,12 +52,12 @@ class Best:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far an outcome is from the best possible one.
+    """A descent's iterations beside the fewest possible.
 
     Attributes:
-        iterations: what it needed; None when it did not converge.
-        best: the fewest with the same rule, only the learning rate changed.
-        floor: what every method needs that moves within the span of the gradients.
+        iterations: the descent's count; None when it did not converge.
+        best: the fewest with the same rule at any learning rate.
+        floor: the least count of all methods whose steps combine the gradients.
     """
 
     iterations: int | None
@@ -79,11 +79,11 @@ class Distance:
 
 
 def distance_from_best(problem: Problem, result: Result) -> Distance | None:
-    """How far a descent is from the best; None where theory does not apply.
+    """Return how far a descent is from the best; None where theory does not apply.
 
     Args:
-        problem: the one that was minimised.
-        result: its outcome, which also holds the start, the rule and the threshold.
+        problem: the problem of the descent.
+        result: the descent's result, with its start, rule and threshold.
     """
     count = result.iterations if result.converged else None
     return distance(problem, result.rule, result.threshold, count, result.initial)
@@ -96,7 +96,7 @@ def distance(
     iterations: int | None,
     x0: torch.Tensor,
 ) -> Distance | None:
-    """`distance_from_best` from its pieces; `iterations` is None when it did not converge."""
+    """Return `distance_from_best` from single values; None iterations: did not converge."""
     best = fewest(problem, rule, x0, threshold)
     floor = krylov_floor(problem, x0, threshold)
     if best is None or floor is None:
@@ -105,11 +105,11 @@ def distance(
 
 
 def fewest(problem: Problem, rule: UpdateRule, x0: torch.Tensor, threshold: float) -> Best | None:
-    """The fewest iterations over all constant learning rates, the rule's other settings kept.
+    """Return the fewest iterations of a rule over all constant learning rates.
 
-    Exact for gd. For momentum and Nesterov's method the best of a logarithmic grid below the
-    stability limit, of the rate-optimal lr and of the lr with the lowest loss after one step;
-    of a problem too large for that, the rate-optimal lr alone.
+    The result is exact for gd. For momentum and Nesterov's method it is the best of a logarithmic
+    grid below the stability limit, of the lr with the best rate and of the lr with the lowest
+    loss after one step. For a problem too large for that, only the lr with the best rate counts.
 
     Returns:
         None where theory does not apply, or when more than a million iterations are needed.
@@ -129,16 +129,16 @@ def fewest(problem: Problem, rule: UpdateRule, x0: torch.Tensor, threshold: floa
 def best_possible(
     problem: Problem, rule_name: str, x0: torch.Tensor, threshold: float
 ) -> Best | None:
-    """The fewest iterations over all constant settings of a rule, the momentum included.
+    """Return the fewest iterations over all constant learning rates and momenta of a rule.
 
-    Exact for gd. For momentum and nesterov the best of `fewest` over a grid of β that holds 0
-    and the rate-optimal β.
+    The result is exact for gd. For momentum and nesterov it is the best of `fewest` over a grid
+    of β that includes 0 and the β with the best rate.
 
     Returns:
         None where theory does not apply, or when more than a million iterations are needed.
     """
     plain = fewest(problem, GradientDescent(), x0, threshold)
-    setting = optimal(problem, rule_name)
+    setting = optimal_setting(problem, rule_name)
     if plain is None or setting is None or rule_name == "gd" or plain.iterations <= 1:
         return plain if setting is not None else None
     found = [replace(plain, certain=False)]
@@ -151,14 +151,14 @@ def best_possible(
 
 
 def krylov_floor(problem: Problem, x0: torch.Tensor, threshold: float) -> int | None:
-    """The iterations below which no method from this start comes within the threshold.
+    """Return the fewest iterations of any gradient method from this start to the threshold.
 
-    Every method whose steps are combinations of the gradients it has seen (gd, momentum,
-    Nesterov, at any learning rates) has after n iterations the gap `Σ w_i p(λ_i)²` for some
-    polynomial p of degree n with p(0) = 1. The conjugate-gradient method attains the smallest,
-    which is what is computed; it is 0 after as many iterations as there are distinct
-    eigenvalues. Coordinate-wise rules (Adam and its kin) are not bound by it. None where theory
-    does not apply, or with more than 4096 distinct eigenvalues.
+    Every method whose steps are combinations of its gradients (gd, momentum, Nesterov, at any
+    learning rates) has after n iterations the gap `Σ w_i p(λ_i)²` for some polynomial p of
+    degree n with p(0) = 1. The conjugate-gradient method attains the smallest such gap, which is
+    computed here; it is 0 after as many iterations as there are distinct eigenvalues. The bound
+    does not hold for coordinate-wise rules such as Adam. None where theory does not apply, or
+    with more than 4096 distinct eigenvalues.
     """
     m = modes(problem, x0)
     if m is None:
@@ -182,7 +182,7 @@ def krylov_floor(problem: Problem, x0: torch.Tensor, threshold: float) -> int | 
 
 
 def _merged(m: Modes) -> tuple[Floats, Floats]:
-    """The distinct eigenvalues and their weights; those that differ by rounding are one."""
+    """Return the distinct eigenvalues, up to rounding, and their total weights."""
     order = np.argsort(m.curvatures)
     values, weights = m.curvatures[order], m.weights[order]
     first = np.concatenate([[True], np.diff(values) > 1e-12 * values[-1]])
@@ -190,18 +190,18 @@ def _merged(m: Modes) -> tuple[Floats, Floats]:
 
 
 def _orthogonal(vector: Floats, basis: Floats) -> Floats:
-    """What of a vector is outside the rows of the basis, at length 1."""
-    for _ in range(2):  # once leaves what rounding put back
+    """Return the unit vector of a vector's part that is orthogonal to the rows of the basis."""
+    for _ in range(2):  # the second pass removes the first one's rounding errors
         vector = vector - (basis @ vector) @ basis
     return vector / max(float(np.linalg.norm(vector)), 1e-300)
 
 
 def _fewest_descent(m: Modes, threshold: float, usual: float) -> Best | None:
-    """The exact minimum over lr.
+    """Return the exact minimum over lr.
 
-    For a fixed n the gap is convex in lr. Its least value over lr <= 2 / L cannot rise with n,
-    since no factor is then above 1: bisection finds the first n that is good enough. A larger lr
-    can do better for small n only, while the weight at L is negligible; those n are all tried.
+    For a fixed n the gap is convex in lr. For lr <= 2 / L no factor is above 1, so the least gap
+    does not increase with n, and bisection finds the first n within the threshold. A larger lr
+    can be better only for small n, where the weight at L is negligible; all those n are tried.
     """
     top = float(m.curvatures.max())
 
@@ -211,7 +211,7 @@ def _fewest_descent(m: Modes, threshold: float, usual: float) -> Best | None:
     high = 1
     while not good(high):
         high *= 2
-        if high > LONGEST:
+        if high > MAX_COUNT:
             return None
     low = high // 2 + 1
     while low < high:
@@ -228,7 +228,7 @@ def _fewest_descent(m: Modes, threshold: float, usual: float) -> Best | None:
 
 
 def _short(m: Modes, lr: float, n: int, threshold: float) -> float:
-    """The lr with as few digits as still do after n iterations."""
+    """Return the lr with the fewest digits that is within the threshold after n iterations."""
     for digits in range(2, 17):
         rounded = float(f"{lr:.{digits}g}")
         if descent_gap(m, rounded, n) <= threshold:
@@ -237,30 +237,30 @@ def _short(m: Modes, lr: float, n: int, threshold: float) -> float:
 
 
 def _last_beyond(m: Modes, high: int) -> int:
-    """A count below `high` from which on no lr above 2 / L is the best one.
+    """Return the last count below `high` at which an lr above 2 / L may be the best.
 
-    The gap's slope at 2 / L is not negative once the mode at L outweighs all those that a larger
-    lr would still help, which shrink with n.
+    At later counts the gap's slope at 2 / L is not negative: the mode at L outweighs the modes
+    that a larger lr reduces, whose weights shrink with n.
     """
     top = float(m.curvatures.max())
     factors = 1 - 2 * m.curvatures / top
     shares = m.weights * m.curvatures
-    helped = factors > 0
+    reduced = factors > 0
     heaviest = float(shares[factors == -1].sum())
 
     def outweighed(n: int) -> bool:
         with np.errstate(under="ignore"):
-            return float(shares[helped] @ factors[helped] ** (2.0 * n - 1)) <= heaviest
+            return float(shares[reduced] @ factors[reduced] ** (2.0 * n - 1)) <= heaviest
 
-    settled = first_true(outweighed, 1, high)
-    return high - 1 if settled is None else settled - 1
+    first = first_true(outweighed, 1, high)
+    return high - 1 if first is None else first - 1
 
 
 def _lowest_lr(m: Modes, counts: np.ndarray[Any, Any]) -> Floats:
-    """The lr with the lowest gap after each count of iterations, (k,).
+    """Return the lr with the lowest gap after each of k counts of iterations, (k,).
 
-    It lies between the inverses of the extreme eigenvalues. There the sign of the slope,
-    Σ w λ (lr λ − 1)^{2n − 1}, is bisected; powers are scaled by the largest factor.
+    It lies between the inverses of the extreme eigenvalues. Bisection finds the zero of the
+    slope Σ w λ (lr λ − 1)^{2n − 1}; powers are scaled by the largest factor.
     """
     low: Floats = np.full(len(counts), 1 / m.curvatures.max())
     high: Floats = np.full(len(counts), 1 / m.curvatures.min())
@@ -279,18 +279,18 @@ def _lowest_lr(m: Modes, counts: np.ndarray[Any, Any]) -> Floats:
 def _best_of_grid(
     m: Modes, rule: UpdateRule, threshold: float, usual: float, limit: float
 ) -> Best | None:
-    """All learning rates of the grid at once, until the first of them is within the threshold."""
+    """Iterate all learning rates of the grid until one of them is within the threshold."""
     beta = coefficient(rule, "momentum")
-    usually: UpdateRule = replace(cast(Any, rule), lr=usual)
-    bound = count_modes(m, usually, threshold, LONGEST).count
+    usual_rule: UpdateRule = replace(cast(Any, rule), lr=usual)
+    bound = count_modes(m, usual_rule, threshold, MAX_COUNT).count
     cauchy = float(_lowest_lr(m, np.array([1]))[0]) / (1 + beta * (rule.name == "nesterov"))
-    rates = np.concatenate([[usual, cauchy], limit * np.geomspace(1e-4, 0.999, GRID)])
+    rates = np.concatenate([[usual, cauchy], limit * np.geomspace(1e-4, 0.999, GRID_SIZE)])
     rates = np.array([float(f"{rate:.4g}") for rate in rates])  # what a person would type
     first, later = transition(m.curvatures, rule, rates[:, None])
     state = first[..., 0]
-    steps = min(WORK // state.size, LONGEST if bound is None else bound)
+    most = min(MAX_WORK // state.size, MAX_COUNT if bound is None else bound)
     with np.errstate(all="ignore"):
-        for n in range(1, steps + 1):
+        for n in range(1, most + 1):
             gaps = np.square(state[..., 0]) @ m.weights
             winner = int(np.nanargmin(gaps))
             if gaps[winner] <= threshold:

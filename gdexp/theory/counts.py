@@ -1,4 +1,4 @@
-"""Iteration counts of quadratics without running them, and how sure rounding leaves them."""
+"""Exact iteration counts of quadratics, and their margin for rounding errors."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from gdexp.theory.modes import Modes, coefficient, descent_gap, gap_blocks, is_l
 
 
 @dataclass(frozen=True)
-class Exact:
-    """An iteration count from theory, and how sure rounding leaves it.
+class ExactCount:
+    """An iteration count from theory, and its margin for rounding errors.
 
     Attributes:
         count: the first iteration with f − f* <= threshold; None when there is none up to the
             limit, or never.
-        margin: how far, relative to the threshold, the nearest gap up to that iteration is from
-            it. A descent whose rounding errs by less has the same count.
+        margin: the smallest distance of a gap up to that iteration from the threshold, relative
+            to it. A descent with a smaller rounding error has the same count.
     """
 
     count: int | None
     margin: float
 
 
-def exact(problem: Problem, rule: UpdateRule, stopping: Stopping, x0: torch.Tensor) -> Exact | None:
-    """The count that exact arithmetic gives; None where theory does not apply.
+def count_with_margin(
+    problem: Problem, rule: UpdateRule, stopping: Stopping, x0: torch.Tensor
+) -> ExactCount | None:
+    """Return the count in exact arithmetic; None where theory does not apply.
 
-    Plain gradient descent has the gap `Σ w_i (1 − lr λ_i)^{2n}`, which is convex in n, so its
-    first value within the threshold is found by bisection; on `matrix` that is
+    Plain gradient descent has the gap `Σ w_i (1 − lr λ_i)^{2n}`, which is convex in n, so
+    bisection finds its first value within the threshold; on `matrix` that is
     `⌈ln(τ / L0) / (2 ln|1 − 2 lr / 9|)⌉`. Momentum and Nesterov's method follow their recurrence.
 
     Args:
-        problem: what is minimised.
-        rule: how.
+        problem: the problem.
+        rule: the update rule.
         stopping: threshold and limit.
         x0: the start.
     """
@@ -50,42 +52,47 @@ def exact(problem: Problem, rule: UpdateRule, stopping: Stopping, x0: torch.Tens
 def exact_count(
     problem: Problem, rule: UpdateRule, stopping: Stopping, x0: torch.Tensor
 ) -> int | None:
-    """The count of `exact`: None when the threshold is not reached within the limit.
+    """Return the count in exact arithmetic; None when it is above the limit.
 
     Raises:
-        BadInput: theory does not apply (`exact` returns None).
+        BadInput: theory does not apply to this problem and rule.
     """
-    found = exact(problem, rule, stopping, x0)
-    if found is None:
+    exact = count_with_margin(problem, rule, stopping, x0)
+    if exact is None:
         raise BadInput("problem", problem.name, f"has no exact count with {rule.name}")
-    return found.count
+    return exact.count
 
 
 def count_interval(
     problem: Problem, rule: UpdateRule, stopping: Stopping, x0: torch.Tensor, delta: float
 ) -> tuple[int | None, int | None] | None:
-    """The fewest and most iterations when the threshold is blurred by a relative delta.
+    """Return the counts for the thresholds τ (1 + delta) and τ (1 − delta).
 
     Args:
-        problem: what is minimised.
-        rule: how.
+        problem: the problem.
+        rule: the update rule.
         stopping: threshold τ and limit.
         x0: the start.
-        delta: in [0, 1); the counts are those of τ (1 + delta) and of τ (1 − delta).
+        delta: the relative change of the threshold, in [0, 1).
 
     Returns:
-        Both counts, each None when it is beyond the limit; None where theory does not apply.
+        Both counts, each None when it is above the limit; None where theory does not apply.
     """
-    blur = validation.fraction("delta", delta)
-    loose = exact(problem, rule, replace(stopping, threshold=stopping.threshold * (1 + blur)), x0)
-    tight = exact(problem, rule, replace(stopping, threshold=stopping.threshold * (1 - blur)), x0)
-    return None if loose is None or tight is None else (loose.count, tight.count)
+    delta = validation.fraction("delta", delta)
+    counts = []
+    for factor in (1 + delta, 1 - delta):
+        changed = replace(stopping, threshold=stopping.threshold * factor)
+        exact = count_with_margin(problem, rule, changed, x0)
+        if exact is None:
+            return None
+        counts.append(exact.count)
+    return counts[0], counts[1]
 
 
-def count_modes(m: Modes, rule: UpdateRule, threshold: float, limit: int) -> Exact:
-    """`exact` for a quadratic that is given by its modes."""
+def count_modes(m: Modes, rule: UpdateRule, threshold: float, limit: int) -> ExactCount:
+    """Return `count_with_margin` for a quadratic that is given by its modes."""
     if m.gap <= threshold:
-        return Exact(0, _distance(m.gap, threshold))
+        return ExactCount(0, _distance(m.gap, threshold))
     if rule.name == "gd":
         return _exact_descent(m, coefficient(rule, "lr"), threshold, limit)
     margin = _distance(m.gap, threshold)
@@ -96,29 +103,29 @@ def count_modes(m: Modes, rule: UpdateRule, threshold: float, limit: int) -> Exa
         with np.errstate(invalid="ignore"):
             margin = min(margin, float(np.nanmin(np.abs(seen / threshold - 1), initial=np.inf)))
         if hits.size:
-            return Exact(done + int(hits[0]), margin)
+            return ExactCount(done + int(hits[0]), margin)
         done += len(gaps)
-    return Exact(None, margin)
+    return ExactCount(None, margin)
 
 
-def _exact_descent(m: Modes, lr: float, threshold: float, limit: int) -> Exact:
-    """Bisection on the falling part of the gap, which is convex in n."""
+def _exact_descent(m: Modes, lr: float, threshold: float, limit: int) -> ExactCount:
+    """Bisect the decreasing part of the gap, which is convex in n."""
     with np.errstate(over="ignore", under="ignore"):
         factors = np.abs(1 - lr * m.curvatures)
-        # The rise from n to n + 1, scaled: its sign changes once, from − to +.
+        # The scaled increase from n to n + 1, whose sign changes once, from − to +.
         scaled = factors / max(float(factors.max()), 1e-300)
         rises = m.weights * (factors * factors - 1)
         turn = first_true(lambda n: float(rises @ scaled ** (2.0 * n)) >= 0, 0, limit)
     lowest = limit if turn is None else turn
     count = first_true(lambda n: descent_gap(m, lr, n) <= threshold, 0, lowest)
     if count is None:
-        return Exact(None, _distance(descent_gap(m, lr, lowest), threshold))
+        return ExactCount(None, _distance(descent_gap(m, lr, lowest), threshold))
     before, after = descent_gap(m, lr, count - 1), descent_gap(m, lr, count)
-    return Exact(count, min(_distance(before, threshold), _distance(after, threshold)))
+    return ExactCount(count, min(_distance(before, threshold), _distance(after, threshold)))
 
 
 def first_true(holds: Callable[[int], bool], low: int, high: int) -> int | None:
-    """The smallest n in [low, high] where a condition holds that, once true, stays true."""
+    """Return the smallest n in [low, high] at which a monotone condition becomes true."""
     if not holds(high):
         return None
     while low < high:

@@ -1,4 +1,4 @@
-"""The best settings of each rule on a quadratic, its rate there, and where it stops working."""
+"""The best settings and rates of the linear rules on a quadratic, and their stability limits."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gdexp.theory.modes import MAX_DIMENSION, coefficient, hessian, is_linear
 
 @dataclass(frozen=True)
 class Setting:
-    """Hyperparameters and the factor by which they shrink the error at every step, at worst."""
+    """Hyperparameters and their rate: the worst factor of the error at every step."""
 
     lr: float
     momentum: float
     rate: float
 
 
-def optimal(problem: Problem, rule_name: str, tuned: bool = True) -> Setting | None:
-    """The setting with the best rate for a quadratic with spectrum [mu, L], whatever the start.
+def optimal_setting(problem: Problem, rule_name: str, tuned: bool = True) -> Setting | None:
+    """Return the setting with the best rate for any start on a quadratic with spectrum [mu, L].
 
     ::
 
@@ -35,7 +35,7 @@ def optimal(problem: Problem, rule_name: str, tuned: bool = True) -> Setting | N
     Args:
         problem: with known curvature.
         rule_name: gd, momentum or nesterov.
-        tuned: for nesterov, which of the two.
+        tuned: which of the two settings for nesterov.
 
     Returns:
         None for another rule or an unknown curvature, or when mu is 0.
@@ -59,18 +59,18 @@ def optimal(problem: Problem, rule_name: str, tuned: bool = True) -> Setting | N
 
 
 def best_lr(problem: Problem, rule: UpdateRule) -> float | None:
-    """The learning rate with the best worst-case rate, the rule's other settings kept.
+    """Return the learning rate with the best worst-case rate for the rule's other settings.
 
-    2 / (mu + L) for gd; 2 (1 + β) / ((mu + L) (1 − dampening)) for heavy ball, where the
-    extreme eigenvalues get roots of equal size; for Nesterov's method the same balance, found
-    by bisection between 1 / L and the stability limit. None where theory does not apply.
+    It is 2 / (mu + L) for gd, and 2 (1 + β) / ((mu + L) (1 − dampening)) for heavy ball, where
+    the roots of both extreme eigenvalues have equal size. For Nesterov's method bisection finds
+    the same balance between 1 / L and the stability limit. None where theory does not apply.
     """
     if problem.curvature is None or problem.curvature[0] <= 0 or not is_linear(rule):
         return None
     mu, top = problem.curvature
-    beta, taken = _momentum(rule)
+    beta, share = _momentum(rule)
     if rule.name != "nesterov":
-        return 2 * (1 + beta) / ((mu + top) * taken)
+        return 2 * (1 + beta) / ((mu + top) * share)
     low, high = 1 / top, 2 * (1 + beta) / ((1 + 2 * beta) * top)
     for _ in range(80):
         middle = (low + high) / 2
@@ -82,25 +82,25 @@ def best_lr(problem: Problem, rule: UpdateRule) -> float | None:
 
 
 def stability_limit(problem: Problem, rule: UpdateRule) -> float | None:
-    """The learning rate from which on the rule is thrown out of the minimum.
+    """Return the learning rate from which on the rule is unstable at the minimum.
 
-    2 / L for gd, 2 (1 + β) / (L (1 − dampening)) for heavy ball, 2 (1 + β) / ((1 + 2β) L) for
+    It is 2 / L for gd, 2 (1 + β) / (L (1 − dampening)) for heavy ball, 2 (1 + β) / ((1 + 2β) L) for
     Nesterov's method. Where the Hessian is not constant, L is its largest eigenvalue at x*, so
-    the limit is a local one. None where neither is known.
+    the limit is local. None where neither is known.
     """
     if not is_linear(rule):
         return None
     top = sharpness(problem)
     if top is None or top <= 0:
         return None
-    beta, taken = _momentum(rule)
+    beta, share = _momentum(rule)
     if rule.name == "nesterov":
         return 2 * (1 + beta) / ((1 + 2 * beta) * top)
-    return 2 * (1 + beta) / (top * taken)
+    return 2 * (1 + beta) / (top * share)
 
 
 def sharpness(problem: Problem) -> float | None:
-    """The Hessian's largest eigenvalue: L where it is constant, else at x*; None if unknown."""
+    """Return the Hessian's largest eigenvalue, at x* unless it is constant; None if unknown."""
     if problem.curvature is not None:
         return problem.curvature[1]
     if problem.x_star is None or problem.x_star.numel() > MAX_DIMENSION:
@@ -109,16 +109,16 @@ def sharpness(problem: Problem) -> float | None:
 
 
 def chebyshev_floor(kappa: float, relative: float) -> int:
-    """The fewest iterations that bring every quadratic of this κ to `relative` of its first gap.
+    """Return the iterations that reduce the gap of any quadratic with this κ to a share of it.
 
-    From the worst start no method that moves within the gradients' span has, after n iterations,
-    a gap below 1 / T_n((κ+1)/(κ−1))² of the first (about that: exactly it on the whole interval
+    From the worst start, after n iterations, no method whose steps combine the gradients has a
+    gap below 1 / T_n((κ+1)/(κ−1))² of the first (exactly so when the spectrum is the interval
     [mu, L]); Chebyshev's method attains it. So n is the smallest with T_n >= 1 / √relative. The
-    gap is the square of the error's energy norm: κ = 100 and 1e-6 give 38, in that norm 1e-3.
+    gap is the square of the error's energy norm: κ = 100 and 1e-6 (1e-3 in that norm) give 38.
 
     Args:
         kappa: L / mu, >= 1.
-        relative: the wanted share of the first gap, in (0, 1).
+        relative: the share of the first gap, in (0, 1).
     """
     if validation.positive("kappa", kappa) < 1:
         raise BadInput("kappa", kappa, "must be >= 1")
@@ -131,12 +131,12 @@ def chebyshev_floor(kappa: float, relative: float) -> int:
 
 
 def _momentum(rule: UpdateRule) -> tuple[float, float]:
-    """β and the share of the gradient that is taken."""
+    """Return β and 1 − dampening."""
     return coefficient(rule, "momentum"), 1 - coefficient(rule, "dampening")
 
 
 def _nesterov_radius(q: float, beta: float) -> float:
-    """The larger root's size of z² − (1 + β) q z + β q, for a mode with q = 1 − lr λ."""
+    """Return the larger root's size of z² − (1 + β) q z + β q, for a mode with q = 1 − lr λ."""
     half = (1 + beta) * q / 2
     under = half * half - beta * q
     return math.sqrt(beta * q) if under < 0 else abs(half) + math.sqrt(under)

@@ -73,7 +73,7 @@ class Repeats:
         Returns:
             shape (rows,); None when no row can repeat.
         """
-        if self._rules.settled(first + len(losses) - 2) is False:
+        if self._rules.constant_from(first + len(losses) - 2) is False:
             return None
         own = losses[1:]
         alike = own == losses[:-1]
@@ -108,7 +108,7 @@ class Repeats:
             there is none; and the period.
         """
         block, count = len(losses) - 1, len(rows)
-        if self._rules.settled(first + block - 1) is False:
+        if self._rules.constant_from(first + block - 1) is False:
             return None
         like_last = losses[1:] == losses[:-1]
         like_anchor = losses[1:] == (np.nan if anchored is None else anchored)
@@ -132,7 +132,7 @@ class Repeats:
         """Remember iteration k, the last one of a block, when it is a power of two."""
         if k == 0 or k & (k - 1):
             return
-        settled = self._rules.settled(k)
+        settled = self._rules.constant_from(k)
         if settled is False:
             return
         if settled is not True:
@@ -149,9 +149,9 @@ class Repeats:
             self._anchor_losses = self._anchor_losses[there]
 
     def _settled(self, first: int, block: int, which: Integers) -> npt.NDArray[np.bool_] | bool:
-        if self._rules.settled(first) is True:
+        if self._rules.constant_from(first) is True:
             return True
-        told = [self._rules.settled(first + j) for j in range(block)]
+        told = [self._rules.constant_from(first + j) for j in range(block)]
         per_rule = np.stack([np.broadcast_to(value, len(self._rules)) for value in told])
         return per_rule[:, which]
 

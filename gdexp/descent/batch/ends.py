@@ -270,7 +270,7 @@ class Ends:
             place, threshold = int(self.rows[row]), float(self.thresholds[row])
             if k > self.limits[row] or not self.earliest.add(threshold, place):
                 continue
-            limit = cap.after(k)
+            limit = cap.limit_after(k)
             later = (self.rows > place) & (self.thresholds >= threshold)
             lowered = later & (self.limits > limit)
             self.limits[lowered] = limit

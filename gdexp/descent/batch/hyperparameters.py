@@ -61,13 +61,13 @@ class Hyperparameters:
         """The update that all rows share."""
         return self.rules[0].update
 
-    def settled(self, iteration: int) -> bool | npt.NDArray[np.bool_]:
+    def constant_from(self, iteration: int) -> bool | npt.NDArray[np.bool_]:
         """Whether the coefficients change no more from an iteration on; per rule if it differs."""
         if self._settled_from is not None and iteration >= self._settled_from:
             return True
-        told = self._ask(lambda rule: rule.settled(iteration))
+        told = self._ask(lambda rule: rule.constant_from(iteration))
         if told is None:
-            told = [rule.settled(iteration) for rule in self.rules]
+            told = [rule.constant_from(iteration) for rule in self.rules]
         settled = np.asarray(told, dtype=bool)
         if settled.all():
             self._settled_from = iteration

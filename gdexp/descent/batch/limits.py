@@ -98,7 +98,7 @@ class Limits:
         for i, threshold, count in zip(
             met.tolist(), thresholds, part.iterations[met].tolist(), strict=True
         ):
-            if cap.lowered_by(threshold, count):
+            if cap.would_lower(threshold, count):
                 self.lower(stoppings, rows[first : i + 1], cap)
                 cap.add(threshold, [count])
                 first = i + 1

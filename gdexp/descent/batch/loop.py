@@ -131,7 +131,7 @@ class BatchLoop:
 
     def _coefficients(self, block: int) -> list[tuple[Any, ...]]:
         """The coefficients of the next iterations: plain values, or tensors that fit x."""
-        if self.constant is None and self.rules.settled(self.k + 1) is True:
+        if self.constant is None and self.rules.constant_from(self.k + 1) is True:
             (self.constant,) = self._tensors(self.k + 1, 1, dense=True)
         if self.constant is not None:
             return [self.constant] * block

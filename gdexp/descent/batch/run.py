@@ -16,7 +16,7 @@ from gdexp.descent.batch.arguments import given
 from gdexp.descent.batch.parts import Parts
 from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.cap import Cap
-from gdexp.descent.device import exact
+from gdexp.descent.device import exact_arithmetic
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -98,7 +98,7 @@ def descend_batch(
 
     began = time.perf_counter()
     parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
-    with exact(device):
+    with exact_arithmetic(device):
         if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
             parts.together(chunk, block)
         else:
