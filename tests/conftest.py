@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.left_out import WORDS
+from tests.support.left_out import WORDS
 
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True)

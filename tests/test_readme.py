@@ -21,7 +21,7 @@ from gdexp.core.signals import Interrupted
 from gdexp.descent.stopping import Status
 from gdexp.experiment.experiment import Experiment, typed_here
 from gdexp.reruns.verdict import DIFFERS, NOTHING
-from tests.test_config import composed
+from tests.support.commands import composed
 
 ROOT = Path(gdexp.__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from gdexp.tracking.sqlite import ensure_database
 from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
-from tests.left_out import leave_out
+from tests.support.left_out import leave_out
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_TESTS = ("test_browser.py", "test_web_pages.py")

@@ -32,9 +32,9 @@ from gdexp.tracking.record import Opening, Record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.sqlite import analyze
 from gdexp.tracking.store import Store
-from tests.commands import composed, gdexp
 from tests.integration.conftest import browser
 from tests.integration.test_ui import address, links, served
+from tests.support.commands import composed, gdexp
 
 TRIALS = 12
 MANY, POINTS = 1_000, 1_000

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from scripts.benchmarks.ready import Done, Ready
 from tests.integration.leaks import HERE, leaks, make_library, make_source, plant, secret
-from tests.postgres import postgres
+from tests.support.postgres import postgres
 
 SMALL = ("stopping.max_iterations=30", "problem=custom", "problem.shape=2", "optimizer.lr=0.1")
 MADE = ("problem=custom", "problem.path=leaky.Unmade")

@@ -16,7 +16,7 @@ from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
 from scripts.benchmarks.ready import Done, Ready
 from tests.integration.conditions import HERE
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 TRIALS = 6
 SWEEP = (

@@ -21,7 +21,7 @@ from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.record import Opening, Record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.commands import environment, one_error_line
+from tests.support.commands import environment, one_error_line
 
 COMMAND = [sys.executable, "-m", "gdexp.ui"]
 
