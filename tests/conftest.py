@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
 
 # The same cases in every run, and no verdict from how busy the machine is.
@@ -20,6 +21,10 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "test_browser.py")
 """Files that take minutes, most of them waiting: side by side with others they begin first."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(DeferredImports())
 
 
 @pytest.hookimpl(trylast=True)

@@ -44,6 +44,7 @@ from gdexp.sweeps.space.space import Space
 from gdexp.sweeps.worker.ask import Asking
 from tests.reruns.records import CONFIG, experiment, other, reference
 from tests.support.commands import composed
+from tests.support.names import BATCHABLE_RULES
 
 RATES = (0.01, 0.3, 1.0, 4.5, 9.0, 30.0, 1e-9)
 LIMITS = (Stopping(1e-12, 70), Stopping(1e-5, 25), Stopping(0.3, 70, cap=9), Stopping(1e3, 3))
@@ -79,17 +80,19 @@ def rules(name: str) -> list[UpdateRule]:
 
 
 BATCHES: dict[str, tuple[Problem, dict[str, Any]]] = {
-    **{name: (Matrix(), {"rules": rules(name)}) for name, r in RULES.items() if r.batchable},
+    **{name: (Matrix(), {"rules": name}) for name in BATCHABLE_RULES},
     "himmelblau": (Himmelblau(), {"rules": [GradientDescent(lr=lr / 100) for lr in RATES] * 4}),
     "f* below 0": (Autograd(), {"rules": [GradientDescent(lr=lr / 10) for lr in RATES] * 4}),
-    "one iteration a block": (Matrix(), {"rules": rules("gd"), "block": 1}),
-    "float64": (Matrix(), {"rules": rules("gd"), "dtype": "float64", "keep_traces": False}),
-    "no traces": (Matrix(), {"rules": rules("momentum"), "keep_traces": False}),
+    "one iteration a block": (Matrix(), {"rules": "gd", "block": 1}),
+    "float64": (Matrix(), {"rules": "gd", "dtype": "float64", "keep_traces": False}),
+    "no traces": (Matrix(), {"rules": "momentum", "keep_traces": False}),
 }
 
 
 def batch(name: str) -> BatchResult:
-    problem, arguments = BATCHES[name]
+    problem, given = BATCHES[name]
+    chosen = given["rules"]
+    arguments = {**given, "rules": rules(chosen) if isinstance(chosen, str) else chosen}
     x0 = 4 * torch.rand((28, *problem.shape), generator=torch.Generator().manual_seed(3)) - 1
     limits = [LIMITS[i % 4] for i in range(28)]
     found = descend_batch(problem, stopping=limits, x0=x0, **arguments)

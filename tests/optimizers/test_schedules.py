@@ -25,6 +25,7 @@ from gdexp.optimizers.schedules import (
     build_schedule,
     stable_order,
 )
+from tests.support import names
 
 
 class Quadratic(Problem):
@@ -179,7 +180,7 @@ def test_the_stable_order_keeps_every_point_once_and_ignores_the_order_given() -
     assert stable_order([2.0, 2.0, 2.0]) == [2.0, 2.0, 2.0]
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", names.SCHEDULES)
 def test_rates_of_many_learning_rates_are_each_ones_own_bit_for_bit(name: str) -> None:
     schedule = SCHEDULES[name]()
     lrs = np.random.default_rng(1).uniform(0, 3, 50)
@@ -189,7 +190,7 @@ def test_rates_of_many_learning_rates_are_each_ones_own_bit_for_bit(name: str) -
         assert np.broadcast_to(together, 50).tolist() == apart
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", names.SCHEDULES)
 def test_a_schedule_is_built_from_its_name_and_keys(name: str) -> None:
     cls = SCHEDULES[name]
     keys = {each.name: getattr(cls(), each.name) for each in dataclasses.fields(cls)}

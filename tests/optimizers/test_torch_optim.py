@@ -11,7 +11,8 @@ import torch
 from gdexp import Matrix, Problem, Status, Stopping, descend
 from gdexp.core.errors import BadInput, GdexpError
 from gdexp.optimizers.schedules import Cosine
-from gdexp.optimizers.torch_optim import TorchOptimizer, offered
+from gdexp.optimizers.torch_optim import TorchOptimizer
+from tests.support.names import TORCH_CLASSES
 
 
 class Bowl(Problem):
@@ -25,7 +26,7 @@ class Bowl(Problem):
         return self.floor + (x * x).sum() / 2
 
 
-@pytest.mark.parametrize("name", offered())
+@pytest.mark.parametrize("name", TORCH_CLASSES)
 def test_every_offered_class_lowers_the_loss_and_records_it_at_each_iteration(name: str) -> None:
     result = descend(Matrix(), TorchOptimizer(name), Stopping(threshold=1e-12, max_iterations=20))
     assert result.status in (Status.MAX_ITERATIONS, Status.CONVERGED)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from gdexp import config
 from gdexp.tracking.config_yaml import config_yaml
@@ -162,9 +163,14 @@ def put(key: str, value: object) -> dict[str, Any]:
     return config.with_values(CONFIG, {key: value})
 
 
+def block_yaml(given: Mapping[str, object]) -> bytes:
+    """A config as plain YAML."""
+    return yaml.safe_dump(dict(given), sort_keys=False, default_flow_style=False).encode()
+
+
 def line(key: str, text: str) -> bytes:
     """The usual config as YAML with a text for a value, whatever it is."""
-    return config_yaml(put(key, "REPLACED")).replace(b"REPLACED", text.encode())
+    return block_yaml(put(key, "REPLACED")).replace(b"REPLACED", text.encode())
 
 
 def of_problem(**problem: object) -> dict[str, Any]:
@@ -179,7 +185,7 @@ def of_torch(**optimizer: object) -> dict[str, Any]:
 
 def configs() -> dict[str, bytes]:
     """Every hostile config by what it does."""
-    usual = config_yaml(CONFIG)
+    usual = block_yaml(CONFIG)
     built: dict[str, Mapping[str, object]] = {}
     for number, (name, node) in enumerate(CALLS.items()):
         places = list(PLACES)

@@ -34,10 +34,10 @@ def experiment(**values: object) -> Experiment:
     return Experiment.from_config(composed, typed_here(composed))
 
 
-def reference(made: Experiment, result: Result | None = None, engine: str = ALONE) -> Reference:
+def reference(made: Experiment, result: Result | None = None, engine: str = "") -> Reference:
     """The record of a descent, as a store would hold it."""
     result = made.run() if result is None else result
-    record = descent_record(made, result, captured(made.config, engine))
+    record = descent_record(made, result, captured(made.config, engine or ALONE))
     return Reference(
         run_id=uuid.uuid4().hex,
         shown="run",

@@ -21,7 +21,7 @@ from gdexp.reruns.export import read_folder
 from gdexp.reruns.reference import Damaged, Reference
 from gdexp.reruns.replay import prepared
 from gdexp.runs.files import Unreadable
-from gdexp.runs.safe_yaml import MAX_CONFIG, MAX_SCALAR, parse_config
+from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.record import MANIFEST, Opening, descent_record, npy
 from gdexp.tracking.settings import TrackingSettings
@@ -221,7 +221,7 @@ def test_nothing_is_parsed_of_what_is_too_large(monkeypatch: pytest.MonkeyPatch)
         (hostile.BOMB.encode(), "holds anchors"),
         (b"[" + b"1," * 1_000_000, "holds more than 150,000 values"),
         (b"[" * 1_000_000, "is nested more than 32 deep"),
-        (b"[" + b"9" * (MAX_SCALAR + 1) + b"]", "holds a value of more than 2,000 characters"),
+        (b"[" + b"9" * 2001 + b"]", "holds a value of more than 2,000 characters"),
     ],
 )
 def test_reading_ends_with_the_first_thing_that_is_too_much(

@@ -26,8 +26,6 @@ from gdexp.tracking.sql_writer import ROWS, ByTables
 from gdexp.tracking.store import Store
 from tests.support.postgres import postgres
 
-Way = ByClient | ByTables
-
 INF, NAN = math.inf, math.nan
 ODD: Trace = np.array([3.0, NAN, INF, -INF, -0.0, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, NAN])
 RECORDS = [
@@ -60,9 +58,9 @@ def stored(
                 yield Store(TrackingSettings(uri))
 
 
-def ways(store: Store, name: str, points: int | None = None) -> list[Way]:
+def ways(store: Store, name: str, points: int | None = None) -> list[ByClient | ByTables]:
     """Both ways into new experiments of their own."""
-    found: list[Way] = []
+    found: list[ByClient | ByTables] = []
     for kind in ("client", "tables"):
         location = f"{Path.cwd().as_uri()}/{name}-{kind}"
         known = store.client.create_experiment(f"{name}-{kind}", artifact_location=location)
@@ -127,7 +125,9 @@ def everything(store: Store, experiment: str, run_id: str) -> dict[str, Any]:
     }
 
 
-def written(way: Way, runs: Sequence[tuple[str, Record]], status: str = "FINISHED") -> list[str]:
+def written(
+    way: ByClient | ByTables, runs: Sequence[tuple[str, Record]], status: str = "FINISHED"
+) -> list[str]:
     """The ids of runs written together, every second one shown before."""
     pending = []
     for i, (name, record) in enumerate(runs):
@@ -139,7 +139,7 @@ def written(way: Way, runs: Sequence[tuple[str, Record]], status: str = "FINISHE
     return [one.run_id for one, _ in pending]
 
 
-def experiment_of(way: Way) -> str:
+def experiment_of(way: ByClient | ByTables) -> str:
     return str(way._experiment_id)
 
 

@@ -30,9 +30,7 @@ from gdexp.problems.function import Function
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS
-
-BATCHABLE = [name for name, cls in PROBLEMS.items() if cls.batchable]
-PURE = [name for name, cls in RULES.items() if cls.batchable]
+from tests.support.names import BATCHABLE_PROBLEMS, BATCHABLE_RULES
 
 VALUES: dict[str, tuple[Any, ...]] = {
     "lr": (0.01, 0.3, 1.0, 4.5, 9.0, 30.0, 1e-9),
@@ -105,8 +103,8 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("rule_name", PURE)
-@pytest.mark.parametrize("problem_name", BATCHABLE)
+@pytest.mark.parametrize("rule_name", BATCHABLE_RULES)
+@pytest.mark.parametrize("problem_name", BATCHABLE_PROBLEMS)
 def test_a_row_equals_the_descent_alone_in_a_batch_of_any_size(
     problem_name: str, rule_name: str
 ) -> None:
@@ -150,7 +148,7 @@ def test_every_status_and_a_cycle_come_out_as_alone() -> None:
 
 
 def test_stalls_are_found_at_the_same_iteration_under_every_rule() -> None:
-    for name in PURE:
+    for name in BATCHABLE_RULES:
         problem = Matrix()
         rules = [dataclasses.replace(rule(name, 0), lr=lr) for lr in (1e-9, 0.1, 1.0, 2.0)]  # type: ignore[call-arg]
         until = Stopping(1e-30, 1200)
@@ -218,7 +216,7 @@ def test_the_number_of_threads_changes_nothing(problem: Problem) -> None:
             assert_same(batch[i], alone, batch, i)
 
 
-@pytest.mark.parametrize("rule_name", PURE)
+@pytest.mark.parametrize("rule_name", BATCHABLE_RULES)
 def test_without_traces_everything_but_the_trace_is_known(rule_name: str) -> None:
     problem = Matrix()
     x0 = starts(problem, DISTINCT)
@@ -252,15 +250,12 @@ def test_optimizers_of_torch_run_one_at_a_time_with_the_same_result() -> None:
         assert_same(batch[i], descend(Matrix(), rules[i], Stopping(1e-3, 30)), batch, i)
 
 
-@dataclasses.dataclass(frozen=True)
-class NumbersOnly(GradientDescent):
-    """A rule whose code takes no arrays."""
-
-    def coefficients(self, iteration: int) -> tuple[Any, ...]:
-        return (math.exp(self.lr) / 10,)
-
-
 def test_a_rule_that_takes_no_arrays_is_asked_rule_by_rule() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class NumbersOnly(GradientDescent):
+        def coefficients(self, iteration: int) -> tuple[Any, ...]:
+            return (math.exp(self.lr) / 10,)
+
     rules = [NumbersOnly(lr=lr) for lr in (0.1, 1.0, 2.0)]
     batch = descend_batch(Matrix(), rules, Stopping(1e-3, 30))
     for i, each in enumerate(rules):
@@ -297,7 +292,7 @@ def test_the_starts_that_were_given_are_left_alone() -> None:
 @settings(max_examples=25, deadline=None)
 @given(
     rows=st.lists(st.integers(0, DISTINCT - 1), min_size=1, max_size=60),
-    name=st.sampled_from(PURE),
+    name=st.sampled_from(BATCHABLE_RULES),
 )
 def test_subsets_and_permutations_never_change_a_row(rows: list[int], name: str) -> None:
     x0 = starts(Matrix(), DISTINCT)

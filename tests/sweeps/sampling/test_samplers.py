@@ -10,12 +10,13 @@ import pytest
 from gdexp import BadInput
 from gdexp.cli.main import main
 from gdexp.sweeps.sampling.samplers import CLASSES, Sampler, trial_seed
+from tests.support.names import SAMPLERS
 from tests.sweeps.test_resume import check_whole, finished, told
 
 SPACE = ["optimizer.lr=interval(0.5,12)", "problem.target=[0.5,2.0]", "stopping.max_iterations=200"]
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", SAMPLERS)
 def test_five_trials_and_seven_more_are_twelve_straight_with_every_sampler(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from gdexp.descent.stopping import Status
 from gdexp.tracking.mlflow_ui import run_display
+from tests.support.names import STATUSES
 
 EYES = {
     "all colours": np.eye(3),
@@ -64,7 +65,7 @@ def test_statuses_differ_for_every_eye_whatever_the_shade(eyes: str) -> None:
         assert nearest > NOTICED, f"{one} and {other}: {nearest:.1f}"
 
 
-@pytest.mark.parametrize("status", [*Status, "of another version"])
+@pytest.mark.parametrize("status", [*STATUSES, "of another version"])
 def test_neighbours_of_one_status_differ_a_little(status: str) -> None:
     colours = [run_display.status_colour(status, number) for number in range(20)]
     assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
