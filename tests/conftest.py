@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings
 
 from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
+from tests.support.shortcuts import TEMPLATE, copying
 
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True)
@@ -38,6 +40,37 @@ def pytest_terminal_summary(
 ) -> None:
     for words in config.stash.get(WORDS, []):
         terminalreporter.write_line(words)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database stands that new ones are copied from, made once in a run of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / "template/mlflow.db"
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_database(template: Path) -> Path:
+    """A database of MLflow's without a run, to be copied."""
+    from gdexp.tracking.sqlite import ensure_database
+
+    ensure_database(template)
+    return template
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shortcuts(template: Path) -> Iterator[None]:
+    """New databases are copies of one, here and in commands."""
+    from gdexp.tracking import sqlite
+
+    os.environ[TEMPLATE] = str(template)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "_create", copying(sqlite._create, template))
+        yield
 
 
 @pytest.fixture

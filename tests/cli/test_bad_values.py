@@ -29,6 +29,8 @@ from gdexp.tracking.settings import TrackingSettings
 from tests.support.commands import composed
 from tests.support.names import PROBLEMS, RULES
 
+pytestmark = pytest.mark.slow
+
 SIGNS = "aZ09 .,:;=+-~@$%&/\\|'\"`#!?*^_()[]{}<>\t\n\x00\x07\x1b\x7f\x9b\u202e\ufeffé漢😀"
 words = st.text(SIGNS, max_size=12) | st.text(st.characters(codec="utf-8"), max_size=12)
 odd = st.sampled_from(

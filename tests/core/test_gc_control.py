@@ -11,6 +11,8 @@ import pytest
 from gdexp.core import gc_control
 from tests.support.commands import gdexp
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def restored() -> Iterator[None]:

@@ -36,6 +36,8 @@ from tests.integration.conftest import browser
 from tests.integration.test_ui import address, links, served
 from tests.support.commands import composed, gdexp
 
+pytestmark = pytest.mark.browser
+
 TRIALS = 12
 MANY, POINTS = 1_000, 1_000
 LOADED = 100

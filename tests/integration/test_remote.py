@@ -25,6 +25,8 @@ from gdexp.ui.server import Server
 from tests.support.commands import gdexp, one_error_line, start
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.server
+
 SWEEP = (
     *("+sweep", "sweep.name=remote", "sweep.sampler=random", "sweep.batch=2", "sweep.n_trials=14"),
     *("stopping.threshold=1e-5", "stopping.max_iterations=3000"),

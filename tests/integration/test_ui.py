@@ -23,6 +23,8 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.support.commands import environment, one_error_line
 
+pytestmark = pytest.mark.server
+
 COMMAND = [sys.executable, "-m", "gdexp.ui"]
 
 

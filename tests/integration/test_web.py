@@ -16,6 +16,8 @@ from gdexp.ui.server import Server
 from tests.integration.test_ui import processes
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.server
+
 SEARCH = "/api/2.0/mlflow/experiments/search"
 CREATE = "/api/2.0/mlflow/experiments/create"
 PATHS = ("/", SEARCH, "/ajax-api/2.0/mlflow/experiments/search", "/graphql", "/v1/traces")

@@ -22,6 +22,8 @@ from tests.integration.conftest import browser
 from tests.integration.test_browser import FLAGS
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.browser
+
 PATIENCE = 60
 """Seconds that a page may take on a machine that others use too."""
 

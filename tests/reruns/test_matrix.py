@@ -8,10 +8,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from gdexp.descent.stopping import Status
 from gdexp.optimizers.registry import RULES
 from gdexp.problems.registry import PROBLEMS
 from tests.support.commands import environment
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PARTS = 2

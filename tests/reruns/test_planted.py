@@ -27,6 +27,8 @@ from tests.reruns.conftest import Ask
 from tests.reruns.records import experiment, folder, reference, tampered
 from tests.support.commands import gdexp
 
+pytestmark = pytest.mark.slow
+
 ITERATIONS = 19
 """Of the recorded descent, the notebook's problem from seed 0."""
 

@@ -16,6 +16,8 @@ from tests.reruns.conftest import Ask
 from tests.reruns.records import experiment
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,6 +17,8 @@ from gdexp.tracking.store import Store
 from tests.reruns.conftest import Ask
 from tests.support.commands import composed
 
+pytestmark = pytest.mark.slow
+
 MINE = """
 from gdexp import Quadratic
 

@@ -17,6 +17,8 @@ from gdexp.tracking.mlflow_ui.descriptions import NOTE_TAG
 from gdexp.tracking.record import MANIFEST
 from tests.reruns.conftest import Ask, Said
 
+pytestmark = pytest.mark.slow
+
 ENDS = {
     "converged": ["optimizer.lr=2"],
     "max_iterations": ["stopping.max_iterations=5"],

@@ -1,24 +1,16 @@
-"""Sweeps that end in the middle, each in a process of its own, forked from one that is ready.
-
-As a program it reads orders from its input and carries them out one after the other. It has
-imported everything before it forks, which saves some seconds for each of them.
-"""
+"""Sweeps that end in the middle, each at a point of its own."""
 
 from __future__ import annotations
 
 import functools
-import json
 import os
-import subprocess
-import sys
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.support.commands import environment
+from tests.support.commands import start
 
 POINTS = {
     "study changed": ("optuna.storages:JournalStorage", "_write_log", "before"),
@@ -58,25 +50,29 @@ class Order:
 
 
 def carry_out(orders: Sequence[Order]) -> list[int]:
-    """The exit status of each order, -N where signal N ended it. Words go to `said.txt`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.sweeps.ends"],
-        cwd=Path(__file__).parents[2],
-        env=environment(),
-        input=json.dumps([asdict(order) for order in orders]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [int(each) for each in json.loads(done.stdout)]
+    """Run each order after the other; what they write is added to `said.txt` in their folders.
+
+    Returns:
+        The exit status of each, -N where signal N ended it.
+    """
+    statuses = []
+    for order in orders:
+        folder = Path(order.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        end = [order.point, order.count, order.signal]
+        before = "tests.sweeps.ends:arm" if order.point else ""
+        done = start(*order.line, cwd=folder, before=before, given=end).wait()
+        with (folder / "said.txt").open("a") as said:
+            said.write(done.out + done.err)
+        statuses.append(done.status)
+    return statuses
 
 
-def _arm(order: Order) -> None:
-    """Have the signal sent at the point of an order."""
-    place, name, side = POINTS[order.point]
+def arm(point: str, count: int, number: int) -> None:
+    """Have a signal sent at a point, at the so-manieth time that it is reached."""
+    place, name, side = POINTS[point]
     module, _, owner_name = place.partition(":")
-    owner = getattr(sys.modules[module], owner_name)
+    owner = getattr(import_module(module), owner_name)
     real: Callable[..., Any] = getattr(owner, name)
     reached = 0
 
@@ -84,50 +80,11 @@ def _arm(order: Order) -> None:
     def armed(*args: Any, **kwargs: Any) -> Any:
         nonlocal reached
         reached += 1
-        if side == "before" and reached == order.count:
-            os.kill(os.getpid(), order.signal)
+        if side == "before" and reached == count:
+            os.kill(os.getpid(), number)
         result = real(*args, **kwargs)
-        if side == "after" and reached == order.count:
-            os.kill(os.getpid(), order.signal)
+        if side == "after" and reached == count:
+            os.kill(os.getpid(), number)
         return result
 
     setattr(owner, name, armed)
-
-
-def _forked(order: Order) -> int:
-    pid = os.fork()
-    if pid:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    status = 70
-    try:
-        from gdexp.cli.main import main
-
-        Path(order.folder).mkdir(parents=True, exist_ok=True)
-        os.chdir(order.folder)
-        said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        if order.point:
-            _arm(order)
-        status = main(list(order.line))
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(status)
-
-
-if __name__ == "__main__":
-    with warnings.catch_warnings():  # of other people's modules
-        warnings.simplefilter("ignore")
-        for name in (
-            *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
-            *(
-                "sklearn.ensemble",
-                "gdexp.comparison",
-                "gdexp.sweeps.driver",
-                "gdexp.sweeps.worker.worker",
-            ),
-            "gdexp.tracking.sql_writer",
-        ):
-            import_module(name)
-    print(json.dumps([_forked(Order(**given)) for given in json.load(sys.stdin)]))

@@ -25,6 +25,8 @@ from gdexp.tracking.store import Store
 from tests.sweeps.ends import Order, carry_out
 from tests.sweeps.test_resume import finished, load, told
 
+pytestmark = pytest.mark.slow
+
 SWEEP = ["+sweep", "sweep.name=s", "optimizer.lr=tag(log, interval(0.05, 20))"]
 SWEEP += ["stopping.max_iterations=300"]
 DRAWN = [*SWEEP, "sweep.sampler=random"]

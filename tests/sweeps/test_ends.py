@@ -11,6 +11,8 @@ import pytest
 from tests.sweeps.ends import Order, carry_out
 from tests.sweeps.test_resume import check_whole, finished, told
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 9
 LIMIT = ["sweep.name=s", f"sweep.n_trials={TRIALS}", "stopping.max_iterations=200"]
 SWEEPS = {

@@ -20,6 +20,8 @@ from gdexp.tracking.store import Store
 from tests.sweeps.space.test_space import planned
 from tests.sweeps.test_resume import check_whole, finished, load, told
 
+pytestmark = pytest.mark.slow
+
 
 def parent(folder: Path, name: str = "s") -> Run:
     """The sweep's own run."""

@@ -13,6 +13,8 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.sweeps.test_resume import check_whole, finished, load
 
+pytestmark = pytest.mark.slow
+
 CLUSTER = {"slurm"}
 """What needs a cluster; that it composes is seen below."""
 

@@ -20,6 +20,8 @@ from gdexp.tracking.store import Store
 from tests.support.commands import gdexp, start
 from tests.sweeps.ends import Order, carry_out
 
+pytestmark = pytest.mark.slow
+
 SWEEP = ["+sweep", "sweep.name=s", "optimizer.lr=tag(log, interval(0.5, 20))"]
 QUICK = ["stopping.max_iterations=300"]
 

@@ -31,6 +31,8 @@ from gdexp import (
 from gdexp.descent.cap import Cap
 from gdexp.sweeps.results.pareto import front
 
+pytestmark = pytest.mark.slow
+
 Trial = tuple[float, float]
 """Share of the highest learning rate, and threshold."""
 

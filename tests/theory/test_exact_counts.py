@@ -29,6 +29,8 @@ from gdexp import (
 from gdexp.theory.counts import exact
 from gdexp.theory.settings import stability_limit
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = 1e-7
 """Relative error of a float64 loss after thousands of updates, generously."""
 

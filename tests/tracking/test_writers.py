@@ -26,6 +26,8 @@ from gdexp.tracking.sql_writer import ROWS, ByTables
 from gdexp.tracking.store import Store
 from tests.support.postgres import postgres
 
+pytestmark = pytest.mark.server
+
 INF, NAN = math.inf, math.nan
 ODD: Trace = np.array([3.0, NAN, INF, -INF, -0.0, 0.0, 5e-324, 1.7976931348623157e308, 1 / 3, NAN])
 RECORDS = [

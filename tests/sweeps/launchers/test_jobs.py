@@ -16,6 +16,8 @@ from gdexp.core.errors import BadInput
 from gdexp.core.signals import Interrupted, ending, raising
 from gdexp.sweeps.launchers.worker_job import LEAVE
 
+pytestmark = pytest.mark.slow
+
 SWEEP = ["+sweep", "sweep.name=s", "sweep.sampler=random", "sweep.n_trials=4"]
 LOCAL = [*SWEEP, "hydra/launcher=submitit_local"]
 PASSWORD = "correct-horse-42"

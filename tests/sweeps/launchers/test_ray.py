@@ -23,6 +23,8 @@ from tests.support.processes import addresses, descendants, there
 from tests.sweeps.launchers.test_workers import SWEEP, TRIALS, at_work, check_prompt, ended
 from tests.sweeps.test_resume import check_whole, finished, load
 
+pytestmark = pytest.mark.ray
+
 ON_RAY = ["+sweep=ray", *SWEEP[1:], "sweep.sampler=random", "sweep.batch=3"]
 WORKER = "ray::_run_job"
 """What Ray calls the process of a worker."""

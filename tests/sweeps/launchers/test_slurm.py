@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +23,12 @@ from gdexp.sweeps.study.heartbeat import SIGN
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.support.commands import start
+from tests.support.fork_server import RunningCommand
 from tests.support.slurm import LOOPBACK, Slurm, slurm
 from tests.sweeps.launchers.test_workers import at_work
 from tests.sweeps.test_resume import check_whole, finished, load
+
+pytestmark = pytest.mark.slurm
 
 SWEEP = ["+sweep=slurm", "sweep.name=s", "sweep.sampler=random", "sweep.workers=2"]
 KILLED, LIMITED = 200, 92
@@ -80,7 +82,7 @@ class Swept:
     left: set[str]
 
 
-def swept(driver: subprocess.Popen[str], folder: Path, cluster: Slurm, status: int = 0) -> Swept:
+def swept(driver: RunningCommand, folder: Path, cluster: Slurm, status: int = 0) -> Swept:
     """Wait for the end of a driver."""
     addresses, then = cluster.addresses(), finished(folder)
     said, complained = driver.communicate(timeout=240)
@@ -113,7 +115,7 @@ def known(folder: Path, count: int) -> None:
 
 
 @contextmanager
-def driving(*line: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def driving(*line: str, cwd: Path) -> Iterator[RunningCommand]:
     """A driver; it is not left alone when something goes wrong."""
     driver = start(*line, cwd=cwd)
     try:

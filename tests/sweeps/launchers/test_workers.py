@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -20,8 +19,11 @@ from gdexp.sweeps.study.heartbeat import SIGN
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.support.commands import gdexp, start
+from tests.support.fork_server import RunningCommand
 from tests.support.postgres import postgres
 from tests.sweeps.test_resume import check_trials, check_whole, finished, load, told
+
+pytestmark = pytest.mark.slow
 
 SWEEP = ["+sweep", "sweep.name=s", "stopping.threshold=1e-5", "stopping.max_iterations=2000"]
 TRIALS = 200
@@ -30,7 +32,7 @@ END_SECONDS = 30
 """So soon after the last trial a driver has ended, whatever became of its workers."""
 
 
-def workers(driver: subprocess.Popen[str]) -> list[int]:
+def workers(driver: RunningCommand) -> list[int]:
     """The processes that a driver started."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -58,7 +60,7 @@ def at_work(folder: Path, count: int) -> Study:
     raise TimeoutError(f"there were never {count} trials")
 
 
-def ended(driver: subprocess.Popen[str], status: int) -> str:
+def ended(driver: RunningCommand, status: int) -> str:
     """What a driver said until it ended with this status."""
     said, complained = driver.communicate(timeout=300)
     assert driver.returncode == status, said + complained

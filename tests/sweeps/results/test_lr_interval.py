@@ -33,6 +33,8 @@ from gdexp.descent.loop import starting_point
 from gdexp.experiment.experiment import Experiment
 from gdexp.sweeps.results.lr_interval import Interval, sharing
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = [[0.0515, 0.9451, 0.0815], [0.7376, 0.7345, 0.3697], [0.9189, 0.5949, 0.6095]]
 PRECISION = 1.3e-4
 """What four digits come to, with what rounding the probes to decimals adds."""

@@ -13,6 +13,8 @@ from gdexp.sweeps.sampling.samplers import CLASSES, Sampler, trial_seed
 from tests.support.names import SAMPLERS
 from tests.sweeps.test_resume import check_whole, finished, told
 
+pytestmark = pytest.mark.slow
+
 SPACE = ["optimizer.lr=interval(0.5,12)", "problem.target=[0.5,2.0]", "stopping.max_iterations=200"]
 
 
