@@ -50,7 +50,7 @@ def off() -> None:
     That is: every fsync, SQLite's included; locks of study and journal; the looks at store,
     study and space before the sweep; settling; the manifests' digests.
     """
-    import gdexp.sweep.driver as driver
+    import gdexp.sweeps.driver as driver
     from optuna.storages.journal import JournalFileOpenLock
     from sqlalchemy import Engine, event
 
