@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 
 from gdexp.cli import main
-from gdexp.core import gc_control
+from gdexp.core import Process, gc_control
 
 
-def whole() -> int:
-    """Run one command as a process of its own; returns the exit status."""
-    gc_control.put_off()
+def run_process() -> int:
+    """Run one command in a process of its own; returns the exit status."""
+    process = Process()
+    process.garbage.postpone()
     try:
-        return main()
+        return main(process=process)
     finally:
-        gc_control.leave()
+        gc_control.skip_last_collection()
 
 
 if __name__ == "__main__":
-    sys.exit(whole())
+    sys.exit(run_process())

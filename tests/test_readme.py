@@ -16,10 +16,10 @@ import gdexp
 from gdexp import config
 from gdexp.cli.main import main
 from gdexp.config.arguments import rewrite
-from gdexp.core.errors import BadInput, GdexpError, StorageFailed, StudyHeld
+from gdexp.core.errors import BadInput, GdexpError, StorageFailed, StudyInUse
 from gdexp.core.signals import Interrupted
 from gdexp.descent.stopping import Status
-from gdexp.experiment.experiment import Experiment, typed_here
+from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.reruns.verdict import DIFFERS, NOTHING
 from tests.support.commands import composed
 
@@ -110,7 +110,7 @@ def test_every_command_composes(line: str, own: Path, capsys: pytest.CaptureFixt
         return
     found = composed(*rewrite(given))
     config.check_keys(found)
-    Experiment.from_config(found, typed_here(found))
+    Experiment.from_config(found, trusted_paths(found))
 
 
 @pytest.mark.parametrize(("line", "output"), shown())
@@ -206,7 +206,7 @@ def test_statuses_are_those_that_there_are() -> None:
 
 
 def test_exit_statuses_are_those_that_there_are() -> None:
-    before, after = (GdexpError, BadInput), (StorageFailed, StudyHeld)
+    before, after = (GdexpError, BadInput), (StorageFailed, StudyInUse)
     numbers = [
         "0",
         *(str(error.exit_status) for error in before),

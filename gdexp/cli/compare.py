@@ -1,4 +1,4 @@
-"""`python -m gdexp +compare=RUN_ID`: what differs, who was first, curves over each other."""
+"""`python -m gdexp +compare=RUN_ID`: differences, ranks and curves of tracked runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from gdexp.comparison import LOOSE, Comparison, charts, page, png_of, tables, terminal_plot
 from gdexp.config import Config, construct, digest
-from gdexp.core import BadInput, StorageFailed, here, validation
+from gdexp.core import BadInput, StorageFailed, command_folder, shown_path, validation
 from gdexp.descent import THRESHOLDS
 from gdexp.display import terminal
 from gdexp.runs import Shelf, foremost
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "compare"
 MOST_COMPARED = 2_000
-"""Runs of which every trace is read."""
+"""The most runs whose traces are read."""
 
 REPORT = "report.html"
 
@@ -87,22 +87,22 @@ def compare(config: Config) -> None:
     else:
         place = _write(comparison, files)
     out.print(f"\n[dim]report, with {len(pictures)} pictures beside it[/dim]")
-    terminal.line(out, place)
+    terminal.print_line(out, place)
 
 
 def show(out: Console, comparison: Comparison, most: int) -> None:
-    """The answer, what differs, the thresholds and the curves, at the console's width."""
+    """Print the answer, the differences, the thresholds and the curves."""
     said = []
     if comparison.sweep is not None:
         said.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
     said += [(name, escape(value)) for name, value in tables.facts(comparison)]
     said += [("left out", escape(line)) for line in tables.left_out(comparison)]
-    terminal.facts(out, said)
+    terminal.print_facts(out, said)
     commands = tables.repeat_commands(comparison)
     if commands:
         out.print("\n[dim]repeat the best with[/dim]")
     for command in commands:
-        terminal.line(out, command)
+        terminal.print_line(out, command)
     if len(comparison.runs) > 1:
         heading = "what differs"
         if comparison.reference is not comparison.best or comparison.sweep is None:
@@ -139,19 +139,19 @@ def _print(out: Console, table: tables.Table) -> None:
 
 
 def _store(shelf: Shelf, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
-    """Log the files as the sweep's artifacts; says where the report is."""
+    """Log the files as the sweep's artifacts; return where the report is."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, name).write_bytes(content)
         shelf.log_folder(run_id, folder, FOLDER)
     parts = urlsplit(home)
     if parts.scheme in ("", "file"):
-        return _relative(Path(url2pathname(parts.path), FOLDER, REPORT))
+        return shown_path(Path(url2pathname(parts.path), FOLDER, REPORT))
     return f"{FOLDER}/{REPORT} among the artifacts of MLflow run {run_id}"
 
 
 def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
-    """Write the files to a folder here, named by the runs; says where the report is."""
+    """Write the files to a folder named by the runs; return where the report is."""
     ids = [run.run_id for run in comparison.runs]
     few = len(ids) <= tables.SIDE_BY_SIDE
     name = (
@@ -159,15 +159,11 @@ def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
         if few
         else f"{len(ids)}-runs-{digest(ids)[:8]}"
     )
-    folder = here() / FOLDER / name
+    folder = command_folder() / FOLDER / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, content in files.items():
             (folder / file).write_bytes(content)
     except OSError as error:
-        raise StorageFailed(f"{_relative(folder)}: cannot be written ({error.strerror})") from None
-    return _relative(folder / REPORT)
-
-
-def _relative(path: Path) -> str:
-    return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)
+        raise StorageFailed(f"{shown_path(folder)}: cannot be written ({error.strerror})") from None
+    return shown_path(folder / REPORT)

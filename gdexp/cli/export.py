@@ -1,4 +1,4 @@
-"""`python -m gdexp +export=RUN_ID`: one folder that `+rerun=FOLDER` takes on any machine."""
+"""`python -m gdexp +export=RUN_ID`: one folder that `+rerun=FOLDER` accepts on any machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, here, validation
+from gdexp.core import BadInput, command_folder, validation
 from gdexp.display import terminal
 from gdexp.reruns import check_own_keys, folder_files, of_run, tracked, write_folder
 from gdexp.tracking import TrackingSettings
@@ -20,7 +20,7 @@ class ExportSettings:
 
     Args:
         run: run id or its first digits; None: the newest sweep's best, or the newest run.
-        folder: that is written; None: `export/` and the first digits of the run id.
+        folder: the folder to write; None: `export/` and the first digits of the run id.
     """
 
     run: str | None = None
@@ -33,12 +33,12 @@ class ExportSettings:
 
 
 def export(config: Config) -> None:
-    """Write a run's record, checked by its manifest, to a folder.
+    """Write a run's record to a folder, after a check against its manifest.
 
     Raises:
         BadInput: no such run, several, or a folder that holds something.
-        NoReference: the run left nothing to replay.
-        Damaged: its files are not what its manifest says.
+        NoReference: the run has nothing to replay.
+        Damaged: its files differ from its manifest.
         StorageFailed: the store cannot be read or the folder written.
     """
     check_own_keys("export")
@@ -53,10 +53,12 @@ def export(config: Config) -> None:
     reference = of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
     files = folder_files(reference)
-    write_folder(here() / Path(shown).expanduser(), files, shown)
+    write_folder(command_folder() / Path(shown).expanduser(), files, shown)
     out = terminal.console()
     size = sum(map(len, files.values()))
-    terminal.facts(out, [("exported", f"{reference.shown}, {len(files)} files, {size:,} bytes")])
+    terminal.print_facts(
+        out, [("exported", f"{reference.shown}, {len(files)} files, {size:,} bytes")]
+    )
     out.print("\n[dim]replay it anywhere with[/dim]")
     named = shown if "/" in shown else f"./{shown}"
-    terminal.line(out, reference.command(named))
+    terminal.print_line(out, reference.command(named))

@@ -60,7 +60,7 @@ GDEXP_DEBUG=1 adds the traceback to an error."""
 
 
 def print_help(arguments: Sequence[str]) -> None:
-    """Print the help with the choices that are there, those of `--config-dir` included."""
+    """Print the help with all choices, those of `--config-dir` included."""
     from gdexp.config import config_dirs, shipped
 
     print(TEXT.format(groups=_groups([shipped(), *config_dirs(arguments)])))

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.tree import Tree
 
 from gdexp.config import Config, construct
-from gdexp.core import GdexpError, validation
+from gdexp.core import GdexpError, format_number, validation
 from gdexp.descent import starting_point
-from gdexp.display import tensor_text, terminal
-from gdexp.experiment import Experiment, typed_here
+from gdexp.display import format_tensor, terminal
+from gdexp.experiment import Experiment, trusted_paths
 from gdexp.problems import first_loss, gradient_error
 
 MAX_NODES = 60
@@ -36,14 +36,14 @@ class InspectSettings:
 
 
 def inspect(config: Config) -> None:
-    """Print what autograd sees of the composed problem; nothing is tracked.
+    """Print the autograd graph and the gradient of the composed problem; nothing is tracked.
 
     Raises:
         BadInput: a value that cannot be used, a loss that is no scalar function of x.
         GdexpError: the gradient differs from the finite differences.
     """
     settings = construct("inspect", InspectSettings, config["inspect"])
-    experiment = Experiment.from_config(config, typed_here(config))
+    experiment = Experiment.from_config(config, trusted_paths(config))
     problem = experiment.problem.to(experiment.dtype, experiment.device)
     start = starting_point(experiment.problem, experiment.seed)
     x = start.to(experiment.device, experiment.dtype).requires_grad_()
@@ -53,14 +53,15 @@ def inspect(config: Config) -> None:
 
     out = terminal.console()
     shape = "×".join(map(str, x.shape)) or "scalar"
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
             (
                 "problem",
-                f"{terminal.shown(problem.name)}, x of shape {shape}, {_dtype(x)} on {x.device}",
+                f"{terminal.escape_text(problem.name)}, x of shape {shape}, "
+                f"{_dtype(x)} on {x.device}",
             ),
-            ("loss", f"{terminal.number(loss.item())} at x0"),
+            ("loss", f"{format_number(loss.item())} at x0"),
         ],
     )
     out.print("\n[bold]values and the nodes that made them[/bold]")
@@ -68,10 +69,11 @@ def inspect(config: Config) -> None:
     out.print("\n[bold]graph of the loss[/bold]")
     out.print(_graph(loss))
     out.print("\n[bold]gradient at x0[/bold]")
-    out.print(tensor_text(gradient))
+    out.print(format_tensor(gradient))
     out.print("\n[bold]to an array[/bold]")
-    terminal.facts(
-        out, [("x.numpy()", terminal.shown(_refusal(x))), ("x.detach().numpy()", _detached(x))]
+    terminal.print_facts(
+        out,
+        [("x.numpy()", terminal.escape_text(_refusal(x))), ("x.detach().numpy()", _detached(x))],
     )
     _check(out, experiment, start, settings.tolerance)
 
@@ -97,12 +99,12 @@ def _values(out: Console, named: list[tuple[str, torch.Tensor]]) -> None:
     table = Table(box=None, padding=(0, 3), show_header=False)
     for name, value in named:
         made_by = "leaf, requires grad" if value.grad_fn is None else _node(value.grad_fn)
-        table.add_row(terminal.shown(name), tensor_text(value), f"[dim]{made_by}[/dim]")
+        table.add_row(terminal.escape_text(name), format_tensor(value), f"[dim]{made_by}[/dim]")
     out.print(table)
 
 
 def _graph(loss: torch.Tensor) -> Tree:
-    """The nodes from the loss back to x, each once; what is reached again is marked."""
+    """Return the nodes from the loss back to x, each once; a second occurrence is marked."""
     tree = Tree(_node(loss.grad_fn))
     seen = {loss.grad_fn}
     waiting: list[tuple[Tree, Any]] = [(tree, loss.grad_fn)]

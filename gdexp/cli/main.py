@@ -1,4 +1,4 @@
-"""One command: arguments to Hydra, Hydra to a command, errors to one line and a status."""
+"""One command: Hydra reads the arguments and calls it; an error is one line and a status."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import (
     BadInput,
+    CommandExit,
     CommandFailed,
-    Ended,
     GdexpError,
+    Interrupted,
+    Process,
     gc_control,
-    guarding,
-    hidden,
-    hidden_lines,
+    mask_secrets,
+    mask_yaml,
     printable,
 )
 
@@ -29,12 +30,19 @@ if TYPE_CHECKING:
     from gdexp.config import Config
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal)."""
+def main(arguments: Sequence[str] | None = None, process: Process | None = None) -> int:
+    """Run one command; returns the exit status (0, 1, 2, 3, 4, 74, 75 or 128 + a signal).
+
+    Args:
+        arguments: of the command; None: those of this process.
+        process: whose signals and secrets the command uses; None: new ones.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _open_closed()
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a × must not end a run where it has no code
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a × must not end a run when the encoding has none
             stream.reconfigure(errors="replace")
     if "--help" in given or "-h" in given:
         from gdexp.cli.help import print_help
@@ -46,24 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"gdexp {__version__}")
         return 0
-    with guarding(given):
-        return _run(given)
+    process = process or Process()
+    with process.current(given):
+        return _run(given, process)
 
 
-def _run(given: Sequence[str]) -> int:
+def _run(given: Sequence[str], process: Process) -> int:
     """Run one command; its errors become a line and an exit status."""
     from gdexp.config import rewrite
-    from gdexp.core import Interrupted, raising, standing
 
     try:
-        with raising(), standing():
+        with process.running():
             _hydra(rewrite(given))
     except Interrupted as interrupted:
-        return _say(str(interrupted), "interrupted", interrupted.exit_status)
+        return _print_error(str(interrupted), "interrupted", interrupted.exit_status)
     except CommandFailed as failed:
-        if isinstance(failed.__cause__, Ended):
+        if isinstance(failed.__cause__, CommandExit):
             return failed.__cause__.exit_status
-        return _failed(failed.__cause__ or failed, given)
+        return _report(failed.__cause__ or failed, given)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     except BrokenPipeError:
@@ -71,23 +79,23 @@ def _run(given: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        return _failed(error, given, composing=True)
+        return _report(error, given, composing=True)
     return 0
 
 
 def command(cfg: DictConfig) -> None:
-    """Run what the composed config asks for."""
+    """Run the command that the composed config asks for."""
     from gdexp import config
 
     composed = config.plain(cfg)
-    config.check_given(config.typed())
+    config.parse_overrides(config.typed_overrides())
     config.check_keys(composed)
     if "sweep" in composed:
         from hydra.core.hydra_config import HydraConfig
 
-        from gdexp.sweeps import work_launched
+        from gdexp.sweeps import run_launched_worker
 
-        work_launched(composed, HydraConfig.get())
+        run_launched_worker(composed, HydraConfig.get())
         return
     run = _command(composed)
     gc_control.begin()
@@ -95,7 +103,7 @@ def command(cfg: DictConfig) -> None:
 
 
 def _command(composed: Config) -> Callable[[Config], object]:
-    """The function of the command that a config asks for; only its module is imported."""
+    """Return the function of the command that a config asks for; import only its module."""
     if "rerun" in composed:
         from gdexp.cli.rerun import rerun
 
@@ -122,26 +130,28 @@ def _command(composed: Config) -> Callable[[Config], object]:
 
 
 def _hydra(arguments: list[str]) -> None:
-    """Let Hydra compose and call `command`; its errors come back as exceptions."""
+    """Let Hydra compose the config and call `command`; raise its errors."""
     import hydra
 
     from gdexp import config, hydra_plugins
-    from gdexp.config import env_secrets, shows
+    from gdexp.config import env_secrets, hydra_internals, only_shows
 
     hydra_plugins.register()
-    env_secrets.watch()
     failed: list[BaseException] = []
-    here = _process()
+    driver = _process_id()
 
-    def task(cfg: DictConfig) -> None:
-        # Hydra prints every override of a task that raises, secrets among them.
+    def task(cfg: DictConfig) -> Exception | None:
+        # Hydra prints every override of a task that raises, secrets among them. So an error is
+        # returned, for the sweeper, and kept, for a run without a sweeper.
         try:
             command(cfg)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            # The latter two can only come from a problem's own code: signals are `Interrupted`.
-            if _process() != here:  # a launcher's process: its errors come back through it
+            # The last two can only come from a problem's own code: signals are `Interrupted`.
+            if _process_id() != driver:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)
+            return error if isinstance(error, Exception) else None
+        return None
 
     before = (sys.argv, os.environ.get("HYDRA_FULL_ERROR"))
     sys.argv = [sys.argv[0], *arguments]
@@ -150,10 +160,14 @@ def _hydra(arguments: list[str]) -> None:
         run = hydra.main(
             version_base="1.3", config_path=str(config.shipped()), config_name="config"
         )
-        with _without_secrets() if shows(arguments) else nullcontext():
+        with (
+            env_secrets.environment_learned(),
+            hydra_internals.masked_config_files(),
+            _masked_output() if only_shows(arguments) else nullcontext(),
+        ):
             run(task)()
     except CommandFailed:
-        if not failed:  # what went wrong in a worker comes before what the sweep made of it
+        if not failed:  # the error of a worker comes before the sweep's error about it
             raise
     finally:
         sys.argv = before[0]
@@ -164,14 +178,14 @@ def _hydra(arguments: list[str]) -> None:
         raise CommandFailed from failed[0]
 
 
-def _process() -> tuple[str, int]:
-    """This one, among those of several machines."""
+def _process_id() -> tuple[str, int]:
+    """Return what identifies this process among those of several machines."""
     return socket.gethostname(), os.getpid()
 
 
 @contextmanager
-def _without_secrets() -> Iterator[None]:
-    """Around Hydra while it shows a config or itself."""
+def _masked_output() -> Iterator[None]:
+    """Mask the secrets in what Hydra prints of a config or of itself."""
     said, complained = io.StringIO(), io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(complained):
@@ -181,35 +195,35 @@ def _without_secrets() -> Iterator[None]:
             raise BadInput("--package", "", complained.getvalue().strip()) from None
         raise
     finally:
-        print(printable(hidden_lines(said.getvalue().expandtabs())), end="")
+        print(printable(mask_yaml(said.getvalue().expandtabs())), end="")
 
 
-def _open_closed() -> None:
-    """Give a stream that was closed (`>&-`) a place, else a database would get its number."""
+def _open_closed_streams() -> None:
+    """Open streams that were closed (`>&-`), else a database would get their numbers."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
             if getattr(sys, name) is None:
                 mode = "w" if number else "r"
                 setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
 
 
-def _failed(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
-    """Say what went wrong; errors that are not gdexp's own are put into its words first."""
+def _report(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
+    """Print an error, as one of gdexp's; return its exit status."""
     if not isinstance(error, GdexpError):
-        from gdexp.config import explained
+        from gdexp.config import as_gdexp_error
 
-        error = explained(error, given, composing)
-    return _say(str(error), "error", error.exit_status)
+        error = as_gdexp_error(error, given, composing)
+    return _print_error(str(error), "error", error.exit_status)
 
 
-def _say(message: str, kind: str, status: int) -> int:
-    """One line on stderr; the traceback only for those who ask for it."""
+def _print_error(message: str, kind: str, status: int) -> int:
+    """Print one line to stderr, and the traceback if GDEXP_DEBUG=1; return the status."""
     if sys.stdout is not None:
         sys.stdout.flush()
-    print(f"gdexp: {kind}: {printable(hidden(' '.join(message.split())))}", file=sys.stderr)
+    print(f"gdexp: {kind}: {printable(mask_secrets(' '.join(message.split())))}", file=sys.stderr)
     if os.environ.get("GDEXP_DEBUG") == "1":
-        print(printable(hidden(traceback.format_exc())), end="", file=sys.stderr)
+        print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
     return status

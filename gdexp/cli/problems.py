@@ -1,4 +1,4 @@
-"""`python -m gdexp +problems`: the problems there are, with what is known of each."""
+"""`python -m gdexp +problems`: all problems, with what is known of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def problems(config: Config) -> None:
     """Print one line for each shipped problem, built with its defaults; nothing is run.
 
     Raises:
-        BadInput: a key inside `problems`, which takes none.
+        BadInput: a key inside `problems`, which takes no keys.
     """
     construct("problems", _settings, config["problems"] or {})
     table = Table(box=None, padding=(0, 2), header_style="bold")

@@ -1,4 +1,4 @@
-"""`python -m gdexp +rerun=RUN_ID`: a tracked run made again, and a verdict on its bits."""
+"""`python -m gdexp +rerun=RUN_ID`: replay a tracked run and compare its bits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, Ended, signals, validation
+from gdexp.core import BadInput, CommandExit, signals, validation
 from gdexp.display import terminal
 from gdexp.reruns import (
     ACCEPTED,
@@ -38,7 +38,7 @@ from gdexp.tracking import Store, TrackingSettings
 
 FORMATS = ("text", "json")
 LISTEN_EVERY = 10_000
-"""Iterations between looks for a signal that was swallowed."""
+"""Iterations between checks for a signal that was swallowed."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class RerunSettings:
             or the newest run.
         format: text or json.
         accept: the weakest verdict with exit status 0.
-        ulps: that two numbers may be apart to be called close, >= 0.
-        restore: whether with the reference's thread count.
+        ulps: the largest distance of two numbers that are called close, >= 0.
+        restore: whether to use the reference's thread count.
         record: whether the rerun is tracked too.
     """
 
@@ -73,12 +73,12 @@ class RerunSettings:
 
 
 def rerun(config: Config) -> None:
-    """Replay what was named, print the verdict and record the rerun.
+    """Replay the named runs, print the verdict and record the rerun.
 
     Raises:
         BadInput: no such run, or a stored config that is not one of gdexp's.
-        NoReference: the run left nothing to compare with.
-        Damaged: its files are not what its manifest says.
+        NoReference: the run has nothing to compare with.
+        Damaged: its files differ from its manifest.
         Ended: the verdict has an exit status of its own.
         StorageFailed: the store cannot be read or written.
     """
@@ -95,7 +95,7 @@ def rerun(config: Config) -> None:
         if settings.format == "text":
             raise
         print(json.dumps(as_json(error, settings.accept), indent=2))
-        raise Ended(level(error).exit_status()) from None
+        raise CommandExit(level(error).exit_status()) from None
 
     pairs = [(each, prepared(each, trust)) for each in found if isinstance(each, Reference)]
     without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
@@ -126,13 +126,13 @@ def rerun(config: Config) -> None:
         _show_many(out, settings, outcomes, sweep, recorder)
     status = exit_status(outcomes, settings.accept)
     if status:
-        raise Ended(status)
+        raise CommandExit(status)
 
 
 def _found(
     settings: RerunSettings, tracking: TrackingSettings, every: bool
 ) -> tuple[Sequence[Reference | NoReference | Damaged], str | None]:
-    """What was named, and the id of its sweep."""
+    """Return the named runs, and the id of their sweep."""
     folder = folder_reference(settings.run)
     if folder is not None:
         if every:
@@ -150,7 +150,7 @@ def _show_one(
         print(json.dumps(as_json(made, settings.accept, recorded), indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
-    terminal.facts(out, [*of, *facts(made), *recorder.said])
+    terminal.print_facts(out, [*of, *facts(made), *recorder.said])
 
 
 def _show_many(
@@ -170,11 +170,11 @@ def _show_many(
         print(json.dumps(said, indent=2))
         return
     of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
-    terminal.facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
+    terminal.print_facts(out, [*of, *facts_of_many(outcomes), *recorder.said])
 
 
 def _trusted(given: object) -> list[str]:
-    """The import paths that a person typed."""
+    """Return the import paths that a person typed."""
     if isinstance(given, str):
         given = [given]
     if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted
+from gdexp.core import Interrupted, format_number, format_value, gap_formula
 from gdexp.descent import PENALTY, Result, Status
-from gdexp.display import Losses, curve, tensors, terminal
-from gdexp.experiment import Experiment, captured, pictures, typed_here
+from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
+from gdexp.experiment import Experiment, pictures, provenance_files, trusted_paths
 from gdexp.tracking import (
     NOTE_TAG,
     Opening,
@@ -27,13 +29,13 @@ from gdexp.tracking import (
 
 
 def run(config: Config) -> Result:
-    """Run the composed experiment once, show it and record it.
+    """Run the composed experiment once, print it and record it.
 
     Raises:
         BadInput: before anything is written.
-        StorageFailed: MLflow's store did not take the record.
+        StorageFailed: MLflow's store refused the record.
     """
-    experiment = Experiment.from_config(config, typed_here(config))
+    experiment = Experiment.from_config(config, trusted_paths(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
     settings.preflight()
     experiment.rehearse()
@@ -43,7 +45,7 @@ def run(config: Config) -> Result:
     store = Store(settings)
     run_id = store.start(Opening(name=title(experiment), kind="run"))
     try:
-        losses = Losses(out, experiment.stopping.threshold, experiment.problem.reference)
+        losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
         with losses:
             result = experiment.run(watch=losses)
         losses.close(result.trace)
@@ -57,29 +59,29 @@ def run(config: Config) -> Result:
             with suppress(OSError):  # a terminal that is gone (HUP) takes no words
                 out.print(f"Run {run_id} is {state}; {whole}.")
         raise
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {run_id} in {terminal.shown(settings.shown)}"),
-            ("look", terminal.shown(store.look_command())),
+            ("recorded", f"MLflow run {run_id} in {terminal.escape_text(settings.shown)}"),
+            ("look", terminal.escape_text(store.look_command())),
         ],
     )
-    terminal.line(out, f"{store.server()}/#{store.run_link(run_id)}")
+    terminal.print_line(out, f"{store.server()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
-    terminal.line(out, f"{store.server()}/#{store.runs_link()}")
+    terminal.print_line(out, f"{store.server()}/#{store.runs_link()}")
     out.print("\n[dim]find the best learning rate with[/dim]")
-    terminal.line(out, sweep_command(experiment))
+    terminal.print_line(out, sweep_command(experiment))
     return result
 
 
 def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:
-    """What MLflow is given of a single run: its record, and what its pages and charts show.
+    """Return the record of a single run for MLflow, with pictures, note and chart metrics.
 
     Args:
-        experiment: what was run.
-        result: what came of it.
-        run_id: of its run.
-        store: that takes it.
+        experiment: the experiment.
+        result: its result.
+        run_id: the id of its run.
+        store: the store of the run.
     """
     drawn = pictures(experiment, result)
     shown = run_display.image_artifacts(
@@ -88,7 +90,7 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
     made = descent_record(
         experiment,
         result,
-        {**captured(experiment.config), **drawn, **shown},
+        {**provenance_files(experiment.config), **drawn, **shown},
         {
             run_display.COLOUR_TAG: run_display.status_colour(
                 str(result.status), int(run_id[:8], 16)
@@ -106,53 +108,53 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
 
 
 def title(experiment: Experiment) -> str:
-    """A run's name: what it minimises and how."""
+    """Return a run's name: its problem, rule and learning rate."""
     lr = getattr(experiment.rule, "lr", None)
     step = "" if lr is None else f" lr={lr:.6g}"
     return f"{experiment.problem.name} {experiment.rule.name}{step}"
 
 
 def announce(out: Console, experiment: Experiment) -> None:
-    """Say what is about to be run, and warn of a threshold that the dtype cannot reach."""
+    """Print the experiment, and warn of a threshold that the dtype cannot reach."""
     problem, stopping = experiment.problem, experiment.stopping
-    name, shape = terminal.shown(problem.name), "×".join(map(str, problem.shape)) or "scalar"
+    name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
-    gap = "loss" if problem.reference == 0 else f"loss - ({problem.reference:.6g})"
-    terminal.facts(
+    gap = gap_formula(problem.reference)
+    terminal.print_facts(
         out,
         [
             ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
-            ("rule", terminal.shown(_rule(experiment))),
+            ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
                 f"{gap} <= {stopping.threshold:g}, at most {stopping.max_iterations:,} iterations",
             ),
         ],
     )
-    warning = experiment.reachable()
+    warning = experiment.threshold_warning()
     if warning:
         out.print(f"[yellow]warning[/yellow]  {warning}")
     out.print()
 
 
 def report(out: Console, experiment: Experiment, result: Result) -> None:
-    """The final tensor beside its target, and the numbers that answer the question."""
+    """Print the final tensor beside its target, and the numbers of the result."""
     out.print()
     drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
     if drawn is not None:
-        curve(out, drawn.grid, drawn.wanted, drawn.fitted)
+        print_curve(out, drawn.grid, drawn.wanted, drawn.fitted)
     else:
         shown = [("final x", result.final)]
         if experiment.problem.target is not None:
             shown.append(("target", experiment.problem.target))
-        tensors(out, shown)
+        print_tensors(out, shown)
     out.print()
-    terminal.facts(
+    terminal.print_facts(
         out,
         [
             ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            ("hitting time", f"{terminal.number(result.hitting_time)}{_reckoned(result)}"),
+            ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -161,7 +163,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
 
 
 def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:
-    """How far from the best possible, where theory knows; nothing for large problems."""
+    """Return the distance from the theoretical best if it is known; nothing for large problems."""
     from gdexp.theory import MOST_MODES, distance_from_best
 
     if result.final.numel() > MOST_MODES:
@@ -171,13 +173,13 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
 
 
 def sweep_command(experiment: Experiment) -> str:
-    """The sweep of the learning rate for what was run."""
+    """Return the command that sweeps the learning rate of this experiment."""
     kept = [o for o in overrides(experiment.config) if not o.startswith("optimizer.lr=")]
     return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
 
 
-def _reckoned(result: Result) -> str:
-    """What stands behind a hitting time that was not measured."""
+def _hitting_time_note(result: Result) -> str:
+    """Return a note on a hitting time that was not measured."""
     if result.converged:
         return ""
     if result.status in (Status.DIVERGED, Status.STALLED):
@@ -187,18 +189,17 @@ def _reckoned(result: Result) -> str:
 
 def _loss(value: float, f_star: float) -> str:
     above = "" if f_star == 0 else f" ({value - f_star:.6g} above the minimum)"
-    return terminal.number(value) + above
+    return format_number(value) + above
 
 
 def _rule(experiment: Experiment) -> str:
     given = dict(experiment.config["optimizer"])
     schedule = given.pop("schedule", None)
-    words = [f"{key}={_value(value)}" for key, value in given.items() if key != "name"]
+    words = _pairs(given)
     if isinstance(schedule, dict) and schedule.get("name", "constant") != "constant":
-        settings = [f"{key}={_value(value)}" for key, value in schedule.items() if key != "name"]
-        words.append(f"with schedule {' '.join([schedule['name'], *settings])}")
+        words.append(f"with schedule {' '.join([schedule['name'], *_pairs(schedule)])}")
     return f"{' '.join([experiment.rule.name, *words])}, seed {experiment.seed}"
 
 
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _pairs(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={format_value(value)}" for key, value in settings.items() if key != "name"]

@@ -1,20 +1,22 @@
-"""The config: what was typed and composed, checked, and turned into objects."""
+"""The config: arguments, composition by Hydra, checks, and objects made from it."""
 
-from gdexp.config import env_secrets
-from gdexp.config.arguments import config_dirs, rewrite, shows
-from gdexp.config.composed import check_given, check_keys, plain, shipped, typed
+from gdexp.config import env_secrets, hydra_internals
+from gdexp.config.arguments import config_dirs, only_shows, rewrite
+from gdexp.config.composed import check_keys, parse_overrides, plain, shipped, typed_overrides
 from gdexp.config.construct import choose, construct
 from gdexp.config.env_secrets import check_secrets
-from gdexp.config.hydra_errors import explained
+from gdexp.config.hydra_errors import as_gdexp_error
+from gdexp.config.hydra_internals import BASIC_LAUNCHER
 from gdexp.config.identity import digest, outcome, signature
 from gdexp.config.keys import OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
+    "BASIC_LAUNCHER",
     "OUTCOME_KEYS",
     "Config",
-    "check_given",
+    "as_gdexp_error",
     "check_keys",
     "check_secrets",
     "choose",
@@ -22,20 +24,21 @@ __all__ = [
     "construct",
     "digest",
     "env_secrets",
-    "explained",
     "flatten",
     "has",
+    "hydra_internals",
     "literal",
     "lookup",
+    "only_shows",
     "outcome",
     "overrides",
+    "parse_overrides",
     "plain",
     "rewrite",
     "shipped",
     "shortest_command",
-    "shows",
     "signature",
-    "typed",
+    "typed_overrides",
     "with_group",
     "with_values",
 ]

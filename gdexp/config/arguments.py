@@ -1,4 +1,4 @@
-"""What a person types, as Hydra reads it."""
+"""The command line: arguments as a person types them, rewritten for Hydra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.core import BadInput, hidden_value, nearest
+from gdexp.core import BadInput, mask_value, nearest
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
 TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
@@ -25,7 +25,7 @@ VALUES = {
     "--cfg": ("job", "hydra", "all"),
     "--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
 }
-"""What the options that show something can show."""
+"""The options that print something, with their values."""
 
 SHORT = {"-c": "--cfg", "-i": "--info"}
 OPTIONS = {
@@ -37,18 +37,18 @@ OPTIONS = {
 
 
 def rewrite(arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra reads them.
+    """Return the arguments for Hydra.
 
     A bare `+name` becomes `+name=default`; a sweep is a Hydra multirun, and a multirun that
     names no sweep takes its space from the command line alone. A command that takes runs gets
     them as text under a key: `+compare=1e10` as `+compare=default compare.runs=['1e10']`.
-    Overrides come first, because Hydra wants them together.
+    Overrides come first, because Hydra reads them together.
 
     Raises:
-        BadInput: an option that there is not, a key that is given twice, a command without the
-            runs that it takes, a setting of Hydra's that gdexp makes itself.
+        BadInput: an unknown option, a key that is given twice, a command without the runs that it
+            takes, a setting of Hydra that gdexp makes itself.
     """
-    overrides, options = _parted(arguments)
+    overrides, options = _split(arguments)
     for override in overrides:
         if not re.match(r"[+~]*[^+~=]", override):
             raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
@@ -66,14 +66,14 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     return [*overrides, *options]
 
 
-def shows(arguments: Sequence[str]) -> bool:
-    """Whether they only show something, a config or Hydra itself."""
+def only_shows(arguments: Sequence[str]) -> bool:
+    """Return whether the arguments only print a config or Hydra's own information."""
     names = {argument.partition("=")[0] for argument in arguments}
     return bool(names & {"--cfg", "-c", "--info", "-i", "--hydra-help"})
 
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:
-    """The folders that `--config-dir` names."""
+    """Return the folders that `--config-dir` names."""
     folders = []
     for option, following in zip(arguments, [*arguments[1:], ""], strict=False):
         name, given, value = option.partition("=")
@@ -83,7 +83,7 @@ def config_dirs(arguments: Sequence[str]) -> list[Path]:
 
 
 def _with_runs(override: str, folders: Sequence[Path]) -> list[str]:
-    """A command's runs apart from the command; any other override as it is."""
+    """Return a command and its runs as two overrides; any other override unchanged."""
     name, _, value = override.partition("=")
     command = name.removeprefix("+")
     if command == name or command not in TAKES_RUNS or value == "default":
@@ -104,14 +104,14 @@ def _with_runs(override: str, folders: Sequence[Path]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A text that Hydra reads as text, whatever it looks like."""
+    """Return the text in quotes, so that Hydra reads it as text."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     return str(QuotedString(text, Quote.single).with_quotes())
 
 
-def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Overrides, and options with their values."""
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the overrides, and the options with their values."""
     overrides: list[str] = []
     options: list[str] = []
     rest = list(arguments)
@@ -142,19 +142,19 @@ def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _check_twice(overrides: Sequence[str]) -> None:
-    """Refuse a key that is given twice before Hydra does in words of its own."""
+    """Refuse a key that is given twice, before Hydra does it in its own words."""
     seen: dict[str, str] = {}
     for override in overrides:
         name, _, value = override.partition("=")
         key = name.lstrip("+~")
         if key in seen:
-            shown = hidden_value(key, seen[key]) or "nothing"
+            shown = mask_value(key, seen[key]) or "nothing"
             raise BadInput(key, value, f"was given twice, first as {shown}")
         seen[key] = value
 
 
 def _check_hydra(overrides: Sequence[str]) -> None:
-    """Refuse what gdexp settles itself."""
+    """Refuse settings of Hydra that gdexp makes itself."""
     for override in overrides:
         name, _, value = override.partition("=")
         key = name.lstrip("+~")

@@ -1,6 +1,6 @@
-"""The config that Hydra composed: made plain, and checked before anything is written.
+"""The composed config: converted to plain containers, and checked before anything is written.
 
-Everything here works on plain dictionaries and imports neither torch nor mlflow.
+This module works on plain dictionaries and imports neither torch nor mlflow.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.config import env_secrets
 from gdexp.config.keys import COMMANDS, KEYS, NAMES, ONLY_WITH, OUTCOME_KEYS, Config
-from gdexp.core import BadInput, hidden_value, nearest
+from gdexp.core import BadInput, mask_value, nearest
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 def shipped() -> Path:
-    """The folder `conf`: inside an installed package, beside it in a source tree."""
+    """Return the folder `conf`: in an installed package, or beside it in a source tree."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
 
 def plain(cfg: DictConfig) -> Config:
-    """The composed config as plain containers, interpolations resolved.
+    """Return the composed config as plain containers, with interpolations resolved.
 
     Raises:
-        BadInput: an interpolation that cannot be resolved, a value that was left out (???), or a
+        BadInput: an interpolation that cannot be resolved, a missing value (???), or a
             text from an environment variable under a key that is stored.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    env_secrets.watch()
     try:
-        env_secrets.check_environment(cfg)
-        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        with env_secrets.environment_learned():
+            env_secrets.check_environment(cfg)
+            container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "config"
         reason = str(error).splitlines()[0]
@@ -49,7 +49,7 @@ def plain(cfg: DictConfig) -> Config:
 
 
 def check_keys(config: Mapping[str, Any]) -> None:
-    """Refuse top-level keys that nothing reads, keys that were removed and two commands at once."""
+    """Refuse unknown top-level keys, missing keys, and two commands at once."""
     for key in config:
         if key not in KEYS:
             raise BadInput(str(key), config[key], f"unknown key; {nearest(str(key), KEYS)}")
@@ -64,8 +64,8 @@ def check_keys(config: Mapping[str, Any]) -> None:
     env_secrets.check_secrets(config)
 
 
-def typed() -> list[str]:
-    """The overrides of the command line, nothing in them resolved; none outside of a command."""
+def typed_overrides() -> list[str]:
+    """Return the overrides of the command line, unresolved; none outside of a command."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -75,7 +75,7 @@ def typed() -> list[str]:
     return list(lines)
 
 
-def check_given(lines: Iterable[str]) -> list[Override]:
+def parse_overrides(lines: Iterable[str]) -> list[Override]:
     """Parse overrides and refuse a key that is given twice or removed."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -85,7 +85,7 @@ def check_given(lines: Iterable[str]) -> list[Override]:
 
 
 def check_overrides(overrides: Iterable[Override]) -> None:
-    """Refuse a key that is given twice or removed: silently, one of the two would be lost."""
+    """Refuse a key that is given twice, of which Hydra would drop one, or that is removed."""
     seen: dict[str, str] = {}
     for override in overrides:
         key = override.get_key_element().lstrip("+~")
@@ -93,7 +93,7 @@ def check_overrides(overrides: Iterable[Override]) -> None:
         if override.is_delete():
             raise BadInput(f"~{key}", value, "cannot be removed; give the key a value instead")
         if key in seen:
-            raise BadInput(key, value, f"was given twice, first as {hidden_value(key, seen[key])}")
+            raise BadInput(key, value, f"was given twice, first as {mask_value(key, seen[key])}")
         if key in NAMES:
             group = NAMES[key]
             raise BadInput(key, value, f"follows from the choice; write {group}={value}")

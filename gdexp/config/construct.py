@@ -26,12 +26,12 @@ def construct(section: str, build: Callable[..., T], given: Mapping[str, Any]) -
     try:
         return build(**given)
     except BadInput as error:
-        raise error.under(section) from None
+        raise error.in_section(section) from None
 
 
 @cache
 def _keywords(build: Callable[..., object]) -> list[str]:
-    """What can be given to a function by name; looked up once, however many trials there are."""
+    """Return the keyword arguments of a function; cached, for there may be many trials."""
     return [
         parameter.name
         for parameter in inspect.signature(build).parameters.values()
@@ -40,7 +40,7 @@ def _keywords(build: Callable[..., object]) -> list[str]:
 
 
 def choose(section: str, registry: Mapping[str, Callable[..., T]], given: object) -> T:
-    """Build what a section's `name` chooses from a registry, the other keys its arguments."""
+    """Build the object that a section's `name` chooses; its other keys are the arguments."""
     if not isinstance(given, Mapping):
         raise BadInput(section, given, f"must be a group; {nearest(str(given), registry)}")
     name = given.get("name")

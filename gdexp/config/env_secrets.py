@@ -1,16 +1,18 @@
-"""Which values of a config may not be stored: texts from environment variables, named secrets.
+"""Values of a config that may not be stored: texts from environment variables, and secrets.
 
-What decides a descent is kept with its run, or the run could not be made again. So a value that
-must not be kept cannot decide anything, and is refused before anything is written.
+What decides a descent is stored with its run, or the run could not be repeated. So a value that
+must not be stored cannot decide anything, and is refused before anything is written.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-from gdexp.core import HIDDEN, BadInput, learn, secret_key, secret_text
+from gdexp.core import MASK, BadInput, context_value, has_secret, is_secret_key, learn_secret
 
 TAKE_TEXT = ("tracking.uri", "sweep.storage")
 """Keys that take a text from an environment variable: they are not stored with the runs."""
@@ -20,32 +22,52 @@ _INSTEAD = (
     "variable"
 )
 
-_used: list[str] = []
-"""The environment variables that were read for configs, in order."""
+_READ: ContextVar[list[str] | None] = ContextVar("gdexp_variables_read", default=None)
+"""The environment variables that were read for the value under check, in order."""
+
+_LEARNING: ContextVar[bool] = ContextVar("gdexp_learning_from_environment", default=False)
 
 
-def watch() -> None:
-    """Let `${oc.env:NAME}` tell what it gives; that is hidden from then on where it is shown."""
+@contextmanager
+def environment_learned() -> Iterator[None]:
+    """Learn as a secret whatever `${oc.env:NAME}` gives inside the block."""
+    if _LEARNING.get():
+        yield
+        return
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
-    def env(name: str, *default: object) -> object:
-        value = oc.env(name, *default)
-        if name in os.environ:
-            _used.append(name)
-            learn(str(value))
-        return value
+    with context_value(_LEARNING, True):
+        OmegaConf.register_new_resolver("oc.env", read_variable, replace=True)
+        try:
+            yield
+        finally:
+            OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
 
-    OmegaConf.register_new_resolver("oc.env", env, replace=True)
+
+def read_variable(name: str, *default: object) -> object:
+    """Resolve `${oc.env:NAME}` and learn the value.
+
+    Hydra sends its resolvers to jobs elsewhere, so this is a function that can be pickled by name.
+    """
+    from omegaconf.resolvers import oc
+
+    value = oc.env(name, *default)
+    if name in os.environ:
+        read = _READ.get()
+        if read is not None:
+            read.append(name)
+        learn_secret(str(value))
+    return value
 
 
 def check_environment(node: Any, path: str = "") -> None:  # noqa: ANN401
     """Refuse a text from an environment variable under a key that is stored.
 
-    A number is recorded as any other is: it is no secret, and a seed may well come from there.
+    A number is recorded like any other: it is no secret, and a seed may well come from there.
 
     Args:
-        node: a DictConfig or ListConfig, not yet resolved, composed since `watch`.
+        node: a DictConfig or ListConfig, not yet resolved; inside `environment_learned`.
         path: its key with a dot behind, or nothing.
 
     Raises:
@@ -57,37 +79,41 @@ def check_environment(node: Any, path: str = "") -> None:  # noqa: ANN401
     for key in keys:
         if OmegaConf.is_missing(node, key):
             continue
-        before, value = len(_used), node[key]
-        inside = isinstance(value, DictConfig | ListConfig)
-        if not OmegaConf.is_interpolation(node, key):
+        read: list[str] = []
+        interpolated = OmegaConf.is_interpolation(node, key)
+        with context_value(_READ, read):
+            value = node[key]
+            inside = isinstance(value, DictConfig | ListConfig)
+            if inside and interpolated:
+                value = OmegaConf.to_container(value, resolve=True)
+        if not interpolated:
             if inside:
                 check_environment(value, f"{path}{key}.")
             continue
-        found = OmegaConf.to_container(value, resolve=True) if inside else value
-        if len(_used) > before and f"{path}{key}" not in TAKE_TEXT and not _numbers(found):
+        if read and f"{path}{key}" not in TAKE_TEXT and not _numbers(value):
             raise BadInput(
                 f"{path}{key}",
-                HIDDEN,
-                f"is a text from the environment variable {_used[-1]}, perhaps a secret, and would "
+                MASK,
+                f"is a text from the environment variable {read[-1]}, perhaps a secret, and would "
                 f"be stored; only {', '.join(TAKE_TEXT)} takes one. Write the value itself",
             )
 
 
 def check_secrets(config: Mapping[str, Any], path: str = "") -> None:
-    """Refuse values under keys that look like secrets, and texts that hold one under any key.
+    """Refuse values under keys that look like secrets, and texts with a secret under any key.
 
     Raises:
         BadInput: names the key and does not show the value.
     """
     for key, value in config.items():
-        if secret_key(str(key)) and value is not None and not isinstance(value, bool):
-            raise BadInput(f"{path}{key}", HIDDEN, f"looks like a secret, {_INSTEAD}")
+        if is_secret_key(str(key)) and value is not None and not isinstance(value, bool):
+            raise BadInput(f"{path}{key}", MASK, f"looks like a secret, {_INSTEAD}")
         if f"{path}{key}" not in TAKE_TEXT:
             check_text_secrets(f"{path}{key}", value)
 
 
 def check_text_secrets(key: str, value: object) -> None:
-    """Refuse a value with a password, a user in an address or a token in it, however deep.
+    """Refuse a value with a password, a user in an address or a token in it, at any depth.
 
     Raises:
         BadInput: names the key and does not show the value.
@@ -97,12 +123,12 @@ def check_text_secrets(key: str, value: object) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             check_text_secrets(key, item)
-    elif isinstance(value, str) and secret_text(value):
-        raise BadInput(key, HIDDEN, f"holds what looks like a secret, {_INSTEAD}")
+    elif isinstance(value, str) and has_secret(value):
+        raise BadInput(key, MASK, f"holds what looks like a secret, {_INSTEAD}")
 
 
 def _numbers(value: object) -> bool:
-    """Whether there are only numbers, true, false and null in it."""
+    """Return whether the value holds only numbers, true, false and null."""
     if isinstance(value, list):
         return all(map(_numbers, value))
     return value is None or isinstance(value, bool | int | float)

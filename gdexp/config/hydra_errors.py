@@ -1,4 +1,4 @@
-"""Hydra's complaints about what was typed, each put in one line with the nearest valid name."""
+"""Hydra's errors about the command line, each as one line with the nearest valid name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gdexp.config.nested import flatten, has
 from gdexp.core import BadInput, GdexpError, nearest
 
 
-def explained(error: BaseException, arguments: Sequence[str], composing: bool) -> GdexpError:
-    """The same error as one of gdexp's.
+def as_gdexp_error(error: BaseException, arguments: Sequence[str], composing: bool) -> GdexpError:
+    """Return an error as one of gdexp's.
 
     Args:
-        error: not yet one of gdexp's.
+        error: any error that is not one of gdexp's.
         arguments: as the user typed them.
-        composing: whether it came from composing the config, so that any error is about the
-            input; otherwise only Hydra's own errors are, and the rest is a failure of the work.
+        composing: whether it came from composing the config: then any error is about the input.
+            Otherwise only Hydra's errors are, and any other is a failure of the work.
     """
     from hydra.errors import HydraException
 
@@ -46,17 +46,21 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
     command = key.partition(".")[0]
     asked = any(re.match(rf"\+{command}(=|$)", argument) for argument in arguments)
     if command in COMMANDS and not asked:
-        written = f"+{key}={_given(key, arguments)}" if key == command else f"+{command}"
-        return BadInput(key, _given(key, arguments), f"is a command's; write {written}")
+        written = f"+{key}={_typed_value(key, arguments)}" if key == command else f"+{command}"
+        return BadInput(key, _typed_value(key, arguments), f"is a command's; write {written}")
     if key.startswith("hydra."):
-        return BadInput(key, _given(key, arguments), "unknown key; --cfg hydra shows all there are")
+        return BadInput(
+            key, _typed_value(key, arguments), "unknown key; --cfg hydra shows all there are"
+        )
     if key in ONLY_WITH:
-        return BadInput(key, _given(key, arguments), f"is only read with +{ONLY_WITH[key]}=RUN_ID")
-    return BadInput(key, _given(key, arguments), f"unknown key; {_like(key, arguments)}")
+        return BadInput(
+            key, _typed_value(key, arguments), f"is only read with +{ONLY_WITH[key]}=RUN_ID"
+        )
+    return BadInput(key, _typed_value(key, arguments), f"unknown key; {_like(key, arguments)}")
 
 
 def _like(key: str, arguments: Sequence[str]) -> str:
-    """A clause that offers a key there is: of another choice, of the same last part, or near."""
+    """Return a clause with a key of another choice, of the same last part, or a near one."""
     group, _, rest = key.partition(".")
     having = [name for name in _choices(group) if rest and has(_file(group, name), rest)]
     if having:
@@ -85,7 +89,7 @@ def _unknown_choice(text: str, error: BaseException, arguments: Sequence[str]) -
         typed, _, value = argument.partition("=")
         place = f"{typed.lstrip('+')}/{value}"
         if "/" in value and place.replace("//", "/") == f"{group}/{name}".replace("//", "/"):
-            group, name = typed.lstrip("+"), value  # a path where a name should be
+            group, name = typed.lstrip("+"), value  # a path instead of a name
     if group == "hydra/launcher" and name in LAUNCHERS:
         alone = ", in an environment of its own; scripts/ray makes one" if name == "ray" else ""
         words = f"is not installed; install gdexp[{LAUNCHERS[name]}]{alone}"
@@ -110,34 +114,38 @@ TAKEN = {
     r"Multiple values for ([\w/]+)": "is chosen already",
     r"An item is already at '([^']+)'": "is there already",
 }
-"""What Hydra says of a `+` before what has no need of one."""
+"""Hydra's messages about a needless `+`."""
 
 
 def _taken(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
     for pattern, words in TAKEN.items():
         if found := re.search(pattern, text):
-            value = _given(found[1], arguments)
+            value = _typed_value(found[1], arguments)
             return BadInput(f"+{found[1]}", value, f"{words}; write {found[1]}={value}")
     return None
 
 
 def _no_group(text: str, error: BaseException, arguments: Sequence[str]) -> BadInput | None:
-    """A value where a group is, a list where a name is."""
+    """Explain a value instead of a group, or a list instead of a name."""
     merged = re.search(r"Error merging override \+*([\w.@/]+)=", text)
     if merged is not None:
         wanted = re.search(r"could not be converted to (\w+)", str(error.__cause__))
         if wanted is not None:
-            return BadInput(merged[1], _given(merged[1], arguments), f"must be {_kind(wanted[1])}")
-        return BadInput(merged[1], _given(merged[1], arguments), "must be a group: {key: value}")
+            return BadInput(
+                merged[1], _typed_value(merged[1], arguments), f"must be {_kind(wanted[1])}"
+            )
+        return BadInput(
+            merged[1], _typed_value(merged[1], arguments), "must be a group: {key: value}"
+        )
     loaded = re.search(r"Could not load '([\w/]+)/([^'/]*)'", text)
     if loaded is None or not _choices(loaded[1]):
         return None
-    given = _given(loaded[1], arguments) or loaded[2]
+    given = _typed_value(loaded[1], arguments) or loaded[2]
     return BadInput(loaded[1], given, f"must be a name; {nearest(loaded[2], _choices(loaded[1]))}")
 
 
 def _kind(name: str) -> str:
-    """What OmegaConf calls a type, in words."""
+    """Return OmegaConf's name of a type in words."""
     words = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
     return words.get(name, f"of type {name.lower()}")
 
@@ -171,12 +179,12 @@ def _unreadable(text: str, error: BaseException, arguments: Sequence[str]) -> Ba
 
 
 def _choices(group: str) -> list[str]:
-    """The shipped files of a config group; none where it is no group."""
+    """Return the shipped files of a config group; none if there is no such group."""
     return [path.stem for path in (shipped() / group).glob("*.yaml")] if group else []
 
 
 def _file(group: str, name: str) -> Config:
-    """What a shipped file says by itself."""
+    """Return the content of a shipped file."""
     from omegaconf import OmegaConf
 
     loaded: Any = OmegaConf.to_container(OmegaConf.load(shipped() / group / f"{name}.yaml"))
@@ -184,7 +192,7 @@ def _file(group: str, name: str) -> Config:
 
 
 def _known_keys(arguments: Sequence[str]) -> list[str]:
-    """Every key there would be without the values that were given, but with the choices."""
+    """Return the keys of the config that the choices alone, without other values, compose to."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
@@ -204,7 +212,7 @@ def _known_keys(arguments: Sequence[str]) -> list[str]:
     return [*flatten(composed)]
 
 
-def _given(key: str, arguments: Sequence[str]) -> str:
+def _typed_value(key: str, arguments: Sequence[str]) -> str:
     for argument in arguments:
         name, _, value = argument.partition("=")
         if name.lstrip("+~") == key:
@@ -213,7 +221,7 @@ def _given(key: str, arguments: Sequence[str]) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Hydra's first line, with that of the cause when it says more."""
+    """Return Hydra's first line, and that of the cause if it says more."""
     lines = [_first_line(error)]
     if error.__cause__ is not None:
         lines.append(_first_line(error.__cause__))

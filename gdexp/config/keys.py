@@ -1,4 +1,4 @@
-"""The keys of a config: which there are, and which of them decide a descent's outcome."""
+"""The keys of a config, and those of them that decide a descent's outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
 """The `+name` commands. Without one of them a single descent is run."""
 
 ONLY_WITH = {"trust": "rerun", "rerun_all": "rerun"}
-"""Keys that one command alone reads."""
+"""Keys that only one command reads."""
 
 KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS, *ONLY_WITH)
 
@@ -23,4 +23,4 @@ NAMES = {
     "optimizer.name": "optimizer",
     "optimizer.schedule.name": "optimizer/schedule",
 }
-"""Keys that name the file a group is composed of, with the group."""
+"""Keys that name the file of a group, with the group."""

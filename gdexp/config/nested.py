@@ -10,7 +10,7 @@ from gdexp.core import BadInput, nearest
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested keys joined with dots; lists stay whole."""
+    """Return the config with nested keys joined by dots; lists stay as they are."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping) and value:
@@ -21,7 +21,7 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
-    """The value under a dotted key.
+    """Return the value under a dotted key.
 
     Raises:
         BadInput: no such key; the nearest existing one is offered.
@@ -35,7 +35,7 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
 
 
 def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
-    """A copy of the config with other values under dotted keys, which must exist."""
+    """Return a copy of the config with other values under dotted keys, which must exist."""
     changed: Config = dict(config)
     for key, value in values.items():
         lookup(changed, key)
@@ -44,7 +44,7 @@ def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
 
 
 def has(config: Mapping[str, Any], key: str) -> bool:
-    """Whether there is a value under a dotted key."""
+    """Return whether there is a value under a dotted key."""
     node: Any = config
     for part in key.split("."):
         if not isinstance(node, Mapping) or part not in node:
@@ -54,7 +54,7 @@ def has(config: Mapping[str, Any], key: str) -> bool:
 
 
 def with_group(config: Mapping[str, Any], path: str, group: Mapping[str, Any]) -> Config:
-    """A copy of the config with another group under a dotted path."""
+    """Return a copy of the config with another group under a dotted path."""
     changed: Config = dict(config)
     _put(changed, path.split("."), group)
     return changed

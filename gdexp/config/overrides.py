@@ -15,25 +15,25 @@ from gdexp.config.nested import flatten, has, lookup
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 RESERVED = {"null", "true", "false", "nan", "inf"}
 FILE = re.compile(r"[A-Za-z_][\w-]*(?:/[A-Za-z_][\w-]*)*")
-"""What a file below `conf` is called; a name that came with a stored config may be anything."""
+"""The valid names of files below `conf`; a name in a stored config may be anything."""
 
 GROUPS = ("problem", "optimizer", "optimizer/schedule", "stopping")
 """The groups of files that decide a descent's outcome."""
 
 
 def shortest_command(wanted: Mapping[str, Any]) -> str:
-    """`python -m gdexp …` with an override for every key that the shipped files set otherwise."""
+    """Return `python -m gdexp …` with an override for each key that is not as shipped."""
     return " ".join(["python -m gdexp", *(shlex.quote(line) for line in overrides(wanted))])
 
 
 def overrides(wanted: Mapping[str, Any]) -> list[str]:
-    """The overrides themselves, group choices first.
+    """Return the overrides that recreate a config, group choices first.
 
     They start from the defaults, or from the shipped experiment that needs fewer.
     """
     after = {key: wanted[key] for key in OUTCOME_KEYS}
     flat = flatten(after)
-    found = [_from(name, after, flat) for name in (None, *_experiments())]
+    found = [_overrides_after(name, after, flat) for name in (None, *_experiments())]
     return min(
         (lines for lines in found if lines is not None),
         key=lambda lines: (len(lines), sum(map(len, lines))),
@@ -41,7 +41,7 @@ def overrides(wanted: Mapping[str, Any]) -> list[str]:
 
 
 def literal(value: object) -> str:
-    """A value in the grammar of Hydra's overrides."""
+    """Return a value in the grammar of Hydra's overrides."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -60,23 +60,23 @@ def literal(value: object) -> str:
     return str(QuotedString(text, Quote.single).with_quotes())
 
 
-def _from(experiment: str | None, wanted: Config, flat: Config) -> list[str] | None:
-    """The overrides behind an experiment's; None where that chooses other files than are wanted.
+def _overrides_after(experiment: str | None, wanted: Config, flat: Config) -> list[str] | None:
+    """Return the overrides after an experiment's; None if it chooses other files than are wanted.
 
-    Its values would go into those other files, which may have no such keys.
+    Its values would go into those files, which may have no such keys.
     """
     chosen = _choices(experiment)
-    names = {group: _chosen(group, wanted, chosen[group]) for group in GROUPS}
+    names = {group: _group_file(group, wanted, chosen[group]) for group in GROUPS}
     lines = [f"{group}={name}" for group, name in names.items() if name != chosen[group]]
     if experiment is not None:
         if lines:
             return None
         lines = [f"experiment={experiment}"]
-    before, values = _known(experiment, tuple(names.items()))
+    before, values = _composed(experiment, tuple(names.items()))
     given: dict[str, str] = {}
     for key, value in flat.items():
         if key not in values:
-            key, value = _whole(key, before, wanted)
+            key, value = _new_key(key, before, wanted)
             sign = "" if has(before, key) else "+"
             given[key] = f"{sign}{key}={literal(value)}"
         elif values[key] != value:
@@ -84,11 +84,11 @@ def _from(experiment: str | None, wanted: Config, flat: Config) -> list[str] | N
     return lines + list(given.values())
 
 
-def _whole(key: str, before: Config, wanted: Config) -> tuple[str, Any]:
-    """The key to be given for one that is new, with its value.
+def _new_key(key: str, before: Config, wanted: Config) -> tuple[str, Any]:
+    """Return the override key for a new key, with its value.
 
-    Inside a group that takes the place of a plain value, such as options where there was null,
-    that is the group.
+    For a key in a group that replaces a plain value, such as options instead of null, it is the
+    key of the group.
     """
     parts = key.split(".")
     outer = (".".join(parts[:used]) for used in range(1, len(parts)))
@@ -98,8 +98,8 @@ def _whole(key: str, before: Config, wanted: Config) -> tuple[str, Any]:
     return key, lookup(wanted, key)
 
 
-def _chosen(group: str, wanted: Mapping[str, Any], default: str) -> str:
-    """The file that a group of the config was composed of."""
+def _group_file(group: str, wanted: Mapping[str, Any], default: str) -> str:
+    """Return the file that a group of the config was composed from."""
     node: object = wanted
     for part in group.split("/"):
         node = node.get(part) if isinstance(node, Mapping) else None
@@ -107,8 +107,8 @@ def _chosen(group: str, wanted: Mapping[str, Any], default: str) -> str:
 
 
 @cache
-def _known(experiment: str | None, names: tuple[tuple[str, str], ...]) -> tuple[Config, Config]:
-    """What the shipped files compose to, nested and flat."""
+def _composed(experiment: str | None, names: tuple[tuple[str, str], ...]) -> tuple[Config, Config]:
+    """Return what the shipped files compose to, nested and flat."""
     base = _load("config")
     known: Config = {key: base[key] for key in OUTCOME_KEYS if key in base}
     for group, name in names:
@@ -132,7 +132,7 @@ def _merged(below: Config, above: Config) -> Config:
 
 @cache
 def _choices(experiment: str | None) -> dict[str, str]:
-    """The file that each group is composed of where nothing else is chosen."""
+    """Return the default file of each group."""
     found = {"optimizer/schedule": "constant"}
     for name in ("config", *([] if experiment is None else [f"experiment/{experiment}"])):
         entries = [entry for entry in _read(name).get("defaults", ()) if isinstance(entry, dict)]
@@ -147,7 +147,7 @@ def _experiments() -> tuple[str, ...]:
 
 
 def _load(name: str) -> Config:
-    """The values of a shipped file."""
+    """Return the values of a shipped file."""
     return {key: value for key, value in _read(name).items() if key != "defaults"}
 
 

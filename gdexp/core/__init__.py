@@ -1,60 +1,73 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, signals, validation
+from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.errors import (
     BadInput,
+    CommandExit,
     CommandFailed,
-    Ended,
     GdexpError,
     StorageFailed,
-    StudyHeld,
+    StudyInUse,
     code_failed,
     nearest,
     printable,
 )
-from gdexp.core.lazy import lazy_names
-from gdexp.core.os_errors import reason
-from gdexp.core.paths import here, relative, standing
-from gdexp.core.redaction import (
-    HIDDEN,
-    guarding,
-    hidden,
-    hidden_lines,
-    hidden_value,
-    learn,
-    redacted,
-    secret_key,
-    secret_text,
+from gdexp.core.formatting import (
+    format_count,
+    format_counts,
+    format_duration,
+    format_large_count,
+    format_number,
+    format_value,
+    gap_formula,
+    gap_name,
 )
-from gdexp.core.signals import Interrupted, raising
+from gdexp.core.lazy import lazy_names
+from gdexp.core.learned_secrets import MASK, learn_secret
+from gdexp.core.os_errors import failure_reason
+from gdexp.core.paths import command_folder, shown_path
+from gdexp.core.process import Process
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
+from gdexp.core.secret_patterns import has_secret, is_secret_key
+from gdexp.core.signals import Interrupted
 
 __all__ = [
-    "HIDDEN",
+    "MASK",
     "BadInput",
+    "CommandExit",
     "CommandFailed",
-    "Ended",
     "GdexpError",
     "Interrupted",
+    "Process",
     "StorageFailed",
-    "StudyHeld",
+    "StudyInUse",
     "code_failed",
+    "command_folder",
+    "context_thread",
+    "context_value",
+    "failure_reason",
+    "format_count",
+    "format_counts",
+    "format_duration",
+    "format_large_count",
+    "format_number",
+    "format_value",
+    "gap_formula",
+    "gap_name",
     "gc_control",
-    "guarding",
-    "here",
-    "hidden",
-    "hidden_lines",
-    "hidden_value",
+    "has_secret",
+    "is_secret_key",
     "lazy_names",
-    "learn",
+    "learn_secret",
+    "mask_secrets",
+    "mask_source",
+    "mask_value",
+    "mask_yaml",
     "nearest",
     "printable",
-    "raising",
-    "reason",
-    "redacted",
-    "relative",
-    "secret_key",
-    "secret_text",
+    "shown_path",
     "signals",
-    "standing",
+    "submit_in_context",
     "validation",
 ]

@@ -1,7 +1,7 @@
-"""The errors a user may meet: one line each, with the exit status that goes with it.
+"""The errors that a user may see: one line each, with an exit status.
 
-Every message names the key, the value that was given, what is allowed and, where it
-helps, what to do next. `GDEXP_DEBUG=1` adds the traceback on the command line.
+Every message names the key, its value, what is allowed and, where it helps, what to do next.
+`GDEXP_DEBUG=1` adds the traceback on the command line.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from gdexp.core.redaction import hidden, hidden_value
+from gdexp.core.redaction import mask_secrets, mask_value
 
 
 class GdexpError(Exception):
     """The work failed; the base of every error that gdexp raises on purpose.
 
     Args:
-        message: one line; secrets in it are replaced by `***`, and what steers a terminal by `?`.
+        message: one line; secrets in it become `***`, control characters `?`.
     """
 
     exit_status = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(hidden(message)))
+        super().__init__(printable(mask_secrets(message)))
 
 
 class BadInput(GdexpError, ValueError):
@@ -40,26 +40,26 @@ class BadInput(GdexpError, ValueError):
         self.key = key
         self.value = value
         self.allowed = allowed
-        # Hidden before it is cut: half an address would not look like one.
-        shown = hidden_value(key, value)
+        # Masked before it is cut: half an address would not look like one.
+        shown = mask_value(key, value)
         given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
         super().__init__(f"{key}{given}: {allowed}")
 
     def __reduce__(self) -> tuple[type[BadInput], tuple[str, object, str]]:
-        """How it comes back from a job elsewhere, by way of a file that is to hold no secret."""
-        return type(self), (self.key, hidden_value(self.key, self.value), self.allowed)
+        """Return the parts to be pickled, without secrets: a job elsewhere sends it in a file."""
+        return type(self), (self.key, mask_value(self.key, self.value), self.allowed)
 
-    def under(self, section: str) -> BadInput:
-        """The same complaint about a key inside a config section."""
+    def in_section(self, section: str) -> BadInput:
+        """Return the same error for the key inside a config section."""
         return BadInput(f"{section}.{self.key}", self.value, self.allowed)
 
 
 class CommandFailed(Exception):
-    """Carries an error of a command through Hydra, apart from the errors of composition."""
+    """Carries an error of a command through Hydra, to tell it from errors of the composition."""
 
 
-class Ended(Exception):
-    """A command that did its work and has said all there is, but does not end with status 0.
+class CommandExit(Exception):
+    """End a command that did its work and printed everything, but has another status than 0.
 
     Args:
         exit_status: what the process ends with.
@@ -71,35 +71,35 @@ class Ended(Exception):
 
 
 class StorageFailed(GdexpError):
-    """A database, a server or a disk did not take what had to be written."""
+    """A database, a server or a disk refused a write."""
 
     exit_status = 74
 
 
-class StudyHeld(GdexpError):
+class StudyInUse(GdexpError):
     """Another process is working on the study."""
 
     exit_status = 75
 
 
 def printable(text: str) -> str:
-    """A text with a question mark for whatever is no letter, sign, blank or line break."""
+    """Return the text with `?` for each character that is neither printable nor a line break."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def code_failed(where: str, error: BaseException) -> GdexpError:
-    """What a problem's own code raised, as an error with the problem's name.
+    """Return the error for an exception from a problem's own code, with the problem's name.
 
     Args:
         where: the problem, as it was chosen.
-        error: that its code raised.
+        error: the exception that its code raised.
     """
     lines = str(error).strip().splitlines() or ["no message"]
     return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A clause that offers the closest valid name, or lists them all when none is close."""
+    """Return a clause that offers the closest valid name, or all names when none is close."""
     valid = sorted(names)
     folded = {known.lower(): known for known in valid}
     close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)

@@ -1,36 +1,58 @@
-"""When Python looks for garbage: not while it imports libraries, and not before it ends.
+"""Control of Python's garbage collector: no search during imports, and none at the end.
 
-The libraries make a million objects that stay to the end. Python would look through all of them
-several times while they come, and once more when it goes, which takes more than a second.
+The libraries make a million objects that live until the end of the process. Python would search
+all of them several times during the imports and once more at the end: more than a second.
 """
 
 from __future__ import annotations
 
 import gc
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 
-_put_off = False
+from gdexp.core.contexts import context_value
 
 
-def put_off() -> None:
-    """Look for none until the work begins; for a process that is to do one thing and end."""
-    global _put_off
-    _put_off = True
-    gc.disable()
+class GarbageCollection:
+    """The garbage collection of a process that does one thing and ends."""
+
+    def __init__(self) -> None:
+        self._postponed = False
+
+    def postpone(self) -> None:
+        """Collect nothing until `begin`."""
+        self._postponed = True
+        gc.disable()
+
+    def begin(self) -> None:
+        """Collect from now on, but never search what exists already.
+
+        Does nothing when the collection was not postponed.
+        """
+        if self._postponed:
+            self._postponed = False
+            gc.freeze()
+            gc.enable()
+
+    def current(self) -> AbstractContextManager[None]:
+        """Make this the object that `begin` of this module acts on."""
+        return context_value(_CURRENT, self)
+
+
+_CURRENT: ContextVar[GarbageCollection | None] = ContextVar("gdexp_garbage", default=None)
 
 
 def begin() -> None:
-    """Look for garbage from now on, but never among what is there; nothing where none is put off.
+    """Begin the collection that the running command postponed, if it did.
 
-    To be called when all that is large is imported, and before anything runs for long.
+    Call this after all large imports and before any long work.
     """
-    global _put_off
-    if _put_off:
-        _put_off = False
-        gc.freeze()
-        gc.enable()
+    garbage = _CURRENT.get()
+    if garbage is not None:
+        garbage.begin()
 
 
-def leave() -> None:
-    """Let the process end without a last look: its memory is given back as a whole."""
+def skip_last_collection() -> None:
+    """Let the process end without a last search: the system frees its memory as a whole."""
     gc.disable()
     gc.freeze()

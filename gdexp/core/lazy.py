@@ -1,4 +1,4 @@
-"""Names of a room that are loaded when they are first used, where loading them takes long."""
+"""Names of a package that are loaded at their first use, because loading them takes long."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """A module's `__getattr__` that loads each name from its own module.
+    """Return a module's `__getattr__` that loads each name from its own module.
 
     Args:
         package: the full name of the package that offers the names.

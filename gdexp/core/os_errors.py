@@ -1,4 +1,4 @@
-"""What a database, a disk or a server says when it fails, in words that say what to do."""
+"""Failures of a database, a disk or a server, in words that say what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 IN_SQLITE = {
     "database or disk is full": "the disk is full; make room",
-    # What SQLite makes of a file that may not grow, or of a disk that fails.
+    # SQLite says this when a file may not grow or a disk fails.
     "disk i/o error": "the disk does not take it; see that there is room",
     "readonly database": "it cannot be written to; give the right to, or name another",
     "unable to open database": "it cannot be opened; see that its folder can be written to",
@@ -20,8 +20,8 @@ IN_SQLITE = {
 }
 
 
-def reason(error: BaseException) -> str:
-    """Why a place could not be read or written, and the remedy where one is known.
+def failure_reason(error: BaseException) -> str:
+    """Return why a place could not be read or written, and the remedy if one is known.
 
     Args:
         error: as it came from the operating system, SQLite, MLflow or an HTTP client.
@@ -40,7 +40,7 @@ def reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from."""
+    """Yield the error and its causes."""
     seen: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in seen:

@@ -1,36 +1,33 @@
-"""The directory where the user stands: relative paths are taken from there.
+"""The folder in which the running command was typed: relative paths start there.
 
-Hydra can move a job to a directory of its own (`hydra.job.chdir`); what the user typed still
-means the place where it was typed.
+Hydra can move a job to a folder of its own (`hydra.job.chdir`). A path that the user typed still
+means the folder where it was typed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from pathlib import Path
 
-_stack: list[Path] = []
+from gdexp.core.contexts import context_value
+
+_FOLDER: ContextVar[Path | None] = ContextVar("gdexp_command_folder", default=None)
 
 
-def here() -> Path:
-    """Where the running command was typed; the current directory when none is running."""
-    return _stack[-1] if _stack else Path.cwd()
+def command_folder() -> Path:
+    """Return the folder of the running command; the current directory when none is running."""
+    return _FOLDER.get() or Path.cwd()
 
 
-def relative(path: Path) -> str:
-    """A path as people read it: from where they stand, where it is below."""
+def shown_path(path: Path) -> str:
+    """Return a path as text, relative to the command's folder when it is below that folder."""
     try:
-        return str(path.relative_to(here()))
+        return str(path.relative_to(command_folder()))
     except ValueError:
         return str(path)
 
 
-@contextmanager
-def standing() -> Iterator[None]:
-    """Hold the current directory as the place of a command."""
-    _stack.append(Path.cwd())
-    try:
-        yield
-    finally:
-        _stack.pop()
+def keep_folder(folder: Path) -> AbstractContextManager[None]:
+    """Make `folder` the command's folder inside the block."""
+    return context_value(_FOLDER, folder)

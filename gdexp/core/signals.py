@@ -1,12 +1,15 @@
-"""INT, TERM and HUP as one exception, so that a run or sweep can put its records in order.
+"""INT, TERM and HUP as one exception, so that a run or a sweep can finish its records.
 
-A signal's exception is raised wherever the program happens to be. In the middle of a write it
-would leave a transaction open, which then locks out the writes that put things in order; so
-whatever writes is `shielded`, and the exception comes right after it. Elsewhere a library may
-swallow it (in a finalizer, for one): so the signal is also remembered, and `check` raises it again
-at the next place where stopping is in order.
+The exception of a signal can come at any point of the program. In the middle of a write it would
+leave a transaction open, which would lock out the writes that finish the records. So every write is
+`shielded`, and the exception comes right after it. At other points a library may swallow the
+exception, for example in a finalizer. So the signal is also stored, and `check` raises it again at
+the next point where the program may stop.
 
-A second signal ends the process at once, also while it waits for a lock or computes.
+A second signal ends the process at once, even when it waits for a lock or computes.
+
+`check`, `shielded` and `ending` act on the `Signals` of the running command. Outside of a command
+they do nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +18,13 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from types import FrameType
+
+from gdexp.core.contexts import context_thread, context_value
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,114 +42,147 @@ class Interrupted(BaseException):
         return 128 + self.number
 
 
-_asked: list[int] = []
-_shields = 0
-_endings = 0
-_wakeups: list[int] = []
+class Signals:
+    """The signals of one command."""
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._shields = 0
+        self._endings = 0
+        self._wakeup: int | None = None
+
+    def check(self) -> None:
+        """Raise `Interrupted` when a signal has come."""
+        if self._received is not None and not self._endings:
+            raise Interrupted(self._received)
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Hold a signal back until the block is done."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals come to the main thread alone
+            return
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+        if not self._shields:
+            self.check()
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Hold a first signal back inside the block, and do not raise it after the block."""
+        self._endings += 1
+        try:
+            yield
+        finally:
+            self._endings -= 1
+
+    @contextmanager
+    def raising(
+        self, others: tuple[signal.Signals, ...] = (), patient: bool = False
+    ) -> Iterator[None]:
+        """Raise `Interrupted` at the first signal; a second one ends the process at once.
+
+        Args:
+            others: signals to handle beside INT, TERM and HUP.
+            patient: whether a second signal changes nothing, for a system that sends several.
+        """
+        numbers = (*SIGNALS, *others)
+        previous = {number: signal.getsignal(number) for number in numbers}
+        report = sys.unraisablehook
+
+        def report_others(error: sys.UnraisableHookArgs) -> None:
+            # Raised inside a finalizer it could only be printed; `check` raises it again.
+            if not isinstance(error.exc_value, Interrupted):
+                report(error)
+
+        sys.unraisablehook = report_others
+        for number in numbers:
+            signal.signal(number, self._receive)
+        try:
+            with (
+                context_value(_CURRENT, self),
+                nullcontext() if patient else self._second_ends(numbers),
+            ):
+                yield
+        finally:
+            self._received = None
+            self._shields = self._endings = 0
+            sys.unraisablehook = report
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self._received is not None:
+            return
+        self._received = number
+        if not self._shields and not self._endings:
+            raise Interrupted(number)
+
+    @contextmanager
+    def _second_ends(self, numbers: Collection[int]) -> Iterator[None]:
+        """Count the signals in a thread: a handler would wait until the main thread is in Python.
+
+        The thread reads their numbers from a pipe, into which Python writes them.
+        """
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+        def count() -> None:
+            seen = 0
+            while received := os.read(reader, 1):
+                seen += received[0] in numbers
+                if seen > 1:
+                    os._exit(128 + received[0])
+            os.close(reader)
+
+        context_thread(count, "gdexp-second-signal").start()
+        self._wakeup = writer
+        self._leave_pipe_in_children()
+        try:
+            yield
+        finally:
+            if self._wakeup is not None:
+                signal.set_wakeup_fd(before)
+            self._wakeup = None
+            os.close(writer)
+
+    def _leave_pipe_in_children(self) -> None:
+        """Let a forked child write nothing into the pipe: its signals are its own.
+
+        The hook cannot be removed. It holds this object weakly, so it does nothing afterwards.
+        """
+        known = weakref.ref(self)
+
+        def leave() -> None:
+            signals = known()
+            if signals is not None and signals._wakeup is not None:
+                signals._wakeup = None
+                signal.set_wakeup_fd(-1)
+
+        os.register_at_fork(after_in_child=leave)
+
+
+_CURRENT: ContextVar[Signals | None] = ContextVar("gdexp_signals", default=None)
 
 
 def check() -> None:
-    """Raise `Interrupted` when a signal has asked for the end."""
-    if _asked and not _endings:
-        raise Interrupted(_asked[0])
+    """Raise `Interrupted` when a signal has asked the running command to end."""
+    signals = _CURRENT.get()
+    if signals is not None:
+        signals.check()
 
 
-@contextmanager
-def shielded() -> Iterator[None]:
-    """Keep a signal back until what is written here is written whole."""
-    global _shields
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals come to the main thread alone
-        return
-    _shields += 1
-    try:
-        yield
-    finally:
-        _shields -= 1
-    if not _shields:
-        check()
+def shielded() -> AbstractContextManager[None]:
+    """Hold a signal back until the block is done; for a write that must be complete."""
+    signals = _CURRENT.get()
+    return nullcontext() if signals is None else signals.shielded()
 
 
-@contextmanager
-def ending() -> Iterator[None]:
-    """Put things in order after a signal or an error; no first signal comes in between."""
-    global _endings
-    _endings += 1
-    try:
-        yield
-    finally:
-        _endings -= 1
-
-
-@contextmanager
-def raising(others: tuple[signal.Signals, ...] = (), patient: bool = False) -> Iterator[None]:
-    """Raise `Interrupted` at the first signal; a second one ends the process at once.
-
-    Args:
-        others: signals beside INT, TERM and HUP that are to do so.
-        patient: whether a second signal changes nothing, where it comes by itself.
-    """
-    global _shields, _endings
-    numbers = (*SIGNALS, *others)
-    previous = {number: signal.getsignal(number) for number in numbers}
-    report = sys.unraisablehook
-
-    def quiet(swallowed: sys.UnraisableHookArgs) -> None:
-        # Raised inside a finalizer it could only be printed; `check` raises it again.
-        if not isinstance(swallowed.exc_value, Interrupted):
-            report(swallowed)
-
-    def first(number: int, frame: FrameType | None) -> None:
-        if _asked:
-            return
-        _asked.append(number)
-        if not _shields and not _endings:
-            raise Interrupted(number)
-
-    sys.unraisablehook = quiet
-    for number in numbers:
-        signal.signal(number, first)
-    try:
-        with nullcontext() if patient else _second_ends(numbers):
-            yield
-    finally:
-        _asked.clear()
-        _shields = _endings = 0
-        sys.unraisablehook = report
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _second_ends(numbers: Collection[int]) -> Iterator[None]:
-    """Let a thread count the signals: a handler would wait until the main thread is in Python."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-
-    def count() -> None:
-        seen = 0
-        while received := os.read(reader, 1):
-            seen += received[0] in numbers
-            if seen > 1:
-                os._exit(128 + received[0])
-        os.close(reader)
-
-    threading.Thread(target=count, name="gdexp-second-signal", daemon=True).start()
-    _wakeups.append(writer)
-    try:
-        yield
-    finally:
-        _wakeups.remove(writer)
-        signal.set_wakeup_fd(before)
-        os.close(writer)
-
-
-def _forget() -> None:
-    """A forked child's signals are its own."""
-    if _wakeups:
-        _wakeups.clear()
-        signal.set_wakeup_fd(-1)
-
-
-os.register_at_fork(after_in_child=_forget)
+def ending() -> AbstractContextManager[None]:
+    """Hold a first signal back while records are finished after a signal or an error."""
+    signals = _CURRENT.get()
+    return nullcontext() if signals is None else signals.ending()

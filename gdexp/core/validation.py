@@ -1,6 +1,6 @@
 """Checks of single values, shared by the Python API and the config.
 
-Each returns the value in its proper type or raises `BadInput` with the key it was given.
+Each returns the value in its proper type or raises `BadInput` with the key.
 Nothing is guessed: a string is not a number, `True` is not 1, and 1.0 is not an integer.
 """
 
@@ -83,7 +83,7 @@ def text(key: str, value: object) -> str:
 
 
 def choice(key: str, value: object, choices: Iterable[str]) -> str:
-    """One of a list of names; the nearest is offered."""
+    """One of a list of names; the error offers the nearest one."""
     valid = list(choices)
     if not isinstance(value, str) or value not in valid:
         raise BadInput(key, value, nearest(value if isinstance(value, str) else "", valid))
@@ -93,8 +93,8 @@ def choice(key: str, value: object, choices: Iterable[str]) -> str:
 def tensor(key: str, value: object) -> torch.Tensor:
     """A finite float64 tensor from a tensor, an array or a (nested) list of numbers.
 
-    A tensor or an array must already be of a floating dtype; the integers of a literal
-    list are what a person types for 1.0 and are taken as such.
+    A tensor or an array must have a floating dtype. Integers in a literal list are read as floats:
+    a person types 1 for 1.0.
     """
     import numpy as np
     import torch
@@ -135,7 +135,7 @@ def dtype(value: object, key: str = "dtype") -> torch.dtype:
 
 
 def device(value: object, key: str = "device") -> torch.device:
-    """A device that computes here: `cpu`, or `cuda` / `cuda:N` where there is one."""
+    """A device of this machine: `cpu`, or `cuda` / `cuda:N` when there is a GPU."""
     import torch
 
     usable = ["cpu"]
@@ -160,7 +160,7 @@ def _not_a_number(value: object) -> str:
 
 
 def _check_literal(key: str, value: object) -> None:
-    """Refuse booleans, strings and nulls, which torch.tensor would promote or explain badly."""
+    """Refuse booleans, strings and nulls, which torch.tensor converts or explains badly."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         for item in value:
             _check_literal(key, item)

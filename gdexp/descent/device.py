@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gdexp.core import GdexpError
+from gdexp.core import GdexpError, format_count
 
 WARN = 1
 """torch's own number for algorithms that are deterministic wherever it has one, with a warning
@@ -44,9 +44,9 @@ def out_of_memory(device: torch.device, numbers: int) -> GdexpError:
         device: that has no more memory.
         numbers: that the descent's x has.
     """
-    many = "1 number" if numbers == 1 else f"{numbers:,} numbers"
+    descent = f"one descent of {format_count(numbers, 'number')}"
     instead = "use a smaller problem" if device.type == "cpu" else "free some, or use device=cpu"
-    return GdexpError(f"device={device}: out of memory with one descent of {many}; {instead}")
+    return GdexpError(f"device={device}: out of memory with {descent}; {instead}")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from gdexp.core import format_count, gap_name
 from gdexp.descent.stopping import Status, Stopping, Trace, first_hit, hitting_time, projected_time
 from gdexp.optimizers import UpdateRule
 
@@ -83,8 +84,7 @@ class Result:
 
     def summary(self) -> str:
         """One sentence: status, iterations and the losses that decide them."""
-        steps = "1 iteration" if self.iterations == 1 else f"{self.iterations:,} iterations"
-        gap = "loss" if self.f_star == 0 else "loss - f*"
+        steps, gap = format_count(self.iterations, "iteration"), gap_name(self.f_star)
         value = self.final_loss - self.f_star
         relation = "<=" if self.converged else ">"
         if self.status is Status.DIVERGED:

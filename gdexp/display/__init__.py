@@ -1,22 +1,20 @@
-"""What a person sees: text in the terminal, and the style of figures."""
+"""Output for people: text in the terminal, and the style of figures."""
 
 from gdexp.display import terminal
 from gdexp.display.figures import BLUE, GREY, ORANGE, empty_figure, figure_with_axes, png
-from gdexp.display.loss_lines import Losses
-from gdexp.display.tensor_tables import curve, tensor_text, tensors
-from gdexp.display.terminal import steps
+from gdexp.display.loss_lines import LossPrinter
+from gdexp.display.tensor_tables import format_tensor, print_curve, print_tensors
 
 __all__ = [
     "BLUE",
     "GREY",
     "ORANGE",
-    "Losses",
-    "curve",
+    "LossPrinter",
     "empty_figure",
     "figure_with_axes",
+    "format_tensor",
     "png",
-    "steps",
-    "tensor_text",
-    "tensors",
+    "print_curve",
+    "print_tensors",
     "terminal",
 ]

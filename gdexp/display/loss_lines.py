@@ -1,4 +1,4 @@
-"""Losses as they come, one line each, with a bar when a descent takes long."""
+"""Losses printed during a descent, one line each, with a bar when the descent takes long."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from gdexp.core import signals
-from gdexp.display.terminal import number
+from gdexp.core import format_number, gap_name, signals
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 EVERY_UNTIL = 20
-
+"""Iterations; every loss is printed until this one."""
 
 BAR_AFTER_SECONDS = 1.0
 
-
 LISTEN_EVERY = 10_000
-"""Iterations, some tenths of a second, between looks for a signal that was swallowed."""
+"""Iterations, some tenths of a second, between checks for a signal that was swallowed."""
 
 
-def shown_at(iteration: int) -> int:
-    """The next iteration whose loss is printed: all to 20, then 50, 100, 200, 500 and so on."""
+def next_printed(iteration: int) -> int:
+    """Return the next iteration whose loss is printed: all to 20, then 50, 100, 200, 500."""
     if iteration < EVERY_UNTIL:
         return iteration + 1
     power = 10
@@ -42,11 +40,11 @@ def shown_at(iteration: int) -> int:
         power *= 10
 
 
-class Losses(AbstractContextManager["Losses"]):
-    """Prints losses as a descent goes, with a bar under them when it takes long.
+class LossPrinter(AbstractContextManager["LossPrinter"]):
+    """Prints losses during a descent, with a bar under them when it takes long.
 
     Give the instance to `descend(watch=…)`. The bar runs from the first gap to the threshold
-    on a log axis; output that is no terminal gets plain lines and no bar.
+    on a log axis. Output that is not a terminal gets plain lines and no bar.
     """
 
     def __init__(self, out: Console, threshold: float, f_star: float) -> None:
@@ -56,13 +54,12 @@ class Losses(AbstractContextManager["Losses"]):
         self._next = 0
         self._last = -1
         self._began = time.monotonic()
-        self._looked = (0, self._began)
+        self._called = (0, self._began)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Losses:
-        heading = "loss" if self._f_star == 0 else "loss - f*"
-        self._out.print(f"[dim]{'iteration':>10}  {heading:>12}[/dim]")
+    def __enter__(self) -> LossPrinter:
+        self._out.print(f"[dim]{'iteration':>10}  {gap_name(self._f_star):>12}[/dim]")
         return self
 
     def __exit__(
@@ -75,24 +72,24 @@ class Losses(AbstractContextManager["Losses"]):
             self._bar.stop()
 
     def __call__(self, iteration: int, trace: array[float]) -> int:
-        """Print what is due; returns the iteration at which to be called again."""
+        """Print the loss if it is due; return the iteration of the next call."""
         if iteration >= self._next:
             self._print(iteration, trace[-1])
-            self._next = shown_at(iteration)
+            self._next = next_printed(iteration)
         signals.check()
         if not self._out.is_terminal:
             return min(self._next, iteration + LISTEN_EVERY)
         now = time.monotonic()
         if now - self._began > BAR_AFTER_SECONDS:
             self._advance(trace)
-        # About ten looks a second, whatever an iteration costs.
-        done, then = self._looked
+        # About ten calls a second, whatever an iteration costs.
+        done, then = self._called
         rate = (iteration - done) / max(now - then, 1e-6)
-        self._looked = (iteration, now)
+        self._called = (iteration, now)
         return min(self._next, iteration + max(1, min(int(rate / 10), 100_000)))
 
     def close(self, trace: Sequence[float] | npt.NDArray[np.float64]) -> None:
-        """Print the last loss, unless it stands there already."""
+        """Print the last loss, unless it was printed already."""
         last = len(trace) - 1
         if last > self._last:
             self._print(last, float(trace[last]))
@@ -119,4 +116,4 @@ class Losses(AbstractContextManager["Losses"]):
         if 0 < gap < first:
             share = math.log(first / gap) / math.log(first / self._threshold)
         if self._task is not None:
-            self._bar.update(self._task, completed=min(share, 1.0), loss=number(trace[-1]))
+            self._bar.update(self._task, completed=min(share, 1.0), loss=format_number(trace[-1]))

@@ -1,4 +1,4 @@
-"""Tensors as text: side by side, large ones as their size and range, a curve at a few places."""
+"""Tensors and curves as text: numbers in rows, large tensors as size and range."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 MAX_ROWS, MAX_COLUMNS = 10, 6
 
 
-def tensors(out: Console, named: Sequence[tuple[str, torch.Tensor]]) -> None:
-    """Tensors side by side, one heading each; large ones as their size and range."""
+def print_tensors(out: Console, named: Sequence[tuple[str, torch.Tensor]]) -> None:
+    """Print tensors side by side, each under a heading; large ones as size and range."""
     grid = Table.grid(padding=(0, 4))
     for _ in named:
         grid.add_column()
     grid.add_row(*(f"[bold]{name}[/bold]" for name, _ in named))
-    grid.add_row(*(tensor_text(value) for _, value in named))
+    grid.add_row(*(format_tensor(value) for _, value in named))
     out.print(grid)
 
 
-def tensor_text(value: torch.Tensor) -> str:
-    """A tensor's numbers in rows, or its shape and range when there are many."""
+def format_tensor(value: torch.Tensor) -> str:
+    """Return a tensor's numbers in rows, or its shape and range when there are many."""
     value = value.detach().cpu().double()
     rows = value.reshape(1, -1) if value.ndim < 2 else value.flatten(0, -2)
     if rows.shape[0] > MAX_ROWS or rows.shape[1] > MAX_COLUMNS:
@@ -38,10 +38,10 @@ def tensor_text(value: torch.Tensor) -> str:
     return "\n".join("  ".join(item.rjust(width) for item in line) for line in lines)
 
 
-def curve(
+def print_curve(
     out: Console, grid: torch.Tensor, wanted: torch.Tensor, fitted: torch.Tensor, rows: int = 9
 ) -> None:
-    """The wanted function and the fitted one at a few places, and the largest error."""
+    """Print the wanted function and the fitted one at a few points, and the largest error."""
     table = Table(box=None, padding=(0, 2), header_style="bold")
     for name in ("t", "wanted", "fitted", "error"):
         table.add_column(name, justify="right")

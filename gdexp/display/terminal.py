@@ -1,4 +1,4 @@
-"""Text in the terminal: the console, short facts, numbers and counts."""
+"""Text in the terminal: the console, names with values, commands and addresses."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ WIDTH = 80
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """The reader left (`| head`): the work goes on and is recorded, nothing more is said."""
+        """Print nothing more when the reader has left (`| head`); the work goes on."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console(stderr: bool = False) -> Console:
-    """A console of at most 80 columns for logs, of the terminal's own width for a person."""
+    """Make a console: 80 columns wide for logs, as wide as the terminal for a person."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else WIDTH
     return _Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
-def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
-    """Short names with their values, aligned; a long value wraps under itself."""
+def print_facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
+    """Print short names with their values, aligned; a long value wraps under itself."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -39,23 +39,11 @@ def facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
     out.print(grid)
 
 
-def line(out: Console, text: str) -> None:
-    """A command or an address on one line, however long, so that it can be copied."""
+def print_line(out: Console, text: str) -> None:
+    """Print a command or an address on one line of any length, so that it can be copied."""
     out.print(printable(text), soft_wrap=True, markup=False)
 
 
-def shown(text: str) -> str:
-    """A text that is not ours, for a console: it is no markup and steers no terminal."""
+def escape_text(text: str) -> str:
+    """Return foreign text safe for a console: no markup, no control characters."""
     return escape(printable(text))
-
-
-def number(value: float) -> str:
-    """Six significant digits, short where it can be; large whole numbers in full."""
-    if abs(value) < 1e12 and value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:,.6g}"
-
-
-def steps(iterations: int) -> str:
-    """A count with its word."""
-    return "1 iteration" if iterations == 1 else f"{iterations:,} iterations"

@@ -1,7 +1,7 @@
-"""A composed config made into objects, where and how it was run, and its figures."""
+"""Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
-from gdexp.experiment.experiment import Experiment, typed_here
+from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.experiment.figures import pictures
 from gdexp.experiment.provenance import (
     ALONE,
@@ -10,8 +10,8 @@ from gdexp.experiment.provenance import (
     ENVIRONMENT,
     NUMERIC_SOURCE,
     PROBLEM_SOURCE,
-    captured,
     environment,
+    provenance_files,
     source_state,
 )
 
@@ -23,10 +23,10 @@ __all__ = [
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
     "Experiment",
-    "captured",
     "environment",
     "pictures",
     "provenance",
+    "provenance_files",
     "source_state",
-    "typed_here",
+    "trusted_paths",
 ]

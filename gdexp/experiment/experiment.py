@@ -1,4 +1,4 @@
-"""An experiment: the objects that a checked config stands for, ready to run."""
+"""An experiment: the objects made from a checked config, ready to run."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Experiment:
 
     @classmethod
     def from_config(cls, composed: Mapping[str, Any], trust: Sequence[str] = ()) -> Experiment:
-        """Build and check every part.
+        """Build and check every part of a config.
 
         Args:
             composed: a plain config.
-            trust: import paths that `problem=custom` may use; what a person typed on this
-                machine is trusted by its commands, what came with a stored config is not.
+            trust: import paths that `problem=custom` may use. A path that a person typed on this
+                machine is trusted; a path from a stored config is not.
 
         Raises:
             BadInput: the first value that cannot be used, by its full key.
@@ -55,7 +55,7 @@ class Experiment:
             device=validation.device(chosen["device"]),
             config=chosen,
         )
-        with experiment.named():
+        with experiment.problem_errors():
             start = starting_point(problem, experiment.seed)
         for key, value in (("x0", start), ("target", problem.target)):
             experiment._check_range(f"problem.{key}", value)
@@ -63,16 +63,16 @@ class Experiment:
 
     @property
     def signature(self) -> str:
-        """The hash by which equal experiments are known."""
+        """The hash that equal experiments share."""
         return config.signature(self.config)
 
     def run(self, watch: Watch | None = None) -> Result:
-        """The descent.
+        """Run the descent.
 
         Raises:
-            GdexpError: names the problem whose code raised something else.
+            GdexpError: names the problem whose code raised another exception.
         """
-        with self.named():
+        with self.problem_errors():
             return descend(
                 self.problem,
                 self.rule,
@@ -84,13 +84,13 @@ class Experiment:
             )
 
     def rehearse(self) -> None:
-        """Make one update that nobody sees, so that what cannot work is found before writing.
+        """Make one update and drop its result, so that errors come before anything is written.
 
         Raises:
             BadInput: a loss that is no scalar function of x, a rule that cannot take this x.
-            GdexpError: what the problem's own code raised.
+            GdexpError: the problem's own code raised an exception.
         """
-        with self.named():
+        with self.problem_errors():
             stopping = replace(self.stopping, max_iterations=1, cap=None)
             descend(
                 self.problem,
@@ -102,30 +102,33 @@ class Experiment:
             )
 
     @contextmanager
-    def named(self) -> Iterator[None]:
-        """Around code of the problem: its errors are gdexp's own, with the problem's name."""
+    def problem_errors(self) -> Iterator[None]:
+        """Turn exceptions from the problem's code into gdexp's errors, with the problem's name."""
         try:
             yield
         except BadInput as error:
-            raise (error.under("optimizer") if error.key == "class_name" else error) from error
+            raise (error.in_section("optimizer") if error.key == "class_name" else error) from error
         except GdexpError:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             where = self.config["problem"].get("path") or self.problem.name
             raise code_failed(where, error) from error
 
-    def capped(self, cap: int | None) -> Experiment:
-        """The same, ended early after `cap` iterations; None or a cap beyond its limit is none."""
+    def with_cap(self, cap: int | None) -> Experiment:
+        """Return the experiment with a cap on its iterations.
+
+        None, or a cap that is not below its own limit, changes nothing.
+        """
         if cap is None or cap >= self.stopping.limit:
             return self
         stopping = replace(self.stopping, cap=cap)
         group = {**self.config["stopping"], "cap": cap}
         return replace(self, stopping=stopping, config={**self.config, "stopping": group})
 
-    def reachable(self) -> str | None:
-        """A warning when the threshold lies below what the dtype can resolve, else None.
+    def threshold_warning(self) -> str | None:
+        """Return a warning when the threshold is below what the dtype can resolve, else None.
 
-        The estimate is the loss of a point that misses the minimiser by four rounding errors in
+        The estimate is the loss at a point that is four rounding errors away from the minimiser in
         every coordinate, with the curvature that the problem declares.
         """
         info = torch.finfo(self.dtype)
@@ -160,8 +163,8 @@ class Experiment:
         )
 
 
-def typed_here(composed: Mapping[str, Any]) -> list[str]:
-    """The import path of `problem=custom`, for commands whose config a person composed here."""
+def trusted_paths(composed: Mapping[str, Any]) -> list[str]:
+    """Return the import path of `problem=custom` in a config that a person composed here."""
     path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
     return [path] if isinstance(path, str) else []
 

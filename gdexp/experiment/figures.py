@@ -20,7 +20,7 @@ MOST_POINTS = 20_000
 
 
 def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
-    """The pictures of one run: its losses, and what its final x looks like."""
+    """Draw the pictures of one run: its losses, and its final x as an image or a curve."""
     drawn = {"loss.png": png(loss_figure(result))}
     curve = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
     if curve is not None:
@@ -31,7 +31,7 @@ def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
 
 
 def loss_figure(result: Result) -> Figure:
-    """The loss gap against iterations on a log axis, with the threshold."""
+    """Draw the loss gap over iterations on a log axis, with the threshold."""
     figure, axes = figure_with_axes(6.4, 3.6)
     steps = np.unique(np.linspace(0, result.iterations, MOST_POINTS).astype(int))
     gaps = result.trace[steps] - result.f_star
@@ -46,7 +46,7 @@ def loss_figure(result: Result) -> Figure:
 
 
 def tensor_figure(experiment: Experiment, result: Result) -> Figure:
-    """The final tensor, its target and their difference as images."""
+    """Draw the final tensor, its target and their difference as images."""
     panels = [("final x", _image(result.final.double().numpy()))]
     target = experiment.problem.target
     if target is not None:
@@ -77,7 +77,7 @@ def tensor_figure(experiment: Experiment, result: Result) -> Figure:
 
 
 def curve_figure(curve: Curve, result: Result) -> Figure:
-    """The fitted function over the wanted one."""
+    """Draw the fitted function over the wanted one."""
     figure, axes = figure_with_axes(6.4, 3.6)
     # Doubles, because NumPy has no bfloat16.
     grid, wanted, fitted = (v.double().cpu() for v in (curve.grid, curve.wanted, curve.fitted))
@@ -92,7 +92,7 @@ def curve_figure(curve: Curve, result: Result) -> Figure:
 def _image(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Any tensor as rows and columns; a vector is one row, a long one is folded."""
+    """Return any tensor as rows and columns; a vector is one row, a long one several."""
     if values.ndim <= 1:
         flat = values.reshape(-1)
         columns = flat.size if flat.size <= 64 else int(np.ceil(np.sqrt(flat.size)))

@@ -1,4 +1,4 @@
-"""What a rerun needs to know of where a run was made: environment, source state, how it ran."""
+"""The provenance of a run, for its reruns: environment, state of the source, engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.config import overrides
-from gdexp.core import redacted
+from gdexp.core import mask_source
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
@@ -28,29 +28,29 @@ NUMERIC_VARIABLES = (
 NUMERIC_SOURCE = (
     *("problems", "optimizers", "descent", "experiment/experiment.py", "core/validation.py"),
 )
-"""The parts of gdexp that decide the numbers of a descent; of these each file has its digest."""
+"""The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
 
 ALONE, BATCH = "alone", "batch"
 """The engines: `descend`, and `descend_batch`."""
 
 ENVIRONMENT, DIFF, PROBLEM_SOURCE = "environment.json", "source.diff", "problem_source.txt"
 MOST_TEXT = 64 * 1024
-"""Bytes of a diff or of a problem's source that are stored at most."""
+"""The most bytes of a diff or of a problem's source that are stored."""
 
 
-def captured(
+def provenance_files(
     composed: Mapping[str, Any], engine: str | None = ALONE, whole: bool = True
 ) -> dict[str, bytes]:
-    """The artifacts that say where and how a descent was made.
+    """Return the artifacts that say where and how a descent was made.
 
     Args:
         composed: its config.
-        engine: `ALONE` or `BATCH`; None where there is no one descent, as for a whole sweep.
-        whole: with the texts of changed source, which the trials of a sweep have in common.
+        engine: `ALONE` or `BATCH`; None for a sweep, which is not one descent.
+        whole: include the texts of changed source, which all trials of a sweep share.
 
     Returns:
-        `environment.json`; where gdexp's source was changed `source.diff`, and where the problem
-        is the user's own `problem_source.txt`, both cut to `MOST_TEXT` and without secrets.
+        `environment.json`; `source.diff` if gdexp's source was changed; `problem_source.txt` if
+        the problem is the user's own. Both texts are cut to `MOST_TEXT` and hold no secrets.
     """
     own: dict[str, Any] = {} if engine is None else {"engine": engine}
     own["overrides"] = overrides(composed)
@@ -60,14 +60,14 @@ def captured(
     if source is not None:
         own["problem"], texts[PROBLEM_SOURCE] = source
     shared = _indented(json.dumps(environment(), default=str))
-    # One object of two: what the descents of a process have in common is not written out again.
+    # Two objects become one: the part that all descents of a process share is written once.
     text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
     found = {ENVIRONMENT: (text + "\n").encode()}
     return found | {name: text.encode() for name, text in texts.items() if text}
 
 
 def environment() -> dict[str, Any]:
-    """Versions, processor, threads and the variables that change numbers; JSON-ready."""
+    """Return versions, processor, threads and the variables that change numbers; for JSON."""
     import torch
 
     return {
@@ -81,7 +81,7 @@ def environment() -> dict[str, Any]:
             "flush_denormal": bool((torch.full((), 1e-40) * 1 == 0).item()),
         },
         "variables": {
-            name: redacted(value)
+            name: mask_source(value)
             for name, value in sorted(os.environ.items())
             if name.startswith(NUMERIC_VARIABLES)
         },
@@ -91,7 +91,7 @@ def environment() -> dict[str, Any]:
 
 @cache
 def source_state() -> dict[str, Any]:
-    """Digest of gdexp's own source, and the commit it comes from when that is known."""
+    """Return the digest of gdexp's own source, and its commit if that is known."""
     package = _package()
     state: dict[str, Any] = {"digest": _digest(package), "files": _numeric_files(package)}
     commit = _git(package, "rev-parse", "HEAD")
@@ -103,7 +103,7 @@ def source_state() -> dict[str, Any]:
 
 @cache
 def source_diff() -> str:
-    """How gdexp's source and its configs differ from their commit; empty where they do not."""
+    """Return the diff of gdexp's source and configs to their commit; empty if there is none."""
     package = _package()
     if not source_state().get("dirty"):
         return ""
@@ -115,9 +115,9 @@ def source_diff() -> str:
 
 
 def problem_source(composed: Mapping[str, Any]) -> tuple[dict[str, str], str] | None:
-    """The module of a problem of the user's own: what is known of it, and its text.
+    """Return the identity and the source of the module of a user's own problem.
 
-    Nothing is imported; a module that is not loaded is not looked for.
+    Nothing is imported: a module that is not loaded is ignored.
 
     Returns:
         Its import path, file name and sha256, and its source; None for gdexp's problems.
@@ -128,8 +128,8 @@ def problem_source(composed: Mapping[str, Any]) -> tuple[dict[str, str], str] | 
 
 
 def limited(text: str) -> str:
-    """A text fit to be stored: without secrets, and cut where it is too long."""
-    text = redacted(text)
+    """Return a text that may be stored: without secrets, and cut if it is too long."""
+    text = mask_source(text)
     content = text.encode(errors="replace")
     if len(content) <= MOST_TEXT:
         return text
@@ -138,19 +138,19 @@ def limited(text: str) -> str:
 
 
 def command_line() -> str:
-    """The program's name as a person would type it; arguments may hold secrets and stay out."""
+    """Return the program as a person types it; without arguments, which may hold secrets."""
     return "gdexp" if Path(sys.argv[0]).name == "gdexp" else "python -m gdexp"
 
 
 @lru_cache(8)
 def _indented(text: str) -> str:
-    """JSON for a person to read, which takes Python ten times as long to write."""
+    """Return JSON with indentation; cached, because Python needs ten times as long for it."""
     return json.dumps(json.loads(text), indent=2)
 
 
 @cache
 def _machine() -> dict[str, Any]:
-    """What does not change while a process runs."""
+    """Return what does not change while a process runs."""
     return {
         "gdexp": __version__,
         "python": platform.python_version(),
@@ -162,7 +162,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The processor's model, by which libraries choose their code; empty where it is not told."""
+    """Return the processor's model, by which libraries choose their code; empty if unknown."""
     try:
         told = Path("/proc/cpuinfo").read_text(errors="replace")
     except OSError:
@@ -172,7 +172,7 @@ def _processor() -> str:
 
 
 def _gpu(device: object) -> dict[str, Any]:
-    """The GPU that a config asks for, and how it computes; nothing where it asks for none."""
+    """Return the GPU that a config asks for and its settings; nothing without a GPU."""
     import torch
 
     if not isinstance(device, str) or not device.startswith("cuda"):
@@ -206,7 +206,7 @@ def _torch() -> dict[str, Any]:
 
 @cache
 def _module_source(path: str) -> tuple[dict[str, str], str] | None:
-    """Cached: a module's code does not change in a process, whatever becomes of its file."""
+    """Cached: loaded code does not change, even when its file does."""
     names = path.split(".")
     for used in range(len(names) - 1, 0, -1):
         module = sys.modules.get(".".join(names[:used]))
@@ -235,12 +235,12 @@ def _packages() -> dict[str, str]:
 
 
 def _package() -> Path:
-    """The folder of gdexp's source."""
+    """Return the folder of gdexp's source."""
     return Path(__file__).parents[1]
 
 
 def _digest(package: Path) -> str:
-    """sha256 over the names and bytes of the package's modules, in order."""
+    """Return the sha256 over the names and bytes of the package's modules, in order."""
     total = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         total.update(path.relative_to(package).as_posix().encode() + b"\0")
@@ -249,7 +249,7 @@ def _digest(package: Path) -> str:
 
 
 def _numeric_files(package: Path) -> dict[str, str]:
-    """The first 12 hex digits of the sha256 of each file that decides numbers."""
+    """Return the first 12 hex digits of the sha256 of each file that decides numbers."""
     found = {}
     for part in NUMERIC_SOURCE:
         place = package / part

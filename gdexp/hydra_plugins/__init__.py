@@ -1,4 +1,4 @@
-"""Hydra as gdexp has it: with the sweeper of this folder, and without secrets in its files."""
+"""The plugins that gdexp adds to Hydra: the sweeper in this folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-from gdexp.core import hidden_lines
 
 __all__ = ["register"]
 
@@ -24,17 +21,3 @@ def register() -> None:
         sys.modules["hydra_plugins"] = namespace
     if here not in namespace.__path__:
         namespace.__path__.append(here)
-    _hide_in_files()
-
-
-def _hide_in_files() -> None:
-    """Have what Hydra writes where `hydra.output_subdir` is set hold no secret."""
-    from hydra.core import utils
-    from omegaconf import OmegaConf
-
-    def save(cfg: Any, filename: str, output_dir: Path) -> None:  # noqa: ANN401
-        output_dir.mkdir(parents=True, exist_ok=True)
-        text = hidden_lines(OmegaConf.to_yaml(cfg))
-        (output_dir / filename).write_text(text, encoding="utf-8")
-
-    utils._save_config = save

@@ -39,22 +39,19 @@ class GdexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
-        from hydra.core.utils import JobStatus
-
         from gdexp.core import CommandFailed
-        from gdexp.sweeps import drive, launcher_of
+        from gdexp.sweeps import job_failure, run_sweep, worker_launcher
 
         def compose(overrides: list[str]) -> DictConfig:
             return self.loader.load_sweep_config(self.composed, overrides)
 
         def launch(overrides: list[list[str]]) -> None:
             for job in self.job_launcher.launch(overrides, initial_job_idx=0):
-                if job.status is JobStatus.FAILED:
-                    # Asked for the value, Hydra would print all overrides, secrets among them.
-                    raise job._return_value
+                if (failure := job_failure(job)) is not None:
+                    raise failure
 
         try:
-            drive(arguments, compose, launch, launcher_of(self.job_launcher, launch))
+            run_sweep(arguments, compose, launch, worker_launcher(self.job_launcher, launch))
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

@@ -83,7 +83,7 @@ def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Probl
     except BadInput as error:
         if error.key.startswith("problem"):
             raise
-        raise error.under("problem") from error
+        raise error.in_section("problem") from error
 
 
 def _check_trust(path: object, trust: Sequence[str]) -> None:

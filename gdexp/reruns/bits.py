@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from gdexp.tracking import Array
 
 HALVED = {"float16": 16, "bfloat16": 16, "float32": 32, "float64": 64}
 """Bits of each dtype that a descent computes in."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.config import check_given, typed
-from gdexp.core import BadInput, here
+from gdexp.config import parse_overrides, typed_overrides
+from gdexp.core import BadInput, command_folder
 from gdexp.reruns.export import is_folder, read_folder
 from gdexp.reruns.reference import Damaged, NoReference, Reference, of_run
 from gdexp.runs import Deleted, Shelf, TrackedRun
@@ -24,7 +24,7 @@ def check_own_keys(command: str, *further: str) -> None:
     Raises:
         BadInput: the first of them.
     """
-    for override in check_given(typed()):
+    for override in parse_overrides(typed_overrides()):
         key = override.get_key_element().lstrip("+~")
         if re.split(r"[./]", key)[0] not in (command, "tracking", *further):
             value = str(override.input_line).partition("=")[2]
@@ -33,9 +33,9 @@ def check_own_keys(command: str, *further: str) -> None:
 
 def folder_reference(named: str | None) -> Reference | None:
     """The record in the folder that was named; None where it was none."""
-    if named is None or not is_folder(named, here()):
+    if named is None or not is_folder(named, command_folder()):
         return None
-    return read_folder(here() / Path(named).expanduser(), named)
+    return read_folder(command_folder() / Path(named).expanduser(), named)
 
 
 def tracked(

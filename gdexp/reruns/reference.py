@@ -17,11 +17,9 @@ from gdexp import config
 from gdexp.core import GdexpError
 from gdexp.descent import Status
 from gdexp.experiment import ALONE, BATCH, DIFF, ENVIRONMENT, PROBLEM_SOURCE
-from gdexp.reruns.bits import Array
-from gdexp.reruns.npy import array_of
 from gdexp.reruns.verdict import DIFFERS, NOTHING, Level
 from gdexp.runs import MAX_CONFIG, TrackedRun, Unreadable, parse_config
-from gdexp.tracking import MANIFEST
+from gdexp.tracking import MANIFEST, Array, check_trace, decode_array
 
 NEEDED = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
 """The files without which there is nothing to rerun or to compare."""
@@ -101,20 +99,17 @@ class Reference:
     @cached_property
     def initial(self) -> Array:
         """The point at iteration 0, as it is stored."""
-        return array_of(self.files["initial.npy"])
+        return decode_array(self.files["initial.npy"])
 
     @cached_property
     def final(self) -> Array:
         """The point at the last iteration, as it is stored."""
-        return array_of(self.files["final.npy"])
+        return decode_array(self.files["final.npy"])
 
     @cached_property
     def trace(self) -> Array:
         """The loss at iterations 0 … n; float64, shape (n + 1,)."""
-        trace = array_of(self.files["trace.npy"])
-        if trace.ndim != 1 or trace.size == 0 or trace.dtype != "float64":
-            raise ValueError(f"is no loss trace: {trace.dtype} of shape {trace.shape}")
-        return trace
+        return check_trace(decode_array(self.files["trace.npy"]))
 
     @property
     def engine(self) -> str:

@@ -13,13 +13,11 @@ from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
 from gdexp.experiment import BATCH, ENVIRONMENT, PROBLEM_SOURCE, Experiment, provenance
-from gdexp.reruns.bits import Array
 from gdexp.reruns.causes import Cause, causes
-from gdexp.reruns.npy import array_of
 from gdexp.reruns.reference import Reference
 from gdexp.reruns.verdict import Verdict, compared
 from gdexp.runs import stored_experiment
-from gdexp.tracking import npy
+from gdexp.tracking import Array, decode_array, encode_array
 
 LONGER = 2, 1_000
 """A rerun is ended after so many times the reference's iterations and so many more: what it does
@@ -99,7 +97,7 @@ def replayed(
     if reference.engine == BATCH:
         (made,) = _batch([(reference, experiment)], ulps, restore)
         return made
-    with threads(reference.threads if restore else None), experiment.named():
+    with threads(reference.threads if restore else None), experiment.problem_errors():
         result = descend(
             experiment.problem,
             experiment.rule,
@@ -159,7 +157,7 @@ def threads(count: int | None) -> Iterator[None]:
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
     """References of one problem and rule made again as the rows of one batch."""
     reference, first = pairs[0]
-    with threads(reference.threads if restore else None), first.named():
+    with threads(reference.threads if restore else None), first.problem_errors():
         batch = descend_batch(
             first.problem,
             [experiment.rule for _, experiment in pairs],
@@ -174,22 +172,22 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
 def _bounded(reference: Reference, experiment: Experiment) -> Experiment:
     """The same, ended long after the reference did."""
     times, more = LONGER
-    return experiment.capped(times * (len(reference.trace) - 1) + more)
+    return experiment.with_cap(times * (len(reference.trace) - 1) + more)
 
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
     """The recorded start, as the descent takes it."""
-    return torch.from_numpy(reference.initial.copy()).to(experiment.dtype)
+    return torch.from_numpy(reference.initial).to(experiment.dtype)
 
 
 def _judged(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """The verdict, with the differences between the two places as they are while it runs."""
     if result.status is Status.CAPPED:
         experiment = _bounded(reference, experiment)
-    made = _Made(str(result.status), result.trace, array_of(npy(result.final)))
+    made = _Made(str(result.status), result.trace, decode_array(encode_array(result.final)))
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compared(reference, made, dtype, ulps)
-    captured = provenance.captured(experiment.config, reference.engine)
+    captured = provenance.provenance_files(experiment.config, reference.engine)
     found = _causes(reference, experiment, captured)
     verdict = Verdict(verdict.level, verdict.reasons, verdict.trace, verdict.final, found)
     return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
@@ -205,7 +203,7 @@ def _causes(
     here = json.loads(captured[ENVIRONMENT])
     doubts = reference.doubts()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
-    if array_of(npy(drawn)).tobytes() != reference.initial.tobytes():
+    if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
         doubts.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )

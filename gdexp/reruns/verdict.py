@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gdexp.reruns.bits import Array, Difference, difference, same_bits
+from gdexp.reruns.bits import Difference, difference, same_bits
 from gdexp.reruns.causes import Cause
+from gdexp.tracking import Array
 
 NOTHING, DIFFERS = 3, 4
 """Exit statuses: nothing to compare with; something differs."""

@@ -9,18 +9,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import numpy as np
-import numpy.typing as npt
 import yaml  # type: ignore[import-untyped]
 
 from gdexp.core import GdexpError
+from gdexp.descent import Trace
 from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
+from gdexp.tracking import check_trace, read_array
 
 T = TypeVar("T")
-Array = npt.NDArray[Any]
-
-COPIED = 1 << 20
-"""A larger array stays in its file, so that a thousand long traces need no memory of their own."""
 
 
 class Unreadable(GdexpError):
@@ -66,26 +62,22 @@ class Files:
             raise Unreadable(f"holds no {name} that MLflow can fetch") from error
 
 
-def read_array(path: Path) -> Array:
-    """A `.npy` file; its header may not promise more than the file holds, nor objects."""
-    with path.open("rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise ValueError("is no .npy file")
-    # Mapped first: that refuses objects, and a shape for which the file is too short.
-    array: Array = np.lib.format.open_memmap(path, mode="r")
-    return np.array(array) if path.stat().st_size <= COPIED else array
+def read_bytes(path: Path, most: int) -> bytes:
+    """Read a file of at most so many bytes.
+
+    Raises:
+        ValueError: it is larger.
+    """
+    if path.stat().st_size > most:
+        raise ValueError(f"is larger than {most:,} bytes")
+    return path.read_bytes()
 
 
-def read_trace(path: Path) -> npt.NDArray[np.float64]:
-    """A loss trace: float64, shape (n + 1,)."""
-    trace = read_array(path)
-    if trace.ndim != 1 or trace.size == 0 or trace.dtype.kind != "f":
-        raise ValueError(f"is no loss trace: {trace.dtype} of shape {trace.shape}")
-    return trace.astype(np.float64, copy=False)
+def read_trace(path: Path) -> Trace:
+    """Read a loss trace: float64, shape (n + 1,)."""
+    return check_trace(read_array(path))
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A stored config as plain containers."""
-    if path.stat().st_size > MAX_CONFIG:
-        raise ValueError(f"is larger than {MAX_CONFIG:,} bytes")
-    return parse_config(path.read_bytes())
+    """Read a stored config as plain containers."""
+    return parse_config(read_bytes(path, MAX_CONFIG))

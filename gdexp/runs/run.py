@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from gdexp.core import BadInput
 from gdexp.descent import Status, Stopping, Trace, first_hits, projected_time
 from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
-from gdexp.runs.files import Array, Files, Unreadable, read_array, read_config, read_trace
+from gdexp.runs.files import Files, Unreadable, read_bytes, read_config, read_trace
 from gdexp.runs.stored_config import printable, stored_experiment
+from gdexp.tracking import Array, read_array
 
 SEED = "seed"
 
@@ -202,13 +202,7 @@ class TrackedRun:
         Raises:
             Unreadable: there is none, or it is larger.
         """
-
-        def whole(path: Path) -> bytes:
-            if path.stat().st_size > most:
-                raise ValueError(f"is larger than {most:,} bytes")
-            return path.read_bytes()
-
-        return self._files.read(self.run_id, self.home, name, whole)
+        return self._files.read(self.run_id, self.home, name, lambda path: read_bytes(path, most))
 
     def unfit(self) -> str | None:
         """Say why it cannot be compared, in one clause; None when it can."""

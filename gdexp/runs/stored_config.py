@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from gdexp.config import OUTCOME_KEYS, Config
-from gdexp.core import HIDDEN, BadInput, nearest
+from gdexp.core import MASK, BadInput, nearest
 from gdexp.experiment import Experiment
 from gdexp.problems import PROBLEMS
 
@@ -113,7 +113,7 @@ def _check_value(key: str, value: object) -> None:
             raise BadInput(
                 key, printable(value), "an interpolation; a stored config is data, none is resolved"
             )
-        if HIDDEN in value:
+        if MASK in value:
             raise BadInput(
                 key, value, "was taken out as a secret; without it the run cannot be made again"
             )

@@ -1,7 +1,7 @@
-"""The sweep: Optuna chooses, gdexp descends, MLflow records, all traces answer together.
+"""The sweep: Optuna chooses trials, gdexp descends, MLflow records.
 
-The names are loaded when first used: a worker's process imports this package before it has
-decided what it needs.
+The names are loaded on first use: a worker process imports this package before it knows which
+parts it needs.
 """
 
 from typing import TYPE_CHECKING
@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 from gdexp.core import lazy_names
 
 if TYPE_CHECKING:
-    from gdexp.sweeps.driver import drive as drive
-    from gdexp.sweeps.launchers import launcher_of as launcher_of
-    from gdexp.sweeps.launchers import work_launched as work_launched
+    from gdexp.sweeps.driver import run_sweep as run_sweep
+    from gdexp.sweeps.launchers import job_failure as job_failure
+    from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
+    from gdexp.sweeps.launchers import worker_launcher as worker_launcher
 
-__all__ = ["drive", "launcher_of", "work_launched"]
+__all__ = ["job_failure", "run_launched_worker", "run_sweep", "worker_launcher"]
 
 __getattr__ = lazy_names(
-    __name__, {"drive": "driver", "launcher_of": "launchers", "work_launched": "launchers"}
+    __name__,
+    {
+        "run_sweep": "driver",
+        "job_failure": "launchers",
+        "run_launched_worker": "launchers",
+        "worker_launcher": "launchers",
+    },
 )

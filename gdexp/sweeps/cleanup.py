@@ -1,78 +1,55 @@
-"""What is put in order when a sweep ends by a signal or an error, so that it can be continued."""
+"""The cleanup after a sweep that a signal or an error ended: it can be continued."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gdexp.core import Interrupted, StorageFailed, signals
+from gdexp.sweeps.opened_sweep import OpenedSweep
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import console
-from gdexp.sweeps.study import finished, reported, settle
+from gdexp.sweeps.results import terminal_messages
+from gdexp.sweeps.study import completed_trials, recover_trials
 
 if TYPE_CHECKING:
-    from optuna import Study
     from rich.console import Console
-
-    from gdexp.tracking import Store
-
-
-@dataclass
-class Reached:
-    """How far a sweep got: what there is to be put in order.
-
-    Attributes:
-        study: once it is open.
-        runs: the store, and the sweep's own run in it, once that is there.
-        storage_failed: a worker of this process could not write; nothing more is tried then.
-    """
-
-    study: Study | None = None
-    runs: tuple[Store, str] | None = None
-    storage_failed: bool = False
-
-
-_open: list[Reached] = []
 
 
 @contextmanager
-def leaving(out: Console, plan: Plan) -> Iterator[Reached]:
-    """Leave study and store in order, however the sweep in it ends.
+def cleanup_on_error(out: Console, plan: Plan) -> Iterator[OpenedSweep]:
+    """Leave study and store in order if the sweep inside ends early.
 
-    Storage that failed is left as it is: it would fail again, and keep the user waiting. What it
-    holds is settled when the sweep is continued.
+    A storage that failed is left as it is: it would fail again, and keep the user waiting. Its
+    trials are recovered when the sweep is continued.
+
+    Args:
+        out: where the user reads how to continue.
+        plan: of the sweep.
+
+    Yields:
+        The parts of the sweep; the caller fills it as it opens them.
     """
-    reached = Reached()
-    _open.append(reached)
+    opened = OpenedSweep()
     try:
-        yield reached
+        yield opened
     except BaseException as error:
         with signals.ending():
-            stored = reached.storage_failed or isinstance(error, StorageFailed)
-            if not stored:
-                _settle(plan, reached, "FAILED" if isinstance(error, Exception) else "KILLED")
-            if reached.runs is not None or stored or isinstance(error, Interrupted):
-                # A terminal that is gone (HUP) takes no words.
+            storage_failed = isinstance(error, StorageFailed)
+            if not storage_failed:
+                _close(plan, opened, "FAILED" if isinstance(error, Exception) else "KILLED")
+            if opened.runs is not None or storage_failed or isinstance(error, Interrupted):
+                # After HUP the terminal is gone.
                 with suppress(StorageFailed, OSError):
-                    done = 0 if reached.study is None else len(finished(reached.study))
-                    console.interrupted(out, plan, done)
+                    done = 0 if opened.study is None else len(completed_trials(opened.study))
+                    terminal_messages.print_interrupted(out, plan, done)
         raise
-    finally:
-        _open.remove(reached)
 
 
-def storage_failed() -> None:
-    """Note that a worker of this process could not write."""
-    for reached in _open:
-        reached.storage_failed = True
-
-
-def _settle(plan: Plan, reached: Reached, status: str) -> None:
-    if reached.study is None or reached.runs is None:
+def _close(plan: Plan, opened: OpenedSweep, status: str) -> None:
+    if opened.study is None or opened.runs is None:
         return
-    store, parent = reached.runs
-    with suppress(StorageFailed), reported(plan.served):
-        settle(reached.study, store, parent, plan.space)
+    store, parent = opened.runs
+    with suppress(StorageFailed):
+        recover_trials(opened.study, store, parent, plan.space)
         store.abandon(parent, status)

@@ -1,4 +1,4 @@
-"""When a sweep ends before its last trial."""
+"""The end of a sweep after many trials without improvement."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from gdexp.sweeps.study import TrialRecord
 class Patience:
     """Counts the trials since the last improvement.
 
-    An improvement is a smaller hitting time; where the threshold is minimised too, a trial that
-    no earlier one dominates.
+    An improvement is a smaller hitting time. Where the threshold is minimised too, it is a trial
+    that no earlier one dominates.
 
     Args:
-        limit: trials in a row without one after which the sweep ends; None: never.
-        pareto: whether the threshold counts.
+        limit: the sweep ends after so many trials in a row without improvement; None: never.
+        pareto: whether the threshold is minimised too.
     """
 
     def __init__(self, limit: int | None, pareto: bool) -> None:
         self._limit = limit
         self._pareto = pareto
-        # The front: thresholds rising, values falling.
+        # The Pareto front: rising thresholds, falling hitting times.
         self._thresholds: list[float] = []
         self._values: list[float] = []
         self.waited = 0
 
     @property
-    def over(self) -> bool:
-        """Whether the sweep has waited long enough."""
+    def exhausted(self) -> bool:
+        """Whether the limit is reached."""
         return self._limit is not None and self.waited >= self._limit
 
     @property
-    def left(self) -> int | None:
-        """How many more trials it waits at least, whatever they bring; None: for ever."""
+    def remaining(self) -> int | None:
+        """The least number of trials until the limit is reached; None: no limit."""
         return None if self._limit is None else max(self._limit - self.waited, 0)
 
     def add(self, record: TrialRecord) -> None:

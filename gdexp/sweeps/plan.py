@@ -1,4 +1,4 @@
-"""What a sweep is going to do, worked out and checked before anything is written."""
+"""The plan of a sweep, completed and checked before anything is written."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, here
-from gdexp.experiment import Experiment, typed_here
+from gdexp.core import BadInput, command_folder
+from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
@@ -25,9 +25,9 @@ class Plan:
 
     Attributes:
         base: the plain config that every trial starts from.
-        space: what the trials change in it.
-        settings: with `name`, `n_trials`, `sampler` and `storage` filled in.
-        tracking: where MLflow keeps the runs.
+        space: the keys that the trials change in it.
+        settings: with `name`, `n_trials` and `sampler` filled in.
+        tracking: the MLflow store of the runs.
     """
 
     base: config.Config
@@ -37,14 +37,14 @@ class Plan:
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
-        """Work out a plan.
+        """Build the plan of a sweep.
 
         Args:
             composed: the checked config, without sweep expressions from the command line.
-            space: what the trials change.
+            space: the keys that the trials change.
 
         Raises:
-            BadInput: by the full key.
+            BadInput: names the full key.
         """
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
@@ -54,30 +54,30 @@ class Plan:
         return plan._completed()
 
     def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
-        """The experiment of a trial, from the parameters that Optuna holds.
+        """Return the experiment of a trial, from the parameters that Optuna stores.
 
         Args:
             parameters: of the trial.
-            seed: which of its seeds, counted from 0.
+            seed: the index of the seed, from 0.
         """
-        configured = self.configured(parameters)
+        configured = self.trial_config(parameters)
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
-        return Experiment.from_config(configured, typed_here(configured))
+        return Experiment.from_config(configured, trusted_paths(configured))
 
     def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
-        """The experiments of a trial, one for each seed."""
+        """Return the experiments of a trial, one for each seed."""
         return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
 
-    def configured(self, parameters: Mapping[str, Any]) -> config.Config:
-        """The config of a trial."""
-        return self.space.changed(self.base, parameters)
+    def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
+        """Return the config of a trial."""
+        return self.space.trial_config(self.base, parameters)
 
-    def rate(self, parameters: Mapping[str, Any]) -> float | None:
-        """The learning rate that a trial tries, where one is swept.
+    def learning_rate(self, parameters: Mapping[str, Any]) -> float | None:
+        """Return the learning rate of a trial; None where it is not swept.
 
         Args:
-            parameters: of the trial, as Optuna holds them.
+            parameters: of the trial, as Optuna stores them.
         """
         rate = self.space.by_key(parameters).get(LR)
         return float(rate) if isinstance(rate, int | float) else None
@@ -89,49 +89,49 @@ class Plan:
 
     @property
     def n_trials(self) -> int:
-        """Finished trials to end with."""
+        """The number of completed trials that ends the sweep."""
         return int(self.settings.n_trials or DEFAULT_TRIALS)
 
     @property
     def sampler(self) -> Sampler:
-        """What chooses the trials."""
+        """The sampler that chooses the trials."""
         return Sampler.parse(self.settings.sampler)
 
     @property
     def pareto(self) -> bool:
-        """Whether the threshold is minimised beside the hitting time."""
+        """Whether the threshold is minimised too, beside the hitting time."""
         return self.settings.objective == PARETO
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the trials descend on a GPU, all of them."""
+        """Whether all trials run on a GPU."""
         return "device" not in self.space.keys and str(self.base["device"]).startswith("cuda")
 
     @property
     def problem_name(self) -> str:
-        """The problem's name, or a word for several."""
+        """The name of the problem; `problems` where several are swept."""
         return "problems" if "problem" in self.space.variants else str(self.base["problem"]["name"])
 
     @property
     def rule_name(self) -> str:
-        """The update rule's name, or a word for several."""
+        """The name of the update rule; `rules` where several are swept."""
         swept = "optimizer" in self.space.variants
         return "rules" if swept else str(self.base["optimizer"]["name"])
 
     @property
-    def served(self) -> str | None:
-        """The address of the server that has the study; None where it is a file."""
+    def storage_server(self) -> str | None:
+        """The address of the server that stores the study; None where a file does."""
         given = self.settings.storage
         return given if given is not None and is_postgresql(given) else None
 
     @property
     def journal(self) -> Path:
-        """The study's journal file, absolute."""
+        """The absolute path of the study's journal file."""
         given = self.settings.storage
-        return here() / (given if given else Path("sweeps", self.name, "study.journal"))
+        return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
 
     def definition(self) -> dict[str, Any]:
-        """What must not change while a study goes on; JSON-ready."""
+        """Return what must not change while a study goes on, as JSON values."""
         groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
         fixed = {
             key: value
@@ -150,7 +150,7 @@ class Plan:
         }
 
     def _check_space(self) -> None:
-        """Build the experiment at the ends of every range: a bad value shows before the study."""
+        """Build the experiments at the ends of every range, so that a bad value shows early."""
         if not self.space.dimensions:
             raise BadInput(
                 "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
@@ -163,14 +163,14 @@ class Plan:
                     shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
                     raise BadInput(d.key, shown, error.allowed) from None
         for chosen in self.space.combinations():
-            part = self.space.part(chosen)
+            part = self.space.dimensions_with(chosen)
             first = {**chosen, **{d.name: d.corners()[0] for d in part}}
             tried = [{**first, d.name: value} for d in part for value in d.corners()]
             for values in tried or [first]:
                 self._try(values)
 
     def _try(self, values: Mapping[str, Any]) -> None:
-        """Build the experiment of some values, and make its first update."""
+        """Build the experiment of these values, and make its first update."""
         try:
             self.experiment(self.space.encoded(values)).rehearse()
         except BadInput as error:

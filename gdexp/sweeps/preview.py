@@ -1,4 +1,4 @@
-"""What a sweep would do, without doing it: the space and the first trials' settings."""
+"""The preview of a sweep: its space and the parameters of its first trials."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from gdexp.core import format_value
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results import short
-from gdexp.sweeps.worker import Asking
+from gdexp.sweeps.worker import TrialAsker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,27 +18,27 @@ SHOWN = 10
 
 
 def preview(out: Console, plan: Plan) -> None:
-    """Print the space, what a trial is capped and stopped by, and the first trials.
+    """Print the space, the limits of a trial, and the first trials.
 
-    They are those that the sweep itself begins with: what a sampler draws before it has learnt
-    anything depends on the seed alone.
+    The sweep itself starts with the same trials: before a sampler has learnt anything, its draws
+    depend on the seed alone.
     """
-    from gdexp.sweeps.results import announce
+    from gdexp.sweeps.results import print_plan
 
-    announce(out, plan)
+    print_plan(out, plan)
     trials = first_trials(plan, SHOWN)
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")
-    if plan.space.conditional:  # few of the many columns would be filled
+    if plan.space.conditional:  # a column for each parameter would be mostly empty
         table.add_column("parameters")
         for number, chosen in enumerate(trials):
-            words = "  ".join(f"{name}={short(value)}" for name, value in chosen.items())
-            table.add_row(str(number), terminal.shown(words))
+            words = "  ".join(f"{name}={format_value(value)}" for name, value in chosen.items())
+            table.add_row(str(number), terminal.escape_text(words))
     else:
         for name in plan.space.names:
-            table.add_column(terminal.shown(name), justify="right")
+            table.add_column(terminal.escape_text(name), justify="right")
         for number, chosen in enumerate(trials):
-            values = (terminal.shown(short(chosen[name])) for name in plan.space.names)
+            values = (terminal.escape_text(format_value(chosen[name])) for name in plan.space.names)
             table.add_row(str(number), *values)
     out.print(table)
     more = plan.n_trials - len(trials)
@@ -48,17 +48,17 @@ def preview(out: Console, plan: Plan) -> None:
         out.print(f"\n[dim]{rest} on what these find[/dim]")
     elif more:
         out.print(f"\n[dim]and {more:,} more[/dim]")
-    terminal.line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
+    terminal.print_line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
 
 
 def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
-    """The parameters of the trials that a new study begins with, before any has an outcome."""
+    """Return the parameters of the first trials of a new study, before any has a result."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(directions=["minimize"] * (2 if plan.pareto else 1))
-    asking = Asking(study, plan)
+    asker = TrialAsker(study, plan)
     startup = plan.sampler.startup
     many = min(most, plan.n_trials, most if startup is None else max(startup, 1))
-    asked = [asking.ask(ordinal) for ordinal in range(many)]
+    asked = [asker.ask(ordinal) for ordinal in range(many)]
     return [plan.space.decoded(each.trial.params) for each in asked]

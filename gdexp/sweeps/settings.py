@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gdexp.core import BadInput, learn, validation
+from gdexp.core import BadInput, learn_secret, validation
 from gdexp.sweeps.sampling import Sampler
 from gdexp.tracking import is_postgresql, masked
 
@@ -21,18 +21,19 @@ ALL, MOST_WORKERS = "all", 1_000
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """How to sweep.
+    """The settings of a sweep.
 
     Args:
-        name: of the study; the same name continues it. None: made from what is swept, so that
-            the same command continues and another one starts anew.
-        n_trials: finished trials to end with; None: every point of a finite space, else 100.
+        name: of the study; the same name continues it. None: a name made from the plan, so that
+            the same command continues the study and another command starts a new one.
+        n_trials: completed trials that end the sweep; None: every point of a finite space, else
+            100.
         objective: hitting_time; or pareto, hitting time and threshold both minimised.
         seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
             time is minimised: all iterations spent, failures included, over the successes.
@@ -42,8 +43,8 @@ class SweepSettings:
         cap: end a trial after `cap` times the fewest iterations of any finished trial with an
             equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.
         batch: trials that are asked and run together; None: one at a time where the sampler
-            learns from each, many where it gains nothing from waiting.
-        timeout: seconds after which no further trial is begun; None: no limit.
+            learns from each trial, else many.
+        timeout: seconds after which no new trial starts; None: no limit.
         patience: end after so many trials in a row without improvement; None: never.
         reuse: take a tracked, finished run of the same configuration instead of a new descent.
         preview: print the space and the first trials' settings, and run nothing.
@@ -89,7 +90,7 @@ class SweepSettings:
         if self.storage is not None:
             validation.text("storage", self.storage)
             if is_postgresql(self.storage):
-                learn(self.storage)
+                learn_secret(self.storage)
             elif "://" in self.storage:
                 raise BadInput("storage", masked(self.storage), f"must be {STORAGES}")
         if self.workers != ALL:
@@ -98,13 +99,13 @@ class SweepSettings:
             validation.integer("workers", self.workers, low=1, high=MOST_WORKERS)
 
     @property
-    def crew(self) -> int:
-        """How many workers share the study."""
+    def worker_count(self) -> int:
+        """The number of workers that share the study."""
         return cores() if self.workers == ALL else int(self.workers)
 
     def _check_name(self) -> None:
         given: object = self.name
-        if type(given) is int:  # what a command line makes of digits
+        if type(given) is int:  # Hydra parses digits as an integer
             object.__setattr__(self, "name", str(given))
         if self.name is not None and (
             not isinstance(self.name, str) or not NAME.fullmatch(self.name)

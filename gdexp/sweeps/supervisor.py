@@ -1,4 +1,4 @@
-"""What the driver does while workers share its study: it shows, settles, and knows the end."""
+"""What the driver does while workers share its study: progress, recovery, and the end."""
 
 from __future__ import annotations
 
@@ -8,25 +8,34 @@ from typing import TYPE_CHECKING
 from gdexp.core import signals
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
-from gdexp.sweeps.study import GONE_AFTER_SECONDS, WORKER, Overview, TrialRecord, Watch, settle
+from gdexp.sweeps.study import (
+    GONE_AFTER_SECONDS,
+    WORKER,
+    TrialRecord,
+    TrialStates,
+    WorkerLiveness,
+    recover_trials,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
     from rich.console import Console
 
-    from gdexp.sweeps.launchers import Crew
+    from gdexp.sweeps.launchers import Workers
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking import Store
 
-LOOK_SECONDS = 0.3
-"""Between two looks at the study."""
+REFRESH_SECONDS = 0.3
+"""Time between two reads of the study."""
 
 
-def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, crew: Crew) -> None:
-    """Watch over the workers until the sweep is at its end, or all of them are.
+def supervise(
+    out: Console, plan: Plan, study: Study, store: Store, parent: str, workers: Workers
+) -> None:
+    """Supervise the workers until the sweep ends, or all workers have ended.
 
-    Trials of a worker that is gone are settled here and nowhere else, so no two processes do it.
+    Only the driver recovers the trials of a worker that is gone, so no two processes do it.
 
     Args:
         out: where progress is shown.
@@ -34,9 +43,9 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         study: that the workers share.
         store: that holds their runs.
         parent: the run id of the sweep.
-        crew: the workers; they are gone afterwards, whatever happens.
+        workers: have all ended when this returns or raises.
     """
-    overview, abandoned = Overview(study), Abandoned()
+    states, abandoned_trials = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
     began = time.monotonic()
     earlier, over = True, False
@@ -44,54 +53,54 @@ def oversee(out: Console, plan: Plan, study: Study, store: Store, parent: str, c
         with Progress(out, plan.n_trials) as progress:
             while not over:
                 signals.check()
-                over = crew.ended()  # before the look, which then sees all that they did
-                overview.look()
-                for trial in overview.fresh():
+                over = workers.ended()  # before the refresh, which then reads all that they did
+                states.refresh()
+                for trial in states.newly_complete():
                     record = TrialRecord.of(trial)
                     patience.add(record)
-                    count = progress.earlier if earlier else progress.add
-                    count(record, record.hitting_time, plan.rate(trial.params))
+                    count = progress.add_earlier if earlier else progress.add
+                    count(record, record.hitting_time, plan.learning_rate(trial.params))
                 earlier = False
-                for words in crew.lost():
+                for words in workers.lost():
                     out.print(words)
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
-                over = over or overview.complete >= plan.n_trials or patience.over or late
-                left = abandoned.among(overview.running, study)
-                if left:
-                    settle(study, store, parent, plan.space, left)
+                over = over or states.complete >= plan.n_trials or patience.exhausted or late
+                abandoned = abandoned_trials.among(states.running, study)
+                if abandoned:
+                    recover_trials(study, store, parent, plan.space, abandoned)
                 if not over:
-                    time.sleep(LOOK_SECONDS)
+                    time.sleep(REFRESH_SECONDS)
     finally:
         with signals.ending():
-            crew.end(soon=not over)
+            workers.end(soon=not over)
 
 
-class Abandoned:
-    """Tells which running trials nobody is at any more."""
+class AbandonedTrials:
+    """Tells which running trials no worker runs any more."""
 
     def __init__(self) -> None:
-        self._watch = Watch()
-        self._unmarked: dict[int, float] = {}
+        self._liveness = WorkerLiveness()
+        self._unmarked_since: dict[int, float] = {}
 
     def among(self, running: list[FrozenTrial], study: Study) -> set[int]:
-        """The numbers of those that are nobody's.
+        """Return the numbers of the abandoned trials.
 
-        A trial without a mark was just made by a worker, or by one that went before it could
-        mark it: it is nobody's after a while.
+        A worker marks a trial just after it made it. A trial that stays without a mark is
+        abandoned: its worker ended in between.
 
         Args:
             running: trials as they are now.
-            study: whose attributes hold the signs of life.
+            study: its attributes hold the signs of life.
         """
-        there = self._watch.there(study.user_attrs)
+        alive = self._liveness.alive(study.user_attrs)
         now = time.monotonic()
-        left = set()
+        abandoned = set()
         for trial in running:
             worker = trial.user_attrs.get(WORKER)
             if worker is not None:
-                if worker not in there:
-                    left.add(trial.number)
-            elif now - self._unmarked.setdefault(trial.number, now) > GONE_AFTER_SECONDS:
-                left.add(trial.number)
-        return left
+                if worker not in alive:
+                    abandoned.add(trial.number)
+            elif now - self._unmarked_since.setdefault(trial.number, now) > GONE_AFTER_SECONDS:
+                abandoned.add(trial.number)
+        return abandoned

@@ -1,4 +1,4 @@
-"""A trial on its way: asked of the study, then evaluated by its descents."""
+"""A trial between ask and tell: its experiments, then its descents."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Asked:
-    """A trial whose parameters are chosen, and what is to be run for it."""
+class AskedTrial:
+    """A trial whose parameters are chosen.
+
+    Attributes:
+        experiments: what to run for it, one for each seed.
+    """
 
     trial: Trial
     experiments: Sequence[Experiment] = field(default_factory=list)
 
     @property
     def number(self) -> int:
-        """The trial's number in the study."""
+        """The number of the trial in the study."""
         return int(self.trial.number)
 
 
 @dataclass
-class Done:
-    """A descent and what came of it.
+class FinishedDescent:
+    """A descent and its result.
 
     Attributes:
-        experiment: with the cap that it was run under.
-        source: the earlier run that the result was taken from; None when it was made.
-        engine: that made it, `ALONE` or `BATCH`.
+        experiment: with the cap that limited the descent.
+        source: the earlier run that the result was taken from; None for a new descent.
+        engine: how the descent ran, `ALONE` or `BATCH`.
     """
 
     experiment: Experiment
@@ -43,13 +47,14 @@ class Done:
 
 
 @dataclass
-class Ran:
-    """A trial with its descents in the order of the seeds; fewer when the cap ended the trial.
+class EvaluatedTrial:
+    """A trial whose descents are finished.
 
     Attributes:
-        more: whether the next trial is done too, because they ran together.
+        descents: in the order of the seeds; fewer than the seeds if the cap ended the trial.
+        more: whether the next trial is finished too, because both ran in one batch.
     """
 
-    asked: Asked
-    descents: list[Done] = field(default_factory=list)
+    asked: AskedTrial
+    descents: list[FinishedDescent] = field(default_factory=list)
     more: bool = False

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from gdexp.core import format_count
 from gdexp.descent import Result
 from gdexp.optimizers import GradientDescent, Momentum, Nesterov, UpdateRule
 from gdexp.problems import Problem
@@ -65,7 +66,9 @@ class Distance:
 
     def __str__(self) -> str:
         needs = (
-            "does not get there" if self.iterations is None else f"needs {_plural(self.iterations)}"
+            "does not get there"
+            if self.iterations is None
+            else f"needs {format_count(self.iterations, 'iteration')}"
         )
         would = (
             f"no other lr needs fewer{'' if self.best.certain else ' on a fine grid'}"
@@ -301,7 +304,3 @@ def _best_of_grid(
                 axis=-1,
             )
     return None if bound is None else Best(bound, usual, beta, certain=False)
-
-
-def _plural(n: int) -> str:
-    return "1 iteration" if n == 1 else f"{n:,} iterations"

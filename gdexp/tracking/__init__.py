@@ -1,7 +1,7 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
+from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
 from gdexp.tracking.config_yaml import config_yaml
-from gdexp.tracking.earlier import checked_arrays, finished_descents
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -22,7 +22,6 @@ from gdexp.tracking.record import (
     json_bytes,
     levels,
     manifest,
-    npy,
     params,
 )
 from gdexp.tracking.server import (
@@ -42,6 +41,7 @@ __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
     "TOGETHER",
+    "Array",
     "Opening",
     "Pending",
     "Record",
@@ -51,13 +51,14 @@ __all__ = [
     "TrackingSettings",
     "chart_views",
     "check_server",
-    "checked_arrays",
+    "check_trace",
     "code",
     "config_yaml",
+    "decode_array",
     "descent_note",
     "descent_record",
+    "encode_array",
     "ensure_database",
-    "finished_descents",
     "has_password",
     "inert",
     "is_postgresql",
@@ -66,9 +67,9 @@ __all__ = [
     "manifest",
     "masked",
     "named_database",
-    "npy",
     "params",
     "prepare_mlflow",
+    "read_array",
     "run_display",
     "with_driver",
 ]

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gdexp.core import StorageFailed
-from gdexp.tracking.record import Record, npy
+from gdexp.tracking.arrays import encode_array
+from gdexp.tracking.record import Record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -273,7 +274,7 @@ def _rows(table: pa.Table) -> Iterator[Row]:
         if found.get("environment") is not None:
             artifacts["environment.json"] = found["environment"]
         if traces is not None and "artifacts" in names:
-            artifacts[_TRACE] = npy(trace)
+            artifacts[_TRACE] = encode_array(trace)
         record = Record(
             params=dict(found.get("params") or ()),
             metrics={k: float(v) for k, v in found["metrics"]},

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
 from gdexp import config
 from gdexp.descent import THRESHOLDS, Result, Trace
 from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
+from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.version import __version__
 
@@ -111,9 +110,9 @@ def descent_record(
         tags: further tags.
     """
     artifacts = {
-        "initial.npy": npy(result.initial),
-        "final.npy": npy(result.final),
-        "trace.npy": npy(result.trace),
+        "initial.npy": encode_array(result.initial),
+        "final.npy": encode_array(result.final),
+        "trace.npy": encode_array(result.trace),
         "config.yaml": config_yaml(experiment.config),
         **(pictures or {}),
     }
@@ -148,15 +147,6 @@ def params(composed: Mapping[str, Any]) -> dict[str, str]:
     """A config as MLflow params; a value too long for MLflow is cut and whole in config.yaml."""
     flat = {key: _text(value) for key, value in config.flatten(composed).items()}
     return {k: v if len(v) <= MAX_PARAM else v[: MAX_PARAM - 1] + "…" for k, v in flat.items()}
-
-
-def npy(value: torch.Tensor | Trace) -> bytes:
-    """A tensor in NumPy's format, never pickled; bfloat16, which NumPy lacks, as float32."""
-    if isinstance(value, torch.Tensor):
-        value = value.float().numpy() if value.dtype is torch.bfloat16 else value.numpy()
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(value), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def json_bytes(value: object) -> bytes:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from gdexp.core import BadInput, StorageFailed, hidden, secret_key
+from gdexp.core import BadInput, StorageFailed, is_secret_key, mask_secrets
 from gdexp.tracking.server_probe import ask_server
 
 POSTGRESQL = "postgresql://"
@@ -33,7 +33,7 @@ def named_database(uri: str) -> tuple[str, int, str]:
 
 def masked(uri: str) -> str:
     """A URI without user, password and query, fit to be shown."""
-    return hidden(uri) if "://" in uri else uri.rpartition("@")[2]
+    return mask_secrets(uri) if "://" in uri else uri.rpartition("@")[2]
 
 
 def has_password(uri: str) -> bool:
@@ -44,7 +44,7 @@ def has_password(uri: str) -> bool:
         parts = urlsplit(uri)
     except ValueError:  # then whatever uses it will refuse it
         return False
-    return parts.password is not None or any(map(secret_key, parse_qs(parts.query)))
+    return parts.password is not None or any(map(is_secret_key, parse_qs(parts.query)))
 
 
 def check_server(key: str, uri: str, allowed: str) -> None:

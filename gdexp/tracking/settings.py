@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gdexp.core import HIDDEN, BadInput, StorageFailed, here, learn, relative, validation
+from gdexp.core import (
+    MASK,
+    BadInput,
+    StorageFailed,
+    command_folder,
+    learn_secret,
+    shown_path,
+    validation,
+)
 from gdexp.tracking.downsampling import FEWEST
 from gdexp.tracking.server import check_server, masked, with_driver
 
@@ -62,7 +70,7 @@ class TrackingSettings:
             )
         if self.uri is not None:
             validation.text("uri", self.uri)
-            learn(self.uri)
+            learn_secret(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
                 raise BadInput("uri", masked(self.uri), f"must be {SCHEMES}")
@@ -79,9 +87,9 @@ class TrackingSettings:
     def database(self) -> Path | None:
         """The SQLite file as an absolute path; None for servers."""
         if self.uri is None:
-            return here() / "mlflow.db"
+            return command_folder() / "mlflow.db"
         if self.uri.lower().startswith("sqlite:"):
-            return here() / self._sqlite_path()
+            return command_folder() / self._sqlite_path()
         return None
 
     @property
@@ -118,8 +126,8 @@ class TrackingSettings:
         """The URI for people: relative where it can be, an address without user and password."""
         path = self.database
         if path is None:
-            return masked(str(self.uri)).replace(f"{HIDDEN}@", "").removesuffix(f"?{HIDDEN}")
-        return relative(path)
+            return masked(str(self.uri)).replace(f"{MASK}@", "").removesuffix(f"?{MASK}")
+        return shown_path(path)
 
     def artifacts(self, experiment: str) -> str | None:
         """An absolute home for artifacts: beside a database file, or here for PostgreSQL.
@@ -128,7 +136,7 @@ class TrackingSettings:
         """
         if self.is_server:
             return None
-        path = self.database or here() / "mlflow.db"
+        path = self.database or command_folder() / "mlflow.db"
         return (path.parent / "mlartifacts" / quote(experiment, safe=" ")).as_uri()
 
     def preflight(self) -> None:
@@ -153,23 +161,25 @@ def _check_database(path: Path) -> None:
     if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
         raise BadInput(
             "tracking.uri",
-            relative(path),
+            shown_path(path),
             "holds a %-escape, which MLflow would decode; use another name",
         )
     if path.is_dir():
-        raise BadInput("tracking.uri", relative(path), "is a folder; name a database file in it")
+        raise BadInput("tracking.uri", shown_path(path), "is a folder; name a database file in it")
     if path.is_symlink() and not path.exists():
         target = path.readlink()
-        raise BadInput("tracking.uri", relative(path), f"is a link to {target}, which is not there")
+        raise BadInput(
+            "tracking.uri", shown_path(path), f"is a link to {target}, which is not there"
+        )
     if path.exists() and not path.is_file():
-        raise BadInput("tracking.uri", relative(path), "is no regular file; name another")
+        raise BadInput("tracking.uri", shown_path(path), "is no regular file; name another")
     if not folder.is_dir():
         raise BadInput(
-            "tracking.uri", relative(path), f"the folder {folder} does not exist; create it"
+            "tracking.uri", shown_path(path), f"the folder {folder} does not exist; create it"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise StorageFailed(
-            f"tracking.uri={relative(path)}: the folder {folder} cannot be written to; "
+            f"tracking.uri={shown_path(path)}: the folder {folder} cannot be written to; "
             "give the right to, or name another"
         )
     if not path.exists():
@@ -179,17 +189,17 @@ def _check_database(path: Path) -> None:
             header = file.read(len(SQLITE_HEADER))
     except OSError as error:
         raise StorageFailed(
-            f"tracking.uri={relative(path)}: cannot be read ({error.strerror}); "
+            f"tracking.uri={shown_path(path)}: cannot be read ({error.strerror}); "
             "give the right to, or name another"
         ) from None
     if header and header != SQLITE_HEADER:
         raise BadInput(
             "tracking.uri",
-            relative(path),
+            shown_path(path),
             "is not an MLflow database; it is left as it is, name another",
         )
     if not os.access(path, os.W_OK):
         raise StorageFailed(
-            f"tracking.uri={relative(path)}: the file cannot be written to; "
+            f"tracking.uri={shown_path(path)}: the file cannot be written to; "
             "give the right to, or name another"
         )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gdexp.core import BadInput, StorageFailed, reason, relative
+from gdexp.core import BadInput, StorageFailed, failure_reason, shown_path
 
 
 def ensure_database(path: Path) -> None:
@@ -72,11 +72,11 @@ def _check_tables(path: Path) -> None:
             query = "SELECT name FROM sqlite_master WHERE type = 'table'"
             tables = {row[0] for row in connection.execute(query)}
     except sqlite3.DatabaseError as error:
-        raise StorageFailed(f"tracking.uri={relative(path)}: {reason(error)}") from None
+        raise StorageFailed(f"tracking.uri={shown_path(path)}: {failure_reason(error)}") from None
     if tables and not {"experiments", "runs", "alembic_version"} <= tables:
         raise BadInput(
             "tracking.uri",
-            relative(path),
+            shown_path(path),
             "is a database of something else than MLflow; name another",
         )
 

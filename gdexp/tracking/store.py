@@ -13,12 +13,11 @@ import tempfile
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
+from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.client_writer import ByClient
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.parquet_folder import ShardFolder
@@ -30,8 +29,6 @@ from gdexp.tracking.sqlite import analyze, ensure_database, is_analyzed
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-Array = npt.NDArray[Any]
 
 
 class Store:
@@ -153,7 +150,7 @@ class Store:
         with self._reported(), tempfile.TemporaryDirectory() as folder:
             for name in ("initial", "final", "trace"):
                 path = self.client.download_artifacts(run_id, f"{name}.npy", folder)
-                found[name] = np.load(path, allow_pickle=False)
+                found[name] = decode_array(Path(path).read_bytes())
         return found
 
     def shards(self, parent: str) -> ShardFolder:
@@ -307,7 +304,9 @@ class Store:
             with signals.shielded():
                 yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise StorageFailed(f"tracking.uri={self.settings.shown}: {reason(error)}") from error
+            raise StorageFailed(
+                f"tracking.uri={self.settings.shown}: {failure_reason(error)}"
+            ) from error
 
 
 def prepare_mlflow() -> None:

@@ -13,11 +13,9 @@ from gdexp.core import (
     BadInput,
     GdexpError,
     Interrupted,
-    guarding,
-    hidden,
+    Process,
+    mask_secrets,
     printable,
-    raising,
-    standing,
 )
 from gdexp.display import terminal
 from gdexp.tracking import TrackingSettings
@@ -43,14 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--help" in given or "-h" in given:
         print(USAGE)
         return 0
-    with guarding(given):
-        return _run(given)
+    process = Process()
+    with process.current(given):
+        return _run(given, process)
 
 
-def _run(given: Sequence[str]) -> int:
+def _run(given: Sequence[str], process: Process) -> int:
     """Serve until the end; errors become a line and an exit status."""
     try:
-        with raising(), standing():
+        with process.running():
             port, overrides = _parted(given)
             show(_settings(overrides), port, terminal.console())
     except Interrupted as interrupted:
@@ -59,7 +58,7 @@ def _run(given: Sequence[str]) -> int:
     except GdexpError as error:
         print(f"gdexp: error: {' '.join(str(error).split())}", file=sys.stderr)
         if os.environ.get("GDEXP_DEBUG") == "1":
-            print(printable(hidden(traceback.format_exc())), end="", file=sys.stderr)
+            print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
         return error.exit_status
     return 0
 
@@ -87,7 +86,7 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
     settings.preflight()
     uri = settings.resolved
     if uri.lower().startswith("http"):
-        place = terminal.shown(without_user(uri))
+        place = terminal.escape_text(without_user(uri))
         out.print(f"MLflow's UI is at {place}, which this does not start or stop.")
         _print(out, newest(uri, settings.experiment), settings)
         return
@@ -95,8 +94,8 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
         # Requests to our own server are no proxy's business.
         for name in ("no_proxy", "NO_PROXY"):
             os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
-        out.print(f"MLflow's UI for {terminal.shown(settings.shown)} is at")
-        terminal.line(out, server.address)
+        out.print(f"MLflow's UI for {terminal.escape_text(settings.shown)} is at")
+        terminal.print_line(out, server.address)
         _print(out, newest(server.address, settings.experiment), settings)
         out.print("\nCtrl-C stops it.")
         server.wait()
@@ -108,7 +107,7 @@ def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
     for link in links:
         out.print(f"\n[dim]{link.what}[/dim]  ", end="")
         out.print(printable(link.name), markup=False)
-        terminal.line(out, link.address)
+        terminal.print_line(out, link.address)
 
 
 def _parted(given: Sequence[str]) -> tuple[int | None, list[str]]:
@@ -138,17 +137,19 @@ def _settings(overrides: list[str]) -> TrackingSettings:
     from hydra import compose, initialize_config_dir
 
     from gdexp import config, hydra_plugins
-    from gdexp.config import env_secrets, explained
+    from gdexp.config import as_gdexp_error, env_secrets
 
     hydra_plugins.register()
-    env_secrets.watch()
     try:
-        with initialize_config_dir(str(config.shipped()), version_base="1.3"):
+        with (
+            env_secrets.environment_learned(),
+            initialize_config_dir(str(config.shipped()), version_base="1.3"),
+        ):
             composed = config.plain(compose("config", overrides))
     except GdexpError:
         raise
     except Exception as error:
-        raise explained(error, overrides, composing=True) from None
+        raise as_gdexp_error(error, overrides, composing=True) from None
     return config.construct("tracking", TrackingSettings, composed["tracking"])
 
 

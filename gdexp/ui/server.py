@@ -15,13 +15,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from pathlib import Path
 from types import TracebackType
 
-from gdexp.core import BadInput, GdexpError, here, hidden
+from gdexp.core import BadInput, GdexpError, command_folder, context_thread, mask_secrets
 from gdexp.tracking import TrackingSettings
 
 HOST = "127.0.0.1"
@@ -113,7 +112,7 @@ class Server:
             *("--allowed-hosts", f"localhost:{self.port},{HOST}:{self.port}"),
         ]
         database = self.settings.database
-        folder = here() if database is None else database.parent
+        folder = command_folder() if database is None else database.parent
         command += ["--artifacts-destination", (folder / "mlartifacts").as_uri()]
         # A session of its own, so that Ctrl-C reaches only us and the end is in order.
         self._process = subprocess.Popen(
@@ -134,7 +133,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        context_thread(self._listen, "gdexp-ui-server").start()
 
     def _listen(self) -> None:
         """Take what the server says, which would otherwise block it, and keep the last of it."""
@@ -145,7 +144,7 @@ class Server:
             for line in process.stdout:
                 self._said.append(line)
                 if os.environ.get("GDEXP_DEBUG") == "1":
-                    print(hidden(line), end="", file=sys.stderr)
+                    print(mask_secrets(line), end="", file=sys.stderr)
 
     def _await_answer(self) -> None:
         assert self._process is not None

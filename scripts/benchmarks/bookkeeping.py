@@ -19,10 +19,10 @@ from benchmarks.studies import elsewhere, loaded
 from gdexp import config, hydra_plugins
 from gdexp.descent.cap import Cap
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.space.parse import composed_space
+from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.study.study import open_study, tell
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
-from gdexp.sweeps.worker.ask import Asking
+from gdexp.sweeps.worker.ask import TrialAsker
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -45,7 +45,7 @@ def run(rounds: int) -> list[Figure]:
         bare.sampler = optuna.samplers.TPESampler(multivariate=True, seed=0)
         first = study.trials[0]
         record = TrialRecord.of(first)
-        asking, ordinals = Asking(study, plan), itertools.count(TRIALS)
+        asking, ordinals = TrialAsker(study, plan), itertools.count(TRIALS)
 
         def ours() -> None:
             asked = asking.ask(next(ordinals))
@@ -100,12 +100,12 @@ def _mean(once: Callable[[], None], times: int = TIMED) -> Callable[[], float]:
 
 def _plan(journal: Path) -> Plan:
     """The default sweep's."""
-    given = config.check_given(["+sweep=default", f"sweep.storage={journal}"])
+    given = config.parse_overrides(["+sweep=default", f"sweep.storage={journal}"])
 
     def composed(lines: list[str]) -> config.Config:
         return config.plain(compose("config", lines))
 
-    return Plan.build(*composed_space(given, composed))
+    return Plan.build(*compose_space(given, composed))
 
 
 def _fill(study: Study, plan: Plan) -> None:

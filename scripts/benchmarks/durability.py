@@ -47,13 +47,14 @@ def run(rounds: int) -> list[Figure]:
 def off() -> None:
     """Switch off, in this process, what guards against bad input, kills and other processes.
 
-    That is: every fsync, SQLite's included; locks of study and journal; the looks at store,
-    study and space before the sweep; settling; the manifests' digests.
+    That is: every fsync, SQLite's included; locks of study and journal; the checks of store,
+    study and space before the sweep; recovery; the manifests' digests.
     """
-    import gdexp.sweeps.driver as driver
     from optuna.storages.journal import JournalFileOpenLock
     from sqlalchemy import Engine, event
 
+    import gdexp.sweeps.driver as driver
+    import gdexp.sweeps.opened_sweep as opened_sweep
     import gdexp.tracking.record as record
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking.settings import TrackingSettings
@@ -69,11 +70,11 @@ def off() -> None:
         (TrackingSettings, "preflight"),
         (Plan, "_check_space"),
         (driver, "check_storage"),
-        (driver, "wait_for_others"),
+        (opened_sweep, "wait_for_other_workers"),
     ):
         setattr(owner, name, nothing)
-    setattr(driver, "settle", lambda *args: 0)  # noqa: B010
-    setattr(driver, "held", _free)  # noqa: B010
+    setattr(driver, "recover_trials", lambda *args: 0)  # noqa: B010
+    setattr(driver, "study_lock", _free)  # noqa: B010
     for name in ("acquire", "release"):
         setattr(JournalFileOpenLock, name, unlocked)
     setattr(record, "manifest", lambda artifacts: b"{}")  # noqa: B010

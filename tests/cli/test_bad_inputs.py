@@ -505,7 +505,7 @@ def test_extreme_numbers_are_results_and_no_errors(lines: list[str], status: Sta
 def test_a_threshold_that_the_numbers_cannot_reach_is_warned_of(
     lines: list[str], words: str
 ) -> None:
-    warning = Experiment.from_config(composed(*lines)).reachable()
+    warning = Experiment.from_config(composed(*lines)).threshold_warning()
     assert warning is not None
     assert warning.endswith(words) or words in warning
     assert ("goes lower" in warning) == ("dtype=float64" not in lines)

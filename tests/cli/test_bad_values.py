@@ -19,8 +19,8 @@ from gdexp.cli.export import ExportSettings
 from gdexp.cli.main import main
 from gdexp.cli.rerun import RerunSettings
 from gdexp.config.arguments import rewrite
-from gdexp.config.hydra_errors import explained
-from gdexp.experiment.experiment import Experiment, typed_here
+from gdexp.config.hydra_errors import as_gdexp_error
+from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import dimension
@@ -117,13 +117,13 @@ def test_no_overrides_end_in_anything_but_an_experiment_or_one_complaint(
     try:
         rewrite(lines)
         found = composed(*lines)
-        config.check_given(lines)
+        config.parse_overrides(lines)
         config.check_keys(found)
         Experiment.from_config(found)
     except BadInput as error:
         said(error)
     except Exception as error:
-        complaint = explained(error, lines, composing=True)
+        complaint = as_gdexp_error(error, lines, composing=True)
         assert isinstance(complaint, BadInput)
         said(complaint)
 
@@ -188,7 +188,7 @@ def test_no_config_ends_in_anything_but_an_experiment_or_one_complaint(
 ) -> None:
     try:
         config.check_keys(found)
-        Experiment.from_config(found, typed_here(found))
+        Experiment.from_config(found, trusted_paths(found))
     except BadInput as error:
         said(error)
 

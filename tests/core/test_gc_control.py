@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gdexp.core import gc_control
+from gdexp.core.process import Process
 from tests.support.commands import gdexp
 
 pytestmark = pytest.mark.slow
@@ -24,9 +25,11 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.usefixtures("restored")
 def test_garbage_is_looked_for_again_once_the_work_begins_but_not_among_what_is_there() -> None:
-    gc_control.put_off()
+    process = Process()
+    process.garbage.postpone()
     assert not gc.isenabled()
-    gc_control.begin()
+    with process.current():
+        gc_control.begin()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
 
@@ -36,6 +39,8 @@ def test_beginning_changes_nothing_in_a_process_that_put_nothing_off() -> None:
     gc.disable()
     frozen = gc.get_freeze_count()
     gc_control.begin()
+    with Process().current():
+        gc_control.begin()
     assert not gc.isenabled()
     assert gc.get_freeze_count() == frozen
 

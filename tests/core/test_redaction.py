@@ -11,17 +11,10 @@ from hypothesis import strategies as st
 
 from gdexp import BadInput, config
 from gdexp.config.env_secrets import check_secrets
-from gdexp.core.redaction import (
-    HIDDEN,
-    guarding,
-    hidden,
-    hidden_lines,
-    hidden_value,
-    learn,
-    redacted,
-    secret_key,
-    secret_text,
-)
+from gdexp.core.learned_secrets import MASK, learn_secret
+from gdexp.core.process import Process
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
+from gdexp.core.secret_patterns import has_secret, is_secret_key
 from gdexp.runs.stored_config import stored_experiment
 from tests.support.commands import composed
 
@@ -37,17 +30,17 @@ HARMLESS = ("author", "tokens", "max_tokens", "monkey", "key", "keys", "optimize
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_looks_like_a_secret_is_one_however_it_is_written(name: str) -> None:
-    assert secret_key(name)
-    assert hidden(f"refused {name}={CANARY} there") == f"refused {name}={HIDDEN} there"
-    assert hidden_lines(f"  {name}: {CANARY}\n") == f"  {name}: {HIDDEN}\n"
-    assert hidden_value(name, CANARY) == HIDDEN
+    assert is_secret_key(name)
+    assert mask_secrets(f"refused {name}={CANARY} there") == f"refused {name}={MASK} there"
+    assert mask_yaml(f"  {name}: {CANARY}\n") == f"  {name}: {MASK}\n"
+    assert mask_value(name, CANARY) == MASK
 
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_other_names_stay_readable(name: str) -> None:
-    assert not secret_key(name)
-    assert hidden(f"{name}=0.5") == f"{name}=0.5"
-    assert redacted(f"{name} = 0.5") == f"{name} = 0.5"
+    assert not is_secret_key(name)
+    assert mask_secrets(f"{name}=0.5") == f"{name}=0.5"
+    assert mask_source(f"{name} = 0.5") == f"{name} = 0.5"
 
 
 SHOWN = [
@@ -65,9 +58,9 @@ SHOWN = [
 
 @pytest.mark.parametrize("text", SHOWN)
 def test_what_a_message_quotes_is_hidden(text: str) -> None:
-    assert CANARY not in hidden(text)
-    assert HIDDEN in hidden(text)
-    assert hidden(hidden(text)) == hidden(text)
+    assert CANARY not in mask_secrets(text)
+    assert MASK in mask_secrets(text)
+    assert mask_secrets(mask_secrets(text)) == mask_secrets(text)
 
 
 SOURCES = [
@@ -89,31 +82,33 @@ SOURCES = [
 
 @pytest.mark.parametrize("text", SOURCES)
 def test_a_source_is_stored_without_what_it_says_of_secrets(text: str) -> None:
-    assert CANARY not in redacted(text)
-    assert HIDDEN in redacted(text)
+    assert CANARY not in mask_source(text)
+    assert MASK in mask_source(text)
 
 
 def test_what_no_person_would_write_is_taken_for_a_key_and_a_long_word_is_not() -> None:
-    assert redacted("x = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIz'") == f"x = '{HIDDEN}'"
-    assert redacted("f" * 40 + "0") == HIDDEN
+    assert mask_source("x = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIz'") == f"x = '{MASK}'"
+    assert mask_source("f" * 40 + "0") == MASK
     for word in ("a_long_name_of_a_function_that_says_what_it_does", "x" * 40, "=" * 40):
-        assert redacted(word) == word
+        assert mask_source(word) == word
 
 
 def test_what_a_command_has_learnt_is_hidden_until_its_end_in_every_form() -> None:
-    with guarding([f"tracking.uri=http://me:{CANARY}%40x@host", "+problem.token='opensesame'"]):
+    with Process().current(
+        [f"tracking.uri=http://me:{CANARY}%40x@host", "+problem.token='opensesame'"]
+    ):
         for form in (f"{CANARY}%40x", f"{CANARY}@x", "opensesame"):
-            assert hidden(f"it said {form}.") == f"it said {HIDDEN}."
-        learn("another-one")
-        with guarding():
-            assert hidden("another-one") == "another-one"
-        assert hidden("another-one") == HIDDEN
-    assert hidden("it said opensesame") == "it said opensesame"
+            assert mask_secrets(f"it said {form}.") == f"it said {MASK}."
+        learn_secret("another-one")
+        with Process().current():
+            assert mask_secrets("another-one") == "another-one"
+        assert mask_secrets("another-one") == MASK
+    assert mask_secrets("it said opensesame") == "it said opensesame"
 
 
 def test_short_and_plain_words_are_never_learnt() -> None:
-    with guarding(["+token=abc", "+secret=null", "password=0.001"]):
-        assert hidden("abc null 0.001") == "abc null 0.001"
+    with Process().current(["+token=abc", "+secret=null", "password=0.001"]):
+        assert mask_secrets("abc null 0.001") == "abc null 0.001"
 
 
 def test_variables_whose_names_look_like_secrets_are_hidden_from_the_start(
@@ -121,23 +116,24 @@ def test_variables_whose_names_look_like_secrets_are_hidden_from_the_start(
 ) -> None:
     monkeypatch.setenv("MY_API_TOKEN", CANARY)
     monkeypatch.setenv("MY_CITY", "Reykjavik")
-    with guarding():
+    with Process().current():
         assert (
-            hidden(f"login with {CANARY} from Reykjavik") == f"login with {HIDDEN} from Reykjavik"
+            mask_secrets(f"login with {CANARY} from Reykjavik")
+            == f"login with {MASK} from Reykjavik"
         )
 
 
 def test_what_any_library_logs_meanwhile_is_hidden(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("somebody.else")
-    with guarding([f"tracking.uri=http://me:{CANARY}@host"]):
+    with Process().current([f"tracking.uri=http://me:{CANARY}@host"]):
         log.error("trying %s with %d", f"http://me:{CANARY}@host", 3)
         try:
             raise ValueError(f"bad {CANARY}")
         except ValueError:
             log.exception("100% refused")
     assert CANARY not in caplog.text
-    assert f"trying http://{HIDDEN}@host with 3" in caplog.text
-    assert f"ValueError: bad {HIDDEN}" in caplog.text
+    assert f"trying http://{MASK}@host with 3" in caplog.text
+    assert f"ValueError: bad {MASK}" in caplog.text
     assert "100% refused" in caplog.text
     log.error("later %s", CANARY)
     assert CANARY in caplog.text
@@ -168,11 +164,11 @@ def test_a_config_that_holds_a_secret_is_refused_by_its_key_alone(
 
 def test_a_stored_config_whose_secret_was_taken_out_says_so_in_one_line() -> None:
     stored = config.outcome(composed("problem=custom", "problem.path=a.b", "problem.shape=2"))
-    stored["problem"] = {**stored["problem"], "arguments": {"url": f"http://{HIDDEN}@host"}}
+    stored["problem"] = {**stored["problem"], "arguments": {"url": f"http://{MASK}@host"}}
     with pytest.raises(BadInput) as error:
         stored_experiment(stored, trust=["a.b"])
     assert str(error.value) == (
-        f"problem.arguments.url=http://{HIDDEN}@host: was taken out as a secret; "
+        f"problem.arguments.url=http://{MASK}@host: was taken out as a secret; "
         "without it the run cannot be made again"
     )
 
@@ -184,15 +180,15 @@ def test_a_tracking_address_may_hold_a_password_and_secrets_may_be_left_open() -
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_hiding_takes_nothing_from_a_text_without_secrets_and_never_fails(text: str) -> None:
-    assert hidden(hidden(text)) == hidden(text)
-    if HIDDEN not in text and not secret_text(text) and "://" not in text:
-        assert hidden(text) == text
-    redacted(text)
+    assert mask_secrets(mask_secrets(text)) == mask_secrets(text)
+    if MASK not in text and not has_secret(text) and "://" not in text:
+        assert mask_secrets(text) == text
+    mask_source(text)
 
 
 @given(st.sampled_from(NAMES), st.sampled_from(["=", ": ", " = ", '": "']), st.text("aZ9-_/+=."))
 def test_no_value_of_a_secret_name_is_left_in_a_source(name: str, sign: str, tail: str) -> None:
-    assert CANARY not in redacted(f"# first\n{name}{sign}{CANARY}{tail}\n# last")
+    assert CANARY not in mask_source(f"# first\n{name}{sign}{CANARY}{tail}\n# last")
 
 
 @pytest.mark.parametrize(
@@ -208,8 +204,8 @@ def test_the_time_to_look_through_a_text_grows_no_faster_than_its_length_allows(
         best = float("inf")
         for _ in range(3):
             begin = time.process_time()
-            redacted(text)
-            secret_text(text)
+            mask_source(text)
+            has_secret(text)
             best = min(best, time.process_time() - begin)
         return best
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from optuna import create_study
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -26,7 +25,7 @@ from gdexp.descent.batch.run import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.loop import descend
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.experiment.provenance import ENVIRONMENT, captured
+from gdexp.experiment.provenance import ENVIRONMENT, provenance_files
 from gdexp.optimizers.base import UpdateRule
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.optimizers.registry import RULES
@@ -41,7 +40,7 @@ from gdexp.reruns.replay import prepared
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.space.dimension import parse
 from gdexp.sweeps.space.space import Space
-from gdexp.sweeps.worker.ask import Asking
+from gdexp.sweeps.worker.batch_size import BatchSize
 from tests.reruns.records import CONFIG, experiment, other, reference
 from tests.support.commands import composed
 from tests.support.names import BATCHABLE_RULES
@@ -284,7 +283,7 @@ def test_a_gpu_computes_exactly_meanwhile_and_as_before_afterwards(mode: str) ->
 
 
 def environment(place: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(captured({**CONFIG, "device": place})[ENVIRONMENT])
+    found: dict[str, Any] = json.loads(provenance_files({**CONFIG, "device": place})[ENVIRONMENT])
     del found["overrides"]
     return found
 
@@ -317,7 +316,7 @@ def test_more_trials_go_together_on_a_gpu() -> None:
         space = Space.build([parse("optimizer.lr", "interval(0.1,1)")], {})
         plan = Plan.build(chosen, space)
         plan = replace(plan, base={**plan.base, "device": place})
-        return Asking(create_study(), plan).at_once(0)
+        return BatchSize(plan).at(0)
 
     assert at_once("cpu", "sweep.sampler=random") == 64
     assert at_once("cuda", "sweep.sampler=random") == 1024

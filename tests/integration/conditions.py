@@ -26,7 +26,11 @@ CHANGES = {"open", "os.rename", "os.remove", "os.truncate", "os.link"}
 """Audit events of Python that change what is on disk."""
 
 EXTRAS = (".png", ".webp", ".csv", ".diff")
-JOURNALS = {"gdexp.sweeps.study.journal_storage", "gdexp.sweeps.study.journal_file"}
+STORAGES = {
+    "gdexp.sweeps.study.journal_file",
+    "gdexp.sweeps.study.journal_storage",
+    "gdexp.sweeps.study.study_storage",
+}
 
 LOCK = """
 import sqlite3, sys, time
@@ -263,7 +267,7 @@ def _writer() -> str:
     frame = sys._getframe()
     while frame.f_back is not None:
         module = str(frame.f_globals.get("__name__"))
-        if module.startswith("gdexp.sweeps.") and module not in JOURNALS:
+        if module.startswith("gdexp.sweeps.") and module not in STORAGES:
             return frame.f_code.co_name
         frame = frame.f_back
     return "nobody"

@@ -77,7 +77,7 @@ def plant(environment: Mapping[str, str], library: str, source: str) -> None:
 
     os.environ.update(environment)
     sys.path.insert(0, library)
-    provenance.__file__ = str(Path(source) / "provenance.py")
+    provenance.__file__ = str(Path(source) / "experiment" / "provenance.py")
 
 
 def make_library(folder: Path) -> None:

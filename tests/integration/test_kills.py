@@ -77,7 +77,7 @@ def test_sweeps_are_killed_between_all_the_writes_of_a_trial(ended: Path) -> Non
     plain = re.sub(r"(study.journal) in \w+", r"\1", places).splitlines()
     for earlier, later in pairwise(OF_A_TRIAL):
         assert f"{earlier} -> {later}" in plain
-    assert "in settle" in places
+    assert "in requeue" in places
 
 
 @pytest.mark.parametrize("name", SWEEPS)

@@ -25,7 +25,7 @@ LONG = ["+sweep", "optimizer.lr=interval(0.003,0.004)", "sweep.batch=1", *LIMITS
 TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
 MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
 MANY += ["sweep.n_trials=18", "stopping.max_iterations=300"]
-LOOK = "gdexp.sweeps.display.progress:Progress.descending"
+LOOK = "gdexp.sweeps.display.progress:Progress.show_descent"
 ROWS = "gdexp.tracking.sql_writer:ByTables._bulk"
 SWEEPS = {
     "in a long descent": (LONG, 6, LOOK, 2),
@@ -83,7 +83,7 @@ def test_each_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
 
 @pytest.mark.parametrize(
     ("place", "count", "state"),
-    [("gdexp.display.loss_lines:Losses.__call__", 3, "KILLED"), (ROWS, 4, "FINISHED")],
+    [("gdexp.display.loss_lines:LossPrinter.__call__", 3, "KILLED"), (ROWS, 4, "FINISHED")],
     ids=["in the descent", "in its last write, which is made whole first"],
 )
 def test_each_signal_ends_a_run_that_says_what_became_of_it(
@@ -100,7 +100,7 @@ def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
 ) -> None:
     given = [
         ["signalled", [LOOK, 2, signal.SIGINT]],
-        ["signalled", ["gdexp.sweeps.cleanup:settle", 1, signal.SIGINT, 3600]],
+        ["signalled", ["gdexp.sweeps.cleanup:recover_trials", 1, signal.SIGINT, 3600]],
     ]
     done = ready.run(*LONG, cwd=folder, before=f"{HERE}:all_of", given=given)
     assert done.status == 128 + signal.SIGINT, done.err

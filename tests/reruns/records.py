@@ -11,8 +11,8 @@ from typing import Any
 from gdexp import config
 from gdexp.descent.batch.run import descend_batch
 from gdexp.descent.result import Result
-from gdexp.experiment.experiment import Experiment, typed_here
-from gdexp.experiment.provenance import ALONE, captured
+from gdexp.experiment.experiment import Experiment, trusted_paths
+from gdexp.experiment.provenance import ALONE, provenance_files
 from gdexp.reruns.export import folder_files, write_folder
 from gdexp.reruns.reference import RECORD, Reference
 from gdexp.tracking.record import MANIFEST, descent_record, manifest
@@ -31,13 +31,13 @@ def experiment(**values: object) -> Experiment:
     """The notebook's descent with other values; `a__b` stands for the key `a.b`."""
     given = {key.replace("__", "."): value for key, value in values.items()}
     composed = config.with_values(CONFIG, given)
-    return Experiment.from_config(composed, typed_here(composed))
+    return Experiment.from_config(composed, trusted_paths(composed))
 
 
 def reference(made: Experiment, result: Result | None = None, engine: str = "") -> Reference:
     """The record of a descent, as a store would hold it."""
     result = made.run() if result is None else result
-    record = descent_record(made, result, captured(made.config, engine or ALONE))
+    record = descent_record(made, result, provenance_files(made.config, engine or ALONE))
     return Reference(
         run_id=uuid.uuid4().hex,
         shown="run",

@@ -22,8 +22,9 @@ from gdexp.reruns.reference import Damaged, Reference
 from gdexp.reruns.replay import prepared
 from gdexp.runs.files import Unreadable
 from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
+from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
-from gdexp.tracking.record import MANIFEST, Opening, descent_record, npy
+from gdexp.tracking.record import MANIFEST, Opening, descent_record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.reruns import hostile
@@ -145,7 +146,7 @@ ARRAYS: dict[str, bytes] = {
     "code in a header": header("{'descr': exec('0'), 'fortran_order': False, 'shape': (9,)}"),
     "fields": header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (9,)}"),
     "the other byte order": header("{'descr': '>f4', 'fortran_order': False, 'shape': (9,)}"),
-    "integers": npy(np.zeros((3, 3), dtype=np.int64)),  # type: ignore[arg-type]
+    "integers": encode_array(np.zeros((3, 3), dtype=np.int64)),
     "a long header": b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + bytes(100),
     "nothing": b"",
 }

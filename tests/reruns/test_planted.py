@@ -15,12 +15,11 @@ import pytest
 import torch
 
 from gdexp.experiment.provenance import ENVIRONMENT
-from gdexp.reruns.bits import Array
 from gdexp.reruns.export import read_folder
-from gdexp.reruns.npy import array_of
 from gdexp.reruns.reference import Damaged, Reference
 from gdexp.reruns.replay import threads
-from gdexp.tracking.record import MANIFEST, Opening, descent_record, npy
+from gdexp.tracking.arrays import Array, decode_array, encode_array
+from gdexp.tracking.record import MANIFEST, Opening, descent_record
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.reruns.conftest import Ask
@@ -45,8 +44,8 @@ def recorded() -> Reference:
 
 def changed(recorded: Reference, name: str, change: Callable[[Array], Array]) -> Changes:
     """One of the arrays made another."""
-    array = change(array_of(recorded.files[f"{name}.npy"]).copy())
-    return {f"{name}.npy": npy(array)}
+    array = change(decode_array(recorded.files[f"{name}.npy"]).copy())
+    return {f"{name}.npy": encode_array(array)}
 
 
 def flipped(bit: int, at: int = 0) -> Callable[[Array], Array]:

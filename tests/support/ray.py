@@ -44,7 +44,7 @@ def start(*arguments: str, cwd: Path, home: Path) -> subprocess.Popen[str]:
 @contextmanager
 def cluster(folder: Path) -> Iterator[str]:
     """A Ray that others started, on loopback; the address that it has until the end."""
-    from gdexp.sweeps.launchers.ray_cluster import ALONE
+    from gdexp.sweeps.launchers.ray_cluster import PRIVATE_VARIABLES
 
     code = (
         "import ray, sys\n"
@@ -57,7 +57,7 @@ def cluster(folder: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [PYTHON, "-c", code],
         cwd=folder,
-        env={**variables(folder), **ALONE, "RAY_AUTH_MODE": "disabled"},
+        env={**variables(folder), **PRIVATE_VARIABLES, "RAY_AUTH_MODE": "disabled"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.commands import start
 
 POINTS = {
-    "study changed": ("optuna.storages:JournalStorage", "_write_log", "before"),
+    "study changed": ("gdexp.sweeps.study.journal_file:Journal", "append_logs", "before"),
     "sweep's run shown": ("gdexp.tracking.store:Store", "show", "after"),
     "asked": ("optuna:Study", "ask", "after"),
     "recorded in the study": ("optuna.trial:Trial", "set_user_attr", "after"),

@@ -18,7 +18,7 @@ from pyarrow import parquet as pq
 from gdexp import Runs, TrackedRun, load_runs
 from gdexp.cli import compare
 from gdexp.cli.main import main
-from gdexp.sweeps.results.promotion import FEWEST
+from gdexp.sweeps.results.best_trial_runs import LEAST_SAMPLE
 from gdexp.tracking.parquet import UNFINISHED, read_shard
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
@@ -91,7 +91,7 @@ def check_whole(folder: Path, n: int) -> None:
     assert not [run for run in runs if run.info.status == "RUNNING"]
     whole = [int(r.data.tags["gdexp.trial"]) for r in runs if r.info.status == "FINISHED"]
     # A trial that has a run keeps it when the sweep is continued and others become the best.
-    assert len(whole) == len(set(whole)) <= 2 * (2 + FEWEST)
+    assert len(whole) == len(set(whole)) <= 2 * (2 + LEAST_SAMPLE)
     own = store().client.get_run(parent)
     assert own.info.status == "FINISHED"
     best = min(done, key=lambda trial: trial.values[0])

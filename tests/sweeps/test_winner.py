@@ -29,7 +29,7 @@ from gdexp import (
     descend_batch,
 )
 from gdexp.descent.cap import Cap
-from gdexp.sweeps.results.pareto import front
+from gdexp.sweeps.results.pareto_front import non_dominated
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +132,7 @@ def check(free: Sequence[Result], capped: Sequence[Result]) -> None:
         assert capped[best].hitting_time == free[best].hitting_time
         assert capped[best].trace.tobytes() == free[best].trace.tobytes()
     fronts = [
-        [(i, results[i].hitting_time) for i in front(points)]
+        [(i, results[i].hitting_time) for i in non_dominated(points)]
         for results in (free, capped)
         for points in [[(result.threshold, result.hitting_time) for result in results]]
     ]

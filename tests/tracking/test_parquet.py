@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdexp.experiment.experiment import Experiment
+from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.parquet import DamagedShard, Row, may_hold, read_shard, shard_name, write_shard
-from gdexp.tracking.record import Record, descent_record, npy
+from gdexp.tracking.record import Record, descent_record
 from tests.support.commands import composed
 
 LOSSES = st.lists(st.floats(allow_nan=True, width=64), max_size=40)
@@ -40,7 +41,7 @@ def made(losses: list[float], text: str = "") -> Record:
         artifacts={
             "config.yaml": text.encode(),
             "environment.json": json.dumps({"a": text}).encode(),
-            "trace.npy": npy(trace),
+            "trace.npy": encode_array(trace),
         },
     )
 

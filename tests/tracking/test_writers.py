@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 
 from gdexp.core.errors import StorageFailed
-from gdexp.core.paths import standing
+from gdexp.core.paths import keep_folder
 from gdexp.descent.stopping import Trace
 from gdexp.tracking.client_writer import ByClient
 from gdexp.tracking.config_yaml import config_yaml
@@ -51,7 +51,7 @@ def stored(
 ) -> Iterator[Store]:
     """A store of either kind."""
     folder = tmp_path_factory.mktemp(request.param)
-    with pytest.MonkeyPatch.context() as patch, standing():
+    with pytest.MonkeyPatch.context() as patch, keep_folder(Path.cwd()):
         patch.chdir(folder)
         if request.param == "sqlite":
             yield Store(TrackingSettings(f"sqlite:///{folder}/mlflow.db"))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gdexp.core import BadInput
+from gdexp.core import BadInput, format_counts
 from gdexp.descent.batch.hitting_times import hitting_times
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
@@ -147,8 +147,7 @@ class BatchResult:
 
     def summary(self) -> str:
         """One line: how many rows ended in which status, and the fewest iterations."""
-        parts = [f"{n:,} {status}" for status, n in self.counts.items()]
-        text = f"{len(self):,} descents: " + ", ".join(parts)
+        text = f"{len(self):,} descents: {format_counts(self.counts)}"
         if self.converged.any():
             text += f"; fewest iterations {self.iterations[self.converged].min():,}"
         return text

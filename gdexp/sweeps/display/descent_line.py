@@ -1,4 +1,4 @@
-"""A long descent on its way, in words and as a bar."""
+"""The line of a long descent: a bar, its iteration and its loss."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ import math
 from rich.text import Text
 
 SHOW_AFTER_SECONDS = 0.5
-"""A descent has a line of its own once it has taken this long; shorter ones would flicker."""
+"""A descent gets a line after this time; lines of shorter ones would flicker."""
 
 SHORTEST_BAR, LONGEST_BAR = 8, 40
 
 
-class Underway:
-    """A descent that goes on: where it began and where it is."""
+class DescentLine:
+    """The state of a running descent.
+
+    Args:
+        label: of the descent.
+        began: when the descent was first seen, in seconds.
+        first: its first loss - f*.
+    """
 
     def __init__(self, label: str, began: float, first: float) -> None:
         self.label, self.began, self.first = label, began, first
         self.iteration, self.gap, self.threshold = 0, first, math.nan
         self.running, self.name = 1, "loss"
 
-    def lasts(self, now: float) -> bool:
-        """Whether it is worth a line."""
+    def is_long(self, now: float) -> bool:
+        """Whether the descent has taken long enough for a line."""
         return now - self.began >= SHOW_AFTER_SECONDS
 
     @property
     def share(self) -> float | None:
-        """How much of the way is behind it on a log axis; None where that cannot be said."""
+        """The share of the way to the threshold on a log axis; None if it is not known."""
         if not (math.isfinite(self.gap) and math.isfinite(self.first) and self.threshold > 0):
             return None
         if self.first <= self.threshold or self.gap >= self.first:
@@ -34,12 +40,12 @@ class Underway:
         way = math.log(self.first) - math.log(self.threshold)
         return min((math.log(self.first) - math.log(max(self.gap, self.threshold))) / way, 1.0)
 
-    def words(self) -> str:
-        """All there is to say, in ASCII."""
+    def text(self) -> str:
+        """Return the whole state in ASCII."""
         return f"{self.label}: {', '.join([self._where(), *self._loss('->')])}"
 
     def line(self, width: int, ascii_only: bool) -> Text:
-        """As many words as fit, and a bar where there is room for one."""
+        """Return as many words as fit into a width, and a bar if there is room."""
         where, loss = self._where(), self._loss("->" if ascii_only else "→")
         short = [part.removeprefix(f"{self.name} ") for part in loss] or [where]
         words = ""
@@ -65,7 +71,10 @@ class Underway:
 
 
 def bar(share: float, width: int, style: str, ascii_only: bool) -> Text:
-    """A bar of a width and a space; thick and thin, so that it needs no colour. Empty below 1."""
+    """Return a bar of `width` columns and a space; empty for a width below 1.
+
+    The done part is thick and the rest is thin, so that the bar needs no colour.
+    """
     if width < 1:
         return Text()
     done, rest = ("#", "-") if ascii_only else ("━", "─")

@@ -1,4 +1,4 @@
-"""What shows a sweep going: live lines in a terminal, a plain line now and then in a log."""
+"""The progress of a sweep: live lines in a terminal, a plain line every ten seconds in a log."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
-from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, Underway, bar
-from gdexp.sweeps.display.eta import Pace
+from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
+from gdexp.sweeps.display.time_left import TimeLeft
 
 LOG_EVERY_SECONDS = 10.0
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
-"""Of the time, at most, goes into drawing, however slow the terminal."""
+"""The largest share of the time that drawing takes, however slow the terminal is."""
 
 COLOURS: dict[str, str] = {
     Status.CONVERGED: "green",
@@ -33,19 +34,19 @@ COLOURS: dict[str, str] = {
 }
 
 
-class Finished(Protocol):
-    """What is looked at of a finished trial.
+class FinishedTrial(Protocol):
+    """The attributes that are read of a finished trial.
 
-    A trial that has `steps` (iterations made) is counted with those, else with `iterations`.
+    `steps` (iterations made) is read too if the trial has it, and else `iterations` in its place.
     """
 
     @property
     def status(self) -> str:
-        """Why it ended."""
+        """Why the trial ended."""
 
     @property
     def iterations(self) -> float:
-        """What it needed."""
+        """The iterations that it needed."""
 
     @property
     def final_loss(self) -> float:
@@ -53,21 +54,21 @@ class Finished(Protocol):
 
     @property
     def threshold(self) -> float:
-        """What it was to reach."""
+        """The threshold of the trial."""
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Trials by status, the best so far, steps spent, time left, and a long descent's way.
+    """Shows trials by status, the best so far, steps made, time left, and a long descent.
 
-    In a terminal two or three lines (more in a narrow one) that are drawn at most ten times a
-    second and vanish at the end; everything else gets one plain line every ten seconds and one
-    at the end. Nothing that it is given, and nothing that the terminal does, makes it raise.
+    In a terminal it draws two or three lines (more in a narrow one) at most ten times a second,
+    and removes them at the end. Elsewhere it prints one plain line every ten seconds and one at
+    the end. No argument and no error of the terminal makes it raise.
 
     Args:
-        out: where to.
-        total: trials that there are to be.
-        done: of these, finished before and not counted by `earlier`.
-        clock: seconds; another one for tests.
+        out: the console.
+        total: trials of the sweep.
+        done: those that finished before and are not counted by `add_earlier`.
+        clock: returns seconds; tests give another one.
     """
 
     def __init__(
@@ -82,18 +83,18 @@ class Progress(AbstractContextManager["Progress"]):
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._steps = 0.0
-        self._best: tuple[float, Finished, float | None] | None = None
-        self._descent: Underway | None = None
-        self._pace = Pace(clock())
-        # A dumb terminal cannot move its cursor: what is drawn there stays, as in a log.
-        self._lives = out.is_terminal and not out.is_dumb_terminal
+        self._best: tuple[float, FinishedTrial, float | None] | None = None
+        self._descent: DescentLine | None = None
+        self._time_left = TimeLeft(clock())
+        # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
+        self._is_live = out.is_terminal and not out.is_dumb_terminal
         self._live = Live(_View(self), console=out, auto_refresh=False, transient=True)
-        self._next = clock() + (0.0 if self._lives else LOG_EVERY_SECONDS)
-        self._news = False
+        self._next = clock() + (0.0 if self._is_live else LOG_EVERY_SECONDS)
+        self._changed = False
 
     def __enter__(self) -> Progress:
-        if self._lives:
-            self._carefully(self._live.start)
+        if self._is_live:
+            self._without_errors(self._live.start)
         return self
 
     def __exit__(
@@ -105,28 +106,30 @@ class Progress(AbstractContextManager["Progress"]):
         with suppress(Exception):
             self._live.stop()
         self._descent = None
-        if self._news and not self._lives:
-            self._carefully(lambda: self._log(self._fitting(last=True)))
+        if self._changed and not self._is_live:
+            self._without_errors(lambda: self._log(self._fitting_text(last=True)))
 
-    def add(self, record: Finished, value: float | None, lr: float | None = None) -> None:
-        """Count a trial that just finished.
+    def add(self, record: FinishedTrial, value: float | None, lr: float | None = None) -> None:
+        """Count a trial that has just finished.
 
         Args:
             record: the trial.
-            value: what was told of it, to be minimised; None when it is not to be the best.
-            lr: its learning rate, shown with the best when it is given.
+            value: the value that Optuna minimises; None if the trial cannot be the best.
+            lr: its learning rate, shown with the best trial; None if it is not to be shown.
         """
-        self._pace.add(self._clock())
+        self._time_left.add(self._clock())
         self._count(record, value, lr)
         self._descent = None
-        self._news = True
+        self._changed = True
         self._show()
 
-    def earlier(self, record: Finished, value: float | None, lr: float | None = None) -> None:
-        """Count a trial that was finished before this process began; the pace is not its own."""
+    def add_earlier(
+        self, record: FinishedTrial, value: float | None, lr: float | None = None
+    ) -> None:
+        """Count a trial that finished before this process began; the time left ignores it."""
         self._count(record, value, lr)
 
-    def descending(
+    def show_descent(
         self,
         label: str,
         iteration: int,
@@ -135,42 +138,43 @@ class Progress(AbstractContextManager["Progress"]):
         running: int = 1,
         name: str = "loss",
     ) -> None:
-        """Say how far a descent is that takes long; to be called as often as one likes.
+        """Show how far a descent has come. It can be called as often as one likes.
 
         Args:
-            label: whose it is: `trial 12`, `64 trials at once`.
+            label: of the descent: `trial 12`, `64 trials at once`.
             iteration: of the descent.
-            gap: its loss - f*; not a number where there is no single one.
-            threshold: what the gap is to come to; not a number as well then.
-            running: descents that go on together.
-            name: of the gap: `loss`, or `loss - f*` where that differs.
+            gap: its loss - f*; not a number for several descents.
+            threshold: that the gap has to reach; not a number for several descents.
+            running: how many descents run together.
+            name: of the gap, as `gap_name` gives it.
         """
         now = self._clock()
         known = self._descent
         if known is None or known.label != label or iteration < known.iteration:
-            self._descent = known = Underway(label, now, gap)
+            self._descent = known = DescentLine(label, now, gap)
         known.iteration, known.gap, known.threshold = iteration, gap, threshold
         known.running, known.name = running, name
-        self._news = True
+        self._changed = True
         self._show()
 
     def text(self, last: bool = False) -> str:
-        """The state in words, on one line of plain ASCII; as the last one without what follows it.
+        """Return the state on one line of ASCII.
 
-        That is the time left, which is none, and the best, which the answers begin with.
+        The last line leaves out the time left, which is none, and the best trial, which the
+        report after it begins with.
         """
         return ", ".join(word for part in self._parts(last) for word in part)
 
     def _parts(self, last: bool) -> list[list[str]]:
-        """The words of `text`: trials, their statuses, steps, the descent, time left."""
+        """Return the parts of `text`: trials, their statuses, steps, the descent, time left."""
         head = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
         counts = [f"{count:,} {status}" for status, count in self._counts.most_common()]
-        descent = [] if self._descent is None else [self._descent.words()]
+        descent = [] if self._descent is None else [self._descent.text()]
         left = [] if last else self._left_words()
         return [head, counts, self._spent_words(), descent, left]
 
-    def _fitting(self, last: bool) -> str:
-        """As much of `text` as fits into a line of a log; what is going on before what was."""
+    def _fitting_text(self, last: bool) -> str:
+        """Return as much of `text` as fits into a line of a log; the descent matters most."""
         head, counts, spent, descent, left = self._parts(last)
         line = ""
         for parts in (
@@ -187,19 +191,19 @@ class Progress(AbstractContextManager["Progress"]):
         return line
 
     def lines(self, width: int, ascii_only: bool = False) -> list[Text]:
-        """The state as it is drawn, in lines of at most `width` columns."""
+        """Return the state in lines of at most `width` columns, for a terminal."""
         between, end = (", ", "") if ascii_only else (" · ", "…")
         pieces = [Text(words, style="bold") for words in self._best_words()]
         pieces += [
             Text(f"{count:,} {status}", style=COLOURS.get(status, ""))
             for status, count in self._counts.most_common()
         ]
-        lines = [self._head(width, between, ascii_only), *_packed(pieces, between, width)]
-        if self._descent is not None and self._descent.lasts(self._clock()):
+        lines = [self._head(width, between, ascii_only), *_pack(pieces, between, width)]
+        if self._descent is not None and self._descent.is_long(self._clock()):
             lines.append(self._descent.line(width, ascii_only))
-        return [_fitted(line, width, end) for line in lines]
+        return [_cut(line, width, end) for line in lines]
 
-    def _count(self, record: Finished, value: float | None, lr: float | None) -> None:
+    def _count(self, record: FinishedTrial, value: float | None, lr: float | None) -> None:
         self._done += 1
         self._counts[str(record.status)] += 1
         spent = float(getattr(record, "steps", record.iterations))
@@ -216,20 +220,20 @@ class Progress(AbstractContextManager["Progress"]):
         if record.status != Status.CONVERGED:
             return ["none converged yet"] if not self._counts[Status.CONVERGED] else []
         at = "" if lr is None else f" at lr {lr:.6g}"
-        return [f"best {_count_words(record.iterations)}{at}"]
+        return [f"best {format_large_count(record.iterations, 'iteration')}{at}"]
 
     def _spent_words(self) -> list[str]:
         descent = self._descent
         alone = descent.iteration if descent is not None and descent.running == 1 else 0
         steps = self._steps + alone
-        return [f"{_large(steps)} steps"] if steps else []
+        return [format_large_count(steps, "step")] if steps else []
 
     def _left_words(self) -> list[str]:
-        left = self._pace.left(self._clock(), self._total - self._done)
-        return [] if left is None else [f"{_duration(left)} left"]
+        left = self._time_left.seconds(self._clock(), self._total - self._done)
+        return [] if left is None else [f"{format_duration(left)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
-        """The bar with the most that fits behind it: what matters least goes first."""
+        """Return the bar and as many words as fit behind it; the least important go first."""
         count = f"{self._done:,}/{self._total:,}"
         spent, left = self._spent_words(), self._left_words()
         words = ""
@@ -247,24 +251,24 @@ class Progress(AbstractContextManager["Progress"]):
         return bar(share, room, "green" if share >= 1 else "cyan", ascii_only).append(words)
 
     def _show(self) -> None:
-        """Draw, or print a line, when it is time to."""
+        """Draw, or print a line, if it is time to."""
         now = self._clock()
         if now < self._next:
             return
-        if not self._lives:
+        if not self._is_live:
             self._next = now + LOG_EVERY_SECONDS
-            self._carefully(lambda: self._log(self._fitting(last=False)))
+            self._without_errors(lambda: self._log(self._fitting_text(last=False)))
             return
-        self._carefully(self._live.refresh)
+        self._without_errors(self._live.refresh)
         took = self._clock() - now
         self._next = now + max(DRAW_EVERY_SECONDS, took / DRAW_SHARE)
 
     def _log(self, text: str) -> None:
-        self._news = False
+        self._changed = False
         self._out.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _carefully(self, act: Callable[[], object]) -> None:
-        """Show, and never again if that fails: a sweep does not end because its picture does."""
+    def _without_errors(self, act: Callable[[], object]) -> None:
+        """Draw or print; after an error never again, since the sweep has to go on."""
         try:
             act()
         except Exception:
@@ -272,7 +276,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 class _View:
-    """The lines as rich draws them, for the width of the moment."""
+    """The lines for rich, which asks for them with the current width."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -281,8 +285,8 @@ class _View:
         yield from self._progress.lines(options.max_width, options.ascii_only)
 
 
-def _packed(pieces: Sequence[Text], between: str, width: int) -> list[Text]:
-    """Pieces in as few lines as hold them in order."""
+def _pack(pieces: Sequence[Text], between: str, width: int) -> list[Text]:
+    """Return the pieces, in their order, in as few lines as hold them."""
     lines: list[Text] = []
     for piece in pieces:
         if lines and lines[-1].cell_len + len(between) + piece.cell_len <= width:
@@ -292,35 +296,10 @@ def _packed(pieces: Sequence[Text], between: str, width: int) -> list[Text]:
     return lines
 
 
-def _fitted(line: Text, width: int, end: str) -> Text:
-    """A line of at most a width."""
+def _cut(line: Text, width: int, end: str) -> Text:
+    """Return a line cut to a width."""
     line.no_wrap = True
     if line.cell_len > width:
         line.truncate(max(width - len(end), 0))
         line.append(end[:width])
     return line
-
-
-def _count_words(count: float) -> str:
-    return "1 iteration" if count == 1 else f"{_large(count)} iterations"
-
-
-def _large(count: float) -> str:
-    """A count in full, or with a letter from ten million on."""
-    if not math.isfinite(count):
-        return "?"
-    for unit, size, least in (("T", 1e12, 1e12), ("G", 1e9, 1e9), ("M", 1e6, 1e7)):
-        if count >= least:
-            return f"{count / size:,.3g}{unit}"
-    return f"{count:,.0f}" if count == round(count) else f"{count:,.1f}"
-
-
-def _duration(seconds: float) -> str:
-    """In the unit that a person would say it in, no finer than it can be known."""
-    if seconds < 99.5:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours = round(minutes / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if hours < 10 else f"{hours:,} h"

@@ -1,7 +1,7 @@
-"""How workers are started: processes of this machine, jobs of SLURM, tasks of Ray.
+"""The launchers of workers: as processes of this machine, as SLURM jobs, or as tasks of Ray.
 
-The names are loaded when first used: `python -m gdexp.sweeps.launchers.worker_process` imports
-this package before anything else.
+The names are imported at first use: `python -m gdexp.sweeps.launchers.worker_process` imports this
+package before anything else.
 """
 
 from typing import TYPE_CHECKING
@@ -9,23 +9,33 @@ from typing import TYPE_CHECKING
 from gdexp.core import lazy_names
 
 if TYPE_CHECKING:
-    from gdexp.sweeps.launchers.choice import launcher_of as launcher_of
-    from gdexp.sweeps.launchers.local import Crew as Crew
-    from gdexp.sweeps.launchers.local import Engine as Engine
-    from gdexp.sweeps.launchers.local import LocalCrew as LocalCrew
-    from gdexp.sweeps.launchers.local import threads as threads
-    from gdexp.sweeps.launchers.worker_job import work_launched as work_launched
+    from gdexp.sweeps.launchers.base import WorkerLauncher as WorkerLauncher
+    from gdexp.sweeps.launchers.base import Workers as Workers
+    from gdexp.sweeps.launchers.choice import worker_launcher as worker_launcher
+    from gdexp.sweeps.launchers.hydra_jobs import job_failure as job_failure
+    from gdexp.sweeps.launchers.local_workers import LocalWorkers as LocalWorkers
+    from gdexp.sweeps.launchers.local_workers import threads_per_worker as threads_per_worker
+    from gdexp.sweeps.launchers.worker_job import run_launched_worker as run_launched_worker
 
-__all__ = ["Crew", "Engine", "LocalCrew", "launcher_of", "threads", "work_launched"]
+__all__ = [
+    "LocalWorkers",
+    "WorkerLauncher",
+    "Workers",
+    "job_failure",
+    "run_launched_worker",
+    "threads_per_worker",
+    "worker_launcher",
+]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "Crew": "local",
-        "Engine": "local",
-        "LocalCrew": "local",
-        "launcher_of": "choice",
-        "threads": "local",
-        "work_launched": "worker_job",
+        "LocalWorkers": "local_workers",
+        "WorkerLauncher": "base",
+        "Workers": "base",
+        "job_failure": "hydra_jobs",
+        "run_launched_worker": "worker_job",
+        "threads_per_worker": "local_workers",
+        "worker_launcher": "choice",
     },
 )

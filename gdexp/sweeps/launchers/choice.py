@@ -1,4 +1,4 @@
-"""Which launcher starts the workers, by the launcher that Hydra was given."""
+"""The choice of the worker launcher that fits the configured Hydra launcher."""
 
 from __future__ import annotations
 
@@ -6,41 +6,45 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gdexp.sweeps.launchers.local import Engine, LaunchedCrew
+from gdexp.config import BASIC_LAUNCHER
+from gdexp.sweeps.launchers.base import WorkerLauncher
+from gdexp.sweeps.launchers.hydra_workers import HydraWorkers
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
 
-BASIC = "hydra._internal.core_plugins.basic_launcher"
 SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
+"""Modules of Hydra's launchers. A launcher is known by its module, so that no other is imported."""
 
 
-def launcher_of(
+def worker_launcher(
     hydra_launcher: Launcher, launch: Callable[[list[list[str]]], None]
-) -> Engine | None:
-    """What starts the workers: jobs of submitit, tasks of Ray, others all in one call.
+) -> WorkerLauncher | None:
+    """Return what starts the workers for a Hydra launcher.
 
     Args:
-        hydra_launcher: as Hydra made it.
+        hydra_launcher: the launcher as Hydra made it.
         launch: runs the task function once for each list of overrides.
 
     Returns:
-        None for Hydra's own basic launcher: the workers are this machine's.
+        None for Hydra's own basic launcher: the driver starts workers on this machine.
     """
     module = type(hydra_launcher).__module__
     launcher: Any = hydra_launcher
-    if module == BASIC:
+    if f"{module}.{type(hydra_launcher).__name__}" == BASIC_LAUNCHER:
         return None
     if module == SUBMITIT:
-        from gdexp.sweeps.launchers.slurm_jobs import JobCrew, check_cluster
+        from gdexp.sweeps.launchers.slurm_workers import SlurmWorkers, check_cluster
 
-        return Engine(partial(check_cluster, launcher), partial(JobCrew, launcher))
+        return WorkerLauncher(partial(check_cluster, launcher), partial(SlurmWorkers, launcher))
     if module == RAY:
-        from gdexp.sweeps.launchers.ray_tasks import RayCrew, check_ray
+        from gdexp.sweeps.launchers.ray_workers import RayWorkers, check_ray
 
-        return Engine(partial(check_ray, launcher), partial(RayCrew, launcher))
-    return Engine(
+        return WorkerLauncher(partial(check_ray, launcher), partial(RayWorkers, launcher))
+    return WorkerLauncher(
         lambda: None,
-        lambda lines, count, tell: LaunchedCrew(lambda: launch([lines] * count), tell),
+        lambda overrides, count, set_attribute: HydraWorkers(
+            lambda: launch([overrides] * count), set_attribute
+        ),
     )

@@ -1,4 +1,4 @@
-"""Ray as a sweep has it: one that is there, or one of its own that leaves no trace."""
+"""The Ray cluster of a sweep: a running one, or one that the sweep starts and removes."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.core import BadInput, GdexpError
+from gdexp.sweeps.launchers.ray_internals import LOOPBACK_VARIABLES, folder_settings
 
 ADDRESS = "RAY_ADDRESS"
-"""The environment variable that names a Ray that is there."""
+"""The environment variable with the address of a running cluster."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 STORE_BYTES = 78_643_200
-"""The least that Ray takes for its object store: workers share a study, not objects."""
+"""The smallest object store that Ray accepts: workers share a study, not objects."""
 
-REACH_SECONDS = 5.0
-"""In which a Ray that is there answers."""
+CONNECT_SECONDS = 5.0
+"""How long a running cluster may take to accept a connection."""
 
-GONE_SECONDS = 5.0
-"""What is left of Ray so long after its end is killed."""
+KILL_SECONDS = 5.0
+"""How long Ray's processes may live after its shutdown; then they are killed."""
 
-ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Ray makes of an address of loopback one of the network, which others reach too. Only in this
-way, meant for systems whose firewalls ask, does it stay at 127.0.0.1 and listen nowhere else."""
+PRIVATE_VARIABLES = {
+    **LOOPBACK_VARIABLES,
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+}
+"""Environment variables of a private cluster; Ray reads them when it is imported."""
 
-ALONE = {**ON_LOOPBACK, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
-"""What has to be in the environment before ray is imported, for one of the sweep's own."""
 
-
-def joined(settings: Mapping[str, Any]) -> str | None:
-    """The address of the Ray that these settings mean; None where it is the sweep's own.
+def cluster_address(settings: Mapping[str, Any]) -> str | None:
+    """Return the address of the running cluster; None where the sweep starts its own.
 
     Args:
         settings: of `ray.init`.
@@ -47,74 +48,75 @@ def joined(settings: Mapping[str, Any]) -> str | None:
     return None if address in (None, "local") else str(address)
 
 
-def join(settings: Mapping[str, Any]) -> None:
-    """Join a Ray that is there.
+def connect(settings: Mapping[str, Any]) -> None:
+    """Connect to a running cluster.
 
     Args:
         settings: of `ray.init`.
 
     Raises:
-        BadInput: there is none.
+        BadInput: no cluster answers.
     """
-    address = joined(settings)
-    host, port = _named(str(address))
+    address = cluster_address(settings)
+    host, port = _host_and_port(str(address))
     try:
-        if port:  # where nobody listens Ray itself would go on asking for many minutes
-            socket.create_connection((host, port), REACH_SECONDS).close()
-        with _environment(ON_LOOPBACK if host in LOOPBACK else {}):
+        if port:  # if nothing listens there, Ray itself would try for many minutes
+            socket.create_connection((host, port), CONNECT_SECONDS).close()
+        with _environment(LOOPBACK_VARIABLES if host in LOOPBACK else {}):
             _init({**settings, "address": address})
     except Exception as error:
         raise BadInput(
             "hydra.launcher.ray.init.address",
             address,
-            f"no Ray is there ({_words(error)}); without an address one starts on this machine",
+            f"no Ray is there ({_first_line(error)}); without an address one starts on this "
+            "machine",
         ) from error
 
 
-def _named(address: str) -> tuple[str, int]:
-    """Host and port of an address; 0 where it has none, as `auto`."""
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Split an address; the port is 0 where there is none, as in `auto`."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     return host.strip("[]"), int(port) if port.isdigit() else 0
 
 
 @contextmanager
-def own_ray(settings: Mapping[str, Any], cores: float) -> Iterator[None]:
-    """A Ray on this machine's loopback until the end; no other user can give it tasks.
+def private_cluster(settings: Mapping[str, Any], cores: float) -> Iterator[None]:
+    """Run a cluster on this machine's loopback; other users cannot give it tasks.
 
-    It has to be started by the main thread: its processes end with the thread that started them.
+    Call it in the main thread: Ray's processes end with the thread that started them.
 
     Args:
-        settings: of `ray.init`, for what they say otherwise.
-        cores: that its tasks take; more than there are, and the tasks share them.
+        settings: of `ray.init`; they override the settings made here.
+        cores: that the tasks request in all; may be more than the machine has.
 
     Raises:
-        GdexpError: it does not start.
+        GdexpError: Ray does not start.
     """
-    # A short path, as the sockets in it may have about a hundred characters; and a folder in it,
-    # as Ray opens the one that it is given to everybody.
+    # The path is short, as Ray puts sockets below it, whose paths are limited to about 100
+    # characters. Ray gives its folder to everybody, so it gets one inside a private folder.
     folder = Path(tempfile.mkdtemp(prefix="gdexp-ray-", dir="/tmp"))
-    token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # else Ray puts one into the home folder
+    token = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}  # else Ray writes one to the home folder
     given = {
         "num_cpus": cores,
         "include_dashboard": False,
         "object_store_memory": STORE_BYTES,
-        "_temp_dir": str(folder / "ray"),
+        **folder_settings(str(folder / "ray")),
     }
     try:
-        with _environment({**token, **ALONE}), _ended_with_its_processes():
+        with _environment({**token, **PRIVATE_VARIABLES}), _processes_killed_at_end():
             try:
                 _init({**given, **settings, "address": "local"})
             except Exception as error:
                 raise GdexpError(
-                    f"hydra/launcher=ray: Ray does not start: {_words(error)}"
+                    f"hydra/launcher=ray: Ray does not start: {_first_line(error)}"
                 ) from error
             yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def leave() -> None:
-    """Be no part of any Ray any more."""
+def disconnect() -> None:
+    """Leave the cluster; a private one shuts down."""
     import ray
 
     ray.shutdown()
@@ -127,37 +129,12 @@ def _init(settings: Mapping[str, Any]) -> None:
     try:
         ray.init(**{"log_to_driver": False, "logging_level": "error", **settings})
     finally:
-        signal.signal(signal.SIGTERM, handler)  # Ray puts its own there
+        signal.signal(signal.SIGTERM, handler)  # Ray sets its own
 
 
 @contextmanager
-def listening() -> Iterator[list[str]]:
-    """Ray's own messages, which it would print into whatever is on the screen.
-
-    Yields:
-        Those that came since the list was emptied.
-    """
-    from ray._private import worker
-
-    said: list[str] = []
-    printed = worker.print_to_stdstream
-
-    def heard(data: dict[str, Any], *rest: object, **named: object) -> None:
-        if data.get("pid") == "raylet":
-            said.extend(data["lines"])
-        else:  # what workers print, where `log_to_driver` was asked for
-            printed(data, *rest, **named)
-
-    worker.print_to_stdstream = heard
-    try:
-        yield said
-    finally:
-        worker.print_to_stdstream = printed
-
-
-@contextmanager
-def _ended_with_its_processes() -> Iterator[None]:
-    """End Ray, and whatever it left behind because it had little time."""
+def _processes_killed_at_end() -> Iterator[None]:
+    """Shut Ray down at the end, and kill its processes that are left after a while."""
     import ray  # noqa: F401 (brings psutil)
 
     # isort: split
@@ -168,15 +145,15 @@ def _ended_with_its_processes() -> Iterator[None]:
     try:
         yield
     finally:
-        started = [each for each in this.children(recursive=True) if each not in before]
-        leave()
-        for process in psutil.wait_procs(started, GONE_SECONDS)[1]:
+        started = [child for child in this.children(recursive=True) if child not in before]
+        disconnect()
+        for process in psutil.wait_procs(started, KILL_SECONDS)[1]:
             process.kill()
 
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set what the user has not set."""
+    """Set the environment variables that the user has not set."""
     added = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -186,5 +163,5 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _words(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,4 +1,4 @@
-"""A worker as a Hydra launcher starts it: in the driver's own process, or wherever jobs run."""
+"""A worker that a Hydra launcher starts: in the driver's process, or as a job anywhere."""
 
 from __future__ import annotations
 
@@ -8,48 +8,48 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import Interrupted, guarding, raising, standing
-from gdexp.sweeps.study import STOPPED, Place
-from gdexp.sweeps.worker import work
+from gdexp.config import BASIC_LAUNCHER
+from gdexp.core import Interrupted, Process
+from gdexp.sweeps.study import STOP_SIGNAL, StartedBy
+from gdexp.sweeps.worker import run_worker
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
 
-IN_PROCESS = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-
 LEAVE = signal.SIGUSR2
-"""What a cluster sends before a time limit. Its launcher then has the job queued again."""
+"""The signal that a cluster sends before a time limit; its launcher then queues the job again."""
 
 
-def work_launched(composed: Mapping[str, Any], hydra: HydraConf) -> None:
-    """Be a worker; one that is told to go hands back its trials first.
+def run_launched_worker(composed: Mapping[str, Any], hydra: HydraConf) -> None:
+    """Run a worker until the sweep ends, or until a signal tells it to return its trials and end.
 
     Args:
-        composed: its config.
-        hydra: what Hydra knows of the job.
+        composed: the worker's config.
+        hydra: Hydra's config of the job.
 
     Raises:
-        SystemExit: it was told so by its cluster, which may start it again: it is not done.
+        SystemExit: the cluster ended the worker by a signal. It may start the worker again.
     """
-    if hydra.launcher["_target_"] == IN_PROCESS:
-        work(composed)
+    if hydra.launcher["_target_"] == BASIC_LAUNCHER:
+        run_worker(composed)
         return
-    told = None
-    # A cluster sends TERM more than once within a moment; who means it sends KILL.
-    with guarding(), raising((LEAVE,), patient=True), standing():
+    received = None
+    process = Process()
+    # A cluster sends SIGTERM more than once within a moment; to kill it sends SIGKILL.
+    with process.current(), process.running((LEAVE,), patient=True):
         try:
-            _compute_with(hydra.launcher.get("cpus_per_task"))
-            work(composed, Place.ELSEWHERE)
+            _set_threads(hydra.launcher.get("cpus_per_task"))
+            run_worker(composed, StartedBy.LAUNCHER)
         except Interrupted as interrupted:
-            told = interrupted.number
-    if told == LEAVE:
-        signal.raise_signal(LEAVE)  # now for the launcher, which listened to it before
-    if told not in (None, STOPPED):
-        sys.exit(128 + told)
+            received = interrupted.number
+    if received == LEAVE:
+        signal.raise_signal(LEAVE)  # for the launcher's own handler, which is in place again
+    if received not in (None, STOP_SIGNAL):
+        sys.exit(128 + received)
 
 
-def _compute_with(cores: int | None) -> None:
-    """Hold torch to the cores of the job, unless the environment says how many threads it has."""
+def _set_threads(cores: int | None) -> None:
+    """Let torch use the cores of the job, unless `OMP_NUM_THREADS` gives the number of threads."""
     import torch
 
     if cores is not None and "OMP_NUM_THREADS" not in os.environ:

@@ -1,7 +1,7 @@
-"""A worker in a process of its own on this machine: what the driver starts, and nobody types.
+"""The program of a worker process on this machine. The driver starts it; users do not.
 
-Its config comes on standard input, where no other user sees it. The end of that input means that
-the driver is gone, and then it ends too.
+The worker reads its config from standard input, where no other user can see it. When that input
+ends, the driver has ended, and the worker ends too.
 """
 
 from __future__ import annotations
@@ -10,25 +10,21 @@ import json
 import os
 import signal
 import sys
-import threading
 import traceback
-from contextlib import ExitStack
 from pathlib import Path
 
-from gdexp.core import GdexpError, Interrupted, gc_control, guarding, hidden, raising, standing
+from gdexp.core import GdexpError, Interrupted, Process, context_thread, gc_control, mask_secrets
 
 
 def main() -> int:
-    """Work until the study is complete; returns the exit status."""
-    gc_control.put_off()
+    """Run a worker until the study is complete; return the exit status."""
+    process = Process()
+    process.garbage.postpone()
     order = json.loads(sys.stdin.readline())
-    with ExitStack() as around:
-        around.enter_context(guarding())
-        around.enter_context(raising())
-        around.enter_context(standing())
+    with process.current(), process.running():
         try:
-            threading.Thread(target=_follow, name="gdexp-driver", daemon=True).start()
-            _work(order)
+            context_thread(_end_with_driver, "gdexp-driver").start()
+            _run(order)
         except Interrupted as interrupted:
             return interrupted.exit_status
         except GdexpError as error:
@@ -36,28 +32,28 @@ def main() -> int:
             return error.exit_status
         except Exception as error:
             if os.environ.get("GDEXP_DEBUG") == "1":
-                print(hidden(traceback.format_exc()), end="", file=sys.stderr)
-            print(hidden(f"{type(error).__name__}: {error}"), file=sys.stderr)
+                print(mask_secrets(traceback.format_exc()), end="", file=sys.stderr)
+            print(mask_secrets(f"{type(error).__name__}: {error}"), file=sys.stderr)
             return 1
     return 0
 
 
-def _work(order: dict[str, object]) -> None:
+def _run(order: dict[str, object]) -> None:
     import torch
 
-    from gdexp.sweeps.study import Place
-    from gdexp.sweeps.worker import work
+    from gdexp.sweeps.study import StartedBy
+    from gdexp.sweeps.worker import run_worker
 
     threads, config = order["threads"], order["config"]
     if isinstance(threads, int):
         torch.set_num_threads(threads)
     gc_control.begin()
     if isinstance(config, dict):
-        work(config, Place.HERE)
+        run_worker(config, StartedBy.DRIVER)
 
 
-def _follow() -> None:
-    """Wait for the driver's end."""
+def _end_with_driver() -> None:
+    """Send this process SIGTERM when the driver ends."""
     while sys.stdin.read(4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -66,5 +62,5 @@ def _follow() -> None:
 if __name__ == "__main__":
     sys.path[:1] = [str(Path.cwd())]
     status = main()
-    gc_control.leave()
+    gc_control.skip_last_collection()
     sys.exit(status)

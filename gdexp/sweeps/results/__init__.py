@@ -1,19 +1,19 @@
 """What a sweep found: answers from all traces, tables, figures, and the sweep's own run."""
 
-from gdexp.sweeps.results import console
-from gdexp.sweeps.results.answers import Answers
-from gdexp.sweeps.results.console import announce
-from gdexp.sweeps.results.promotion import promoted
-from gdexp.sweeps.results.sweep_run import begin, end, sweep_params
-from gdexp.sweeps.results.tables import short
+from gdexp.sweeps.results import terminal_messages
+from gdexp.sweeps.results.best_trial_runs import create_trial_runs
+from gdexp.sweeps.results.sweep_result import SweepResult
+from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sweep_params
+from gdexp.sweeps.results.terminal_messages import print_plan
+from gdexp.sweeps.results.terminal_report import print_result
 
 __all__ = [
-    "Answers",
-    "announce",
-    "begin",
-    "console",
-    "end",
-    "promoted",
-    "short",
+    "SweepResult",
+    "create_trial_runs",
+    "finish_sweep_run",
+    "print_plan",
+    "print_result",
+    "start_sweep_run",
     "sweep_params",
+    "terminal_messages",
 ]

@@ -1,4 +1,4 @@
-"""Pictures of a whole sweep, as PNG files by name."""
+"""The pictures of a whole sweep, as PNG files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.display import BLUE, GREY, ORANGE, figure_with_axes, png
 from gdexp.sweeps.plan import LR
-from gdexp.sweeps.results.answers import Answers
+from gdexp.sweeps.results.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 MARKERS = {"converged": "o", "max_iterations": "^", "capped": "^", "stalled": "s", "diverged": "x"}
 
 
-def sweep_pictures(plan: Plan, found: Answers) -> Mapping[str, bytes]:
-    """Iterations against learning rate, the fewest iterations at each threshold, the progress."""
-    if not found.trials:
+def sweep_pictures(plan: Plan, result: SweepResult) -> Mapping[str, bytes]:
+    """Return the pictures by file name; none without a finished trial."""
+    if not result.trials:
         return {}
     drawn = {
-        "fewest.png": png(_fewest(found)),
-        "incumbent.png": png(_incumbent(found)),
+        "fewest.png": png(_fewest(result)),
+        "incumbent.png": png(_incumbent(result)),
     }
     if LR in plan.space.keys:
-        drawn["iterations_by_lr.png"] = png(_by_learning_rate(plan, found))
+        drawn["iterations_by_lr.png"] = png(_by_learning_rate(plan, result))
     return drawn
 
 
-def learning_rates(plan: Plan, found: Answers) -> list[float | None]:
-    """The swept learning rate of each trial; None where it was not swept."""
-    return [plan.space.by_key(trial.params).get(LR) for trial in found.trials]
+def learning_rates(plan: Plan, result: SweepResult) -> list[float | None]:
+    """Return the learning rate of each trial; None where it was not swept."""
+    return [plan.space.by_key(trial.params).get(LR) for trial in result.trials]
 
 
-def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
-    """Each trial's iterations over its learning rate, both on log axes, marked by status."""
+def _by_learning_rate(plan: Plan, result: SweepResult) -> Figure:
+    """Draw each trial's iterations over its learning rate on log axes, marked by status."""
     figure, axes = figure_with_axes(6.4, 4.0)
-    rates = learning_rates(plan, found)
+    rates = learning_rates(plan, result)
     for status, marker in MARKERS.items():
         points = [
             (rate, max(record.iterations, 0.5))
-            for rate, record in zip(rates, found.records, strict=True)
+            for rate, record in zip(rates, result.records, strict=True)
             if rate is not None and record.status == status
         ]
         if points:
@@ -60,10 +60,10 @@ def _by_learning_rate(plan: Plan, found: Answers) -> Figure:
     return figure
 
 
-def _fewest(found: Answers) -> Figure:
-    """The fewest iterations any trial needed at each threshold."""
+def _fewest(result: SweepResult) -> Figure:
+    """Draw the fewest iterations that any trial needed at each threshold."""
     figure, axes = figure_with_axes(6.4, 3.6)
-    reached = [(e.threshold, e.iterations) for e in found.fewest if e.iterations is not None]
+    reached = [(r.threshold, r.iterations) for r in result.thresholds if r.iterations is not None]
     if reached:
         thresholds, iterations = zip(*reached, strict=True)
         axes.plot(thresholds, iterations, marker="o", color=BLUE)
@@ -76,11 +76,11 @@ def _fewest(found: Answers) -> Figure:
     return figure
 
 
-def _incumbent(found: Answers) -> Figure:
-    """The best hitting time so far against the gradient steps spent."""
+def _incumbent(result: SweepResult) -> Figure:
+    """Draw the best hitting time so far over the gradient steps of all trials so far."""
     figure, axes = figure_with_axes(6.4, 3.6)
     spent, best, steps, values = 0, float("inf"), [], []
-    for record in found.records:
+    for record in result.records:
         spent += record.steps
         best = min(best, record.hitting_time)
         steps.append(max(spent, 1))

@@ -1,4 +1,4 @@
-"""How much each swept key decides of the hitting time."""
+"""The importance of each swept key for the hitting time."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 Column = list[float] | list[str]
-"""A parameter in every trial: a number from 0 to 1, or the position of a choice."""
+"""One parameter in all trials: numbers from 0 to 1, or the positions of choices."""
 
 FEWEST_TRIALS = 4
-"""With fewer nothing is said."""
+"""With fewer trials no importance is computed."""
 
 MOST_TRIALS = 1000
-"""So many are looked at, evenly spread over all: about a quarter of a second."""
+"""Of more trials, so many are used, evenly spaced; it takes about a quarter of a second."""
 
 TREES, SEED = 64, 0
 
 
 def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    """The share of each key in what makes the hitting times of finished trials differ.
+    """Return the share of each key in the variance of the hitting times.
 
-    A random forest learns log(1 + hitting time) from the parameters; a key's share is what the
-    forest's branches on it take off the variance, alone or together with other keys (mean
+    A random forest learns log(1 + hitting time) from the parameters. The share of a key is the
+    variance that the forest's branches on it explain, alone or together with other keys (mean
     decrease in impurity, `MeanDecreaseImpurityImportanceEvaluator` of Optuna; G. Louppe et al.,
-    Understanding variable importances in forests of randomized trees, 2013). It says what
-    mattered in the trials that were made, most of them near the best with most samplers, and
-    is no proof from few of them. Equal trials give equal shares: the forest is seeded, and of
-    more than a thousand trials every so-manieth is taken.
+    Understanding variable importances in forests of randomized trees, 2013). It describes the
+    trials that were made, and most samplers make most of them near the best; few trials prove
+    little. Equal trials give equal shares: the forest is seeded, and of more than a thousand
+    trials a fixed choice is used.
 
     A parameter that only some trials have (`optimizer.adam.lr`) counts in the others as the
-    middle of its values (on a log axis where it is swept on one), or as its first choice.
+    middle of its values (on a log axis if it is swept on one), or as its first choice.
 
     Args:
-        trials: finished ones; their first value is the hitting time. Those without a number
-            are left out, infinity counts as ten times the largest finite one.
+        trials: finished trials; their first value is the hitting time. Trials without a number
+            are left out, and infinity counts as ten times the largest finite value.
 
     Returns:
-        Shares by key that sum to 1, the largest first. Empty when nothing can be said: fewer
-        than four trials, or all hitting times or all parameters alike.
+        Shares by key that sum to 1, the largest first. Empty with fewer than four trials, or if
+        all hitting times or all parameters are equal.
     """
-    told = [trial for trial in trials if trial.values and not math.isnan(trial.values[0])]
-    if len(told) > MOST_TRIALS:
-        told = [told[i * len(told) // MOST_TRIALS] for i in range(MOST_TRIALS)]
-    times = _logs([float(trial.values[0]) for trial in told])
-    if len(told) < FEWEST_TRIALS or min(times) == max(times):
+    valued = [trial for trial in trials if trial.values and not math.isnan(trial.values[0])]
+    if len(valued) > MOST_TRIALS:
+        valued = [valued[i * len(valued) // MOST_TRIALS] for i in range(MOST_TRIALS)]
+    times = _logs([float(trial.values[0]) for trial in valued])
+    if len(valued) < FEWEST_TRIALS or min(times) == max(times):
         return {}
-    columns = {name: _column(name, told) for name in _names(told)}
+    columns = {name: _column(name, valued) for name in _names(valued)}
     varied = {name: column for name, column in columns.items() if len(set(column)) > 1}
     if not varied:
         return {}
@@ -67,7 +67,7 @@ def _logs(times: Sequence[float]) -> list[float]:
 
 
 def _names(trials: Sequence[FrozenTrial]) -> list[str]:
-    """Every key that some trial has, in the order of their first use."""
+    """Return every key that some trial has, in the order of their first use."""
     return list(dict.fromkeys(name for trial in trials for name in trial.params))
 
 
@@ -89,7 +89,8 @@ def _column(name: str, trials: Sequence[FrozenTrial]) -> Column:
     known = {i: float(t.params[name]) for i, t in enumerate(trials) if name in t.params}
     if log:
         known = {i: math.log(value) for i, value in known.items()}
-    # Scaled, because a forest takes values less than 1e-7 apart for equal, as thresholds are.
+    # Scaled, because a forest takes values that are less than 1e-7 apart, as thresholds are, for
+    # equal.
     low, high = min(known.values()), max(known.values())
     if low == high:
         return [0.5] * len(trials)
@@ -113,7 +114,7 @@ def _shares(columns: Mapping[str, Column], times: Sequence[float]) -> dict[str, 
 
 
 def _study(columns: Mapping[str, Column], times: Sequence[float]) -> Study:
-    """The same trials with every parameter in each, as the evaluator needs them."""
+    """Return a study of the same trials with every parameter in each: the evaluator needs that."""
     from optuna import create_study
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
     from optuna.trial import create_trial

@@ -1,4 +1,4 @@
-"""What MLflow holds of a sweep as a whole: its run, its saved view, its best trial's picture."""
+"""The MLflow run of a sweep: its params, artifacts and metrics, and the saved chart view."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import torch
 
 from gdexp.config import literal
 from gdexp.descent import Result, Status
-from gdexp.experiment import captured, pictures
+from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results.answers import Answers
 from gdexp.sweeps.results.figures import sweep_pictures
-from gdexp.sweeps.results.tables import description, front_csv, thresholds_csv, trials_csv
+from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.sweep_result import SweepResult
+from gdexp.sweeps.results.threshold_table import thresholds_csv
+from gdexp.sweeps.results.trials_table import trials_csv
 from gdexp.tracking import NOTE_TAG, Record, chart_views, config_yaml, run_display
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def sweep_params(plan: Plan) -> dict[str, str]:
-    """The sweep's own settings as params of its run."""
+    """Return the settings of the sweep as params of its run."""
     return {
         "sweep.name": plan.name,
         "sweep.sampler": plan.sampler.name,
@@ -34,8 +36,8 @@ def sweep_params(plan: Plan) -> dict[str, str]:
     }
 
 
-def begin(plan: Plan, store: Store, parent: str) -> None:
-    """Show the sweep as going on, with a view that its trials can be watched in."""
+def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
+    """Set the run to running, and save a view in which the trials can be watched."""
     store.reopen(parent)
     if plan.tracking.best is not None:
         store.log_values(parent, Record(tags={CHILDREN: plan.tracking.children}))
@@ -43,47 +45,48 @@ def begin(plan: Plan, store: Store, parent: str) -> None:
     store.save_view(parent, swept, plan.name)
 
 
-def end(plan: Plan, found: Answers, store: Store, parent: str) -> None:
-    """Write the answers, the pictures and the view to the sweep's run, and finish it."""
-    best = _best_result(plan, found, store)
-    drawn = {} if best is None else _pictures(plan, found, best)
-    if best is not None and found.best_trial is not None:
+def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str) -> None:
+    """Write the result, the pictures and the view to the sweep's run, and finish it."""
+    best = _best_result(plan, result, store)
+    drawn = {} if best is None else _pictures(plan, result, best)
+    if best is not None and result.best_trial is not None:
         picture = drawn.get("final.png", drawn.get("curve.png", b""))
-        run_id = found.best_trial[1].run_id
-        # Outside its manifest, which was sealed with the trial: a picture is no part of a record.
+        run_id = result.best_trial[1].run_id
+        # Not in the manifest, which was written with the trial: a picture is not part of a record.
         store.log_files(run_id, run_display.image_artifacts(chart_views.PICTURE, picture))
         store.log_values(run_id, Record(tags={run_display.IMAGES_TAG: "True"}))
     swept, positive = plan.space.axes()
-    store.save_view(parent, swept, plan.name, positive, _losses(found, best))
-    store.finish(parent, _record(plan, found, store, parent, drawn))
+    store.save_view(parent, swept, plan.name, positive, _losses(result, best))
+    store.finish(parent, _record(plan, result, store, parent, drawn))
 
 
 def _record(
-    plan: Plan, found: Answers, store: Store, parent: str, drawn: Mapping[str, bytes]
+    plan: Plan, result: SweepResult, store: Store, parent: str, drawn: Mapping[str, bytes]
 ) -> Record:
-    """What the sweep's own run holds at its end."""
+    """Return what the sweep's run holds at its end."""
+    keys = sorted({key for trial in result.trials for key in trial.params})
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        **captured(plan.base, engine=None),
-        "trials.csv": trials_csv(found),
-        "thresholds.csv": thresholds_csv(found),
-        "front.csv": front_csv(found),
-        **sweep_pictures(plan, found),
+        **provenance_files(plan.base, engine=None),
+        "trials.csv": trials_csv(zip(result.trials, result.records, strict=True), keys),
+        "thresholds.csv": thresholds_csv(result.thresholds),
+        "front.csv": trials_csv(result.front_trials, keys),
+        **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
     }
     metrics: dict[str, float] = {
-        "trials": len(found.trials),
-        "steps": found.steps,
-        "steps_saved": found.saved,
+        "trials": len(result.trials),
+        "steps": result.steps,
+        "steps_saved": result.saved,
     }
     tags = {
         "gdexp.status": "finished",
-        NOTE_TAG: description(plan, found, store.children_link(parent)),
+        NOTE_TAG: description(plan, result, store.children_link(parent)),
     }
-    if found.interval is not None:
-        metrics |= {"lr_low": found.interval.low, "lr_high": found.interval.high}
-    if found.best_trial is not None:
-        trial, record = found.best_trial
+    if result.interval is not None:
+        metrics |= {"lr_low": result.interval.low, "lr_high": result.interval.high}
+    if result.best_trial is not None:
+        trial, record = result.best_trial
         metrics |= {
             "iterations": record.iterations,
             "hitting_time": record.hitting_time,
@@ -98,11 +101,11 @@ def _record(
     return Record(metrics=metrics, tags=tags, artifacts=artifacts)
 
 
-def _best_result(plan: Plan, found: Answers, store: Store) -> Result | None:
-    """The best trial's result, from its record; None where it has several seeds."""
-    if found.best_trial is None or plan.settings.seeds > 1:
+def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None:
+    """Return the result of the best trial from its record; None if it has several seeds."""
+    if result.best_trial is None or plan.settings.seeds > 1:
         return None
-    trial, record = found.best_trial
+    trial, record = result.best_trial
     experiment = plan.experiment(trial.params)
     arrays = store.arrays(record.run_id)
     return Result(
@@ -117,20 +120,20 @@ def _best_result(plan: Plan, found: Answers, store: Store) -> Result | None:
     )
 
 
-def _pictures(plan: Plan, found: Answers, best: Result) -> Mapping[str, bytes]:
-    """The pictures that a single run has, of the best trial."""
-    if found.best_trial is None:
+def _pictures(plan: Plan, result: SweepResult, best: Result) -> Mapping[str, bytes]:
+    """Return the pictures of the best trial, the same as those of a single run."""
+    if result.best_trial is None:
         return {}
-    return pictures(plan.experiment(found.best_trial[0].params), best)
+    return pictures(plan.experiment(result.best_trial[0].params), best)
 
 
-def _losses(found: Answers, best: Result | None) -> tuple[float, float] | None:
-    """The losses worth drawing: from the start's to the smallest at any trial's end.
+def _losses(result: SweepResult, best: Result | None) -> tuple[float, float] | None:
+    """Return the range of losses to draw: from the smallest at any trial's end to the start's.
 
-    What diverges would squeeze all other curves together.
+    A curve that diverges would squeeze all other curves together.
     """
     if best is None or best.trace[0] <= 0 or not np.isfinite(best.trace[0]):
         return None
     start = float(best.trace[0])
-    smallest = [r.final_loss for r in found.records if 0 < r.final_loss < start]
+    smallest = [r.final_loss for r in result.records if 0 < r.final_loss < start]
     return min([*smallest, start]) / 3, 10 * start

@@ -1,4 +1,4 @@
-"""Optuna's samplers by name, seeded for each trial."""
+"""Optuna's samplers, chosen by name and seeded for each trial."""
 
 from gdexp.sweeps.sampling.samplers import AUTO, GRID, QMC, Sampler
 

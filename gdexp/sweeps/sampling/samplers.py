@@ -1,4 +1,4 @@
-"""Optuna's samplers by name or by `_target_`, seeded for one trial at a time."""
+"""Optuna's samplers, chosen by name or by `_target_` and seeded for one trial at a time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, nearest, validation
-from gdexp.sweeps.sampling.startup import spread_sampler
+from gdexp.sweeps.sampling.startup_trials import startup_sampler
+from gdexp.sweeps.sampling.tpe import tpe_sampler
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
 CLASSES = {
     "tpe": "TPESampler",
@@ -27,21 +26,15 @@ CLASSES = {
 }
 GRID, AUTO, QMC = "grid", "auto", "qmc"
 NAMES = (*CLASSES, GRID, AUTO)
-DEFAULTS: dict[str, dict[str, Any]] = {"tpe": {"multivariate": True}, "qmc": {"scramble": True}}
-LEARNING = {"tpe": 10, "gp": 10, "cmaes": 1}
-"""Samplers that learn from the trials, and how many are spread evenly before."""
-GOOD = 5
-"""One trial in so many counts as good for TPE; Optuna counts one in ten.
-
-With two or three good ones, as after twenty trials then, TPE's kernels are a third of a range wide.
-"""
-OURS = ("seed", "search_space")
-"""Arguments that gdexp gives itself."""
+STARTUP_TRIALS = {"tpe": 10, "gp": 10, "cmaes": 1}
+"""Samplers that learn from the trials, each with its number of trials before it learns."""
+NO_OPTIONS = ("seed", "search_space")
+"""Arguments of Optuna's classes that gdexp sets."""
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Which sampler, with its own options.
+    """The choice of a sampler, with its options.
 
     Attributes:
         name: one of `NAMES`.
@@ -53,10 +46,10 @@ class Sampler:
 
     @classmethod
     def parse(cls, given: object) -> Sampler:
-        """From a name, or from a mapping with `name` or `_target_` and options.
+        """Read a name, or a mapping with `name` or `_target_` and options.
 
         Raises:
-            BadInput: an unknown name, target or option; the nearest is offered.
+            BadInput: an unknown name, target or option; the message names the nearest.
         """
         if not isinstance(given, Mapping):
             return cls(validation.choice("sampler", given, NAMES))
@@ -72,15 +65,15 @@ class Sampler:
         return sampler
 
     def definition(self) -> dict[str, Any] | str:
-        """As the study remembers it, and as `parse` reads it."""
+        """Return what the study stores of it, in the form that `parse` reads."""
         return {"name": self.name, **self.options} if self.options else self.name
 
     @property
     def startup(self) -> int | None:
-        """How many first trials do not depend on any other's outcome; None for all of them."""
-        if self.name not in LEARNING:
+        """The number of first trials that depend on no other trial; None if no trial does."""
+        if self.name not in STARTUP_TRIALS:
             return None
-        return int(self.options.get("n_startup_trials", LEARNING[self.name]))
+        return int(self.options.get("n_startup_trials", STARTUP_TRIALS[self.name]))
 
     def for_trial(
         self,
@@ -89,15 +82,17 @@ class Sampler:
         conditional: bool = False,
         fixed: Mapping[str, BaseDistribution] | None = None,
     ) -> BaseSampler:
-        """The sampler that chooses the trial with this ordinal.
+        """Build Optuna's sampler for the trial with this ordinal.
 
-        In a conditional space TPE learns for each set of parameters that occur together. In one
-        that is the same for every trial (`fixed`) it is told what it would else work out from
-        all trials, each time anew.
+        It is seeded by `seed` and `ordinal`, so that a sweep of 7 trials continued by 13 equals
+        one of 20: what it draws depends on the trial, not on when the process began. Only a
+        quasi-random sequence has one seed for all trials; it counts the trials of the study.
 
-        Seeded by both numbers, so that a sweep of 7 trials continued by 13 equals one of 20:
-        what is drawn depends on which trial it is, not on when the process began. A
-        quasi-random sequence is one sequence for all trials and counts them in the study.
+        Args:
+            seed: of the sweep.
+            ordinal: of the trial, counted from 0.
+            conditional: whether trials differ in their parameters.
+            fixed: the distributions of a space that is the same for every trial.
         """
         import optuna
 
@@ -106,26 +101,24 @@ class Sampler:
         number = trial_seed(seed, 0 if self.name == QMC else ordinal)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            warnings.filterwarnings("ignore", "`gamma`", FutureWarning)  # goes with Optuna 6
-            if self.name not in CLASSES:  # a grid's points are queued, not drawn
+            warnings.filterwarnings("ignore", "`gamma`", FutureWarning)  # Optuna 6 removes it.
+            if self.name not in CLASSES:  # The points of a grid are queued, not drawn.
                 return optuna.samplers.RandomSampler(seed=number)
             if self.startup is not None and ordinal < self.startup:
-                return spread_sampler(seed, number, ordinal)
-            options = {**DEFAULTS.get(self.name, {}), **self.options, "seed": number}
+                return startup_sampler(seed, number, ordinal)
+            options = {**self.options, "seed": number}
             if self.name == "tpe":
-                options.setdefault("gamma", _good)
-            if self.name == "tpe" and conditional and options["multivariate"]:
-                options.setdefault("group", True)
+                return tpe_sampler(options, conditional, fixed)
             if self.name == QMC:
-                options["independent_sampler"] = optuna.samplers.RandomSampler(
-                    seed=trial_seed(seed, ordinal)
-                )
-                options.setdefault("warn_independent_sampling", False)
-            made: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
-            together = options.get("multivariate") and not options.get("group")
-            if self.name == "tpe" and together and fixed:
-                _tell_space(made, fixed)
-            return made
+                independent = optuna.samplers.RandomSampler(seed=trial_seed(seed, ordinal))
+                options = {
+                    "scramble": True,
+                    "warn_independent_sampling": False,
+                    **options,
+                    "independent_sampler": independent,
+                }
+            sampler: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
+            return sampler
 
     def _check_options(self) -> None:
         if not self.options:
@@ -136,34 +129,19 @@ class Sampler:
         import optuna
 
         signature = inspect.signature(getattr(optuna.samplers, CLASSES[self.name]))
-        allowed = [name for name in signature.parameters if name not in OURS]
+        allowed = [name for name in signature.parameters if name not in NO_OPTIONS]
         for key, value in self.options.items():
             if key not in allowed:
                 raise BadInput(f"sampler.{key}", value, f"unknown option; {nearest(key, allowed)}")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self.for_trial(0, self.startup or 0)  # the first that these options are for
+                self.for_trial(0, self.startup or 0)  # The first trial that the options apply to.
         except (TypeError, ValueError) as error:
             raise BadInput("sampler", self.definition(), str(error).splitlines()[0]) from None
 
 
-def _tell_space(sampler: BaseSampler, fixed: Mapping[str, BaseDistribution]) -> None:
-    """Give a sampler the space in which it samples all parameters together, sorted as Optuna's."""
-    space = {name: fixed[name] for name in sorted(fixed) if not fixed[name].single()}
-
-    def known(study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return space
-
-    sampler.infer_relative_search_space = known  # type: ignore[method-assign]
-
-
-def _good(finished: int) -> int:
-    """How many of so many trials count as good."""
-    return min(-(-finished // GOOD), 25)
-
-
 def trial_seed(seed: int, ordinal: int) -> int:
-    """32 bits that depend on both numbers."""
+    """Return a seed of 32 bits that depends on both numbers."""
     text = f"{seed}/{ordinal}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big")

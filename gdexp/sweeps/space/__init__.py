@@ -1,12 +1,12 @@
-"""The space that is swept: dimensions, their ranges, and how they are written."""
+"""The search space: its dimensions, their ranges, and how they are written."""
 
+from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.space.dimension import Dimension
-from gdexp.sweeps.space.parse import composed_space
 from gdexp.sweeps.space.space import MAX_GRID, Space
 
 __all__ = [
     "MAX_GRID",
     "Dimension",
     "Space",
-    "composed_space",
+    "compose_space",
 ]

@@ -1,4 +1,4 @@
-"""One swept config key with the values that it may take, in Hydra's grammar."""
+"""One dimension of the search space: a swept config key and its values, in Hydra's grammar."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
-WAYS = (
+EXAMPLES = (
     "interval(a, b), tag(log, interval(a, b)), int(interval(a, b)), range(a, b, step) or choice(…)"
 )
 MOST_LISTED = 1_000_000
-"""Values that a float range or a choice may list."""
+"""Values in the list of a float range or a choice."""
 
 MOST_WHOLE = 2**63 - 1
 
 GROUPS = ("problem", "optimizer", "optimizer/schedule")
-"""The config groups of which a sweep can try several files."""
+"""The config groups that a sweep can choose files of."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Dimension:
     """The values that one config key may take.
 
     Attributes:
-        name: what Optuna calls it.
+        name: its name in Optuna.
         key: dotted config key, or a config group such as `optimizer`.
-        choices: the values one by one; when None, `low` … `high` is meant.
+        choices: the list of values; None for the range `low` … `high`.
         low, high: both included.
-        log: drawn evenly on a log axis.
-        integer: whole numbers only.
+        log: whether the range is sampled evenly on a log axis.
+        integer: whether the values are integers.
         step: between neighbouring values; None for a continuous range.
         when: for each group that it depends on, the choices with which it is used.
     """
@@ -70,7 +70,7 @@ class Dimension:
         return all(values.get(group) in chosen for group, chosen in self.when.items())
 
     def suggest(self, trial: Trial) -> Any:  # noqa: ANN401
-        """What Optuna's sampler chooses for a trial, as Optuna holds it."""
+        """Let Optuna's sampler choose the value of a trial; returns it as Optuna stores it."""
         if self.choices is not None:
             return trial.suggest_categorical(self.name, [_hashable(v) for v in self.choices])
         if self.integer:
@@ -79,7 +79,7 @@ class Dimension:
         return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
 
     def distribution(self) -> BaseDistribution:
-        """The same as Optuna's distribution."""
+        """Return the dimension as a distribution of Optuna."""
         from optuna.distributions import (
             CategoricalDistribution,
             FloatDistribution,
@@ -93,10 +93,10 @@ class Dimension:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def values(self) -> Sequence[Any] | None:
-        """Every value in order, or None for a continuous range."""
+        """Return every value in order; None for a continuous range."""
         if self.choices is not None:
             return list(self.choices)
-        if self.integer:  # not listed: a range may hold more than memory
+        if self.integer:  # Not a list: a range may have more values than fit into memory.
             return range(int(self.low), int(self.high) + 1, int(self.step or 1))
         if self.low == self.high:
             return [self.low]
@@ -107,26 +107,26 @@ class Dimension:
         ]
 
     def encoded(self, value: Any) -> Any:  # noqa: ANN401
-        """A value as Optuna holds it."""
+        """Return a config value as Optuna stores it."""
         return value if self.choices is None else _hashable(value)
 
     def decoded(self, value: Any) -> Any:  # noqa: ANN401
-        """A value as the config takes it, from the one that Optuna holds."""
+        """Return the config value of a value that Optuna stores."""
         if self.choices is None:
             return value
         return next(choice for choice in self.choices if _same(_hashable(choice), value))
 
     def corners(self) -> list[Any]:
-        """Values that stand for all the others when the space is checked."""
-        return list(self.choices) if self.choices is not None else [self.edge(0), self.edge(1)]
+        """Return the values that are tried when the space is checked."""
+        return list(self.choices) if self.choices is not None else [self.bound(0), self.bound(1)]
 
-    def edge(self, which: int) -> float | int:
-        """The lowest (0) or highest (1) value, in its own type."""
+    def bound(self, which: int) -> float | int:
+        """Return the lowest (0) or highest (1) value, an int for an integer range."""
         value = self.high if which else self.low
         return int(value) if self.integer else value
 
     def text(self) -> str:
-        """As a person reads it."""
+        """Return the values as a person reads them."""
         if self.choices is not None:
             return "one of " + ", ".join(map(str, self.choices))
         kind = ("log " if self.log else "") + ("integer " if self.integer else "")
@@ -134,7 +134,7 @@ class Dimension:
         return f"{kind}[{self.low:g}, {self.high:g}]{step}"
 
     def definition(self) -> dict[str, Any]:
-        """As the study remembers it, to notice a change."""
+        """Return what the study stores of the dimension, JSON-ready."""
         described: dict[str, Any] = {
             "low": self.low,
             "high": self.high,
@@ -150,7 +150,7 @@ class Dimension:
 
     @classmethod
     def from_definition(cls, name: str, definition: Mapping[str, Any]) -> Dimension:
-        """What `definition` gave, read back."""
+        """Read what `definition` returned."""
         given = {"key": name, **definition}
         if "choices" in given:
             given["choices"] = tuple(given["choices"])
@@ -158,16 +158,16 @@ class Dimension:
             given["when"] = {group: tuple(chosen) for group, chosen in given["when"].items()}
         return cls(name, **given)
 
-    def depending(self, key: str, when: Mapping[str, tuple[str, ...]]) -> Dimension:
-        """The same for another config key, used only with these choices."""
+    def with_condition(self, key: str, when: Mapping[str, tuple[str, ...]]) -> Dimension:
+        """Return the dimension for another config key, used only with these choices."""
         return replace(self, key=key, when=when)
 
 
 def parse(key: str, given: object) -> Dimension:
-    """One dimension from what `sweep.space` says of a key.
+    """Make a dimension from the entry of a key in `sweep.space`.
 
     Raises:
-        BadInput: an expression that Hydra cannot read or that is no range.
+        BadInput: Hydra cannot read the expression, or it is not a range.
     """
     if isinstance(given, list | tuple):
         return _choices(key, tuple(given))
@@ -183,11 +183,11 @@ def _parsed(key: str, text: str) -> Override:
     try:
         return OverridesParser.create().parse_override(f"{key}={text}")
     except HydraException:
-        raise BadInput(f"sweep.space.{key}", text, f"cannot be read; write {WAYS}") from None
+        raise BadInput(f"sweep.space.{key}", text, f"cannot be read; write {EXAMPLES}") from None
 
 
 def from_override(key: str, override: Override) -> Dimension:
-    """One dimension from a parsed sweep override.
+    """Make a dimension from a parsed override.
 
     Raises:
         BadInput: a range whose lower end is not below its upper end, or a log range from 0.
@@ -210,12 +210,12 @@ def from_override(key: str, override: Override) -> Dimension:
         return Dimension(key, key, low=start, high=end, log=log, integer=integer)
     if override.is_sweep_override():
         given = str(override.input_line).partition("=")[2]
-        raise BadInput(f"sweep.space.{key}", given, f"write {WAYS}")
+        raise BadInput(f"sweep.space.{key}", given, f"write {EXAMPLES}")
     return _choices(key, (value,))
 
 
 def _unquoted(value: Any) -> Any:  # noqa: ANN401
-    """A value of Hydra's parser with plain texts, however deep they are quoted."""
+    """Return a value of Hydra's parser with plain strings in place of its quoted ones."""
     from hydra.core.override_parser.types import QuotedString
 
     if isinstance(value, QuotedString):
@@ -235,7 +235,7 @@ def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
             raise BadInput(f"sweep.space.{key}", value, "must be plain values, without ${…}")
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(f"sweep.space.{key}", value, "must be a finite number")
-        check_secrets({key: value})  # each is stored with its trial
+        check_secrets({key: value})  # Each value is stored with its trial.
     return Dimension(key, key, choices=values)
 
 
@@ -261,7 +261,7 @@ def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
     listed = list(value.range())
     if not listed:
         raise BadInput(name, shown, "is empty")
-    # As choices: a float step rarely divides its range exactly.
+    # As choices, because a float step rarely divides its range exactly.
     return _choices(key, tuple(listed))
 
 
@@ -282,5 +282,5 @@ def _same(a: object, b: object) -> bool:
 
 
 def _hashable(value: object) -> Any:  # noqa: ANN401
-    """Optuna's categories are None, bool, int, float or str; a list goes in as its text."""
+    """Return a value that Optuna takes as a category: None, bool, int, float, or str for others."""
     return value if isinstance(value, bool | int | float | str) or value is None else str(value)

@@ -1,4 +1,4 @@
-"""The search space: every swept key, and which of them a trial has."""
+"""The search space of a sweep, and the trial parameters and configs that it gives."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MAX_GRID = 1_000_000
 MAX_COMBINATIONS = 1_000
 
 Variants = Mapping[str, Mapping[str, config.Config]]
-"""Config group -> name of one of its files -> what that file says, composed."""
+"""Config group -> name of one of its files -> the composed content of that file."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """All dimensions, groups first, else in the order in which they were given.
+    """All dimensions: groups first, the others in the order in which they were given.
 
     Attributes:
         dimensions: the swept keys.
@@ -39,39 +39,39 @@ class Space:
 
     @classmethod
     def build(cls, given: Sequence[Dimension], variants: Variants) -> Space:
-        """A space in which each dimension knows when it is used.
+        """Build a space, and work out with which choices each dimension is used.
 
-        A key under a swept group, such as `optimizer.lr`, is used by every choice that has it;
-        `optimizer.adam.lr` is the same key for that choice alone, and goes before.
+        A key under a swept group, such as `optimizer.lr`, is used with every choice that has it.
+        `optimizer.adam.lr` is the same key for that choice alone; it takes precedence.
 
         Raises:
             BadInput: a key that no choice has.
         """
         groups = sorted((d for d in given if d.is_group), key=lambda d: GROUPS.index(d.key))
         rest = [d for d in given if not d.is_group]
-        placed = [_placed(d, variants) for d in rest]
-        own = {(key, choice) for key, choice in placed if choice is not None}
-        made = [
-            _dependent(d, key, choice, variants, own)
-            for d, (key, choice) in zip(rest, placed, strict=True)
+        keys = [_key_and_choice(d, variants) for d in rest]
+        own = {(key, choice) for key, choice in keys if choice is not None}
+        dimensions = [
+            _with_condition(d, key, choice, variants, own)
+            for d, (key, choice) in zip(rest, keys, strict=True)
         ]
-        return cls((*groups, *made), variants)
+        return cls((*groups, *dimensions), variants)
 
     @classmethod
     def from_definition(
         cls, definition: Mapping[str, Mapping[str, Any]], variants: Variants
     ) -> Space:
-        """What `definition` gave, read back."""
+        """Read what `definition` returned."""
         dimensions = [Dimension.from_definition(name, d) for name, d in definition.items()]
         return cls(tuple(dimensions), variants)
 
     def definition(self) -> dict[str, dict[str, Any]]:
-        """JSON-ready description."""
+        """Return what the study stores of the space, JSON-ready."""
         return {d.name: d.definition() for d in self.dimensions}
 
     @property
     def names(self) -> list[str]:
-        """What Optuna calls the dimensions."""
+        """The dimensions' names in Optuna."""
         return [d.name for d in self.dimensions]
 
     @property
@@ -81,16 +81,16 @@ class Space:
 
     @cached_property
     def conditional(self) -> bool:
-        """Whether some dimensions are not part of every trial."""
+        """Whether some dimensions are only part of some trials."""
         return any(d.when for d in self.dimensions)
 
     @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Of a space that is the same for every trial, for `study.ask`."""
+        """All distributions by name; for `study.ask` if every trial has the same dimensions."""
         return {d.name: d.distribution() for d in self.dimensions}
 
     def choose(self, trial: Trial) -> None:
-        """Choose every parameter that belongs to a trial; those that it has stay."""
+        """Let Optuna choose the parameters of a trial that it does not have yet."""
         chosen: dict[str, Any] = {}
         for d in self.dimensions:
             if d.used(chosen):
@@ -98,8 +98,8 @@ class Space:
                 if d.is_group:
                     chosen[d.key] = value
 
-    def changed(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
-        """The config of a trial, from the parameters that Optuna holds."""
+    def trial_config(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
+        """Return the config of a trial from the parameters that Optuna stores."""
         values = self.decoded(parameters)
         changed = base
         for d in self.dimensions:
@@ -112,35 +112,35 @@ class Space:
         return config.with_values(changed, plain)
 
     def decoded(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """A trial's parameters as config values, by Optuna's names."""
+        """Return config values by name in Optuna, from the parameters that Optuna stores."""
         return {
             d.name: d.decoded(parameters[d.name]) for d in self.dimensions if d.name in parameters
         }
 
     def encoded(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Config values by Optuna's names, as Optuna holds them."""
+        """Return parameters as Optuna stores them, from config values by name in Optuna."""
         return {d.name: d.encoded(values[d.name]) for d in self.dimensions if d.name in values}
 
     def by_key(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """A trial's config values by config key or group, from the parameters of Optuna."""
+        """Return config values by config key or group, from the parameters that Optuna stores."""
         values = self.decoded(parameters)
         return {d.key: values[d.name] for d in self.dimensions if d.name in values}
 
     def axes(self) -> tuple[list[str], list[str]]:
-        """What charts of all trials can show: the params that every trial has, in order.
+        """Return the params that every trial has, which charts of all trials can show.
 
         Returns:
-            Those params, a group as its name, and those of them that are positive numbers.
+            All of these params, a group as its name, and those whose values are positive numbers.
         """
         everywhere = set(self.keys)
         for chosen in self.combinations():
-            everywhere &= {*chosen, *(d.key for d in self.part(chosen))}
+            everywhere &= {*chosen, *(d.key for d in self.dimensions_with(chosen))}
         keys = [key for key in self.keys if key in everywhere]
         positive = [key for key in keys if all(d.positive for d in self.dimensions if d.key == key)]
         return [f"{k.replace('/', '.')}.name" if k in GROUPS else k for k in keys], positive
 
     def combinations(self) -> list[dict[str, Any]]:
-        """Every choice of the swept groups; one empty choice where none is swept."""
+        """Return every combination of files of the swept groups; an empty one if none is swept."""
         groups = [d for d in self.dimensions if d.is_group]
         if math.prod(len(d.choices or ()) for d in groups) > MAX_COMBINATIONS:
             raise BadInput(
@@ -149,16 +149,16 @@ class Space:
         product = itertools.product(*(d.choices or () for d in groups))
         return [{d.name: v for d, v in zip(groups, chosen, strict=True)} for chosen in product]
 
-    def part(self, chosen: Mapping[str, Any]) -> list[Dimension]:
-        """The dimensions of a trial with these choices of the groups, groups left out."""
+    def dimensions_with(self, chosen: Mapping[str, Any]) -> list[Dimension]:
+        """Return the dimensions, without groups, of a trial with these choices of the groups."""
         return [d for d in self.dimensions if not d.is_group and d.used(chosen)]
 
     def size(self) -> int | None:
-        """How many points a finite space has; None when a range is continuous."""
+        """Return the number of points of a finite space; None if a range is continuous."""
         total = 0
         for chosen in self.combinations():
             points = 1
-            for d in self.part(chosen):
+            for d in self.dimensions_with(chosen):
                 listed = d.values()
                 if listed is None:
                     return None
@@ -167,12 +167,12 @@ class Space:
         return total
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """The points of a finite space by Optuna's names, the last changing fastest."""
+        """Yield the points of a finite space by name in Optuna; the last name changes fastest."""
         for index in range(self.size() or 0):
             yield self.point(index)
 
     def point(self, index: int) -> dict[str, Any]:
-        """The point at this place in the order of `points`.
+        """Return the point at this position in the order of `points`.
 
         Raises:
             IndexError: the space has fewer points.
@@ -190,25 +190,25 @@ class Space:
 
     @cached_property
     def _grid(self) -> list[tuple[dict[str, Any], dict[str, Sequence[Any]], int]]:
-        """For each combination of groups: itself, the values of its keys, how many points."""
-        made = []
+        """Each combination of groups with the values of its keys and its number of points."""
+        grid = []
         for chosen in self.combinations():
-            lists = {d.name: d.values() or [] for d in self.part(chosen)}
-            made.append((chosen, lists, math.prod(map(len, lists.values()))))
-        return made
+            lists = {d.name: d.values() or [] for d in self.dimensions_with(chosen)}
+            grid.append((chosen, lists, math.prod(map(len, lists.values()))))
+        return grid
 
 
 def dimensions(given: Mapping[str, Any]) -> list[Dimension]:
-    """The dimensions of the key-to-expression mapping of `sweep.space`.
+    """Return the dimensions of `sweep.space`, a mapping of keys to expressions.
 
     Raises:
-        BadInput: an expression that Hydra cannot read or that is no range.
+        BadInput: Hydra cannot read an expression, or it is not a range.
     """
     return [dimension.parse(key, value) for key, value in config.flatten(given).items()]
 
 
-def _placed(d: Dimension, variants: Variants) -> tuple[str, str | None]:
-    """The config key that a name stands for, and the choice that it is for alone, if one."""
+def _key_and_choice(d: Dimension, variants: Variants) -> tuple[str, str | None]:
+    """Return the config key of a dimension, and the one choice that it is for, if there is one."""
     for group in sorted(variants, key=len, reverse=True):
         prefix = group.replace("/", ".") + "."
         if d.name.startswith(prefix):
@@ -218,7 +218,7 @@ def _placed(d: Dimension, variants: Variants) -> tuple[str, str | None]:
     return d.key, None
 
 
-def _dependent(
+def _with_condition(
     d: Dimension,
     key: str,
     choice: str | None,
@@ -233,19 +233,19 @@ def _dependent(
         having = [name for name, file in variants[group].items() if config.has(file, inner)]
         if not having or choice not in (None, *having):
             where = f"no {group} has it" if choice is None else f"{choice} has no such key"
-            known = [
+            keys = [
                 prefix + k
                 for name, file in variants[group].items()
                 if choice in (None, name)
                 for k in config.flatten(file)
             ]
-            raise BadInput(f"sweep.space.{d.name}", "", f"{where}; {nearest(key, known)}")
+            raise BadInput(f"sweep.space.{d.name}", "", f"{where}; {nearest(key, keys)}")
         if choice is not None:
-            return d.depending(key, {group: (choice,)})
+            return d.with_condition(key, {group: (choice,)})
         used = tuple(name for name in having if (key, name) not in own)
         if not used:
             raise BadInput(f"sweep.space.{d.name}", d.text(), f"every {group} has its own range")
         if len(used) == len(variants[group]):
             return d
-        return d.depending(key, {group: used})
+        return d.with_condition(key, {group: used})
     return d

@@ -1,35 +1,28 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
-from gdexp.sweeps.study.heartbeat import (
-    GONE_AFTER_SECONDS,
-    STOP,
-    STOPPED,
-    Heartbeat,
-    Identity,
-    Place,
-    Watch,
-    wait_for_others,
-)
-from gdexp.sweeps.study.lock import check_open, check_storage, held
-from gdexp.sweeps.study.recovery import begun, settle
-from gdexp.sweeps.study.rows import RUN_NAME, is_row, opening_of
+from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKER
+from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
+from gdexp.sweeps.study.lock import study_lock
+from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
+from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
-    BASE,
-    DEFINITION,
-    PARENT,
-    TOKEN,
-    WORKER,
-    claiming,
-    finished,
+    claim_lock,
+    completed_trials,
+    grouped_writes,
     load_study,
-    nothing_waits,
+    no_waiting_trials,
     open_study,
-    reported,
     tell,
-    together,
 )
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
-from gdexp.sweeps.study.trial_states import Overview
+from gdexp.sweeps.study.trial_rows import RUN_NAME, is_row, opening_of
+from gdexp.sweeps.study.trial_states import TrialStates
+from gdexp.sweeps.study.worker_identity import WorkerIdentity
+from gdexp.sweeps.study.worker_liveness import (
+    GONE_AFTER_SECONDS,
+    WorkerLiveness,
+    wait_for_other_workers,
+)
 
 __all__ = [
     "BASE",
@@ -38,30 +31,29 @@ __all__ = [
     "PARENT",
     "RECORD",
     "RUN_NAME",
-    "STOP",
-    "STOPPED",
+    "STOP_ATTRIBUTE",
+    "STOP_SIGNAL",
     "TOKEN",
     "WORKER",
     "Heartbeat",
-    "Identity",
-    "Overview",
-    "Place",
+    "StartedBy",
     "TrialRecord",
-    "Watch",
-    "begun",
-    "check_open",
+    "TrialStates",
+    "WorkerIdentity",
+    "WorkerLiveness",
+    "check_no_password",
     "check_storage",
-    "claiming",
-    "finished",
-    "held",
+    "claim_lock",
+    "completed_trials",
+    "find_sweep_run",
+    "grouped_writes",
     "is_row",
     "load_study",
-    "nothing_waits",
+    "no_waiting_trials",
     "open_study",
     "opening_of",
-    "reported",
-    "settle",
+    "recover_trials",
+    "study_lock",
     "tell",
-    "together",
-    "wait_for_others",
+    "wait_for_other_workers",
 ]

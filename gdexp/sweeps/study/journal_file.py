@@ -1,7 +1,7 @@
-"""The journal file that a study lives in: opened whole, and written to in groups.
+"""The journal file of a study, with changes that are written in groups.
 
-Optuna appends to it once for every change, each time with a lock, an fsync and a look at the
-file. A hundred trials that are asked together would be a few hundred of those; here one is enough.
+Optuna's own backend takes a lock, reads the file, appends and calls fsync for every change. A
+hundred trials that are asked together need a few hundred of these; a group needs one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from optuna.storages import JournalStorage
 
 TAKEN_OVER_SECONDS = 5
-"""A lock file older than this was left by a kill; Optuna's own patience is thirty seconds."""
+"""A lock file older than this was left by a kill; Optuna itself waits thirty seconds."""
 
 
 class Journal(BaseJournalBackend):
-    """Optuna's journal file, with changes that can be written together.
+    """A journal file in Optuna's format, whose changes can be written in groups.
 
     Args:
-        path: of the file; created when it is not there.
+        path: of the file; created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,45 +36,45 @@ class Journal(BaseJournalBackend):
         path.touch()
         self._lock = JournalFileOpenLock(str(path), grace_period=TAKEN_OVER_SECONDS)
         self._group: list[dict[str, Any]] | None = None
-        # What was read last ended here, in changes and in bytes.
+        # Where the last read ended, in changes and in bytes.
         self._number = self._position = 0
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """The changes from a number on, those of an open group among them."""
+        """Return the changes from a number on, with those of an open group."""
         if self._group is None:
             return self._read(log_number_from)
-        # The lock is held: beyond what was read when the group began there is only the group.
+        # The lock is held: after what was read at the start of the group there is only the group.
         return self._group[max(log_number_from - self._number, 0) :]
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write changes, or keep them for the end of an open group."""
+        """Write changes, or add them to the open group."""
         if self._group is None:
             with self._locked():
                 self._append(logs)
         else:
-            # As they come back from the file, in which tuples are lists.
+            # In the form that they have when read from the file, where tuples become lists.
             self._group += json.loads(json.dumps(logs))
 
     @contextmanager
-    def together(self, storage: JournalStorage) -> Iterator[None]:
+    def grouped_writes(self, storage: JournalStorage) -> Iterator[None]:
         """Write all changes made inside at once, at the end; a kill or an error leaves none.
 
-        Other processes wait meanwhile, so it must be over long before `TAKEN_OVER_SECONDS`, and
-        only the thread that opened it may use the storage. After an error the storage has seen
-        changes that never were, and must forget what it knows.
+        Other processes wait, so the group must end long before `TAKEN_OVER_SECONDS`. Only the
+        thread that opened the group may use the storage. After an error the storage has read
+        changes that were never written, and must be made anew.
 
         Args:
             storage: that uses this journal.
         """
         with self._locked():
-            # Everything others have written is read first: what comes now is numbered after it.
+            # Read what others wrote: the changes of the group are numbered after it.
             storage.get_all_studies()
             self._group = []
             try:
                 yield
                 written = self._group
             except BaseException:
-                self._number = self._position = 0  # the storage begins anew
+                self._number = self._position = 0  # the new storage reads from the start
                 raise
             finally:
                 self._group = None
@@ -84,11 +84,11 @@ class Journal(BaseJournalBackend):
                     self._number += len(written)
 
     def cut_torn_line(self) -> None:
-        """Cut off a last line that a kill left unfinished: what is written after it would be lost.
+        """Cut off an unfinished last line that a kill left; it would spoil the next line.
 
-        Under the lock: another process may just be writing a line.
+        This takes the lock, because another process may be writing a line.
         """
-        if self._group is None:  # else the lock is held already, and nothing is written yet
+        if self._group is None:  # else the lock is held, and nothing of the group is written yet
             with self._locked():
                 _cut_torn_line(self.path)
 
@@ -96,7 +96,7 @@ class Journal(BaseJournalBackend):
     def _locked(self) -> Iterator[None]:
         taken = False
         try:
-            with signals.shielded():  # no signal between the lock and the note of it
+            with signals.shielded():  # no signal between the lock and the next line
                 taken = self._lock.acquire()
             yield
         finally:
@@ -104,7 +104,7 @@ class Journal(BaseJournalBackend):
                 self._lock.release()
 
     def _append(self, logs: Iterable[dict[str, Any]]) -> int:
-        """Write changes to the end of the file; returns where that is then."""
+        """Append changes to the file; return its new size in bytes."""
         lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
         with self.path.open("ab") as file:
             file.write("".join(lines).encode())
@@ -113,9 +113,10 @@ class Journal(BaseJournalBackend):
             return file.tell()
 
     def _read(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """The changes of the file from a number on; a line that is not whole is not read yet.
+        """Yield the changes of the file from a number on; an unfinished line is left for later.
 
-        Optuna goes on from where it was. Anything earlier is looked for from the beginning.
+        Optuna usually goes on where the last read ended. For an earlier change the file is read
+        from the start.
         """
         if log_number_from < self._number:
             self._number = self._position = 0

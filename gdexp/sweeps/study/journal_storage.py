@@ -1,98 +1,82 @@
-"""The study's storage: no signal in the middle of an operation, and errors that name the file."""
+"""A study in a journal file: no signal interrupts an operation, and errors name the file."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager, suppress
-from functools import wraps
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal._storage import JournalStorageReplayResult
-from optuna.trial import FrozenTrial, TrialState
 
-from gdexp.core import StorageFailed, reason, signals
+from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.journal_file import Journal
-from gdexp.sweeps.study.skip_waiting import Queueless
+from gdexp.sweeps.study.study_storage import StudyStorage
 
 
-class StudyStorage(Queueless, JournalStorage):
-    """Optuna's journal storage, safe to be interrupted.
+class JournalStudyStorage(StudyStorage):
+    """Optuna's journal storage, protected from signals.
 
-    Interrupted halfway, its picture of the study would miss the line that it was at, and the file
-    could keep half a line, which spoils every line after it.
+    An interrupted operation could miss a line that it was reading, or leave half a line in the
+    file, which spoils every line after it.
 
     Args:
-        path: of the journal file.
-
-    Raises:
-        StorageFailed: from every method: the file cannot be read or written.
+        path: of the journal file; created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
-        self.journal = Journal(path)
-        # A thread that shows signs of life writes too, and may not come into a group.
-        self.turn = threading.RLock()
-        with _reported(self.journal):
-            super().__init__(self.journal)
+        self._path = path
+        # The heartbeat thread writes too; it must wait until a group is written.
+        self._turn = threading.RLock()
+        self._journal = Journal(path)
+        self._inner: JournalStorage | None = None
+
+    @property
+    def inner(self) -> JournalStorage:
+        """Return Optuna's storage; a new one reads the whole file."""
+        if self._inner is None:
+            self._inner = JournalStorage(self._journal)
+        return self._inner
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def guard(self) -> Iterator[None]:
+        """Keep signals and other threads out, and name the file in errors."""
+        with signals.shielded(), self._turn, self._errors():
+            yield
+
+    @contextmanager
+    def grouped_writes(self) -> Iterator[None]:
         """Write all changes made inside at once, at the end; a kill or an error leaves none.
 
-        For changes that take little time: whoever else uses the file waits for them.
+        The changes must take little time: every other process that uses the file waits.
         """
-        with self.turn, _reported(self.journal):
+        with self._turn, self._errors():
             try:
-                with self.journal.together(self):
+                with self._journal.grouped_writes(self.inner):
                     yield
             except BaseException:
-                self._replay_result = JournalStorageReplayResult(self._worker_id_prefix)
+                self._inner = None  # it knows changes that were never written
                 raise
 
-    def get_all_trials(
-        self,
-        study_id: int,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-    ) -> list[FrozenTrial]:
-        """The trials of a study in these states."""
-        with signals.shielded(), self.turn, _reported(self.journal):
-            return super().get_all_trials(study_id, deepcopy, states)
+    def claim_lock(self, study_name: str) -> AbstractContextManager[None]:
+        """Keep all other processes from changing the file."""
+        del study_name  # the lock is the file's
+        return self.grouped_writes()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError):
+                self._journal.cut_torn_line()  # a full disk may have taken half a write
+            raise StorageFailed(f"sweep.storage={self._path}: {failure_reason(error)}") from error
 
 
-def mend(path: Path) -> None:
-    """Undo what a kill left in the middle of a write. Nothing else may be using the journal."""
+def repair_journal(path: Path) -> None:
+    """Remove locks and a torn line that a kill left. No other process may use the journal."""
     Path(f"{path}.lock").unlink(missing_ok=True)
     for leftover in path.parent.glob(f"{path.name}.lock*.rename"):
         leftover.unlink(missing_ok=True)
     if path.exists():
         Journal(path).cut_torn_line()
-
-
-def _whole(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of the storage, shielded and reported."""
-
-    @wraps(method)
-    def whole(self: StudyStorage, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        with signals.shielded(), self.turn, _reported(self.journal):
-            return method(self, *args, **kwargs)
-
-    return whole
-
-
-@contextmanager
-def _reported(journal: Journal) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        with suppress(OSError):
-            journal.cut_torn_line()  # what a full disk took of the last write
-        raise StorageFailed(f"sweep.storage={journal.path}: {reason(error)}") from error
-
-
-for _name, _method in list(vars(JournalStorage).items()):
-    if callable(_method) and not _name.startswith("_") and _name not in vars(StudyStorage):
-        setattr(StudyStorage, _name, _whole(_method))

@@ -1,4 +1,4 @@
-"""Recovery: bring study and store together after a process that did not get to its end."""
+"""Recovery: make study and store agree after a process was killed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from gdexp.core import StorageFailed, reason, signals
-from gdexp.sweeps.study.rows import is_row, kept_rows
-from gdexp.sweeps.study.study import TOKEN, tell
+from gdexp.core import StorageFailed, failure_reason, signals
+from gdexp.sweeps.study.attributes import TOKEN
+from gdexp.sweeps.study.study import requeue, tell
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.sweeps.study.trial_rows import existing_rows, is_row
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -22,62 +23,62 @@ MOST_IDS = 100
 """Run ids in one query."""
 
 
-def settle(
+def recover_trials(
     study: Study,
     store: Store,
     parent: str,
     space: Space,
-    left: Collection[int] | None = None,
+    abandoned: Collection[int] | None = None,
 ) -> int:
-    """Bring study and store together after a process that did not get to its end.
+    """Make study and store agree after a process was killed.
 
-    A trial left running whose child run is FINISHED is told its value; any other waits again, in
-    its old place, so that the trials come in the order of an uninterrupted sweep. Child runs left
-    running become KILLED.
+    A running trial whose child run is FINISHED is told to the study. Any other waits again, with
+    its old number, so that trials come in the order of an uninterrupted sweep. Running child
+    runs become KILLED.
 
     Args:
-        study: that nobody else settles meanwhile.
+        study: that no other process recovers at the same time.
         store: that holds the runs.
         parent: the run id of the sweep.
         space: of the study.
-        left: the numbers of the running trials that nobody is at any more; None: of all.
+        abandoned: the numbers of the running trials that no worker runs any more; None: all.
 
     Returns:
-        How many trials wait again.
+        The number of trials that wait again.
     """
     from optuna.trial import TrialState
 
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    trials = running if left is None else [t for t in running if t.number in left]
-    if left is not None and not trials:
+    trials = running if abandoned is None else [t for t in running if t.number in abandoned]
+    if abandoned is not None and not trials:
         return 0
     numbers = {str(trial.number) for trial in trials}
     for run in store.children(parent, running=True):
-        if left is not None and run.data.tags.get("gdexp.trial") not in numbers:
+        if abandoned is not None and run.data.tags.get("gdexp.trial") not in numbers:
             continue
-        # A trial's own children, one for each seed, before itself: whatever comes between.
+        # Children first, one for each seed: a kill in between must leave the trial's run running.
         for seed in store.children(run.info.run_id, running=True):
             store.end(seed.info.run_id, "KILLED")
         store.end(run.info.run_id, "KILLED")
     recorded = {t.number: TrialRecord.of(t) for t in trials if RECORD in t.user_attrs}
     run_ids = [record.run_id for record in recorded.values()]
     whole = _finished_runs(store, [each for each in run_ids if not is_row(each)])
-    whole |= kept_rows(store, parent, run_ids)
+    whole |= existing_rows(store, parent, run_ids)
     again = 0
     for trial in trials:
         record = recorded.get(trial.number)
         if record is not None and record.run_id in whole:
             tell(study, trial.number, record)
-        elif left is not None or _is_asked(trial, space):
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        elif abandoned is not None or _has_all_parameters(trial, space):
+            requeue(study, trial.number)
             again += 1
-        else:  # the last one asked; the next takes its ordinal, and so draws the same
+        else:  # the last one asked; the next trial takes its ordinal and draws the same parameters
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
     return again
 
 
 def _finished_runs(store: Store, run_ids: Sequence[str]) -> set[str]:
-    """Those of the runs that are FINISHED; only these are looked up, however many others exist."""
+    """Return the ids whose run is FINISHED; the query reads only these runs."""
     found: set[str] = set()
     for begin in range(0, len(run_ids), MOST_IDS):
         listed = ", ".join(f"'{run_id}'" for run_id in run_ids[begin : begin + MOST_IDS])
@@ -86,11 +87,11 @@ def _finished_runs(store: Store, run_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def begun(study: Study, store: Store) -> tuple[str, str | None]:
-    """A token that marks the sweep's run, and that run when it is in the store.
+def find_sweep_run(study: Study, store: Store) -> tuple[str, str | None]:
+    """Return a token for the sweep's run, and the id of that run if it exists.
 
-    Between the run and the note of it in the study the process may end; the mark, which the
-    study has first, finds the run again.
+    The process may end after it made the run and before it wrote the run's id to the study. The
+    token is written to the study first and is a tag of the run, so it finds the run again.
     """
     token = study.user_attrs.get(TOKEN)
     if token is None:
@@ -101,7 +102,7 @@ def begun(study: Study, store: Store) -> tuple[str, str | None]:
 
 
 def _runs(store: Store, condition: str) -> list[str]:
-    """The ids of the runs that meet a condition; at most 1,000."""
+    """Return the ids of the runs that meet a condition; at most 1,000."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -110,12 +111,14 @@ def _runs(store: Store, condition: str) -> list[str]:
                 [store.experiment_id], filter_string=condition, max_results=1000
             )
     except MlflowException as error:
-        raise StorageFailed(f"tracking.uri={store.settings.shown}: {reason(error)}") from error
+        raise StorageFailed(
+            f"tracking.uri={store.settings.shown}: {failure_reason(error)}"
+        ) from error
     return [str(run.info.run_id) for run in page]
 
 
-def _is_asked(trial: FrozenTrial, space: Space) -> bool:
-    """Whether all parameters of a trial were drawn before its process ended."""
+def _has_all_parameters(trial: FrozenTrial, space: Space) -> bool:
+    """Return whether all parameters of a trial were drawn before its process ended."""
     chosen: dict[str, Any] = {}
     values = space.decoded(trial.params)
     for d in space.dimensions:

@@ -1,47 +1,45 @@
-"""The study: opened, resumed, and what a kill left behind in it settled."""
+"""The study: opened by the driver, loaded by workers, and read and written by both."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from gdexp.config import flatten
-from gdexp.core import BadInput, StorageFailed, hidden
+from gdexp.core import BadInput, StorageFailed, mask_secrets
+from gdexp.sweeps.optuna_internals import storage_of
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
+from gdexp.sweeps.study.definition import check_definition
 from gdexp.sweeps.study.trial_record import TrialRecord
-from gdexp.tracking import is_postgresql, masked
+from gdexp.tracking import is_postgresql
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-    from gdexp.sweeps.study.postgres_storage import ServedStudy
-
-DEFINITION, BASE, PARENT = "gdexp.definition", "gdexp.base", "gdexp.parent"
-TOKEN = "gdexp.token"
-WORKER = "gdexp.worker"
-"""Of a trial: the worker that is at it, where there are several."""
+    from gdexp.sweeps.study.study_storage import StudyStorage
 
 
 def open_study(plan: Plan) -> Study:
-    """The study of this plan, created or continued. The caller holds it.
+    """Create the study of a plan, or continue it. The caller holds the study's lock.
 
     Raises:
         BadInput: a study of this name was made for something else; the difference is named.
-        StorageFailed: the journal cannot be read or written.
+        StorageFailed: the study cannot be read or written.
     """
     import optuna
     from optuna.study import StudyDirection
 
-    place = plan.served or plan.journal
+    place = plan.storage_server or plan.journal
     try:
-        storage = _storage(place, alone=True)
-        # Looked up first: asking Optuna to create it writes to the journal in any case.
+        if isinstance(place, Path):
+            from gdexp.sweeps.study.journal_storage import repair_journal
+
+            repair_journal(place)
+        storage = _storage(place)
+        # Looked up first: a creation is written to the journal even where the study exists.
         if plan.name in optuna.get_all_study_names(storage):
             study = optuna.load_study(study_name=plan.name, storage=storage)
         else:
@@ -51,18 +49,18 @@ def open_study(plan: Plan) -> Study:
             )
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
-            f"sweep.storage={hidden(str(place))}: cannot be used as a study's storage ({error}); "
-            "restore a copy of it, or give another sweep.name"
+            f"sweep.storage={mask_secrets(str(place))}: cannot be used as a study's storage "
+            f"({error}); restore a copy of it, or give another sweep.name"
         ) from error
-    _check_definition(study, plan)
+    check_definition(study, plan)
     return study
 
 
 def load_study(settings: SweepSettings) -> Study:
-    """The study that the driver made ready, for a worker.
+    """Load the study that the driver opened, for a worker.
 
     Raises:
-        BadInput: there is none: a worker on another machine sees another file system.
+        BadInput: the study is not there: a worker on another machine sees another file system.
     """
     import optuna
 
@@ -82,97 +80,68 @@ def load_study(settings: SweepSettings) -> Study:
         ) from None
 
 
-def _storage(place: str | Path, alone: bool = False) -> BaseStorage:
-    """The storage at an address or in a file; what a kill left is mended where nobody else is."""
+def _storage(place: str | Path) -> StudyStorage:
+    """Return the storage on a server (an address) or in a file (a path)."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if isinstance(place, str):
-        from gdexp.sweeps.study.postgres_storage import ServedStudy
+        from gdexp.sweeps.study.postgres_storage import PostgresStudyStorage
 
-        return ServedStudy(place)
-    from gdexp.sweeps.study.journal_storage import StudyStorage, mend
+        return PostgresStudyStorage(place)
+    from gdexp.sweeps.study.journal_storage import JournalStudyStorage
 
-    if alone:
-        mend(place)
-    return StudyStorage(place)
+    return JournalStudyStorage(place)
 
 
-def together(study: Study) -> AbstractContextManager[None]:
-    """Around changes of a study that are to be written at once, where its storage can do that."""
-    from gdexp.sweeps.study.journal_storage import StudyStorage
-
-    storage = study._storage
-    return storage.together() if isinstance(storage, StudyStorage) else nullcontext()
+def grouped_writes(study: Study) -> AbstractContextManager[None]:
+    """Write the changes made inside at once, where the storage can do that."""
+    storage = _own_storage(study)
+    return nullcontext() if storage is None else storage.grouped_writes()
 
 
-def claiming(study: Study) -> AbstractContextManager[None]:
-    """Around what no two workers may do at once."""
-    from gdexp.sweeps.study.journal_storage import StudyStorage
-
-    storage = study._storage
-    if isinstance(storage, StudyStorage):
-        return storage.together()
-    return cast("ServedStudy", storage).claiming(study.study_name)
+def claim_lock(study: Study) -> AbstractContextManager[None]:
+    """Keep all other workers from claiming trials."""
+    storage = _own_storage(study)
+    return nullcontext() if storage is None else storage.claim_lock(study.study_name)
 
 
-def reported(place: str | None) -> AbstractContextManager[None]:
-    """Around work with a study: errors of its server are gdexp's own.
-
-    Args:
-        place: the server's address; None where the study is in a file, whose storage does it.
-    """
-    if place is None:
-        return nullcontext()
-    from gdexp.sweeps.study.postgres_storage import reported as of_server
-
-    return of_server(masked(place))
+def no_waiting_trials(study: Study) -> AbstractContextManager[None]:
+    """Spare Optuna the search for a waiting trial, while it is known that there is none."""
+    storage = _own_storage(study)
+    return nullcontext() if storage is None else storage.no_waiting_trials()
 
 
-def nothing_waits(study: Study) -> AbstractContextManager[None]:
-    """Around asking for a new trial while no trial waits, where the storage can make use of it."""
-    from gdexp.sweeps.study.skip_waiting import Queueless
+def _own_storage(study: Study) -> StudyStorage | None:
+    """Return the storage of a study; None for a study in memory, which a preview uses."""
+    from gdexp.sweeps.study.study_storage import StudyStorage
 
-    storage = study._storage
-    return storage.nothing_waits() if isinstance(storage, Queueless) else nullcontext()
+    storage = storage_of(study)
+    return storage if isinstance(storage, StudyStorage) else None
 
 
-def finished(study: Study) -> list[FrozenTrial]:
-    """The trials that count, in order."""
+def completed_trials(study: Study) -> list[FrozenTrial]:
+    """Return the trials that count, in order."""
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def tell(study: Study, number: int, record: TrialRecord) -> None:
-    """Tell Optuna what came of a trial, the last of its writes; twice is harmless."""
+    """Tell Optuna the result of a trial; telling it twice is harmless.
+
+    This is the last write of a trial.
+    """
     pareto = len(study.directions) > 1
     values = [record.hitting_time, record.threshold] if pareto else record.hitting_time
     study.tell(number, values, skip_if_finished=True)
 
 
-def _check_definition(study: Study, plan: Plan) -> None:
-    wanted = plan.definition()
-    known = study.user_attrs.get(DEFINITION)
-    if known == wanted and study.user_attrs.get(BASE) != plan.base:
-        known = {**known, "base": "what was edited by hand"}
-    if known is None:
-        study.set_user_attr(BASE, plan.base)
-        study.set_user_attr(DEFINITION, wanted)
-        return
-    if known == wanted:
-        return
-    difference = _first_difference(known, wanted)
-    raise BadInput(
-        "sweep.name", plan.name, f"this study was made with {difference}; give another sweep.name"
-    )
+def requeue(study: Study, number: int) -> None:
+    """Let a running trial wait again."""
+    from optuna.trial import TrialState
 
-
-def _first_difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    before = {**known.get("config", {}), **{k: v for k, v in known.items() if k != "config"}}
-    now = {**wanted.get("config", {}), **{k: v for k, v in wanted.items() if k != "config"}}
-    before, now = flatten(before), flatten(now)
-    for key in sorted({*before, *now}):
-        if before.get(key) != now.get(key):
-            return f"{key}={before.get(key)}, not {now.get(key)}"
-    return "another definition"
+    storage = storage_of(study)
+    study_id = storage.get_study_id_from_name(study.study_name)
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+    storage.set_trial_state_values(trial_id, TrialState.WAITING)

@@ -1,4 +1,4 @@
-"""What the study keeps of a finished trial, so that answers need no other file."""
+"""The record of a finished trial in the study; the sweep's results need no other file."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ class TrialRecord:
     """One finished trial.
 
     Attributes:
-        run_id: its run, a child of the sweep's.
+        run_id: its run, a child of the sweep's run.
         status: why its descent ended; of several, converged if all did, else the first other.
-        iterations: updates made until it ended. Of several seeds the expected running time,
-            and where none converged what all of them spent.
-        hitting_time: what Optuna is told.
-        final_loss: at the end; of several seeds the mean.
-        threshold: that it was to reach.
-        counts: updates made, seed by seed; fewer than all seeds when the cap ended the trial.
-        successes: how many seeds converged.
-        saved: iterations that the cap is reckoned to have saved, 0 when it was not capped.
-        hits: iterations to each of `THRESHOLDS` (expected running time of several seeds); None
-            where not reached.
-        reused: how many descents were not made but taken from earlier runs.
+        iterations: updates until the end; of several seeds the expected running time, or all
+            updates where no seed converged.
+        hitting_time: the value that Optuna is told.
+        final_loss: the last loss; of several seeds the mean.
+        threshold: the target.
+        counts: updates of each seed; fewer than the seeds if the cap ended the trial.
+        successes: the number of seeds that converged.
+        saved: an estimate of the iterations that the cap saved; 0 if it did not end the trial.
+        hits: iterations to each of `THRESHOLDS` (of several seeds the expected running time);
+            None where not reached.
+        steps: updates that this sweep made itself.
+        reused: the number of descents that were taken from earlier runs.
     """
 
     run_id: str
@@ -53,14 +54,14 @@ class TrialRecord:
     def build(
         cls, run_id: str, results: Sequence[Result], cap: Cap, seeds: int, reused: Sequence[bool]
     ) -> TrialRecord:
-        """The record of a trial from the results of its seeds.
+        """Return the record of a trial from the results of its seeds.
 
         Args:
-            run_id: of the trial's run.
+            run_id: of the trial.
             results: in the order of the seeds.
-            cap: as it stood before this trial.
-            seeds: how many there were to be.
-            reused: for each result whether it came from an earlier run.
+            cap: as it was before this trial.
+            seeds: the number of seeds of a trial.
+            reused: for each result, whether it was taken from an earlier run.
         """
         first = results[0]
         counts = [result.iterations for result in results]
@@ -78,7 +79,7 @@ class TrialRecord:
             run_id=run_id,
             status=str(others[0] if others else first.status),
             iterations=iterations,
-            hitting_time=told(results, cap, seeds),
+            hitting_time=objective_value(results, cap, seeds),
             final_loss=float(np.mean([result.final_loss for result in results])),
             threshold=first.threshold,
             counts=tuple(counts),
@@ -90,30 +91,30 @@ class TrialRecord:
         )
 
     def count(self, cap: Cap) -> None:
-        """Let the trial limit those that come after it, if it converged from every seed."""
+        """Let the trial limit later trials, if it converged from every seed."""
         if self.status == Status.CONVERGED:
             cap.add(self.threshold, self.counts)
 
     def as_attribute(self) -> dict[str, Any]:
-        """As Optuna stores it."""
+        """Return the record as Optuna stores it."""
         return {**vars(self), "counts": list(self.counts), "hits": list(self.hits)}
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> TrialRecord:
-        """What a finished trial carries."""
+        """Return the record of a finished trial."""
         given = dict(trial.user_attrs[RECORD])
         return cls(**{**given, "counts": tuple(given["counts"]), "hits": tuple(given["hits"])})
 
 
-def told(results: Sequence[Result], cap: Cap, seeds: int) -> float:
-    """The number that is minimised.
+def objective_value(results: Sequence[Result], cap: Cap, seeds: int) -> float:
+    """Return the number that is minimised.
 
-    With one seed the hitting time, or its projection. With several the expected running time
-    (N. Hansen et al., COCO: performance assessment, 2016): all iterations spent divided by the
-    successes. Where no seed converged it is the sum of the projections, as if the first success
-    came at the end of them all; it is never less than a trial with a success can have. A trial
-    that the cap ended counts its seeds as projected and those that it did not get to as the
-    incumbent's, so it never passes for better than the incumbent.
+    With one seed it is the hitting time, or its projection. With several it is the expected
+    running time (N. Hansen et al., COCO: performance assessment, 2016): all iterations divided
+    by the number of successes. Where no seed converged it is the sum of the projections, as if
+    the first success came after all of them; a trial with a success never has more. In a trial
+    that the cap ended, the seeds that did not run count as the incumbent's, so the trial never
+    looks better than the incumbent.
     """
     projected = [result.hitting_time for result in results]
     if seeds == 1:
@@ -129,7 +130,7 @@ def told(results: Sequence[Result], cap: Cap, seeds: int) -> float:
 
 
 def _expected(hits: Sequence[int | None], counts: Sequence[int], seeds: int) -> float | None:
-    """The expected running time to one threshold; None where no seed reached it."""
+    """Return the expected running time to one threshold; None where no seed reached it."""
     reached = [hit for hit in hits if hit is not None]
     if not reached or len(counts) < seeds:
         return None
@@ -138,7 +139,7 @@ def _expected(hits: Sequence[int | None], counts: Sequence[int], seeds: int) -> 
 
 
 def _saved(result: Result) -> float:
-    """Iterations between the cap and where the descent was going, or its limit."""
+    """Return the iterations from the cap to the projected end, or to the limit."""
     if result.status is not Status.CAPPED:
         return 0.0
     return min(result.hitting_time, result.stopping.max_iterations) - result.iterations

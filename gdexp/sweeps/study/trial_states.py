@@ -1,4 +1,4 @@
-"""What has become of a study's trials, looked at again and again at the cost of what is new."""
+"""The states of a study's trials, read again and again at the cost of what is new."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-class Overview:
-    """The trials of a study by their state, as they were at the last `look`.
+class TrialStates:
+    """The trials of a study by state, as they were at the last `refresh`.
 
     Attributes:
-        complete: how many trials count.
-        running: trials that somebody is at.
-        waiting: trials that were queued again and that nobody is at.
+        complete: the number of trials that count.
+        running: trials that a worker runs.
+        waiting: trials that were queued again and that no worker runs.
 
     Args:
-        study: that other processes may change meanwhile.
+        study: that other processes may change at any time.
     """
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        # Trials before this one are finished, and what is finished stays so.
-        self._settled = 0
+        # All trials before this number are finished, and a finished trial never changes.
+        self._all_finished_before = 0
         self._seen: set[int] = set()
-        self._fresh: list[FrozenTrial] = []
+        self._new: list[FrozenTrial] = []
         self.complete = 0
         self.running: list[FrozenTrial] = []
         self.waiting: list[FrozenTrial] = []
 
     @property
     def active(self) -> int:
-        """How many trials count or may count yet."""
+        """The number of trials that count or may still count."""
         return self.complete + len(self.running) + len(self.waiting)
 
-    def fresh(self) -> list[FrozenTrial]:
-        """The trials that count and were not given before, in order."""
-        found, self._fresh = self._fresh, []
-        return found
+    def newly_complete(self) -> list[FrozenTrial]:
+        """Return the trials that count and were not returned before, in the order of discovery."""
+        new, self._new = self._new, []
+        return new
 
-    def look(self) -> None:
-        """Read what is new."""
+    def refresh(self) -> None:
+        """Read the states again."""
         from optuna.trial import TrialState
 
         trials = self._study.get_trials(deepcopy=False)
         self.running, self.waiting = [], []
         unbroken = True
-        for trial in trials[self._settled :]:
+        for trial in trials[self._all_finished_before :]:
             if trial.state is TrialState.RUNNING:
                 self.running.append(trial)
             elif trial.state is TrialState.WAITING:
@@ -56,10 +56,10 @@ class Overview:
             elif trial.number not in self._seen:
                 self._seen.add(trial.number)
                 if trial.state is TrialState.COMPLETE:
-                    self._fresh.append(trial)
+                    self._new.append(trial)
                     self.complete += 1
             if not trial.state.is_finished():
                 unbroken = False
             elif unbroken:
-                self._settled += 1
+                self._all_finished_before += 1
                 self._seen.discard(trial.number)

@@ -1,9 +1,9 @@
-"""A worker: it asks the study for trials, evaluates, records and tells them."""
+"""A worker: it asks the study for trials, evaluates and records them, and tells the study."""
 
-from gdexp.sweeps.worker.ask import Asking
-from gdexp.sweeps.worker.run import work
+from gdexp.sweeps.worker.ask import TrialAsker
+from gdexp.sweeps.worker.run import run_worker
 
 __all__ = [
-    "Asking",
-    "work",
+    "TrialAsker",
+    "run_worker",
 ]

@@ -1,7 +1,8 @@
-"""The descents of the trials that were asked together: alone or as rows of a batch."""
+"""Running the descents of the trials that were asked together, alone or in batches."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -9,90 +10,92 @@ from itertools import groupby
 from gdexp import config
 from gdexp.descent import Cap, Result, Status, Watch, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
-from gdexp.sweeps.trial import Asked, Done, Ran
-from gdexp.sweeps.worker.cache import Known
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
+from gdexp.sweeps.worker.cache import RunCache
 
 BatchWatch = Callable[[int, int], None]
 
+Pairs = Sequence[tuple[AskedTrial, Experiment]]
+"""Descents that are to be run, each with its trial."""
 
-class Descents:
-    """Runs trials. What comes of one does not depend on which others it ran with.
+Finished = dict[int, FinishedDescent]
+"""Finished descents by the `id` of their experiment."""
+
+
+class TrialEvaluator:
+    """Evaluates trials. The outcome of a trial does not depend on which others run with it.
 
     Args:
-        cap: that every trial is run under, and that those which converge are added to.
-        known: earlier runs to be taken instead of a new descent; None takes none.
-        watch: looks at a descent that runs alone.
-        watch_batch: looks at descents that run together.
+        cap: limits every trial; trials that converge are added to it.
+        cache: earlier runs to be reused instead of new descents; None: none.
+        watch: makes the callback of a descent that runs alone.
+        watch_batch: makes the callback of descents that run together.
     """
 
     def __init__(
         self,
         cap: Cap,
-        known: Known | None,
-        watch: Callable[[Asked, Experiment], Watch],
-        watch_batch: Callable[[Sequence[Asked]], BatchWatch],
+        cache: RunCache | None,
+        watch: Callable[[AskedTrial, Experiment], Watch],
+        watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
     ) -> None:
         self._cap = cap
-        self._known = known
+        self._cache = cache
         self._watch = watch
         self._watch_batch = watch_batch
 
-    def run(self, trials: Sequence[Asked]) -> Iterator[Ran]:
-        """The trials in their order, each as soon as it and those before it are done."""
+    def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
+        """Yield the trials in order, each as soon as it and all before it are finished."""
         if self._cap.factor is not None and any(len(t.experiments) > 1 for t in trials):
             yield from map(self._seed_by_seed, trials)
             return
-        ran = [Ran(asked) for asked in trials]
-        flat = [(row, e) for row in ran for e in row.asked.experiments]
-        if self._cap.factor is None:
-            parts = _grouped(flat)
-        else:  # in order: a trial is limited by those before it
-            by_kind = groupby(flat, key=lambda pair: _kind(pair[1]))
-            parts = [list(alike) for _, alike in by_kind]
-        made: dict[int, Done] = {}
-        waiting = deque(ran)
-        for part in parts:
-            for piece in self._pieces(part):
-                made |= piece
-                while waiting and _is_done(waiting[0], made):
-                    row = waiting.popleft()
-                    row.descents = [made.pop(id(e)) for e in row.asked.experiments]
-                    row.more = bool(waiting) and _is_done(waiting[0], made)
-                    yield row
+        pairs = [(asked, experiment) for asked in trials for experiment in asked.experiments]
+        # With a cap the order stays: each trial is limited by those before it.
+        group = _by_kind if self._cap.factor is None else _by_kind_in_order
+        finished: Finished = {}
+        waiting = deque(trials)
+        for pairs_of_kind in group(pairs):
+            for descents in self._run_kind(pairs_of_kind):
+                finished |= descents
+                while waiting and _is_complete(waiting[0], finished):
+                    asked = waiting.popleft()
+                    results = [finished.pop(id(each)) for each in asked.experiments]
+                    more = bool(waiting) and _is_complete(waiting[0], finished)
+                    yield EvaluatedTrial(asked, results, more)
 
-    def _pieces(self, part: Sequence[tuple[Ran, Experiment]]) -> Iterator[dict[int, Done]]:
-        """Descents of one problem and rule, those that are known not made again."""
-        fresh: list[tuple[Ran, Experiment]] = []
-        for row, experiment in part:
-            found = self._find(experiment)
-            if found is None:
-                fresh.append((row, experiment))
+    def _run_kind(self, pairs: Pairs) -> Iterator[Finished]:
+        """Run descents of one problem and rule, except those that the cache has."""
+        new: list[tuple[AskedTrial, Experiment]] = []
+        for asked, experiment in pairs:
+            cached = self._find(experiment)
+            if cached is None:
+                new.append((asked, experiment))
                 continue
             if self._cap.factor is not None:
-                yield from self._fresh(fresh)
-                fresh = []
-                self._count(found.result)
-            yield {id(experiment): found}
-        yield from self._fresh(fresh)
+                yield from self._run_new(new)
+                new = []
+                self._add_to_cap(cached.result)
+            yield {id(experiment): cached}
+        yield from self._run_new(new)
 
-    def _fresh(self, part: Sequence[tuple[Ran, Experiment]]) -> Iterator[dict[int, Done]]:
-        if len(part) > 1 and _together(part[0][1]):
-            yield self._batch(part)
+    def _run_new(self, pairs: Pairs) -> Iterator[Finished]:
+        if len(pairs) > 1 and _fits_one_tensor(pairs[0][1]):
+            yield self._run_batch(pairs)
             return
-        for row, experiment in part:
-            yield {id(experiment): self._alone(row.asked, experiment)}
+        for asked, experiment in pairs:
+            yield {id(experiment): self._run_alone(asked, experiment)}
 
-    def _alone(self, asked: Asked, experiment: Experiment) -> Done:
-        capped = experiment.capped(self._cap.limit(experiment.stopping.threshold))
+    def _run_alone(self, asked: AskedTrial, experiment: Experiment) -> FinishedDescent:
+        capped = experiment.with_cap(self._cap.limit(experiment.stopping.threshold))
         result = capped.run(watch=self._watch(asked, capped))
-        self._count(result)
-        return Done(capped, result)
+        self._add_to_cap(result)
+        return FinishedDescent(capped, result)
 
-    def _batch(self, part: Sequence[tuple[Ran, Experiment]]) -> dict[int, Done]:
-        experiments = [experiment for _, experiment in part]
+    def _run_batch(self, pairs: Pairs) -> Finished:
+        experiments = [experiment for _, experiment in pairs]
         first = experiments[0]
-        with first.named():
-            batch = descend_batch(
+        with first.problem_errors():
+            results = descend_batch(
                 first.problem,
                 [experiment.rule for experiment in experiments],
                 [experiment.stopping for experiment in experiments],
@@ -100,62 +103,69 @@ class Descents:
                 dtype=first.dtype,
                 device=first.device,
                 cap=self._cap if self._cap.factor is not None else None,
-                watch=self._watch_batch([row.asked for row, _ in part]),
+                watch=self._watch_batch([asked for asked, _ in pairs]),
             )
         return {
-            id(experiment): Done(experiment.capped(result.stopping.cap), result, engine=BATCH)
-            for experiment, result in zip(experiments, batch, strict=True)
+            id(experiment): FinishedDescent(
+                experiment.with_cap(result.stopping.cap), result, engine=BATCH
+            )
+            for experiment, result in zip(experiments, results, strict=True)
         }
 
-    def _seed_by_seed(self, asked: Asked) -> Ran:
-        """A trial of several seeds under a cap: given up as soon as it has made too many steps."""
-        ran = Ran(asked)
-        made: list[int] = []
+    def _seed_by_seed(self, asked: AskedTrial) -> EvaluatedTrial:
+        """Run the seeds of a trial one by one, until the cap on their total ends the trial."""
+        trial = EvaluatedTrial(asked)
+        counts: list[int] = []
         for experiment in asked.experiments:
-            limit = self._cap.limit(experiment.stopping.threshold, made)
+            limit = self._cap.limit(experiment.stopping.threshold, counts)
             if limit is not None and limit < 1:
                 break
-            found = self._find(experiment)
-            if found is None:
-                capped = experiment.capped(limit)
-                found = Done(capped, capped.run(watch=self._watch(asked, capped)))
-            ran.descents.append(found)
-            made.append(found.result.iterations)
-            if found.result.status is Status.CAPPED:
+            descent = self._find(experiment)
+            if descent is None:
+                capped = experiment.with_cap(limit)
+                descent = FinishedDescent(capped, capped.run(watch=self._watch(asked, capped)))
+            trial.descents.append(descent)
+            counts.append(descent.result.iterations)
+            if descent.result.status is Status.CAPPED:
                 break
-        return ran
+        return trial
 
-    def _find(self, experiment: Experiment) -> Done | None:
-        found = None if self._known is None else self._known.find(experiment)
-        return None if found is None else Done(experiment, found[1], found[0])
+    def _find(self, experiment: Experiment) -> FinishedDescent | None:
+        found = None if self._cache is None else self._cache.find(experiment)
+        return None if found is None else FinishedDescent(experiment, found[1], found[0])
 
-    def _count(self, result: Result) -> None:
+    def _add_to_cap(self, result: Result) -> None:
         if result.converged and self._cap.factor is not None:
             self._cap.add(result.threshold, [result.iterations])
 
 
-def _is_done(row: Ran, made: Mapping[int, Done]) -> bool:
-    """Whether all descents of a trial are made."""
-    return all(id(experiment) in made for experiment in row.asked.experiments)
+def _is_complete(asked: AskedTrial, finished: Mapping[int, FinishedDescent]) -> bool:
+    """Return whether all descents of a trial are finished."""
+    return all(id(experiment) in finished for experiment in asked.experiments)
 
 
-def _together(experiment: Experiment) -> bool:
-    numbers = 1
-    for length in experiment.problem.shape:
-        numbers *= length
+def _fits_one_tensor(experiment: Experiment) -> bool:
     return in_one_tensor(
-        experiment.problem, experiment.rule, experiment.dtype, experiment.device, numbers
+        experiment.problem,
+        experiment.rule,
+        experiment.dtype,
+        experiment.device,
+        math.prod(experiment.problem.shape),
     )
 
 
 def _kind(experiment: Experiment) -> Hashable:
-    """What all rows of a batch have in common."""
+    """Return what all rows of a batch must have in common."""
     problem = config.digest(experiment.config["problem"])
     return problem, type(experiment.rule), experiment.dtype, experiment.device
 
 
-def _grouped(flat: Sequence[tuple[Ran, Experiment]]) -> list[list[tuple[Ran, Experiment]]]:
-    groups: dict[Hashable, list[tuple[Ran, Experiment]]] = {}
-    for row, experiment in flat:
-        groups.setdefault(_kind(experiment), []).append((row, experiment))
+def _by_kind(pairs: Pairs) -> list[Pairs]:
+    groups: dict[Hashable, list[tuple[AskedTrial, Experiment]]] = {}
+    for asked, experiment in pairs:
+        groups.setdefault(_kind(experiment), []).append((asked, experiment))
     return list(groups.values())
+
+
+def _by_kind_in_order(pairs: Pairs) -> list[Pairs]:
+    return [list(group) for _, group in groupby(pairs, key=lambda pair: _kind(pair[1]))]

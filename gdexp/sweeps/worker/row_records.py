@@ -1,62 +1,56 @@
-"""How a sweep's trials are kept: each a run in MLflow, or each a row of the sweep's shards."""
+"""Trials recorded as rows of a sweep's Parquet shards (`tracking.children=best:N`)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
 
-from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import RUN_NAME
-from gdexp.sweeps.trial import Asked, Done
-from gdexp.sweeps.worker.background_writer import Writing
-from gdexp.sweeps.worker.run_records import Opened, Recording
+from gdexp.sweeps.trial import AskedTrial, FinishedDescent
+from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
+from gdexp.sweeps.worker.run_writer import Runs
 from gdexp.tracking import TOGETHER, Pending, Record, Row, Store
 
 
-def keeping(plan: Plan, store: Store, parent: str) -> tuple[Recording, Writing[Any]]:
-    """What opens and describes the trials of a sweep, and what writes them.
+def row_writer(store: Store, parent: str) -> Callable[[Runs], None]:
+    """Return a function that writes what would be runs as rows of a sweep's shards.
 
     Args:
-        plan: of the sweep; `tracking.children` says how.
-        store: that takes them.
+        store: that holds the sweep's run.
         parent: the run id of the sweep.
     """
-    behind = store.settings.is_server
-    if plan.tracking.best is None:
-        return Recording(plan, store, parent), Writing(store.write, behind)
     shards = store.shards(parent)
-    return RowRecording(plan, store, parent), Writing(lambda r: shards.write(as_rows(r)), behind)
+    return lambda runs: shards.write(_rows(runs))
 
 
-class RowRecording(Recording):
-    """Describes trials that become rows. MLflow hears of them when the sweep ends, or never.
+class RowRecorder(TrialRecorder):
+    """Records trials as rows. The best ones become runs in MLflow when the sweep ends.
 
-    What would be a run id is `PARENT/TRIAL`, or `PARENT/TRIAL/SEED` of one of several seeds:
-    `+rerun` takes it as it takes a run id.
+    A row's id is `PARENT/TRIAL`, or `PARENT/TRIAL/SEED` for one of several seeds. `+rerun` accepts
+    it in place of a run id.
     """
 
-    def open(self, asked: Asked) -> Opened:
-        """Name the rows of a trial."""
+    def reserve(self, asked: AskedTrial) -> TrialRuns:
+        """Return the ids of a trial's rows."""
         trial, *seeds = self._openings(asked)
         name, started = f"{self._parent}/{asked.number}", int(time.time() * 1000)
-        return Opened(
+        return TrialRuns(
             Pending(name, trial(self._parent), started),
             [Pending(f"{name}/{i}", seed(name), started) for i, seed in enumerate(seeds)],
         )
 
-    def show(self, opened: Opened) -> None:
-        """Nothing: a row is there when it is whole."""
+    def show(self, runs: TrialRuns) -> None:
+        """Do nothing: a row is written when it is complete."""
 
-    def abandon(self, opened: Opened, status: str) -> None:
-        """Nothing: a row is there when it is whole."""
+    def abandon(self, runs: TrialRuns, status: str) -> None:
+        """Do nothing: a row is written when it is complete."""
 
-    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
-        return {} if done.source is None else {"gdexp.reused_from": done.source}
+    def _tags(self, run: Pending, descent: FinishedDescent) -> dict[str, str]:
+        return {} if descent.source is None else {"gdexp.reused_from": descent.source}
 
 
-def as_rows(runs: Sequence[tuple[Pending, Record]]) -> list[Row]:
-    """Rows of what would be runs, with the tags that these begin with."""
+def _rows(runs: Runs) -> list[Row]:
+    """Return the rows of what would be runs, with the tags that these runs would have."""
     several = {pending.opening.parent for pending, _ in runs if pending.opening.kind == "seed"}
     rows = []
     for pending, record in runs:

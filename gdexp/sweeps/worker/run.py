@@ -1,4 +1,4 @@
-"""A worker from its config: it opens the study and the store, then works until the end."""
+"""The start of a worker: its config is read, and the study and the store are opened."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gdexp.sweeps.worker.worker import Worker
 from gdexp.tracking import Store, TrackingSettings
 
 if TYPE_CHECKING:
-    from gdexp.sweeps.study import Place
+    from gdexp.sweeps.study import StartedBy
 
 
-def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
-    """Make trials until the study has as many finished ones as it is to end with.
+def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None) -> None:
+    """Run a worker until the sweep ends.
 
     Args:
-        composed: the worker's config; `sweep.name`, `storage`, `n_trials` and `sampler` are
-            filled in by the driver, which also created and holds the study.
-        among: other workers, and where they are; None: this is the only one, in the driver's
-            own process.
+        composed: the worker's config. The driver has filled in `sweep.name`, `storage`,
+            `n_trials` and `sampler`, and holds the study.
+        started_by: what started this worker among others; None: it is the only worker, in the
+            driver's own process.
     """
     settings = config.construct("sweep", SweepSettings, composed["sweep"])
     tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
@@ -40,20 +40,20 @@ def work(composed: Mapping[str, Any], among: Place | None = None) -> None:
         settings=settings,
         tracking=tracking,
     )
-    store = _store(tracking, str(study.user_attrs[PARENT]))
-    if among is None:
+    store = _open_store(tracking, str(study.user_attrs[PARENT]))
+    if started_by is None:
         Worker(plan, study, store).run()
     else:
-        from gdexp.sweeps.worker.shared_worker import SharingWorker
+        from gdexp.sweeps.worker.shared_worker import SharedStudyWorker
 
-        SharingWorker(plan, study, store, among).run()
+        SharedStudyWorker(plan, study, store, started_by).run()
 
 
-def _store(tracking: TrackingSettings, parent: str) -> Store:
-    """The store that holds the sweep's own run.
+def _open_store(tracking: TrackingSettings, parent: str) -> Store:
+    """Open the store that holds the sweep's own run.
 
     Raises:
-        BadInput: there is none: a worker on another machine sees another file system.
+        BadInput: the run is not there: a worker on another machine may see another file system.
     """
     database = tracking.database
     if database is None or database.exists():

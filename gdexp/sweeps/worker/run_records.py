@@ -1,4 +1,4 @@
-"""What MLflow is given of a trial: one run, or with several seeds one with a child for each."""
+"""Trials recorded as MLflow runs: one run, and with several seeds a child run for each seed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from gdexp.descent import Result, Trace
-from gdexp.experiment import captured, environment
+from gdexp.experiment import environment, provenance_files
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
-from gdexp.sweeps.trial import Asked, Done, Ran
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.tracking import (
     NOTE_TAG,
     Opening,
@@ -30,29 +30,29 @@ from gdexp.tracking import (
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The runs of a trial, known before its descents.
+class TrialRuns:
+    """The runs of a trial, reserved before its descents.
 
     Attributes:
         trial: a child of the sweep's run.
-        seeds: children of the trial's, one for each descent; none where there is one seed.
+        seeds: children of the trial's run, one for each descent; none where there is one seed.
     """
 
     trial: Pending
     seeds: Sequence[Pending]
 
     @property
-    def runs(self) -> list[Pending]:
-        """All of them, the trial's last: once it is finished, all are."""
+    def in_order(self) -> list[Pending]:
+        """All runs, the trial's last: once it is finished, all are."""
         return [*self.seeds, self.trial]
 
 
-class Recording:
-    """Opens and writes the runs of trials.
+class TrialRecorder:
+    """Reserves the runs of trials, and makes their records.
 
     Args:
-        plan: that the trials belong to.
-        store: that takes them.
+        plan: of the sweep.
+        store: that takes the runs.
         parent: the run id of the sweep.
     """
 
@@ -61,70 +61,72 @@ class Recording:
         self._store = store
         self._parent = parent
 
-    def open(self, asked: Asked) -> Opened:
+    def reserve(self, asked: AskedTrial) -> TrialRuns:
         """Reserve the runs of a trial."""
         first, *others = self._openings(asked)
         trial = self._store.prepare(first(self._parent))
-        return Opened(trial, [self._store.prepare(each(trial.run_id)) for each in others])
+        return TrialRuns(trial, [self._store.prepare(each(trial.run_id)) for each in others])
 
-    def show(self, opened: Opened) -> None:
-        """Let the runs be seen while their descents go on."""
-        for pending in (opened.trial, *opened.seeds):
-            self._store.show(pending)
+    def show(self, runs: TrialRuns) -> None:
+        """Let the runs be seen in MLflow while their descents go on."""
+        for run in (runs.trial, *runs.seeds):
+            self._store.show(run)
 
-    def abandon(self, opened: Opened, status: str) -> None:
-        """Set the status of runs that did not get to their end."""
-        for pending in opened.runs:
-            self._store.abandon(pending, status)
+    def abandon(self, runs: TrialRuns, status: str) -> None:
+        """Set the status of runs that were not finished."""
+        for run in runs.in_order:
+            self._store.abandon(run, status)
 
     def records(
-        self, opened: Opened, ran: Ran, record: TrialRecord
+        self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
     ) -> list[tuple[Pending, Record]]:
-        """What is to be written of a trial."""
-        number, parameters = ran.asked.number, self._parameters(ran.asked)
-        if not opened.seeds:
-            return [self._descent(opened.trial, ran.descents[0], number, parameters)]
+        """Return the records of a trial's runs."""
+        number, parameters = trial.asked.number, self._parameters(trial.asked)
+        if not runs.seeds:
+            return [self._descent(runs.trial, trial.descents[0], number, parameters)]
         written = [
-            self._descent(pending, done, number, parameters)
-            for pending, done in zip(opened.seeds, ran.descents, strict=False)
+            self._descent(run, descent, number, parameters)
+            for run, descent in zip(runs.seeds, trial.descents, strict=False)
         ]
-        together = _dressed(_trial(ran, record), record.status, number, parameters)
-        return [*written, (opened.trial, together)]
+        together = _with_chart_values(_summary(trial, record), record.status, number, parameters)
+        return [*written, (runs.trial, together)]
 
     def _descent(
-        self, run: Pending, done: Done, number: int, parameters: Mapping[str, Any]
+        self, run: Pending, descent: FinishedDescent, number: int, parameters: Mapping[str, Any]
     ) -> tuple[Pending, Record]:
-        """What is to be written of one descent."""
-        made = captured(done.experiment.config, done.engine, whole=False)
-        record = descent_record(done.experiment, done.result, made, self._tags(run, done))
-        return run, _dressed(record, str(done.result.status), number, parameters)
+        """Return the record of one descent."""
+        made = provenance_files(descent.experiment.config, descent.engine, whole=False)
+        record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
+        return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 
-    def _openings(self, asked: Asked) -> list[Callable[[str], Opening]]:
-        """What the runs of a trial begin with, given the run above: its own, then its seeds'."""
+    def _openings(self, asked: AskedTrial) -> list[Callable[[str], Opening]]:
+        """Return what makes the openings of a trial's runs from the id of their parent run."""
         tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
         name = run_display.trial_title(asked.number, self._parameters(asked))
         seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
         return [
-            lambda above: Opening(name, "trial", above, tags),
-            *(partial(_of_seed, name, tags, seed) for seed in seeds),
+            lambda parent: Opening(name, "trial", parent, tags),
+            *(partial(_seed_opening, name, tags, seed) for seed in seeds),
         ]
 
-    def _tags(self, run: Pending, done: Done) -> dict[str, str]:
-        """What MLflow's page shows of a descent, and where it was taken from."""
+    def _tags(self, run: Pending, descent: FinishedDescent) -> dict[str, str]:
+        """Return the tags of a descent: its description, and the run that it was reused from."""
         link = self._store.loss_link(run.run_id)
-        tags = {NOTE_TAG: descent_note(done.experiment, done.result, run.run_id, link)}
-        return tags if done.source is None else {**tags, "gdexp.reused_from": done.source}
+        tags = {NOTE_TAG: descent_note(descent.experiment, descent.result, run.run_id, link)}
+        return tags if descent.source is None else {**tags, "gdexp.reused_from": descent.source}
 
-    def _parameters(self, asked: Asked) -> Mapping[str, Any]:
+    def _parameters(self, asked: AskedTrial) -> Mapping[str, Any]:
         return self._plan.space.by_key(asked.trial.params)
 
 
-def _of_seed(name: str, tags: Mapping[str, str], seed: int, above: str) -> Opening:
-    return Opening(f"{name} seed={seed}", "seed", above, {**tags, "gdexp.seed": str(seed)})
+def _seed_opening(name: str, tags: Mapping[str, str], seed: int, parent: str) -> Opening:
+    return Opening(f"{name} seed={seed}", "seed", parent, {**tags, "gdexp.seed": str(seed)})
 
 
-def _dressed(record: Record, status: str, number: int, parameters: Mapping[str, Any]) -> Record:
-    """A record with what MLflow's charts need of it: log scales, and the status as a colour."""
+def _with_chart_values(
+    record: Record, status: str, number: int, parameters: Mapping[str, Any]
+) -> Record:
+    """Add what MLflow's charts need: metrics on log scales, and a colour for the status."""
     return replace(
         record,
         metrics={**record.metrics, **run_display.chart_metrics(parameters, record.metrics)},
@@ -132,20 +134,20 @@ def _dressed(record: Record, status: str, number: int, parameters: Mapping[str, 
     )
 
 
-def _trial(ran: Ran, record: TrialRecord) -> Record:
-    """The record of a trial of several seeds: what its descents come to together."""
-    results = [done.result for done in ran.descents]
-    first = ran.descents[0].experiment
-    composed = {**first.config, "seed": [e.seed for e in ran.asked.experiments]}
+def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
+    """Return the record of a trial of several seeds, which sums up its descents."""
+    results = [descent.result for descent in trial.descents]
+    first = trial.descents[0].experiment
+    composed = {**first.config, "seed": [e.seed for e in trial.asked.experiments]}
     rows = [
         {
-            "seed": done.experiment.seed,
-            "status": str(done.result.status),
-            "iterations": done.result.iterations,
-            "hitting_time": done.result.hitting_time,
-            "final_loss": done.result.final_loss,
+            "seed": descent.experiment.seed,
+            "status": str(descent.result.status),
+            "iterations": descent.result.iterations,
+            "hitting_time": descent.result.hitting_time,
+            "final_loss": descent.result.final_loss,
         }
-        for done in ran.descents
+        for descent in trial.descents
     ]
     return Record(
         params=params(composed),
@@ -171,7 +173,7 @@ def _trial(ran: Ran, record: TrialRecord) -> Record:
 
 
 def median_trace(results: Sequence[Result]) -> Trace:
-    """The median loss of several descents at each iteration; one that ended keeps its last loss."""
+    """Return the median loss of descents at each iteration; an ended one keeps its last loss."""
     longest = max(len(result.trace) for result in results)
     padded = np.empty((len(results), longest))
     for row, result in zip(padded, results, strict=True):

@@ -1,8 +1,9 @@
-"""A worker among several that share a study: it claims trials, and learns what the others found."""
+"""The loop of a worker that shares its study with other workers."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
@@ -13,14 +14,14 @@ from gdexp.sweeps.study import (
     PARENT,
     WORKER,
     Heartbeat,
-    Identity,
-    Overview,
-    Place,
+    StartedBy,
     TrialRecord,
-    Watch,
-    settle,
+    TrialStates,
+    WorkerIdentity,
+    WorkerLiveness,
+    recover_trials,
 )
-from gdexp.sweeps.trial import Asked
+from gdexp.sweeps.worker.claim import TrialClaimer
 from gdexp.sweeps.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -30,83 +31,86 @@ if TYPE_CHECKING:
     from gdexp.tracking import Store
 
 WAIT_SECONDS = 0.2
-"""Between two looks of a worker that has nothing to do while others are at the last trials."""
+"""Between two checks of a worker that has no trial while others evaluate the last ones."""
 
 DRIVER_SECONDS = 30.0
-"""So long after all others are gone there is hope for a driver that queues their trials again."""
+"""How long a worker that is alone waits for the driver to queue trials of lost workers again."""
 
 
-class SharingWorker(Worker):
-    """The state of one worker's loop, where several share the study.
+class SharedStudyWorker(Worker):
+    """One of several workers of a study.
 
     Args:
         plan: of the sweep.
-        study: that the driver made ready.
+        study: that the driver prepared.
         store: that takes the runs.
-        place: where this worker is.
+        started_by: what started this worker.
     """
 
-    def __init__(self, plan: Plan, study: Study, store: Store, place: Place) -> None:
+    def __init__(self, plan: Plan, study: Study, store: Store, started_by: StartedBy) -> None:
         super().__init__(plan, study, store)
-        self.identity = Identity.own()
-        self._place = place
+        self._id = WorkerIdentity.own()
         self._store = store
+        self._started_by = started_by
 
     def run(self) -> None:
-        """Make trials until there are enough; what it does not get to goes back to the others."""
-        with Heartbeat(self.study, self.identity, self._place is Place.ELSEWHERE):
+        """Run trials as `Worker.run` does; after an error, return unfinished ones to the study."""
+        with Heartbeat(self.study, self._id, self._started_by is StartedBy.LAUNCHER):
             try:
                 super().run()
             except BaseException:
                 with signals.ending():
-                    self._hand_back()
+                    self._return_trials()
                 raise
 
     def _console(self) -> Console:
-        return Console(quiet=True)  # the driver shows what all of them do
+        return Console(quiet=True)  # the driver shows the progress of all workers
 
-    def _loop(self, began: float) -> None:
-        overview, watch = Overview(self.study), Watch()
-        last = time.monotonic()
-        learns = self.asking.waits(self.plan.n_trials)
+    def _loop(self, start: float) -> None:
+        claimer = TrialClaimer(self.study, self.plan, self._id.worker)
+        states, liveness = TrialStates(self.study), WorkerLiveness()
+        last_sign = time.monotonic()
+        startup = self.plan.sampler.startup
+        learns = startup is not None and self.plan.n_trials >= startup
         while True:
             if learns:
-                self._tell(self.writing.finish())
-            overview.look()
-            for trial in overview.fresh():
+                self.writer.finish()
+            states.refresh()
+            for trial in states.newly_complete():
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
-            if overview.complete >= self.plan.n_trials or self._over(began):
+            if states.complete >= self.plan.n_trials or self._must_end(start):
                 return
-            asked = self.asking.claim(overview, self.identity.worker)
-            if asked:
-                self._batch(asked)
-                last = time.monotonic()
+            if batch := claimer.claim(states):
+                self._run_batch(batch)
+                last_sign = time.monotonic()
                 continue
-            self._tell(self.writing.finish())
-            others = {str(trial.user_attrs.get(WORKER)) for trial in overview.running}
-            if others & watch.there(self.study.user_attrs):
-                last = time.monotonic()
-            if time.monotonic() - last > DRIVER_SECONDS:
+            self.writer.finish()
+            others = {str(trial.user_attrs.get(WORKER)) for trial in states.running}
+            if others & liveness.alive(self.study.user_attrs):
+                last_sign = time.monotonic()
+            if time.monotonic() - last_sign > DRIVER_SECONDS:
                 return
             time.sleep(WAIT_SECONDS)
 
     def _count(self, record: TrialRecord) -> None:
-        record.count(self.cap)  # patience is counted in the order in which all of them come in
+        # The loop adds to the patience: all workers must count trials in the study's order.
+        record.count(self.cap)
 
-    def _owns(self, asked: Asked) -> bool:
-        """Whether nobody took this worker for gone meanwhile, and its trial over."""
-        trial = self.study._storage.get_trial(asked.trial._trial_id)
-        if trial.user_attrs.get(WORKER) == self.identity.worker and not trial.state.is_finished():
-            return True
-        self.untold.discard(asked.number)
-        self.recording.abandon(self.opened.pop(asked.number), "KILLED")
-        return False
+    def _find_lost(self, numbers: Collection[int]) -> Collection[int]:
+        """Return the trials that others took over because this worker seemed to be gone."""
+        trials = self.study.get_trials(deepcopy=False)
+        return {
+            number
+            for number in numbers
+            if trials[number].user_attrs.get(WORKER) != self._id.worker
+            or trials[number].state.is_finished()
+        }
 
-    def _hand_back(self) -> None:
-        """Let trials that are still its own wait for others."""
+    def _return_trials(self) -> None:
+        """Queue the trials that are still this worker's again."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        own = {t.number for t in running if t.user_attrs.get(WORKER) == self.identity.worker}
+        own = {t.number for t in running if t.user_attrs.get(WORKER) == self._id.worker}
         parent = str(self.study.user_attrs[PARENT])
-        settle(self.study, self._store, parent, self.plan.space, left=own)
+        recover_trials(self.study, self._store, parent, self.plan.space, abandoned=own)

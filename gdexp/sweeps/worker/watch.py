@@ -1,4 +1,4 @@
-"""What is looked at while descents go on: signals, the progress line, runs that take long."""
+"""Callbacks of running descents: signals, the progress line, and runs that become visible."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from gdexp.core import signals
 from gdexp.descent import Watch
 from gdexp.experiment import Experiment
 from gdexp.sweeps.display import Progress
-from gdexp.sweeps.trial import Asked
+from gdexp.sweeps.trial import AskedTrial
 
-LOOKS_PER_SECOND = 10
+CALLS_PER_SECOND = 10
+"""How often a descent calls back."""
+
 SHOW_AFTER_SECONDS = 1.0
-"""A run is in MLflow as RUNNING once its descent has taken this long."""
+"""How long a descent runs before MLflow shows its run as RUNNING."""
 
-MOST_ITERATIONS = 100_000
-"""Between two looks, so that one that comes too fast is not the last for a long time."""
+MAX_ITERATIONS = 100_000
+"""Iterations between two calls. Without a limit one fast interval could delay the next call."""
 
 
-class Lookout:
-    """Makes the callbacks that look at descents.
+class DescentWatch:
+    """Makes the callbacks of descents.
 
     Args:
         progress: the line in the terminal.
-        show: makes the runs of these trials visible in MLflow.
+        show: makes the runs of trials visible in MLflow.
     """
 
-    def __init__(self, progress: Progress, show: Callable[[Sequence[Asked]], None]) -> None:
+    def __init__(self, progress: Progress, show: Callable[[Sequence[AskedTrial]], None]) -> None:
         self._progress = progress
         self._show = show
 
-    def alone(self, asked: Asked, experiment: Experiment) -> Watch:
-        """For a descent by itself: about ten looks a second, whatever an iteration costs."""
-        began = time.monotonic()
-        last = (0, began)
+    def alone(self, asked: AskedTrial, experiment: Experiment) -> Watch:
+        """Return the callback of a descent that runs alone."""
+        start = time.monotonic()
+        last = (0, start)
         shown = False
         f_star, threshold = experiment.problem.reference, experiment.stopping.threshold
         label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
@@ -47,32 +49,32 @@ class Lookout:
             now = time.monotonic()
             if iteration:
                 gap = trace[-1] - f_star
-                self._progress.descending(label, iteration, gap, threshold, name=name)
-            if not shown and now - began > SHOW_AFTER_SECONDS:
+                self._progress.show_descent(label, iteration, gap, threshold, name=name)
+            if not shown and now - start > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])
-            rate = (iteration - last[0]) / max(now - last[1], 1e-6)
+            per_second = (iteration - last[0]) / max(now - last[1], 1e-6)
             last = (iteration, now)
-            ahead = 100 if iteration == 0 else int(rate / LOOKS_PER_SECOND)
-            return iteration + max(1, min(ahead, MOST_ITERATIONS))
+            step = 100 if iteration == 0 else int(per_second / CALLS_PER_SECOND)
+            return iteration + max(1, min(step, MAX_ITERATIONS))
 
         return watch
 
-    def together(self, trials: Sequence[Asked]) -> Callable[[int, int], None]:
-        """For descents that are rows of a batch."""
-        began = last = time.monotonic()
+    def together(self, trials: Sequence[AskedTrial]) -> Callable[[int, int], None]:
+        """Return the callback of descents that are rows of a batch."""
+        start = last = time.monotonic()
         shown = False
 
-        def watch(iteration: int, going: int) -> None:
+        def watch(iteration: int, running: int) -> None:
             nonlocal last, shown
             now = time.monotonic()
-            if now - last < 1 / LOOKS_PER_SECOND:
+            if now - last < 1 / CALLS_PER_SECOND:
                 return
             last = now
             signals.check()
             label = f"{len(trials)} trials at once"
-            self._progress.descending(label, iteration, math.nan, math.nan, going)
-            if not shown and now - began > SHOW_AFTER_SECONDS:
+            self._progress.show_descent(label, iteration, math.nan, math.nan, running)
+            if not shown and now - start > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show(trials)
 

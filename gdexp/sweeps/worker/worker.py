@@ -1,36 +1,30 @@
-"""A worker: asks, descends, records, tells, until the study has its trials."""
+"""The loop of a worker: ask for trials, evaluate them, write them, until the sweep ends."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
-from gdexp.sweeps import cleanup
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import (
-    PARENT,
-    RECORD,
     TrialRecord,
-    finished,
-    reported,
-    tell,
-    together,
+    completed_trials,
+    grouped_writes,
 )
-from gdexp.sweeps.trial import Asked, Ran
-from gdexp.sweeps.worker.ask import ASKED_AT_ONCE, Asking
-from gdexp.sweeps.worker.background_writer import Writing
-from gdexp.sweeps.worker.cache import Known
-from gdexp.sweeps.worker.evaluate import Descents
-from gdexp.sweeps.worker.row_records import keeping
-from gdexp.sweeps.worker.run_records import Opened, Recording
-from gdexp.sweeps.worker.watch import Lookout
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
+from gdexp.sweeps.worker.ask import TrialAsker
+from gdexp.sweeps.worker.batch_size import BatchSize
+from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.evaluate import TrialEvaluator
+from gdexp.sweeps.worker.trial_writer import MAX_TRIALS, TrialWriter, WrittenTrial
+from gdexp.sweeps.worker.watch import DescentWatch
 from gdexp.tracking import Store
 
 if TYPE_CHECKING:
@@ -38,181 +32,143 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-WRITE_EVERY_SECONDS = 0.5
-"""Trials of one batch that are done are written together, but never kept back longer."""
-
-
-class Told(NamedTuple):
-    """A trial whose runs are in MLflow, and so can be told to the study."""
-
-    ran: Ran
-    record: TrialRecord
-    run_ids: list[str]
+WRITE_SECONDS = 0.5
+"""The longest time that a finished trial of a batch waits to be written with the next ones."""
 
 
 class Worker:
-    """The state of one worker's loop."""
+    """The only worker of a study.
+
+    Args:
+        plan: of the sweep.
+        study: that the driver prepared.
+        store: that takes the runs.
+    """
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
-        self.recording: Recording
-        self.writing: Writing[Told]
-        self.recording, self.writing = keeping(plan, store, str(study.user_attrs[PARENT]))
         self.cap = Cap(plan.settings.cap)
-        self.known = Known(store) if plan.settings.reuse else None
+        self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.pareto)
-        self.asking = Asking(study, plan)
-        self.opened: dict[int, Opened] = {}
-        self.ready: list[tuple[Ran, TrialRecord]] = []
-        self.untold: set[int] = set()
+        self.batch_size = BatchSize(plan)
+        self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
+        self.progress = Progress(self._console(), plan.n_trials)
+        watch = DescentWatch(self.progress, self.writer.show)
+        self.evaluator = TrialEvaluator(self.cap, self.cache, watch.alone, watch.together)
 
     def run(self) -> None:
-        """Make trials until there are enough, or time or patience is at its end.
+        """Run trials until there are enough, the time is up, or the patience is exhausted.
 
         Raises:
-            StorageFailed: with the trials that it cost.
+            StorageFailed: names the trials that are lost.
         """
         try:
-            with reported(self.plan.served):
-                self._run()
+            with self.writer, self.progress:
+                self._loop(time.monotonic())
+                self.writer.finish()
         except StorageFailed as error:
-            cleanup.storage_failed()
-            lost = f"; not recorded: {_listed(self.untold)}" if self.untold else ""
+            numbers = self.writer.unrecorded
+            lost = f"; not recorded: {_in_words(numbers)}" if numbers else ""
             raise StorageFailed(f"{error}{lost}") from error
 
-    def _run(self) -> None:
-        with self.writing, Progress(self._console(), self.plan.n_trials) as self.progress:
-            lookout = Lookout(self.progress, self._show)
-            self.descents = Descents(self.cap, self.known, lookout.alone, lookout.together)
-            self._loop(time.monotonic())
-            self._tell(self.writing.finish())
-
     def _console(self) -> Console:
-        """Where progress is shown."""
+        """Return the console that shows the progress."""
         return terminal.console()
 
-    def _loop(self, began: float) -> None:
-        """Ask and run trials, batch by batch, until the sweep is to end."""
-        done = finished(self.study)
-        for earlier in done:
-            record = TrialRecord.of(earlier)
-            self.progress.earlier(record, record.hitting_time, self.plan.rate(earlier.params))
+    def _loop(self, start: float) -> None:
+        """Run one batch of trials after another until the sweep ends."""
+        earlier = completed_trials(self.study)
+        for trial in earlier:
+            record = TrialRecord.of(trial)
+            rate = self.plan.learning_rate(trial.params)
+            self.progress.add_earlier(record, record.hitting_time, rate)
             self._count(record)
-        ordinal = len(done)
-        while ordinal < self.plan.n_trials and not self._over(began):
-            if self.asking.waits(ordinal):
-                self._tell(self.writing.finish())
-            asked = self._ask(ordinal)
-            self._batch(asked)
-            ordinal += len(asked)
+        asker, ordinal = TrialAsker(self.study, self.plan), len(earlier)
+        while ordinal < self.plan.n_trials and not self._must_end(start):
+            if asker.needs_earlier(ordinal):
+                self.writer.finish()
+            batch = self._ask(asker, ordinal)
+            self._run_batch(batch)
+            ordinal += len(batch)
 
-    def _over(self, began: float) -> bool:
-        """Whether time or patience is at its end."""
+    def _must_end(self, start: float) -> bool:
+        """Return whether the time is up or the patience is exhausted."""
         signals.check()
         timeout = self.plan.settings.timeout
-        late = timeout is not None and time.monotonic() - began >= timeout
-        return late or self.patience.over
+        is_late = timeout is not None and time.monotonic() - start >= timeout
+        return is_late or self.patience.exhausted
 
-    def _ask(self, ordinal: int) -> list[Asked]:
-        many = min(self.asking.at_once(ordinal), self.plan.n_trials - ordinal)
-        if self.patience.left is not None:  # a batch ends no later than one trial at a time would
-            many = min(many, self.patience.left)
-        asked: list[Asked] = []
-        while len(asked) < many:
-            with together(self.study):
-                for _ in range(min(many - len(asked), ASKED_AT_ONCE)):
-                    asked.append(self.asking.ask(ordinal + len(asked)))
-        return asked
+    def _ask(self, asker: TrialAsker, ordinal: int) -> list[AskedTrial]:
+        size = min(self.batch_size.at(ordinal), self.plan.n_trials - ordinal)
+        # A batch makes no more trials than single ones would before the patience is exhausted.
+        if (remaining := self.patience.remaining) is not None:
+            size = min(size, remaining)
+        batch: list[AskedTrial] = []
+        while len(batch) < size:
+            with grouped_writes(self.study):
+                for _ in range(min(size - len(batch), MAX_TRIALS)):
+                    batch.append(asker.ask(ordinal + len(batch)))
+        return batch
 
-    def _batch(self, asked: Sequence[Asked]) -> None:
-        """Descend and record trials."""
-        self.untold |= {each.number for each in asked}
-        for each in asked:
-            self.opened[each.number] = self.recording.open(each)
+    def _run_batch(self, batch: Sequence[AskedTrial]) -> None:
+        """Evaluate and write trials."""
+        self.writer.begin(batch)
         written = time.monotonic()
         try:
-            for ran in self.descents.run(asked):
-                if ran.more and not self.ready:
-                    written = time.monotonic()  # those that were done with it are written with it
-                self._keep(ran)
-                late = time.monotonic() - written > WRITE_EVERY_SECONDS
-                if late or len(self.ready) == ASKED_AT_ONCE:
-                    self._write()
+            for trial in self.evaluator.run(batch):
+                if trial.more and not self.writer.ready:
+                    written = time.monotonic()  # so that trials that end together are written so
+                self._add(trial)
+                is_late = time.monotonic() - written > WRITE_SECONDS
+                if is_late or self.writer.ready == MAX_TRIALS:
+                    self.writer.write()
                     written = time.monotonic()
         except StorageFailed:
-            raise  # it would fail again
+            raise  # another write would fail too
         except BaseException as error:
             with signals.ending(), contextlib.suppress(StorageFailed):
-                self._write()  # what is done is not lost by what ended the sweep
-                self._tell(self.writing.finish())
+                self.writer.write()  # trials that are finished are kept
+                self.writer.finish()
                 if isinstance(error, Exception):
-                    for opened in self.opened.values():
-                        self.recording.abandon(opened, "FAILED")
+                    self.writer.abandon("FAILED")
             raise
-        self._write()
+        self.writer.write()
 
-    def _keep(self, ran: Ran) -> None:
-        """Remember what came of a trial until it is written."""
+    def _add(self, trial: EvaluatedTrial) -> None:
+        """Give a finished trial to the writer."""
         record = TrialRecord.build(
-            self.opened[ran.asked.number].trial.run_id,
-            [done.result for done in ran.descents],
+            self.writer.run_id(trial.asked.number),
+            [descent.result for descent in trial.descents],
             self.cap,
             self.plan.settings.seeds,
-            [done.source is not None for done in ran.descents],
+            [descent.source is not None for descent in trial.descents],
         )
         self._count(record)
-        self.ready.append((ran, record))
-
-    def _write(self) -> None:
-        """Hand the trials that are ready over to MLflow, and tell those that are there.
-
-        In the study first: a finished child always has its record, whatever happens between.
-        """
-        if not self.ready:
-            return
-        with together(self.study):
-            self.ready = [(ran, record) for ran, record in self.ready if self._owns(ran.asked)]
-            for ran, record in self.ready:
-                ran.asked.trial.set_user_attr(RECORD, record.as_attribute())
-        runs, told = [], []
-        for ran, record in self.ready:
-            opened = self.opened.pop(ran.asked.number)
-            runs += self.recording.records(opened, ran, record)
-            runs_of = opened.seeds or [opened.trial] if self.plan.tracking.best is None else []
-            of_descents = [pending.run_id for pending in runs_of]
-            told.append(Told(ran, record, of_descents))
-        self.ready = []
-        self._tell(self.writing.write(runs, told))
-
-    def _tell(self, trials: Sequence[Told]) -> None:
-        if not trials:
-            return
-        with together(self.study):
-            for ran, record, _ in trials:
-                tell(self.study, ran.asked.number, record)
-        for ran, record, run_ids in trials:
-            self.untold.discard(ran.asked.number)
-            self.progress.add(record, record.hitting_time, self.plan.rate(ran.asked.trial.params))
-            if self.known is not None:
-                for done, run_id in zip(ran.descents, run_ids, strict=False):
-                    self.known.add(done.experiment.signature, run_id, str(done.result.status))
-
-    def _owns(self, asked: Asked) -> bool:
-        """Whether a trial is still this worker's."""
-        return True
+        self.writer.add(trial, record)
 
     def _count(self, record: TrialRecord) -> None:
+        """Let a finished trial affect the cap, the batch size and the patience."""
         record.count(self.cap)
-        self.asking.learned(record)
+        self.batch_size.add(record)
         self.patience.add(record)
 
-    def _show(self, trials: Sequence[Asked]) -> None:
-        for asked in trials:
-            self.recording.show(self.opened[asked.number])
+    def _find_lost(self, numbers: Collection[int]) -> Collection[int]:
+        """Return the trials that are no longer this worker's; a single worker keeps all."""
+        return ()
+
+    def _on_told(self, written: WrittenTrial) -> None:
+        """Show a trial that the study was told, and make its runs available for reuse."""
+        trial, record, run_ids = written
+        rate = self.plan.learning_rate(trial.asked.trial.params)
+        self.progress.add(record, record.hitting_time, rate)
+        if self.cache is not None:
+            for descent, run_id in zip(trial.descents, run_ids, strict=False):
+                status = str(descent.result.status)
+                self.cache.add(descent.experiment.signature, run_id, status)
 
 
-def _listed(numbers: Collection[int]) -> str:
-    """Trials as words, however many they are."""
+def _in_words(numbers: Collection[int]) -> str:
+    """Return the numbers of trials as a short phrase, however many they are."""
     first, *others = sorted(numbers)
     if not others:
         return f"trial {first}"

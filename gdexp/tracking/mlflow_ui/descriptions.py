@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from gdexp.config import shortest_command
+from gdexp.core import format_count, gap_formula
 from gdexp.descent import Result
 from gdexp.experiment import Experiment
 
@@ -25,10 +26,10 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
         link: the address, after `#`, of its losses on a log axis. It comes first, because the
             page folds a description after a few lines.
     """
-    gap = "loss" if result.f_star == 0 else f"loss - ({result.f_star:.6g})"
-    word = "iteration" if result.iterations == 1 else "iterations"
+    gap = gap_formula(result.f_star)
+    count = format_count(result.iterations, "iteration")
     lines = [
-        f"**{result.iterations:,} {word}**, {result.status}: {result.status.explanation}.",
+        f"**{count}**, {result.status}: {result.status.explanation}.",
         f"[Loss by iteration on a log axis](#{link})",
         "",
         f"| until | {gap} <= {result.threshold:g} |",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gdexp.descent.stopping import Status
-from gdexp.sweeps.display.progress import Finished, Progress
+from gdexp.sweeps.display.progress import FinishedTrial, Progress
 from tests.support.names import STATUSES
 
 
@@ -45,7 +45,7 @@ class Shown:
         self.out = Console(file=self.file, width=width, **console)
         self.progress = Progress(self.out, total, done, clock=self.clock)
 
-    def add(self, count: int, seconds: float, *trials: Finished) -> None:
+    def add(self, count: int, seconds: float, *trials: FinishedTrial) -> None:
         for i in range(count):
             self.clock.now += seconds
             trial = (trials or (Trial(),))[i % max(len(trials), 1)]
@@ -86,7 +86,7 @@ def test_steps_are_those_made_where_a_trial_says_so() -> None:
 def test_earlier_trials_count_but_say_nothing_of_the_pace() -> None:
     shown = terminal(total=10, done=2)
     for _ in range(3):
-        shown.progress.earlier(Trial(iterations=40), 40.0)
+        shown.progress.add_earlier(Trial(iterations=40), 40.0)
     assert shown.progress.text() == "5/10 trials, best 40 iterations, 3 converged, 120 steps"
     shown.add(1, 7.0)
     assert shown.progress.text().endswith(", 28 s left")
@@ -113,7 +113,7 @@ def test_the_time_left_is_the_mean_of_the_last_trials(seconds: float) -> None:
         for _ in range(250 // size):
             shown.clock.now += seconds * size
             shown.add(size, 0.0)
-            left = shown.progress._pace.left(shown.clock.now, 500)
+            left = shown.progress._time_left.seconds(shown.clock.now, 500)
             assert left == pytest.approx(500 * seconds, rel=0.2)
 
 
@@ -135,10 +135,10 @@ def test_a_trial_that_takes_longer_than_the_others_puts_the_end_off() -> None:
 def test_a_long_descent_has_a_line_with_its_way_to_the_threshold() -> None:
     shown = terminal()
     shown.add(12, 1.0)
-    shown.progress.descending("trial 12", 100, 1e-1, 1e-5)
+    shown.progress.show_descent("trial 12", 100, 1e-1, 1e-5)
     assert len(shown.lines()) == 2
     shown.clock.now += 1
-    shown.progress.descending("trial 12", 12_400, 1e-3, 1e-5)
+    shown.progress.show_descent("trial 12", 12_400, 1e-3, 1e-5)
     third = shown.lines()[2]
     assert third == "trial 12 ━━━━━━━━━━────────── iteration 12,400, loss 1.0e-03 → 1e-05"
     assert "12,628 steps" in shown.lines()[0]
@@ -152,7 +152,7 @@ def test_trials_that_run_together_have_one_line() -> None:
     shown = terminal()
     for iteration in (100, 2000):
         shown.clock.now += 1
-        shown.progress.descending("64 trials at once", iteration, math.nan, math.nan, 37)
+        shown.progress.show_descent("64 trials at once", iteration, math.nan, math.nan, 37)
     assert shown.lines()[-1] == "64 trials at once 37 going, iteration 2,000"
 
 
@@ -160,7 +160,7 @@ def test_the_name_of_the_gap_can_be_said() -> None:
     shown = terminal()
     for _ in range(2):
         shown.clock.now += 1
-        shown.progress.descending("trial 3", 10, 0.5, 1e-5, name="loss - f*")
+        shown.progress.show_descent("trial 3", 10, 0.5, 1e-5, name="loss - f*")
     assert "loss - f* 5.0e-01 → 1e-05" in shown.lines()[-1]
     assert shown.lines(27)[-1] == "trial 3 5.0e-01 → 1e-05"
 
@@ -203,7 +203,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
             shown.progress.add(Trial(status, 1_234_567 + i), 1e6 - i, lr=0.000123456789)
             for iteration in (1, 123_456_789):
                 shown.clock.now += 1
-                shown.progress.descending(f"trial {i}", iteration, 1e-3, 1e-5)
+                shown.progress.show_descent(f"trial {i}", iteration, 1e-3, 1e-5)
                 assert max(map(len, shown.lines(width))) <= width
                 assert all(shown.lines(width))
     if width >= 40:
@@ -221,7 +221,7 @@ def test_a_terminal_without_the_signs_gets_others(encoding: str) -> None:
         shown.add(3, 1.0)
         for iteration in (1, 100):
             shown.clock.now += 1
-            shown.progress.descending("trial 3", iteration, 1e-3 / iteration, 1e-5)
+            shown.progress.show_descent("trial 3", iteration, 1e-3 / iteration, 1e-5)
         for width in (80, 40, 12):
             "\n".join(shown.lines(width, ascii_only=True)).encode("ascii")
     shown.out.file.flush()
@@ -245,9 +245,9 @@ def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
     shown = Shown(total=40, force_terminal=dumb, width=200)
     with shown.progress:
         shown.add(38, 0.6)
-        shown.progress.descending("trial 38", 500, 1e-3, 1e-5)
+        shown.progress.show_descent("trial 38", 500, 1e-3, 1e-5)
         shown.clock.now += 8
-        shown.progress.descending("trial 38", 12_400, 1e-4, 1e-5)
+        shown.progress.show_descent("trial 38", 12_400, 1e-4, 1e-5)
         shown.add(2, 0.1)
     assert shown.written == [
         "17/40 trials, best 19 iterations, 17 converged, 323 steps, 14 s left",
@@ -261,12 +261,12 @@ def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
 def test_a_log_of_a_short_sweep_is_one_line_and_of_none_is_empty() -> None:
     shown = Shown(total=3, width=40)
     with shown.progress:
-        shown.progress.earlier(Trial(), 19.0)
+        shown.progress.add_earlier(Trial(), 19.0)
         shown.add(2, 0.1)
     assert shown.written == ["3/3 trials, 3 converged, 57 steps"]
     shown = Shown(total=1)
     with shown.progress:
-        shown.progress.earlier(Trial(), 19.0)
+        shown.progress.add_earlier(Trial(), 19.0)
     assert shown.written == []
 
 
@@ -274,7 +274,7 @@ def test_words_in_brackets_are_words() -> None:
     shown = Shown(total=3, width=40)
     with shown.progress:
         shown.clock.now += 20
-        shown.progress.descending("trial [red]", 3, 0.5, 1e-5)
+        shown.progress.show_descent("trial [red]", 3, 0.5, 1e-5)
     assert "trial [red]: iteration 3" in shown.written[0]
 
 
@@ -314,11 +314,11 @@ def test_whatever_it_is_given_it_shows_something(
     with shown.progress:
         for status, iterations, gap, threshold, count in trials:
             shown.clock.now += abs(gap) if 1e-3 < abs(gap) < 1e9 else 0.0
-            shown.progress.descending("trial", count, gap, threshold, count % 3)
+            shown.progress.show_descent("trial", count, gap, threshold, count % 3)
             shown.clock.now += 1
-            shown.progress.descending("trial", count + 1, threshold, gap)
+            shown.progress.show_descent("trial", count + 1, threshold, gap)
             assert max(map(len, shown.lines(30))) <= 30
-            shown.progress.earlier(Trial(status, iterations, gap, threshold), gap)
+            shown.progress.add_earlier(Trial(status, iterations, gap, threshold), gap)
             shown.progress.add(Trial(status, iterations, gap, threshold), threshold, lr=gap)
             assert max(map(len, shown.lines(30))) <= 30
             assert shown.progress.text().isascii()

@@ -13,7 +13,7 @@ import pytest
 
 from gdexp.cli.main import main
 from gdexp.core.errors import BadInput
-from gdexp.core.signals import Interrupted, ending, raising
+from gdexp.core.signals import Interrupted, Signals, ending
 from gdexp.sweeps.launchers.worker_job import LEAVE
 
 pytestmark = pytest.mark.slow
@@ -111,7 +111,7 @@ def test_what_a_job_was_refused_for_comes_back_without_its_secret() -> None:
 
 def test_a_worker_in_a_job_takes_a_second_signal_for_the_first() -> None:
     told = []
-    with raising((LEAVE,), patient=True):
+    with Signals().raising((LEAVE,), patient=True):
         try:
             signal.raise_signal(LEAVE)
         except Interrupted as interrupted:

@@ -189,6 +189,19 @@ def test_what_ray_cannot_do_is_said_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ray_has_every_undocumented_part_that_is_used(tmp_path: Path) -> None:
+    code = (
+        "from gdexp.sweeps.launchers.library_parts import missing_parts\n"
+        "from gdexp.sweeps.launchers.ray_internals import PARTS\n"
+        "print(missing_parts(PARTS))\n"
+    )
+    line = [ray.PYTHON, "-c", code]
+    done = subprocess.run(
+        line, env=ray.variables(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_its_file_opens_with_a_command_that_composes_it(tmp_path: Path) -> None:
     lines = (ray.PROJECT / "conf/sweep/ray.yaml").read_text().splitlines()
     lead = "# python -m gdexp "

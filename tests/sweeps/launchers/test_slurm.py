@@ -19,7 +19,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from gdexp.cli.main import main
-from gdexp.sweeps.study.heartbeat import SIGN
+from gdexp.sweeps.study.worker_identity import SIGN
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.support.commands import start

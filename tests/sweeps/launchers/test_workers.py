@@ -15,7 +15,7 @@ import pytest
 from optuna import Study
 from optuna.trial import TrialState
 
-from gdexp.sweeps.study.heartbeat import SIGN
+from gdexp.sweeps.study.worker_identity import SIGN
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.support.commands import gdexp, start

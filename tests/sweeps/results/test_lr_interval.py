@@ -31,7 +31,7 @@ from gdexp import (
 )
 from gdexp.descent.loop import starting_point
 from gdexp.experiment.experiment import Experiment
-from gdexp.sweeps.results.lr_interval import Interval, sharing
+from gdexp.sweeps.results.lr_interval import Interval, find_interval
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def found(*experiments: Experiment, **options: Any) -> Interval:
     """The interval of experiments that converge."""
     counts = [count(each) for each in experiments]
     assert None not in counts
-    interval = sharing(experiments, [n for n in counts if n is not None], **options)
+    interval = find_interval(experiments, [n for n in counts if n is not None], **options)
     assert interval is not None
     return interval
 
@@ -184,8 +184,8 @@ def test_a_seed_that_starts_within_the_threshold_limits_nothing() -> None:
     near = experiment(Matrix(x0=start), GradientDescent(1.0))
     far = experiment(Matrix(), GradientDescent(1.0))
     assert count(near) == 0
-    assert sharing([near], [0]) is None
-    assert sharing([near, far], [0, count(far) or 0]) == found(far)
+    assert find_interval([near], [0]) is None
+    assert find_interval([near, far], [0, count(far) or 0]) == found(far)
 
 
 def test_a_learning_rate_that_plays_no_part_has_no_ends() -> None:
@@ -200,7 +200,7 @@ def test_the_budget_bounds_the_search() -> None:
     asked = experiment(Matrix(), TorchOptimizer("SGD", 0.7))
     n = count(asked)
     assert n is not None
-    assert sharing([asked], [n], budget=0) is None
+    assert find_interval([asked], [n], budget=0) is None
     few = found(asked, budget=5 * n)
     assert 0 < few.steps <= 5 * n
     assert not (few.low_known and few.high_known)
@@ -241,9 +241,9 @@ def test_a_valley_has_an_interval_however_narrow() -> None:
 def test_what_cannot_be_asked_is_refused() -> None:
     asked = experiment(Matrix(), GradientDescent(1.0))
     with pytest.raises(BadInput, match="must be 1 counts"):
-        sharing([asked], [3, 4])
+        find_interval([asked], [3, 4])
     with pytest.raises(BadInput, match="digits"):
-        sharing([asked], [3], digits=0)
+        find_interval([asked], [3], digits=0)
 
 
 def test_a_rule_without_a_learning_rate_has_no_interval() -> None:
@@ -263,4 +263,4 @@ def test_a_rule_without_a_learning_rate_has_no_interval() -> None:
     problem = FunctionProblem(lambda x: (x * x).sum(), x0=torch.ones(2))
     asked = experiment(problem, Halving())
     result = descend(problem, asked.rule, asked.stopping)
-    assert sharing([asked], [result.iterations]) is None
+    assert find_interval([asked], [result.iterations]) is None

@@ -10,7 +10,7 @@ import pytest
 from gdexp import BadInput, config
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import first_trials
-from gdexp.sweeps.space.parse import composed_space
+from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.space.space import Space, dimensions
 from tests.support.commands import composed
 
@@ -32,13 +32,13 @@ def plan(space: dict[str, Any], line: list[str] | None = None, **settings: Any) 
     def compose(lines: list[str]) -> config.Config:
         return {**BASE, "sweep": {"space": space, **settings}}
 
-    return Plan.build(*composed_space(config.check_given(line or []), compose))
+    return Plan.build(*compose_space(config.parse_overrides(line or []), compose))
 
 
 def planned(*line: str) -> Plan:
     """A plan from a command line and the shipped files."""
-    overrides = config.check_given(line)
-    return Plan.build(*composed_space(overrides, lambda lines: composed(*lines)))
+    overrides = config.parse_overrides(line)
+    return Plan.build(*compose_space(overrides, lambda lines: composed(*lines)))
 
 
 def parsed(given: dict[str, Any]) -> Space:
@@ -149,10 +149,10 @@ def test_each_rule_has_a_range_of_its_own_or_shares_one() -> None:
         "optimizer.adam.lr": {"optimizer": ("adam",)},
         "optimizer.momentum": {"optimizer": ("momentum",)},
     }
-    adam = made.configured({"optimizer": "adam", "optimizer.adam.lr": 0.15})
+    adam = made.trial_config({"optimizer": "adam", "optimizer.adam.lr": 0.15})
     assert adam["optimizer"]["name"] == "adam"
     assert (adam["optimizer"]["lr"], adam["optimizer"]["beta2"]) == (0.15, 0.999)
-    heavy = made.configured(
+    heavy = made.trial_config(
         {"optimizer": "momentum", "optimizer.lr": 1.5, "optimizer.momentum": 0.3}
     )
     assert (heavy["optimizer"]["lr"], heavy["optimizer"]["momentum"]) == (1.5, 0.3)
@@ -171,7 +171,7 @@ def test_only_what_belongs_to_a_trial_is_asked_for() -> None:
         seen.add(rule)
         allowed = {d.name for d in made.space.dimensions if d.used({"optimizer": rule})}
         assert set(trial.params) == allowed
-        assert made.configured(trial.params)["optimizer"]["name"] == rule
+        assert made.trial_config(trial.params)["optimizer"]["name"] == rule
     assert len(seen) == 7
 
 
@@ -200,7 +200,7 @@ def test_a_plain_value_holds_for_every_swept_file_that_has_the_key() -> None:
         chosen: dict[str, Any] = {"optimizer": rule}
         if rule == "momentum":
             chosen["optimizer.momentum.momentum"] = 0.5
-        assert made.configured(chosen)["optimizer"]["lr"] == 0.25
+        assert made.trial_config(chosen)["optimizer"]["lr"] == 0.25
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_composing_a_trials_config_is_reading_a_few_keys(name: str) -> None:
     extra = ["optimizer.lr=1,2"] if name == "manual" else []
     made = planned(f"+sweep={name}", *extra)
     for parameters in first_trials(made, 5):
-        configured = made.configured(made.space.encoded(parameters))
+        configured = made.trial_config(made.space.encoded(parameters))
         assert made.base == planned(f"+sweep={name}", *extra).base  # nothing was written into it
         for d in made.space.dimensions:
             if d.name in parameters and not d.is_group:

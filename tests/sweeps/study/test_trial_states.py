@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import optuna
 
-from gdexp.sweeps.study.trial_states import Overview
+from gdexp.sweeps.study.trial_states import TrialStates
 
 
 def test_a_trial_that_an_unread_look_found_is_still_given_once() -> None:
     study = optuna.create_study()
     trials = [study.ask() for _ in range(4)]
-    overview = Overview(study)
+    states = TrialStates(study)
     study.tell(trials[2], 1.0)
-    overview.look()
+    states.refresh()
     study.tell(trials[0], 1.0)
     study.tell(trials[1], state=optuna.trial.TrialState.FAIL)
-    overview.look()
-    assert [trial.number for trial in overview.fresh()] == [2, 0]
-    overview.look()
-    assert overview.fresh() == []
-    assert (overview.complete, overview.active) == (2, 3)
+    states.refresh()
+    assert [trial.number for trial in states.newly_complete()] == [2, 0]
+    states.refresh()
+    assert states.newly_complete() == []
+    assert (states.complete, states.active) == (2, 3)
     study.tell(trials[3], 1.0)
-    overview.look()
-    assert [trial.number for trial in overview.fresh()] == [3]
+    states.refresh()
+    assert [trial.number for trial in states.newly_complete()] == [3]

@@ -1,4 +1,4 @@
-"""Trials that are rows of Parquet files and not runs of their own (`tracking.children=best:N`)."""
+"""Trials that are rows of Parquet files instead of MLflow runs (`tracking.children=best:N`)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Collection
 from gdexp.tracking import Opening, Row, Store
 
 RUN_NAME = "mlflow.runName"
-"""The tag in which MLflow keeps a run's name, and a row its own."""
+"""The tag that holds the name of a run, and of a row."""
 
 
 def is_row(run_id: str) -> bool:
-    """Whether what a trial's record names is a row and no run."""
+    """Return whether the id in a trial's record is that of a row, not of a run."""
     return "/" in run_id
 
 
-def kept_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[str]:
-    """Those of the rows that are there; a trial's own is written after those of its seeds."""
+def existing_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[str]:
+    """Return the ids whose row exists; a trial's row is written after the rows of its seeds."""
     wanted = {int(run_id.split("/")[1]) for run_id in run_ids if is_row(run_id)}
     if not wanted:
         return set()
@@ -25,6 +25,6 @@ def kept_rows(store: Store, parent: str, run_ids: Collection[str]) -> set[str]:
 
 
 def opening_of(row: Row, parent: str) -> Opening:
-    """What a run of a row's descent begins with."""
+    """Return what an MLflow run of a row's descent is opened with."""
     tags = dict(row.record.tags)
     return Opening(tags.pop(RUN_NAME), tags["gdexp.kind"], parent, tags)

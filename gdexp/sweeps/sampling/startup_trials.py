@@ -1,9 +1,10 @@
-"""First trials that lie evenly in every range, for samplers that learn from them.
+"""The first trials of samplers that learn from trials: evenly spaced in every range.
 
-At random, ten trials leave gaps as wide as a third of a range, and what lies there is found late.
-Each range is cut by a scrambled van der Corput sequence of its own: any 2^k trials in a row have
-one in each of 2^k equal parts (A. B. Owen, Randomly permuted (t,m,s)-nets and (t,s)-sequences,
-1995). A point depends on seed, key and ordinal alone, so a sweep that is continued draws the same.
+Ten random trials leave gaps as wide as a third of a range, and an optimum there is found late.
+So each range has its own scrambled van der Corput sequence: of any 2^k trials in a row, each of
+2^k equal parts of the range has one (A. B. Owen, Randomly permuted (t,m,s)-nets and
+(t,s)-sequences, 1995). A point depends on seed, key and ordinal alone, so that a continued sweep
+draws the same points.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 BITS = 40
 
 
-def spread(seed: int, key: str, ordinal: int) -> float:
-    """The point in [0, 1) of a trial in the range of a key."""
+def van_der_corput(seed: int, key: str, ordinal: int) -> float:
+    """Return the point in [0, 1) of the trial with this ordinal, in the range of a key."""
     point, prefix = 0.0, ""
     for level in range(BITS):
         bit = (ordinal >> level) & 1
@@ -30,8 +31,8 @@ def spread(seed: int, key: str, ordinal: int) -> float:
     return point
 
 
-def placed(distribution: BaseDistribution, point: float) -> int | float | None:
-    """The value at a point of a range; None where there is no order to speak of.
+def value_at(distribution: BaseDistribution, point: float) -> int | float | None:
+    """Return the value at a point of a range; None for choices, which have no order.
 
     Args:
         distribution: a float or int range of Optuna's, or choices.
@@ -57,17 +58,17 @@ def placed(distribution: BaseDistribution, point: float) -> int | float | None:
     return None
 
 
-def spread_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
-    """A sampler for the first trial with this ordinal.
+def startup_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
+    """Return a sampler for one of the first trials.
 
     Args:
         seed: of the sweep.
-        number: seeds what has no order, choices.
+        number: the seed for choices, which are drawn at random.
         ordinal: of the trial, counted from 0.
     """
     from optuna.samplers import RandomSampler
 
-    class Spread(RandomSampler):
+    class StartupSampler(RandomSampler):
         def sample_independent(
             self,
             study: Any,  # noqa: ANN401
@@ -75,9 +76,9 @@ def spread_sampler(seed: int, number: int, ordinal: int) -> BaseSampler:
             param_name: str,
             param_distribution: Any,  # noqa: ANN401
         ) -> Any:  # noqa: ANN401
-            value = placed(param_distribution, spread(seed, param_name, ordinal))
+            value = value_at(param_distribution, van_der_corput(seed, param_name, ordinal))
             if value is not None:
                 return value
             return super().sample_independent(study, trial, param_name, param_distribution)
 
-    return Spread(seed=number)
+    return StartupSampler(seed=number)

@@ -1,8 +1,7 @@
-"""Rows that become runs besides: the best trials of a sweep, and some spread over all of them."""
+"""MLflow runs for the best trials of a sweep, and for a sample, made from their shard rows."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ import torch
 
 from gdexp.descent import Result, Status
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results.answers import Answers
+from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.study import is_row, opening_of
 from gdexp.tracking import (
     NOTE_TAG,
@@ -23,41 +22,42 @@ from gdexp.tracking import (
     Row,
     ShardFolder,
     Store,
+    decode_array,
     descent_note,
     levels,
 )
 
-SAMPLE = 10
-"""For so many of the best one more trial has a run, whatever came of it."""
+BEST_PER_SAMPLE = 10
+"""For so many of the best trials, one trial of the sample gets a run."""
 
-FEWEST = 3
-"""Of these there are so many at least."""
+LEAST_SAMPLE = 3
+"""The smallest sample, in trials."""
 
-AT_ONCE = 50
+TRIALS_AT_ONCE = 50
 """Trials whose rows are in memory together."""
 
 PARENT = "mlflow.parentRunId"
 
 
-def promoted(plan: Plan, found: Answers, store: Store, parent: str) -> Answers:
-    """Give the best trials and a sample runs of their own, and put the shards in order.
+def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str) -> SweepResult:
+    """Create runs for the best trials and for a sample, and join the shards.
 
-    Again is harmless: a trial that has a run keeps it.
+    It can be repeated: a trial that has a run keeps it.
 
     Args:
         plan: of the sweep.
-        found: by which trials are the best.
-        store: that holds the shards and takes the runs.
-        parent: the run id of the sweep; nobody else may be writing its shards.
+        result: what the sweep found.
+        store: that holds the shards and the runs.
+        parent: the run id of the sweep; no other process may write its shards meanwhile.
 
     Returns:
-        The same answers, with the run ids of the trials that have runs.
+        The same result, with the run ids of the trials that have runs.
 
     Raises:
-        StorageFailed: a shard cannot be read, or the store not be written to.
+        StorageFailed: a shard cannot be read, or the store cannot be written to.
     """
-    if not any(is_row(record.run_id) for record in found.records):
-        return found
+    if not any(is_row(record.run_id) for record in result.records):
+        return result
     shards = store.shards(parent)
     shards.tidy()
     runs = {
@@ -65,34 +65,36 @@ def promoted(plan: Plan, found: Answers, store: Store, parent: str) -> Answers:
         for run in store.children(parent)
         if run.info.status == "FINISHED" and run.data.tags.get("gdexp.trial", "").isdecimal()
     }
-    parameters = {trial.number: trial.params for trial in found.trials}
-    wanted = [number for number in chosen(found, plan.tracking.best or 1) if number not in runs]
-    for begin in range(0, len(wanted), AT_ONCE):
+    parameters = {trial.number: trial.params for trial in result.trials}
+    wanted = [
+        number for number in trials_for_runs(result, plan.tracking.best or 1) if number not in runs
+    ]
+    for begin in range(0, len(wanted), TRIALS_AT_ONCE):
         written = []
-        for number, rows in _trials(shards, set(wanted[begin : begin + AT_ONCE])):
+        for number, rows in _trials(shards, set(wanted[begin : begin + TRIALS_AT_ONCE])):
             made = _runs(plan, store, parent, parameters[number], rows)
             runs[number] = made[-1][0].run_id
             written += made
         store.write(written)
-    return found.with_runs(runs)
+    return result.with_run_ids(runs)
 
 
-def chosen(found: Answers, best: int) -> list[int]:
-    """The numbers of the trials that are to have runs, rising.
+def trials_for_runs(result: SweepResult, best: int) -> list[int]:
+    """Return the numbers of the trials that get runs, rising.
 
     Args:
-        found: at least one trial.
-        best: how many of those with the smallest hitting times.
+        result: of at least one trial.
+        best: how many of the trials with the smallest hitting times.
     """
-    numbers = [trial.number for trial in found.trials]
-    order = sorted(range(len(numbers)), key=lambda at: (found.records[at].hitting_time, at))
-    sample = max(FEWEST, best // SAMPLE)
-    spread = np.linspace(0, len(numbers) - 1, min(sample, len(numbers))).round().astype(int)
-    return sorted({numbers[at] for at in [*order[:best], *spread.tolist()]})
+    numbers = [trial.number for trial in result.trials]
+    order = sorted(range(len(numbers)), key=lambda at: (result.records[at].hitting_time, at))
+    size = min(max(LEAST_SAMPLE, best // BEST_PER_SAMPLE), len(numbers))
+    sample = np.linspace(0, len(numbers) - 1, size).round().astype(int)
+    return sorted({numbers[at] for at in [*order[:best], *sample.tolist()]})
 
 
 def _trials(shards: ShardFolder, numbers: Collection[int]) -> Iterator[tuple[int, list[Row]]]:
-    """Trials with their rows, that of all seeds together last."""
+    """Yield each trial with its rows, the one of all seeds together last."""
     found: dict[int, list[Row]] = {}
     for _, row in shards.rows(numbers):
         found.setdefault(row.trial, []).append(row)
@@ -103,7 +105,7 @@ def _trials(shards: ShardFolder, numbers: Collection[int]) -> Iterator[tuple[int
 def _runs(
     plan: Plan, store: Store, parent: str, parameters: Mapping[str, Any], rows: Sequence[Row]
 ) -> list[tuple[Pending, Record]]:
-    """The runs of one trial, its own last."""
+    """Return the runs of one trial and its seeds, the trial's own last."""
     *seeds, last = rows
     trial = store.prepare(opening_of(last, parent), last.started)
     of_seeds = [store.prepare(opening_of(row, trial.run_id), row.started) for row in seeds]
@@ -112,12 +114,12 @@ def _runs(
         tags = {**row.record.tags, PARENT: str(pending.opening.parent)}
         record = replace(row.record, tags=tags)
         if row.seed != TOGETHER:
-            record = _described(plan, store, parameters, pending.run_id, row.seed, record)
+            record = _with_note(plan, store, parameters, pending.run_id, row.seed, record)
         written.append((pending, record))
     return written
 
 
-def _described(
+def _with_note(
     plan: Plan,
     store: Store,
     parameters: Mapping[str, Any],
@@ -125,9 +127,9 @@ def _described(
     seed: int,
     record: Record,
 ) -> Record:
-    """A record with the description on its page, and with the levels of a thinned history."""
+    """Return a record with the note for the page of its run, and with its levels for charts."""
     experiment = plan.experiment(parameters, seed)
-    experiment = experiment.capped(json.loads(record.params.get("stopping.cap", "null")))
+    experiment = experiment.with_cap(json.loads(record.params.get("stopping.cap", "null")))
     result = Result(
         status=Status(record.tags["gdexp.status"]),
         trace=record.trace,
@@ -143,4 +145,4 @@ def _described(
 
 
 def _tensor(record: Record, name: str) -> torch.Tensor:
-    return torch.from_numpy(np.load(io.BytesIO(record.artifacts[name]), allow_pickle=False))
+    return torch.from_numpy(decode_array(record.artifacts[name]))

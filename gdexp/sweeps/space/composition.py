@@ -1,4 +1,4 @@
-"""What the command line and the sweep's file say of the space, and the files of swept groups."""
+"""The search space from the command line and the sweep's file."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ Compose = Callable[[list[str]], config.Config]
 SWEPT_GROUPS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
 
 
-def composed_space(overrides: Sequence[Override], compose: Compose) -> tuple[config.Config, Space]:
-    """The config that every trial starts from, and what the trials change in it.
+def compose_space(overrides: Sequence[Override], compose: Compose) -> tuple[config.Config, Space]:
+    """Return the config that every trial starts from, and the space of what trials change in it.
 
-    A range on the command line joins the space of the sweep's file, or takes the place of one
-    there; a plain value takes its key out of it. Each file of a swept group is composed once,
-    with the plain values that it has keys for.
+    A range on the command line is added to the space of the sweep's file, or replaces the range
+    of its key there. A plain value removes its key from the space. Each file of a swept group is
+    composed once, with those plain values that it has keys for.
 
     Args:
         overrides: of the whole command line.
-        compose: overrides without ranges to a plain, checked config.
+        compose: makes a plain, checked config from overrides without ranges.
 
     Raises:
-        BadInput: a key that cannot be swept, or that nothing has.
+        BadInput: a key that cannot be swept, or that does not exist.
     """
     swept = {_key(o): o for o in overrides if o.is_sweep_override()}
     plain = [o for o in overrides if not o.is_sweep_override()]
     for key, override in swept.items():
         _check_swept(key, override)
-    # Values inside a group are looked at when it is known whether the group itself is swept.
+    # Values inside a group have to wait until it is known whether the group itself is swept.
     outer = [o for o in plain if _group_of(_key(o)) is None]
     inner = {_key(o): o for o in plain if _group_of(_key(o)) is not None}
     base = compose(_lines(outer))
-    by_file = _by_file(base, plain)
-    given = {key: parse(key, value) for key, value in by_file.items()}
+    file_space = _file_space(base, plain)
+    given = {key: parse(key, value) for key, value in file_space.items()}
     ranged = {key: from_override(key, override) for key, override in swept.items()}
     given = {key: d for key, d in given.items() if not _left_out(key, given, ranged)} | ranged
     for key in inner:
@@ -63,17 +63,17 @@ def composed_space(overrides: Sequence[Override], compose: Compose) -> tuple[con
     base = compose(_lines([*outer, *rest]) + [f"{g}={name}" for g, name in chosen.items()])
     for key, value in fixed.items():
         variants = _with_fixed(variants, key, value)
-        given = {k: d for k, d in given.items() if not _own(k, key, variants)}
+        given = {k: d for k, d in given.items() if not _is_for_key(k, key, variants)}
     for key in swept:
-        given = {k: d for k, d in given.items() if k in swept or not _own(k, key, variants)}
+        given = {k: d for k, d in given.items() if k in swept or not _is_for_key(k, key, variants)}
     for group in groups:
         path = group.replace("/", ".")
         base = config.with_group(base, path, variants[group][chosen[group]])
     return base, Space.build(list(given.values()), variants)
 
 
-def _by_file(base: Mapping[str, Any], plain: Sequence[Override]) -> dict[str, Any]:
-    """The space of the sweep's file without the keys that the command line gives one value."""
+def _file_space(base: Mapping[str, Any], plain: Sequence[Override]) -> dict[str, Any]:
+    """Return the space of the sweep's file without keys that the command line sets to a value."""
     space = base["sweep"].get("space")
     if space is not None and not isinstance(space, Mapping):
         raise BadInput("sweep.space", space, "must map keys to ranges: {optimizer.lr: …}")
@@ -96,20 +96,22 @@ def _by_file(base: Mapping[str, Any], plain: Sequence[Override]) -> dict[str, An
     return {key: value for key, value in given.items() if key not in fixed}
 
 
-def _left_out(key: str, by_file: Mapping[str, Dimension], ranged: Mapping[str, Dimension]) -> bool:
-    """Whether a key is of a choice that the file has and the command line's choices lack."""
+def _left_out(
+    key: str, file_space: Mapping[str, Dimension], ranged: Mapping[str, Dimension]
+) -> bool:
+    """Whether a key belongs to a choice of the file that the command line's choices leave out."""
     for group in GROUPS:
-        if group in by_file and group in ranged and _under(key, group):
+        if group in file_space and group in ranged and _under(key, group):
             choice = key.removeprefix(group.replace("/", ".") + ".").partition(".")[0]
-            left = {*(by_file[group].choices or ())} - {*(ranged[group].choices or ())}
-            return choice in left
+            left_out = {*(file_space[group].choices or ())} - {*(ranged[group].choices or ())}
+            return choice in left_out
     return False
 
 
 def _files(
     group: str, dimension: Dimension, outer: Sequence[Override], compose: Compose
 ) -> dict[str, config.Config]:
-    """Each choice of a swept group, composed."""
+    """Return the composed file of each choice of a swept group."""
     if dimension.choices is None:
         raise BadInput(f"sweep.space.{group}", dimension.text(), "must be choice(…) of its files")
     lines = _lines([o for o in outer if _key(o) != group])
@@ -123,7 +125,7 @@ def _files(
 
 
 def _with_fixed(variants: Variants, key: str, value: object) -> Variants:
-    """The files of the group that a key is in, with a plain value wherever they have the key."""
+    """Return the variants with a plain value in every file that has the key."""
     group = next(g for g in sorted(variants, key=len, reverse=True) if _under(key, g))
     path, files = group.replace("/", "."), variants[group]
     inner = key.removeprefix(f"{path}.")
@@ -132,14 +134,14 @@ def _with_fixed(variants: Variants, key: str, value: object) -> Variants:
     inner = own if names == [choice] else inner
     having = [name for name in names if config.has(files[name], inner)]
     if not having:
-        known = [f"{path}.{k}" for file in files.values() for k in config.flatten(file)]
-        raise BadInput(key, value, f"no swept {group} has it; {nearest(key, known)}")
+        keys = [f"{path}.{k}" for file in files.values() for k in config.flatten(file)]
+        raise BadInput(key, value, f"no swept {group} has it; {nearest(key, keys)}")
     changed = {name: config.with_values(files[name], {inner: value}) for name in having}
     return {**variants, group: {**files, **changed}}
 
 
-def _own(name: str, key: str, variants: Variants) -> bool:
-    """Whether a dimension of one choice stands for a key that has a plain value."""
+def _is_for_key(name: str, key: str, variants: Variants) -> bool:
+    """Whether a dimension, perhaps of one choice only, is for a key that has a plain value."""
     for group, files in variants.items():
         path = group.replace("/", ".")
         if _under(key, group) and _under(name, group):
@@ -158,7 +160,7 @@ def _check_swept(key: str, override: Override) -> None:
 
 
 def _group_of(key: str) -> str | None:
-    """The group that a key lies in, when it is one of those that can be swept."""
+    """Return the sweepable group that a key belongs to; None if there is none."""
     return next((g for g in GROUPS if _under(key, g)), None)
 
 

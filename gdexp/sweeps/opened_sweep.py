@@ -1,0 +1,94 @@
+"""Opening of a sweep: its study, its store, and its own run in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gdexp.core import BadInput, signals
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results import sweep_params, terminal_messages
+from gdexp.sweeps.study import (
+    PARENT,
+    TOKEN,
+    find_sweep_run,
+    open_study,
+    wait_for_other_workers,
+)
+from gdexp.tracking import Opening, Record, Store, params
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+@dataclass
+class OpenedSweep:
+    """The parts of a sweep that are open, and must be left in order if it ends early.
+
+    Attributes:
+        study: None before it is open.
+        runs: the store, and the id of the sweep's own run in it; None before that run exists.
+    """
+
+    study: Study | None = None
+    runs: tuple[Store, str] | None = None
+
+
+def open_sweep(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
+    """Create or continue the study, the store, and the sweep's own run in it.
+
+    Args:
+        plan: of the sweep; this process holds the lock of its study.
+        opened: is filled as each part is opened.
+
+    Returns:
+        The study, the store, and the id of the sweep's own run.
+
+    Raises:
+        BadInput: the study was made for something else, or its runs are in another store.
+    """
+    # An existing study is checked first: if it is refused, nothing has been written.
+    exists = plan.storage_server is not None or plan.journal.exists()
+    known = open_study(plan) if exists else None
+    if known is not None:
+        wait_for_other_workers(known, plan.name)
+        _check_store(plan, known)
+    store = Store(plan.tracking)
+    study = opened.study = known if known is not None else open_study(plan)
+    with signals.shielded():  # no run may exist that the cleanup does not know
+        parent = _sweep_run(plan, study, store)
+        opened.runs = store, parent
+    return study, store, parent
+
+
+def _sweep_run(plan: Plan, study: Study, store: Store) -> str:
+    """Return the id of the sweep's own run, from the study or of a new run."""
+    known = study.user_attrs.get(PARENT)
+    if known is not None:
+        if not store.has(str(known)):
+            raise _wrong_store(plan)
+        return str(known)
+    token, run_id = find_sweep_run(study, store)
+    if run_id is None:
+        tags = {"gdexp.study": plan.name, TOKEN: token}
+        run_id = store.start(Opening(name=plan.name, kind="sweep", tags=tags))
+    fixed = params(plan.definition()["config"])
+    store.log_values(run_id, Record(params={**fixed, **sweep_params(plan)}))
+    study.set_user_attr(PARENT, run_id)
+    return run_id
+
+
+def _check_store(plan: Plan, study: Study) -> None:
+    """Refuse a study whose runs are in another store, before an empty store is made."""
+    database = plan.tracking.database
+    if PARENT in study.user_attrs and database is not None and not database.exists():
+        raise _wrong_store(plan)
+
+
+def _wrong_store(plan: Plan) -> BadInput:
+    return BadInput(
+        "tracking.uri",
+        plan.tracking.shown,
+        f"does not hold the runs of study {plan.name}; name the store that does, or remove "
+        f"{terminal_messages.study_location(plan)}, or give another sweep.name",
+    )

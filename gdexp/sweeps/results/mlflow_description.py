@@ -1,0 +1,53 @@
+"""The description of a sweep on its MLflow page, in Markdown."""
+
+from __future__ import annotations
+
+from gdexp.core import format_counts
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
+from gdexp.sweeps.results.pareto_front import front_markdown
+from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
+from gdexp.sweeps.results.threshold_table import threshold_markdown, threshold_note
+from gdexp.tracking import code
+
+
+def description(plan: Plan, result: SweepResult, link: str) -> str:
+    """Return the description of the parent run.
+
+    Args:
+        plan: of the sweep.
+        result: what the sweep found.
+        link: the address of the children's charts, after `#`. It comes first, because the page
+            folds a description after a few lines.
+    """
+    few = plan.tracking.best
+    which = "every trial" if few is None else f"the best {few:,} trials and of some others"
+    lines = [
+        f"[Loss curves of {which}](#{link})",
+        "",
+        *_best(plan, result),
+        threshold_note(plan),
+        "",
+        *threshold_markdown(plan, result.thresholds),
+    ]
+    if plan.pareto:
+        lines += ["", *front_markdown(result.front_trials)]
+    if result.importance:
+        shares = ", ".join(f"{markdown_key(key)} {s:.0%}" for key, s in result.importance.items())
+        lines += ["", f"What the hitting time depends on: {shares}."]
+    lines += ["", f"{format_counts(result.counts)}; {result.steps_text}."]
+    return "\n".join(lines)
+
+
+def _best(plan: Plan, result: SweepResult) -> list[str]:
+    if result.best_trial is None:
+        return []
+    trial, record = result.best_trial
+    lines = [
+        f"Best of {len(result.trials):,} trials: **{count_text(record)}** with "
+        f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
+        "",
+    ]
+    if result.interval is not None:
+        lines += [f"Learning rates from {result.interval} need as many.", ""]
+    return [*lines, "Repeat it with", "", code(repeat_command(plan, trial.params)), ""]

@@ -1,0 +1,142 @@
+"""What a sweep found: the best trial and everything else that its end reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from gdexp.config import shortest_command
+from gdexp.core import GdexpError, format_count
+from gdexp.sweeps.plan import LR, Plan
+from gdexp.sweeps.results.importance import importances
+from gdexp.sweeps.results.lr_interval import Interval, find_interval
+from gdexp.sweeps.results.pareto_front import non_dominated
+from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
+from gdexp.sweeps.study import TrialRecord, completed_trials
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Everything that the end of a sweep reports.
+
+    Attributes:
+        trials: the finished ones, in order.
+        records: the record of each.
+        best: position of the trial with the smallest hitting time; None without any trial.
+        thresholds: the rows of the threshold table.
+        front: positions of the trials that no other beats in both threshold and hitting time.
+        counts: finished trials by status.
+        steps: iterations made by all trials together.
+        saved: iterations that the cap saved, estimated.
+        reused: descents taken from earlier runs.
+        interval: the learning rates that share the best trial's count; None if the learning rate
+            was not swept or no interval could be found.
+        importance: the share of each swept key in the hitting time, from 0 to 1.
+    """
+
+    trials: Sequence[FrozenTrial]
+    records: Sequence[TrialRecord]
+    best: int | None
+    thresholds: Sequence[ThresholdRow]
+    front: Sequence[int]
+    counts: Mapping[str, int]
+    steps: int
+    saved: float
+    reused: int
+    interval: Interval | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_study(cls, study: Study, plan: Plan) -> SweepResult:
+        """Work the result out from the finished trials, and search for the interval."""
+        trials = completed_trials(study)
+        records = [TrialRecord.of(trial) for trial in trials]
+        times = [record.hitting_time for record in records]
+        best = times.index(min(times)) if times else None
+        return cls(
+            trials=trials,
+            records=records,
+            best=best,
+            thresholds=threshold_rows(trials, records),
+            front=non_dominated([(record.threshold, record.hitting_time) for record in records]),
+            counts=dict(sorted(Counter(record.status for record in records).items())),
+            steps=sum(record.steps for record in records),
+            saved=sum(record.saved for record in records),
+            reused=sum(record.reused for record in records),
+            interval=None if best is None else _interval(plan, trials[best], records[best]),
+            importance=importances(trials),
+        )
+
+    def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
+        """Return the same result with other run ids.
+
+        Args:
+            runs: trial number to run id; other trials keep theirs.
+        """
+        pairs = zip(self.trials, self.records, strict=True)
+        return replace(
+            self,
+            records=[
+                replace(record, run_id=runs.get(trial.number, record.run_id))
+                for trial, record in pairs
+            ],
+            thresholds=[
+                row if row.trial is None else replace(row, run_id=runs.get(row.trial, row.run_id))
+                for row in self.thresholds
+            ],
+        )
+
+    @property
+    def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:
+        """The best trial and its record."""
+        return None if self.best is None else (self.trials[self.best], self.records[self.best])
+
+    @property
+    def front_trials(self) -> list[tuple[FrozenTrial, TrialRecord]]:
+        """The trials on the front and their records."""
+        return [(self.trials[at], self.records[at]) for at in self.front]
+
+    @property
+    def steps_text(self) -> str:
+        """The gradient steps of all trials, those that the cap saved, and the reused descents."""
+        text = f"{self.steps:,} gradient steps in all"
+        if self.saved:
+            text += f"; the cap saved about {self.saved:,.0f}"
+        if self.reused:
+            text += f"; {self.reused:,} descents taken from earlier runs"
+        return text
+
+
+def count_text(record: TrialRecord) -> str:
+    """Return a trial's count with its noun; of several seeds the expected count."""
+    if len(record.counts) == 1:
+        return format_count(int(record.iterations), "iteration")
+    count = format_count(float(record.iterations), "iteration")
+    return f"{count} expected over {len(record.counts)} seeds"
+
+
+def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
+    """Return the command that runs one trial alone, with all of its seeds."""
+    config = plan.trial_config(parameters)
+    command = shortest_command(config)
+    if plan.settings.seeds == 1:
+        return command
+    first = int(config["seed"])
+    seeds = f"seed='range({first},{first + plan.settings.seeds})'"
+    words = [word for word in command.split() if not word.startswith("seed=")]
+    return " ".join([*words, "-m", seeds])
+
+
+def _interval(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> Interval | None:
+    if LR not in plan.space.keys or record.successes < plan.settings.seeds:
+        return None
+    try:
+        return find_interval(plan.experiments(trial.params), record.counts)
+    except GdexpError:  # The problem's own code may fail at another learning rate.
+        return None

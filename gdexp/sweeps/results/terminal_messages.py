@@ -1,0 +1,112 @@
+"""What a sweep says in the terminal when it begins, goes on or ends early."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdexp.core import shown_path
+from gdexp.display import terminal
+from gdexp.sweeps.plan import Plan
+from gdexp.tracking import masked
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gdexp.sweeps.space import Dimension
+
+
+def print_plan(out: Console, plan: Plan) -> None:
+    """Print what is going to be swept."""
+    settings, workers = plan.settings, plan.settings.worker_count
+    terminal.print_facts(
+        out,
+        [
+            ("sweep", f"[bold]{plan.name}[/bold]"),
+            ("problem", terminal.escape_text(f"{plan.problem_name}, {plan.rule_name}")),
+            ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
+            ("goal", _goal(plan)),
+            *_limits(plan),
+            ("study", terminal.escape_text(study_location(plan))),
+            *([("workers", str(workers))] if workers > 1 else []),
+        ],
+    )
+    if settings.seeds > 1 and settings.cap is not None:
+        out.print(
+            "[dim]With several seeds a trial is capped by irace's allowance, seed by seed: the "
+            "same winner is likely, not certain.[/dim]"
+        )
+    out.print()
+
+
+def _dimension(d: Dimension) -> str:
+    """Return a dimension with its values, and the choices with which it is used."""
+    when = " and ".join(f"{group} {' or '.join(names)}" for group, names in d.when.items())
+    return f"{d.name}  {d.text()}" + (f"  (with {when})" if when and d.key == d.name else "")
+
+
+def _goal(plan: Plan) -> str:
+    """Return what is minimised, in how many trials, by which sampler."""
+    goal = "the smallest hitting time"
+    if plan.settings.seeds > 1:
+        goal = f"the smallest expected running time over {plan.settings.seeds} seeds"
+    if plan.pareto:
+        goal = f"{goal} at every threshold"
+    return f"{goal} in {plan.n_trials:,} trials, {plan.sampler.name}"
+
+
+def _limits(plan: Plan) -> list[tuple[str, str]]:
+    """Return what ends a trial or the sweep early, if anything does."""
+    settings, limits = plan.settings, []
+    if settings.cap is not None:
+        limits.append(f"a trial at {settings.cap:g} × the fewest iterations so far")
+    if settings.patience is not None:
+        limits.append(f"the sweep after {settings.patience:,} trials without improvement")
+    if settings.timeout is not None:
+        limits.append(f"the sweep after {settings.timeout:g} s")
+    return [("ends", "\n".join(limits))] if limits else []
+
+
+def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
+    """Print how many trials the study already has, if it has any.
+
+    Args:
+        out: the console.
+        plan: of the sweep.
+        done: finished trials.
+        again: interrupted trials that are queued again.
+    """
+    if done >= plan.n_trials:
+        out.print(
+            f"All {done} trials are there. [dim]sweep.n_trials={2 * done} continues, another "
+            "sweep.name starts anew.[/dim]"
+        )
+    elif done:
+        queued = f", {again} queued again" if again else ""
+        out.print(f"Continuing: {done} of {plan.n_trials} trials are there{queued}.")
+
+
+def print_interrupted(out: Console, plan: Plan, done: int) -> None:
+    """Print how to continue a sweep that was interrupted."""
+    out.print(f"{done} of {plan.n_trials} trials are recorded; the same command continues.")
+
+
+def patience_message(plan: Plan, done: int) -> str:
+    """Return the message of a sweep that ended because no trial was an improvement."""
+    return (
+        f"Ended after {done:,} of {plan.n_trials:,} trials: none of the last "
+        f"{plan.settings.patience:,} was an improvement (sweep.patience)."
+    )
+
+
+def timeout_message(plan: Plan, done: int) -> str:
+    """Return the message of a sweep that ended because its time was over."""
+    return (
+        f"Ended after {done:,} of {plan.n_trials:,} trials: {plan.settings.timeout:g} s are over "
+        "(sweep.timeout); the same command continues."
+    )
+
+
+def study_location(plan: Plan) -> str:
+    """Return the study's file, or its server without the password."""
+    server = plan.storage_server
+    return shown_path(plan.journal) if server is None else masked(server)

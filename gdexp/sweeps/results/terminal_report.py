@@ -1,0 +1,117 @@
+"""The report in the terminal when a sweep has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gdexp.core import format_counts, format_value
+from gdexp.descent import Status, starting_point
+from gdexp.display import terminal
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.pareto_front import front_table
+from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
+from gdexp.sweeps.results.threshold_table import threshold_note, threshold_table
+from gdexp.sweeps.study import TrialRecord, is_row
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+    from rich.console import Console
+
+    from gdexp.tracking import Store
+
+
+def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, parent: str) -> None:
+    """Print the best trial, the command that repeats it, the tables, and where the runs are.
+
+    Args:
+        out: the console.
+        plan: of the sweep.
+        result: what the sweep found.
+        store: that holds the runs.
+        parent: the run id of the sweep.
+    """
+    out.print()
+    if result.best_trial is not None:
+        _print_best(out, plan, result, *result.best_trial)
+    out.print(f"\n{threshold_note(plan)}\n")
+    out.print(threshold_table(plan, result.thresholds))
+    out.print()
+    if plan.pareto:
+        out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")
+        out.print(front_table(result.front_trials))
+        out.print()
+    terminal.print_facts(
+        out,
+        [
+            ("recorded", f"MLflow run {parent} in {terminal.escape_text(plan.tracking.shown)}"),
+            *_shards(result, parent),
+            ("look", terminal.escape_text(store.look_command())),
+        ],
+    )
+    terminal.print_line(out, f"{store.server()}/#{store.children_link(parent)}")
+
+
+def _print_best(
+    out: Console, plan: Plan, result: SweepResult, trial: FrozenTrial, record: TrialRecord
+) -> None:
+    parameters = "\n".join(f"{key} = {format_value(value)}" for key, value in trial.params.items())
+    terminal.print_facts(
+        out,
+        [
+            (
+                "best",
+                f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
+            ),
+            ("with", terminal.escape_text(parameters)),
+            *_interval(result),
+            ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
+            ("steps", result.steps_text),
+            *_theory(plan, trial, record),
+            *_importance(result),
+        ],
+    )
+    out.print("\n[dim]repeat it with[/dim]")
+    terminal.print_line(out, repeat_command(plan, trial.params))
+
+
+def _interval(result: SweepResult) -> list[tuple[str, str]]:
+    """Return the learning rates that share the best count, if they are known."""
+    if result.interval is None:
+        return []
+    text = f"every optimizer.lr from {result.interval} needs as many"
+    if result.interval.fewer is not None:
+        text += f"; {result.interval.fewer:.6g} needs fewer still"
+    return [("shared", text)]
+
+
+def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
+    """Return how far the best trial is from the best possible, if theory knows that."""
+    from gdexp.theory import MOST_MODES, distance
+
+    if plan.settings.seeds > 1:
+        return []
+    experiment = plan.experiment(best.params)
+    x0 = starting_point(experiment.problem, experiment.seed)
+    if x0.numel() > MOST_MODES:
+        return []
+    count = int(record.iterations) if record.status == Status.CONVERGED else None
+    known = distance(experiment.problem, experiment.rule, experiment.stopping.threshold, count, x0)
+    return [] if known is None else [("theory", str(known))]
+
+
+def _importance(result: SweepResult) -> list[tuple[str, str]]:
+    shares = ", ".join(f"{key} {share:.0%}" for key, share in result.importance.items())
+    return [("depends on", terminal.escape_text(shares))] if shares else []
+
+
+def _shards(result: SweepResult, parent: str) -> list[tuple[str, str]]:
+    """Return how to read the trials that are rows of shards and not runs, if there are any."""
+    rows = sum(is_row(record.run_id) for record in result.records)
+    if not rows:
+        return []
+    others = len(result.records) - rows
+    text = (
+        f"{len(result.records):,} trials in shards among its artifacts, {others:,} as runs too;\n"
+        f"+rerun={parent[:8]}/NUMBER replays any, load_runs('{parent[:8]}') reads all"
+    )
+    return [("trials", terminal.escape_text(text))]

@@ -1,0 +1,16 @@
+"""The names under which gdexp keeps its own data in an Optuna study. They never change."""
+
+DEFINITION = "gdexp.definition"
+"""Of a study: what must stay the same while it goes on."""
+
+BASE = "gdexp.base"
+"""Of a study: the config that every trial starts from."""
+
+PARENT = "gdexp.parent"
+"""Of a study: the id of the sweep's own MLflow run."""
+
+TOKEN = "gdexp.token"
+"""Of a study, and a tag of the sweep's own run: finds the run before `PARENT` is written."""
+
+WORKER = "gdexp.worker"
+"""Of a trial: the worker that runs it, where several share the study."""

@@ -1,0 +1,51 @@
+"""The check that a study is continued with the definition that it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gdexp.config import flatten
+from gdexp.core import BadInput
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.study.attributes import BASE, DEFINITION
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+def check_definition(study: Study, plan: Plan) -> None:
+    """Store the definition in a new study; compare it with that of an old one.
+
+    Raises:
+        BadInput: the definitions differ; the first difference is named.
+    """
+    wanted = plan.definition()
+    stored = study.user_attrs.get(DEFINITION)
+    if stored is None:
+        study.set_user_attr(BASE, plan.base)
+        study.set_user_attr(DEFINITION, wanted)
+        return
+    if stored != wanted:
+        difference = _first_difference(stored, wanted)
+    elif study.user_attrs.get(BASE) != plan.base:
+        difference = "another base config"
+    else:
+        return
+    raise BadInput(
+        "sweep.name", plan.name, f"this study was made with {difference}; give another sweep.name"
+    )
+
+
+def _first_difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    before, now = _flat(stored), _flat(wanted)
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            return f"{key}={before.get(key)}, not {now.get(key)}"
+    return "another definition"
+
+
+def _flat(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition as one level of keys, those of its config without a prefix."""
+    others = {key: value for key, value in definition.items() if key != "config"}
+    return flatten({**definition.get("config", {}), **others})

@@ -1,0 +1,65 @@
+"""Checks of `sweep.storage`, made before anything is written."""
+
+from __future__ import annotations
+
+from gdexp.core import BadInput, StorageFailed, failure_reason
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.settings import STORAGES
+from gdexp.tracking import check_server, has_password, is_postgresql, masked, named_database
+
+
+def check_no_password(plan: Plan) -> None:
+    """Refuse an address with a password: a launcher keeps the config of its jobs in files.
+
+    Raises:
+        BadInput: names the key and the right place for the password.
+    """
+    for key, address in (
+        ("sweep.storage", plan.storage_server or ""),
+        ("tracking.uri", plan.tracking.resolved),
+    ):
+        if has_password(address):
+            instead = (
+                "~/.pgpass, or the file that PGPASSFILE names"
+                if is_postgresql(address)
+                else "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            )
+            raise BadInput(
+                key,
+                masked(address),
+                "holds a password, which jobs of a launcher would keep in their files; "
+                f"put it in {instead}",
+            )
+
+
+def check_storage(plan: Plan) -> None:
+    """Refuse a storage that cannot hold a study.
+
+    Raises:
+        BadInput: it is MLflow's database, a folder, or a file of another kind.
+        StorageFailed: it cannot be read, or no server answers.
+    """
+    if plan.storage_server is not None:
+        check_server("sweep.storage", plan.storage_server, STORAGES)
+        tracked = plan.tracking.resolved
+        if is_postgresql(tracked) and named_database(tracked) == named_database(
+            plan.storage_server
+        ):
+            raise BadInput(
+                "sweep.storage", masked(plan.storage_server), "is MLflow's database; two are needed"
+            )
+        return
+    path, database = plan.journal, plan.tracking.database
+    if database is not None and path.resolve() == database.resolve():
+        raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
+    if path.is_dir():
+        raise BadInput("sweep.storage", str(path), "is a folder; name a journal file in it")
+    try:
+        with path.open("rb") as file:
+            first = file.read(1)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageFailed(f"sweep.storage={path}: {failure_reason(error)}") from error
+    if first not in (b"", b"{"):
+        raise BadInput("sweep.storage", str(path), "is no Optuna journal file; name another")

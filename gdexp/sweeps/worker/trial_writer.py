@@ -1,0 +1,148 @@
+"""Writing finished trials: to the study and MLflow first, then the study is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.study import PARENT, RECORD, TrialRecord, grouped_writes, tell
+from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
+from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
+from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
+from gdexp.sweeps.worker.run_writer import Runs, RunWriter
+from gdexp.tracking import Store
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+MAX_TRIALS = 1024
+"""Trials that are asked, written or told in one change of the study, which is locked meanwhile."""
+
+
+class WrittenTrial(NamedTuple):
+    """A trial whose runs are in MLflow.
+
+    Attributes:
+        trial: with its descents.
+        record: that the study keeps of it.
+        run_ids: of its descents; none where they are rows.
+    """
+
+    trial: EvaluatedTrial
+    record: TrialRecord
+    run_ids: list[str]
+
+
+class TrialWriter(AbstractContextManager["TrialWriter"]):
+    """Writes a worker's trials.
+
+    The order of writes for each trial: its record into the study, its runs into MLflow, and the
+    tell last. So a finished run always has its record in the study.
+
+    Args:
+        plan: of the sweep.
+        study: that is told.
+        store: that takes the runs.
+        find_lost: returns which of these trials are no longer the worker's.
+        on_told: called with each trial that the study was told.
+
+    Attributes:
+        unrecorded: numbers of the trials that were begun and not yet told.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        study: Study,
+        store: Store,
+        find_lost: Callable[[Collection[int]], Collection[int]],
+        on_told: Callable[[WrittenTrial], None],
+    ) -> None:
+        parent = str(study.user_attrs[PARENT])
+        self._study, self._find_lost, self._on_told = study, find_lost, on_told
+        self._has_runs = plan.tracking.best is None
+        self._recorder: TrialRecorder
+        write: Callable[[Runs], None]
+        if self._has_runs:
+            self._recorder, write = TrialRecorder(plan, store, parent), store.write
+        else:
+            self._recorder, write = RowRecorder(plan, store, parent), row_writer(store, parent)
+        self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
+        self._runs: dict[int, TrialRuns] = {}
+        self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
+        self.unrecorded: set[int] = set()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
+
+    @property
+    def ready(self) -> int:
+        """How many trials wait to be written."""
+        return len(self._ready)
+
+    def begin(self, trials: Sequence[AskedTrial]) -> None:
+        """Reserve the runs of trials before their descents."""
+        self.unrecorded |= {asked.number for asked in trials}
+        for asked in trials:
+            self._runs[asked.number] = self._recorder.reserve(asked)
+
+    def run_id(self, number: int) -> str:
+        """Return the id of a trial's run."""
+        return self._runs[number].trial.run_id
+
+    def show(self, trials: Sequence[AskedTrial]) -> None:
+        """Let the runs of these trials be seen in MLflow as RUNNING."""
+        for asked in trials:
+            self._recorder.show(self._runs[asked.number])
+
+    def add(self, trial: EvaluatedTrial, record: TrialRecord) -> None:
+        """Add a trial that the next `write` writes."""
+        self._ready.append((trial, record))
+
+    def write(self) -> None:
+        """Write the trials that were added, and tell the study of those whose runs are written."""
+        if not self._ready:
+            return
+        with grouped_writes(self._study):
+            lost = self._find_lost([trial.asked.number for trial, _ in self._ready])
+            for number in lost:
+                self.unrecorded.discard(number)
+                self._recorder.abandon(self._runs.pop(number), "KILLED")
+            kept = [each for each in self._ready if each[0].asked.number not in lost]
+            for trial, record in kept:
+                trial.asked.trial.set_user_attr(RECORD, record.as_attribute())
+        runs, written = [], []
+        for trial, record in kept:
+            own = self._runs.pop(trial.asked.number)
+            runs += self._recorder.records(own, trial, record)
+            descents = own.seeds or [own.trial] if self._has_runs else []
+            written.append(WrittenTrial(trial, record, [run.run_id for run in descents]))
+        self._ready = []
+        self._tell(self._writer.write(runs, written))
+
+    def finish(self) -> None:
+        """Wait until all runs are written, and tell the study of them."""
+        self._tell(self._writer.finish())
+
+    def abandon(self, status: str) -> None:
+        """Set the status of the runs of trials that are not written."""
+        for runs in self._runs.values():
+            self._recorder.abandon(runs, status)
+
+    def _tell(self, trials: Sequence[WrittenTrial]) -> None:
+        if not trials:
+            return
+        with grouped_writes(self._study):
+            for each in trials:
+                tell(self._study, each.trial.asked.number, each.record)
+        for each in trials:
+            self.unrecorded.discard(each.trial.asked.number)
+            self._on_told(each)
