@@ -54,7 +54,7 @@ class Deferred:
         return _Call(self, arguments, named)
 
     def __getattr__(self, name: str) -> Deferred:
-        if name.startswith("_"):  # what pytest and the standard library look for
+        if name.startswith(("__", "_pytest")):  # what pytest and the standard library look for
             raise AttributeError(name)
         return _Attribute(self, name)
 

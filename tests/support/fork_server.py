@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from runpy import run_module
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any
@@ -27,7 +28,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
     *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
-    *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.__main__"),
+    *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.cli.main"),
     *("gdexp.cli.run", "gdexp.cli.rerun", "gdexp.cli.compare", "gdexp.cli.export"),
     *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
 )
@@ -248,8 +249,8 @@ def _ended(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if found else None
 
 
-def _carry_out(order: Mapping[str, Any]) -> int:
-    """Run a command as `python -m gdexp` does; returns its exit status."""
+def _carry_out(order: Mapping[str, Any]) -> None:
+    """Run a command as `python -m gdexp` does, and end with its exit status."""
     for number, name in enumerate((os.devnull, *order["streams"])):
         handle = os.open(name, os.O_WRONLY if number else os.O_RDONLY)
         os.dup2(handle, number)
@@ -268,10 +269,8 @@ def _carry_out(order: Mapping[str, Any]) -> int:
         os.environ.update(order["variables"])
     for function, given in order["calls"]:
         _call(function, given)
-    from gdexp import __main__
-
-    sys.argv = [str(__main__.__file__), *order["line"]]
-    return __main__.whole()
+    sys.argv = ["gdexp", *order["line"]]
+    run_module("gdexp", run_name="__main__", alter_sys=True)
 
 
 def _call(place: str, given: Sequence[Any]) -> None:
@@ -282,4 +281,4 @@ def _call(place: str, given: Sequence[Any]) -> None:
 if __name__ == "__main__":
     asked_of_child = _serve()
     if asked_of_child is not None:
-        sys.exit(_carry_out(asked_of_child))
+        _carry_out(asked_of_child)
