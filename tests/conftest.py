@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.left_out import WORDS
+from tests.support.deferred import DeferredImports
+from tests.support.left_out import WORDS
+from tests.support.shortcuts import TEMPLATE, copying
 
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True)
@@ -22,6 +25,10 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 """Files that take minutes, most of them waiting: side by side with others they begin first."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(DeferredImports())
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: i for i, name in enumerate(LONGEST)}
@@ -33,6 +40,38 @@ def pytest_terminal_summary(
 ) -> None:
     for words in config.stash.get(WORDS, []):
         terminalreporter.write_line(words)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database stands that new ones are copied from, made once in a run of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / "template/mlflow.db"
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_database(template: Path) -> Path:
+    """A database of MLflow's without a run, to be copied."""
+    from gdexp.tracking.database_creation import ensure_database
+
+    ensure_database(template)
+    return template
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shortcuts(template: Path) -> Iterator[None]:
+    """New databases are copies of one, here and in commands."""
+    from gdexp.tracking import mlflow_internals
+
+    os.environ[TEMPLATE] = str(template)
+    with pytest.MonkeyPatch.context() as patch:
+        copy = copying(mlflow_internals.create_database, template)
+        patch.setattr(mlflow_internals, "create_database", copy)
+        yield
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 
 import gdexp
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_public_name_is_there_and_documented() -> None:
     for name in gdexp.__all__:

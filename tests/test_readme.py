@@ -21,7 +21,7 @@ from gdexp.core.signals import Interrupted
 from gdexp.descent.stopping import Status
 from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE
-from tests.test_config import composed
+from tests.support.commands import composed
 
 ROOT = Path(gdexp.__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,8 +9,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.fork_server import ForkServer
+
 from .measure import Figure, by_turns, figure, ratios
-from .ready import Ready
 
 if TYPE_CHECKING:
     from gdexp.sweeps.plan import Plan
@@ -21,7 +22,7 @@ OFF = "scripts.benchmarks.durability:off"
 
 def run(rounds: int) -> list[Figure]:
     """The default sweep into an existing database, by turns."""
-    with tempfile.TemporaryDirectory() as name, Ready(Path(name)) as ready:
+    with tempfile.TemporaryDirectory() as name, ForkServer(Path(name)) as ready:
         folder, numbers = Path(name) / "sweeps", itertools.count()
         folder.mkdir()
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 
+from tests.support.fork_server import ForkServer
+
 from .audit import Audit, audit
 from .measure import Figure, figure
-from .ready import Ready
 
 TRIALS = 12
 LIMITS = ("sweep.name=s", f"sweep.n_trials={TRIALS}", "stopping.max_iterations=2000")
@@ -50,7 +51,7 @@ class Life:
 def run(rounds: int) -> list[Figure]:
     """So many kills, over all sweeps in turn."""
     drawn = random.Random(0)
-    with tempfile.TemporaryDirectory() as name, Ready(Path(name)) as ready:
+    with tempfile.TemporaryDirectory() as name, ForkServer(Path(name)) as ready:
         folder = Path(name)
         straight: dict[str, tuple[Audit, float]] = {}
         for sweep in SWEEPS:
@@ -88,7 +89,7 @@ def _born(folder: Path, name: str, which: str) -> Life:
     return life
 
 
-def _live(ready: Ready, life: Life, seconds: float, most: int, drawn: random.Random) -> None:
+def _live(ready: ForkServer, life: Life, seconds: float, most: int, drawn: random.Random) -> None:
     """Begin a sweep and kill it, until it is at its end or was killed often enough."""
     while True:
         running = ready.start(*SWEEPS[life.name], *LIMITS, cwd=life.folder)

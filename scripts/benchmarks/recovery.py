@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from time import monotonic, sleep
 
+from tests.support.fork_server import ForkServer, RunningCommand
+
 from .measure import Figure, figure
-from .ready import Ready, Running
 
 TRIALS, MOST_SECONDS = 1_000, 5
 SWEEP = ("+sweep", "sweep.name=s", "sweep.sampler=random", "stopping.max_iterations=300")
@@ -18,7 +19,7 @@ SWEEP = ("+sweep", "sweep.name=s", "sweep.sampler=random", "stopping.max_iterati
 def run(rounds: int) -> list[Figure]:
     """Kill a sweep that has its 1,000 trials and goes on; begin it again, round after round."""
     times = []
-    with tempfile.TemporaryDirectory() as name, Ready(Path(name)) as ready:
+    with tempfile.TemporaryDirectory() as name, ForkServer(Path(name)) as ready:
         folder = Path(name) / "sweep"
         folder.mkdir()
         done = ready.run(*SWEEP, f"sweep.n_trials={TRIALS}", cwd=folder)
@@ -41,7 +42,7 @@ def run(rounds: int) -> list[Figure]:
     ]
 
 
-def _await_trials(going: Running, journal: Path) -> None:
+def _await_trials(going: RunningCommand, journal: Path) -> None:
     """Until a trial is begun: a new one, or one that the kill had left and that waited again."""
     read = journal.stat().st_size
     while True:
@@ -50,5 +51,5 @@ def _await_trials(going: Running, journal: Path) -> None:
             new = file.read().replace(b" ", b"")
         if b"optimizer.lr" in new or b'"state":0' in new:  # 0: RUNNING
             return
-        going.said()
+        going.written()
         sleep(0.005)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import Figure, figure
-from tests.postgres import postgres
+from tests.support.postgres import postgres
 
 if TYPE_CHECKING:
     from optuna import Study

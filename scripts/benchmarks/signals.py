@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 
+from tests.support.fork_server import ForkServer, RunningCommand
+
 from .measure import Figure, figure
-from .ready import Ready, Running
 
 MOST_SECONDS = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,7 +32,7 @@ WORK = {
 def run(rounds: int) -> list[Figure]:
     """Each kind of work, ended by each signal in turn."""
     figures = []
-    with tempfile.TemporaryDirectory() as name, Ready(Path(name)) as ready:
+    with tempfile.TemporaryDirectory() as name, ForkServer(Path(name)) as ready:
         for number, (work, line) in enumerate(WORK.items()):
             times = []
             for count in range(rounds):
@@ -52,11 +53,11 @@ def run(rounds: int) -> list[Figure]:
     return figures
 
 
-def _await_runs(going: Running, database: Path) -> None:
+def _await_runs(going: RunningCommand, database: Path) -> None:
     """Until the work is in the middle: a run beside the sweep's own is there."""
     query = "SELECT COUNT(*) FROM tags WHERE key = 'gdexp.kind' AND value IN ('run', 'trial')"
     while True:
-        going.said()
+        going.written()
         sleep(0.05)
         if database.exists():
             with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:

@@ -1,13 +1,12 @@
 """What a command meets on its way: a signal at a certain write, a full disk, missing rights.
 
-These are called in the child that runs the command, before it (`Ready.start(before=…)`).
+These are called in the child that runs the command, before it (`ForkServer.start(before=…)`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import io
 import os
 import resource
 import signal
@@ -18,6 +17,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from tests.support.shortcuts import small_pictures
 
 HERE = "tests.integration.conditions"
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
@@ -43,16 +44,8 @@ time.sleep(float(sys.argv[2]))
 def quick() -> None:
     """Draw pictures of a few points only: what is tested here is not in them."""
     from matplotlib.figure import Figure
-    from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.new("RGB", (4, 4)).save(buffer, "png")
-
-    def savefig(self: Figure, file: io.BytesIO, **options: object) -> None:
-        del self, options
-        file.write(buffer.getvalue())
-
-    Figure.savefig = savefig  # type: ignore[assignment,method-assign]
+    Figure.savefig = small_pictures()  # type: ignore[assignment]
 
 
 def full(name: str, count: int = 1, room: int = 10) -> None:

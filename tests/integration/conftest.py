@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gdexp.tracking.database_creation import ensure_database
-from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
-from tests.left_out import leave_out
+from tests.support.commands import fork_server
+from tests.support.fork_server import ForkServer
+from tests.support.left_out import leave_out
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_TESTS = ("test_browser.py", "test_web_pages.py")
@@ -25,20 +24,14 @@ def browser() -> tuple[str, str] | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
     if browser() is None:
         leave_out(config, items, BROWSER_TESTS, "chromium and chromedriver")
 
 
 @pytest.fixture(scope="session")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
-    """A process that runs commands without their start-up."""
-    with Ready(tmp_path_factory.mktemp("said"), f"{HERE}:quick") as process:
-        yield process
-
-
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of MLflow's without a run, to be copied: making one takes its time."""
-    path = tmp_path_factory.mktemp("new") / "mlflow.db"
-    ensure_database(path)
-    return path
+def ready() -> ForkServer:
+    """A process that runs commands without their start-up, and draws pictures of a few points."""
+    return fork_server().preparing(f"{HERE}:quick")

@@ -1,6 +1,6 @@
 """Secrets in every place that gdexp reads, for the test that looks for them afterwards.
 
-`plant` is called in the child that runs a command, before it (`Ready.start(before=…)`).
+`plant` is called in the child that runs a command, before it (`ForkServer.start(before=…)`).
 """
 
 from __future__ import annotations

@@ -32,9 +32,11 @@ from gdexp.tracking.mlflow_ui import chart_views, run_display
 from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.commands import composed, gdexp
 from tests.integration.conftest import browser
 from tests.integration.test_ui import address, links, served
+from tests.support.commands import composed, gdexp
+
+pytestmark = pytest.mark.browser
 
 TRIALS = 12
 MANY, POINTS = 1_000, 1_000

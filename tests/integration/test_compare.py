@@ -14,8 +14,8 @@ from gdexp.cli.main import main
 from gdexp.tracking.record import RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.commands import gdexp, one_error_line
-from tests.test_runs import record, swept
+from tests.runs.test_runs import record, swept
+from tests.support.commands import gdexp, one_error_line
 
 
 def compare(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scripts.benchmarks.audit import Audit, audit
-from scripts.benchmarks.ready import Done, Ready
 from tests.integration.conditions import HERE
+from tests.support.fork_server import CompletedCommand, ForkServer
 
 TRIALS = 4
 SWEEP = [
@@ -31,7 +31,9 @@ def folder(tmp_path: Path, new_database: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def straight(ready: Ready, new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+def straight(
+    ready: ForkServer, new_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Audit:
     """The sweep where nothing fails."""
     folder = tmp_path_factory.mktemp("straight")
     shutil.copy(new_database, folder / "mlflow.db")
@@ -44,7 +46,7 @@ def look(folder: Path) -> Audit:
     return audit(folder / "sweeps/s/study.journal", folder / "mlflow.db", TRIALS)
 
 
-def line(done: Done, status: int) -> str:
+def line(done: CompletedCommand, status: int) -> str:
     """The one line on stderr of a command that ended with this status."""
     assert done.status == status, (done.out, done.err)
     (only,) = done.err.splitlines()
@@ -65,7 +67,7 @@ FULL = {
 
 @pytest.mark.parametrize("where", FULL)
 def test_a_disk_that_is_full_ends_a_sweep_and_with_room_the_same_command_completes_it(
-    ready: Ready, folder: Path, straight: Audit, where: str
+    ready: ForkServer, folder: Path, straight: Audit, where: str
 ) -> None:
     condition, given, named = FULL[where]
     said = line(ready.run(*SWEEP, cwd=folder, before=f"{HERE}:{condition}", given=given), 74)
@@ -83,7 +85,7 @@ def test_a_disk_that_is_full_ends_a_sweep_and_with_room_the_same_command_complet
     ids=["an artifact", "the database"],
 )
 def test_a_disk_that_is_full_ends_a_run(
-    ready: Ready, folder: Path, condition: str, given: list[object]
+    ready: ForkServer, folder: Path, condition: str, given: list[object]
 ) -> None:
     run = ["optimizer.lr=0.001", "stopping.max_iterations=5000"]
     said = line(ready.run(*run, cwd=folder, before=f"{HERE}:{condition}", given=given), 74)
@@ -108,7 +110,7 @@ def allow(path: Path, write: bool) -> None:
 
 @pytest.mark.parametrize("command", [["optimizer.lr=2"], SWEEP], ids=["run", "sweep"])
 def test_a_folder_without_the_right_to_write_is_named_and_nothing_is_made(
-    ready: Ready, tmp_path: Path, command: list[str]
+    ready: ForkServer, tmp_path: Path, command: list[str]
 ) -> None:
     allow(tmp_path, False)
     said = line(ready.run(*command, cwd=tmp_path, before=f"{HERE}:bound_by_modes"), 74)
@@ -118,7 +120,7 @@ def test_a_folder_without_the_right_to_write_is_named_and_nothing_is_made(
 
 @pytest.mark.parametrize("kept", ["mlflow.db", "sweeps", "sweeps/s", "mlartifacts"])
 def test_what_lost_the_right_to_write_is_named_and_given_back_the_sweep_goes_on(
-    ready: Ready, folder: Path, straight: Audit, kept: str
+    ready: ForkServer, folder: Path, straight: Audit, kept: str
 ) -> None:
     assert ready.run(*BEGUN, cwd=folder).status == 0
     allow(folder / kept, False)
@@ -135,7 +137,7 @@ WRITE = "gdexp.tracking.sql_writer:SqlWriter.write"
 
 
 def test_a_database_that_another_process_locks_for_a_while_is_waited_for(
-    ready: Ready, folder: Path, straight: Audit
+    ready: ForkServer, folder: Path, straight: Audit
 ) -> None:
     done = ready.run(*SWEEP, cwd=folder, before=f"{HERE}:locked_at", given=[WRITE, 0.5, 20_000])
     assert done.status == 0, done.err
@@ -145,7 +147,7 @@ def test_a_database_that_another_process_locks_for_a_while_is_waited_for(
 
 
 def test_a_database_that_stays_locked_ends_the_sweep_which_later_goes_on(
-    ready: Ready, folder: Path, straight: Audit
+    ready: ForkServer, folder: Path, straight: Audit
 ) -> None:
     given = [WRITE, 3, 100]
     said = line(ready.run(*SWEEP, cwd=folder, before=f"{HERE}:locked_at", given=given), 74)
@@ -192,7 +194,7 @@ def of_another_program(folder: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_good_database_is_refused_and_left_as_it_is(
-    ready: Ready,
+    ready: ForkServer,
     folder: Path,
     command: list[str],
     spoil: Callable[[Path], None],
@@ -208,7 +210,9 @@ def test_a_file_that_is_no_good_database_is_refused_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_one_file_for_mlflow_and_optuna_is_refused(ready: Ready, folder: Path, there: bool) -> None:
+def test_one_file_for_mlflow_and_optuna_is_refused(
+    ready: ForkServer, folder: Path, there: bool
+) -> None:
     if not there:
         (folder / "mlflow.db").unlink()
     said = line(ready.run(*SWEEP, "sweep.storage=mlflow.db", cwd=folder), 2)
@@ -216,7 +220,7 @@ def test_one_file_for_mlflow_and_optuna_is_refused(ready: Ready, folder: Path, t
     assert [path.name for path in folder.iterdir()] == ["mlflow.db"] * there
 
 
-def test_a_journal_with_a_spoilt_line_is_named(ready: Ready, folder: Path) -> None:
+def test_a_journal_with_a_spoilt_line_is_named(ready: ForkServer, folder: Path) -> None:
     assert ready.run(*BEGUN, cwd=folder).status == 0
     journal = folder / "sweeps/s/study.journal"
     lines = journal.read_bytes().splitlines(keepends=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from scripts.benchmarks.audit import Audit, audit
-from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
+from tests.support.fork_server import ForkServer
 
 TRIALS, MOST_KILLS = 5, 150
 TPE = ["+sweep", "sweep.sampler={name: tpe, n_startup_trials: 2}"]
@@ -42,7 +42,7 @@ OF_A_TRIAL = [
 
 
 @pytest.fixture(scope="module")
-def ended(ready: Ready, new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ended(ready: ForkServer, new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a folder for each of `SWEEPS`, in it `straight` and `killed`.
 
     And the file `places`, with all pairs of changes between which a command was killed.

@@ -19,7 +19,7 @@ from mlflow.entities import Run
 
 import gdexp as package
 from gdexp.descent.stopping import THRESHOLDS
-from tests.commands import environment, gdexp, start
+from tests.support.commands import environment, gdexp, start
 
 ROOT = Path(package.__file__).parents[1]
 

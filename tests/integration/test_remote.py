@@ -22,8 +22,10 @@ from gdexp.runs.run_loader import load_runs
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
-from tests.commands import gdexp, one_error_line, start
-from tests.ports import free_port
+from tests.support.commands import gdexp, one_error_line, start
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.server
 
 SWEEP = (
     *("+sweep", "sweep.name=remote", "sweep.sampler=random", "sweep.batch=2", "sweep.n_trials=14"),

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from mlflow import MlflowClient
 
-from scripts.benchmarks.ready import Done, Ready
 from tests.integration.leaks import HERE, leaks, make_library, make_source, plant, secret
-from tests.postgres import postgres
+from tests.support.fork_server import CompletedCommand, ForkServer
+from tests.support.postgres import postgres
 
 SMALL = ("stopping.max_iterations=30", "problem=custom", "problem.shape=2", "optimizer.lr=0.1")
 MADE = ("problem=custom", "problem.path=leaky.Unmade")
@@ -33,7 +33,7 @@ class World:
         uri: its address, the password in it.
     """
 
-    run: Callable[..., Done]
+    run: Callable[..., CompletedCommand]
     local: Path
     remote: Path
     server: Path
@@ -46,7 +46,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(ready: Ready, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(ready: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     root = tmp_path_factory.mktemp("world")
     make_library(root / "library")
     source = make_source(root / "source")
@@ -69,7 +69,7 @@ def world(ready: Ready, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
         }
         given = [environment, str(root / "library"), str(source)]
 
-        def run(*line: str, cwd: Path, status: int = 0) -> Done:
+        def run(*line: str, cwd: Path, status: int = 0) -> CompletedCommand:
             words = [*line, "--config-dir", str(mine.parent)]
             done = ready.run(*words, cwd=cwd, before=f"{HERE}:{plant.__name__}", given=given)
             assert done.status == status, done.out + done.err

@@ -14,9 +14,11 @@ import pytest
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
-from scripts.benchmarks.ready import Done, Ready
 from tests.integration.conditions import HERE
-from tests.ports import free_port
+from tests.support.fork_server import CompletedCommand, ForkServer
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.server
 
 TRIALS = 6
 SWEEP = (
@@ -104,7 +106,7 @@ def relay(port: int | None, mood: str, good: int = 0) -> Iterator[Relay]:
         server.server_close()
 
 
-def line(done: Done) -> str:
+def line(done: CompletedCommand) -> str:
     """The one error line of a command whose storage failed."""
     assert done.status == 74, (done.out, done.err)
     (only,) = [each for each in done.err.splitlines() if each]
@@ -116,7 +118,7 @@ def line(done: Done) -> str:
 @pytest.mark.parametrize("mood", ["fails", "silent"])
 @pytest.mark.parametrize("command", [SWEEP, ("optimizer.lr=2",)], ids=["sweep", "run"])
 def test_a_server_that_is_out_of_order_is_found_before_anything_is_made(
-    ready: Ready, tmp_path: Path, mood: str, command: tuple[str, ...]
+    ready: ForkServer, tmp_path: Path, mood: str, command: tuple[str, ...]
 ) -> None:
     with relay(None, mood) as server:
         done = ready.run(*command, f"tracking.uri={server.address}", cwd=tmp_path)
@@ -127,7 +129,7 @@ def test_a_server_that_is_out_of_order_is_found_before_anything_is_made(
 
 @pytest.mark.parametrize("mood", ["fails", "silent"])
 def test_a_server_that_fails_in_the_middle_ends_the_sweep_which_later_goes_on(
-    ready: Ready, tmp_path: Path, new_database: Path, mood: str
+    ready: ForkServer, tmp_path: Path, new_database: Path, mood: str
 ) -> None:
     here, database = tmp_path / "here", tmp_path / "server.db"
     here.mkdir()

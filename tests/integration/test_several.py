@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 from scripts.benchmarks.audit import audit
-from scripts.benchmarks.ready import Ready
 from tests.integration.conditions import HERE
+from tests.support.fork_server import ForkServer
 
 QUICK = ["sweep.n_trials=5", "stopping.max_iterations=300"]
 
 
 def test_a_second_sweep_on_a_study_is_told_who_holds_it_and_harms_nothing(
-    ready: Ready, tmp_path: Path, new_database: Path
+    ready: ForkServer, tmp_path: Path, new_database: Path
 ) -> None:
     shutil.copy(new_database, tmp_path / "mlflow.db")
     line = ["+sweep", "sweep.name=s", *QUICK]
@@ -33,7 +33,7 @@ def test_a_second_sweep_on_a_study_is_told_who_holds_it_and_harms_nothing(
 
 
 def test_four_first_sweeps_at_once_into_a_database_that_is_not_there_are_all_complete(
-    ready: Ready, tmp_path: Path
+    ready: ForkServer, tmp_path: Path
 ) -> None:
     names = ["a", "b", "c", "d"]
     going = [ready.start("+sweep", f"sweep.name={n}", *QUICK, cwd=tmp_path) for n in names]

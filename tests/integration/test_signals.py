@@ -14,9 +14,9 @@ import pytest
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from scripts.benchmarks.audit import audit
-from scripts.benchmarks.ready import Done, Ready
 from tests.integration.conditions import HERE
-from tests.ports import free_port
+from tests.support.fork_server import CompletedCommand, ForkServer
+from tests.support.ports import free_port
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TRIALS = 6
@@ -51,21 +51,23 @@ def statuses(database: Path, kind: str) -> list[str]:
         return [row[0] for row in found]
 
 
-def check_said(done: Done, number: signal.Signals, words: str) -> None:
+def check_said(done: CompletedCommand, number: signal.Signals, words: str) -> None:
     """Exit status 128 + N, one line on stderr, and one that says what to do."""
     assert done.status == 128 + number, (done.out, done.err)
     assert done.err == f"gdexp: interrupted: {number.name}\n"
     assert words in done.out
 
 
-def signalled(ready: Ready, folder: Path, line: Sequence[str], *given: object) -> Done:
+def signalled(
+    ready: ForkServer, folder: Path, line: Sequence[str], *given: object
+) -> CompletedCommand:
     """A command to which a signal comes."""
     return ready.run(*line, cwd=folder, before=f"{HERE}:signalled", given=list(given))
 
 
 @pytest.mark.parametrize("when", SWEEPS)
 def test_each_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
-    ready: Ready, folder: Path, when: str
+    ready: ForkServer, folder: Path, when: str
 ) -> None:
     line, trials, place, count = SWEEPS[when]
     for number in SIGNALS:
@@ -85,7 +87,7 @@ def test_each_signal_ends_a_sweep_in_order_and_the_same_command_completes_it(
     ids=["in the descent", "in its last write, which is made whole first"],
 )
 def test_each_signal_ends_a_run_that_says_what_became_of_it(
-    ready: Ready, folder: Path, place: str, count: int, state: str
+    ready: ForkServer, folder: Path, place: str, count: int, state: str
 ) -> None:
     line = ["optimizer.lr=0.001", "stopping.max_iterations=2000"]
     for number in SIGNALS:
@@ -94,7 +96,7 @@ def test_each_signal_ends_a_run_that_says_what_became_of_it(
 
 
 def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
-    ready: Ready, folder: Path
+    ready: ForkServer, folder: Path
 ) -> None:
     given = [
         ["signalled", [LOOK, 2, signal.SIGINT]],
@@ -109,7 +111,7 @@ def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
 
 
 def test_each_signal_ends_a_sweep_into_a_server_in_order(
-    ready: Ready, folder: Path, tmp_path_factory: pytest.TempPathFactory
+    ready: ForkServer, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     here = tmp_path_factory.mktemp("here")
     database = folder / "mlflow.db"

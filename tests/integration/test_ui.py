@@ -21,7 +21,9 @@ from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.commands import environment, one_error_line
+from tests.support.commands import environment, one_error_line
+
+pytestmark = pytest.mark.server
 
 COMMAND = [sys.executable, "-m", "gdexp.ui"]
 

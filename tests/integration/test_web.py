@@ -14,7 +14,9 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from gdexp.ui.server import Server
 from tests.integration.test_ui import processes
-from tests.ports import free_port
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.server
 
 SEARCH = "/api/2.0/mlflow/experiments/search"
 CREATE = "/api/2.0/mlflow/experiments/create"

@@ -20,7 +20,9 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from tests.integration.conftest import browser
 from tests.integration.test_browser import FLAGS
-from tests.ports import free_port
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.browser
 
 PATIENCE = 60
 """Seconds that a page may take on a machine that others use too."""

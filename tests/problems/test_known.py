@@ -22,10 +22,9 @@ from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS
 from gdexp.problems.regression import Logistic, Ols
 from gdexp.theory.settings import sharpness
+from tests.support import names
 
 F64, CPU = torch.float64, torch.device("cpu")
-KNOWN_MINIMUM = [name for name, cls in PROBLEMS.items() if cls().f_star is not None]
-CONSTANT_HESSIAN = [name for name, cls in PROBLEMS.items() if cls().curvature is not None]
 
 
 def scipy_minimum(problem: Problem, start: torch.Tensor) -> float:
@@ -47,18 +46,18 @@ def scipy_minimum(problem: Problem, start: torch.Tensor) -> float:
     return float(found.fun)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", names.PROBLEMS)
 def test_every_problem_keeps_its_promises(name: str) -> None:
     check_problem(PROBLEMS[name]())
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", names.PROBLEMS)
 def test_every_gradient_agrees_with_differences_to_nine_digits(name: str) -> None:
     problem = PROBLEMS[name]()
     assert gradient_error(problem, problem.start(3), coordinates=64) < 1e-9
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN_MINIMUM if name != "rastrigin"])
+@pytest.mark.parametrize("name", [name for name in names.KNOWN_MINIMUM if name != "rastrigin"])
 def test_another_optimiser_finds_the_same_minimum(name: str) -> None:
     problem = PROBLEMS[name]()
     assert problem.f_star is not None
@@ -78,7 +77,7 @@ def test_a_global_optimiser_finds_rastrigins_minimum() -> None:
     assert abs(found.fun) < 1e-8
 
 
-@pytest.mark.parametrize("name", KNOWN_MINIMUM)
+@pytest.mark.parametrize("name", names.KNOWN_MINIMUM)
 def test_the_minimiser_is_stationary_and_has_the_minimal_loss(name: str) -> None:
     problem = PROBLEMS[name]()
     assert problem.x_star is not None
@@ -90,7 +89,7 @@ def test_the_minimiser_is_stationary_and_has_the_minimal_loss(name: str) -> None
     assert float(gradient.abs().max()) < 1e-11
 
 
-@pytest.mark.parametrize("name", CONSTANT_HESSIAN)
+@pytest.mark.parametrize("name", names.CONSTANT_HESSIAN)
 def test_the_curvature_is_that_of_the_hessian_at_any_point(name: str) -> None:
     problem = PROBLEMS[name]().to(F64, CPU)
     assert problem.curvature is not None
@@ -104,7 +103,7 @@ def test_the_curvature_is_that_of_the_hessian_at_any_point(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", names.PROBLEMS)
 def test_float32_and_float64_agree(name: str) -> None:
     problem = PROBLEMS[name]()
     x = problem.start(0)
@@ -209,7 +208,7 @@ def test_parts_cover_x_without_gaps(name: str) -> None:
     assert (offset,) == tuple(problem.shape)
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", names.PROBLEMS)
 def test_the_last_node_is_the_loss(name: str) -> None:
     problem = PROBLEMS[name]()
     moved, x = problem.to(F64, CPU), problem.start(0).to(F64)

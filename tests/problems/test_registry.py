@@ -14,18 +14,19 @@ from gdexp.problems.custom import custom_problem
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS, build_problem
 from gdexp.problems.transformed import Transformed
+from tests.support import names
 
 CONF = Path(__file__).parents[2] / "conf" / "problem"
 LEADS = {"matrix", "autograd", "function"}
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", names.PROBLEMS)
 def test_a_name_alone_builds_the_default(name: str) -> None:
     problem = build_problem({"name": name})
     assert type(problem) is PROBLEMS[name]
 
 
-@pytest.mark.parametrize("name", sorted({*PROBLEMS, "custom"} - LEADS))
+@pytest.mark.parametrize("name", sorted({*names.PROBLEMS, "custom"} - LEADS))
 def test_every_config_file_lists_all_keys_with_their_defaults(name: str) -> None:
     text = (CONF / f"{name}.yaml").read_text()
     section = yaml.safe_load(text)

@@ -20,9 +20,10 @@ from gdexp.problems.registry import PROBLEMS
 from gdexp.problems.regression import Ols
 from gdexp.problems.transformed import Transformed
 from gdexp.theory.counts import count_with_margin
+from tests.support import names
 
 F64, CPU = torch.float64, torch.device("cpu")
-ROTATABLE = [name for name in PROBLEMS if name != "factorization"]
+ROTATABLE = [name for name in names.PROBLEMS if name != "factorization"]
 
 
 @pytest.mark.parametrize("name", ROTATABLE)
@@ -36,7 +37,7 @@ def test_a_rotated_and_shifted_problem_keeps_its_promises(name: str) -> None:
     assert not problem.batchable
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", names.PROBLEMS)
 def test_a_shifted_problem_stays_batchable(name: str) -> None:
     problem = Transformed(PROBLEMS[name](), shift=-1.25)
     assert problem.batchable == PROBLEMS[name].batchable

@@ -1,0 +1,284 @@
+"""Commands of gdexp in children that are forked from a process which has imported everything.
+
+A start of Python with torch, MLflow and Optuna takes some seconds; a child that is forked takes
+none. Tests and benchmarks of many commands would take hours otherwise.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from runpy import run_module
+from time import monotonic, sleep
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+IMPORTED = (
+    *("matplotlib.pyplot", "mlflow.store.tracking.sqlalchemy_store", "optuna.importance"),
+    *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.cli.main"),
+    *("gdexp.cli.run", "gdexp.cli.rerun", "gdexp.cli.compare", "gdexp.cli.export"),
+    *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
+)
+"""What commands import on their way."""
+
+HANGS_SECONDS = 120.0
+"""A command that has not ended after so long is killed: it hangs."""
+
+POLL_SECONDS = 0.01
+"""Between two questions whether a command has ended."""
+
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
+"""Environment variables that the commands get; the others could change what they do."""
+
+GIVEN = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+@dataclass(frozen=True)
+class CompletedCommand:
+    """A command that has ended.
+
+    Attributes:
+        status: its exit status; -N where signal N ended it.
+        out: what it wrote to stdout.
+        err: what it wrote to stderr.
+        seconds: from its start to its end, or to when it was waited for and had ended.
+    """
+
+    status: int
+    out: str
+    err: str
+    seconds: float
+
+
+class RunningCommand:
+    """A command that has been started.
+
+    Attributes:
+        pid: of its process.
+        returncode: its exit status as `subprocess.Popen` has it; None until its end is seen.
+    """
+
+    def __init__(self, server: ForkServer, pid: int, pipes: Sequence[int]) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._server, self._pipes = server, list(pipes)
+        self._written = [b"" for _ in pipes]
+        self._began = monotonic()
+
+    def wait(self, timeout: float = HANGS_SECONDS) -> CompletedCommand:
+        """Wait until it has ended, or kill it where it hangs."""
+        while self.poll() is None:
+            if monotonic() - self._began > timeout:
+                self.kill()
+            self.written()
+            sleep(POLL_SECONDS)
+        seconds = monotonic() - self._began
+        out, err = self.written()
+        while self._pipes:
+            os.close(self._pipes.pop())
+        assert self.returncode is not None
+        return CompletedCommand(self.returncode, out, err, seconds)
+
+    def communicate(self, timeout: float = HANGS_SECONDS) -> tuple[str, str]:
+        """Wait for its end; returns what it wrote to stdout and to stderr."""
+        self._began = monotonic()
+        done = self.wait(timeout)
+        return done.out, done.err
+
+    def poll(self) -> int | None:
+        """The exit status; None while it runs."""
+        if self.returncode is None:
+            self.returncode = self._server.ask({"ended": self.pid})
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it is known to have ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def written(self) -> tuple[str, str]:
+        """What it has written to stdout and to stderr by now."""
+        for number, pipe in enumerate(self._pipes):
+            with suppress(BlockingIOError):  # nothing new
+                while part := os.read(pipe, 65536):
+                    self._written[number] += part
+        out, err = (written.decode(errors="replace") for written in self._written)
+        return out, err
+
+
+class ForkServer(AbstractContextManager["ForkServer"]):
+    """A process that forks commands, several at once if need be.
+
+    Args:
+        folder: for the pipes through which the commands write.
+        variables: environment variables beside `GIVEN`.
+    """
+
+    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+        self._folder = folder
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        self._variables = {**kept, **GIVEN, "PYTHONPATH": str(ROOT), **(variables or {})}
+        self._preparation: list[tuple[str, list[object]]] = []
+        self._count = itertools.count()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> ForkServer:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            cwd=ROOT,
+            env=self._variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # what interrupts a test does not interrupt its commands
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+    def preparing(self, function: str, *given: object) -> ForkServer:
+        """The same process, with a function that every command's child calls first.
+
+        Args:
+            function: `module:function`.
+            given: its arguments, as JSON can hold them.
+        """
+        server = copy.copy(self)
+        server._preparation = [*self._preparation, (function, list(given))]
+        return server
+
+    def start(
+        self,
+        *line: str,
+        cwd: Path,
+        before: str = "",
+        given: Sequence[object] = (),
+        variables: Mapping[str, str] | None = None,
+        unbuffered: bool = False,
+    ) -> RunningCommand:
+        """Start `python -m gdexp LINE`.
+
+        Args:
+            line: the words of the command line.
+            cwd: folder to run it in.
+            before: `module:function` to be called in the child before the command.
+            given: that function's arguments, as JSON can hold them.
+            variables: all environment variables; None: those of the server.
+            unbuffered: what it writes is there to be read at once.
+        """
+        # Pipes, not files: a test may forbid files to grow.
+        streams = [str(self._folder / f"{next(self._count):04}") for _ in range(2)]
+        for name in streams:
+            os.mkfifo(name)
+        pipes = [os.open(name, os.O_RDONLY | os.O_NONBLOCK) for name in streams]
+        calls = [*self._preparation, *([(before, list(given))] if before else [])]
+        order = {
+            "line": line,
+            "cwd": str(cwd),
+            "streams": streams,
+            "calls": calls,
+            "variables": None if variables is None else dict(variables),
+            "unbuffered": unbuffered,
+        }
+        return RunningCommand(self, self.ask(order) or 0, pipes)
+
+    def run(
+        self, *line: str, cwd: Path, before: str = "", given: Sequence[object] = ()
+    ) -> CompletedCommand:
+        """Run `python -m gdexp LINE` to its end."""
+        return self.start(*line, cwd=cwd, before=before, given=given).wait()
+
+    def ask(self, order: dict[str, Any]) -> int | None:
+        """One answer of the process."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("there are no pipes to the fork server")
+        with self._lock:
+            print(json.dumps(order), file=self._process.stdin, flush=True)
+            answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the fork server ended with status {self._process.wait()}")
+        found: int | None = json.loads(answer)
+        return found
+
+
+def _serve() -> dict[str, Any] | None:
+    """Answer what comes on stdin, a line of JSON each; returns an order in its child alone."""
+    with warnings.catch_warnings():  # of other people's modules
+        warnings.simplefilter("ignore")
+        for name in IMPORTED:
+            import_module(name)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "ended" in asked:
+            answer = _ended(asked["ended"])
+        elif (answer := os.fork()) == 0:
+            return dict(asked)
+        print(json.dumps(answer), flush=True)
+    return None
+
+
+def _ended(pid: int) -> int | None:
+    """The exit status of a child; None while it runs."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def _carry_out(order: Mapping[str, Any]) -> None:
+    """Run a command as `python -m gdexp` does, and end with its exit status."""
+    for number, name in enumerate((os.devnull, *order["streams"])):
+        handle = os.open(name, os.O_WRONLY if number else os.O_RDONLY)
+        os.dup2(handle, number)
+        os.close(handle)
+    # Objects for the new places: the old ones remember whether they could seek.
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout, sys.stderr = (
+        open(number, "w", closefd=False, buffering=1 if number == 2 else -1)  # noqa: SIM115
+        for number in (1, 2)
+    )
+    sys.stdout.reconfigure(write_through=order["unbuffered"])
+    os.chdir(order["cwd"])
+    sys.path[0] = order["cwd"]
+    if order["variables"] is not None:
+        os.environ.clear()
+        os.environ.update(order["variables"])
+    for function, given in order["calls"]:
+        _call(function, given)
+    sys.argv = ["gdexp", *order["line"]]
+    run_module("gdexp", run_name="__main__", alter_sys=True)
+
+
+def _call(place: str, given: Sequence[Any]) -> None:
+    module, _, function = place.partition(":")
+    getattr(import_module(module), function)(*given)
+
+
+if __name__ == "__main__":
+    asked_of_child = _serve()
+    if asked_of_child is not None:
+        _carry_out(asked_of_child)

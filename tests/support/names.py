@@ -1,0 +1,22 @@
+"""What the registries offer, by name, for parameters of tests: a registry's module imports torch.
+
+`tests/test_names.py` compares these with the registries.
+"""
+
+LANDSCAPES = ("booth", "matyas", "rosenbrock", "beale", "himmelblau", "rastrigin", "hyperbola")
+BATCHABLE_PROBLEMS = ("matrix", "autograd", "quadratic", *LANDSCAPES)
+PROBLEMS = (*BATCHABLE_PROBLEMS, "function", "ols", "logistic", "factorization")
+KNOWN_MINIMUM = tuple(name for name in PROBLEMS if name != "function")
+CONSTANT_HESSIAN = ("matrix", "autograd", "quadratic", "booth", "matyas", "ols")
+
+BATCHABLE_RULES = ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+RULES = (*BATCHABLE_RULES, "torch")
+TORCH_CLASSES = (
+    *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon"),
+    *("NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
+)
+SCHEDULES = (
+    *("constant", "inverse_time", "cosine", "step", "warmup", "chebyshev", "inverse_eigenvalue"),
+)
+SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
+STATUSES = ("converged", "max_iterations", "diverged", "stalled", "capped")

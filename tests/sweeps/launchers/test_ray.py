@@ -1,0 +1,212 @@
+"""Workers that a real Ray starts, on loopback: killed, interrupted, failing, on a Ray elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from gdexp.tracking.settings import TrackingSettings
+from gdexp.tracking.store import Store
+from tests.support import ray
+from tests.support.processes import addresses, descendants, there
+from tests.sweeps.launchers.test_workers import SWEEP, TRIALS, at_work, check_prompt, ended
+from tests.sweeps.test_resume import check_whole, finished, load
+
+pytestmark = pytest.mark.ray
+
+ON_RAY = ["+sweep=ray", *SWEEP[1:], "sweep.sampler=random", "sweep.batch=3"]
+WORKER = "ray::_run_job"
+"""What Ray calls the process of a worker."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> None:
+    """Ray is installed, in an environment of its own."""
+    ray.prepare()
+
+
+def workers(driver: subprocess.Popen[str]) -> list[int]:
+    """The processes in which workers run."""
+    return sorted(pid for pid, line in descendants(driver.pid).items() if line.startswith(WORKER))
+
+
+def folders() -> set[Path]:
+    """Where a Ray of a sweep's own has its files."""
+    return set(Path("/tmp").glob("gdexp-ray-*"))
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that has ended.
+
+    Attributes:
+        folder: where it was typed.
+        home: the user's.
+        said: all that was on the screen.
+        processes: that it had started.
+        addresses: where these listened.
+        folders: that its Ray had made.
+    """
+
+    folder: Path
+    home: Path
+    said: str
+    processes: set[int]
+    addresses: set[str]
+    folders: set[Path]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """200 random trials by two workers, one of which is killed in the middle."""
+    folder, home = tmp_path_factory.mktemp("shared"), tmp_path_factory.mktemp("home")
+    before = folders()
+    line = [*ON_RAY, f"sweep.n_trials={TRIALS}", "sweep.workers=2"]
+    line += ["hydra.launcher.ray.remote.num_cpus=2"]
+    driver = ray.start(*line, cwd=folder, home=home)
+    at_work(folder, TRIALS // 4)
+    processes = set(descendants(driver.pid))
+    listened, made = addresses(processes), folders() - before
+    os.kill(workers(driver)[0], signal.SIGKILL)
+    said = ended(driver, 0)
+    check_prompt(load(folder))
+    return Swept(folder, home, said, processes, listened, made)
+
+
+def test_two_workers_of_ray_one_of_them_killed_finish_every_trial_once(shared: Swept) -> None:
+    check_whole(shared.folder, TRIALS)
+
+
+def test_one_line_says_that_a_worker_was_killed_and_nothing_of_ray_is_on_the_screen(
+    shared: Swept,
+) -> None:
+    words = " ".join(shared.said.split())
+    assert words.count("a worker of Ray was ended; others take over its trials") == 1
+    assert "raylet" not in words
+    assert "WARNING" not in words
+
+
+def test_ray_listens_on_loopback_alone(shared: Swept) -> None:
+    assert {host.removeprefix("::ffff:") for host in shared.addresses} == {ray.LOOPBACK}
+
+
+def test_nothing_of_ray_is_left_when_the_sweep_is_over(shared: Swept) -> None:
+    assert shared.folders
+    assert not there(shared.processes)
+    assert not [folder for folder in shared.folders if folder.exists()]
+    assert not (shared.home / ".ray").exists()
+
+
+def test_a_worker_has_as_many_threads_as_cores_and_its_runs_say_so(shared: Swept) -> None:
+    store = Store(TrackingSettings(f"sqlite:///{shared.folder}/mlflow.db"))
+    run = finished(shared.folder)[0].user_attrs["gdexp.record"]["run_id"]
+    environment = json.loads(
+        Path(store.client.download_artifacts(run, "environment.json")).read_text()
+    )
+    assert environment["torch"]["threads"] == 2
+
+
+def test_an_interrupt_leaves_nothing_running_and_the_same_command_completes(
+    tmp_path: Path,
+) -> None:
+    line = [*ON_RAY, "sweep.n_trials=60"]
+    driver = ray.start(*line, cwd=tmp_path, home=tmp_path)
+    at_work(tmp_path, 6)
+    processes = set(descendants(driver.pid))
+    driver.send_signal(signal.SIGINT)
+    said = ended(driver, 130)
+    assert "the same command continues" in said
+    assert "Traceback" not in said
+    assert not there(processes)
+    states = [trial.state for trial in load(tmp_path).get_trials(deepcopy=False)]
+    assert TrialState.RUNNING not in states
+    assert states.count(TrialState.COMPLETE) < 60
+    ended(ray.start(*line, cwd=tmp_path, home=tmp_path), 0)
+    check_whole(tmp_path, 60)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a Ray that is there."""
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # short: sockets are in it
+    try:
+        with ray.cluster(folder) as address:
+            yield f"hydra.launcher.ray.init.address={address}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_ray_that_is_there_is_used_and_stays(cluster: str, tmp_path: Path) -> None:
+    before = folders()
+    ended(ray.start(*ON_RAY, "sweep.n_trials=6", cluster, cwd=tmp_path, home=tmp_path), 0)
+    check_whole(tmp_path, 6)
+    assert folders() == before
+    host, _, port = cluster.rpartition("=")[2].rpartition(":")
+    socket.create_connection((host, int(port)), timeout=5).close()
+
+
+def test_a_failing_worker_of_ray_ends_the_sweep_with_its_own_words(
+    cluster: str, tmp_path: Path
+) -> None:
+    (tmp_path / "picky.py").write_text(
+        "import sys\n"
+        "def loss(x):\n"
+        "    if 'ray' in sys.argv[0] or 'default_worker' in sys.argv[0]:\n"
+        "        raise RuntimeError('not today')\n"
+        "    return (x ** 2).sum()\n"
+    )
+    own = ["problem=custom", "problem.path=picky.loss", "problem.x0=[1.0,2.0]"]
+    driver = ray.start(*ON_RAY, *own, cluster, cwd=tmp_path, home=tmp_path)
+    assert "problem=picky.loss: its code failed: RuntimeError: not today" in ended(driver, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("init.address=127.0.0.1:1", "init.address=127.0.0.1:1: no Ray is there"),
+        ("remote.num_cpus=0", "remote.num_cpus=0: must be a number > 0"),
+    ],
+)
+def test_what_ray_cannot_do_is_said_before_anything_is_written(
+    tmp_path: Path, given: str, words: str
+) -> None:
+    line = [*ON_RAY, f"hydra.launcher.ray.{given}"]
+    driver = ray.start(*line, cwd=tmp_path, home=tmp_path)
+    said = ended(driver, 2)
+    assert f"gdexp: error: hydra.launcher.ray.{words}" in said
+    assert len(said.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ray_has_every_undocumented_part_that_is_used(tmp_path: Path) -> None:
+    code = (
+        "from gdexp.sweeps.launchers.library_parts import missing_parts\n"
+        "from gdexp.sweeps.launchers.ray_internals import PARTS\n"
+        "print(missing_parts(PARTS))\n"
+    )
+    line = [ray.PYTHON, "-c", code]
+    done = subprocess.run(
+        line, env=ray.variables(tmp_path), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_its_file_opens_with_a_command_that_composes_it(tmp_path: Path) -> None:
+    lines = (ray.PROJECT / "conf/sweep/ray.yaml").read_text().splitlines()
+    lead = "# python -m gdexp "
+    assert lines[1].startswith(lead)
+    line = [*lines[1].removeprefix(lead).split(), "sweep.preview=true"]
+    said = ended(ray.start(*line, cwd=tmp_path, home=tmp_path), 0)
+    assert "optimizer.lr" in said
+    assert "stopping.threshold" in said
