@@ -165,23 +165,21 @@ def test_another_revision_alone_changes_nothing(settings: TrackingSettings) -> N
 
 # What the tables lack or have in addition, as gdexp sees it: the client knows the real ones.
 @pytest.mark.parametrize(
-    ("table", "columns", "reason"),
+    ("table", "change", "reason"),
     [
-        ("runs", (*TABLES["runs"].columns, "colour"), "table runs has no column colour"),
-        (
-            "latest_metrics",
-            tuple(name for name in TABLES["latest_metrics"].columns if name != "step"),
-            "column latest_metrics.step is new and needs a value",
-        ),
+        ("runs", "+colour", "table runs has no column colour"),
+        ("latest_metrics", "-step", "column latest_metrics.step is new and needs a value"),
     ],
 )
 def test_unexpected_columns_are_named_and_the_client_writes_the_same(
     settings: TrackingSettings,
     monkeypatch: pytest.MonkeyPatch,
     table: str,
-    columns: tuple[str, ...],
+    change: str,
     reason: str,
 ) -> None:
+    name, columns = change[1:], TABLES[table].columns
+    columns = (*columns, name) if change[0] == "+" else tuple(c for c in columns if c != name)
     expected = written(Store(settings))
     monkeypatch.setitem(TABLES, table, replace(TABLES[table], columns=columns))  # type: ignore[arg-type]
     store = Store(settings)
