@@ -21,6 +21,7 @@ from gdexp.comparison import (
     Table,
     differences_table,
     html_page,
+    is_report,
     left_out_lines,
     make_pictures,
     plot_lines,
@@ -95,8 +96,9 @@ def compare(config: Config) -> None:
         out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
     show(out, comparison, settings.rows)
     pictures = make_pictures(comparison, settings.curves)
-    files = {f"{picture.name}.png": render_png(picture) for picture in pictures}
-    files[REPORT] = html_page(comparison, pictures).encode()
+    # The report first: by it a folder that a kill left half is known as gdexp's.
+    files = {REPORT: html_page(comparison, pictures).encode()}
+    files |= {f"{picture.name}.png": render_png(picture) for picture in pictures}
     if comparison.sweep is not None:
         place = _store(loader, comparison.sweep.run_id, comparison.sweep.home, files)
     else:
@@ -176,6 +178,10 @@ def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
     )
     folder = command_folder() / FOLDER / name
     try:
+        if folder.exists() and any(folder.iterdir()) and not is_report(folder / REPORT):
+            raise BadInput(
+                "+compare", shown_path(folder), f"holds no {REPORT} of gdexp; move it elsewhere"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         for file, content in files.items():
             (folder / file).write_bytes(content)

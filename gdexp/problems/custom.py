@@ -165,6 +165,8 @@ def custom_problem(
     Raises:
         BadInput: the path names nothing that can be imported, or something that is no problem.
     """
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise BadInput("arguments", arguments, "must be a group of keyword arguments: {name: 1}")
     named = import_by_path(path)
     if _makes_problem(named):
         problem = _make_problem(path, named, arguments or {})

@@ -18,6 +18,9 @@ from gdexp.tracking.server_address import mask_uri, with_driver
 from gdexp.tracking.server_check import check_server
 
 SQLITE = "sqlite:///"
+LONGEST_NAME = 255
+"""Bytes of a folder's name on the usual file systems."""
+
 BEST = re.compile(r"best:([1-9][0-9]{0,5})")
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
 
@@ -74,6 +77,13 @@ class TrackingSettings:
                 raise BadInput(
                     "uri", mask_uri(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
                 )
+        if not self.is_server and len(quote(self.experiment, safe=" ")) > LONGEST_NAME:
+            raise BadInput(
+                "experiment",
+                self.experiment,
+                f"is too long for the name of a folder: at most {LONGEST_NAME} bytes, with a sign "
+                "that is no letter or digit as three or more",
+            )
 
     @property
     def database(self) -> Path | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gdexp.core import StorageFailed, StudyInUse, failure_reason, signals
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.study.journal_check import held_file
 from gdexp.sweeps.study.worker_identity import process_exists
 
 WORKERS_SECONDS = 10.0
@@ -43,7 +44,7 @@ def study_lock(plan: Plan) -> Iterator[int | None]:
 
 @contextmanager
 def _file_lock(plan: Plan, journal: Path) -> Iterator[int]:
-    lock = journal.with_name(f".{journal.name}.held")
+    lock = held_file(journal)
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
