@@ -202,6 +202,8 @@ def _masked_output() -> Iterator[None]:
         if complained.getvalue():
             raise BadInput("--package", "", complained.getvalue().strip()) from None
         raise
+    else:
+        print(printable(mask_secrets(complained.getvalue())), end="", file=sys.stderr)
     finally:
         print(printable(mask_yaml(said.getvalue().expandtabs())), end="")
 

@@ -72,9 +72,12 @@ def reading_config_files(read: Callable[[ConfigFile], Any]) -> Iterator[None]:
         read: returns what `ConfigFile.load` does, or raises an error of its own.
     """
     from hydra._internal.config_repository import ConfigRepository
-    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+    from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.plugins import Plugins
 
-    initialize, load = ConfigRepository.initialize_sources, FileConfigSource.load_config
+    Plugins.instance()  # finds the class that reads files, by importing its module anew
+    files: Any = SourcesRegistry.instance().resolve("file")
+    initialize, load = ConfigRepository.initialize_sources, files.load_config
 
     def initialize_sources(self: Any, config_search_path: Any) -> None:  # noqa: ANN401
         initialize(self, config_search_path)
@@ -88,9 +91,9 @@ def reading_config_files(read: Callable[[ConfigFile], Any]) -> Iterator[None]:
         return read(file)
 
     ConfigRepository.initialize_sources = initialize_sources  # type: ignore[method-assign]
-    FileConfigSource.load_config = load_config  # type: ignore[method-assign]
+    files.load_config = load_config
     try:
         yield
     finally:
         ConfigRepository.initialize_sources = initialize  # type: ignore[method-assign]
-        FileConfigSource.load_config = load  # type: ignore[method-assign]
+        files.load_config = load

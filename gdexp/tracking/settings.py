@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gdexp.core import MASK, BadInput, command_folder, learn_secret, shown_path, validation
+from gdexp.core import (
+    MASK,
+    BadInput,
+    check_file_name,
+    command_folder,
+    learn_secret,
+    shown_path,
+    validation,
+)
 from gdexp.tracking.database_check import check_path
 from gdexp.tracking.downsampling import FEWEST
 from gdexp.tracking.server_address import mask_uri, with_driver
@@ -20,6 +28,9 @@ from gdexp.tracking.server_check import check_server
 SQLITE = "sqlite:///"
 LONGEST_NAME = 255
 """Bytes of a folder's name on the usual file systems."""
+
+LONGEST_ENDING = 40
+"""Bytes that are added to a database's name while it is created, or for SQLite's own files."""
 
 BEST = re.compile(r"best:([1-9][0-9]{0,5})")
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
@@ -151,6 +162,7 @@ class TrackingSettings:
         """
         path = self.database
         if path is not None:
+            check_file_name("tracking.uri", path, LONGEST_ENDING)
             check_path(path)
             return
         check_server("tracking.uri", str(self.uri), SCHEMES)

@@ -71,11 +71,11 @@ OPTIONS: Mapping[str, Mapping[str, Check]] = {
 """The check of each option, by sampler."""
 
 OBJECTS = {
-    "gamma": "is a function",
-    "weights": "is a function",
-    "constraints_func": "is a function",
-    "independent_sampler": "is a sampler",
-    "source_trials": "is a list of trials",
+    "gamma": "takes a function",
+    "weights": "takes a function",
+    "constraints_func": "takes a function",
+    "independent_sampler": "takes a sampler",
+    "source_trials": "takes a list of trials",
     "restart_strategy": "was removed from Optuna",
     "inc_popsize": "was removed from Optuna",
     "seed": "follows from the config's seed",

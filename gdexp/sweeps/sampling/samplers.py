@@ -98,7 +98,7 @@ class Sampler:
         number = trial_seed(seed, 0 if self.name == QMC else ordinal)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            warnings.filterwarnings("ignore", "`gamma`", FutureWarning)  # Optuna 6 removes it.
+            warnings.simplefilter("ignore", FutureWarning)  # Optuna 6 removes some options.
             if self.name not in CLASSES:  # The points of a grid are queued, not drawn.
                 return optuna.samplers.RandomSampler(seed=number)
             if self.startup is not None and ordinal < self.startup:
@@ -136,6 +136,7 @@ class Sampler:
         few, sampler = min(self.startup or 0, 2), self
         if self.startup is not None:
             sampler = replace(self, options={**self.options, "n_startup_trials": few})
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(directions=["minimize"] * values)
         try:
             for ordinal in range(few + 2):

@@ -229,7 +229,9 @@ def _check_marks(key: str, text: str, value: Any) -> None:  # noqa: ANN401
     if isinstance(value, Sweep):
         unknown = sorted(value.tags - {"log"})
         if unknown:
-            raise BadInput(name, text, f"has the tag {unknown[0]}; the only tag is log")
+            raise BadInput(
+                name, text, f"has the tag {unknown[0]}; only log is one: tag(log,interval(a,b))"
+            )
         if value.tags and not isinstance(value, IntervalSweep):
             raise BadInput(name, text, "has a tag, which only interval(a,b) takes")
         if getattr(value, "shuffle", False):

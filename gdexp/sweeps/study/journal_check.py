@@ -66,7 +66,7 @@ def _is_journal(first: bytes) -> bool:
         return first.startswith(BEGINNING)
     try:
         change = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return (
         isinstance(change, dict)
