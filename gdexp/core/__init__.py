@@ -1,12 +1,14 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, signals, validation
+from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.errors import (
     BadInput,
     CommandExit,
     CommandFailed,
     GdexpError,
+    StorageChanged,
     StorageFailed,
     StudyInUse,
     code_failed,
@@ -41,8 +43,10 @@ __all__ = [
     "GdexpError",
     "Interrupted",
     "Process",
+    "StorageChanged",
     "StorageFailed",
     "StudyInUse",
+    "at_end",
     "code_failed",
     "command_folder",
     "context_thread",

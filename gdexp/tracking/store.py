@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.tracking.arrays import Array, decode_array
+from gdexp.tracking.artifacts import local_folder
 from gdexp.tracking.client_writer import ClientWriter
+from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.mlflow_internals import UnknownSchema
@@ -26,6 +28,8 @@ from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.sql_writer import SqlWriter
+from gdexp.tracking.store_files import StoreFiles
+from gdexp.tracking.write_ahead_log import begin_log
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,6 +48,7 @@ class Store:
         client: MLflow's client of the store.
         experiment_id: of the experiment.
         warning: why runs are written slowly into this database; None where they are not.
+        files: of the store on this machine; every use of the store checks them.
 
     Raises:
         BadInput: the address names something else than an MLflow store.
@@ -58,11 +63,16 @@ class Store:
 
         self.database = settings.database
         self.warning: str | None = None
+        self.files = StoreFiles(settings.display_uri)
         with self._one_line_errors():
             if self.database is not None:
                 ensure_database(self.database)
+                self.warning = begin_log(self.database)
+                self.files.database = self.database
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
+            self.files.engine = close_at_end(self.client, self.database)
             self.experiment_id = self._experiment(settings.experiment)
+            self.files.artifacts = self._local_artifacts()
             self._writer = self._choose_writer(settings)
         self._started: dict[str, int] = {}
         self._analyzed = False
@@ -286,6 +296,11 @@ class Store:
             )
         return str(found.experiment_id)
 
+    def _local_artifacts(self) -> Path | None:
+        """Return the folder of the experiment's artifacts; None where they are on a server."""
+        location = str(self.client.get_experiment(self.experiment_id).artifact_location)
+        return None if self.settings.is_server else local_folder(location)
+
     def _choose_writer(self, settings: TrackingSettings) -> SqlWriter | ClientWriter:
         """Return the fast writer where the database has the expected tables, else the client's."""
         if not settings.is_server:
@@ -315,7 +330,9 @@ class Store:
 
         try:
             with signals.shielded():
+                self.files.check()
                 yield
+                self.files.check()
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise StorageFailed(
                 f"tracking.uri={self.settings.display_uri}: {failure_reason(error)}"
