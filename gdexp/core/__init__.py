@@ -31,6 +31,7 @@ from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import command_folder, shown_path
 from gdexp.core.process import Process
+from gdexp.core.process_table import machine, process_exists, process_start
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
 from gdexp.core.secret_patterns import has_secret, is_secret_key
 from gdexp.core.signals import Interrupted
@@ -65,6 +66,7 @@ __all__ = [
     "is_secret_key",
     "lazy_names",
     "learn_secret",
+    "machine",
     "mask_secrets",
     "mask_source",
     "mask_value",
@@ -72,6 +74,8 @@ __all__ = [
     "nearest",
     "printable",
     "printable_line",
+    "process_exists",
+    "process_start",
     "shown_path",
     "signals",
     "submit_in_context",

@@ -57,7 +57,8 @@ def load_runs(
         runs: a run id, at least its first four digits, or a list of those. The id of a sweep
             loads its trials, `SWEEP/NUMBER` one of them. None: the newest sweep, or all runs
             of the experiment if there is no sweep.
-        uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
+        uri: MLflow's tracking URI; None: that of `MLFLOW_TRACKING_URI`, or else
+            `sqlite:///mlflow.db` in the current directory.
         experiment: the MLflow experiment; a complete run id is also found in other experiments.
 
     Raises:

@@ -4,6 +4,7 @@ from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
@@ -65,6 +66,7 @@ __all__ = [
     "encode_array",
     "ensure_database",
     "escape_markdown",
+    "has_active_run",
     "has_password",
     "is_postgresql",
     "json_bytes",

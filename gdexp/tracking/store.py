@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.core import StorageFailed, failure_reason, signals
+from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
 from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.artifacts import local_folder
 from gdexp.tracking.client_writer import ClientWriter
 from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.lifecycle import missing_reason
 from gdexp.tracking.mlflow_internals import UnknownSchema
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
@@ -72,8 +73,10 @@ class Store:
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
             self.files.engine = close_at_end(self.client, self.database)
             self.experiment_id = self._experiment(settings.experiment)
-            self.files.artifacts = self._local_artifacts()
             self._writer = self._choose_writer(settings)
+            if not settings.is_server:
+                location = self.client.get_experiment(self.experiment_id).artifact_location
+                self.files.artifacts = local_folder(str(location))
         self._started: dict[str, int] = {}
         self._analyzed = False
 
@@ -248,6 +251,11 @@ class Store:
                 return False
             raise
 
+    def missing_reason(self, run_id: str) -> str | None:
+        """Return why a run is not among the active ones, and how to restore it; else None."""
+        with self._one_line_errors():
+            return missing_reason(self.client, run_id)
+
     def reopen(self, run_id: str) -> None:
         """Set an ended run to RUNNING again.
 
@@ -262,6 +270,14 @@ class Store:
         condition = f"tags.`mlflow.parentRunId` = '{parent}'"
         if running:
             condition += " AND attributes.status = 'RUNNING'"
+        return self._search(condition)
+
+    def running(self, kind: str) -> list[Run]:
+        """Return the runs of a kind that are RUNNING, oldest first."""
+        return self._search(f"tags.`gdexp.kind` = '{kind}' AND attributes.status = 'RUNNING'")
+
+    def _search(self, condition: str) -> list[Run]:
+        """Return the active runs of the experiment that meet a condition, oldest first."""
         found: list[Run] = []
         token = None
         while True:
@@ -292,14 +308,10 @@ class Store:
                     raise
         if found.lifecycle_stage != "active":
             raise StorageFailed(
-                f"tracking.experiment={name}: was deleted in MLflow; restore it or name another"
+                f"tracking.experiment={name}: was deleted in MLflow; mlflow experiments restore "
+                f"--experiment-id {found.experiment_id} restores it, or name another"
             )
         return str(found.experiment_id)
-
-    def _local_artifacts(self) -> Path | None:
-        """Return the folder of the experiment's artifacts; None where they are on a server."""
-        location = str(self.client.get_experiment(self.experiment_id).artifact_location)
-        return None if self.settings.is_server else local_folder(location)
 
     def _choose_writer(self, settings: TrackingSettings) -> SqlWriter | ClientWriter:
         """Return the fast writer where the database has the expected tables, else the client's."""
@@ -334,6 +346,11 @@ class Store:
                 yield
                 self.files.check()
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            if "foreign key constraint" in str(error).lower():
+                raise StorageChanged(
+                    f"tracking.uri={self.settings.display_uri}: the experiment, or a run that was "
+                    "to be written, was deleted in MLflow for good"
+                ) from error
             raise StorageFailed(
                 f"tracking.uri={self.settings.display_uri}: {failure_reason(error)}"
             ) from error
