@@ -43,8 +43,8 @@ def _read(file: ConfigFile) -> Any:  # noqa: ANN401
         BadInput: the file is no YAML that Hydra understands; file, line and column are named.
     """
     from omegaconf import OmegaConf
-    from yaml import MarkedYAMLError
-    from yaml.reader import ReaderError
+    from yaml import MarkedYAMLError  # type: ignore[import-untyped]
+    from yaml.reader import ReaderError  # type: ignore[import-untyped]
 
     if not file.path.is_file():
         return file.load()

@@ -195,7 +195,7 @@ class Experiment:
         share = (1 - getattr(rule, "dampening", 0.0)) / (1 - getattr(rule, "momentum", 0.0))
         unit = torch.finfo(self.dtype).eps * self._scale()
         error = unit / (2 * rule.lr * share * mu)
-        return 0.5 * mu * self._numbers() * error * error
+        return float(0.5 * mu * self._numbers() * error * error)
 
     def _scale(self) -> float:
         """Return the largest coordinate of the minimiser; 1 where it is not known."""
