@@ -1,6 +1,9 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
+from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
+from gdexp.tracking.artifact_address import absolute_address, local_folder
+from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.mlflow_process import configure_mlflow_process
@@ -50,12 +53,14 @@ __all__ = [
     "ShardRow",
     "Store",
     "TrackingSettings",
+    "absolute_address",
     "chart_views",
     "check_server",
     "check_trace",
     "code_block",
     "config_yaml",
     "configure_mlflow_process",
+    "convert_addresses",
     "database_key",
     "decode_array",
     "descent_note",
@@ -66,11 +71,14 @@ __all__ = [
     "has_password",
     "is_postgresql",
     "json_bytes",
+    "local_folder",
     "loss_levels",
     "manifest",
     "mask_uri",
     "params",
     "read_array",
     "run_display",
+    "upload",
     "with_driver",
+    "write_files",
 ]
