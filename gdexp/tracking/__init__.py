@@ -5,6 +5,8 @@ from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.database_check import check_name
+from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
@@ -55,6 +57,7 @@ __all__ = [
     "TrackingSettings",
     "absolute_address",
     "chart_views",
+    "check_name",
     "check_server",
     "check_trace",
     "code_block",
@@ -69,6 +72,7 @@ __all__ = [
     "ensure_database",
     "escape_markdown",
     "has_password",
+    "holds_run",
     "is_postgresql",
     "json_bytes",
     "local_folder",
