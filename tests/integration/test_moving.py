@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_earlier_versions import BEGUN
+from tests.integration.test_earlier_versions import SWEEPS as EARLIER
 from tests.support.commands import environment, gdexp, one_error_line, start
 from tests.support.read_only import HERE, is_possible
 
@@ -109,9 +112,9 @@ def test_elsewhere_everything_goes_on_and_the_original_is_left_alone(
     folder = way(made, tmp_path)
     again = gdexp(f"+rerun={sweep_id(folder, 'rows')}", "rerun_all=true", cwd=folder)
     assert "4 identical" in again.stdout
-    assert "report" in gdexp("+compare", cwd=folder).stdout
-    assert "report.html" in "".join(content(folder / "mlartifacts"))
     if way is copied:
+        assert "report" in gdexp("+compare", cwd=folder).stdout
+        assert "report.html" in "".join(content(folder / "mlartifacts"))
         gdexp(cwd=folder)
         for sweep, begun in ((SWEEP, 3), (ROWS, 4)):
             printed = gdexp(*sweep, "sweep.n_trials=5", cwd=folder).stdout
@@ -126,15 +129,16 @@ def test_a_command_from_another_directory_uses_the_folder_of_the_database(
 ) -> None:
     from gdexp import load_runs
 
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    uri = f"sqlite:///{copy}/mlflow.db"
-    before = len(content(copy / "mlartifacts"))
-    said = gdexp(f"tracking.uri={uri}", cwd=Path.cwd()).stdout
-    assert f"cd '{copy}' && mlflow ui --backend-store-uri sqlite:///mlflow.db" in said
-    assert all(run.trace.size == run.iterations + 1 for run in load_runs(uri=uri))
-    assert len(content(copy / "mlartifacts")) > before
-    assert not list(Path.cwd().iterdir())
+    monkeypatch.chdir(tmp_path)
+    copy.rename("store")
+    before = len(content(tmp_path / "store/mlartifacts"))
+    said = gdexp("tracking.uri=sqlite:///store/mlflow.db", cwd=tmp_path).stdout
+    look = "cd store && mlflow ui --backend-store-uri sqlite:///mlflow.db then open"
+    assert look in " ".join(said.split())
+    runs = load_runs(uri="sqlite:///store/mlflow.db")
+    assert all(run.trace.size == run.iterations + 1 for run in runs)
+    assert len(content(tmp_path / "store/mlartifacts")) > before
+    assert os.listdir() == ["store"]
 
 
 def test_mlflow_gc_in_a_copy_leaves_the_files_of_the_original(made: Path, copy: Path) -> None:
@@ -147,6 +151,7 @@ def test_mlflow_gc_in_a_copy_leaves_the_files_of_the_original(made: Path, copy: 
         run_id,
     )
     command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", "sqlite:///mlflow.db"]
+    command += ["--tracking-uri", "sqlite:///mlflow.db"]
     subprocess.run(
         [*command, "--run-ids", run_id],
         cwd=copy,
@@ -186,6 +191,16 @@ def test_a_database_that_was_copied_alone_reads_the_original_and_does_not_write_
     assert content(made) == before
 
 
+def test_a_folder_of_version_0_1_0_goes_on_elsewhere(tmp_path: Path) -> None:
+    with tarfile.open(Path(__file__).parents[1] / "data/earlier/0.1.0.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    for name in ("matrix-gd-d1fe2f9b", "rows"):
+        begun, command = BEGUN[name], EARLIER[name]
+        said = gdexp(*command, f"sweep.n_trials={begun + 1}", cwd=tmp_path).stdout
+        assert f"{begun} of {begun + 1} trials are there" in " ".join(said.split())
+    assert addresses(tmp_path) == {"mlartifacts"}
+
+
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_in_a_read_only_folder_runs_are_compared_and_rerun_without_a_record(
     mode: str, copy: Path
@@ -209,11 +224,10 @@ def test_in_a_read_only_folder_runs_are_compared_and_rerun_without_a_record(
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_the_ui_shows_the_files_of_a_read_only_folder(mode: str, copy: Path) -> None:
+def test_the_ui_shows_the_files_of_a_read_only_folder(copy: Path) -> None:
     if not is_possible(copy):
         pytest.skip("a process may not mount a folder for itself here")
-    rows(copy / "mlflow.db", f"PRAGMA journal_mode={mode}")
+    rows(copy / "mlflow.db", "PRAGMA journal_mode=WAL")
     code = (
         f"from {HERE} import mount_read_only; mount_read_only({str(copy)!r});"
         "from gdexp.ui.__main__ import main; main([])"
@@ -241,7 +255,7 @@ def test_the_ui_shows_the_files_of_a_read_only_folder(mode: str, copy: Path) -> 
 def test_a_folder_with_an_odd_name_works(tmp_path: Path) -> None:
     folder = tmp_path / "a #1 größe 100% 'x' a:b"
     folder.mkdir()
-    gdexp(*SWEEP, "sweep.n_trials=2", "sweep.workers=2", cwd=folder)
+    gdexp(*SWEEP, "sweep.n_trials=2", cwd=folder)
     assert "identical" in gdexp("+rerun", cwd=folder).stdout
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
