@@ -20,6 +20,7 @@ from gdexp.tracking import (
     ShardFolder,
     TrackingSettings,
     absolute_address,
+    close_at_end,
     configure_mlflow_process,
     ensure_database,
     local_folder,
@@ -60,7 +61,8 @@ def load_runs(
         runs: a run id, at least its first four digits, or a list of those. The id of a sweep
             loads its trials, `SWEEP/NUMBER` one of them. None: the newest sweep, or all runs
             of the experiment if there is no sweep.
-        uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
+        uri: MLflow's tracking URI; None: that of `MLFLOW_TRACKING_URI`, or else
+            `sqlite:///mlflow.db` in the current directory.
         experiment: the MLflow experiment; a complete run id is also found in other experiments.
 
     Raises:
@@ -91,20 +93,20 @@ class RunLoader:
         self.settings = settings
         settings.preflight(reading=True)
         database = settings.database
-        if database is not None:
-            if not database.exists() or not database.stat().st_size:
-                raise BadInput(
-                    "tracking.uri",
-                    settings.display_uri,
-                    "holds no runs yet; python -m gdexp makes one",
-                )
-            if not settings.read_only:
-                ensure_database(database)
+        if database is not None and (not database.exists() or not database.stat().st_size):
+            raise BadInput(
+                "tracking.uri",
+                settings.display_uri,
+                "holds no runs yet; python -m gdexp makes one",
+            )
         configure_mlflow_process()
         from mlflow import MlflowClient
 
         with self._storage_errors():
+            if database is not None and not settings.read_only:
+                ensure_database(database)
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.reading_uri)
+            close_at_end(self.client, None if settings.read_only else database)
             found = self.client.get_experiment_by_name(settings.experiment)
         if found is None or found.lifecycle_stage != "active":
             what = "there is no such experiment" if found is None else "was deleted in MLflow"

@@ -6,8 +6,10 @@ from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_check import check_name
+from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
@@ -60,6 +62,7 @@ __all__ = [
     "check_name",
     "check_server",
     "check_trace",
+    "close_at_end",
     "code_block",
     "config_yaml",
     "configure_mlflow_process",
@@ -71,6 +74,7 @@ __all__ = [
     "encode_array",
     "ensure_database",
     "escape_markdown",
+    "has_active_run",
     "has_password",
     "holds_run",
     "is_postgresql",

@@ -82,13 +82,6 @@ def reading_uri(path: Path) -> str:
     return url.update_query_dict(options).render_as_string()
 
 
-def use_write_ahead_log(path: Path) -> None:
-    """Set a SQLite file to write-ahead logging, and leave nothing in the log."""
-    with connect(path) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
 def holds_run(path: Path, run_id: str) -> bool:
     """Return whether a SQLite file holds a run; one that is not MLflow's holds none."""
     query = "SELECT 1 FROM runs WHERE run_uuid = ?"
