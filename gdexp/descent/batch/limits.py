@@ -63,7 +63,7 @@ class Limits:
         thresholds = np.array([each.threshold for each in own], dtype=np.float64)
         goals = np.array([each.goal for each in own], dtype=np.float64)
         limits = np.minimum(caps, most)
-        return cls(*(column[which] for column in (thresholds, limits, codes, goals, most)))
+        return cls(thresholds[which], limits[which], codes[which], goals[which], most[which])
 
     def part(self, rows: Integers) -> Limits:
         """Those of some rows."""

@@ -156,7 +156,7 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
             "iterations": record.iterations,
             "hitting_time": record.hitting_time,
             "successes": record.successes,
-            "steps": sum(record.counts),
+            "steps": record.trace_updates,
             "final_loss": record.final_loss,
             "min_loss": min(result.min_loss for result in results),
             "max_loss": max(result.max_loss for result in results),
