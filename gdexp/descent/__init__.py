@@ -7,6 +7,7 @@ from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import (
+    ENDED_FROM_OUTSIDE,
     PENALTY,
     THRESHOLDS,
     Status,
@@ -20,6 +21,7 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "ENDED_FROM_OUTSIDE",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",

@@ -109,7 +109,7 @@ class Result:
         None where the trace answers: it reaches the threshold, or the descent failed to.
         """
         (bound,) = censoring_bounds(
-            self.trace, [threshold], self.stopping, self.status, self.f_star
+            self.trace, [threshold], self.stopping.goal, self.status, self.f_star
         )
         return bound
 

@@ -45,6 +45,10 @@ _EXPLANATIONS = {
 }
 
 
+ENDED_FROM_OUTSIDE = (Status.CONVERGED, Status.CAPPED)
+"""The statuses of descents that could have gone on, towards tighter thresholds."""
+
+
 @dataclass(frozen=True)
 class Stopping:
     """The stopping rule.
@@ -106,7 +110,7 @@ def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -
 
 
 def censoring_bounds(
-    trace: Trace, thresholds: Sequence[float], stopping: Stopping, status: str, f_star: float = 0.0
+    trace: Trace, thresholds: Sequence[float], goal: float, status: str, f_star: float = 0.0
 ) -> list[int | None]:
     """Return what is known of the thresholds that a trace says nothing of, because it was ended.
 
@@ -115,16 +119,22 @@ def censoring_bounds(
     failed. A descent that used all iterations, diverged or stalled has failed there, and so has
     one whose continuation ended in such a way.
 
+    Args:
+        trace: the losses at iterations 0 … n.
+        thresholds: those that are asked.
+        goal: the threshold at which the trace ends once the descent converged.
+        status: why the descent ended; an unknown one counts as ended from outside.
+        f_star: the value that the thresholds are measured from.
+
     Returns:
         For each threshold the fewest iterations that the descent can need; None where the trace
         answers, by a hit or by a failure.
     """
-    updates, last = len(trace) - 1, float(trace[-1]) - f_star
-    ended = status == Status.CAPPED or (status == Status.CONVERGED and last <= stopping.goal)
-    if not ended:
+    failed = status not in ENDED_FROM_OUTSIDE and status in list(Status)
+    if failed or (status == Status.CONVERGED and not trace[-1] - f_star <= goal):
         return [None] * len(thresholds)
     hits = first_hits(trace, thresholds, f_star)
-    return [updates + 1 if hit is None else None for hit in hits]
+    return [len(trace) if hit is None else None for hit in hits]
 
 
 def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float | None:

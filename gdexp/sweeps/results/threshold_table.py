@@ -130,7 +130,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
     """Return the table for the terminal, with a column for each parameter."""
     names = [name for name in plan.space.names if name != THRESHOLD]
     names = [name for name in names if any(name in (row.parameters or {}) for row in rows)]
-    table = Table(box=None, padding=(0, 2), header_style="bold")
+    table = Table(box=None, padding=(0, 1), header_style="bold")
     for heading in ("threshold", FEWEST, *map(terminal.escape_text, names), REACHED_BY):
         table.add_column(heading, justify="right")
     table.add_column("run")

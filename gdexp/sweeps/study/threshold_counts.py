@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gdexp.descent import THRESHOLDS, Result, Status, censoring_bounds, first_hits
+from gdexp.descent import ENDED_FROM_OUTSIDE, THRESHOLDS, Result, censoring_bounds, first_hits
 
 Column = tuple[float | None, ...]
 """One entry for each of `THRESHOLDS`."""
@@ -36,7 +36,7 @@ def threshold_counts(results: Sequence[Result], seeds: int) -> ThresholdCounts:
         (
             first_hits(result.trace, THRESHOLDS, result.f_star),
             censoring_bounds(
-                result.trace, THRESHOLDS, result.stopping, result.status, result.f_star
+                result.trace, THRESHOLDS, result.stopping.goal, result.status, result.f_star
             ),
         )
         for result in results
@@ -72,7 +72,7 @@ def _expected(
 
 def of_one_seed(hits: Column, status: str, iterations: int) -> ThresholdCounts:
     """Return the counts of a descent that was not continued, from its hits."""
-    ended = status in (Status.CONVERGED, Status.CAPPED)
+    ended = status in ENDED_FROM_OUTSIDE
     bounds = [iterations + 1 if ended and hit is None else None for hit in hits]
     return ThresholdCounts(hits, tuple(bounds))
 
