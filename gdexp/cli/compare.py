@@ -126,7 +126,9 @@ def show(out: Console, comparison: Comparison, most: int) -> None:
         _print(out, differences_table(comparison, most))
     if comparison.thresholds_differ:
         out.print(f"\n{DIFFERENT_THRESHOLDS_NOTE}")
-    out.print("\n[bold]iterations to each threshold[/bold] [dim](- not reached)[/dim]")
+    out.print(
+        "\n[bold]iterations to each threshold[/bold] [dim](- not reached; >= not continued)[/dim]"
+    )
     _print(out, threshold_table(comparison, most, fraction=False))
     seeds = running_time_table(comparison, most)
     if seeds is not None:
