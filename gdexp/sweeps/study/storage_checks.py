@@ -6,7 +6,14 @@ from gdexp.core import BadInput, StorageFailed, failure_reason
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
 from gdexp.sweeps.study.journal_check import check_journal
-from gdexp.tracking import check_server, database_key, has_password, is_postgresql, mask_uri
+from gdexp.tracking import (
+    check_name,
+    check_server,
+    database_key,
+    has_password,
+    is_postgresql,
+    mask_uri,
+)
 
 
 def check_no_password(plan: Plan) -> None:
@@ -51,6 +58,7 @@ def check_storage(plan: Plan) -> None:
             )
         return
     path, database = plan.journal, plan.tracking.database
+    check_name("sweep.storage", path)
     if database is not None and path.resolve() == database.resolve():
         raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
     try:
