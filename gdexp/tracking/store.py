@@ -76,7 +76,7 @@ class Store:
             self._writer = self._choose_writer(settings)
             if not settings.is_server:
                 location = self.client.get_experiment(self.experiment_id).artifact_location
-                self.files.artifacts = local_folder(str(location))
+                self.files.watch_artifacts(local_folder(str(location)))
         self._started: dict[str, int] = {}
         self._analyzed = False
 
