@@ -69,7 +69,7 @@ class SweepResult:
             trials=trials,
             records=records,
             best=best,
-            thresholds=threshold_rows(trials, records),
+            thresholds=threshold_rows(plan, trials, records),
             front=non_dominated([(record.threshold, record.hitting_time) for record in records]),
             counts=dict(sorted(Counter(record.status for record in records).items())),
             steps=sum(record.steps for record in records),
