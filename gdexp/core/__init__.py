@@ -32,6 +32,7 @@ from gdexp.core.process import Process
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
 from gdexp.core.secret_patterns import has_secret, is_secret_key
 from gdexp.core.signals import Interrupted
+from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
     "MASK",
@@ -43,6 +44,8 @@ __all__ = [
     "Process",
     "StorageFailed",
     "StudyInUse",
+    "UserCode",
+    "changed_files",
     "code_failed",
     "command_folder",
     "context_thread",
@@ -71,5 +74,7 @@ __all__ = [
     "shown_path",
     "signals",
     "submit_in_context",
+    "user_code",
     "validation",
+    "watched",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, StorageFailed, format_count
-from gdexp.experiment import DIFF, PROBLEM_SOURCE
+from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, PROBLEM_SOURCE
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.reference_reader import MOST_JSON, read_reference
 from gdexp.runs import UnreadableRun, check_stored_config
@@ -20,7 +20,10 @@ from gdexp.version import __version__
 
 RUN_FILE, README_FILE = "run.json", "README.md"
 FORMAT = 1
-EXPORTED_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
+EXPORTED_TAGS = (
+    *("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial"),
+    NONDETERMINISTIC_TAG,
+)
 
 TRIAL_ID = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
 """A trial as `SWEEP/NUMBER`, or one of its seeds as `SWEEP/NUMBER/SEED`."""

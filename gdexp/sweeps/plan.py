@@ -131,23 +131,30 @@ class Plan:
         return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
 
     def definition(self) -> dict[str, Any]:
-        """Return what must not change while a study goes on, as JSON values."""
+        """Return what must not change while a study goes on, as JSON values.
+
+        A key that means what happened before there was such a key is left out.
+        """
         groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
         fixed = {
             key: value
             for key, value in config.flatten(self.base).items()
             if key not in self.space.keys and not key.startswith(groups)
         }
-        return {
-            "config": fixed,
-            "space": self.space.definition(),
-            "files": {group: dict(files) for group, files in self.space.variants.items()},
-            "sampler": self.sampler.definition(),
-            "objective": self.settings.objective,
-            "seeds": self.settings.seeds,
-            "cap": self.settings.cap,
-            "tracking": {"experiment": self.tracking.experiment},
-        }
+        return comparable(
+            {
+                "schema": config.SCHEMA,
+                "numerics": config.NUMERICS,
+                "config": fixed,
+                "space": self.space.definition(),
+                "files": {group: dict(files) for group, files in self.space.variants.items()},
+                "sampler": self.sampler.definition(),
+                "objective": self.settings.objective,
+                "seeds": self.settings.seeds,
+                "cap": self.settings.cap,
+                "tracking": {"experiment": self.tracking.experiment},
+            }
+        )
 
     def _check_space(self) -> None:
         """Build the experiments at the ends of every range, so that a bad value shows early."""
@@ -218,3 +225,15 @@ class Plan:
             name = f"{self.problem_name}-{self.rule_name}-{tail}"
             plan = replace(plan, settings=replace(settings, name=name))
         return plan
+
+
+def comparable(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition without the keys that mean what happened before there were such keys."""
+    bare = config.without_earlier_meaning
+    others = {key: value for key, value in definition.items() if key not in ("config", "files")}
+    files = {
+        group: {name: bare(file, f"{group.replace('/', '.')}.") for name, file in named.items()}
+        for group, named in definition.get("files", {}).items()
+    }
+    # The order of the keys is that of the earliest version, and does not matter.
+    return {"config": bare(definition.get("config", {})), **bare(others), "files": files}
