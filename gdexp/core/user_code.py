@@ -263,20 +263,22 @@ def user_code(path: str) -> UserCode:
     return _CODES[path]
 
 
-def changed_files(recorded: Mapping[str, str], code: UserCode) -> list[str]:
+def changed_files(recorded: Mapping[str, str], *codes: UserCode) -> list[str]:
     """Return the names of recorded files that are other files now, or that are gone.
 
     A file that this process has not loaded yet is compared as it is on the disk.
 
     Args:
         recorded: digest by name.
-        code: what this process loaded.
+        codes: what this process loaded.
     """
-    now = code.digests
+    now: dict[str, str] = {}
+    for code in codes:
+        now |= code.digests
     known = set(now.values())
     changed = []
     for name, digest in sorted(recorded.items()):
-        found = now.get(name) or code.here(name)
+        found = now.get(name) or next(filter(None, (code.here(name) for code in codes)), None)
         if found != digest and (found is not None or digest not in known):
             changed.append(name)
     return changed

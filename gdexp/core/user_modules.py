@@ -87,7 +87,7 @@ def module_folders(name: str) -> list[Path]:
 
 @cache
 def installed_version(name: str) -> str | None:
-    """Return the version of the distribution of a top-level module; None for Python's own and gdexp.
+    """Return the version of the distribution of a top-level module; None for Python and gdexp.
 
     Most distributions have the name of their module. Another one is asked for its `__version__`:
     the index of all installed files takes a second to read.

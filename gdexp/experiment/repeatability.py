@@ -54,7 +54,7 @@ def _evaluated(experiment: Experiment, problem: Problem) -> tuple[float, bytes]:
     x = start.to(dtype=experiment.dtype, device=experiment.device, copy=True).requires_grad_()
     loss = first_loss(problem.to(experiment.dtype, experiment.device), x)
     (gradient,) = torch.autograd.grad(loss, x)
-    return float(loss), b"".join(_bits(each) for each in (start, loss, gradient))
+    return float(loss.detach()), b"".join(_bits(each) for each in (start, loss, gradient))
 
 
 def _bits(values: torch.Tensor) -> bytes:
@@ -82,8 +82,9 @@ def _restored(experiment: Experiment) -> Iterator[None]:
     try:
         yield
     finally:
-        for each in undo:
-            each()
+        with torch.no_grad():
+            for each in undo:
+                each()
 
 
 def _values(experiment: Experiment) -> list[object]:

@@ -1,6 +1,15 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
-from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKER
+from gdexp.sweeps.study.attributes import (
+    BASE,
+    CHANGED_CODE,
+    DEFINITION,
+    NONDETERMINISTIC,
+    PARENT,
+    TOKEN,
+    WORKER,
+)
+from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
@@ -14,6 +23,7 @@ from gdexp.sweeps.study.study import (
     open_study,
     tell,
 )
+from gdexp.sweeps.study.study_code import StudyCode
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
@@ -26,8 +36,10 @@ from gdexp.sweeps.study.worker_liveness import (
 
 __all__ = [
     "BASE",
+    "CHANGED_CODE",
     "DEFINITION",
     "GONE_AFTER_SECONDS",
+    "NONDETERMINISTIC",
     "PARENT",
     "RECORD",
     "RUN_NAME",
@@ -37,6 +49,7 @@ __all__ = [
     "WORKER",
     "Heartbeat",
     "StartedBy",
+    "StudyCode",
     "TrialRecord",
     "TrialStates",
     "WorkerIdentity",
@@ -45,6 +58,7 @@ __all__ = [
     "check_storage",
     "claim_lock",
     "completed_trials",
+    "continuing",
     "find_sweep_run",
     "grouped_writes",
     "header_of",

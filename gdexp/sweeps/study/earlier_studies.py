@@ -1,0 +1,92 @@
+"""The study that a plan goes on with, where an earlier version or another default made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gdexp.core import command_folder
+from gdexp.sweeps.plan import Plan, comparable
+from gdexp.sweeps.settings import SweepSettings
+from gdexp.sweeps.study.attributes import DEFINITION
+from gdexp.sweeps.study.study import stored_definition
+
+EARLIER_SAMPLERS: tuple[str, ...] = ()
+"""The values that `sweep.sampler` had by default in earlier versions. A study keeps its sampler."""
+
+Definition = Mapping[str, Any]
+
+
+def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
+    """Return the plan with name and sampler of the study that it goes on with.
+
+    The name that an earlier version gave is looked up first, because it held the store's path. A
+    study in a folder that was moved since has a name that nobody can compute: it is found by its
+    definition, among the studies beside the default store.
+
+    Args:
+        plan: complete, with the name that this version gives.
+        sampler_given: whether the user chose the sampler; else it may be an earlier default.
+    """
+    usual = not sampler_given and plan.settings.sampler == SweepSettings.sampler
+    earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if usual else []
+    if plan.earlier_name is None:
+        return next((each for each in earlier if _is_stored(each)), plan)
+    for each in (plan, *earlier):
+        for name in (str(each.earlier_name), each.name):
+            if _is_stored(named := _with_name(each, name)):
+                return named
+    return _moved(plan) or plan
+
+
+def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
+    """Yield name and definition of each study in a journal file; of none if it is no journal.
+
+    The file is only read: its lines are Optuna's operations, of which 0 creates a study and 2 sets
+    an attribute of one.
+    """
+    names: list[str] = []
+    try:
+        with journal.open("rb") as lines:
+            for line in lines:
+                if b'"study_name"' not in line and DEFINITION.encode() not in line:
+                    continue
+                operation = json.loads(line)
+                if operation["op_code"] == 0:
+                    names.append(operation["study_name"])
+                elif operation["op_code"] == 2 and DEFINITION in operation["user_attr"]:
+                    yield names[operation["study_id"]], operation["user_attr"][DEFINITION]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return
+
+
+def _is_stored(plan: Plan) -> bool:
+    """Return whether there is a study of this name with this sampler."""
+    if plan.storage_server is not None:
+        stored = stored_definition(plan)
+    else:
+        found = journal_definitions(plan.journal)
+        stored = next((definition for name, definition in found if name == plan.name), None)
+    return stored is not None and stored.get("sampler") == plan.sampler.definition()
+
+
+def _with_name(plan: Plan, name: str) -> Plan:
+    return replace(plan, settings=replace(plan.settings, name=name))
+
+
+def _moved(plan: Plan) -> Plan | None:
+    """Return the plan with the name of the only study here that has its definition."""
+    if plan.tracking.uri is not None or plan.settings.storage is not None:
+        return None
+    wanted, found = plan.definition(), []
+    digits = "[0-9a-f]" * 8
+    pattern = f"sweeps/{plan.problem_name}-{plan.rule_name}-{digits}/study.journal"
+    for journal in sorted(command_folder().glob(pattern)):
+        for name, definition in journal_definitions(journal):
+            if name == journal.parent.name and comparable(definition) == wanted:
+                found.append(name)
+                break
+    return _with_name(plan, found[0]) if len(found) == 1 else None
