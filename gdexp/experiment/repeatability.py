@@ -75,8 +75,9 @@ def _restored(experiment: Experiment) -> Iterator[None]:
     undo = [_restorer(torch.get_rng_state(), torch.set_rng_state)]
     undo.append(_restorer(np.random.get_state(), np.random.set_state))
     undo.append(_restorer(random.getstate(), random.setstate))
-    if torch.cuda.is_initialized():
-        undo.append(_restorer(torch.cuda.get_rng_state_all(), torch.cuda.set_rng_state_all))
+    cuda: Any = torch.cuda
+    if cuda.is_initialized():
+        undo.append(_restorer(cuda.get_rng_state_all(), cuda.set_rng_state_all))
     for value in _values(experiment):
         undo += _restorers(value)
     try:

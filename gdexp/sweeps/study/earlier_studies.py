@@ -65,6 +65,7 @@ def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
 
 def _is_stored(plan: Plan) -> bool:
     """Return whether there is a study of this name with this sampler."""
+    stored: Definition | None
     if plan.storage_server is not None:
         stored = stored_definition(plan)
     else:
