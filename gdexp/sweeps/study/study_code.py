@@ -57,10 +57,7 @@ class StudyCode:
                 f"Trials from here on are marked: {_named(marked)} changed since this study began."
             )
         if stored is None and self._study.get_trials(deepcopy=False):
-            return (
-                f"This study began without a record of its code: {_named(sorted(now))} count as "
-                "unchanged."
-            )
+            return f"{_named(sorted(now))}: taken as it was; this study began without its digest."
         return None
 
     def check(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +53,6 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def copied(begun: Path) -> Callable[[], Path]:
-    """The folder itself: a refusal leaves it as it was, which the last test shows."""
-
-    def give() -> Path:
-        write_bowl(begun)
-        return begun
-
-    return give
-
-
 def test_the_study_records_digests_and_no_path(begun: Path) -> None:
     found = attributes(begun)
     assert set(found["gdexp.code"]["files"]) == set(FILES)
@@ -72,21 +61,20 @@ def test_the_study_records_digests_and_no_path(begun: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_an_edit_between_two_starts_is_refused_and_the_file_named(
-    copied: Callable[[], Path], name: str
-) -> None:
-    folder = copied()
-    before = (folder / "sweeps/s/study.journal").read_bytes()
-    (folder / name).write_text(EDITS[name])
-    said = one_error_line(gdexp(*SWEEP, cwd=folder, expect=2))
+def test_an_edit_between_two_starts_is_refused_and_the_file_named(begun: Path, name: str) -> None:
+    before = (begun / "sweeps/s/study.journal").read_bytes()
+    write_bowl(begun)
+    (begun / name).write_text(EDITS[name])
+    said = one_error_line(gdexp(*SWEEP, cwd=begun, expect=2))
     assert said.startswith(f"sweep.name=s: {name} changed since this study began; ")
     assert "another sweep.name" in said
     assert "sweep.accept_changes=true" in said
-    assert (folder / "sweeps/s/study.journal").read_bytes() == before
+    assert (begun / "sweeps/s/study.journal").read_bytes() == before
 
 
-def test_an_accepted_edit_marks_the_trials_from_then_on(copied: Callable[[], Path]) -> None:
-    folder = copied()
+def test_an_accepted_edit_marks_the_trials_from_then_on(begun: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(begun, tmp_path / "copy")
+    write_bowl(folder)
     for name in ("data.csv", "helper.py"):
         (folder / name).write_text(EDITS[name])
     done = gdexp(*SWEEP, "sweep.n_trials=3", "sweep.accept_changes=true", cwd=folder)
@@ -94,12 +82,6 @@ def test_an_accepted_edit_marks_the_trials_from_then_on(copied: Callable[[], Pat
     gdexp(*SWEEP, cwd=folder)  # accepted once
     marked = dict.fromkeys(("2", "3"), "data.csv, helper.py")
     assert tags(folder, "gdexp.changed_code") == marked
-    assert "s" in one_error_line(gdexp(*SWEEP, cwd=_written(folder), expect=2))
-
-
-def _written(folder: Path) -> Path:
-    write_bowl(folder)
-    return folder
 
 
 @pytest.fixture
