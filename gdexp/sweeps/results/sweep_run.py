@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 def sweep_params(plan: Plan) -> dict[str, str]:
     """Return the settings of the sweep as params of its run."""
+    goal = plan.settings.continue_to
     return {
         "sweep.name": plan.name,
         "sweep.sampler": plan.sampler.name,
         "sweep.objective": plan.settings.objective,
         "sweep.seeds": str(plan.settings.seeds),
         "sweep.cap": str(plan.settings.cap),
+        **({} if goal is None else {"sweep.continue_to": str(goal)}),
         **{f"sweep.space.{d.name}": d.text() for d in plan.space.dimensions},
     }
 
@@ -68,7 +70,9 @@ def _record(
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
         **provenance_files(plan.base, engine=None),
-        "trials.csv": trials_csv(zip(result.trials, result.records, strict=True), keys),
+        "trials.csv": trials_csv(
+            zip(result.trials, result.records, strict=True), keys, result.added
+        ),
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys),
         **sweep_pictures(plan, result),
@@ -106,6 +110,8 @@ def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None
     if result.best_trial is None or plan.settings.seeds > 1:
         return None
     trial, record = result.best_trial
+    if store.missing_reason(record.run_id) is not None:
+        return None
     experiment = plan.experiment(trial.params)
     arrays = store.arrays(record.run_id)
     return Result(

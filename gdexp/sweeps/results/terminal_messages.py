@@ -26,6 +26,7 @@ def print_plan(out: Console, plan: Plan) -> None:
             ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
+            *_continuation(plan),
             ("study", terminal.escape_text(study_location(plan))),
             *([("workers", str(workers))] if workers > 1 else []),
         ],
@@ -66,6 +67,12 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     return [("ends", "\n".join(limits))] if limits else []
 
 
+def _continuation(plan: Plan) -> list[tuple[str, str]]:
+    """Return where the traces go on to, if they do."""
+    goal = plan.settings.continue_to
+    return [] if goal is None else [("traces", f"go on to {goal:g} where a trial converged")]
+
+
 def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
     """Print how many trials the study already has, if it has any.
 
@@ -85,11 +92,17 @@ def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
         out.print(f"Continuing: {done} of {plan.n_trials} trials are there{queued}.")
 
 
-def print_interrupted(out: Console, plan: Plan, done: int) -> None:
-    """Print how to continue a sweep that was interrupted."""
-    terminal.print_line(
-        out, f"{done} of {plan.n_trials} trials are recorded; {_how_to_continue(plan)}."
-    )
+def print_interrupted(out: Console, plan: Plan, done: int, failed: bool) -> None:
+    """Print how to continue a sweep that was interrupted.
+
+    Args:
+        out: the console.
+        plan: of the sweep.
+        done: finished trials.
+        failed: whether a storage failed, which must work again before.
+    """
+    when = "once the storage works again, " if failed else ""
+    out.print(f"{done} of {plan.n_trials} trials are recorded; {when}{_how_to_continue(plan)}.")
 
 
 def print_edited(out: Console, plan: Plan) -> None:

@@ -1,5 +1,6 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
+from gdexp.sweeps.study.added_trials import check_added_trials
 from gdexp.sweeps.study.attributes import (
     BASE,
     CHANGED_CODE,
@@ -12,6 +13,7 @@ from gdexp.sweeps.study.attributes import (
 from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
+from gdexp.sweeps.study.moved_study import continue_moved_study
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
@@ -21,10 +23,11 @@ from gdexp.sweeps.study.study import (
     load_study,
     no_waiting_trials,
     open_study,
+    recorded_trials,
     tell,
 )
 from gdexp.sweeps.study.study_code import StudyCode
-from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
 from gdexp.sweeps.study.worker_identity import WorkerIdentity
@@ -35,6 +38,7 @@ from gdexp.sweeps.study.worker_liveness import (
 )
 
 __all__ = [
+    "ADDED",
     "BASE",
     "CHANGED_CODE",
     "DEFINITION",
@@ -54,18 +58,22 @@ __all__ = [
     "TrialStates",
     "WorkerIdentity",
     "WorkerLiveness",
+    "check_added_trials",
     "check_no_password",
     "check_storage",
     "claim_lock",
     "completed_trials",
+    "continue_moved_study",
     "continuing",
     "find_sweep_run",
     "grouped_writes",
     "header_of",
+    "is_added",
     "is_row",
     "load_study",
     "no_waiting_trials",
     "open_study",
+    "recorded_trials",
     "recover_trials",
     "study_lock",
     "tell",

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gdexp.core import command_folder
-from gdexp.sweeps.plan import Plan, comparable
+from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.study import stored_definition
@@ -23,9 +22,8 @@ Definition = Mapping[str, Any]
 def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
     """Return the plan with name and sampler of the study that it goes on with.
 
-    The name that an earlier version gave is looked up first, because it held the store's path. A
-    study in a folder that was moved since has a name that nobody can compute: it is found by its
-    definition, among the studies beside the default store.
+    The name that an earlier version gave is looked up first: it held the store's path. If the
+    folder was moved since, `continue_moved_study` finds the study.
 
     Args:
         plan: complete, with the name that this version gives.
@@ -39,7 +37,7 @@ def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
         for name in (str(each.earlier_name), each.name):
             if _is_stored(named := _with_name(each, name)):
                 return named
-    return _moved(plan) or plan
+    return plan
 
 
 def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
@@ -76,18 +74,3 @@ def _is_stored(plan: Plan) -> bool:
 
 def _with_name(plan: Plan, name: str) -> Plan:
     return replace(plan, settings=replace(plan.settings, name=name))
-
-
-def _moved(plan: Plan) -> Plan | None:
-    """Return the plan with the name of the only study here that has its definition."""
-    if plan.tracking.uri is not None or plan.settings.storage is not None:
-        return None
-    wanted, found = plan.definition(), []
-    digits = "[0-9a-f]" * 8
-    pattern = f"sweeps/{plan.problem_name}-{plan.rule_name}-{digits}/study.journal"
-    for journal in sorted(command_folder().glob(pattern)):
-        for name, definition in journal_definitions(journal):
-            if name == journal.parent.name and comparable(definition) == wanted:
-                found.append(name)
-                break
-    return _with_name(plan, found[0]) if len(found) == 1 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,21 +60,6 @@ def test_the_earlier_name_is_looked_up_first(here: Path) -> None:
     journal(here, str(made.earlier_name), made.definition())
     assert continuing(made).name == made.earlier_name
     assert continuing(plan("sweep.name=given")).name == "given"
-
-
-def test_a_moved_study_of_an_earlier_version_is_found_by_its_definition(
-    here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = plan()
-    journal(here, str(made.earlier_name), made.definition())
-    other = f"{made.earlier_name}"[:-8] + "00000000"
-    journal(here, other, {**made.definition(), "seeds": 2})
-    moved = tmp_path_factory.mktemp("moved") / "folder"
-    shutil.copytree(here, moved)
-    monkeypatch.chdir(moved)
-    assert continuing(plan()).name == made.earlier_name
-    assert continuing(plan("sweep.seeds=2")).name == other
-    assert continuing(plan("sweep.seeds=3")).name == plan("sweep.seeds=3").name
 
 
 @pytest.mark.parametrize("named", [(), ("sweep.name=s",)])
