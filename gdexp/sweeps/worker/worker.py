@@ -72,7 +72,7 @@ class Worker:
         except StorageFailed as error:
             numbers = self.writer.unrecorded
             lost = f"; not recorded: {_in_words(numbers)}" if numbers else ""
-            raise StorageFailed(f"{error}{lost}") from error
+            raise type(error)(f"{error}{lost}") from error
 
     def _console(self) -> Console:
         """Return the console that shows the progress."""
