@@ -33,6 +33,7 @@ from gdexp.sweeps.study import (
     recorded_trials,
     recover_trials,
     study_lock,
+    with_stored_values,
 )
 from gdexp.sweeps.supervisor import supervise
 from gdexp.sweeps.worker_overrides import worker_overrides
@@ -69,7 +70,7 @@ def run_sweep(
         return made
 
     base, space = compose_space(given, composed)
-    plan = Plan.build(base, space)
+    plan = with_stored_values(Plan.build(base, space))
     out = terminal.console()
     if plan.settings.preview:
         preview(out, plan)

@@ -30,12 +30,14 @@ class Plan:
         space: the keys that the trials change in it.
         settings: with `name`, `n_trials` and `sampler` filled in.
         tracking: the MLflow store of the runs.
+        written: the plan as version 0.1.0 made it, where the space lists equal values; else None.
     """
 
     base: config.Config
     space: Space
     settings: SweepSettings
     tracking: TrackingSettings
+    written: Plan | None = None
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -56,7 +58,9 @@ class Plan:
         plan = cls(base, space, settings, tracking)
         plan._check_space()
         plan._check_goal()
-        return plan._completed()
+        repeated = space.as_written()
+        written = None if repeated is None else replace(plan, space=repeated)._completed()
+        return replace(plan, written=written)._completed()
 
     def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
         """Return the experiment of a trial, from the parameters that Optuna stores.

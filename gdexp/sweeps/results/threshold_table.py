@@ -99,16 +99,19 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
     hidden = [row.threshold for row in rows if row.is_hidden]
     if not hidden:
         return None
-    goal, ways = plan.settings.continue_to, []
+    goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     if goal is None or goal > hidden[-1]:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
-    if plan.settings.cap is not None:
+    if capped:
         ways.append("sweep.cap=null")
+    end = "at its own threshold or by the cap" if capped else "at its own threshold"
     text = (
-        "A trial ends at its own threshold or by the cap, and was not continued beyond: it may "
-        "need fewer iterations than those that reach a tighter one."
+        f"A trial ends {end} and was not continued: it may need fewer iterations than those that "
+        "reach a tighter one."
     )
-    return f"{text} {' and '.join(ways)} completes the table." if ways else text
+    if not ways:
+        return text
+    return f"{text} {' and '.join(ways)} {'complete' if ways[1:] else 'completes'} the table."
 
 
 def thresholds_csv(rows: Sequence[ThresholdRow]) -> bytes:

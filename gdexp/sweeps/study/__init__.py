@@ -5,6 +5,7 @@ from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKE
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
+from gdexp.sweeps.study.repeated_values import with_stored_values
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
     claim_lock,
@@ -62,4 +63,5 @@ __all__ = [
     "study_lock",
     "tell",
     "wait_for_other_workers",
+    "with_stored_values",
 ]
