@@ -18,7 +18,7 @@ from gdexp.descent import THRESHOLDS
 from gdexp.display import terminal
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.csv_file import csv_bytes
-from gdexp.sweeps.results.start_gaps import largest_start_gap
+from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
 from gdexp.tracking import escape_markdown
 
@@ -83,10 +83,11 @@ def threshold_rows(
                 row, iterations=hit, trial=trial.number, run_id=run_id, parameters=trial.params
             )
         rows.append(replace(row, reached=len(reached)))
-    if any(row.iterations == 0 for row in rows):
-        gap = largest_start_gap(plan)
-        return [replace(row, at_start=gap <= row.threshold) for row in rows]
-    return rows
+    at_once = [row.threshold for row in rows if row.iterations == 0]
+    if not at_once:
+        return rows
+    gap = min(at_once) if has_one_start(plan) else largest_start_gap(plan)
+    return [replace(row, at_start=gap <= row.threshold) for row in rows]
 
 
 def threshold_note(plan: Plan) -> str:
