@@ -9,7 +9,7 @@ import pytest
 
 from gdexp.cli.main import main
 from gdexp.sweeps.space.space import Space
-from gdexp.sweeps.study.repeated_values import with_stored_values
+from gdexp.sweeps.study.earlier_studies import continuing
 from tests.sweeps.space.test_space import planned
 from tests.sweeps.test_resume import finished
 
@@ -27,10 +27,8 @@ def test_each_point_runs_once_and_an_earlier_study_goes_on_as_it_began(
     assert main([*LINE, "sweep.name=new"]) == 0
     assert rates(here, "new") == [4, 4.4]
     with monkeypatch.context() as patched:  # as 0.1.0 made it: each value is a point
-        patched.setattr(
-            "gdexp.sweeps.driver.with_stored_values",
-            lambda plan: replace(plan.written, written=None),
-        )
+        listed = lambda plan, given: continuing(replace(plan.written, written=None), given)  # noqa: E731
+        patched.setattr("gdexp.sweeps.driver.continuing", listed)
         assert main([*LINE, "sweep.n_trials=5"]) == 0
     (name,) = {path.name for path in (here / "sweeps").iterdir()} - {"new"}
     assert main(LINE) == 0
@@ -41,7 +39,7 @@ def test_each_point_runs_once_and_an_earlier_study_goes_on_as_it_began(
 def test_a_plan_without_equal_values_has_no_other_form() -> None:
     plan = planned("+sweep=default", "optimizer.lr=1,2")
     assert plan.written is None
-    assert with_stored_values(plan) is plan
+    assert continuing(plan) is plan
     repeated = planned("+sweep=default", "optimizer.lr=1,1.0,2").written
     assert repeated is not None
     assert repeated.space.size() is None  # the threshold is a range
