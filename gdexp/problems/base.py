@@ -70,6 +70,7 @@ class Problem(ABC):
         shape: the shape of x.
         f_star: the minimum; None when it is unknown. The threshold is then absolute.
         x_star: a minimiser; None when it is unknown.
+        unique: whether x_star is the only minimiser.
         curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
         target: a tensor to show beside the final x.
         files: names of the data files that the loss depends on, relative to the module's folder
@@ -82,6 +83,7 @@ class Problem(ABC):
     shape: tuple[int, ...] = ()
     f_star: float | None = None
     x_star: torch.Tensor | None = None
+    unique: bool = True
     curvature: tuple[float, float] | None = None
     target: torch.Tensor | None = None
     files: Sequence[str] = ()
