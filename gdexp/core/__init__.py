@@ -29,8 +29,9 @@ from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import command_folder, shown_path
 from gdexp.core.process import Process
-from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
-from gdexp.core.secret_patterns import has_secret, is_secret_key
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value
+from gdexp.core.secret_finder import has_secret, is_secret
+from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
 
 __all__ = [
@@ -58,13 +59,13 @@ __all__ = [
     "gap_name",
     "gc_control",
     "has_secret",
+    "is_secret",
     "is_secret_key",
     "lazy_names",
     "learn_secret",
     "mask_secrets",
     "mask_source",
     "mask_value",
-    "mask_yaml",
     "nearest",
     "printable",
     "printable_line",
