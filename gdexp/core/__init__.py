@@ -30,6 +30,7 @@ from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import command_folder, shown_path
 from gdexp.core.process import Process
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value
+from gdexp.core.regular_file import open_regular, read_regular
 from gdexp.core.secret_finder import has_secret, is_secret
 from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
@@ -67,8 +68,10 @@ __all__ = [
     "mask_source",
     "mask_value",
     "nearest",
+    "open_regular",
     "printable",
     "printable_line",
+    "read_regular",
     "shown_path",
     "signals",
     "submit_in_context",

@@ -1,9 +1,10 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
+from gdexp.tracking.artifacts import local_folder
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_creation import ensure_database
-from gdexp.tracking.mlflow_process import configure_mlflow_process
+from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -66,10 +67,12 @@ __all__ = [
     "has_password",
     "is_postgresql",
     "json_bytes",
+    "local_folder",
     "loss_levels",
     "manifest",
     "mask_uri",
     "params",
+    "quiet_mlflow",
     "read_array",
     "run_display",
     "with_driver",
