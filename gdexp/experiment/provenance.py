@@ -34,6 +34,9 @@ ALONE, BATCH = "alone", "batch"
 """The engines: `descend`, and `descend_batch`."""
 
 ENVIRONMENT, DIFF, PROBLEM_SOURCE = "environment.json", "source.diff", "problem_source.txt"
+SOURCE_TEXTS = (DIFF, PROBLEM_SOURCE, "user_sources.json")
+"""The artifacts that hold source texts; `tracking.source=false` leaves them out."""
+
 MOST_TEXT = 64 * 1024
 """The most bytes of a diff or of a problem's source that are stored."""
 

@@ -152,11 +152,14 @@ def _readme(reference: Reference) -> str:
     ]
     if path is not None:
         lines += [
-            f"Its problem is its author's own code_block, {escape_markdown(str(path))}, "
+            f"Its problem is its author's own code, {escape_markdown(str(path))}, "
             "which must be importable.",
-            f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it.",
-            "",
         ]
+        if PROBLEM_SOURCE in reference.files:
+            lines.append(
+                f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it."
+            )
+        lines.append("")
     lines += [
         "The same descent from the configuration alone, with this machine's own settings:",
         "",

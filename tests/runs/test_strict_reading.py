@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gdexp import StorageFailed, load_runs
+from gdexp import load_runs
+from gdexp.cli.main import main
+from gdexp.core.errors import StorageFailed
 from gdexp.core.regular_file import open_regular, read_regular
 from gdexp.reruns.reference import DamagedReference
 from gdexp.reruns.reference_reader import reference_of_run
@@ -24,7 +26,6 @@ from gdexp.tracking.record import MANIFEST, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.runs.test_runs import record
-from tests.support.shortcuts import gdexp
 
 
 @pytest.fixture
@@ -116,15 +117,18 @@ def test_a_record_without_a_manifest_is_not_used(run: str, here: Path) -> None:
         _ = load_runs(run)[0].trace
 
 
-def test_compare_names_the_altered_runs_and_uses_the_others(here: Path) -> None:
+def test_compare_names_the_altered_runs_and_uses_the_others(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = Store(TrackingSettings())
     good, bad = (record(store, RunHeader(name, "run")) for name in ("good", "bad"))
     other_losses(next(here.glob(f"mlartifacts/*/{bad}/artifacts")) / "trace.npy")
-    done = gdexp(f"+compare=[{good},{bad}]")
-    assert f"{bad[:8]}" in done.out
-    assert "its trace.npy was altered" in " ".join(done.out.split())
-    damaged = gdexp(f"+export={bad}", "export.folder=x", status=4)
-    assert "trace.npy is not the file of its sha256" in damaged.err
+    assert main([f"+compare=[{good},{bad}]"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{bad[:8]}" in said
+    assert "its trace.npy was altered" in said
+    assert main([f"+export={bad}", "export.folder=x"]) == 4
+    assert "trace.npy is not the file of its sha256" in capsys.readouterr().err
     assert not (here / "x").exists()
 
 
@@ -175,9 +179,7 @@ def state() -> dict[str, Any]:
     }
 
 
-def test_the_caller_s_process_is_left_as_it_was(
-    run: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_caller_s_process_is_left_as_it_was(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
     monkeypatch.setattr(logging.getLogger("mlflow"), "level", logging.INFO)
