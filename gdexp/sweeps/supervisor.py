@@ -14,6 +14,7 @@ from gdexp.sweeps.study import (
     TrialRecord,
     TrialStates,
     WorkerLiveness,
+    is_added,
     recover_trials,
 )
 
@@ -56,6 +57,9 @@ def supervise(
                 over = workers.ended()  # before the refresh, which then reads all that they did
                 states.refresh()
                 for trial in states.newly_complete():
+                    if is_added(trial):
+                        progress.add_own(1)
+                        continue
                     record = TrialRecord.of(trial)
                     patience.add(record)
                     count = progress.add_earlier if earlier else progress.add

@@ -57,7 +57,11 @@ def texts(count: int, length: int) -> pa.Table:
 
 HOSTILE: dict[str, tuple[Callable[[], pa.Table], dict[str, Any], str]] = {
     "zeros": (lambda: losses(1_000_000), {"compression": "zstd"}, "bytes in memory"),
-    "one text for all": (lambda: texts(50, 100_000), {"use_dictionary": ["environment"]}, "bytes in"),
+    "one text for all": (
+        lambda: texts(50, 100_000),
+        {"use_dictionary": ["environment"]},
+        "bytes in",
+    ),
     "rows": (lambda: pa.concat_tables([table()] * 101), {}, "more than 100"),
     "a dictionary": (table, {"use_dictionary": ["trace.list.element"]}, "unknown encoding"),
     "text for numbers": (lambda: with_column("trial", pa.array(["0"])), {}, "is of the type"),

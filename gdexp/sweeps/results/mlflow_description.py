@@ -6,7 +6,7 @@ from gdexp.core import format_counts
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.pareto_front import front_markdown
-from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
+from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import threshold_markdown, threshold_note
 from gdexp.tracking import code_block
 
@@ -36,6 +36,8 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
         shares = ", ".join(f"{markdown_key(key)} {s:.0%}" for key, s in result.importance.items())
         lines += ["", f"What the hitting time depends on: {shares}."]
     lines += ["", f"{format_counts(result.counts)}; {result.steps_text}."]
+    if result.added:
+        lines += ["", f"{added_text(result)}."]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.pareto_front import front_table
-from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
+from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import threshold_note, threshold_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
@@ -33,6 +33,8 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
     out.print()
     if result.best_trial is not None:
         _print_best(out, plan, result, *result.best_trial)
+        if (reason := store.missing_reason(result.best_trial[1].run_id)) is not None:
+            out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     out.print(f"\n{threshold_note(plan)}\n")
     out.print(threshold_table(plan, result.thresholds))
     out.print()
@@ -68,6 +70,7 @@ def _print_best(
             ("with", terminal.escape_text(parameters)),
             *_interval(result),
             ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
+            *([("", added)] if (added := added_text(result)) else []),
             ("steps", result.steps_text),
             *_theory(plan, trial, record),
             *_importance(result),

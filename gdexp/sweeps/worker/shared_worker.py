@@ -19,6 +19,7 @@ from gdexp.sweeps.study import (
     TrialStates,
     WorkerIdentity,
     WorkerLiveness,
+    is_added,
     recover_trials,
 )
 from gdexp.sweeps.worker.claim import TrialClaimer
@@ -77,6 +78,8 @@ class SharedStudyWorker(Worker):
                 self.writer.finish()
             states.refresh()
             for trial in states.newly_complete():
+                if is_added(trial):
+                    continue
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
