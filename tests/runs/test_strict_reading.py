@@ -191,8 +191,9 @@ def test_the_caller_s_process_is_left_as_it_was(run: str, monkeypatch: pytest.Mo
 
 FIRST = """
 import logging, os, sys, warnings
+from gdexp import load_runs  # torch and NumPy set filters when they are imported
 before = dict(os.environ), list(warnings.filters), logging.root.level, list(logging.root.handlers)
-from gdexp import load_runs
+assert "mlflow" not in sys.modules
 (run,) = load_runs(sys.argv[1])
 run.trace
 after = dict(os.environ), list(warnings.filters), logging.root.level, list(logging.root.handlers)
