@@ -80,12 +80,14 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         time = run.hitting_time(threshold)
         kind = _status_of(run) if time is None else Status.CONVERGED
         if kind is Status.CONVERGED and time is None:  # it met a looser threshold of its own
-            kind = Status.MAX_ITERATIONS
-        count = math.ceil(time) if time is not None else run.iterations
+            censored = run.at_least(threshold) is not None
+            kind = Status.CAPPED if censored else Status.MAX_ITERATIONS
+        count = math.ceil(time) if time is not None else run.updates
         kinds.setdefault(kind, []).append((float(lr), max(count, 0.5), comparison.label(run)))
     if not kinds:
         return None
     named = {Status.CONVERGED: "reached", Status.MAX_ITERATIONS: "not reached when it ended"}
+    named[Status.CAPPED] = "not continued"
     series = []
     for status, (marker, colour) in MARKERS.items():
         points = kinds.get(status)
@@ -95,11 +97,11 @@ def lr_chart(comparison: Comparison) -> Chart | None:
             series.append(
                 Series(name, np.array(x), np.array(y), "points", colour, marker, notes=notes)
             )
-    limit = _stability_limit(comparison)
+    limit, where = _stability_limit(comparison)
     if limit is not None and series:
         heights = np.concatenate([each.y for each in series])
         ends = np.array([heights.min(), heights.max()])
-        name = f"stability limit {limit:.4g}"
+        name = f"stability limit{where} {limit:.4g}"
         series.append(Series(name, np.full(2, limit), ends, "dashes", THRESHOLD))
     return Chart(
         name="iterations_by_lr",
@@ -139,7 +141,7 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
     )
     return Chart(
         name="fewest",
-        title="fewest iterations at each threshold",
+        title="fewest of the traces that reach each threshold",
         x_label="threshold (tighter to the right)",
         y_label="iterations",
         series=series,
@@ -189,7 +191,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
         x_log=_is_log(columns),
         y_log=_is_log(lines),
         z_log=bool(least > 0 and most > 10 * least),
-        note="An empty cell holds no run, or none that reached the threshold.",
+        note="An empty cell holds no run, or none whose trace reaches the threshold.",
     )
 
 
@@ -200,7 +202,7 @@ def incumbent_chart(comparison: Comparison) -> Chart | None:
         return None
     spent, best, x, y = 0, math.inf, [], []
     for run in sorted(comparison.runs, key=lambda run: run.trial or 0):
-        spent += run.iterations
+        spent += run.updates
         if run.converged:
             best = min(best, run.recorded_time)
         x.append(max(spent, 1))
@@ -264,16 +266,20 @@ def _status_of(run: TrackedRun) -> Status | None:
     return Status(run.status) if run.status in list(Status) else None
 
 
-def _stability_limit(comparison: Comparison) -> float | None:
-    """Return the stability limit of lr, 2 / L for gd, if all runs share rule and problem."""
+def _stability_limit(comparison: Comparison) -> tuple[float | None, str]:
+    """Return the stability limit of lr, 2 / L for gd, if all runs share rule and problem.
+
+    With it comes a word for a problem with several minima, which differ in their limits.
+    """
     settled = [k for k in comparison.params if k.startswith(("problem", "optimizer")) and k != LR]
     if settled:
-        return None
+        return None, ""
     try:
         experiment = comparison.best.experiment()
     except (BadInput, UnreadableRun):
-        return None
-    return stability_limit(experiment.problem, experiment.rule)
+        return None, ""
+    problem = experiment.problem
+    return stability_limit(problem, experiment.rule), "" if problem.unique else " of one minimum"
 
 
 def _cells(values: Floats) -> tuple[Floats, Sequence[int]]:

@@ -29,7 +29,7 @@ from gdexp.core.formatting import (
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
-from gdexp.core.paths import command_folder, shown_path
+from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
 from gdexp.core.process_table import machine, process_exists, process_start
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value
@@ -37,6 +37,7 @@ from gdexp.core.regular_file import open_regular, read_regular
 from gdexp.core.secret_finder import has_secret, is_secret
 from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
+from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
     "MASK",
@@ -49,7 +50,10 @@ __all__ = [
     "StorageChanged",
     "StorageFailed",
     "StudyInUse",
+    "UserCode",
     "at_end",
+    "changed_files",
+    "check_file_name",
     "code_failed",
     "command_folder",
     "context_thread",
@@ -83,5 +87,7 @@ __all__ = [
     "shown_path",
     "signals",
     "submit_in_context",
+    "user_code",
     "validation",
+    "watched",
 ]

@@ -7,11 +7,13 @@ from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import (
+    ENDED_FROM_OUTSIDE,
     PENALTY,
     THRESHOLDS,
     Status,
     Stopping,
     Trace,
+    censoring_bounds,
     crossing,
     first_hits,
     hitting_time,
@@ -19,6 +21,7 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "ENDED_FROM_OUTSIDE",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",
@@ -29,6 +32,7 @@ __all__ = [
     "Trace",
     "Watch",
     "arithmetic_settings",
+    "censoring_bounds",
     "crossing",
     "descend",
     "descend_batch",

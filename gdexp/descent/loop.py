@@ -6,6 +6,7 @@ import math
 import time
 from array import array
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,14 @@ from gdexp.problems import Problem, first_loss
 
 Watch = Callable[[int, "array[float]"], int]
 """A callback: it takes the iteration and the trace so far, and returns its next iteration."""
+
+
+class _End(NamedTuple):
+    """How a descent ended: its status, the last x and the period of a stall."""
+
+    status: Status
+    x: torch.Tensor
+    period: int | None = None
 
 
 def descend(
@@ -65,20 +74,20 @@ def descend(
         converted = problem.to(dtype, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            status, trace, final, period = _loop(converted, rule, stopping, initial, watch)
+            trace, end = _loop(converted, rule, stopping, initial, watch)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
     return Result(
-        status=status,
+        status=end.status,
         trace=np.frombuffer(trace, dtype=np.float64),
         initial=initial.detach().cpu(),
-        final=final.detach().cpu(),
+        final=end.x.detach().cpu(),
         rule=rule,
         stopping=stopping,
         f_star=problem.reference,
         problem=problem.name,
-        period=period,
+        period=end.period,
         seconds=seconds,
     )
 
@@ -95,6 +104,8 @@ def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.
     shape = tuple(problem.shape)
     if shape and tuple(start.shape) != shape:
         raise BadInput("x0", f"shape {tuple(start.shape)}", f"must have shape {shape}")
+    if start.numel() == 0:
+        raise BadInput("x0", f"shape {tuple(start.shape)}", "must hold at least one number")
     if not torch.isfinite(start).all():
         raise BadInput("x0", "nan or inf", "must hold finite numbers only")
     return start.detach().clone(memory_format=torch.contiguous_format)
@@ -106,8 +117,11 @@ def _loop(
     stopping: Stopping,
     x: torch.Tensor,
     watch: Watch | None,
-) -> tuple[Status, array[float], torch.Tensor, int | None]:
-    """Descend; return the status, the trace, the last x and the period of a stall.
+) -> tuple[array[float], _End]:
+    """Descend; return the trace and how the descent ended.
+
+    With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
+    Then only the trace grows.
 
     The state repeats when the point and the rule's state have the same bits as one iteration ago
     (a fixed point), or as at the last power of two (a cycle; R. P. Brent, An improved Monte Carlo
@@ -119,6 +133,7 @@ def _loop(
     record, finite, loss_of = trace.append, math.isfinite, problem.loss
     f_star, threshold, limit = problem.reference, stopping.threshold, stopping.limit
     step, coefficients, constant = rule.stepper(problem), rule.coefficients(1), rule.constant
+    end: _End | None = None
     state: State = ()
     last_x, last_state, last_value = x, state, math.nan
     anchor_x, anchor_state, anchor_value, anchor_k = x, state, math.nan, 0
@@ -133,18 +148,21 @@ def _loop(
         if k == call_at and watch is not None:
             call_at = watch(k, trace)
         if not finite(value):
-            return Status.DIVERGED, trace, x, None
+            return trace, end or _End(Status.DIVERGED, x)
         if value - f_star <= threshold:
-            return Status.CONVERGED, trace, x, None
+            end = end or _End(Status.CONVERGED, x)
+            if value - f_star <= stopping.goal:
+                return trace, end
+            threshold, limit = stopping.goal, stopping.max_iterations
         if constant:
             if value == last_value and _same(x, state, last_x, last_state):
-                return Status.STALLED, trace, x, 1
+                return trace, end or _End(Status.STALLED, x, 1)
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
-                return Status.STALLED, trace, x, k - anchor_k
+                return trace, end or _End(Status.STALLED, x, k - anchor_k)
             if k & (k - 1) == 0:
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
         if k >= limit:
-            return stopping.limit_status, trace, x, None
+            return trace, end or _End(stopping.limit_status, x)
         last_x, last_state, last_value = x, state, value
         k += 1
         if not constant:

@@ -45,6 +45,10 @@ _EXPLANATIONS = {
 }
 
 
+ENDED_FROM_OUTSIDE = (Status.CONVERGED, Status.CAPPED)
+"""The statuses of descents that could have gone on, towards tighter thresholds."""
+
+
 @dataclass(frozen=True)
 class Stopping:
     """The stopping rule.
@@ -55,17 +59,29 @@ class Stopping:
         threshold: the largest gap of a converged descent, > 0.
         max_iterations: the most updates, >= 1.
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
+        continue_to: a tighter threshold, > 0. A descent that converged goes on until it is within
+            this one, or can go no further: `max_iterations` are made, the loss is not finite, or
+            the state repeats. Only the trace becomes longer; status, iterations, final x and
+            hitting time stay those at `threshold`. None: the descent ends at `threshold`.
     """
 
     threshold: float = 1e-5
     max_iterations: int = 100_000
     cap: int | None = None
+    continue_to: float | None = None
 
     def __post_init__(self) -> None:
         validation.positive("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
         if self.cap is not None:
             validation.integer("cap", self.cap, low=0, high=10**9)
+        if self.continue_to is not None:
+            validation.positive("continue_to", self.continue_to)
+
+    @property
+    def goal(self) -> float:
+        """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
+        return min(self.threshold, self.continue_to or self.threshold)
 
     @property
     def limit(self) -> int:
@@ -80,8 +96,12 @@ class Stopping:
 
 
 def first_hit(trace: Trace, threshold: float, f_star: float = 0.0) -> int | None:
-    """Return the first iteration with `loss - f_star <= threshold`; None when there is none."""
-    hits = np.flatnonzero(trace - f_star <= threshold)
+    """Return the first iteration with `loss - f_star <= threshold`; None when there is none.
+
+    A loss of minus infinity is no such loss: a descent diverges there.
+    """
+    gaps = trace - f_star
+    hits = np.flatnonzero((gaps <= threshold) & (gaps > -math.inf))
     return int(hits[0]) if hits.size else None
 
 
@@ -91,6 +111,34 @@ def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -
     best = np.minimum.accumulate(np.where(np.isfinite(gaps), gaps, np.inf))
     positions = np.searchsorted(-best, -np.asarray(thresholds, dtype=np.float64), side="left")
     return [int(k) if k < best.size else None for k in positions]
+
+
+def censoring_bounds(
+    trace: Trace, thresholds: Sequence[float], goal: float, status: str, f_star: float = 0.0
+) -> list[int | None]:
+    """Return what is known of the thresholds that a trace says nothing of, because it was ended.
+
+    A descent that converged, or that the cap ended, could have gone on. Below the threshold where
+    it was ended it is censored: it needs at least one iteration more than it made. It has not
+    failed. A descent that used all iterations, diverged or stalled has failed there, and so has
+    one whose continuation ended in such a way.
+
+    Args:
+        trace: the losses at iterations 0 … n.
+        thresholds: those that are asked.
+        goal: the threshold at which the trace ends once the descent converged.
+        status: why the descent ended; an unknown one counts as ended from outside.
+        f_star: the value that the thresholds are measured from.
+
+    Returns:
+        For each threshold the fewest iterations that the descent can need; None where the trace
+        answers, by a hit or by a failure.
+    """
+    failed = status not in ENDED_FROM_OUTSIDE and status in list(Status)
+    if failed or (status == Status.CONVERGED and not trace[-1] - f_star <= goal):
+        return [None] * len(thresholds)
+    hits = first_hits(trace, thresholds, f_star)
+    return [len(trace) if hit is None else None for hit in hits]
 
 
 def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float | None:
@@ -109,12 +157,21 @@ def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float |
 
 
 def crossing(k: int, before: float, after: float, threshold: float) -> float:
-    """Return the hitting time of a first hit at iteration k, from the gaps at k - 1 and k."""
+    """Return the hitting time of a first hit at iteration k, from the gaps at k - 1 and k.
+
+    A gap before it that is not finite, as from an overflow, gives k, its limit. Two gaps whose
+    logarithms are equal in double precision have the threshold between them on a linear axis.
+    """
     if k == 0:
         return 0.0
+    if not math.isfinite(before):
+        return float(k)
     after = max(after, math.ulp(0.0))
-    crossed = math.log(before) - math.log(threshold)
-    fraction = crossed / (math.log(before) - math.log(after))
+    fell = math.log(before) - math.log(after)
+    if fell == 0:
+        fraction = (before - threshold) / (before - after)
+    else:
+        fraction = (math.log(before) - math.log(threshold)) / fell
     return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
 
 

@@ -33,7 +33,7 @@ def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
 def loss_figure(result: Result) -> Figure:
     """Draw the loss gap over iterations on a log axis, with the threshold."""
     figure, axes = figure_with_axes(6.4, 3.6)
-    steps = np.unique(np.linspace(0, result.iterations, MOST_POINTS).astype(int))
+    steps = np.unique(np.linspace(0, result.updates, MOST_POINTS).astype(int))
     gaps = result.trace[steps] - result.f_star
     seen = np.isfinite(gaps) & (gaps > 0)
     axes.semilogy(steps[seen], gaps[seen], color=BLUE, linewidth=1.5, label="loss - f*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,14 @@ from typing import Any
 
 from gdexp import config
 from gdexp.core import GdexpError
-from gdexp.experiment import ALONE, BATCH, ENVIRONMENT
+from gdexp.experiment import (
+    ALONE,
+    BATCH,
+    ENVIRONMENT,
+    PROBLEM_SOURCE,
+    USER_SOURCES,
+    recorded_code,
+)
 from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
 from gdexp.runs import parse_config
 from gdexp.tracking import Array, check_trace, decode_array, params
@@ -87,6 +95,13 @@ class Reference:
         return check_trace(decode_array(self.files["trace.npy"]))
 
     @property
+    def iterations(self) -> int:
+        """The number of updates until the descent ended; its trace may go on after that."""
+        updates, recorded = len(self.trace) - 1, self.metrics.get("iterations", math.nan)
+        continued = "updates" in self.metrics and 0 <= recorded <= updates
+        return int(recorded) if continued else updates
+
+    @property
     def engine(self) -> str:
         """`ALONE` or `BATCH`; alone if it is not recorded."""
         return BATCH if self.environment.get("engine") == BATCH else ALONE
@@ -117,18 +132,29 @@ class Reference:
         """Return a stored text; empty if there is none."""
         return self.files.get(name, b"").decode(errors="replace")
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """The recorded texts of the user's own files by name; see `source_texts`."""
+        return source_texts({name: self.text(name) for name in (PROBLEM_SOURCE, USER_SOURCES)})
+
     def contradictions(self) -> list[str]:
         """Return where the record contradicts itself, although its manifest agrees."""
         found = []
         signature = self.tags.get("gdexp.signature")
-        if signature and signature != config.signature(self.config):
-            found.append("its config.yaml is not the one that its tag gdexp.signature was made of")
+        if signature:
+            numerics = self.environment.get("numerics", 1)
+            own = config.signature(self.config, recorded_code(self.environment), numerics)
+            made_of = [config.config_signature(each) for each in (signature, own)]
+            if signature != own:
+                name = ENVIRONMENT if made_of[0] == made_of[1] else "config.yaml"
+                found.append(f"its {name} is not the one that its tag gdexp.signature was made of")
         found += self._differing_params()
-        counted = self.metrics.get("iterations")
+        name = "updates" if "updates" in self.metrics else "iterations"
+        counted = self.metrics.get(name)
         if counted is not None and counted != len(self.trace) - 1:
             known = abs(counted) < 1e15  # False for NaN
             found.append(
-                f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric iterations "
+                f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric {name} "
                 f"says {f'{counted:,.10g}' if known else 'something else'}"
             )
         return found
@@ -140,6 +166,22 @@ class Reference:
             for key, value in sorted(self.params.items())
             if key in stored and stored[key] != value
         ]
+
+
+def source_texts(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of the user's own files by name, from artifacts that may be malformed.
+
+    Args:
+        files: artifacts by name; `PROBLEM_SOURCE` keeps its name.
+    """
+    found = {PROBLEM_SOURCE: files.get(PROBLEM_SOURCE, "")}
+    try:
+        others = json.loads(files.get(USER_SOURCES) or "{}")
+    except (ValueError, RecursionError):
+        return found
+    if isinstance(others, dict):
+        found |= {name: text for name, text in others.items() if isinstance(text, str)}
+    return found
 
 
 def _cut(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from gdexp.descent import Status
-from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE
+from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE, USER_SOURCES
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
 from gdexp.runs import MOST_JSON, TrackedRun, UnreadableRun, parse_manifest, size_limit
 from gdexp.tracking import MANIFEST
@@ -17,7 +17,9 @@ from gdexp.tracking import MANIFEST
 REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
 """The files that a rerun needs."""
 
-RECORD_FILES = (*REQUIRED_FILES, "final_index.json", DIFF, PROBLEM_SOURCE)
+TEXTS = ("final_index.json", DIFF, PROBLEM_SOURCE, USER_SOURCES)
+
+RECORD_FILES = (*REQUIRED_FILES, *TEXTS)
 """The files that are the record of a run; the others are pictures."""
 
 Read = Callable[[str, int], bytes]

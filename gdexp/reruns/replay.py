@@ -12,9 +12,17 @@ import torch
 from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
-from gdexp.experiment import BATCH, ENVIRONMENT, PROBLEM_SOURCE, Experiment, provenance
+from gdexp.experiment import (
+    BATCH,
+    ENVIRONMENT,
+    NONDETERMINISTIC_TAG,
+    Experiment,
+    problem_code,
+    provenance,
+    recorded_code,
+)
 from gdexp.reruns.causes import Cause, find_causes
-from gdexp.reruns.reference import Reference
+from gdexp.reruns.reference import Reference, source_texts
 from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
 from gdexp.tracking import Array, decode_array, encode_array
@@ -171,8 +179,14 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
 
 
 def _capped(reference: Reference, experiment: Experiment) -> Experiment:
-    """Return the experiment with a cap well above the iterations of the reference."""
-    return experiment.with_cap(CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN)
+    """Return the experiment with a cap well above the iterations of the reference.
+
+    A cap does not end a continuation, so then the limit of all iterations is lowered.
+    """
+    limit = CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN
+    if experiment.stopping.continue_to is not None:
+        return experiment.with_limit(limit)
+    return experiment.with_cap(limit)
 
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
@@ -182,8 +196,9 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
 
 def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """Compare a result with its reference; must be called with the thread count of the descent."""
-    if result.status is Status.CAPPED:
-        experiment = _capped(reference, experiment)
+    capped = _capped(reference, experiment)
+    if result.status is Status.CAPPED or result.updates == capped.stopping.max_iterations:
+        experiment = capped
     stored = _StoredResult(
         str(result.status), result.trace, decode_array(encode_array(result.final))
     )
@@ -198,18 +213,23 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
 def _find_causes(
     reference: Reference, experiment: Experiment, captured: dict[str, bytes]
 ) -> tuple[Cause, ...]:
-    sources = (
-        reference.text(PROBLEM_SOURCE),
-        captured.get(PROBLEM_SOURCE, b"").decode(errors="replace"),
-    )
+    here = {name: text.decode(errors="replace") for name, text in captured.items()}
+    sources = reference.sources, source_texts(here)
     environment = json.loads(captured[ENVIRONMENT])
+    code = problem_code(experiment.config)
+    if code is not None:  # a module that this descent did not import counts as it is on the disk
+        for name in recorded_code(reference.environment).keys() - environment["code"]["files"]:
+            environment["code"]["files"][name] = code.here(name)
     contradictions = reference.contradictions()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
     if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
         contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
-    return find_causes(reference.environment, environment, sources, contradictions)
+    found = find_causes(reference.environment, environment, sources, contradictions)
+    if reference.tags.get(NONDETERMINISTIC_TAG):
+        return (Cause(0, "the problem gave different losses for the same x when it ran"), *found)
+    return found
 
 
 def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:

@@ -1,9 +1,13 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
+from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
-from gdexp.tracking.artifacts import local_folder
+from gdexp.tracking.artifact_address import absolute_address, local_folder
+from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.database_check import check_name
 from gdexp.tracking.database_closing import close_at_end
+from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
@@ -53,13 +57,16 @@ __all__ = [
     "ShardRow",
     "Store",
     "TrackingSettings",
+    "absolute_address",
     "chart_views",
+    "check_name",
     "check_server",
     "check_trace",
     "close_at_end",
     "code_block",
     "config_yaml",
     "configure_mlflow_process",
+    "convert_addresses",
     "database_key",
     "decode_array",
     "descent_note",
@@ -69,6 +76,7 @@ __all__ = [
     "escape_markdown",
     "has_active_run",
     "has_password",
+    "holds_run",
     "is_postgresql",
     "json_bytes",
     "local_folder",
@@ -79,5 +87,7 @@ __all__ = [
     "quiet_mlflow",
     "read_array",
     "run_display",
+    "upload",
     "with_driver",
+    "write_files",
 ]

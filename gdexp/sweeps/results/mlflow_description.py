@@ -7,7 +7,11 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.pareto_front import front_markdown
 from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
-from gdexp.sweeps.results.threshold_table import threshold_markdown, threshold_note
+from gdexp.sweeps.results.threshold_table import (
+    censoring_note,
+    threshold_markdown,
+    threshold_note,
+)
 from gdexp.tracking import code_block
 
 
@@ -30,6 +34,9 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
         "",
         *threshold_markdown(plan, result.thresholds),
     ]
+    note = censoring_note(plan, result.thresholds)
+    if note is not None:
+        lines += ["", note]
     if plan.pareto:
         lines += ["", *front_markdown(result.front_trials)]
     if result.importance:
@@ -50,6 +57,4 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
     ]
-    if result.interval is not None:
-        lines += [f"Learning rates from {result.interval} need as many.", ""]
     return [*lines, "Repeat it with", "", code_block(repeat_command(plan, trial.params)), ""]

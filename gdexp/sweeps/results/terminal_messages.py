@@ -26,6 +26,7 @@ def print_plan(out: Console, plan: Plan) -> None:
             ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
+            *_continuation(plan),
             ("study", terminal.escape_text(study_location(plan))),
             *([("workers", str(workers))] if workers > 1 else []),
         ],
@@ -34,6 +35,12 @@ def print_plan(out: Console, plan: Plan) -> None:
         out.print(
             "[dim]With several seeds a trial is capped by irace's allowance, seed by seed: the "
             "same winner is likely, not certain.[/dim]"
+        )
+    if workers > 1 and plan.sampler.startup is not None:
+        out.print(
+            f"[dim]{workers} workers share the trials: what {plan.sampler.name} proposes depends "
+            "on which trials have ended, so the same command can try other points another time. "
+            "sweep.workers=1, or sweep.sampler=random or qmc, tries the same.[/dim]"
         )
     out.print()
 
@@ -66,6 +73,12 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     return [("ends", "\n".join(limits))] if limits else []
 
 
+def _continuation(plan: Plan) -> list[tuple[str, str]]:
+    """Return where the traces go on to, if they do."""
+    goal = plan.settings.continue_to
+    return [] if goal is None else [("traces", f"go on to {goal:g} where a trial converged")]
+
+
 def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
     """Print how many trials the study already has, if it has any.
 
@@ -95,7 +108,28 @@ def print_interrupted(out: Console, plan: Plan, done: int, failed: bool) -> None
         failed: whether a storage failed, which must work again before.
     """
     when = "once the storage works again, " if failed else ""
-    out.print(f"{done} of {plan.n_trials} trials are recorded; {when}the same command continues.")
+    out.print(f"{done} of {plan.n_trials} trials are recorded; {when}{_how_to_continue(plan)}.")
+
+
+def print_edited(out: Console, plan: Plan) -> None:
+    """Print which files of the user's own were edited while the sweep ran, if any was."""
+    edited = edited_files(plan)
+    if edited:
+        text = f"{', '.join(edited)}: edited while the sweep ran; its trials had the code before."
+        terminal.print_line(out, f"\n{text}")
+
+
+def edited_files(plan: Plan) -> list[str]:
+    """Return the names of the user's own files that are no longer as this process loaded them."""
+    return sorted({name for code in plan.user_codes() for name in code.edited})
+
+
+def _how_to_continue(plan: Plan) -> str:
+    edited = edited_files(plan)
+    if not edited:
+        return "the same command continues"
+    names = ", ".join(edited)
+    return f"{names} was edited since: sweep.accept_changes=true continues with the new code"
 
 
 def patience_message(plan: Plan, done: int) -> str:
@@ -110,7 +144,7 @@ def timeout_message(plan: Plan, done: int) -> str:
     """Return the message of a sweep that ended because its time was over."""
     return (
         f"Ended after {done:,} of {plan.n_trials:,} trials: {plan.settings.timeout:g} s are over "
-        "(sweep.timeout); the same command continues."
+        f"(sweep.timeout); {_how_to_continue(plan)}."
     )
 
 

@@ -10,7 +10,7 @@ from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.pareto_front import front_table
 from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
-from gdexp.sweeps.results.threshold_table import threshold_note, threshold_table
+from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
             out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     out.print(f"\n{threshold_note(plan)}\n")
     out.print(threshold_table(plan, result.thresholds))
+    note = censoring_note(plan, result.thresholds)
+    if note is not None:
+        out.print(f"\n{note}")
     out.print()
     if plan.pareto:
         out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")
@@ -68,7 +71,6 @@ def _print_best(
                 f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
             ),
             ("with", terminal.escape_text(parameters)),
-            *_interval(result),
             ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
             *([("", added)] if (added := added_text(result)) else []),
             ("steps", result.steps_text),
@@ -78,16 +80,6 @@ def _print_best(
     )
     out.print("\n[dim]repeat it with[/dim]")
     terminal.print_line(out, repeat_command(plan, trial.params))
-
-
-def _interval(result: SweepResult) -> list[tuple[str, str]]:
-    """Return the learning rates that share the best count, if they are known."""
-    if result.interval is None:
-        return []
-    text = f"every optimizer.lr from {result.interval} needs as many"
-    if result.interval.fewer is not None:
-        text += f"; {result.interval.fewer:.6g} needs fewer still"
-    return [("shared", text)]
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
