@@ -13,7 +13,6 @@ from gdexp.sweeps.study.attributes import (
 from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
-from gdexp.sweeps.study.moved_study import continue_moved_study
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
@@ -63,7 +62,6 @@ __all__ = [
     "check_storage",
     "claim_lock",
     "completed_trials",
-    "continue_moved_study",
     "continuing",
     "find_sweep_run",
     "grouped_writes",
