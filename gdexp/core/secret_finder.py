@@ -129,7 +129,13 @@ def _values(
     for found in pattern.finditer(text):
         if not announces(found[1]):
             continue
-        begin, end = found.span(2)
+        if pattern is patterns.ASSIGNED:
+            assigned = patterns.VALUE.match(text, found.end())
+            if assigned is None:
+                continue
+            begin, end = assigned.span()
+        else:
+            begin, end = found.span(2)
         begin = _after_type(text, begin)
         value = text[begin:end].rstrip(",;")
         if not (_is_harmless(found[1], value) or _is_code(text, begin)):

@@ -64,14 +64,15 @@ HEADER = re.compile(
 _TEXT = r"\"(?:\\.|[^\"\\\n]){0,4000}\"?|'(?:\\.|[^'\\\n]){0,4000}'?"
 _WORD = (
     r"(?:\$\{[^}\s]{0,200}\}|<[\w -]{1,60}>|"
-    r"(?![,;&]+(?:[\s)}\]]|[\w.-]{1,100}[\"']?[:=]|$))[^\s(){}\[\]]){1,4000}"
+    r"(?![,;&]+(?:[\s)}\]]|[\w.-]{1,100}[\"']?[:=]|$))[^\s(){}\[\]]){1,2000}"
 )
 ASSIGNED = re.compile(
     r"(?<![\w.@/+~-])([\w.@/+~-]+)"
     r"(?:\\{0,2}[\"']\]?\s{0,9}[:=]\s{0,9}|\s?=(?:=(?=\s?[\"']))?(?!=)\s{0,9}|:(?![\s/:=]))"
-    rf"(?=({_TEXT}|{_WORD}))"
 )
-"""`name=value`, `name:value`, `"name": value`; the value of one may hold others."""
+"""`name=value`, `name:value`, `"name": value`, up to the value: that of one may hold others."""
+
+VALUE = re.compile(rf"{_TEXT}|{_WORD}")
 
 LINE = re.compile(r"(?m)^[ \t>|+-]{0,200}[\"']?([\w./-]{1,200})[\"']?:[ \t]{1,99}(\S.*)$")
 """A line of YAML, or of a diff of it."""
