@@ -43,13 +43,14 @@ Keys (KEY=VALUE; any key that `--cfg job` shows)
   seed, dtype, device                            float32 on cpu by default
   tracking.uri, tracking.experiment              where MLflow keeps the runs
   sweep.n_trials, sweep.sampler, sweep.cap, sweep.name, sweep.storage
+  sweep.continue_to                              traces go on, for the threshold table
   sweep.workers                                  processes that share a study
 
 Choices (GROUP=NAME)
 {groups}
 Options
   --cfg job          show the composed config, run nothing
-  --config-dir DIR   your own conf files beside the shipped ones
+  --config-dir DIR   your own conf files, looked for before the shipped ones
   --hydra-help       all of Hydra's options; -sc for shell completion
   --version
 

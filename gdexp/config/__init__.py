@@ -3,24 +3,39 @@
 from gdexp.config import env_secrets, hydra_internals
 from gdexp.config.arguments import config_dirs, only_shows, rewrite
 from gdexp.config.composed import check_keys, parse_overrides, plain, shipped, typed_overrides
+from gdexp.config.config_files import checked_config_files
 from gdexp.config.construct import choose, construct
 from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
 from gdexp.config.hydra_internals import BASIC_LAUNCHER
-from gdexp.config.identity import digest, outcome, signature
+from gdexp.config.identity import (
+    EARLIER_MEANING,
+    NUMERICS,
+    SCHEMA,
+    config_signature,
+    digest,
+    outcome,
+    signature,
+    without_earlier_meaning,
+)
 from gdexp.config.keys import OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
     "BASIC_LAUNCHER",
+    "EARLIER_MEANING",
+    "NUMERICS",
     "OUTCOME_KEYS",
+    "SCHEMA",
     "Config",
     "as_gdexp_error",
     "check_keys",
     "check_secrets",
+    "checked_config_files",
     "choose",
     "config_dirs",
+    "config_signature",
     "construct",
     "digest",
     "env_secrets",
@@ -41,4 +56,5 @@ __all__ = [
     "typed_overrides",
     "with_group",
     "with_values",
+    "without_earlier_meaning",
 ]

@@ -29,12 +29,15 @@ from gdexp.core.formatting import (
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
-from gdexp.core.paths import command_folder, shown_path
+from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
 from gdexp.core.process_table import machine, process_exists, process_start
-from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
-from gdexp.core.secret_patterns import has_secret, is_secret_key
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value
+from gdexp.core.regular_file import open_regular, read_regular
+from gdexp.core.secret_finder import has_secret, is_secret
+from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
+from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
     "MASK",
@@ -47,7 +50,10 @@ __all__ = [
     "StorageChanged",
     "StorageFailed",
     "StudyInUse",
+    "UserCode",
     "at_end",
+    "changed_files",
+    "check_file_name",
     "code_failed",
     "command_folder",
     "context_thread",
@@ -63,6 +69,7 @@ __all__ = [
     "gap_name",
     "gc_control",
     "has_secret",
+    "is_secret",
     "is_secret_key",
     "lazy_names",
     "learn_secret",
@@ -70,14 +77,17 @@ __all__ = [
     "mask_secrets",
     "mask_source",
     "mask_value",
-    "mask_yaml",
     "nearest",
+    "open_regular",
     "printable",
     "printable_line",
     "process_exists",
     "process_start",
+    "read_regular",
     "shown_path",
     "signals",
     "submit_in_context",
+    "user_code",
     "validation",
+    "watched",
 ]

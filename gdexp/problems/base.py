@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -70,8 +70,12 @@ class Problem(ABC):
         shape: the shape of x.
         f_star: the minimum; None when it is unknown. The threshold is then absolute.
         x_star: a minimiser; None when it is unknown.
+        unique: whether x_star is the only minimiser.
         curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
         target: a tensor to show beside the final x.
+        files: names of the data files that the loss depends on, relative to the module's folder
+            or to the current directory. Their bytes are part of a run's identity. Files that are
+            read while the problem is made are found without it.
     """
 
     name: str = ""
@@ -79,8 +83,10 @@ class Problem(ABC):
     shape: tuple[int, ...] = ()
     f_star: float | None = None
     x_star: torch.Tensor | None = None
+    unique: bool = True
     curvature: tuple[float, float] | None = None
     target: torch.Tensor | None = None
+    files: Sequence[str] = ()
 
     def __init_subclass__(cls) -> None:
         """Name a problem after its class unless it has a name."""

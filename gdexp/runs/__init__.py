@@ -1,6 +1,7 @@
 """Tracked runs as typed objects; the files of a run are read when they are first used."""
 
-from gdexp.runs.artifact_reader import UnreadableRun
+from gdexp.runs.artifact_reader import AlteredRun, UnreadableRun
+from gdexp.runs.manifest import MOST_JSON, parse_manifest, size_limit
 from gdexp.runs.run_list import Runs, best_runs, rank_key
 from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
 from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
@@ -11,7 +12,9 @@ from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun, param_value
 __all__ = [
     "CHILDREN_TAG",
     "MAX_CONFIG",
+    "MOST_JSON",
     "SEED_PARAM",
+    "AlteredRun",
     "DeletedRun",
     "RunLoader",
     "Runs",
@@ -22,6 +25,8 @@ __all__ = [
     "load_runs",
     "param_value",
     "parse_config",
+    "parse_manifest",
     "rank_key",
+    "size_limit",
     "stored_experiment",
 ]

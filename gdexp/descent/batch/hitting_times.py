@@ -41,7 +41,8 @@ def hitting_times(
         hopeless: those that diverged or stalled.
     """
     own, which = distinct(stoppings)
-    thresholds = _logarithms(np.array([each.threshold for each in own]))[which]
+    given = np.array([each.threshold for each in own])
+    thresholds, logarithms = given[which], _logarithms(given)[which]
     worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
     allowed = np.array([float(each.limit + 1) for each in own])[which]
 
@@ -49,21 +50,29 @@ def hitting_times(
     times = np.where(hopeless, worst, np.where(moved, np.maximum(worst, allowed), allowed))
     times[converged] = 0.0
     late = converged & moved
-    times[late] = _crossings(iterations[late], before[late], final[late], thresholds[late])
+    times[late] = _crossings(
+        iterations[late], before[late], final[late], thresholds[late], logarithms[late]
+    )
     falling = ended & moved & (final > 0) & (final < midway)
     made = iterations[falling]
-    reached = _projections(made, midway[falling], final[falling], thresholds[falling])
+    reached = _projections(made, midway[falling], final[falling], logarithms[falling])
     times[falling] = np.maximum(np.minimum(reached, worst[falling]), allowed[falling])
     return times
 
 
-def _crossings(k: Integers, before: Floats, after: Floats, threshold: Floats) -> Floats:
+def _crossings(
+    k: Integers, before: Floats, after: Floats, threshold: Floats, logarithm: Floats
+) -> Floats:
     """The times of first hits at iterations k >= 1, from the gaps before and after them."""
+    after = np.maximum(after, math.ulp(0.0))
     start = _logarithms(before)
-    fraction = (start - threshold) / (start - _logarithms(np.maximum(after, math.ulp(0.0))))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fell = start - _logarithms(after)
+        linear = (before - threshold) / (before - after)
+        fraction = np.where(fell == 0, linear, (start - logarithm) / fell)
     earlier = k.astype(np.float64) - 1
-    times: Floats = np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1))
-    return np.minimum(times, earlier + 1)
+    times = np.minimum(np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1)), k)
+    return np.where(np.isfinite(before), times, k)
 
 
 def _projections(made: Integers, midway: Floats, final: Floats, threshold: Floats) -> Floats:

@@ -71,7 +71,6 @@ def _print_best(
                 f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
             ),
             ("with", terminal.escape_text(parameters)),
-            *_interval(result),
             ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
             *([("", added)] if (added := added_text(result)) else []),
             ("steps", result.steps_text),
@@ -81,16 +80,6 @@ def _print_best(
     )
     out.print("\n[dim]repeat it with[/dim]")
     terminal.print_line(out, repeat_command(plan, trial.params))
-
-
-def _interval(result: SweepResult) -> list[tuple[str, str]]:
-    """Return the learning rates that share the best count, if they are known."""
-    if result.interval is None:
-        return []
-    text = f"every optimizer.lr from {result.interval} needs as many"
-    if result.interval.fewer is not None:
-        text += f"; {result.interval.fewer:.6g} needs fewer still"
-    return [("shared", text)]
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:

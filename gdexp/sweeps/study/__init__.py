@@ -1,10 +1,18 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
 from gdexp.sweeps.study.added_trials import check_added_trials
-from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKER
+from gdexp.sweeps.study.attributes import (
+    BASE,
+    CHANGED_CODE,
+    DEFINITION,
+    NONDETERMINISTIC,
+    PARENT,
+    TOKEN,
+    WORKER,
+)
+from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
-from gdexp.sweeps.study.moved_study import continue_moved_study
 from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
@@ -17,6 +25,7 @@ from gdexp.sweeps.study.study import (
     recorded_trials,
     tell,
 )
+from gdexp.sweeps.study.study_code import StudyCode
 from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
@@ -30,8 +39,10 @@ from gdexp.sweeps.study.worker_liveness import (
 __all__ = [
     "ADDED",
     "BASE",
+    "CHANGED_CODE",
     "DEFINITION",
     "GONE_AFTER_SECONDS",
+    "NONDETERMINISTIC",
     "PARENT",
     "RECORD",
     "RUN_NAME",
@@ -41,6 +52,7 @@ __all__ = [
     "WORKER",
     "Heartbeat",
     "StartedBy",
+    "StudyCode",
     "TrialRecord",
     "TrialStates",
     "WorkerIdentity",
@@ -50,7 +62,7 @@ __all__ = [
     "check_storage",
     "claim_lock",
     "completed_trials",
-    "continue_moved_study",
+    "continuing",
     "find_sweep_run",
     "grouped_writes",
     "header_of",

@@ -8,7 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study import PARENT, RECORD, TrialRecord, grouped_writes, tell
+from gdexp.sweeps.study import (
+    CHANGED_CODE,
+    PARENT,
+    RECORD,
+    StudyCode,
+    TrialRecord,
+    grouped_writes,
+    tell,
+)
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
@@ -62,14 +70,17 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         on_told: Callable[[WrittenTrial], None],
     ) -> None:
         parent = str(study.user_attrs[PARENT])
+        code = StudyCode(study, plan)
+        tags, self._marks = code.tags(), code.marks
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
         self._recorder: TrialRecorder
         write: Callable[[Runs], None]
         if self._has_runs:
-            self._recorder, write = TrialRecorder(plan, store, parent), store.write
+            self._recorder, write = TrialRecorder(plan, store, parent, tags), store.write
         else:
-            self._recorder, write = RowRecorder(plan, store, parent), row_writer(store, parent)
+            self._recorder = RowRecorder(plan, store, parent, tags)
+            write = row_writer(store, parent)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
         self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
@@ -121,6 +132,8 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                     continue
                 try:
                     trial.asked.trial.set_user_attr(RECORD, record.as_attribute())
+                    if self._marks:
+                        trial.asked.trial.set_user_attr(CHANGED_CODE, self._marks)
                 except UpdateFinishedTrialError:  # a dashboard told the study something else
                     lost.add(trial.asked.number)
                 else:

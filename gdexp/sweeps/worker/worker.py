@@ -14,6 +14,7 @@ from gdexp.sweeps.display import Progress
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import (
+    StudyCode,
     TrialRecord,
     completed_trials,
     grouped_writes,
@@ -49,6 +50,7 @@ class Worker:
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
         self.cap = Cap(plan.settings.cap)
+        self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.pareto)
         self.batch_size = BatchSize(plan)
@@ -114,6 +116,7 @@ class Worker:
 
     def _run_batch(self, batch: Sequence[AskedTrial]) -> None:
         """Evaluate and write trials."""
+        self.code.check()  # a file that is read for each trial may have changed
         self.writer.begin(batch)
         written = time.monotonic()
         try:
@@ -135,6 +138,7 @@ class Worker:
                     self.writer.abandon("FAILED")
             raise
         self.writer.write()
+        self.code.check()  # adds the modules that the descents imported
 
     def _add(self, trial: EvaluatedTrial) -> None:
         """Give a finished trial to the writer."""
