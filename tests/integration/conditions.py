@@ -110,7 +110,9 @@ def locked_at(place: str, seconds: float, patience_ms: int) -> None:
             [sys.executable, "-c", LOCK, "mlflow.db", str(seconds)], stdout=subprocess.PIPE
         )
         if process.stdout is not None:
-            process.stdout.readline()
+            with process.stdout:
+                process.stdout.readline()
+        process.returncode = 0  # it ends by itself, and Python need not warn of it
 
     _before(place, lock)
 
