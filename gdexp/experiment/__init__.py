@@ -2,7 +2,7 @@
 
 from gdexp.experiment import provenance
 from gdexp.experiment.experiment import Experiment, trusted_paths
-from gdexp.experiment.figures import pictures
+from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.provenance import (
     ALONE,
     BATCH,
@@ -24,6 +24,7 @@ __all__ = [
     "PROBLEM_SOURCE",
     "Experiment",
     "environment",
+    "left_out",
     "pictures",
     "provenance",
     "provenance_files",

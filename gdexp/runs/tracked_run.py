@@ -12,9 +12,17 @@ from typing import Any
 import numpy as np
 
 from gdexp.core import BadInput, printable_line
-from gdexp.descent import Status, Stopping, Trace, first_hits, projected_time
+from gdexp.descent import (
+    Status,
+    Stopping,
+    Trace,
+    first_hits,
+    linear_crossing,
+    projected_time,
+)
 from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
+from gdexp.problems import ABSOLUTE
 from gdexp.runs.artifact_reader import (
     ArtifactReader,
     UnreadableRun,
@@ -23,7 +31,7 @@ from gdexp.runs.artifact_reader import (
     read_trace,
 )
 from gdexp.runs.stored_config import stored_experiment
-from gdexp.tracking import Array, read_array
+from gdexp.tracking import F_STAR_TAG, Array, read_array
 
 SEED_PARAM = "seed"
 
@@ -127,8 +135,14 @@ class TrackedRun:
     def threshold(self) -> float | None:
         """The threshold of its stopping rule; None if it is not recorded."""
         value = self.values.get("stopping.threshold")
-        known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        return float(value or 0) if known else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return float(value) if value > 0 or self.absolute else None
+
+    @property
+    def absolute(self) -> bool:
+        """Whether its threshold is of the loss itself, and may be negative."""
+        return self.tags.get(F_STAR_TAG) == ABSOLUTE
 
     @cached_property
     def recorded_time(self) -> float:
@@ -176,19 +190,26 @@ class TrackedRun:
 
     def iterations_to(self, threshold: float | None = None) -> int | None:
         """Return the first iteration within a threshold, by default its own; None: not reached."""
-        return first_hits(self.trace, [self._threshold(threshold)], self.f_star)[0]
+        return self._first_hits([self._threshold(threshold)])[0]
 
     def hitting_times(self, thresholds: Sequence[float]) -> list[float | None]:
         """Return the hitting times at many thresholds; None: not reached."""
         trace, f_star = self.trace, self.f_star
         found: list[float | None] = []
-        for k, threshold in zip(first_hits(trace, thresholds, f_star), thresholds, strict=True):
+        for k, threshold in zip(self._first_hits(thresholds), thresholds, strict=True):
             if k is None:
                 found.append(None)
                 continue
             before = float(trace[k - 1]) - f_star if k else math.nan
-            found.append(_crossed(k, before, float(trace[k]) - f_star, threshold))
+            after = float(trace[k]) - f_star
+            found.append(_crossed(k, before, after, threshold, self.absolute))
         return found
+
+    def _first_hits(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return the first iteration within each threshold; below f* no threshold says anything."""
+        if self.status == Status.BELOW_MINIMUM:
+            return [None] * len(thresholds)
+        return first_hits(self.trace, thresholds, self.f_star)
 
     def experiment(self) -> Experiment:
         """Build the objects of its config, from gdexp's own classes only.
@@ -245,12 +266,13 @@ class TrackedRun:
             if k != len(self.trace) - 1:
                 return False
             before = float(self.trace[k - 1]) if k else math.nan
-            time = _crossed(k, before, float(self.trace[k]), self.threshold)
+            time = _crossed(k, before, float(self.trace[k]), self.threshold, self.absolute)
         else:
             limit = self.values.get("stopping.max_iterations")
             if self.status not in list(Status) or not isinstance(limit, int):
                 return False
-            stopping = Stopping(self.threshold, limit, self.values.get("stopping.cap"))
+            cap, absolute = self.values.get("stopping.cap"), self.absolute
+            stopping = Stopping(self.threshold, limit, cap, absolute=absolute)
             time = projected_time(self.trace, stopping, Status(self.status))
         return math.isclose(time, self.recorded_time, rel_tol=1e-9)
 
@@ -266,8 +288,10 @@ def param_value(text: str) -> Any:  # noqa: ANN401
         return text
 
 
-def _crossed(k: int, before: float, after: float, threshold: float) -> float:
+def _crossed(k: int, before: float, after: float, threshold: float, absolute: bool) -> float:
     """Return the hitting time; k if the loss before the hit was not finite."""
     if k and not np.isfinite(before):
         return float(k)
+    if absolute:
+        return linear_crossing(k, before, after, threshold)
     return crossing_time(k, before, after, threshold)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from gdexp import config
-from gdexp.core import GdexpError, gc_control
+from gdexp.core import CommandExit, GdexpError, gc_control
 from gdexp.display import terminal
 from gdexp.sweeps.cleanup import cleanup_on_error
+from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
 from gdexp.sweeps.opened_sweep import open_sweep
 from gdexp.sweeps.patience import Patience
@@ -39,6 +40,9 @@ from gdexp.sweeps.worker_overrides import worker_overrides
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from optuna import Study
+
+NOTHING_CONVERGED = 1
+"""The exit status of a sweep without a winner."""
 
 Compose = Callable[[list[str]], "DictConfig"]
 Launch = Callable[[list[list[str]]], None]
@@ -83,8 +87,8 @@ def run_sweep(
     with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
         study, store, parent = open_sweep(plan, opened)
         again = recover_trials(study, store, parent, plan.space)
-        done = len(completed_trials(study))
-        terminal_messages.print_resumed(out, plan, done, again)
+        earlier = {trial.number for trial in completed_trials(study)}
+        terminal_messages.print_resumed(out, plan, len(earlier), again)
         start_sweep_run(plan, store, parent)
         began = time.monotonic()
         failed = None
@@ -103,12 +107,17 @@ def run_sweep(
                     workers = launcher.start(lines, count, study.set_user_attr)
                 supervise(out, plan, study, store, parent, workers)
                 failed = workers.failure()
-        ended = _ended(plan, study, time.monotonic() - began, failed)
+        failures = _failures(plan, study, earlier)
+        ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         result = create_trial_runs(plan, SweepResult.from_study(study, plan), store, parent)
         finish_sweep_run(plan, result, store, parent)
         print_result(out, plan, result, store, parent)
         if ended:
             out.print(f"\n{ended}")
+    if failures.exceeded and len(result.records) < plan.n_trials:
+        raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
+    if result.best is None and result.records:
+        raise CommandExit(NOTHING_CONVERGED)
 
 
 def _run_here(launch: Launch, lines: list[str]) -> Exception | None:
@@ -136,7 +145,18 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
     return None
 
 
-def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -> str:
+def _failures(plan: Plan, study: Study, earlier: Collection[int]) -> FailureLimit:
+    """Return the failures among the trials that this start of the sweep added."""
+    failures = FailureLimit(plan.settings.max_failures)
+    for trial in completed_trials(study):
+        if trial.number not in earlier:
+            failures.add(TrialRecord.of(trial))
+    return failures
+
+
+def _ended(
+    plan: Plan, study: Study, seconds: float, failed: Exception | None, failures: FailureLimit
+) -> str:
     """Return why the workers ended; empty when all trials are done.
 
     Args:
@@ -144,6 +164,7 @@ def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -
         study: that the workers shared.
         seconds: since the workers were started.
         failed: the error of a worker, if any.
+        failures: among the trials of this start.
 
     Raises:
         Exception: `failed`, if the sweep is not at its end.
@@ -157,6 +178,8 @@ def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -
         return terminal_messages.timeout_message(plan, done)
     if failed is not None:
         raise failed
+    if failures.exceeded:
+        return ""  # the error after the report says it
     raise GdexpError(
         f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
     )

@@ -14,6 +14,7 @@ from gdexp.tracking.mlflow_ui import (
     run_display,
 )
 from gdexp.tracking.record import (
+    F_STAR_TAG,
     MANIFEST,
     PlannedRun,
     Record,
@@ -39,6 +40,7 @@ from gdexp.tracking.store import Store
 
 __all__ = [
     "ALL_SEEDS",
+    "F_STAR_TAG",
     "MANIFEST",
     "MOST_COMMAND",
     "NOTE_TAG",

@@ -8,6 +8,7 @@ from gdexp.core import format_counts, format_value
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table
 from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import threshold_note, threshold_table
@@ -33,6 +34,8 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
     out.print()
     if result.best_trial is not None:
         _print_best(out, plan, result, *result.best_trial)
+    elif result.records:
+        _print_none(out, plan, result)
     out.print(f"\n{threshold_note(plan)}\n")
     out.print(threshold_table(plan, result.thresholds))
     out.print()
@@ -57,7 +60,6 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
 def _print_best(
     out: Console, plan: Plan, result: SweepResult, trial: FrozenTrial, record: TrialRecord
 ) -> None:
-    parameters = "\n".join(f"{key} = {format_value(value)}" for key, value in trial.params.items())
     terminal.print_facts(
         out,
         [
@@ -65,16 +67,42 @@ def _print_best(
                 "best",
                 f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
             ),
-            ("with", terminal.escape_text(parameters)),
+            ("with", _parameters(trial)),
             *_interval(result),
-            ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
-            ("steps", result.steps_text),
+            *_trials(result),
             *_theory(plan, trial, record),
             *_importance(result),
         ],
     )
     out.print("\n[dim]repeat it with[/dim]")
     terminal.print_line(out, repeat_command(plan, trial.params))
+
+
+def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:
+    """Print that no trial converged, which came nearest, and what to change."""
+    facts = [("best", f"[bold]none: {none_converged(result.records)}[/bold]")]
+    if result.nearest_trial is not None:
+        trial, record = result.nearest_trial
+        facts.append(("nearest", f"trial {trial.number}: {nearest_text(record)}"))
+        facts.append(("with", _parameters(trial)))
+    changes = "\n".join(what_to_change(plan, result.records))
+    facts.append(("to change", terminal.escape_text(changes)))
+    terminal.print_facts(out, [*facts, *_trials(result)])
+
+
+def _parameters(trial: FrozenTrial) -> str:
+    lines = (f"{key} = {format_value(value)}" for key, value in trial.params.items())
+    return terminal.escape_text("\n".join(lines))
+
+
+def _trials(result: SweepResult) -> list[tuple[str, str]]:
+    """Return how many trials ended how, why some failed, and the steps of all."""
+    failed = result.failures_text
+    return [
+        ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
+        *([("failed", terminal.escape_text(failed))] if failed else []),
+        ("steps", result.steps_text),
+    ]
 
 
 def _interval(result: SweepResult) -> list[tuple[str, str]]:

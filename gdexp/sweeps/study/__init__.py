@@ -1,9 +1,9 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
-from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT, TOKEN, WORKER
+from gdexp.sweeps.study.attributes import BASE, DEATHS, DEFINITION, PARENT, TOKEN, WORKER
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
-from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
+from gdexp.sweeps.study.recovery import end_running, find_sweep_run, recover_trials
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
     claim_lock,
@@ -12,6 +12,7 @@ from gdexp.sweeps.study.study import (
     load_study,
     no_waiting_trials,
     open_study,
+    set_trial_attribute,
     tell,
 )
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
@@ -26,6 +27,7 @@ from gdexp.sweeps.study.worker_liveness import (
 
 __all__ = [
     "BASE",
+    "DEATHS",
     "DEFINITION",
     "GONE_AFTER_SECONDS",
     "PARENT",
@@ -45,6 +47,7 @@ __all__ = [
     "check_storage",
     "claim_lock",
     "completed_trials",
+    "end_running",
     "find_sweep_run",
     "grouped_writes",
     "header_of",
@@ -53,6 +56,7 @@ __all__ = [
     "no_waiting_trials",
     "open_study",
     "recover_trials",
+    "set_trial_attribute",
     "study_lock",
     "tell",
     "wait_for_other_workers",

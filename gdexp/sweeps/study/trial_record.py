@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.descent import THRESHOLDS, Cap, Result, Status, first_hits
+from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status, first_hits
+from gdexp.sweeps.failure import Failure
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -35,6 +37,7 @@ class TrialRecord:
             None where not reached.
         steps: updates that this sweep made itself.
         reused: the number of descents that were taken from earlier runs.
+        reason: why the trial failed, in one line; empty where it did not.
     """
 
     run_id: str
@@ -49,6 +52,7 @@ class TrialRecord:
     hits: tuple[float | None, ...]
     steps: int
     reused: int = 0
+    reason: str = ""
 
     @classmethod
     def build(
@@ -67,7 +71,8 @@ class TrialRecord:
         counts = [result.iterations for result in results]
         reached = [result.converged for result in results]
         others = [result.status for result in results if not result.converged]
-        hits = [first_hits(result.trace, THRESHOLDS, result.f_star) for result in results]
+        others.sort(key=lambda status: status is not Status.BELOW_MINIMUM)  # it concerns all
+        hits = [_hits(result) for result in results]
         if seeds == 1:
             iterations: float = counts[0]
             by_threshold: list[float | None] = list(hits[0])
@@ -90,6 +95,40 @@ class TrialRecord:
             reused=sum(reused),
         )
 
+    @classmethod
+    def of_failure(
+        cls, run_id: str, failure: Failure, stopping: Mapping[str, Any], done: Sequence[Result]
+    ) -> TrialRecord:
+        """Return the record of a trial that failed.
+
+        Args:
+            run_id: of the trial.
+            failure: why it has no result.
+            stopping: the group `stopping` of its config.
+            done: results of the seeds before the one that failed.
+        """
+        counts = [result.iterations for result in done]
+        projected = sum(result.hitting_time for result in done)
+        return cls(
+            run_id=run_id,
+            status=str(Status.FAILED),
+            iterations=sum(counts),
+            hitting_time=projected + float(PENALTY * int(stopping["max_iterations"])),
+            final_loss=math.nan,
+            threshold=float(stopping["threshold"]),
+            counts=tuple(counts),
+            successes=0,
+            saved=0.0,
+            hits=(None,) * len(THRESHOLDS),
+            steps=sum(counts),
+            reason=failure.reason,
+        )
+
+    @property
+    def can_win(self) -> bool:
+        """Whether the trial has a count: some seed converged, and its f* holds."""
+        return self.successes > 0 and self.status != Status.BELOW_MINIMUM
+
     def count(self, cap: Cap) -> None:
         """Let the trial limit later trials, if it converged from every seed."""
         if self.status == Status.CONVERGED:
@@ -97,7 +136,10 @@ class TrialRecord:
 
     def as_attribute(self) -> dict[str, Any]:
         """Return the record as Optuna stores it."""
-        return {**vars(self), "counts": list(self.counts), "hits": list(self.hits)}
+        values = {**vars(self), "counts": list(self.counts), "hits": list(self.hits)}
+        if not self.reason:
+            del values["reason"]
+        return values
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> TrialRecord:
@@ -124,9 +166,16 @@ def objective_value(results: Sequence[Result], cap: Cap, seeds: int) -> float:
         left = sums[-1] - sums[len(results) - 1]
         return max(sum(projected) + left, sums[-1] + 1) / seeds
     successes = sum(result.converged for result in results)
-    if not successes:
+    if not successes or any(result.status is Status.BELOW_MINIMUM for result in results):
         return sum(projected)
     return sum(result.iterations for result in results) / successes
+
+
+def _hits(result: Result) -> list[int | None]:
+    """Return the iterations to each of `THRESHOLDS`; none below a wrong f*."""
+    if result.status is Status.BELOW_MINIMUM:
+        return [None] * len(THRESHOLDS)
+    return first_hits(result.trace, THRESHOLDS, result.f_star)
 
 
 def _expected(hits: Sequence[int | None], counts: Sequence[int], seeds: int) -> float | None:

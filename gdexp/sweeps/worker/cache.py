@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from gdexp.descent import Result, Status
+from gdexp.descent import Minimum, Result, Status
 from gdexp.experiment import Experiment
 from gdexp.tracking import MANIFEST, Array, Store, decode_array
 
@@ -34,7 +34,8 @@ class RunCache:
     def find(self, experiment: Experiment) -> tuple[str, Result] | None:
         """Return the run of an equal experiment and its result; None where there is none.
 
-        A run is ignored if a file is missing or does not agree with the manifest.
+        A run is ignored if a file is missing or does not agree with the manifest, or if it
+        converged below f* by what that meant earlier.
         """
         found = self._runs.get(experiment.signature)
         if found is None:
@@ -44,7 +45,7 @@ class RunCache:
         if arrays is None or status not in set(Status):
             del self._runs[experiment.signature]
             return None
-        return run_id, Result(
+        result = Result(
             status=Status(status),
             trace=arrays["trace"],
             initial=torch.from_numpy(arrays["initial"]).to(experiment.dtype),
@@ -54,6 +55,11 @@ class RunCache:
             f_star=experiment.problem.reference,
             problem=experiment.problem.name,
         )
+        minimum = Minimum(experiment.problem, result.final.device)
+        if result.converged and not minimum.is_above(result.final_loss, result.final):
+            del self._runs[experiment.signature]  # an earlier version took it for converged
+            return None
+        return run_id, result
 
 
 def _finished_runs(store: Store) -> dict[str, tuple[str, str]]:

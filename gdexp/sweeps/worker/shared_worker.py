@@ -72,6 +72,8 @@ class SharedStudyWorker(Worker):
         last_sign = time.monotonic()
         startup = self.plan.sampler.startup
         learns = startup is not None and self.plan.n_trials >= startup
+        states.refresh()
+        earlier = states.complete
         while True:
             if learns:
                 self.writer.finish()
@@ -80,6 +82,9 @@ class SharedStudyWorker(Worker):
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
+                earlier -= 1
+                if earlier < 0:
+                    self.failures.add(record)
             if states.complete >= self.plan.n_trials or self._must_end(start):
                 return
             if batch := claimer.claim(states):

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import PARENT, RECORD, TrialRecord, grouped_writes, tell
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
@@ -64,12 +65,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         parent = str(study.user_attrs[PARENT])
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
-        self._recorder: TrialRecorder
-        write: Callable[[Runs], None]
-        if self._has_runs:
-            self._recorder, write = TrialRecorder(plan, store, parent), store.write
-        else:
-            self._recorder, write = RowRecorder(plan, store, parent), row_writer(store, parent)
+        self._recorder, write = _recorder(plan, store, parent)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
         self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
@@ -123,7 +119,9 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for trial, record in kept:
             own = self._runs.pop(trial.asked.number)
             runs += self._recorder.records(own, trial, record)
-            descents = own.seeds or [own.trial] if self._has_runs else []
+            for run in own.seeds[len(trial.descents) :] if trial.failure is not None else []:
+                self._recorder.drop(run)
+            descents = (own.seeds or [own.trial])[: len(trial.descents)] if self._has_runs else []
             written.append(WrittenTrial(trial, record, [run.run_id for run in descents]))
         self._ready = []
         self._tell(self._writer.write(runs, written))
@@ -146,3 +144,32 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for each in trials:
             self.unrecorded.discard(each.trial.asked.number)
             self._on_told(each)
+
+
+def failed_trial_runs(
+    plan: Plan, store: Store, parent: str, asked: AskedTrial
+) -> tuple[TrialRecord, Callable[[], None]]:
+    """Return the record of a trial that was given up, and what writes its run.
+
+    Args:
+        plan: of the sweep.
+        store: that takes the run.
+        parent: the run id of the sweep.
+        asked: the trial, with its failure and no experiments.
+    """
+    recorder, write = _recorder(plan, store, parent)
+    runs = recorder.reserve(asked)
+    failure = asked.failure or Failure("")
+    stopping = plan.trial_config(asked.trial.params)["stopping"]
+    record = TrialRecord.of_failure(runs.trial.run_id, failure, stopping, [])
+    evaluated = EvaluatedTrial(asked, failure=failure)
+    return record, lambda: write(recorder.records(runs, evaluated, record))
+
+
+def _recorder(
+    plan: Plan, store: Store, parent: str
+) -> tuple[TrialRecorder, Callable[[Runs], None]]:
+    """Return what makes the records of trials, and what writes them."""
+    if plan.tracking.best is None:
+        return TrialRecorder(plan, store, parent), store.write
+    return RowRecorder(plan, store, parent), row_writer(store, parent)
