@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
-from tests.support.shortcuts import TEMPLATE, copying
+from tests.support.shortcuts import TEMPLATE, copying, small_pictures
 
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True)
@@ -63,14 +63,28 @@ def new_database(template: Path) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def shortcuts(template: Path) -> Iterator[None]:
-    """New databases are copies of one, here and in commands."""
+def shortcuts(template: Path) -> Iterator[Callable[..., None]]:
+    """New databases are copies of one, and pictures small; the value draws real ones."""
+    from matplotlib.figure import Figure
+
     from gdexp.tracking import mlflow_internals
 
     os.environ[TEMPLATE] = str(template)
+    real = Figure.savefig
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
+        patch.setattr(Figure, "savefig", small_pictures())
+        yield real
+
+
+@pytest.fixture(scope="module")
+def real_pictures(shortcuts: Callable[..., None]) -> Iterator[None]:
+    """Pictures as matplotlib draws them, for the tests of a module that look at them."""
+    from matplotlib.figure import Figure
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", shortcuts)
         yield
 
 

@@ -125,6 +125,7 @@ def test_the_output_that_is_shown_is_what_is_printed(
         assert text == "…" or " ".join(text.split()) in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [b for b in blocks("python") if "def test_" not in b])
 def test_every_python_block_runs_and_prints_what_it_says(
     code: str, own: Path, capsys: pytest.CaptureFixture[str]
@@ -152,6 +153,7 @@ def test_the_users_own_tests_pass(own: Path, monkeypatch: pytest.MonkeyPatch) ->
         each()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [line for line in commands() if "problem.path=" in line])
 def test_an_own_problem_runs_by_its_path(
     line: str, own: Path, capsys: pytest.CaptureFixture[str]

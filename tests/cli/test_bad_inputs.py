@@ -463,6 +463,7 @@ BESIDE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "words"), BESIDE, ids=[line for line, _ in BESIDE])
 def test_bad_input_changes_no_byte_of_a_store_and_a_study_that_are_there(
     line: str,

@@ -34,6 +34,8 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.runs.test_runs import record, swept
 
+pytestmark = pytest.mark.usefixtures("real_pictures")
+
 HOSTILE = "</script><script>alert(1)</script><img src=http://evil onerror=x>&\"'$x$_[bold]"
 
 
@@ -260,6 +262,7 @@ def test_the_pictures_are_those_that_the_runs_can_show(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_picture_becomes_a_png_and_a_figure_that_plotly_accepts(
     sweep: Comparison, benchmark: Comparison
 ) -> None:
@@ -379,6 +382,7 @@ def test_the_figures_of_the_page_read_back_and_their_texts_are_escaped() -> None
     assert "&lt;script" in said
 
 
+@pytest.mark.slow
 def test_hostile_names_are_drawn_as_they_stand() -> None:
     comparison = Comparison.of(Runs([hostile(1, 0.5), hostile(2, 0.6)]))
     for picture in make_pictures(comparison):
@@ -430,6 +434,7 @@ def test_a_diverging_run_does_not_flatten_the_others() -> None:
     assert max(np.nanmax(series.y) for series in chart.series) <= 1e3
 
 
+@pytest.mark.slow
 def test_a_path_is_walked_again_bit_for_bit_or_not_at_all(here: Path) -> None:
     store = Store(TrackingSettings())
     values = {"problem": {"name": "booth", "x0": None}, "optimizer.lr": 0.05}

@@ -33,6 +33,7 @@ def opening(path: Path) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.relative_to(config.shipped()).as_posix())
 def test_every_shipped_file_opens_with_a_command_that_composes_it(path: Path) -> None:
     words = shlex.split(opening(path))[3:]

@@ -55,6 +55,7 @@ def swept(pairs: list[tuple[float, float]], factor: float | None, problem: Probl
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [Matrix(), Quadratic(dimension=4, mu=0.1)], ids=["matrix", "q"])
 @settings(max_examples=40)
 @given(
@@ -100,6 +101,7 @@ def test_with_several_seeds_a_trial_has_what_the_incumbent_had_and_one_more(
     assert limit in {sum(counts[: len(made) + 1]) + 1 - sum(made) for counts in best}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [Matrix(), Himmelblau(), Quadratic(dimension=4, mu=0.1)])
 @settings(max_examples=40)
 @given(

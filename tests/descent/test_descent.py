@@ -127,6 +127,7 @@ def unconverged(lr: float, first: float, limit: int, dtype: torch.dtype) -> Stat
     return Status.DIVERGED if growth * limit > room else Status.MAX_ITERATIONS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_500_random_cases_have_the_status_and_count_of_the_closed_form(dtype: torch.dtype) -> None:
     """In float64 every count is the formula's; in float32 too, unless rounding can decide.
@@ -261,6 +262,7 @@ def test_momentum_follows_its_two_term_recurrence_on_one_eigenvalue() -> None:
     np.testing.assert_allclose(result.trace, losses, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sine", "step", "absolute", "polynomial", "gaussian", "sawtooth"])
 def test_a_networks_weights_become_the_wanted_function(name: str) -> None:
     problem = Function(name)

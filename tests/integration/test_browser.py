@@ -36,7 +36,7 @@ from tests.integration.conftest import browser
 from tests.integration.test_ui import address, links, served
 from tests.support.commands import composed, gdexp
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("real_pictures")]
 
 TRIALS = 12
 MANY, POINTS = 1_000, 1_000
@@ -159,9 +159,15 @@ class Made:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("reviewed")
     # The threshold is fixed, so that every trial makes some iterations and has a curve.
-    gdexp("+sweep", f"sweep.n_trials={TRIALS}", "stopping.threshold=1e-6", cwd=folder)
-    gdexp(cwd=folder)
-    gdexp("optimizer.lr=3", cwd=folder)
+    gdexp(
+        "+sweep",
+        f"sweep.n_trials={TRIALS}",
+        "stopping.threshold=1e-6",
+        cwd=folder,
+        quick=False,
+    )
+    gdexp(cwd=folder, quick=False)
+    gdexp("optimizer.lr=3", cwd=folder, quick=False)
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     sweeps = runs(uri, "gdexp", "tags.`gdexp.kind` = 'sweep'")
     store = Store(TrackingSettings(uri=uri, experiment="many"))

@@ -46,7 +46,7 @@ def read(folder: Path, run: Run, name: str) -> bytes:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder where `python -m gdexp +sweep` was run, and what it printed."""
     folder = tmp_path_factory.mktemp("sweep")
-    return folder, gdexp("+sweep", cwd=folder).stdout
+    return folder, gdexp("+sweep", cwd=folder, real=True).stdout
 
 
 def test_the_default_sweep_says_what_it_found_in_80_columns(swept: tuple[Path, str]) -> None:
@@ -156,7 +156,7 @@ def test_the_parent_describes_the_answer_and_keeps_a_chart_view(swept: tuple[Pat
 
 
 def test_two_first_starts_at_once_in_an_empty_folder_both_succeed(tmp_path: Path) -> None:
-    both = [start(f"seed={seed}", cwd=tmp_path) for seed in (0, 1)]
+    both = [start(f"seed={seed}", cwd=tmp_path, quick=False) for seed in (0, 1)]
     for process in both:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
@@ -175,7 +175,7 @@ def test_two_first_starts_at_once_in_an_empty_folder_both_succeed(tmp_path: Path
 def test_the_three_cases_of_the_notebook_run_and_are_recorded(
     tmp_path: Path, line: str, words: list[str]
 ) -> None:
-    out = gdexp(line, cwd=tmp_path).stdout
+    out = gdexp(line, cwd=tmp_path, quick=False).stdout
     for word in words:
         assert word in out
     (run,) = runs(tmp_path)

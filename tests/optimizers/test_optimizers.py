@@ -174,6 +174,7 @@ def compare_with_torch(
     return float(((mine - other).abs().amax(2) / ulp.clamp_min(1e-300)).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem_name", PROBLEMS)
 @pytest.mark.parametrize(("rule", "options"), SGD, ids=str)
 def test_a_step_of_gd_momentum_and_nesterov_is_within_4_ulp_of_torch(
@@ -186,6 +187,7 @@ def test_a_step_of_gd_momentum_and_nesterov_is_within_4_ulp_of_torch(
         assert compare_with_torch(problem, x, rule, "SGD", options, keys) <= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem_name", ["autograd", "rosenbrock", "network"])
 @pytest.mark.parametrize(("rule", "class_name", "options", "keys"), ADAPTIVE, ids=str)
 def test_a_step_of_an_adaptive_rule_is_within_8_ulp_of_torch(
@@ -195,6 +197,7 @@ def test_a_step_of_an_adaptive_rule_is_within_8_ulp_of_torch(
     assert compare_with_torch(problem, x, rule, class_name, options, keys) <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem_name", PROBLEMS)
 @pytest.mark.parametrize(
     ("rule", "options"),
@@ -226,6 +229,7 @@ COUNTED: list[tuple[UpdateRule, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "class_name", "options"), COUNTED, ids=str)
 def test_every_rule_needs_as_many_iterations_as_torch(
     rule: UpdateRule, class_name: str, options: dict[str, Any]

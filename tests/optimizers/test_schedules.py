@@ -68,6 +68,7 @@ def test_a_rate_is_the_closed_form(schedule: Schedule, iteration: int, expected:
     assert schedule.rate(2.0, iteration) == pytest.approx(expected, rel=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [Cosine(25, 0.1), StepDecay(7, 0.3)], ids=str)
 def test_cosine_and_step_are_torchs_schedules(schedule: Schedule) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=2.0)

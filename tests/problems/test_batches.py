@@ -27,6 +27,7 @@ def of_size(n: int) -> list[Problem]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", SIZES)
 def test_rows_equal_alone_at_every_size(n: int) -> None:
     for problem in of_size(n):

@@ -46,17 +46,20 @@ def scipy_minimum(problem: Problem, start: torch.Tensor) -> float:
     return float(found.fun)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names.PROBLEMS)
 def test_every_problem_keeps_its_promises(name: str) -> None:
     check_problem(PROBLEMS[name]())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names.PROBLEMS)
 def test_every_gradient_agrees_with_differences_to_nine_digits(name: str) -> None:
     problem = PROBLEMS[name]()
     assert gradient_error(problem, problem.start(3), coordinates=64) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in names.KNOWN_MINIMUM if name != "rastrigin"])
 def test_another_optimiser_finds_the_same_minimum(name: str) -> None:
     problem = PROBLEMS[name]()
@@ -65,6 +68,7 @@ def test_another_optimiser_finds_the_same_minimum(name: str) -> None:
     assert abs(found - problem.f_star) <= 1e-8 * max(1.0, abs(problem.f_star))
 
 
+@pytest.mark.slow
 def test_a_global_optimiser_finds_rastrigins_minimum() -> None:
     problem = Rastrigin()
     found = optimize.differential_evolution(
@@ -262,6 +266,7 @@ def test_a_start_of_another_shape_is_refused() -> None:
             make()
 
 
+@pytest.mark.slow
 def test_importing_the_problems_does_not_import_scikit_learn() -> None:
     code = (
         "import sys, gdexp.problems; sys.exit('sklearn' in sys.modules or 'scipy' in sys.modules)"

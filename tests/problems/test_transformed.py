@@ -26,6 +26,7 @@ F64, CPU = torch.float64, torch.device("cpu")
 ROTATABLE = [name for name in names.PROBLEMS if name != "factorization"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROTATABLE)
 def test_a_rotated_and_shifted_problem_keeps_its_promises(name: str) -> None:
     inner = PROBLEMS[name]()
@@ -37,6 +38,7 @@ def test_a_rotated_and_shifted_problem_keeps_its_promises(name: str) -> None:
     assert not problem.batchable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names.PROBLEMS)
 def test_a_shifted_problem_stays_batchable(name: str) -> None:
     problem = Transformed(PROBLEMS[name](), shift=-1.25)

@@ -216,6 +216,7 @@ def test_nothing_is_parsed_of_what_is_too_large(monkeypatch: pytest.MonkeyPatch)
         parse_config(bytes(MAX_CONFIG + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -266,6 +267,7 @@ def test_a_file_that_is_too_large_is_not_read(
         read_folder(place, "./run")
 
 
+@pytest.mark.slow
 def test_tracked_runs_with_hostile_configs_are_read_and_compared_as_data(
     trap: Path, ask: Ask, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -67,7 +67,11 @@ def gdexp(
 
 
 def start(
-    *arguments: str, cwd: Path, before: str = "", given: Sequence[object] = ()
+    *arguments: str,
+    cwd: Path,
+    before: str = "",
+    given: Sequence[object] = (),
+    quick: bool = True,
 ) -> RunningCommand:
     """Start `python -m gdexp …`, its output unbuffered.
 
@@ -76,8 +80,10 @@ def start(
         cwd: folder to run it in.
         before: `module:function` to be called in the process before the command.
         given: that function's arguments, as JSON can hold them.
+        quick: whether it copies a new database and draws small pictures.
     """
-    return _with_shortcuts().start(
+    server = _with_shortcuts() if quick else fork_server()
+    return server.start(
         *arguments,
         cwd=cwd,
         before=before,

@@ -109,6 +109,7 @@ def simulate(cases: list[Case]) -> list[int | None]:
     return [None if c < 0 else c for c in counts.tolist()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seed"), [("gd", 1), ("momentum", 2), ("nesterov", 3)])
 def test_3400_random_counts_of_each_rule_equal_a_simulation(kind: str, seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -149,6 +150,7 @@ def test_a_threshold_that_is_a_loss_of_the_trace_is_known_to_be_within_rounding(
         assert ends[0] <= first <= (31 if ends[1] is None else ends[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gd", "momentum", "nesterov"])
 def test_random_counts_equal_the_descents_own(kind: str) -> None:
     draw = np.random.default_rng(11)
@@ -252,6 +254,7 @@ def test_dampening_is_counted_too() -> None:
         assert descend(problem, faster, dtype=F64).iterations == best.iterations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", [Booth(), Matyas(), Ols(), Transformed(Quadratic(), 1, 0.5)])
 @pytest.mark.parametrize("kind", [GradientDescent, Momentum, Nesterov])
 def test_every_problem_with_a_constant_hessian_is_counted(

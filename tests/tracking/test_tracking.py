@@ -148,6 +148,7 @@ def _open(folder: str) -> None:
     Store(TrackingSettings(uri=f"sqlite:///{folder}/mlflow.db"))
 
 
+@pytest.mark.slow
 def test_four_first_starts_at_once_all_find_a_whole_database(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     starts = [context.Process(target=_open, args=(str(tmp_path),)) for _ in range(4)]

@@ -147,6 +147,7 @@ def test_every_status_and_a_cycle_come_out_as_alone() -> None:
     assert batch.periods.tolist() == [0, 0, 2, 0, 1, 0, 0]
 
 
+@pytest.mark.slow
 def test_stalls_are_found_at_the_same_iteration_under_every_rule() -> None:
     for name in BATCHABLE_RULES:
         problem = Matrix()
@@ -176,6 +177,7 @@ def test_schedules_may_differ_from_row_to_row() -> None:
         assert_same(batch[i], descend(Matrix(), each, until, seed=7), batch, i)
 
 
+@pytest.mark.slow
 def test_rows_settle_and_stall_at_different_iterations() -> None:
     rules = [
         RMSprop(lr=lr, momentum=m, schedule=Cosine(steps))
@@ -289,6 +291,7 @@ def test_the_starts_that_were_given_are_left_alone() -> None:
     assert batch.final.data_ptr() != x0.data_ptr()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     rows=st.lists(st.integers(0, DISTINCT - 1), min_size=1, max_size=60),

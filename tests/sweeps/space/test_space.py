@@ -227,6 +227,7 @@ ELSEWHERE = {"ray"}
 """Composed where Ray is."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SWEEPS - ELSEWHERE))
 def test_composing_a_trials_config_is_reading_a_few_keys(name: str) -> None:
     extra = ["optimizer.lr=1,2"] if name == "manual" else []

@@ -17,6 +17,8 @@ from gdexp.descent.stopping import Status
 from gdexp.tracking.mlflow_ui import run_display
 from tests.support.names import STATUSES
 
+pytestmark = pytest.mark.usefixtures("real_pictures")
+
 EYES = {
     "all colours": np.eye(3),
     # Machado, Oliveira and Fernandes (2009), for linear light, severity 1.
