@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from gdexp import load_runs
 from gdexp.sweeps.failure import FailureLimit
 from tests.support.commands import start
 from tests.support.shortcuts import small_pictures
@@ -52,7 +53,8 @@ def deadly(x):
 
 OWN = ("problem=custom", "problem.x0=[3.0,4.0]", "problem.f_star=0")
 RATES = "optimizer.lr=choice(0.1,0.2,1.5,0.3,2.0,0.4)"
-GRID = ("+sweep=grid", RATES, "stopping.max_iterations=100", "sweep.name=own")
+UNNAMED = ("+sweep=grid", RATES, "stopping.max_iterations=100")
+GRID = (*UNNAMED, "sweep.name=own")
 
 
 Command = Callable[..., "Outcome"]
@@ -132,11 +134,12 @@ def test_a_trial_that_raises_is_recorded_as_failed_and_the_sweep_goes_on(
     [trial] = [each for each in runs(folder) if each.data.params["optimizer.lr"] == "1.5"]
     rerun = run(f"+rerun={trial.info.run_id}", "trust=[own_losses.picky]")
     assert rerun.status == 3, rerun
-    assert run("+compare").status == 0
+    found = load_runs()
+    assert sorted(each.status for each in found) == ["converged"] * 4 + ["failed"] * 2
+    assert len(found.frame()) == 6
 
 
-@pytest.mark.parametrize("children", ["all", "best:1"])
-@pytest.mark.parametrize("cap", ["null", "1"])
+@pytest.mark.parametrize(("cap", "children"), [("null", "best:1"), ("1", "all")])
 def test_rows_that_fail_leave_the_others_of_their_batch(
     folder: Path, run: Command, cap: str, children: str
 ) -> None:
@@ -168,12 +171,12 @@ def trial_statuses(folder: Path) -> list[str]:
 def test_too_many_failures_end_a_sweep_with_what_failed(folder: Path, run: Command) -> None:
     rates = "optimizer.lr=choice(" + ",".join(["0.1", *(f"2.{i:02d}" for i in range(30)), "0.2"])
     own = (*OWN, "problem.path=own_losses.picky", "sweep.batch=1")
-    done = run(*GRID[:1], f"{rates})", *GRID[2:], *own)
+    done = run(GRID[0], f"{rates})", *GRID[2:], *own)
     assert done.status == 1, done
     assert "10 trials in a row failed (sweep.max_failures)" in done.err
     assert "ArithmeticError" in done.err
     assert "11: 1 converged, 10 failed" in done.text
-    given = run(*GRID, *own, "sweep.max_failures=1", "sweep.name=one")
+    given = run(*UNNAMED, *own, "sweep.max_failures=1")
     assert given.status == 1
     assert "1 of 3 trials failed (sweep.max_failures)" in given.err
     refused = run(*GRID, *own, "sweep.max_failures=0")
@@ -226,13 +229,13 @@ def test_a_loss_below_an_unknown_minimum_never_wins(folder: Path, run: Command) 
     assert "below_minimum" in done.text
     assert "declare problem.f_star" in done.text
     assert not any(line.split()[1:2] == ["0"] for line in done.out.splitlines() if "1e-0" in line)
-    absolute = ("problem.f_star=absolute", "stopping.threshold=-12.5", "sweep.name=absolute")
-    done = run(*GRID, *own, *absolute)
+    absolute = ("problem.f_star=absolute", "stopping.threshold=-12.5")
+    done = run(*UNNAMED, *own, *absolute)
     assert done.status == 0, done
     assert "4 converged" in done.text
-    single = run(*own, *absolute[:2], "optimizer.lr=0.1")
+    single = run(*own, *absolute, "optimizer.lr=0.1")
     assert "loss <= -12.5 (of the loss itself; hitting times are linear)" in single.text
-    assert run("+rerun").status == 0
+    assert run("+rerun", "trust=[own_losses.pit]").status == 0
     refused = run(*own, "stopping.threshold=-12.5")
     assert refused.status == 2
     single = run(*own, "optimizer.lr=0.1")
@@ -241,7 +244,10 @@ def test_a_loss_below_an_unknown_minimum_never_wins(folder: Path, run: Command) 
 
 
 def test_a_trial_on_which_two_workers_die_is_given_up(folder: Path) -> None:
-    own = (*OWN, "problem.path=own_losses.deadly", "sweep.workers=3", "sweep.batch=1")
-    done = start(*GRID, *own, cwd=folder).wait()
-    assert trial_statuses(folder).count("failed") >= 1, done
-    assert "two workers ended without a word" in done.text
+    own = (*OWN, "problem.path=own_losses.deadly", "sweep.workers=2", "sweep.name=own")
+    rates = "optimizer.lr=choice(0.1,0.3,1.5)"
+    done = start("+sweep=grid", rates, *own, cwd=folder).wait()
+    assert sorted(trial_statuses(folder)) == ["converged", "converged", "failed"], done
+    assert done.status == 0, done
+    assert "3: 2 converged, 1 failed" in " ".join(done.out.split())
+    assert "two workers ended without a word" in " ".join(done.out.split())
