@@ -23,6 +23,7 @@ from gdexp.reruns import (
     build_experiment,
     check_overrides,
     common_exit_status,
+    end_killed_reruns,
     load_folder,
     load_references,
     outcome_json,
@@ -102,6 +103,8 @@ def rerun(config: Config) -> None:
     store = Store(tracking) if settings.record and pairs else None
     if store is not None and store.warning:
         terminal.print_warning(store.warning)
+    if store is not None:
+        end_killed_reruns(store)
     out = terminal.console()
     recorder = RerunRecorder(store, settings.accept)
     if len(found) == 1 and not every:

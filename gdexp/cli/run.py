@@ -58,6 +58,8 @@ def run(config: Config) -> Result:
         report(out, experiment, result)
         log_pictures(out, experiment, result, run_id, store)
         store.save_runs_view()
+        if (reason := store.missing_reason(run_id)) is not None:
+            terminal.print_warning(reason)
     except BaseException as error:
         state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         if isinstance(error, Interrupted) and state is not None:

@@ -1,12 +1,14 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, signals, validation
+from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.errors import (
     BadInput,
     CommandExit,
     CommandFailed,
     GdexpError,
+    StorageChanged,
     StorageFailed,
     StudyInUse,
     code_failed,
@@ -29,6 +31,7 @@ from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import command_folder, shown_path
 from gdexp.core.process import Process
+from gdexp.core.process_table import machine, process_exists, process_start
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
 from gdexp.core.secret_patterns import has_secret, is_secret_key
 from gdexp.core.signals import Interrupted
@@ -41,8 +44,10 @@ __all__ = [
     "GdexpError",
     "Interrupted",
     "Process",
+    "StorageChanged",
     "StorageFailed",
     "StudyInUse",
+    "at_end",
     "code_failed",
     "command_folder",
     "context_thread",
@@ -61,6 +66,7 @@ __all__ = [
     "is_secret_key",
     "lazy_names",
     "learn_secret",
+    "machine",
     "mask_secrets",
     "mask_source",
     "mask_value",
@@ -68,6 +74,8 @@ __all__ = [
     "nearest",
     "printable",
     "printable_line",
+    "process_exists",
+    "process_start",
     "shown_path",
     "signals",
     "submit_in_context",

@@ -76,6 +76,10 @@ class StorageFailed(GdexpError):
     exit_status = 74
 
 
+class StorageChanged(StorageFailed):
+    """The storage was deleted or replaced while it was used: the same command may not continue."""
+
+
 class StudyInUse(GdexpError):
     """Another process is working on the study."""
 

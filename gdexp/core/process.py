@@ -1,8 +1,8 @@
-"""What belongs to a process that runs a command: its signals, secrets, folder and garbage.
+"""What belongs to a process that runs a command: its signals, secrets, folder, garbage, closing.
 
 Each entry of a process makes one `Process` and hands it down. The functions that all rooms use
-(`signals.check`, `mask_secrets`, `learn_secret`, `command_folder`, `gc_control.begin`) act on the
-one that is current. Outside of a command they do the neutral thing.
+(`signals.check`, `mask_secrets`, `learn_secret`, `command_folder`, `gc_control.begin`, `at_end`)
+act on the one that is current. Outside of a command they do the neutral thing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gdexp.core.closing import Closing
 from gdexp.core.gc_control import GarbageCollection
 from gdexp.core.learned_secrets import LearnedSecrets
 from gdexp.core.paths import keep_folder
@@ -28,6 +29,7 @@ class Process:
         self.signals = Signals()
         self.secrets = LearnedSecrets()
         self.garbage = GarbageCollection()
+        self.closing = Closing()
 
     @contextmanager
     def current(self, arguments: Iterable[str] = ()) -> Iterator[None]:
@@ -48,11 +50,17 @@ class Process:
     ) -> Iterator[None]:
         """Raise `Interrupted` at a signal, and keep the current directory as the command's folder.
 
+        What the command opened is closed at the end, whatever ends it.
+
         Args:
             others: signals to handle beside INT, TERM and HUP.
             patient: whether a second signal changes nothing; else it ends the process at once.
         """
-        with self.signals.raising(others, patient), keep_folder(Path.cwd()):
+        with (
+            self.signals.raising(others, patient),
+            keep_folder(Path.cwd()),
+            self.closing.current(),
+        ):
             yield
 
     @contextmanager

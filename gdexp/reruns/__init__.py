@@ -19,7 +19,7 @@ from gdexp.reruns.report import (
     summary_facts,
     verdict_counts,
 )
-from gdexp.reruns.rerun_recorder import RerunRecorder
+from gdexp.reruns.rerun_recorder import RerunRecorder, end_killed_reruns
 from gdexp.reruns.run_selection import check_overrides, load_folder, load_references, select_runs
 from gdexp.reruns.verdict import ACCEPTABLE_LEVELS
 
@@ -34,6 +34,7 @@ __all__ = [
     "build_experiment",
     "check_overrides",
     "common_exit_status",
+    "end_killed_reruns",
     "folder_files",
     "load_folder",
     "load_references",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gdexp.config import shortest_command
-from gdexp.core import BadInput, StorageFailed, format_count
+from gdexp.core import BadInput, StorageFailed, format_count, process_exists
 from gdexp.experiment import DIFF, PROBLEM_SOURCE
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.reference_reader import MOST_JSON, read_reference
@@ -20,6 +24,9 @@ from gdexp.version import __version__
 
 RUN_FILE, README_FILE = "run.json", "README.md"
 FORMAT = 1
+UNFINISHED = ".unfinished"
+"""The ending of a folder that is being written; before it stands the process."""
+
 EXPORTED_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
 
 TRIAL_ID = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
@@ -58,7 +65,7 @@ def folder_files(reference: Reference) -> dict[str, bytes]:
 
 
 def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
-    """Write files to a folder that does not exist or is empty.
+    """Write files to a folder that does not exist or is empty. It appears whole or not at all.
 
     Args:
         place: the folder.
@@ -72,11 +79,28 @@ def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
     try:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise BadInput("export.folder", shown, "is there already and not empty; name another")
-        place.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (place / name).write_bytes(content)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _unfinished(place) as folder:
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
+            folder.replace(place)
     except OSError as error:
         raise StorageFailed(f"{shown}: cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def _unfinished(place: Path) -> Iterator[Path]:
+    """Make a folder beside another one; remove it at the end, and those that a kill left."""
+    for leftover in place.parent.glob(f".{glob.escape(place.name)}.*{UNFINISHED}"):
+        process = leftover.name.removesuffix(UNFINISHED).rpartition(".")[2]
+        if process.isdecimal() and not process_exists(int(process)):
+            shutil.rmtree(leftover)
+    folder = place.with_name(f".{place.name}.{os.getpid()}{UNFINISHED}")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # it is gone where it was renamed
 
 
 def read_folder(place: Path, shown: str) -> Reference:

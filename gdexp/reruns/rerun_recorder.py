@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from gdexp.config import shortest_command
-from gdexp.core import format_counts
+from gdexp.core import format_counts, machine, process_start
 from gdexp.experiment import Experiment
 from gdexp.reruns.reference import Reference
 from gdexp.reruns.replay import Rerun
@@ -27,6 +30,9 @@ from gdexp.tracking import (
 
 RERUN_OF_TAG, VERDICT_TAG = "gdexp.rerun_of", "gdexp.rerun_verdict"
 """The tags of a rerun: the run id of its reference, and the verdict."""
+
+PROCESS_TAG = "gdexp.process"
+"""The tag of a rerun that names the process which makes it."""
 
 RUNS_PER_WRITE = 100
 """How many runs are written together."""
@@ -55,7 +61,9 @@ class RerunRecorder:
         """Record one rerun; its run is RUNNING inside the `with` block."""
         run_id = None
         if self._store is not None:
-            run_id = self._store.start(_header(reference, experiment, None))
+            header = _header(reference, experiment, None)
+            tags = {**header.tags, PROCESS_TAG: _process()}
+            run_id = self._store.start(replace(header, tags=tags))
             self.facts.append(
                 ("recorded", f"MLflow run {run_id} in {self._store.settings.display_uri}")
             )
@@ -74,7 +82,9 @@ class RerunRecorder:
         """
         run_id = None
         if self._store is not None:
-            tags = {RERUN_OF_TAG: sweep} if sweep is not None else {}
+            tags = {PROCESS_TAG: _process()}
+            if sweep is not None:
+                tags[RERUN_OF_TAG] = sweep
             of_sweep = f" of sweep {sweep[:8]}" if sweep else ""
             name = f"rerun of {len(references):,} runs{of_sweep}"
             run_id = self._store.start(RunHeader(name, "rerun", tags=tags))
@@ -168,6 +178,27 @@ class _GroupRecording:
             self._recorder.run_ids[id(rerun)] = pending.run_id
             runs.append((pending, self._recorder.record(rerun)))
         store.write(runs)
+
+
+def end_killed_reruns(store: Store) -> None:
+    """Set the runs of reruns whose process was killed to KILLED; they would stay RUNNING.
+
+    Only those of this machine can be told from reruns that still run.
+    """
+    for run in store.running("rerun"):
+        place, _, process = run.data.tags.get(PROCESS_TAG, "").partition(" ")
+        pid, _, began = process.partition(" ")
+        if place == _machine() and pid.isdecimal() and process_start(int(pid)) != began:
+            store.end(run.info.run_id, "KILLED")
+
+
+def _process() -> str:
+    """Return what tells this process from all others: its machine, its id and its start."""
+    return f"{_machine()} {os.getpid()} {process_start(os.getpid())}"
+
+
+def _machine() -> str:
+    return hashlib.sha256(machine().encode()).hexdigest()[:16]
 
 
 def _header(reference: Reference, experiment: Experiment, parent: str | None) -> RunHeader:

@@ -16,7 +16,13 @@ from gdexp.runs.artifact_reader import ArtifactReader
 from gdexp.runs.run_list import Runs
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.tracked_run import TrackedRun
-from gdexp.tracking import ShardFolder, TrackingSettings, configure_mlflow_process, ensure_database
+from gdexp.tracking import (
+    ShardFolder,
+    TrackingSettings,
+    close_at_end,
+    configure_mlflow_process,
+    ensure_database,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +57,8 @@ def load_runs(
         runs: a run id, at least its first four digits, or a list of those. The id of a sweep
             loads its trials, `SWEEP/NUMBER` one of them. None: the newest sweep, or all runs
             of the experiment if there is no sweep.
-        uri: MLflow's tracking URI; None: `sqlite:///mlflow.db` in the current directory.
+        uri: MLflow's tracking URI; None: that of `MLFLOW_TRACKING_URI`, or else
+            `sqlite:///mlflow.db` in the current directory.
         experiment: the MLflow experiment; a complete run id is also found in other experiments.
 
     Raises:
@@ -82,19 +89,20 @@ class RunLoader:
         self.settings = settings
         settings.preflight()
         database = settings.database
-        if database is not None:
-            if not database.exists() or not database.stat().st_size:
-                raise BadInput(
-                    "tracking.uri",
-                    settings.display_uri,
-                    "holds no runs yet; python -m gdexp makes one",
-                )
-            ensure_database(database)
+        if database is not None and (not database.exists() or not database.stat().st_size):
+            raise BadInput(
+                "tracking.uri",
+                settings.display_uri,
+                "holds no runs yet; python -m gdexp makes one",
+            )
         configure_mlflow_process()
         from mlflow import MlflowClient
 
         with self._storage_errors():
+            if database is not None:
+                ensure_database(database)
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
+            close_at_end(self.client, database)
             found = self.client.get_experiment_by_name(settings.experiment)
         if found is None or found.lifecycle_stage != "active":
             what = "there is no such experiment" if found is None else "was deleted in MLflow"

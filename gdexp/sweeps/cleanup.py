@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from gdexp.core import Interrupted, StorageFailed, signals
+from gdexp.core import Interrupted, StorageChanged, StorageFailed, signals
 from gdexp.sweeps.opened_sweep import OpenedSweep
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.study import completed_trials, recover_trials
+from gdexp.tracking import has_active_run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,8 +43,18 @@ def cleanup_on_error(out: Console, plan: Plan) -> Iterator[OpenedSweep]:
                 # After HUP the terminal is gone.
                 with suppress(StorageFailed, OSError):
                     done = 0 if opened.study is None else len(completed_trials(opened.study))
-                    terminal_messages.print_interrupted(out, plan, done)
+                    if not isinstance(error, StorageChanged) and _continues(opened):
+                        terminal_messages.print_interrupted(out, plan, done, storage_failed)
         raise
+
+
+def _continues(opened: OpenedSweep) -> bool:
+    """Return whether the same command can continue, as far as files of this machine show it."""
+    if opened.runs is None:
+        return True
+    store, parent = opened.runs
+    store.files.check()
+    return store.database is None or has_active_run(store.database, parent)
 
 
 def _close(plan: Plan, opened: OpenedSweep, status: str) -> None:

@@ -12,7 +12,7 @@ from gdexp.display import terminal
 from gdexp.sweeps.cleanup import cleanup_on_error
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
-from gdexp.sweeps.opened_sweep import open_sweep
+from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.preview import preview
@@ -31,6 +31,7 @@ from gdexp.sweeps.study import (
     check_no_password,
     check_storage,
     completed_trials,
+    recorded_trials,
     recover_trials,
     study_lock,
 )
@@ -109,8 +110,10 @@ def run_sweep(
                 failed = workers.failure()
         failures = _failures(plan, study, earlier)
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
+        check_sweep_run(plan, store, parent)
         result = create_trial_runs(plan, SweepResult.from_study(study, plan), store, parent)
         finish_sweep_run(plan, result, store, parent)
+        completed_trials(study)  # raises if the study was taken away meanwhile
         print_result(out, plan, result, store, parent)
         if ended:
             out.print(f"\n{ended}")
@@ -138,7 +141,7 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
     if len(trials) >= plan.n_trials:
         return ""
     patience = Patience(plan.settings.patience, plan.pareto)
-    for trial in trials:
+    for trial in recorded_trials(study):
         patience.add(TrialRecord.of(trial))
         if patience.exhausted:
             return terminal_messages.patience_message(plan, len(trials))
@@ -148,7 +151,7 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
 def _failures(plan: Plan, study: Study, earlier: Collection[int]) -> FailureLimit:
     """Return the failures among the trials that this start of the sweep added."""
     failures = FailureLimit(plan.settings.max_failures)
-    for trial in completed_trials(study):
+    for trial in recorded_trials(study):
         if trial.number not in earlier:
             failures.add(TrialRecord.of(trial))
     return failures

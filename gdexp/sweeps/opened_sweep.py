@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gdexp.core import BadInput, signals
+from gdexp.core import BadInput, StorageChanged, signals
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results import sweep_params, terminal_messages
 from gdexp.sweeps.study import (
     PARENT,
     TOKEN,
+    check_added_trials,
     find_sweep_run,
     open_study,
     wait_for_other_workers,
@@ -53,6 +54,7 @@ def open_sweep(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
     known = open_study(plan) if exists else None
     if known is not None:
         wait_for_other_workers(known, plan.name)
+        check_added_trials(known, plan)
         _check_store(plan, known)
     store = Store(plan.tracking)
     if store.warning:
@@ -70,6 +72,8 @@ def _sweep_run(plan: Plan, study: Study, store: Store) -> str:
     if known is not None:
         if not store.has_run(str(known)):
             raise _wrong_store(plan)
+        if (reason := store.missing_reason(str(known))) is not None:
+            raise BadInput("sweep.name", plan.name, f"{reason}, or give another sweep.name")
         return str(known)
     token, run_id = find_sweep_run(study, store)
     if run_id is None:
@@ -79,6 +83,22 @@ def _sweep_run(plan: Plan, study: Study, store: Store) -> str:
     store.log_values(run_id, Record(params={**fixed, **sweep_params(plan)}))
     study.set_user_attr(PARENT, run_id)
     return run_id
+
+
+def check_sweep_run(plan: Plan, store: Store, parent: str) -> None:
+    """Check that the sweep's own run is still there.
+
+    Raises:
+        StorageChanged: it was deleted while the sweep ran.
+    """
+    reason = store.missing_reason(parent)
+    if reason is None:
+        return
+    if "restores" in reason:
+        remedy = "then the same command continues"
+    else:
+        remedy = f"its trials are in {terminal_messages.study_location(plan)} alone"
+    raise StorageChanged(f"sweep.name={plan.name}: {reason}; {remedy}")
 
 
 def _check_store(plan: Plan, study: Study) -> None:

@@ -16,6 +16,7 @@ from gdexp.sweeps.study import (
     TrialRecord,
     TrialStates,
     WorkerLiveness,
+    is_added,
     recover_trials,
 )
 
@@ -60,6 +61,9 @@ def supervise(
                 over = workers.ended()  # before the refresh, which then reads all that they did
                 states.refresh()
                 for trial in states.newly_complete():
+                    if is_added(trial):
+                        progress.add_own(1)
+                        continue
                     record = TrialRecord.of(trial)
                     patience.add(record)
                     if not earlier:

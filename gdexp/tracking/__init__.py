@@ -2,7 +2,9 @@
 
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
@@ -55,6 +57,7 @@ __all__ = [
     "chart_views",
     "check_server",
     "check_trace",
+    "close_at_end",
     "code_block",
     "config_yaml",
     "configure_mlflow_process",
@@ -65,6 +68,7 @@ __all__ = [
     "encode_array",
     "ensure_database",
     "escape_markdown",
+    "has_active_run",
     "has_password",
     "is_postgresql",
     "json_bytes",

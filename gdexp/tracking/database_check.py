@@ -10,8 +10,6 @@ from pathlib import Path
 from gdexp.core import BadInput, StorageFailed, failure_reason, shown_path
 from gdexp.tracking.database_connection import table_names
 
-SQLITE_HEADER = b"SQLite format 3\0"
-
 MLFLOW_TABLES = {"experiments", "runs", "alembic_version"}
 """Tables that every MLflow database has."""
 
@@ -56,12 +54,18 @@ def check_tables(path: Path) -> None:
     """Check that a SQLite file has MLflow's tables, or none at all.
 
     Raises:
-        BadInput: the database belongs to another program.
+        BadInput: the file is no database, or belongs to another program.
         StorageFailed: the file cannot be read.
     """
     try:
         tables = table_names(path)
     except sqlite3.DatabaseError as error:
+        if "file is not a database" in str(error):
+            raise BadInput(
+                "tracking.uri",
+                shown_path(path),
+                "is not an MLflow database; it is left as it is, name another",
+            ) from None
         raise StorageFailed(f"tracking.uri={shown_path(path)}: {failure_reason(error)}") from None
     if tables and not tables >= MLFLOW_TABLES:
         raise BadInput(
@@ -72,22 +76,11 @@ def check_tables(path: Path) -> None:
 
 
 def _check_file(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            header = file.read(len(SQLITE_HEADER))
-    except OSError as error:
-        raise StorageFailed(
-            f"tracking.uri={shown_path(path)}: cannot be read ({error.strerror}); "
-            "give the right to, or name another"
-        ) from None
-    if header and header != SQLITE_HEADER:
-        raise BadInput(
-            "tracking.uri",
-            shown_path(path),
-            "is not an MLflow database; it is left as it is, name another",
-        )
-    if not os.access(path, os.W_OK):
-        raise StorageFailed(
-            f"tracking.uri={shown_path(path)}: the file cannot be written to; "
-            "give the right to, or name another"
-        )
+    """Check the file by SQLite alone: see `database_connection.connect`."""
+    for right, verb in ((os.R_OK, "read"), (os.W_OK, "written to")):
+        if not os.access(path, right):
+            raise StorageFailed(
+                f"tracking.uri={shown_path(path)}: the file cannot be {verb}; "
+                "give the right to, or name another"
+            )
+    check_tables(path)

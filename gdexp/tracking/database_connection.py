@@ -37,35 +37,41 @@ def table_names(path: Path) -> set[str]:
     Raises:
         sqlite3.DatabaseError: the file cannot be read.
     """
-    with _connect(path, "ro") as connection:
+    with connect(path, "ro") as connection:
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
         return {name for (name,) in connection.execute(query)}
 
 
-def use_write_ahead_log(path: Path) -> None:
-    """Set a SQLite file to write-ahead logging, and leave nothing in the log."""
-    with _connect(path) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
 def has_statistics(path: Path) -> bool:
     """Return whether statistics of a SQLite file were ever collected."""
-    with _connect(path) as connection:
+    with connect(path) as connection:
         query = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'"
         return connection.execute(query).fetchone() is not None
 
 
 def collect_statistics(path: Path) -> None:
     """Collect statistics; without them SQLite reads metric history sixty times slower."""
-    with _connect(path) as connection:
+    with connect(path) as connection:
         connection.execute("PRAGMA analysis_limit=1000")
         connection.execute("ANALYZE")
         connection.commit()
 
 
 @contextmanager
-def _connect(path: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+def connect(
+    path: Path, mode: str = "rw", seconds: float = BUSY_MS / 1000
+) -> Iterator[sqlite3.Connection]:
+    """Open a connection to a SQLite file that exists, and close it after the block.
+
+    No other way may open the file, not even to read a byte: when any descriptor of a file is
+    closed, the system drops all locks that the process has on it, those of SQLite too
+    (https://sqlite.org/howtocorrupt.html, 2.2). SQLite itself does so for `immutable=1`.
+
+    Args:
+        path: of the file.
+        mode: `rw`, or `ro` to read only.
+        seconds: how long to wait while another process writes.
+    """
     uri = f"{path.as_uri()}?mode={mode}"
-    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_MS / 1000)) as connection:
+    with closing(sqlite3.connect(uri, uri=True, timeout=seconds)) as connection:
         yield connection

@@ -7,46 +7,36 @@ then renamed. Under its own name it is absent or complete.
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from gdexp.tracking import mlflow_internals
 from gdexp.tracking.database_check import check_tables
-from gdexp.tracking.database_connection import use_write_ahead_log
+from gdexp.tracking.database_migration import migrate_database, schema_revision
+from gdexp.tracking.temporary_database import folder_lock, temporary_database
 
 
 def ensure_database(path: Path) -> None:
-    """Create the database when there is none; wait while another process creates it.
+    """Create the database when there is none; convert that of an older MLflow.
+
+    Another process that does the same is waited for.
 
     Raises:
-        BadInput: the file is a SQLite database of another program.
+        BadInput: the file is a SQLite database of another program, or of a newer MLflow.
         StorageFailed: the file cannot be written.
     """
-    if path.exists() and path.stat().st_size:
+    if _holds_data(path):
         check_tables(path)
+        if not mlflow_internals.is_latest(schema_revision(path)):
+            with folder_lock(path.parent):
+                migrate_database(path)
         return
-    with _lock(path.parent):
-        if path.exists() and path.stat().st_size:
+    with folder_lock(path.parent):
+        if _holds_data(path):
             return
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-        try:
+        with temporary_database(path) as temporary:
             mlflow_internals.create_database(temporary, (path.parent / "mlartifacts").as_uri())
-            use_write_ahead_log(temporary)
             temporary.replace(path)
-        finally:
-            for leftover in path.parent.glob(temporary.name + "*"):
-                leftover.unlink(missing_ok=True)
 
 
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Lock a folder: this needs no lock file, and the lock ends with the process."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def _holds_data(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0

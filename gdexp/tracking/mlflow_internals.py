@@ -3,6 +3,7 @@
 MLflow 3.17 offers no public way to do these things:
 
 - `create_database`: make a database with a given folder for artifacts.
+- `is_latest`, `is_earlier`, `upgrade_database`: tell how old a database is, and convert it.
 - `engine_of`: get the engine that a client reads and writes with.
 - `TABLES`: write many runs in one transaction. The client makes a dozen transactions for a run.
 - `checked_values`: apply MLflow's rules for keys and values before rows are written.
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
     from mlflow import MlflowClient
     from sqlalchemy import Engine
 
@@ -24,6 +26,8 @@ Pairs = list[tuple[str, str]]
 
 PRIVATE_NAMES = (
     "mlflow.store.artifact.artifact_repository_registry.get_artifact_repository",
+    "mlflow.store.db.utils._get_alembic_config",
+    "mlflow.store.db.utils._upgrade_db",
     "mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore",
     "mlflow.utils.uri.append_to_uri_path",
     "mlflow.utils.validation._validate_batch_log_data",
@@ -69,6 +73,10 @@ TABLES: Mapping[str, TableLayout] = {
 """The tables that gdexp writes rows into, by name."""
 
 
+NEWEST_REVISIONS = {"3.17.2": "dc11669786a5"}
+"""The newest migration by version of MLflow; to look one up takes a tenth of a second."""
+
+
 class UnknownSchema(Exception):
     """Rows cannot be written into the tables of a store; the text says why."""
 
@@ -84,6 +92,40 @@ def create_database(path: Path, artifacts: str) -> None:
 
     make: Callable[[str, str], SqlAlchemyStore] = SqlAlchemyStore
     make(f"sqlite:///{path}", artifacts).engine.dispose()
+
+
+def is_latest(revision: str | None) -> bool:
+    """Return whether MLflow's newest migration has this id."""
+    from mlflow.version import VERSION
+
+    newest = NEWEST_REVISIONS.get(VERSION)
+    return revision == (newest or _migrations().get_current_head())
+
+
+def is_earlier(revision: str | None) -> bool:
+    """Return whether an earlier migration of MLflow has this id, so that a database can follow."""
+    return revision in {each.revision for each in _migrations().walk_revisions()}
+
+
+def upgrade_database(path: Path) -> None:
+    """Apply all migrations to a SQLite file, in place."""
+    import sqlalchemy
+    from mlflow.store.db import utils
+
+    upgrade: Callable[[sqlalchemy.Engine], None] = utils._upgrade_db
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def _migrations() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db import utils
+
+    config: Callable[[str], Any] = utils._get_alembic_config
+    return ScriptDirectory.from_config(config(""))
 
 
 def engine_of(client: MlflowClient) -> Engine:

@@ -6,6 +6,7 @@ unwritable folder after 103 s and an unreachable server after 247 s.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from gdexp.tracking.server_address import mask_uri, with_driver
 from gdexp.tracking.server_check import check_server
 
 SQLITE = "sqlite:///"
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+"""The environment variable in which MLflow itself takes the address of a store."""
+
 BEST = re.compile(r"best:([1-9][0-9]{0,5})")
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
 
@@ -27,8 +31,9 @@ class TrackingSettings:
     """The config group `tracking`.
 
     Args:
-        uri: MLflow's tracking URI; None is `sqlite:///mlflow.db` in the current directory.
-            A relative SQLite path starts there too.
+        uri: MLflow's tracking URI; None is what the environment variable `MLFLOW_TRACKING_URI`
+            names, or else `sqlite:///mlflow.db` in the current directory. A relative SQLite path
+            starts there too.
         experiment: the MLflow experiment that the runs belong to.
         points: how many losses of a run go to the metric history: all, or a number >= 10. The
             record, `trace.npy`, always has all.
@@ -60,12 +65,16 @@ class TrackingSettings:
             raise BadInput(
                 "children", children, "must be all, or best:N with N from 1 to 999999: best:100"
             )
+        from_environment = os.environ.get(URI_VARIABLE, "") if self.uri is None else ""
+        if from_environment:
+            object.__setattr__(self, "uri", from_environment)
+        named_schemes = f"{SCHEMES} (it comes from {URI_VARIABLE})" if from_environment else SCHEMES
         if self.uri is not None:
             validation.text("uri", self.uri)
             learn_secret(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
-                raise BadInput("uri", mask_uri(self.uri), f"must be {SCHEMES}")
+                raise BadInput("uri", mask_uri(self.uri), f"must be {named_schemes}")
             path = self._sqlite_path()
             # After two slashes comes a host. After none MLflow would choose a file of its own.
             given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")

@@ -14,11 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.core import StorageFailed, failure_reason, signals
+from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
 from gdexp.tracking.arrays import Array, decode_array
+from gdexp.tracking.artifacts import local_folder
 from gdexp.tracking.client_writer import ClientWriter
+from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.lifecycle import missing_reason
 from gdexp.tracking.mlflow_internals import UnknownSchema
 from gdexp.tracking.mlflow_process import configure_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
@@ -26,6 +29,8 @@ from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.sql_writer import SqlWriter
+from gdexp.tracking.store_files import StoreFiles
+from gdexp.tracking.write_ahead_log import begin_log
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,6 +49,7 @@ class Store:
         client: MLflow's client of the store.
         experiment_id: of the experiment.
         warning: why runs are written slowly into this database; None where they are not.
+        files: of the store on this machine; every use of the store checks them.
 
     Raises:
         BadInput: the address names something else than an MLflow store.
@@ -58,12 +64,19 @@ class Store:
 
         self.database = settings.database
         self.warning: str | None = None
+        self.files = StoreFiles(settings.display_uri)
         with self._one_line_errors():
             if self.database is not None:
                 ensure_database(self.database)
+                self.warning = begin_log(self.database)
+                self.files.database = self.database
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
+            self.files.engine = close_at_end(self.client, self.database)
             self.experiment_id = self._experiment(settings.experiment)
             self._writer = self._choose_writer(settings)
+            if not settings.is_server:
+                location = self.client.get_experiment(self.experiment_id).artifact_location
+                self.files.artifacts = local_folder(str(location))
         self._started: dict[str, int] = {}
         self._analyzed = False
 
@@ -238,6 +251,11 @@ class Store:
                 return False
             raise
 
+    def missing_reason(self, run_id: str) -> str | None:
+        """Return why a run is not among the active ones, and how to restore it; else None."""
+        with self._one_line_errors():
+            return missing_reason(self.client, run_id)
+
     def reopen(self, run_id: str) -> None:
         """Set an ended run to RUNNING again.
 
@@ -252,6 +270,14 @@ class Store:
         condition = f"tags.`mlflow.parentRunId` = '{parent}'"
         if running:
             condition += " AND attributes.status = 'RUNNING'"
+        return self._search(condition)
+
+    def running(self, kind: str) -> list[Run]:
+        """Return the runs of a kind that are RUNNING, oldest first."""
+        return self._search(f"tags.`gdexp.kind` = '{kind}' AND attributes.status = 'RUNNING'")
+
+    def _search(self, condition: str) -> list[Run]:
+        """Return the active runs of the experiment that meet a condition, oldest first."""
         found: list[Run] = []
         token = None
         while True:
@@ -282,7 +308,8 @@ class Store:
                     raise
         if found.lifecycle_stage != "active":
             raise StorageFailed(
-                f"tracking.experiment={name}: was deleted in MLflow; restore it or name another"
+                f"tracking.experiment={name}: was deleted in MLflow; mlflow experiments restore "
+                f"--experiment-id {found.experiment_id} restores it, or name another"
             )
         return str(found.experiment_id)
 
@@ -315,8 +342,15 @@ class Store:
 
         try:
             with signals.shielded():
+                self.files.check()
                 yield
+                self.files.check()
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            if "foreign key constraint" in str(error).lower():
+                raise StorageChanged(
+                    f"tracking.uri={self.settings.display_uri}: the experiment, or a run that was "
+                    "to be written, was deleted in MLflow for good"
+                ) from error
             raise StorageFailed(
                 f"tracking.uri={self.settings.display_uri}: {failure_reason(error)}"
             ) from error

@@ -18,6 +18,7 @@ from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
 from gdexp.sweeps.display.time_left import TimeLeft
+from gdexp.sweeps.study import ADDED
 
 LOG_EVERY_SECONDS = 10.0
 WIDTH = 80
@@ -130,6 +131,12 @@ class Progress(AbstractContextManager["Progress"]):
     ) -> None:
         """Count a trial that finished before this process began; the time left ignores it."""
         self._count(record, value, lr)
+
+    def add_own(self, count: int) -> None:
+        """Count trials that the user added to the study: they have no steps, and never win."""
+        self._done += count
+        if count:
+            self._counts[ADDED] += count
 
     def show_descent(
         self,

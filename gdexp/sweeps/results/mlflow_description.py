@@ -7,7 +7,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
-from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
+from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import threshold_markdown, threshold_note
 from gdexp.tracking import code_block, escape_markdown
 
@@ -39,6 +39,8 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
     lines += ["", f"{format_counts(result.counts)}; {result.steps_text}."]
     if result.failures_text:
         lines += ["", f"Failed: {escape_markdown(result.failures_text)}"]
+    if result.added:
+        lines += ["", f"{added_text(result)}."]
     return "\n".join(lines)
 
 

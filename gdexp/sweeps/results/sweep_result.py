@@ -16,11 +16,15 @@ from gdexp.sweeps.results.lr_interval import Interval, find_interval
 from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
-from gdexp.sweeps.study import TrialRecord, completed_trials
+from gdexp.sweeps.study import TrialRecord, completed_trials, is_added, recorded_trials
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
+
+
+MOST_NAMED = 5
+"""Trials of the user whose numbers are printed."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class SweepResult:
     """Everything that the end of a sweep reports.
 
     Attributes:
-        trials: the finished ones, in order.
+        trials: the finished ones, in order, but for those that the user added.
         records: the record of each.
         best: position of the trial with the smallest hitting time; None where none converged.
         nearest: position of the trial that came nearest, where none converged.
@@ -42,6 +46,7 @@ class SweepResult:
         interval: the learning rates that share the best trial's count; None if the learning rate
             was not swept or no interval could be found.
         importance: the share of each swept key in the hitting time, from 0 to 1.
+        added: the finished trials that the user added to the study.
     """
 
     trials: Sequence[FrozenTrial]
@@ -56,11 +61,12 @@ class SweepResult:
     reused: int
     interval: Interval | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
+    added: Sequence[FrozenTrial] = ()
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
         """Work the result out from the finished trials, and search for the interval."""
-        trials = completed_trials(study)
+        trials = recorded_trials(study)
         records = [TrialRecord.of(trial) for trial in trials]
         able = [position for position, record in enumerate(records) if record.can_win]
         best = min(able, key=lambda position: records[position].hitting_time, default=None)
@@ -78,6 +84,7 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             interval=None if best is None else _interval(plan, trials[best], records[best]),
             importance=importances(trials),
+            added=[trial for trial in completed_trials(study) if is_added(trial)],
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
@@ -135,6 +142,18 @@ class SweepResult:
         if self.reused:
             text += f"; {self.reused:,} descents taken from earlier runs"
         return text
+
+
+def added_text(result: SweepResult) -> str:
+    """Return what is said of the trials that the user added to the study; empty without any."""
+    if not result.added:
+        return ""
+    first = ", ".join(str(trial.number) for trial in result.added[:MOST_NAMED])
+    more = ", …" if len(result.added) > MOST_NAMED else ""
+    return (
+        f"{len(result.added):,} more that were added to the study ({first}{more}): they count, "
+        "and cannot win, as no descent shows their values"
+    )
 
 
 def count_text(record: TrialRecord) -> str:

@@ -68,7 +68,9 @@ def _record(
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
         **provenance_files(plan.base, engine=None),
-        "trials.csv": trials_csv(zip(result.trials, result.records, strict=True), keys),
+        "trials.csv": trials_csv(
+            zip(result.trials, result.records, strict=True), keys, result.added
+        ),
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys),
         **sweep_pictures(plan, result),
@@ -106,6 +108,8 @@ def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None
     if result.best_trial is None or plan.settings.seeds > 1:
         return None
     trial, record = result.best_trial
+    if store.missing_reason(record.run_id) is not None:
+        return None
     experiment = plan.experiment(trial.params)
     arrays = store.arrays(record.run_id)
     return Result(

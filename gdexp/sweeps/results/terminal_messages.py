@@ -85,9 +85,17 @@ def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
         out.print(f"Continuing: {done} of {plan.n_trials} trials are there{queued}.")
 
 
-def print_interrupted(out: Console, plan: Plan, done: int) -> None:
-    """Print how to continue a sweep that was interrupted."""
-    out.print(f"{done} of {plan.n_trials} trials are recorded; the same command continues.")
+def print_interrupted(out: Console, plan: Plan, done: int, failed: bool) -> None:
+    """Print how to continue a sweep that was interrupted.
+
+    Args:
+        out: the console.
+        plan: of the sweep.
+        done: finished trials.
+        failed: whether a storage failed, which must work again before.
+    """
+    when = "once the storage works again, " if failed else ""
+    out.print(f"{done} of {plan.n_trials} trials are recorded; {when}the same command continues.")
 
 
 def patience_message(plan: Plan, done: int) -> str:

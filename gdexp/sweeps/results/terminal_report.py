@@ -10,7 +10,7 @@ from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table
-from gdexp.sweeps.results.sweep_result import SweepResult, count_text, repeat_command
+from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import threshold_note, threshold_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
@@ -34,6 +34,8 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
     out.print()
     if result.best_trial is not None:
         _print_best(out, plan, result, *result.best_trial)
+        if (reason := store.missing_reason(result.best_trial[1].run_id)) is not None:
+            out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     elif result.records:
         _print_none(out, plan, result)
     out.print(f"\n{threshold_note(plan)}\n")
@@ -100,6 +102,7 @@ def _trials(result: SweepResult) -> list[tuple[str, str]]:
     failed = result.failures_text
     return [
         ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
+        *([("", added)] if (added := added_text(result)) else []),
         *([("failed", terminal.escape_text(failed))] if failed else []),
         ("steps", result.steps_text),
     ]

@@ -1,5 +1,6 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
+from gdexp.sweeps.study.added_trials import check_added_trials
 from gdexp.sweeps.study.attributes import BASE, DEATHS, DEFINITION, PARENT, TOKEN, WORKER
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
@@ -12,10 +13,11 @@ from gdexp.sweeps.study.study import (
     load_study,
     no_waiting_trials,
     open_study,
+    recorded_trials,
     set_trial_attribute,
     tell,
 )
-from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
 from gdexp.sweeps.study.worker_identity import WorkerIdentity
@@ -26,6 +28,7 @@ from gdexp.sweeps.study.worker_liveness import (
 )
 
 __all__ = [
+    "ADDED",
     "BASE",
     "DEATHS",
     "DEFINITION",
@@ -43,6 +46,7 @@ __all__ = [
     "TrialStates",
     "WorkerIdentity",
     "WorkerLiveness",
+    "check_added_trials",
     "check_no_password",
     "check_storage",
     "claim_lock",
@@ -51,10 +55,12 @@ __all__ = [
     "find_sweep_run",
     "grouped_writes",
     "header_of",
+    "is_added",
     "is_row",
     "load_study",
     "no_waiting_trials",
     "open_study",
+    "recorded_trials",
     "recover_trials",
     "set_trial_attribute",
     "study_lock",

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from optuna.storages.journal import BaseJournalBackend, JournalFileOpenLock
 
@@ -24,6 +24,10 @@ TAKEN_OVER_SECONDS = 5
 """A lock file older than this was left by a kill; Optuna itself waits thirty seconds."""
 
 
+class FileReplaced(OSError):
+    """The journal file is not the one that was opened."""
+
+
 class Journal(BaseJournalBackend):
     """A journal file in Optuna's format, whose changes can be written in groups.
 
@@ -34,6 +38,8 @@ class Journal(BaseJournalBackend):
     def __init__(self, path: Path) -> None:
         self.path = path
         path.touch()
+        found = path.stat()
+        self._identity = found.st_dev, found.st_ino
         self._lock = JournalFileOpenLock(str(path), grace_period=TAKEN_OVER_SECONDS)
         self._group: list[dict[str, Any]] | None = None
         # Where the last read ended, in changes and in bytes.
@@ -106,11 +112,23 @@ class Journal(BaseJournalBackend):
     def _append(self, logs: Iterable[dict[str, Any]]) -> int:
         """Append changes to the file; return its new size in bytes."""
         lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
-        with self.path.open("ab") as file:
+        # Not created here: what another process deleted stays missed.
+        with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND), "ab") as file:
+            self._check_file(file)
             file.write("".join(lines).encode())
             file.flush()
             os.fsync(file.fileno())
             return file.tell()
+
+    def _check_file(self, file: IO[bytes]) -> None:
+        """Check that an opened file is still this journal.
+
+        Raises:
+            FileReplaced: another file has its name, or its end was cut off.
+        """
+        found = os.fstat(file.fileno())
+        if (found.st_dev, found.st_ino) != self._identity or found.st_size < self._position:
+            raise FileReplaced(self.path)
 
     def _read(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """Yield the changes of the file from a number on; an unfinished line is left for later.
@@ -121,6 +139,7 @@ class Journal(BaseJournalBackend):
         if log_number_from < self._number:
             self._number = self._position = 0
         with self.path.open("rb") as file:
+            self._check_file(file)
             file.seek(self._position)
             for line in file:
                 if not line.endswith(b"\n"):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from optuna.storages import JournalStorage
 
-from gdexp.core import StorageFailed, failure_reason, signals
-from gdexp.sweeps.study.journal_file import Journal
+from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
+from gdexp.sweeps.study.journal_file import FileReplaced, Journal
 from gdexp.sweeps.study.study_storage import StudyStorage
 
 
@@ -67,6 +67,11 @@ class JournalStudyStorage(StudyStorage):
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except (FileReplaced, FileNotFoundError) as error:
+            raise StorageChanged(
+                f"sweep.storage={self._path}: was deleted or replaced while it was in use; restore "
+                "a copy of it, or give another sweep.name"
+            ) from error
         except OSError as error:
             with suppress(OSError):
                 self._journal.cut_torn_line()  # a full disk may have taken half a write

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gdexp.core import StorageFailed, StudyInUse, failure_reason, signals
+from gdexp.core import StorageFailed, StudyInUse, failure_reason, process_exists, signals
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study.worker_identity import process_exists
 
 WORKERS_SECONDS = 10.0
 """Workers whose driver was killed end by themselves within this time."""

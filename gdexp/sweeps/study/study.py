@@ -12,7 +12,7 @@ from gdexp.sweeps.optuna_internals import storage_of
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.definition import check_definition
-from gdexp.sweeps.study.trial_record import TrialRecord
+from gdexp.sweeps.study.trial_record import TrialRecord, is_added
 from gdexp.tracking import is_postgresql
 
 if TYPE_CHECKING:
@@ -121,10 +121,15 @@ def _own_storage(study: Study) -> StudyStorage | None:
 
 
 def completed_trials(study: Study) -> list[FrozenTrial]:
-    """Return the trials that count, in order."""
+    """Return the trials that count, in order; those that the user added are among them."""
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def recorded_trials(study: Study) -> list[FrozenTrial]:
+    """Return the finished trials that have a record, in order: all but those of the user."""
+    return [trial for trial in completed_trials(study) if not is_added(trial)]
 
 
 def tell(study: Study, number: int, record: TrialRecord) -> None:

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
 RECORD = "gdexp.record"
 
+ADDED = "added"
+"""What stands in place of a status where the user added the trial to the study."""
+
+
+def is_added(trial: FrozenTrial) -> bool:
+    """Return whether a finished trial was added by the user (`study.add_trial`, a dashboard).
+
+    It counts, and the sampler learns from it. It never wins: no descent shows its value.
+    """
+    return RECORD not in trial.user_attrs
+
 
 @dataclass(frozen=True)
 class TrialRecord:

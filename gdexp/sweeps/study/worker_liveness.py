@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import StudyInUse, signals
+from gdexp.core import StudyInUse, machine, process_start, signals
 from gdexp.sweeps.study.heartbeat import BEAT_SECONDS
-from gdexp.sweeps.study.worker_identity import SIGN, machine, process_start
+from gdexp.sweeps.study.worker_identity import SIGN
 
 if TYPE_CHECKING:
     from optuna import Study

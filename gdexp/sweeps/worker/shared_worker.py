@@ -19,6 +19,7 @@ from gdexp.sweeps.study import (
     TrialStates,
     WorkerIdentity,
     WorkerLiveness,
+    is_added,
     recover_trials,
 )
 from gdexp.sweeps.worker.claim import TrialClaimer
@@ -79,10 +80,12 @@ class SharedStudyWorker(Worker):
                 self.writer.finish()
             states.refresh()
             for trial in states.newly_complete():
+                earlier -= 1
+                if is_added(trial):
+                    continue
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
-                earlier -= 1
                 if earlier < 0:
                     self.failures.add(record)
             if states.complete >= self.plan.n_trials or self._must_end(start):

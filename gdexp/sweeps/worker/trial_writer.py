@@ -107,14 +107,23 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         """Write the trials that were added, and tell the study of those whose runs are written."""
         if not self._ready:
             return
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        kept = []
         with grouped_writes(self._study):
-            lost = self._find_lost([trial.asked.number for trial, _ in self._ready])
+            lost = set(self._find_lost([trial.asked.number for trial, _ in self._ready]))
+            for trial, record in self._ready:
+                if trial.asked.number in lost:
+                    continue
+                try:
+                    trial.asked.trial.set_user_attr(RECORD, record.as_attribute())
+                except UpdateFinishedTrialError:  # a dashboard told the study something else
+                    lost.add(trial.asked.number)
+                else:
+                    kept.append((trial, record))
             for number in lost:
                 self.unrecorded.discard(number)
                 self._recorder.abandon(self._runs.pop(number), "KILLED")
-            kept = [each for each in self._ready if each[0].asked.number not in lost]
-            for trial, record in kept:
-                trial.asked.trial.set_user_attr(RECORD, record.as_attribute())
         runs, written = [], []
         for trial, record in kept:
             own = self._runs.pop(trial.asked.number)

@@ -18,6 +18,7 @@ from gdexp.sweeps.study import (
     TrialRecord,
     completed_trials,
     grouped_writes,
+    recorded_trials,
 )
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.ask import TrialAsker
@@ -79,14 +80,15 @@ class Worker:
 
     def _loop(self, start: float) -> None:
         """Run one batch of trials after another until the sweep ends."""
-        earlier = completed_trials(self.study)
+        earlier, ordinal = recorded_trials(self.study), len(completed_trials(self.study))
+        self.progress.add_own(ordinal - len(earlier))
         for trial in earlier:
             record = TrialRecord.of(trial)
             rate = self.plan.learning_rate(trial.params)
             self.progress.add_earlier(record, record.hitting_time, rate)
             self._count(record)
         self.failures = FailureLimit(self.plan.settings.max_failures)  # of this start alone
-        asker, ordinal = TrialAsker(self.study, self.plan), len(earlier)
+        asker = TrialAsker(self.study, self.plan)
         while ordinal < self.plan.n_trials and not self._must_end(start):
             if asker.needs_earlier(ordinal):
                 self.writer.finish()
