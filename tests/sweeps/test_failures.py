@@ -243,6 +243,7 @@ def test_a_loss_below_an_unknown_minimum_never_wins(folder: Path, run: Command) 
     assert "below_minimum: loss" in single.text
 
 
+@pytest.mark.slow
 def test_a_trial_on_which_two_workers_die_is_given_up(folder: Path) -> None:
     own = (*OWN, "problem.path=own_losses.deadly", "sweep.workers=2", "sweep.name=own")
     rates = "optimizer.lr=choice(0.1,0.3,1.5)"
