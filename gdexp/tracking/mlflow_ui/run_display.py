@@ -41,7 +41,7 @@ _HUES = {
     "diverged": "#b8352a",
     "stalled": "#e59ad0",
     "capped": "#999999",
-    "below_minimum": "#00a37a",
+    "below_minimum": "#28e080",
     "failed": "#111111",
 }
 _OTHER = "#444444"
