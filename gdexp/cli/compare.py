@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from rich import table as rich_table
 from rich.markup import escape
@@ -94,11 +91,14 @@ def compare(config: Config) -> None:
     if len(found) > MOST_COMPARED:
         out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
     show(out, comparison, settings.rows)
+    if not _can_write(loader, comparison):
+        out.print("\n[dim]no report: the folder for it is read-only[/dim]")
+        return
     pictures = make_pictures(comparison, settings.curves)
     files = {f"{picture.name}.png": render_png(picture) for picture in pictures}
     files[REPORT] = html_page(comparison, pictures).encode()
     if comparison.sweep is not None:
-        place = _store(loader, comparison.sweep.run_id, comparison.sweep.home, files)
+        place = f"{loader.log_files(comparison.sweep, FOLDER, files)}/{REPORT}"
     else:
         place = _write(comparison, files)
     out.print(f"\n[dim]report, with {len(pictures)} pictures beside it[/dim]")
@@ -126,7 +126,9 @@ def show(out: Console, comparison: Comparison, most: int) -> None:
         _print(out, differences_table(comparison, most))
     if comparison.thresholds_differ:
         out.print(f"\n{DIFFERENT_THRESHOLDS_NOTE}")
-    out.print("\n[bold]iterations to each threshold[/bold] [dim](- not reached)[/dim]")
+    out.print(
+        "\n[bold]iterations to each threshold[/bold] [dim](- not reached; >= not continued)[/dim]"
+    )
     _print(out, threshold_table(comparison, most, fraction=False))
     seeds = running_time_table(comparison, most)
     if seeds is not None:
@@ -153,16 +155,11 @@ def _print(out: Console, table: Table) -> None:
         out.print(Text("; ".join(left), style="dim"))
 
 
-def _store(loader: RunLoader, run_id: str, home: str, files: Mapping[str, bytes]) -> str:
-    """Log the files as artifacts of the sweep and return the place of the report."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            Path(folder, name).write_bytes(content)
-        loader.log_folder(run_id, folder, FOLDER)
-    parts = urlsplit(home)
-    if parts.scheme in ("", "file"):
-        return shown_path(Path(url2pathname(parts.path), FOLDER, REPORT))
-    return f"{FOLDER}/{REPORT} among the artifacts of MLflow run {run_id}"
+def _can_write(loader: RunLoader, comparison: Comparison) -> bool:
+    """Return whether a report can be written: into the store for a sweep, else where we are."""
+    if comparison.sweep is not None:
+        return not loader.settings.read_only
+    return os.access(command_folder(), os.W_OK)
 
 
 def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:

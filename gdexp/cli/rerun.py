@@ -100,13 +100,16 @@ def rerun(config: Config) -> None:
 
     pairs = [(each, build_experiment(each, trust)) for each in found if isinstance(each, Reference)]
     without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
-    store = Store(tracking) if settings.record and pairs else None
+    recorded = settings.record and bool(pairs)
+    store = Store(tracking) if recorded and not tracking.read_only else None
     if store is not None and store.warning:
         terminal.print_warning(store.warning)
     if store is not None:
         end_killed_reruns(store)
     out = terminal.console()
     recorder = RerunRecorder(store, settings.accept)
+    if recorded and store is None:
+        recorder.facts.append(("recorded", f"no, {tracking.display_uri} is read-only"))
     if len(found) == 1 and not every:
         reference, experiment = pairs[0]
         with recorder.single(reference, experiment) as run:

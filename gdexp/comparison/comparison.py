@@ -162,8 +162,20 @@ class Comparison:
 
     @cached_property
     def times(self) -> Mapping[str, Sequence[float | None]]:
-        """Run id to its hitting time at each of `thresholds`; None: not reached."""
+        """Run id to its hitting time at each of `thresholds`; None: failed or censored."""
         return {run.run_id: run.hitting_times(self.thresholds) for run in self.runs}
+
+    @cached_property
+    def bounds(self) -> Mapping[str, Sequence[int | None]]:
+        """Run id to its fewest possible iterations where it was not continued; else None."""
+        return {run.run_id: run.censoring_bounds(self.thresholds) for run in self.runs}
+
+    def bound(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> int | None:
+        """Return the fewest iterations that a censored run can need to one of `thresholds`."""
+        place = self.thresholds.index(threshold)
+        chosen = self.runs if runs is None else runs
+        known = [b for run in chosen if (b := self.bounds[run.run_id][place]) is not None]
+        return min(known, default=None)
 
     def count(self, run: TrackedRun, threshold: float) -> int | None:
         """Return the iterations to one of `thresholds`: the hitting time, rounded up."""
@@ -171,7 +183,7 @@ class Comparison:
         return None if time is None else math.ceil(time)
 
     def fewest(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> float | None:
-        """Return the smallest hitting time of any run at one of `thresholds`."""
+        """Return the smallest hitting time of the traces that reach one of `thresholds`."""
         place = self.thresholds.index(threshold)
         chosen = self.runs if runs is None else runs
         known = [t for run in chosen if (t := self.times[run.run_id][place]) is not None]
@@ -210,13 +222,21 @@ class Comparison:
         return [list(group.values()) for group in groups.values() if len(group) > 1]
 
     def expected_time(self, group: Sequence[TrackedRun], threshold: float) -> float:
-        """Return the expected running time of a configuration over its seeds, in iterations."""
+        """Return the expected running time of a configuration over its seeds, in iterations.
+
+        Where `bound` is known for the group it is a lower bound: every censored seed succeeds as
+        early as it can.
+        """
+        place = self.thresholds.index(threshold)
         counts = [self.count(run, threshold) for run in group]
-        spent = [
-            run.iterations if count is None else count
+        known = [
+            self.bounds[run.run_id][place] if count is None else count
             for run, count in zip(group, counts, strict=True)
         ]
-        return expected_running_time(spent, [count is not None for count in counts])
+        spent = [
+            run.updates if count is None else count for run, count in zip(group, known, strict=True)
+        ]
+        return expected_running_time(spent, [count is not None for count in known])
 
     @cached_property
     def problem_of(self) -> Mapping[str, str]:
@@ -253,29 +273,6 @@ class Comparison:
             for runs in by_setting.values()
         )
         return by_setting if everywhere and len(by_setting) <= MOST_SOLVERS else by_rule
-
-    @cached_property
-    def tasks(self) -> Sequence[tuple[str, Any, float]]:
-        """Every task: (problem, seed, threshold) with at least one run."""
-        pairs = dict.fromkeys(
-            (self.problem_of[r.run_id], r.params.get(SEED_PARAM)) for r in self.runs
-        )
-        return [(*pair, threshold) for pair in pairs for threshold in self.thresholds]
-
-    @cached_property
-    def task_times(self) -> Mapping[str, Sequence[float | None]]:
-        """Solver to its smallest hitting time at each of `tasks`; None: not reached."""
-        found = {}
-        for solver, runs in self.solvers.items():
-            least: dict[tuple[str, Any, float], float] = {}
-            for run in runs:
-                pair = (self.problem_of[run.run_id], run.params.get(SEED_PARAM))
-                for threshold, time in zip(self.thresholds, self.times[run.run_id], strict=True):
-                    if time is not None:
-                        task = (*pair, threshold)
-                        least[task] = min(time, least.get(task, math.inf))
-            found[solver] = [least.get(task) for task in self.tasks]
-        return found
 
     @cached_property
     def numeric(self) -> Mapping[str, Sequence[float | None]]:

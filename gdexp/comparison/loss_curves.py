@@ -54,8 +54,8 @@ def curve_steps(
 def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
     """Make the chart of the loss gaps: of every run, or median and band over seeds; log y axis."""
     groups = comparison.seed_groups
-    longest = max(run.iterations for run in comparison.runs)
-    shortest = max(1, min(run.iterations for run in comparison.runs))
+    longest = max(run.updates for run in comparison.runs)
+    shortest = max(1, min(run.updates for run in comparison.runs))
     x_log = longest > LOG_AXIS_RATIO * shortest or longest > 10_000
     top = gap_ceiling(comparison.runs)
     scale = None

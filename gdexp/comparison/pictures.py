@@ -82,12 +82,14 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         time = run.hitting_time(threshold)
         kind = _status_of(run) if time is None else Status.CONVERGED
         if kind is Status.CONVERGED and time is None:  # it met a looser threshold of its own
-            kind = Status.MAX_ITERATIONS
-        count = math.ceil(time) if time is not None else run.iterations
+            censored = run.at_least(threshold) is not None
+            kind = Status.CAPPED if censored else Status.MAX_ITERATIONS
+        count = math.ceil(time) if time is not None else run.updates
         kinds.setdefault(kind, []).append((float(lr), max(count, 0.5), comparison.label(run)))
     if not kinds:
         return None
     named = {Status.CONVERGED: "reached", Status.MAX_ITERATIONS: "not reached when it ended"}
+    named[Status.CAPPED] = "not continued"
     series = []
     for status, (marker, colour) in MARKERS.items():
         points = kinds.get(status)
@@ -141,7 +143,7 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
     )
     return Chart(
         name="fewest",
-        title="fewest iterations at each threshold",
+        title="fewest of the traces that reach each threshold",
         x_label="threshold (tighter to the right)",
         y_label="iterations",
         series=series,
@@ -191,7 +193,7 @@ def heat_map(comparison: Comparison) -> Surface | None:
         x_log=_is_log(columns),
         y_log=_is_log(lines),
         z_log=bool(least > 0 and most > 10 * least),
-        note="An empty cell holds no run, or none that reached the threshold.",
+        note="An empty cell holds no run, or none whose trace reaches the threshold.",
     )
 
 
@@ -202,7 +204,7 @@ def incumbent_chart(comparison: Comparison) -> Chart | None:
         return None
     spent, best, x, y = 0, math.inf, [], []
     for run in sorted(comparison.runs, key=lambda run: run.trial or 0):
-        spent += run.iterations
+        spent += run.updates
         if run.converged:
             best = min(best, run.recorded_time)
         x.append(max(spent, 1))

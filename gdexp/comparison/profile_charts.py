@@ -9,6 +9,7 @@ import numpy as np
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
 from gdexp.comparison.profiles import Steps, data_profile, ecdf, performance_profile
+from gdexp.comparison.tasks import Tasks
 from gdexp.runs import UnreadableRun
 
 
@@ -16,10 +17,11 @@ def ecdf_chart(comparison: Comparison) -> Chart | None:
     """Make the ECDF: the share of (problem, threshold, seed) that a solver does by iterations."""
     if len(comparison.runs) < 2:
         return None
-    steps = {solver: ecdf(times) for solver, times in comparison.task_times.items()}
+    tasks = Tasks.of(comparison)
     return _step_chart(
         comparison,
-        steps,
+        tasks,
+        {solver: ecdf(times) for solver, times in tasks.times.items()},
         name="ecdf",
         title="share of problems, thresholds and seeds done",
         x_label="iterations",
@@ -31,9 +33,11 @@ def performance_profile_chart(comparison: Comparison) -> Chart | None:
     """Make Dolan and Moré's performance profile, if there are several solvers and problems."""
     if not _several_of_each(comparison):
         return None
+    tasks = Tasks.of(comparison)
     return _step_chart(
         comparison,
-        performance_profile(comparison.task_times),
+        tasks,
+        performance_profile(tasks.times),
         name="performance_profile",
         title="performance profile (Dolan and Moré 2002)",
         x_label="iterations relative to the fastest",
@@ -53,9 +57,11 @@ def data_profile_chart(comparison: Comparison) -> Chart | None:
                 sizes[problem] = int(run.final.size)
             except UnreadableRun:
                 return None
+    tasks = Tasks.of(comparison)
     return _step_chart(
         comparison,
-        data_profile(comparison.task_times, [sizes[task[0]] for task in comparison.tasks]),
+        tasks,
+        data_profile(tasks.times, [sizes[task[0]] for task in tasks.tasks]),
         name="data_profile",
         title="data profile (Moré and Wild 2009)",
         x_label="iterations per (numbers in x + 1)",
@@ -70,6 +76,7 @@ def _several_of_each(comparison: Comparison) -> bool:
 
 def _step_chart(
     comparison: Comparison,
+    tasks: Tasks,
     steps: Mapping[str, Steps],
     *,
     name: str,
@@ -92,6 +99,11 @@ def _step_chart(
         best_of = f" (best of {settings} settings)" if settings > 1 else ""
         series.append(Series(f"{solver}{best_of}", x, y, "steps", colour, legend=len(steps) > 1))
     note = "Thresholds that were not reached count as not done."
+    if tasks.left_out:
+        note += (
+            f" {tasks.left_out:,} of {tasks.left_out + len(tasks.tasks):,} tasks are left out: "
+            "a run that may need less was not continued to their threshold."
+        )
     if any("best of" in each.name for each in series):
         note += " A rule with several settings is shown at the best of them for each task."
     return Chart(name, title, x_label, y_label, series, x_log=True, note=note, share=True)

@@ -1,7 +1,7 @@
 """Summaries over many problems, thresholds and seeds from the benchmarking literature.
 
 All of them count thresholds that were not reached: without them a solver that fails often would
-look good.
+look good. A threshold that a run was not continued to is no failure: the caller leaves it out.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ HEADINGS = {
     "max_loss": "max loss",
     "seconds": "seconds",
 }
+FEWEST, AT_LEAST = "fewest of the traces", ">= "
+"""The heading of what the traces that reach a threshold need, and the sign of a censored count."""
+
 LARGEST_HEADING, MEAN_HEADING = "max |Δx|", "mean |Δx|"
 
 
@@ -103,7 +106,7 @@ def differences_table(comparison: Comparison, most: int) -> Table:
 
 
 def threshold_table(comparison: Comparison, most: int, fraction: bool) -> Table:
-    """Return the iterations of each run to each threshold.
+    """Return the iterations of each run to each threshold, and how many runs reach it.
 
     Args:
         comparison: the compared runs.
@@ -120,7 +123,8 @@ def threshold_table(comparison: Comparison, most: int, fraction: bool) -> Table:
     shown = _shown_runs(comparison, most)
     places = range(len(marks))
     rows = [
-        ["fewest", *(_fewest_cell(comparison, threshold) for threshold in comparison.thresholds)],
+        [FEWEST, *(_fewest_cell(comparison, threshold) for threshold in comparison.thresholds)],
+        ["reached by", *(_reached_cell(comparison, i) for i in places)],
         *([r.short, *(_time_cell(comparison, r, i, fraction) for i in places)] for r in shown),
     ]
     return Table(["run", *marks], rows, keep=marks[::-1], more=len(comparison.runs) - len(shown))
@@ -138,7 +142,11 @@ def running_time_table(comparison: Comparison, most: int) -> Table | None:
     for group in groups:
         chosen = [brief(group[0], key) for key in keys]
         times = [comparison.expected_time(group, t) for t in comparison.thresholds]
-        cells = [f"{t:,.4g}" if math.isfinite(t) else "" for t in times]
+        bounds = [comparison.bound(t, group) is not None for t in comparison.thresholds]
+        cells = [
+            f"{AT_LEAST * is_bound}{t:,.4g}" if math.isfinite(t) else ""
+            for t, is_bound in zip(times, bounds, strict=True)
+        ]
         rows.append([*chosen, str(len(group)), *cells])
     # Params that only some runs have are the least important columns.
     shared = [key for key in keys if all(key in run.params for run in comparison.runs)]
@@ -218,11 +226,23 @@ def _distance_cell(comparison: Comparison, run: TrackedRun, which: str) -> str:
 def _time_cell(comparison: Comparison, run: TrackedRun, place: int, fraction: bool) -> str:
     time = comparison.times[run.run_id][place]
     if time is None:
-        return "-"
+        return _missing_cell(comparison.bounds[run.run_id][place])
     count = f"{math.ceil(time):,}"
     return f"{count} ({time:.2f})" if fraction and time != math.ceil(time) else count
 
 
 def _fewest_cell(comparison: Comparison, threshold: float) -> str:
     time = comparison.fewest(threshold)
-    return "-" if time is None else f"{math.ceil(time):,}"
+    if time is None:
+        return _missing_cell(comparison.bound(threshold))
+    return f"{math.ceil(time):,}"
+
+
+def _missing_cell(bound: int | None) -> str:
+    """Return the cell of a threshold that no trace reaches: failed, or not continued."""
+    return "-" if bound is None else f"{AT_LEAST}{bound:,}"
+
+
+def _reached_cell(comparison: Comparison, place: int) -> str:
+    reached = sum(times[place] is not None for times in comparison.times.values())
+    return f"{reached:,}/{len(comparison.runs):,}"

@@ -32,8 +32,8 @@ def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> lis
     if len(runs) > MOST_PLOTTED:  # take the best seed of each configuration
         best = {run.configuration: run for run in reversed(comparison.ranked)}
         runs = sorted(best.values(), key=comparison.ranked.index)[:MOST_PLOTTED]
-    longest = max(run.iterations for run in runs)
-    shortest = max(1, min(run.iterations for run in runs))
+    longest = max(run.updates for run in runs)
+    shortest = max(1, min(run.updates for run in runs))
     x_log = longest > LOG_AXIS_RATIO * shortest
     top = gap_ceiling(runs)
     drawn: list[tuple[Floats, Floats]] = []

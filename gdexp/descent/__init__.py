@@ -8,11 +8,13 @@ from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.stopping import (
+    ENDED_FROM_OUTSIDE,
     PENALTY,
     THRESHOLDS,
     Status,
     Stopping,
     Trace,
+    censoring_bounds,
     crossing,
     first_hits,
     hitting_time,
@@ -21,6 +23,7 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "ENDED_FROM_OUTSIDE",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",
@@ -32,6 +35,7 @@ __all__ = [
     "Trace",
     "Watch",
     "arithmetic_settings",
+    "censoring_bounds",
     "crossing",
     "descend",
     "descend_batch",

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +26,14 @@ COMPARED = 3
 
 Watch = Callable[[int, "array[float]"], int]
 """A callback: it takes the iteration and the trace so far, and returns its next iteration."""
+
+
+class _End(NamedTuple):
+    """How a descent ended: its status, the last x and the period of a stall."""
+
+    status: Status
+    x: torch.Tensor
+    period: int | None = None
 
 
 def descend(
@@ -70,20 +79,20 @@ def descend(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            status, trace, final, period = _loop(converted, minimum, rule, stopping, initial, watch)
+            trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
     return Result(
-        status=status,
+        status=end.status,
         trace=np.frombuffer(trace, dtype=np.float64),
         initial=initial.detach().cpu(),
-        final=final.detach().cpu(),
+        final=end.x.detach().cpu(),
         rule=rule,
         stopping=stopping,
         f_star=problem.reference,
         problem=problem.name,
-        period=period,
+        period=end.period,
         seconds=seconds,
     )
 
@@ -124,8 +133,11 @@ def _loop(
     stopping: Stopping,
     x: torch.Tensor,
     watch: Watch | None,
-) -> tuple[Status, array[float], torch.Tensor, int | None]:
-    """Descend; return the status, the trace, the last x and the period of a stall.
+) -> tuple[array[float], _End]:
+    """Descend; return the trace and how the descent ended.
+
+    With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
+    Then only the trace grows.
 
     The state repeats when the point and the rule's state have the same bits as one iteration ago
     (a fixed point), or as at the last power of two (a cycle; R. P. Brent, An improved Monte Carlo
@@ -137,6 +149,7 @@ def _loop(
     record, finite, loss_of = trace.append, math.isfinite, problem.loss
     f_star, threshold, limit = problem.reference, stopping.threshold, stopping.limit
     step, coefficients, constant = rule.stepper(problem), rule.coefficients(1), rule.constant
+    end: _End | None = None
     state: State = ()
     last_x, last_state, last_value = x, state, math.nan
     anchor_x, anchor_state, anchor_value, anchor_k = x, state, math.nan, 0
@@ -151,19 +164,23 @@ def _loop(
         if k == call_at and watch is not None:
             call_at = watch(k, trace)
         if not finite(value):
-            return Status.DIVERGED, trace, x, None
+            return trace, end or _End(Status.DIVERGED, x)
         if value - f_star <= threshold:
-            above = minimum.is_above(value, x)
-            return Status.CONVERGED if above else Status.BELOW_MINIMUM, trace, x, None
+            if end is None and not minimum.is_above(value, x):
+                return trace, _End(Status.BELOW_MINIMUM, x)
+            end = end or _End(Status.CONVERGED, x)
+            if value - f_star <= stopping.goal:
+                return trace, end
+            threshold, limit = stopping.goal, stopping.max_iterations
         if constant:
             if value == last_value and _same(x, state, last_x, last_state):
-                return Status.STALLED, trace, x, 1
+                return trace, end or _End(Status.STALLED, x, 1)
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
-                return Status.STALLED, trace, x, k - anchor_k
+                return trace, end or _End(Status.STALLED, x, k - anchor_k)
             if k & (k - 1) == 0:
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
         if k >= limit:
-            return stopping.limit_status, trace, x, None
+            return trace, end or _End(stopping.limit_status, x)
         last_x, last_state, last_value = x, state, value
         k += 1
         if not constant:

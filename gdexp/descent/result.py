@@ -9,7 +9,15 @@ import numpy as np
 import torch
 
 from gdexp.core import format_count, gap_name
-from gdexp.descent.stopping import Status, Stopping, Trace, first_hit, hitting_time, projected_time
+from gdexp.descent.stopping import (
+    Status,
+    Stopping,
+    Trace,
+    censoring_bounds,
+    first_hit,
+    hitting_time,
+    projected_time,
+)
 from gdexp.optimizers import UpdateRule
 
 
@@ -20,9 +28,9 @@ class Result:
     Attributes:
         status: why it ended.
         trace: the loss at iterations 0, 1, …, n; float64, shape (n + 1,), which holds a float32
-            loss exactly.
+            loss exactly. With `Stopping.continue_to` it goes on after the descent's end.
         initial: x at iteration 0, on the CPU.
-        final: x at the last iteration, on the CPU.
+        final: x at iteration `iterations`, on the CPU.
         rule: the update rule with its hyperparameters.
         stopping: the stopping rule.
         f_star: the value that the threshold is measured from.
@@ -42,9 +50,17 @@ class Result:
     period: int | None = None
     seconds: float = 0.0
 
-    @property
+    @cached_property
     def iterations(self) -> int:
-        """The number of updates."""
+        """The number of updates until the descent ended."""
+        if self.converged and self.stopping.continue_to is not None:
+            hit = first_hit(self.trace, self.threshold, self.f_star)
+            return self.updates if hit is None else hit
+        return self.updates
+
+    @property
+    def updates(self) -> int:
+        """The number of updates in the trace, those of its continuation included."""
         return len(self.trace) - 1
 
     @property
@@ -63,26 +79,41 @@ class Result:
 
     @property
     def final_loss(self) -> float:
-        """The loss at the last iteration."""
-        return float(self.trace[-1])
+        """The loss at the descent's end."""
+        return float(self.trace[self.iterations])
 
     @cached_property
     def min_loss(self) -> float:
-        """The smallest finite loss; the final loss when none is finite."""
-        finite = self.trace[np.isfinite(self.trace)]
+        """The smallest finite loss until the end; the final loss when none is finite."""
+        own = self.trace[: self.iterations + 1]
+        finite = own[np.isfinite(own)]
         return float(finite.min()) if finite.size else self.final_loss
 
     @cached_property
     def max_loss(self) -> float:
-        """The largest loss, which may be infinite; NaN only when every loss is."""
-        numbers = self.trace[~np.isnan(self.trace)]
+        """The largest loss until the end, which may be infinite; NaN only when every loss is."""
+        own = self.trace[: self.iterations + 1]
+        numbers = own[~np.isnan(own)]
         return float(numbers.max()) if numbers.size else self.final_loss
 
     def iterations_to(self, threshold: float) -> int | None:
-        """Return the first iteration within another threshold; None when there is none."""
+        """Return the first iteration within another threshold; None when the trace has none.
+
+        Then `at_least` says whether the descent has failed there or was not continued.
+        """
         if self.status is Status.BELOW_MINIMUM:
             return None  # from a wrong f* no threshold says anything
         return first_hit(self.trace, threshold, self.f_star)
+
+    def at_least(self, threshold: float) -> int | None:
+        """Return the fewest iterations that a threshold can need where the trace is censored.
+
+        None where the trace answers: it reaches the threshold, or the descent failed to.
+        """
+        (bound,) = censoring_bounds(
+            self.trace, [threshold], self.stopping.goal, self.status, self.f_star
+        )
+        return bound
 
     def summary(self) -> str:
         """Return the status, the iterations and the losses in one sentence."""

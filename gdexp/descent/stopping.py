@@ -54,6 +54,10 @@ _EXPLANATIONS = {
 }
 
 
+ENDED_FROM_OUTSIDE = (Status.CONVERGED, Status.CAPPED)
+"""The statuses of descents that could have gone on, towards tighter thresholds."""
+
+
 @dataclass(frozen=True)
 class Stopping:
     """The stopping rule.
@@ -66,22 +70,33 @@ class Stopping:
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
         absolute: the loss itself is compared with the threshold, whatever its sign; `descend`
             sets it for a problem that is `absolute`.
+        continue_to: a tighter threshold, > 0. A descent that converged goes on until it is within
+            this one, or can go no further: `max_iterations` are made, the loss is not finite, or
+            the state repeats. Only the trace becomes longer; status, iterations, final x and
+            hitting time stay those at `threshold`. None: the descent ends at `threshold`.
     """
 
     threshold: float = 1e-5
     max_iterations: int = 100_000
     cap: int | None = None
+    continue_to: float | None = None
     absolute: bool = False
 
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
-        if self.absolute:
-            validation.number("threshold", self.threshold)
-        else:
-            validation.positive("threshold", self.threshold)
+        check = validation.number if self.absolute else validation.positive
+        check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
         if self.cap is not None:
             validation.integer("cap", self.cap, low=0, high=10**9)
+        if self.continue_to is not None:
+            check("continue_to", self.continue_to)
+
+    @property
+    def goal(self) -> float:
+        """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
+        further = self.continue_to
+        return self.threshold if further is None else min(self.threshold, further)
 
     @property
     def limit(self) -> int:
@@ -107,6 +122,34 @@ def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -
     best = np.minimum.accumulate(np.where(np.isfinite(gaps), gaps, np.inf))
     positions = np.searchsorted(-best, -np.asarray(thresholds, dtype=np.float64), side="left")
     return [int(k) if k < best.size else None for k in positions]
+
+
+def censoring_bounds(
+    trace: Trace, thresholds: Sequence[float], goal: float, status: str, f_star: float = 0.0
+) -> list[int | None]:
+    """Return what is known of the thresholds that a trace says nothing of, because it was ended.
+
+    A descent that converged, or that the cap ended, could have gone on. Below the threshold where
+    it was ended it is censored: it needs at least one iteration more than it made. It has not
+    failed. A descent that used all iterations, diverged or stalled has failed there, and so has
+    one whose continuation ended in such a way.
+
+    Args:
+        trace: the losses at iterations 0 … n.
+        thresholds: those that are asked.
+        goal: the threshold at which the trace ends once the descent converged.
+        status: why the descent ended; an unknown one counts as ended from outside.
+        f_star: the value that the thresholds are measured from.
+
+    Returns:
+        For each threshold the fewest iterations that the descent can need; None where the trace
+        answers, by a hit or by a failure.
+    """
+    failed = status not in ENDED_FROM_OUTSIDE and status in list(Status)
+    if failed or (status == Status.CONVERGED and not trace[-1] - f_star <= goal):
+        return [None] * len(thresholds)
+    hits = first_hits(trace, thresholds, f_star)
+    return [len(trace) if hit is None else None for hit in hits]
 
 
 def hitting_time(

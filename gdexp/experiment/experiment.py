@@ -125,6 +125,14 @@ class Experiment:
         group = {**self.config["stopping"], "cap": cap}
         return replace(self, stopping=stopping, config={**self.config, "stopping": group})
 
+    def with_limit(self, iterations: int) -> Experiment:
+        """Return the experiment with at most so many iterations; a lower limit stays."""
+        if iterations >= self.stopping.max_iterations:
+            return self
+        stopping = replace(self.stopping, max_iterations=iterations)
+        group = {**self.config["stopping"], "max_iterations": iterations}
+        return replace(self, stopping=stopping, config={**self.config, "stopping": group})
+
     def threshold_warning(self) -> str | None:
         """Return a warning when the threshold is below what the dtype can resolve, else None.
 

@@ -43,7 +43,7 @@ def left_out(experiment: Experiment, result: Result) -> str:
 def loss_figure(result: Result) -> Figure:
     """Draw the loss gap over iterations on a log axis, with the threshold."""
     figure, axes = figure_with_axes(6.4, 3.6)
-    steps = np.unique(np.linspace(0, result.iterations, MOST_POINTS).astype(int))
+    steps = np.unique(np.linspace(0, result.updates, MOST_POINTS).astype(int))
     gaps = result.trace[steps] - result.f_star
     absolute = result.stopping.absolute
     seen = np.isfinite(gaps) & (absolute | (gaps > 0))

@@ -163,7 +163,7 @@ def _readme(reference: Reference) -> str:
     """Return the text of the README: what the folder is and how to use it."""
     path = reference.config["problem"].get("path")
     version = escape_markdown(reference.tags.get("gdexp.version", ""))
-    length = format_count(len(reference.trace) - 1, "iteration")
+    length = format_count(reference.iterations, "iteration")
     lines = [
         f"# Run {reference.run_id} of gdexp {version}",
         "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,13 @@ class Reference:
         return check_trace(decode_array(self.files["trace.npy"]))
 
     @property
+    def iterations(self) -> int:
+        """The number of updates until the descent ended; its trace may go on after that."""
+        updates, recorded = len(self.trace) - 1, self.metrics.get("iterations", math.nan)
+        continued = "updates" in self.metrics and 0 <= recorded <= updates
+        return int(recorded) if continued else updates
+
+    @property
     def engine(self) -> str:
         """`ALONE` or `BATCH`; alone if it is not recorded."""
         return BATCH if self.environment.get("engine") == BATCH else ALONE
@@ -124,11 +132,12 @@ class Reference:
         if signature and signature != config.signature(self.config):
             found.append("its config.yaml is not the one that its tag gdexp.signature was made of")
         found += self._differing_params()
-        counted = self.metrics.get("iterations")
+        name = "updates" if "updates" in self.metrics else "iterations"
+        counted = self.metrics.get(name)
         if counted is not None and counted != len(self.trace) - 1:
             known = abs(counted) < 1e15  # False for NaN
             found.append(
-                f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric iterations "
+                f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric {name} "
                 f"says {f'{counted:,.10g}' if known else 'something else'}"
             )
         return found

@@ -186,8 +186,14 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
 
 
 def _capped(reference: Reference, experiment: Experiment) -> Experiment:
-    """Return the experiment with a cap well above the iterations of the reference."""
-    return experiment.with_cap(CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN)
+    """Return the experiment with a cap well above the iterations of the reference.
+
+    A cap does not end a continuation, so then the limit of all iterations is lowered.
+    """
+    limit = CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN
+    if experiment.stopping.continue_to is not None:
+        return experiment.with_limit(limit)
+    return experiment.with_cap(limit)
 
 
 def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
@@ -197,8 +203,9 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
 
 def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """Compare a result with its reference; must be called with the thread count of the descent."""
-    if result.status is Status.CAPPED:
-        experiment = _capped(reference, experiment)
+    capped = _capped(reference, experiment)
+    if result.status is Status.CAPPED or result.updates == capped.stopping.max_iterations:
+        experiment = capped
     stored = _StoredResult(
         str(result.status), result.trace, decode_array(encode_array(result.final))
     )

@@ -53,7 +53,7 @@ def rerun_facts(rerun: Rerun) -> list[Fact]:
     facts = [
         (
             "reference",
-            f"{reference.shown}: {_ended(reference.status, len(reference.trace) - 1)}, "
+            f"{reference.shown}: {_ended(reference.status, reference.iterations)}, "
             f"{problem.name} {rule.name}, {rerun.experiment.config['dtype']}",
         ),
         ("rerun", how),
@@ -114,7 +114,7 @@ def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> 
         "reference": {
             "run_id": reference.run_id,
             "status": reference.status,
-            "iterations": len(reference.trace) - 1,
+            "iterations": reference.iterations,
             "engine": reference.engine,
             "threads": reference.threads,
         },

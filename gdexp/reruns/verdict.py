@@ -89,7 +89,7 @@ def compare_descents(
     outcome = str(reference.status) == str(rerun.status)
     if not outcome:
         reasons.append(f"the reference is {reference.status}, the rerun {rerun.status}")
-    recorded, repeated = len(reference.trace) - 1, len(rerun.trace) - 1
+    recorded, repeated = len(reference.trace) - 1, len(rerun.trace) - 1  # continuations included
     if recorded != repeated:
         outcome = False
         reasons.append(

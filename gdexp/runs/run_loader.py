@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line
+from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line, shown_path
 from gdexp.runs.artifact_reader import ArtifactReader
 from gdexp.runs.run_list import Runs
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
@@ -19,9 +19,13 @@ from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import (
     ShardFolder,
     TrackingSettings,
+    absolute_address,
     close_at_end,
     configure_mlflow_process,
     ensure_database,
+    local_folder,
+    upload,
+    write_files,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +91,7 @@ class RunLoader:
 
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
-        settings.preflight()
+        settings.preflight(reading=True)
         database = settings.database
         if database is not None and (not database.exists() or not database.stat().st_size):
             raise BadInput(
@@ -99,10 +103,10 @@ class RunLoader:
         from mlflow import MlflowClient
 
         with self._storage_errors():
-            if database is not None:
+            if database is not None and not settings.read_only:
                 ensure_database(database)
-            self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
-            close_at_end(self.client, database)
+            self.client: MlflowClient = MlflowClient(tracking_uri=settings.reading_uri)
+            close_at_end(self.client, None if settings.read_only else database)
             found = self.client.get_experiment_by_name(settings.experiment)
         if found is None or found.lifecycle_stage != "active":
             what = "there is no such experiment" if found is None else "was deleted in MLflow"
@@ -143,14 +147,19 @@ class RunLoader:
         single = sweeps[0] if sweeps and len(set(names)) == 1 else None
         return Runs(found.values(), single)
 
-    def log_folder(self, run_id: str, folder: str, name: str) -> None:
-        """Log the files of a folder as artifacts of a run, below the artifact folder `name`.
+    def log_files(self, run: TrackedRun, folder: str, files: Mapping[str, bytes]) -> str:
+        """Write files into a folder among the artifacts of a run; return the folder's address.
 
         Raises:
             StorageFailed: they cannot be written.
         """
+        place = local_folder(run.home)
         with self._storage_errors():
-            self.client.log_artifacts(run_id, folder, artifact_path=name)
+            if place is not None:
+                write_files(place / folder, files)
+                return shown_path(place / folder)
+            upload(lambda made: self.client.log_artifacts(run.run_id, made, folder), files)
+            return f"{run.home}/{folder}"
 
     def _find(self, name: object, key: str) -> Run:
         if not isinstance(name, str) or not RUN_ID.fullmatch(name):
@@ -257,7 +266,7 @@ class RunLoader:
             parent=tags.get("mlflow.parentRunId"),
             started=int(run.info.start_time or 0),
             experiment_id=str(run.info.experiment_id),
-            home=str(run.info.artifact_uri or ""),
+            home=absolute_address(str(run.info.artifact_uri or ""), self.settings.folder),
             _files=self._files,
             _minima=self._minima,
         )

@@ -16,6 +16,7 @@ from gdexp.descent import (
     Status,
     Stopping,
     Trace,
+    censoring_bounds,
     first_hits,
     linear_crossing,
     projected_time,
@@ -111,6 +112,8 @@ class TrackedRun:
     def trace(self) -> Trace:
         """The loss at iterations 0 … n; float64, shape (n + 1,).
 
+        With `sweep.continue_to` it goes on after the descent's end.
+
         Raises:
             UnreadableRun: there is none, for example because gdexp did not make the run.
         """
@@ -123,26 +126,37 @@ class TrackedRun:
 
     @cached_property
     def final(self) -> Array:
-        """The point at the last iteration."""
+        """The point at the descent's end."""
         return self._files.read(self.run_id, self.home, "final.npy", read_array)
 
     @property
     def iterations(self) -> int:
-        """The number of updates."""
+        """The number of updates until the descent ended."""
+        if "updates" not in self.metrics:
+            return self.updates
+        recorded = self.metrics.get("iterations", math.nan)
+        return int(recorded) if 0 <= recorded <= self.updates else self.updates
+
+    @property
+    def updates(self) -> int:
+        """The number of updates in the trace, those of its continuation included."""
         return len(self.trace) - 1
 
     @cached_property
     def threshold(self) -> float | None:
         """The threshold of its stopping rule; None if it is not recorded."""
-        value = self.values.get("stopping.threshold")
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            return None
-        return float(value) if value > 0 or self.absolute else None
+        return self._level("stopping.threshold")
 
     @property
     def absolute(self) -> bool:
         """Whether its threshold is of the loss itself, and may be negative."""
         return self.tags.get(F_STAR_TAG) == ABSOLUTE
+
+    @cached_property
+    def goal(self) -> float:
+        """The threshold at which its trace ends once it converged; 0 if it is not recorded."""
+        own, further = self.threshold or 0.0, self._level("stopping.continue_to")
+        return own if further is None else min(own, further)
 
     @cached_property
     def recorded_time(self) -> float:
@@ -185,15 +199,34 @@ class TrackedRun:
         return gaps
 
     def hitting_time(self, threshold: float | None = None) -> float | None:
-        """Return the hitting time at a threshold, by default its own; None: not reached."""
+        """Return the hitting time at a threshold, by default its own.
+
+        None: its trace does not reach it. `at_least` tells a failure from a censored count.
+        """
         return self.hitting_times([self._threshold(threshold)])[0]
 
     def iterations_to(self, threshold: float | None = None) -> int | None:
-        """Return the first iteration within a threshold, by default its own; None: not reached."""
+        """Return the first iteration within a threshold, by default its own.
+
+        None: its trace does not reach it. `at_least` tells a failure from a censored count.
+        """
         return self._first_hits([self._threshold(threshold)])[0]
 
+    def at_least(self, threshold: float | None = None) -> int | None:
+        """Return the fewest iterations that a threshold can need where the trace is censored.
+
+        A run that ended at its own threshold, or by a cap, was not continued: beyond, it is known
+        to need more iterations than it made. None: the trace reaches the threshold, or the run
+        failed to.
+        """
+        return self.censoring_bounds([self._threshold(threshold)])[0]
+
+    def censoring_bounds(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return `at_least` for many thresholds."""
+        return censoring_bounds(self.trace, thresholds, self.goal, self.status, self.f_star)
+
     def hitting_times(self, thresholds: Sequence[float]) -> list[float | None]:
-        """Return the hitting times at many thresholds; None: not reached."""
+        """Return the hitting times at many thresholds; None: its trace does not reach it."""
         trace, f_star = self.trace, self.f_star
         found: list[float | None] = []
         for k, threshold in zip(self._first_hits(thresholds), thresholds, strict=True):
@@ -245,6 +278,13 @@ class TrackedRun:
             return f"{error}{origin}"
         return None
 
+    def _level(self, key: str) -> float | None:
+        """Return a threshold among the params: above 0, or any number of an absolute one."""
+        value = self.values.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return float(value) if value > 0 or self.absolute else None
+
     def _threshold(self, threshold: float | None) -> float:
         chosen = self.threshold if threshold is None else threshold
         if chosen is None:
@@ -263,7 +303,7 @@ class TrackedRun:
             return self.kind == ""
         if self.converged:
             k = first_hits(self.trace, [self.threshold])[0]
-            if k != len(self.trace) - 1:
+            if k is None or k != self.iterations:
                 return False
             before = float(self.trace[k - 1]) if k else math.nan
             time = _crossed(k, before, float(self.trace[k]), self.threshold, self.absolute)

@@ -31,6 +31,7 @@ from gdexp.sweeps.study import (
     check_no_password,
     check_storage,
     completed_trials,
+    continue_moved_study,
     recorded_trials,
     recover_trials,
     study_lock,
@@ -82,6 +83,8 @@ def run_sweep(
         launcher.check()
         check_no_password(plan)
     plan.tracking.preflight()
+    if base["sweep"]["name"] is None:
+        plan = continue_moved_study(plan)
     check_storage(plan)
 
     terminal_messages.print_plan(out, plan)

@@ -17,6 +17,8 @@ from gdexp.tracking import TrackingSettings, is_postgresql
 
 DEFAULT_TRIALS = 100
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
+CONTINUE_TO = "continue_to"
+"""The key of `sweep`, and of a trial's `stopping`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ class Plan:
         """
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
-        plan = cls(config.outcome(composed), space, settings, tracking)
+        base = config.outcome(composed)
+        if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
+            base["stopping"] = {**base["stopping"], CONTINUE_TO: settings.continue_to}
+        plan = cls(base, space, settings, tracking)
         plan._check_space()
         plan._check_goal()
         return plan._completed()
@@ -202,9 +207,23 @@ class Plan:
             )
         if self.pareto and self.sampler.name == "cmaes":
             raise BadInput("sweep.sampler", "cmaes", f"minimises one number, not {PARETO}; try tpe")
+        self._check_continuation()
         if self.settings.seeds > 1 and "seed" in self.space.keys:
             raise BadInput(
                 "sweep.seeds", self.settings.seeds, "must be 1 where seed itself is swept"
+            )
+
+    def _check_continuation(self) -> None:
+        """Refuse a continuation that no trial would make."""
+        goal = self.settings.continue_to
+        swept = [d.corners() for d in self.space.dimensions if d.key == THRESHOLD]
+        own = [float(each) for corners in swept for each in corners]
+        loosest = max(own, default=float(self.base["stopping"]["threshold"]))
+        if goal is not None and goal >= loosest:
+            raise BadInput(
+                f"sweep.{CONTINUE_TO}",
+                f"{goal:g}",
+                f"must be below {THRESHOLD}, which is {loosest:g} at most: every trace goes to it",
             )
 
     def _completed(self) -> Plan:

@@ -42,6 +42,8 @@ class SweepSettings:
         space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
         cap: end a trial after `cap` times the fewest iterations of any finished trial with an
             equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.
+        continue_to: a threshold, > 0, to which the trace of every descent that converged goes on,
+            so that the threshold table has no gaps; None: each ends at its own threshold.
         batch: trials that are asked and run together; None: one at a time where the sampler
             learns from each trial, else many.
         timeout: seconds after which no new trial starts; None: no limit.
@@ -62,6 +64,7 @@ class SweepSettings:
     sampler: str | Mapping[str, Any] = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
     cap: float | None = None
+    continue_to: float | None = None
     batch: int | None = None
     timeout: float | None = None
     patience: int | None = None
@@ -82,6 +85,8 @@ class SweepSettings:
             raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")
         if self.cap is not None and validation.number("cap", self.cap) < 1:
             raise BadInput("cap", self.cap, "must be >= 1: below, the best trial would be cut off")
+        if self.continue_to is not None:
+            validation.positive("continue_to", self.continue_to)
         if self.batch is not None:
             validation.integer("batch", self.batch, low=1, high=MOST_AT_ONCE)
         if self.timeout is not None:

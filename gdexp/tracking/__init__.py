@@ -1,8 +1,13 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
+from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
+from gdexp.tracking.artifact_address import absolute_address, local_folder
+from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.database_check import check_name
 from gdexp.tracking.database_closing import close_at_end
+from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.mlflow_process import configure_mlflow_process
@@ -54,13 +59,16 @@ __all__ = [
     "ShardRow",
     "Store",
     "TrackingSettings",
+    "absolute_address",
     "chart_views",
+    "check_name",
     "check_server",
     "check_trace",
     "close_at_end",
     "code_block",
     "config_yaml",
     "configure_mlflow_process",
+    "convert_addresses",
     "database_key",
     "decode_array",
     "descent_note",
@@ -70,13 +78,17 @@ __all__ = [
     "escape_markdown",
     "has_active_run",
     "has_password",
+    "holds_run",
     "is_postgresql",
     "json_bytes",
+    "local_folder",
     "loss_levels",
     "manifest",
     "mask_uri",
     "params",
     "read_array",
     "run_display",
+    "upload",
     "with_driver",
+    "write_files",
 ]

@@ -5,15 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlparse
-from urllib.request import url2pathname
-
-
-def local_folder(uri: str) -> Path | None:
-    """Return the folder that an artifact URI names; None where the artifacts are on a server."""
-    if uri.startswith("file:"):
-        return Path(url2pathname(urlparse(uri).path))
-    return Path(url2pathname(uri)) if uri.startswith("/") else None
 
 
 def write_files(folder: Path, artifacts: Mapping[str, bytes]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.tracking.artifacts import upload
+from gdexp.tracking.artifact_address import absolute_address, local_folder
+from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.downsampling import kept_iterations
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 
@@ -24,12 +26,20 @@ class ClientWriter:
         client: of the store.
         experiment_id: of the experiment that the runs belong to.
         points: how many points of a trace the metric history keeps; None keeps all.
+        folder: where relative addresses of artifacts begin; None where there are none.
     """
 
-    def __init__(self, client: MlflowClient, experiment_id: str, points: int | None = None) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        experiment_id: str,
+        points: int | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._client = client
         self._experiment_id = experiment_id
         self._points = points
+        self._folder = folder
 
     def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
         """Create a run at once: only the store can give it an id."""
@@ -59,6 +69,12 @@ class ClientWriter:
 
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
+        if self._folder is not None:
+            address = str(self._client.get_run(run_id).info.artifact_uri)
+            place = local_folder(absolute_address(address, self._folder))
+            if place is not None:
+                write_files(place, artifacts)
+                return
         upload(lambda folder: self._client.log_artifacts(run_id, folder), artifacts)
 
     def log_values(self, run_id: str, started: int, record: Record) -> None:

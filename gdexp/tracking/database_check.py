@@ -14,19 +14,25 @@ MLFLOW_TABLES = {"experiments", "runs", "alembic_version"}
 """Tables that every MLflow database has."""
 
 
-def check_path(path: Path) -> None:
+def check_path(path: Path, reading: bool = False) -> None:
     """Check that a database can be used, or created, at a path.
+
+    Args:
+        path: of the database.
+        reading: whether it is only read.
 
     Raises:
         BadInput: the folder is missing, or the file is not a database.
         StorageFailed: the folder or the file cannot be read or written.
     """
     folder = path.parent
-    if re.search(r"%[0-9A-Fa-f]{2}", str(path)):
+    check_name("tracking.uri", path)
+    if re.search(r"\?|%[0-9A-Fa-f]{2}", str(path)):
         raise BadInput(
             "tracking.uri",
-            shown_path(path),
-            "holds a %-escape, which MLflow would decode; use another name",
+            str(path),
+            "holds ? or a %-escape, which mean something else in MLflow's address; rename the "
+            "folder, or use another",
         )
     if path.is_dir():
         raise BadInput("tracking.uri", shown_path(path), "is a folder; name a database file in it")
@@ -41,13 +47,26 @@ def check_path(path: Path) -> None:
         raise BadInput(
             "tracking.uri", shown_path(path), f"the folder {folder} does not exist; create it"
         )
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not reading and not os.access(folder, os.W_OK | os.X_OK):
         raise StorageFailed(
             f"tracking.uri={shown_path(path)}: the folder {folder} cannot be written to; "
             "give the right to, or name another"
         )
     if path.exists():
-        _check_file(path)
+        _check_file(path, reading)
+
+
+def check_name(key: str, path: Path) -> None:
+    """Check that a path is text: addresses, logs and the study cannot hold other bytes.
+
+    Raises:
+        BadInput: names the key.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise BadInput(key, shown, "has bytes that are no UTF-8; rename the folder") from None
 
 
 def check_tables(path: Path) -> None:
@@ -75,9 +94,10 @@ def check_tables(path: Path) -> None:
         )
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, reading: bool) -> None:
     """Check the file by SQLite alone: see `database_connection.connect`."""
-    for right, verb in ((os.R_OK, "read"), (os.W_OK, "written to")):
+    rights = {os.R_OK: "read"} if reading else {os.R_OK: "read", os.W_OK: "written to"}
+    for right, verb in rights.items():
         if not os.access(path, right):
             raise StorageFailed(
                 f"tracking.uri={shown_path(path)}: the file cannot be {verb}; "

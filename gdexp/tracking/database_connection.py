@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, quote
+
+from gdexp.core import StorageFailed, shown_path
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -37,9 +41,55 @@ def table_names(path: Path) -> set[str]:
     Raises:
         sqlite3.DatabaseError: the file cannot be read.
     """
-    with connect(path, "ro") as connection:
+    with connect(path, reading_mode(path)) as connection:
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
         return {name for (name,) in connection.execute(query)}
+
+
+def reading_mode(path: Path) -> str:
+    """Return the mode in which a SQLite file can be read.
+
+    SQLite does not open a file with write-ahead logging in a read-only folder, unless it may take
+    for granted that nothing changes. Where a process was killed, that would hide what is in the
+    log.
+
+    Raises:
+        StorageFailed: a log or a journal was left that SQLite would have to write.
+    """
+    if os.access(path.parent, os.W_OK):
+        return "ro"
+    try:
+        with connect(path, "ro") as connection:
+            connection.execute("SELECT 1 FROM sqlite_master")
+    except sqlite3.OperationalError:
+        for kind in ("wal", "journal"):
+            left = path.with_name(f"{path.name}-{kind}")
+            if left.exists() and left.stat().st_size:
+                raise StorageFailed(
+                    f"tracking.uri={shown_path(path)}: its newest runs are in {left.name}, which "
+                    "cannot be read in a read-only folder; copy the folder and read the copy"
+                ) from None
+        return "ro&immutable=1"
+    return "ro"
+
+
+def reading_uri(path: Path) -> str:
+    """Return the address for SQLAlchemy of a SQLite file that is only read."""
+    from sqlalchemy import URL
+
+    options = parse_qs(f"mode={reading_mode(path)}&uri=true")
+    url = URL.create("sqlite+pysqlite", database=f"file:{quote(str(path))}")
+    return url.update_query_dict(options).render_as_string()
+
+
+def holds_run(path: Path, run_id: str) -> bool:
+    """Return whether a SQLite file holds a run; one that is not MLflow's holds none."""
+    query = "SELECT 1 FROM runs WHERE run_uuid = ?"
+    try:
+        with connect(path, "ro") as connection:
+            return connection.execute(query, (run_id,)).fetchone() is not None
+    except sqlite3.DatabaseError:
+        return False
 
 
 def has_statistics(path: Path) -> bool:

@@ -128,10 +128,12 @@ def descent_record(
     if parts:
         index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
         artifacts["final_index.json"] = json_bytes(index)
+    continued = experiment.stopping.continue_to is not None
     return Record(
         params=params(experiment.config),
         metrics={
             "iterations": result.iterations,
+            **({"updates": result.updates} if continued else {}),
             "hitting_time": result.hitting_time,
             "final_loss": result.final_loss,
             "min_loss": result.min_loss,
@@ -174,5 +176,5 @@ def _text(value: object) -> str:
 
 def loss_levels(experiment: Experiment) -> list[float]:
     """Return the losses that meet the usual thresholds and the experiment's own."""
-    wanted = {experiment.stopping.threshold, *THRESHOLDS}
+    wanted = {experiment.stopping.threshold, experiment.stopping.goal, *THRESHOLDS}
     return [experiment.problem.reference + threshold for threshold in sorted(wanted)]

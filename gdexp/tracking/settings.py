@@ -13,7 +13,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from gdexp.core import MASK, BadInput, command_folder, learn_secret, shown_path, validation
+from gdexp.tracking.artifact_address import ARTIFACTS, store_folder
 from gdexp.tracking.database_check import check_path
+from gdexp.tracking.database_connection import reading_uri
 from gdexp.tracking.downsampling import FEWEST
 from gdexp.tracking.server_address import mask_uri, with_driver
 from gdexp.tracking.server_check import check_server
@@ -79,9 +81,9 @@ class TrackingSettings:
             # After two slashes comes a host. After none MLflow would choose a file of its own.
             given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")
             named = given_path and path not in {"", ":memory:"}
-            if scheme == "sqlite" and (not named or set(path) & set("?#%")):
+            if scheme == "sqlite" and (not named or "?" in path):
                 raise BadInput(
-                    "uri", mask_uri(self.uri), "must name a file (no ?, # or %): sqlite:///FILE.db"
+                    "uri", mask_uri(self.uri), "must name a file (no ?): sqlite:///FILE.db"
                 )
 
     @property
@@ -92,6 +94,12 @@ class TrackingSettings:
         if self.uri.lower().startswith("sqlite:"):
             return command_folder() / self._sqlite_path()
         return None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the SQLite file, where relative addresses begin; None for servers."""
+        path = self.database
+        return None if path is None else store_folder(path)
 
     @property
     def is_server(self) -> bool:
@@ -118,6 +126,20 @@ class TrackingSettings:
         return with_driver(str(self.uri))
 
     @property
+    def read_only(self) -> bool:
+        """Whether this process may not write the SQLite file, or beside it."""
+        path = self.database
+        return path is not None and any(
+            each.exists() and not os.access(each, os.W_OK) for each in (path.parent, path)
+        )
+
+    @property
+    def reading_uri(self) -> str:
+        """The URI for MLflow where it only reads; MLflow itself opens every file for writing."""
+        path = self.database
+        return reading_uri(path) if path is not None and self.read_only else self.mlflow_uri
+
+    @property
     def store_key(self) -> str:
         """An address that identifies the store; it does not depend on the user and the password."""
         return self.display_uri if self.database is None else self.mlflow_uri
@@ -138,11 +160,14 @@ class TrackingSettings:
         """
         if self.is_server:
             return None
-        path = self.database or command_folder() / "mlflow.db"
-        return (path.parent / "mlartifacts" / quote(experiment, safe=" ")).as_uri()
+        folder = self.folder or command_folder()
+        return (folder / ARTIFACTS / quote(experiment, safe=" ")).as_uri()
 
-    def preflight(self) -> None:
+    def preflight(self, reading: bool = False) -> None:
         """Check that the store can be used; write nothing.
+
+        Args:
+            reading: whether it is only read, so that it may be read-only.
 
         Raises:
             BadInput: a folder is missing, or a file is not a database.
@@ -150,7 +175,7 @@ class TrackingSettings:
         """
         path = self.database
         if path is not None:
-            check_path(path)
+            check_path(path, reading)
             return
         check_server("tracking.uri", str(self.uri), SCHEMES)
 

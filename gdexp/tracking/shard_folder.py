@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gdexp.tracking.artifacts import local_folder
+from gdexp.tracking.artifact_address import local_folder
 from gdexp.tracking.shard_file import (
     FOLDER,
     MAX_ROWS,
@@ -53,7 +53,7 @@ class ShardFolder:
     Args:
         client: of the store that holds the sweep's run.
         run_id: the id of that run.
-        home: the URI of its artifacts.
+        home: the absolute address of its artifacts.
         one_line_errors: the context for every access.
     """
 

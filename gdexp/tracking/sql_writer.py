@@ -12,13 +12,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gdexp.tracking import mlflow_internals
-from gdexp.tracking.artifacts import local_folder, upload, write_files
+from gdexp.tracking.artifact_address import absolute_address, local_folder
+from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.database_connection import transaction
 from gdexp.tracking.downsampling import kept_iterations
 from gdexp.tracking.mlflow_internals import TABLES
@@ -44,21 +46,32 @@ class SqlWriter:
     Args:
         engine: of the database.
         experiment_id: of the experiment that the runs belong to.
-        location: URI of the experiment's artifacts.
+        location: address of the experiment's artifacts.
         points: how many points of a trace the metric history keeps; None keeps all.
+        folder: where relative addresses begin; None where there are none.
     """
 
     def __init__(
-        self, engine: Engine, experiment_id: str, location: str, points: int | None = None
+        self,
+        engine: Engine,
+        experiment_id: str,
+        location: str,
+        points: int | None = None,
+        folder: Path | None = None,
     ) -> None:
         self._engine = engine
         self._experiment_id = int(experiment_id)
         self._location = location
         self._points = points
+        self._folder = folder
 
     @classmethod
     def for_client(
-        cls, client: MlflowClient, experiment_id: str, points: int | None = None
+        cls,
+        client: MlflowClient,
+        experiment_id: str,
+        points: int | None = None,
+        folder: Path | None = None,
     ) -> SqlWriter:
         """Return a writer into the database of a client.
 
@@ -68,7 +81,7 @@ class SqlWriter:
         engine = mlflow_internals.engine_of(client)
         mlflow_internals.check_schema(engine)
         location = client.get_experiment(experiment_id).artifact_location
-        return cls(engine, experiment_id, str(location), points)
+        return cls(engine, experiment_id, str(location), points, folder)
 
     def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
         """Choose an id; write nothing."""
@@ -124,6 +137,7 @@ class SqlWriter:
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
         uri = mlflow_internals.artifact_uri(self._location, run_id)
+        uri = absolute_address(uri, self._folder)
         folder = local_folder(uri)
         if folder is not None:
             write_files(folder, artifacts)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
+from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, decode_array
-from gdexp.tracking.artifacts import local_folder
+from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.client_writer import ClientWriter
 from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
@@ -30,6 +31,7 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.sql_writer import SqlWriter
 from gdexp.tracking.store_files import StoreFiles
+from gdexp.tracking.store_links import StoreLinks
 from gdexp.tracking.write_ahead_log import begin_log
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-class Store:
+class Store(StoreLinks):
     """An MLflow experiment that runs are written to.
 
     Args:
@@ -73,10 +75,13 @@ class Store:
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
             self.files.engine = close_at_end(self.client, self.database)
             self.experiment_id = self._experiment(settings.experiment)
+            if self.database is not None:
+                convert_addresses(self.database)  # those of a new experiment too
             self._writer = self._choose_writer(settings)
             if not settings.is_server:
                 location = self.client.get_experiment(self.experiment_id).artifact_location
-                self.files.artifacts = local_folder(str(location))
+                address = absolute_address(str(location), settings.folder)
+                self.files.artifacts = local_folder(address)
         self._started: dict[str, int] = {}
         self._analyzed = False
 
@@ -169,16 +174,20 @@ class Store:
     def arrays(self, run_id: str) -> dict[str, Array]:
         """Read back the arrays of a run: initial, final and trace."""
         found = {}
-        with self._one_line_errors(), tempfile.TemporaryDirectory() as folder:
+        with self._one_line_errors(), tempfile.TemporaryDirectory() as temporary:
+            folder = local_folder(self._home(run_id))
             for name in ("initial", "final", "trace"):
-                path = self.client.download_artifacts(run_id, f"{name}.npy", folder)
-                found[name] = decode_array(Path(path).read_bytes())
+                if folder is not None:
+                    path = folder / f"{name}.npy"
+                else:
+                    path = Path(self.client.download_artifacts(run_id, f"{name}.npy", temporary))
+                found[name] = decode_array(path.read_bytes())
         return found
 
     def shards(self, parent: str) -> ShardFolder:
         """Return the folder of a sweep's shards."""
         with self._one_line_errors():
-            home = str(self.client.get_run(parent).info.artifact_uri)
+            home = self._home(parent)
         return ShardFolder(self.client, parent, home, self._one_line_errors)
 
     def save_view(
@@ -207,38 +216,6 @@ class Store:
                 self.client.set_experiment_tag(
                     self.experiment_id, chart_views.runs_view_tag(), state
                 )
-
-    def children_link(self, parent: str) -> str:
-        """Return the address, after `#`, of the chart view of a sweep's children."""
-        return chart_views.children_link(self.experiment_id, parent)
-
-    def run_link(self, run_id: str) -> str:
-        """Return the address, after `#`, of a run's page."""
-        return chart_views.run_link(self.experiment_id, run_id)
-
-    def loss_link(self, run_id: str) -> str:
-        """Return the address, after `#`, of a run's losses on a log axis."""
-        return chart_views.loss_link(self.experiment_id, run_id)
-
-    def runs_link(self) -> str:
-        """Return the address, after `#`, of the charts of the single runs."""
-        return chart_views.runs_link(self.experiment_id)
-
-    def ui_address(self) -> str:
-        """Return the address of the UI: of the server, or of what `ui_command` starts."""
-        if self.settings.is_server:
-            return self.settings.display_uri.rstrip("/")
-        return "http://127.0.0.1:5000"
-
-    def ui_command(self) -> str:
-        """Return what a person types to see the runs."""
-        if self.settings.uri is None:
-            return "mlflow ui    in this directory, then open"
-        if self.settings.is_server:
-            return "in the UI of the server, open"
-        if self.database is None:
-            return "scripts/ui tracking.uri=…    with the same address, then open"
-        return f"mlflow ui --backend-store-uri sqlite:///{self.settings.display_uri}    then open"
 
     def has_run(self, run_id: str) -> bool:
         """Return whether a run exists in this experiment."""
@@ -317,13 +294,20 @@ class Store:
         """Return the fast writer where the database has the expected tables, else the client's."""
         if not settings.is_server:
             try:
-                return SqlWriter.for_client(self.client, self.experiment_id, settings.max_points)
+                return SqlWriter.for_client(
+                    self.client, self.experiment_id, settings.max_points, settings.folder
+                )
             except UnknownSchema as error:
                 self.warning = (
                     f"runs are written slowly, through MLflow's client: its database is not as "
                     f"gdexp expects ({error})"
                 )
-        return ClientWriter(self.client, self.experiment_id, settings.max_points)
+        return ClientWriter(self.client, self.experiment_id, settings.max_points, settings.folder)
+
+    def _home(self, run_id: str) -> str:
+        """Return the absolute address of a run's artifacts."""
+        address = str(self.client.get_run(run_id).info.artifact_uri)
+        return absolute_address(address, self.settings.folder)
 
     def _existing(self, run_id: str) -> PlannedRun:
         """Return a run that is in the store already."""

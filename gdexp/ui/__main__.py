@@ -18,7 +18,7 @@ from gdexp.core import (
     printable,
 )
 from gdexp.display import terminal
-from gdexp.tracking import TrackingSettings
+from gdexp.tracking import TrackingSettings, convert_addresses
 from gdexp.ui.links import Link, newest_links, without_user
 from gdexp.ui.server import Server
 
@@ -83,7 +83,9 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
             settings.display_uri,
             "holds nothing yet; run something there first, such as python -m gdexp",
         )
-    settings.preflight()
+    settings.preflight(reading=True)
+    if database is not None and not settings.read_only:
+        convert_addresses(database)
     uri = settings.mlflow_uri
     if uri.lower().startswith("http"):
         place = terminal.escape_text(without_user(uri))

@@ -111,14 +111,13 @@ class Server:
             *("--host", HOST, "--port", str(self.port)),
             *("--allowed-hosts", f"localhost:{self.port},{HOST}:{self.port}"),
         ]
-        database = self.settings.database
-        folder = command_folder() if database is None else database.parent
+        folder = self.settings.folder or command_folder()  # addresses are relative to it
         command += ["--artifacts-destination", (folder / "mlartifacts").as_uri()]
         # In a session of its own: Ctrl-C then reaches this process alone, which ends the server.
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(self.settings.mlflow_uri),
+            env=_environment(self.settings.reading_uri),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

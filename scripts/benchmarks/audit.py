@@ -58,7 +58,7 @@ def audit(journal: Path, database: Path, n: int, name: str = "s") -> Audit:
     trials = loaded(journal, name).get_trials()
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        runs = _Runs(connection, name, database.parent / "mlartifacts")
+        runs = _Runs(connection, name, database.parent)
     finished = Counter(number for number, _ in runs.of_trials("FINISHED"))
     recorded = {trial.user_attrs["gdexp.record"]["run_id"] for trial in done}
     whole = [run_id for _, run_id in runs.of_trials("FINISHED") if run_id in recorded]
@@ -79,10 +79,10 @@ class _Runs:
     Args:
         connection: to the database.
         name: of the study.
-        served: the folder in which a server keeps its artifacts.
+        folder: of the database; relative addresses begin there.
     """
 
-    def __init__(self, connection: sqlite3.Connection, name: str, served: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str, folder: Path) -> None:
         self._folders: dict[str, Path] = {}
         self._status: dict[str, str] = {}
         query = (
@@ -95,7 +95,8 @@ class _Runs:
             parts = urlsplit(uri)
             path = unquote(parts.path)
             of_server = parts.scheme == "mlflow-artifacts"
-            self._folders[run_id] = served / path.lstrip("/") if of_server else Path(path)
+            served = folder / "mlartifacts" / path.lstrip("/")
+            self._folders[run_id] = served if of_server else folder / path
         self._tags = self._pairs(connection, "SELECT run_uuid, key, value FROM tags")
         self._metrics = self._pairs(connection, "SELECT run_uuid, key, value FROM latest_metrics")
         self._losses: dict[str, list[float]] = {run_id: [] for run_id in self._status}

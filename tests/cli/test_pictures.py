@@ -13,7 +13,8 @@ from rich.console import Console
 
 from gdexp.cli import run as cli_run
 from gdexp.cli.main import main
-from gdexp.experiment import Experiment, figures
+from gdexp.experiment import figures
+from gdexp.experiment.experiment import Experiment
 from tests.support.commands import composed
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -210,14 +209,7 @@ def thousand(store: Store, database: Path) -> tuple[str, str]:
         },
     )
     store.finish(first, record)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in run_display.image_artifacts(
-            chart_views.PICTURE, final_picture()
-        ).items():
-            path = Path(folder, name)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-        store.client.log_artifacts(first, folder)
+    store.log_files(first, run_display.image_artifacts(chart_views.PICTURE, final_picture()))
     copies(database, first, MANY - 1)
     collect_statistics(database)
     state = chart_views.view_state(parent, swept, "a thousand trials", 1, swept, (1e-9, 10))

@@ -19,6 +19,7 @@ from mlflow.entities import Run
 
 import gdexp as package
 from gdexp.descent.stopping import THRESHOLDS
+from tests.support.artifacts import run_folder
 from tests.support.commands import environment, gdexp, start
 
 ROOT = Path(package.__file__).parents[1]
@@ -39,7 +40,7 @@ def runs(folder: Path) -> list[Run]:
 
 def read(folder: Path, run: Run, name: str) -> bytes:
     """An artifact."""
-    return Path(client(folder).download_artifacts(run.info.run_id, name)).read_bytes()
+    return (run_folder(folder, run.info.run_id) / name).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_the_parent_describes_the_answer_and_keeps_a_chart_view(swept: tuple[Pat
     note = parent.data.tags["mlflow.note.content"]
     assert "| threshold | iterations |" in note
     assert "python -m gdexp " in note
-    names = {entry.path for entry in client(folder).list_artifacts(parent.info.run_id)}
+    names = {path.name for path in run_folder(folder, parent.info.run_id).iterdir()}
     assert {"trials.csv", "thresholds.csv", "iterations_by_lr.png", "fewest.png"} <= names
     assert {"best_loss.png", "best_final.png"} <= names
     experiment = client(folder).get_experiment(parent.info.experiment_id)
@@ -179,7 +180,7 @@ def test_the_three_cases_of_the_notebook_run_and_are_recorded(
     for word in words:
         assert word in out
     (run,) = runs(tmp_path)
-    names = {entry.path for entry in client(tmp_path).list_artifacts(run.info.run_id)}
+    names = {path.name for path in run_folder(tmp_path, run.info.run_id).iterdir()}
     assert "loss.png" in names
     if "function" in line:
         assert {"curve.png", "final_index.json"} <= names

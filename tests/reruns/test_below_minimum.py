@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gdexp.cli.main import main
-from gdexp.problems import Problem
+from gdexp.problems.base import Problem
 
 PIT = """
 def pit(x):

@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -24,6 +22,7 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
 from tests.reruns.conftest import Ask
 from tests.reruns.records import experiment, folder, reference, tampered
+from tests.support.artifacts import run_folder
 from tests.support.commands import gdexp
 
 pytestmark = pytest.mark.slow
@@ -315,9 +314,9 @@ def tracked(store: Store, *without: str) -> str:
     made = experiment()
     run_id = store.start(RunHeader("one", "run"))
     store.finish(run_id, descent_record(made, made.run()))
-    home = store.client.get_run(run_id).info.artifact_uri
+    assert store.database is not None
     for name in without:
-        Path(url2pathname(urlsplit(home).path), name).unlink()
+        (run_folder(store.database.parent, run_id) / name).unlink()
     return run_id
 
 

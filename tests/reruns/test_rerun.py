@@ -16,6 +16,7 @@ from gdexp.descent.stopping import Status
 from gdexp.tracking.mlflow_ui.descriptions import NOTE_TAG
 from gdexp.tracking.record import MANIFEST
 from tests.reruns.conftest import Ask, Said
+from tests.support.artifacts import run_folder
 
 pytestmark = pytest.mark.slow
 
@@ -79,14 +80,14 @@ class Kept:
 
 def runs(uri: str, experiment: str, kind: str) -> list[Kept]:
     """The runs of a kind, the oldest first."""
-    client = MlflowClient(uri)
+    client, folder = MlflowClient(uri), Path(uri.removeprefix("sqlite:///")).parent
     found = client.search_runs(
         [client.get_experiment_by_name(experiment).experiment_id],
         f"tags.`gdexp.kind` = '{kind}'",
         order_by=["attributes.start_time ASC"],
     )
     return [
-        Kept(r.info.run_id, r.data.tags, Path(r.info.artifact_uri.removeprefix("file://")))
+        Kept(r.info.run_id, r.data.tags, run_folder(folder, r.info.run_id, experiment))
         for r in found
     ]
 

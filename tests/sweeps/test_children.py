@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -162,8 +163,8 @@ def test_no_link_leads_to_a_run_that_is_not_there(
     assert sweep is not None
     assert f"+rerun={sweep.short}/NUMBER" in said
     known = {run.info.run_id[:8] for run in children(sweep.run_id)}
-    table = said.partition("fewest iterations")[2].partition("recorded")[0]
-    named = [word.strip("()") for word in table.split() if word.startswith("(")]
+    table = said.partition("reached by")[2].partition("recorded")[0]
+    named = re.findall(r"\(([0-9a-f]{8})\)", table)
     assert named
     assert set(named) <= known
 

@@ -100,7 +100,9 @@ class Ends:
         self.rows = np.arange(count)
         self.which = rules.which
         self.ended = np.zeros(count, dtype=bool)
+        self.converged = np.zeros(count, dtype=bool)  # and only the trace goes on
         self.thresholds, self.limits, self.codes = limits.thresholds, limits.limits, limits.codes
+        self.goals, self.most = limits.goals, limits.most
         # … and on the device.
         self.wanted: Array = self._there(self.thresholds)
         self.going: Array = self._there(np.ones(count, dtype=bool))
@@ -138,7 +140,10 @@ class Ends:
             done = np.flatnonzero(~self.ended & (self.limits <= k))
             rows = np.union1d(rows, done) if rows.size else done
         if rows.size:
-            self._record(block, self._close(block, rows))
+            continued = self._record(block, self._close(block, rows))
+            if continued.size:  # they may end later in the same block
+                self._record(block, self._close(block, continued))
+                self._note_limits()
         numpy_or_torch.minimum(self.lowest, low, out=self.lowest)
         numpy_or_torch.maximum(self.highest, high, out=self.highest)
         self.last = losses[-1]
@@ -156,7 +161,8 @@ class Ends:
         self.repeats.select(there, index)
         self.rows, self.which, self.ended = self.rows[left], self.which[left], self.ended[left]
         self.thresholds, self.limits = self.thresholds[left], self.limits[left]
-        self.codes = self.codes[left]
+        self.codes, self.converged = self.codes[left], self.converged[left]
+        self.goals, self.most = self.goals[left], self.most[left]
         self.wanted, self.going = self.wanted[there], self.going[there]
         self.last = None if self.last is None else self.last[index]
         self.lowest, self.highest = self.lowest[there], self.highest[there]
@@ -164,6 +170,8 @@ class Ends:
 
     def _note_limits(self) -> None:
         going = self.limits[~self.ended]
+        if not going.size:
+            return
         self.next_limit, self.last_limit = int(going.min()), int(going.max())
 
     def _suspects(self, block: _Block, low: Array, high: Array) -> Integers:
@@ -213,16 +221,19 @@ class Ends:
         below = self.minimum.below_at(by_loss, own, rows, xs)
         return _Close(rows, wide[0], own, lowest, highest, by_loss, below, repeats)
 
-    def _record(self, block: _Block, close: _Close) -> None:
-        """Record those rows that ended."""
+    def _record(self, block: _Block, close: _Close) -> Integers:
+        """Record those rows that ended; return those of them whose traces go on."""
         at = np.minimum(
             close.by_loss, np.clip(self.limits[close.rows] - block.first, 0, block.made)
         )
         if close.repeats is not None:
             at = np.minimum(at, close.repeats[0])
         chosen = np.flatnonzero(at < block.made)
+        self.outcome.updates[self.rows[close.rows[chosen]]] = block.first + at[chosen]
+        self._end(close.rows[chosen[self.converged[close.rows[chosen]]]])
+        chosen = chosen[~self.converged[close.rows[chosen]]]
         if not chosen.size:
-            return
+            return chosen
         ended, at, own = close.rows[chosen], at[chosen], close.losses[:, chosen]
         by_loss, places = close.by_loss[chosen], np.arange(chosen.size)
         final, rows, outcome = own[at, places], self.rows[ended], self.outcome
@@ -253,9 +264,22 @@ class Ends:
                 torch.from_numpy(each[here]).to(self.device) for each in (ended, rows)
             )
             outcome.final.index_copy_(0, target, x.index_select(0, source))
-        self.ended[ended] = True
-        self.going[self._there(ended)] = False
-        self.open -= ended.size
+        goes_on = (codes == CODES[Status.CONVERGED]) & (final - self.f_star > self.goals[ended])
+        self._end(ended[~goes_on])
+        return self._continue(ended[goes_on])
+
+    def _end(self, rows: Integers) -> None:
+        """Note that the traces of some rows have ended."""
+        self.ended[rows] = True
+        self.going[self._there(rows)] = False
+        self.open -= rows.size
+
+    def _continue(self, rows: Integers) -> Integers:
+        """Let the traces of some rows that converged go on; return the rows."""
+        self.converged[rows] = True
+        self.thresholds[rows], self.limits[rows] = self.goals[rows], self.most[rows]
+        self.wanted[self._there(rows)] = self._there(self.goals[rows])
+        return rows
 
     def _lower_limits(self, cap: Cap, first: int, close: _Close) -> None:
         """Let every row that converges in the block limit those after it.
@@ -266,7 +290,7 @@ class Ends:
         both senses and with the looser threshold limits nothing more.
         """
         by_loss = close.by_loss
-        met = (by_loss < len(close.losses)) & ~close.below
+        met = (by_loss < len(close.losses)) & ~close.below & ~self.converged[close.rows]
         if close.repeats is not None:
             met &= by_loss <= close.repeats[0]
         events = np.flatnonzero(met)
@@ -277,7 +301,7 @@ class Ends:
             if k > self.limits[row] or not self.earliest.add(threshold, place):
                 continue
             limit = cap.limit_after(k)
-            later = (self.rows > place) & (self.thresholds >= threshold)
+            later = (self.rows > place) & (self.thresholds >= threshold) & ~self.converged
             lowered = later & (self.limits > limit)
             self.limits[lowered] = limit
             self.codes[lowered] = CODES[Status.CAPPED]

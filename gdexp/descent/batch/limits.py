@@ -43,11 +43,15 @@ class Limits:
         thresholds: of the loss above f*.
         limits: the most iterations.
         codes: what a row is called that made them, as a position in `STATUSES`.
+        goals: the thresholds at which the traces of rows that converged end.
+        most: the most iterations of these traces.
     """
 
     thresholds: Floats
     limits: Integers
     codes: npt.NDArray[np.int8]
+    goals: Floats
+    most: Integers
 
     @classmethod
     def of(cls, stoppings: list[Stopping]) -> Limits:
@@ -57,11 +61,13 @@ class Limits:
         most = np.array([each.max_iterations for each in own])
         codes = np.where(caps < most, CODES[Status.CAPPED], CODES[Status.MAX_ITERATIONS])
         thresholds = np.array([each.threshold for each in own], dtype=np.float64)
-        return cls(thresholds[which], np.minimum(caps, most)[which], codes[which])
+        goals = np.array([each.goal for each in own], dtype=np.float64)
+        limits = np.minimum(caps, most)
+        return cls(thresholds[which], limits[which], codes[which], goals[which], most[which])
 
     def part(self, rows: Integers) -> Limits:
         """Those of some rows."""
-        return Limits(self.thresholds[rows], self.limits[rows], self.codes[rows])
+        return Limits(*(column[rows] for column in vars(self).values()))
 
     def lower(self, stoppings: list[Stopping], rows: Integers, cap: Cap) -> None:
         """Give rows the limits that the cap has for them, where these are lower than their own.
@@ -76,10 +82,10 @@ class Limits:
         lowered = rows[lower]
         self.limits[lowered] = allowed[lower]
         self.codes[lowered] = CODES[Status.CAPPED]
-        made: dict[tuple[float, int, int], Stopping] = {}
+        made: dict[tuple[Stopping, int], Stopping] = {}
         for row, limit in zip(lowered.tolist(), allowed[lower].tolist(), strict=True):
             before = stoppings[row]
-            key = (before.threshold, before.max_iterations, limit)
+            key = (before, limit)
             if key not in made:
                 made[key] = replace(before, cap=limit)
             stoppings[row] = made[key]

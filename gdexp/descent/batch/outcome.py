@@ -33,6 +33,7 @@ class Outcome:
     def __init__(self, rows: int, x: torch.Tensor) -> None:
         self.codes = np.zeros(rows, dtype=np.int8)
         self.iterations = np.zeros(rows, dtype=np.int64)
+        self.updates = np.zeros(rows, dtype=np.int64)
         self.periods = np.zeros(rows, dtype=np.int64)
         self.final_loss = np.full(rows, np.nan)
         self.loss_before = np.full(rows, np.nan)
@@ -53,7 +54,7 @@ class Outcome:
         """Take over a descent that ran alone."""
         last, middle = result.iterations, result.stopping.limit // 2
         self.codes[row] = CODES[result.status]
-        self.iterations[row] = last
+        self.iterations[row], self.updates[row] = last, result.updates
         self.periods[row] = result.period or 0
         self.final_loss[row] = result.final_loss
         self.min_loss[row], self.max_loss[row] = result.min_loss, result.max_loss
@@ -64,7 +65,7 @@ class Outcome:
 
 def joined_traces(outcome: Outcome) -> Traces:
     """The pieces of a run put together row by row; the pieces are used up."""
-    lengths = outcome.iterations + 1
+    lengths = outcome.updates + 1
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     values = np.empty(offsets[-1], dtype=outcome.pieces[0].values.dtype)
     while outcome.pieces:

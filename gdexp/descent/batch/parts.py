@@ -136,7 +136,7 @@ class Parts:
         """The traces of all rows in the order of the rows; the parts are used up."""
         if len(self.parts) == 1:
             return self.parts[0][1]
-        offsets = np.concatenate(([0], np.cumsum(self.outcome.iterations + 1)))
+        offsets = np.concatenate(([0], np.cumsum(self.outcome.updates + 1)))
         values = np.empty(offsets[-1], dtype=self.parts[0][1].values.dtype)
         while self.parts:
             rows, traces = self.parts.pop()

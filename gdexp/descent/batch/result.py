@@ -46,13 +46,14 @@ class BatchResult:
 
     Attributes:
         codes: the status of each row as its position in `STATUSES`, shape (B,), int8.
-        iterations: updates made, shape (B,).
+        iterations: updates made until the row ended, shape (B,).
+        updates: updates in the row's trace, those of its continuation included, shape (B,).
         periods: of a stalled row, after how many iterations its state repeats; else 0. (B,).
-        final_loss: the loss at each row's last iteration, shape (B,).
+        final_loss: the loss at each row's end, shape (B,).
         min_loss: the smallest finite loss, shape (B,).
         max_loss: the largest loss, infinity included, shape (B,).
         initial: x at iteration 0, on the CPU, shape (B, *shape).
-        final: x at each row's last iteration, on the CPU, shape (B, *shape).
+        final: x at each row's end, on the CPU, shape (B, *shape).
         rules: the update rule of each row.
         stoppings: the stopping rule of each row.
         traces: all losses of all rows; None when they were not kept.
@@ -63,6 +64,7 @@ class BatchResult:
 
     codes: npt.NDArray[np.int8]
     iterations: Integers
+    updates: Integers
     periods: Integers
     final_loss: Floats
     min_loss: Floats
@@ -84,7 +86,7 @@ class BatchResult:
     def __getitem__(self, row: int) -> Result:
         """The result of one descent, equal to that of the descent alone.
 
-        Its `seconds` are the batch's, shared out by iterations.
+        Its `seconds` are the batch's, shared out by updates.
 
         Raises:
             IndexError: there is no such row.
@@ -95,7 +97,7 @@ class BatchResult:
         if self.traces is None:
             raise BadInput("keep_traces", False, "must be true for the result of a single row")
         row %= len(self)
-        share = (self.iterations[row] + 1) / float(self.iterations.sum() + len(self))
+        share = (self.updates[row] + 1) / float(self.updates.sum() + len(self))
         return Result(
             status=self.status(row),
             trace=self.traces[row],

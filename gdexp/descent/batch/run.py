@@ -108,6 +108,7 @@ def descend_batch(
     return BatchResult(
         codes=result.codes,
         iterations=result.iterations,
+        updates=result.updates,
         periods=result.periods,
         final_loss=result.final_loss,
         min_loss=result.min_loss,

@@ -69,7 +69,7 @@ def _by_learning_rate(plan: Plan, result: SweepResult) -> Figure:
 
 
 def _fewest(result: SweepResult) -> Figure:
-    """Draw the fewest iterations that any trial needed at each threshold."""
+    """Draw the fewest iterations of the trials whose traces reach each threshold."""
     figure, axes = figure_with_axes(6.4, 3.6)
     reached = [(r.threshold, r.iterations) for r in result.thresholds if r.iterations is not None]
     if reached:
@@ -78,9 +78,9 @@ def _fewest(result: SweepResult) -> Figure:
     axes.set_xscale("log")
     axes.invert_xaxis()
     axes.set_xlabel("threshold (tighter to the right)")
-    axes.set_ylabel("fewest iterations")
+    axes.set_ylabel("iterations")
     axes.set_ylim(bottom=0)
-    axes.set_title("fewest iterations at each threshold, from all traces")
+    axes.set_title("fewest of the traces that reach each threshold")
     return figure
 
 

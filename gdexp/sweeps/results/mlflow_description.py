@@ -8,7 +8,11 @@ from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
 from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
-from gdexp.sweeps.results.threshold_table import threshold_markdown, threshold_note
+from gdexp.sweeps.results.threshold_table import (
+    censoring_note,
+    threshold_markdown,
+    threshold_note,
+)
 from gdexp.tracking import code_block, escape_markdown
 
 
@@ -31,6 +35,9 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
         "",
         *threshold_markdown(plan, result.thresholds),
     ]
+    note = censoring_note(plan, result.thresholds)
+    if note is not None:
+        lines += ["", note]
     if plan.pareto:
         lines += ["", *front_markdown(result.front_trials)]
     if result.importance:

@@ -76,7 +76,7 @@ class SweepResult:
             records=records,
             best=best,
             nearest=nearest_trial(records) if best is None else None,
-            thresholds=threshold_rows(trials, records),
+            thresholds=threshold_rows(plan, trials, records),
             front=[able[at] for at in non_dominated(points)],
             counts=dict(sorted(Counter(record.status for record in records).items())),
             steps=sum(record.steps for record in records),

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 def sweep_params(plan: Plan) -> dict[str, str]:
     """Return the settings of the sweep as params of its run."""
+    goal = plan.settings.continue_to
     return {
         "sweep.name": plan.name,
         "sweep.sampler": plan.sampler.name,
         "sweep.objective": plan.settings.objective,
         "sweep.seeds": str(plan.settings.seeds),
         "sweep.cap": str(plan.settings.cap),
+        **({} if goal is None else {"sweep.continue_to": str(goal)}),
         **{f"sweep.space.{d.name}": d.text() for d in plan.space.dimensions},
     }
 

@@ -26,6 +26,7 @@ def print_plan(out: Console, plan: Plan) -> None:
             ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
+            *_continuation(plan),
             ("study", terminal.escape_text(study_location(plan))),
             *([("workers", str(workers))] if workers > 1 else []),
         ],
@@ -64,6 +65,12 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     if settings.timeout is not None:
         limits.append(f"the sweep after {settings.timeout:g} s")
     return [("ends", "\n".join(limits))] if limits else []
+
+
+def _continuation(plan: Plan) -> list[tuple[str, str]]:
+    """Return where the traces go on to, if they do."""
+    goal = plan.settings.continue_to
+    return [] if goal is None else [("traces", f"go on to {goal:g} where a trial converged")]
 
 
 def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:

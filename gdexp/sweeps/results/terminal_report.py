@@ -11,7 +11,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table
 from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
-from gdexp.sweeps.results.threshold_table import threshold_note, threshold_table
+from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
         _print_none(out, plan, result)
     out.print(f"\n{threshold_note(plan)}\n")
     out.print(threshold_table(plan, result.thresholds))
+    note = censoring_note(plan, result.thresholds)
+    if note is not None:
+        out.print(f"\n{note}")
     out.print()
     if plan.pareto:
         out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")

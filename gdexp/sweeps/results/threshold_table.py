@@ -1,9 +1,13 @@
-"""The threshold table: the fewest iterations to every threshold, from all loss traces."""
+"""The threshold table: the fewest iterations to every threshold, from all loss traces.
+
+A trace answers a threshold only down to where it went. A trial that ended at its own threshold, or
+by the cap, is censored beyond: it has not failed there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -14,6 +18,7 @@ from gdexp.descent import THRESHOLDS
 from gdexp.display import terminal
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.csv_file import csv_bytes
+from gdexp.sweeps.results.start_gaps import largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
 from gdexp.tracking import escape_markdown
 
@@ -26,36 +31,62 @@ LOOSEST_WINS = (
 )
 ALL_TRACES = "What all traces together say of every threshold, not only of the one that was asked:"
 
+FEWEST, REACHED_BY = "fewest of the traces", "reached by"
+"""Headings: the fewest iterations of the traces that reach a threshold, and how many do."""
+
 
 @dataclass(frozen=True)
 class ThresholdRow:
-    """The trial that reached a threshold in the fewest iterations; None where none did."""
+    """The trial whose trace reaches a threshold in the fewest iterations; None where none does.
+
+    Attributes:
+        reached: how many trials reach the threshold.
+        total: all trials.
+        at_least: the fewest iterations that a censored trial can need; None if none is censored.
+        at_start: whether every start in the space is within the threshold.
+    """
 
     threshold: float
     iterations: float | None = None
     trial: int | None = None
     run_id: str | None = None
     parameters: Mapping[str, Any] | None = None
+    reached: int = 0
+    total: int = 0
+    at_least: float | None = None
+    at_start: bool = False
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether a trial that was not continued may need fewer iterations than is known."""
+        if self.at_least is None:
+            return False
+        return self.iterations is None or self.at_least < self.iterations
 
 
 def threshold_rows(
-    trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
+    plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
     """Return one row for each of `THRESHOLDS`, from finished trials and their records."""
-    return [_row(index, trials, records) for index in range(len(THRESHOLDS))]
-
-
-def _row(index: int, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]) -> ThresholdRow:
-    reached = [
-        (hit, position)
-        for position, record in enumerate(records)
-        if (hit := record.hits[index]) is not None
-    ]
-    if not reached:
-        return ThresholdRow(THRESHOLDS[index])
-    hit, best = min(reached)
-    trial = trials[best]
-    return ThresholdRow(THRESHOLDS[index], hit, trial.number, records[best].run_id, trial.params)
+    columns = [record.at_thresholds(plan.settings.seeds) for record in records]
+    rows = []
+    for at, threshold in enumerate(THRESHOLDS):
+        reached = [
+            (hit, place) for place, each in enumerate(columns) if (hit := each.hits[at]) is not None
+        ]
+        bounds = [bound for each in columns if (bound := each.bounds[at]) is not None]
+        row = ThresholdRow(threshold, total=len(trials), at_least=min(bounds, default=None))
+        if reached:
+            hit, best = min(reached)
+            trial, run_id = trials[best], records[best].run_id
+            row = replace(
+                row, iterations=hit, trial=trial.number, run_id=run_id, parameters=trial.params
+            )
+        rows.append(replace(row, reached=len(reached)))
+    if any(row.iterations == 0 for row in rows):
+        gap = largest_start_gap(plan)
+        return [replace(row, at_start=gap <= row.threshold) for row in rows]
+    return rows
 
 
 def threshold_note(plan: Plan) -> str:
@@ -63,13 +94,35 @@ def threshold_note(plan: Plan) -> str:
     return LOOSEST_WINS if THRESHOLD in plan.space.keys and not plan.pareto else ALL_TRACES
 
 
+def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
+    """Return what the table does not know because trials were not continued, and what helps."""
+    hidden = [row.threshold for row in rows if row.is_hidden]
+    if not hidden:
+        return None
+    goal, ways = plan.settings.continue_to, []
+    if goal is None or goal > hidden[-1]:
+        ways.append(f"sweep.continue_to={hidden[-1]:g}")
+    if plan.settings.cap is not None:
+        ways.append("sweep.cap=null")
+    text = (
+        "A trial ends at its own threshold or by the cap, and was not continued beyond: it may "
+        "need fewer iterations than those that reach a tighter one."
+    )
+    return f"{text} {' and '.join(ways)} completes the table." if ways else text
+
+
 def thresholds_csv(rows: Sequence[ThresholdRow]) -> bytes:
-    """Return the table as a CSV file."""
+    """Return the table as a CSV file.
+
+    `at_least` is the fewest iterations that a trial can need that was not continued so far.
+    """
     keys = sorted({key for row in rows for key in row.parameters or ()})
     cells: list[list[object]] = [["threshold", "iterations", *keys, "trial", "run_id"]]
+    cells[0] += ["reached", "trials", "at_least"]
     for row in rows:
         values = [(row.parameters or {}).get(key) for key in keys]
-        cells.append([row.threshold, row.iterations, *values, row.trial, row.run_id])
+        known = [row.reached, row.total, row.at_least]
+        cells.append([row.threshold, row.iterations, *values, row.trial, row.run_id, *known])
     return csv_bytes(cells)
 
 
@@ -77,38 +130,47 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
     """Return the table for the terminal, with a column for each parameter."""
     names = [name for name in plan.space.names if name != THRESHOLD]
     names = [name for name in names if any(name in (row.parameters or {}) for row in rows)]
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for heading in ("threshold", "fewest iterations", *map(terminal.escape_text, names)):
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for heading in ("threshold", FEWEST, *map(terminal.escape_text, names), REACHED_BY):
         table.add_column(heading, justify="right")
     table.add_column("run")
     for row in rows:
         threshold = f"{row.threshold:.0e}"
+        reached = f"{row.reached:,} of {row.total:,}"
         if row.iterations is None:
-            table.add_row(threshold, "[dim]not reached[/dim]", *["" for _ in names], "")
+            table.add_row(threshold, f"[dim]{_count(row)}[/dim]", *("" for _ in names), reached)
             continue
         parameters = {name: (row.parameters or {}).get(name, "") for name in names}
-        # Where the start is within the threshold, no parameter plays a part.
-        values = [format_value(value) if row.iterations else "any" for value in parameters.values()]
+        # Where every start is within the threshold, no parameter plays a part.
+        values = ["any" if row.at_start else format_value(value) for value in parameters.values()]
         run_id = row.run_id or "/"
         run = str(row.trial) + ("" if is_row(run_id) else f" ({run_id[:8]})")
-        table.add_row(threshold, f"{row.iterations:,.6g}", *map(terminal.escape_text, values), run)
+        table.add_row(threshold, _count(row), *map(terminal.escape_text, values), reached, run)
     return table
 
 
 def threshold_markdown(plan: Plan, rows: Sequence[ThresholdRow]) -> list[str]:
     """Return the table as lines of Markdown."""
     return [
-        "| threshold | iterations | learning rate | trial |",
-        "|---|---|---|---|",
+        f"| threshold | {FEWEST} | learning rate | {REACHED_BY} | trial |",
+        "|---|---|---|---|---|",
         *(_markdown_row(plan, row) for row in rows),
     ]
 
 
 def _markdown_row(plan: Plan, row: ThresholdRow) -> str:
+    reached = f"{row.reached:,} of {row.total:,}"
     if row.iterations is None:
-        return f"| {row.threshold:g} | not reached | | |"
-    rate = escape_markdown(_learning_rate(plan, row)) if row.iterations else "any"
-    return f"| {row.threshold:g} | {row.iterations:,.6g} | {rate} | {row.trial} |"
+        return f"| {row.threshold:g} | {_count(row)} | | {reached} | |"
+    rate = "any" if row.at_start else escape_markdown(_learning_rate(plan, row))
+    return f"| {row.threshold:g} | {_count(row)} | {rate} | {reached} | {row.trial} |"
+
+
+def _count(row: ThresholdRow) -> str:
+    """Return the fewest iterations in words; of censored trials alone what they need at least."""
+    if row.iterations is not None:
+        return f"{row.iterations:,.6g}"
+    return "not reached" if row.at_least is None else f">= {row.at_least:,.6g} (not continued)"
 
 
 def _learning_rate(plan: Plan, row: ThresholdRow) -> str:

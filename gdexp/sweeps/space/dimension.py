@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from gdexp.config import check_secrets
+from gdexp.config import check_secrets, digest
 from gdexp.core import BadInput
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Dimension:
         integer: whether the values are integers.
         step: between neighbouring values; None for a continuous range.
         when: for each group that it depends on, the choices with which it is used.
+        written: the choices as they were written, if some of them are equal.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Dimension:
     integer: bool = False
     step: float | None = None
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    written: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def is_group(self) -> bool:
@@ -236,7 +238,11 @@ def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(f"sweep.space.{key}", value, "must be a finite number")
         check_secrets({key: value})  # Each value is stored with its trial.
-    return Dimension(key, key, choices=values)
+    unique: dict[object, Any] = {}
+    for value in values:
+        unique.setdefault(_identity(value), value)
+    written = values if len(unique) < len(values) else ()
+    return Dimension(key, key, choices=tuple(unique.values()), written=written)
 
 
 def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
@@ -275,6 +281,13 @@ def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  
     if log and start <= 0:
         raise BadInput(f"sweep.space.{key}", shown, "a log range must start above 0")
     return start, end
+
+
+def _identity(value: object) -> object:
+    """Return what is equal for values that mean the same: 1, 1.0 and 1e0, also in lists."""
+    if isinstance(value, int | float):
+        return isinstance(value, bool), value
+    return digest(value)
 
 
 def _same(a: object, b: object) -> bool:

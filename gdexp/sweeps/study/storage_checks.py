@@ -5,7 +5,14 @@ from __future__ import annotations
 from gdexp.core import BadInput, StorageFailed, failure_reason
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
-from gdexp.tracking import check_server, database_key, has_password, is_postgresql, mask_uri
+from gdexp.tracking import (
+    check_name,
+    check_server,
+    database_key,
+    has_password,
+    is_postgresql,
+    mask_uri,
+)
 
 
 def check_no_password(plan: Plan) -> None:
@@ -50,6 +57,7 @@ def check_storage(plan: Plan) -> None:
             )
         return
     path, database = plan.journal, plan.tracking.database
+    check_name("sweep.storage", path)
     if database is not None and path.resolve() == database.resolve():
         raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
     if path.is_dir():

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status, first_hits
+from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status
 from gdexp.sweeps.failure import Failure
+from gdexp.sweeps.study.threshold_counts import (
+    Column,
+    ThresholdCounts,
+    of_earlier_version,
+    of_one_seed,
+    threshold_counts,
+)
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -45,10 +52,13 @@ class TrialRecord:
         successes: the number of seeds that converged.
         saved: an estimate of the iterations that the cap saved; 0 if it did not end the trial.
         hits: iterations to each of `THRESHOLDS` (of several seeds the expected running time);
-            None where not reached.
+            None where not reached. `at_thresholds` tells failures from censored counts.
         steps: updates that this sweep made itself.
         reused: the number of descents that were taken from earlier runs.
         reason: why the trial failed, in one line; empty where it did not.
+        bounds: for each of `THRESHOLDS` the fewest iterations where the trial was not continued to
+            it, else None. None in all: follows from the other fields.
+        updates: updates of all traces, continuations included; None: the sum of `counts`.
     """
 
     run_id: str
@@ -60,10 +70,12 @@ class TrialRecord:
     counts: tuple[int, ...]
     successes: int
     saved: float
-    hits: tuple[float | None, ...]
+    hits: Column
     steps: int
     reused: int = 0
     reason: str = ""
+    bounds: Column | None = None
+    updates: int | None = None
 
     @classmethod
     def build(
@@ -83,14 +95,9 @@ class TrialRecord:
         reached = [result.converged for result in results]
         others = [result.status for result in results if not result.converged]
         others.sort(key=lambda status: status is not Status.BELOW_MINIMUM)  # it concerns all
-        hits = [_hits(result) for result in results]
-        if seeds == 1:
-            iterations: float = counts[0]
-            by_threshold: list[float | None] = list(hits[0])
-        else:
-            iterations = sum(counts) / max(sum(reached), 1)
-            columns = zip(*hits, strict=True)
-            by_threshold = [_expected(column, counts, seeds) for column in columns]
+        updates = [result.updates for result in results]
+        hits, bounds = threshold_counts(results, seeds)
+        iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
         return cls(
             run_id=run_id,
             status=str(others[0] if others else first.status),
@@ -101,9 +108,11 @@ class TrialRecord:
             counts=tuple(counts),
             successes=sum(reached),
             saved=sum(map(_saved, results)),
-            hits=tuple(by_threshold),
-            steps=sum(n for n, known in zip(counts, reused, strict=True) if not known),
+            hits=hits,
+            steps=sum(n for n, known in zip(updates, reused, strict=True) if not known),
             reused=sum(reused),
+            bounds=None if seeds == 1 and updates == counts else bounds,
+            updates=None if updates == counts else sum(updates),
         )
 
     @classmethod
@@ -131,8 +140,9 @@ class TrialRecord:
             successes=0,
             saved=0.0,
             hits=(None,) * len(THRESHOLDS),
-            steps=sum(counts),
+            steps=sum(result.updates for result in done),
             reason=failure.reason,
+            bounds=(None,) * len(THRESHOLDS),
         )
 
     @property
@@ -140,23 +150,44 @@ class TrialRecord:
         """Whether the trial has a count: some seed converged, and its f* holds."""
         return self.successes > 0 and self.status != Status.BELOW_MINIMUM
 
+    def at_thresholds(self, seeds: int) -> ThresholdCounts:
+        """Return the counts at each of `THRESHOLDS`, with bounds where they are censored.
+
+        Args:
+            seeds: the number of seeds of a trial.
+        """
+        if self.bounds is not None:
+            return ThresholdCounts(self.hits, self.bounds)
+        if seeds == 1:
+            return of_one_seed(self.hits, self.status, self.counts[0])
+        capped = self.status == Status.CAPPED or self.saved > 0 or len(self.counts) < seeds
+        return of_earlier_version(self.hits, self.threshold, self.counts, self.successes, capped)
+
+    @property
+    def trace_updates(self) -> int:
+        """The updates of all traces together."""
+        return sum(self.counts) if self.updates is None else self.updates
+
     def count(self, cap: Cap) -> None:
         """Let the trial limit later trials, if it converged from every seed."""
         if self.status == Status.CONVERGED:
             cap.add(self.threshold, self.counts)
 
     def as_attribute(self) -> dict[str, Any]:
-        """Return the record as Optuna stores it."""
-        values = {**vars(self), "counts": list(self.counts), "hits": list(self.hits)}
-        if not self.reason:
-            del values["reason"]
-        return values
+        """Return the record as Optuna stores it; without what follows from the rest."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+            if value is not None and value != ""
+        }
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = dict(trial.user_attrs[RECORD])
-        return cls(**{**given, "counts": tuple(given["counts"]), "hits": tuple(given["hits"])})
+        for name in {"counts", "hits", "bounds"} & given.keys():
+            given[name] = tuple(given[name])
+        return cls(**given)
 
 
 def objective_value(results: Sequence[Result], cap: Cap, seeds: int) -> float:
@@ -180,22 +211,6 @@ def objective_value(results: Sequence[Result], cap: Cap, seeds: int) -> float:
     if not successes or any(result.status is Status.BELOW_MINIMUM for result in results):
         return sum(projected)
     return sum(result.iterations for result in results) / successes
-
-
-def _hits(result: Result) -> list[int | None]:
-    """Return the iterations to each of `THRESHOLDS`; none below a wrong f*."""
-    if result.status is Status.BELOW_MINIMUM:
-        return [None] * len(THRESHOLDS)
-    return first_hits(result.trace, THRESHOLDS, result.f_star)
-
-
-def _expected(hits: Sequence[int | None], counts: Sequence[int], seeds: int) -> float | None:
-    """Return the expected running time to one threshold; None where no seed reached it."""
-    reached = [hit for hit in hits if hit is not None]
-    if not reached or len(counts) < seeds:
-        return None
-    failed = [n for hit, n in zip(hits, counts, strict=True) if hit is None]
-    return (sum(reached) + sum(failed)) / len(reached)
 
 
 def _saved(result: Result) -> float:

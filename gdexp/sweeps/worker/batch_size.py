@@ -38,7 +38,7 @@ class BatchSize:
 
     def add(self, record: TrialRecord) -> None:
         """Add the trace lengths of a finished trial."""
-        self._losses += sum(record.counts) + len(record.counts)
+        self._losses += record.trace_updates + len(record.counts)
         self._descents += len(record.counts)
 
     def at(self, ordinal: int) -> int:

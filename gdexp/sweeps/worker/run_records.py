@@ -163,6 +163,7 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
     """Return the record of a trial of several seeds, which sums up its descents."""
     results = [descent.result for descent in trial.descents]
     first = trial.descents[0].experiment
+    goal = first.stopping.continue_to
     composed = {**first.config, "seed": [e.seed for e in trial.asked.experiments]}
     rows = [
         {
@@ -179,9 +180,10 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
         metrics={
             "expected_running_time": record.hitting_time,
             "iterations": record.iterations,
+            **({} if goal is None else {"updates": record.trace_updates}),
             "hitting_time": record.hitting_time,
             "successes": record.successes,
-            "steps": sum(record.counts),
+            "steps": record.trace_updates,
             "final_loss": record.final_loss,
             "min_loss": min(result.min_loss for result in results),
             "max_loss": max(result.max_loss for result in results),

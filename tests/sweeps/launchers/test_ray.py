@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.store import Store
 from tests.support import ray
+from tests.support.artifacts import run_folder
 from tests.support.processes import addresses, descendants, there
 from tests.sweeps.launchers.test_workers import SWEEP, TRIALS, at_work, check_prompt, ended
 from tests.sweeps.test_resume import check_whole, finished, load
@@ -109,11 +108,8 @@ def test_nothing_of_ray_is_left_when_the_sweep_is_over(shared: Swept) -> None:
 
 
 def test_a_worker_has_as_many_threads_as_cores_and_its_runs_say_so(shared: Swept) -> None:
-    store = Store(TrackingSettings(f"sqlite:///{shared.folder}/mlflow.db"))
     run = finished(shared.folder)[0].user_attrs["gdexp.record"]["run_id"]
-    environment = json.loads(
-        Path(store.client.download_artifacts(run, "environment.json")).read_text()
-    )
+    environment = json.loads((run_folder(shared.folder, run) / "environment.json").read_text())
     assert environment["torch"]["threads"] == 2
 
 

@@ -20,8 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gdexp.cli.main import main
 from gdexp.sweeps.study.worker_identity import SIGN
-from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.store import Store
+from tests.support.artifacts import run_folder
 from tests.support.commands import start
 from tests.support.fork_server import RunningCommand
 from tests.support.slurm import LOOPBACK, Slurm, slurm
@@ -217,10 +216,9 @@ def test_jobs_that_stand_in_another_folder_write_nothing_there(killed: Swept) ->
 
 
 def test_a_worker_computes_with_the_cores_of_its_job_and_says_so(killed: Swept) -> None:
-    store = Store(TrackingSettings(uri=f"sqlite:///{killed.folder}/mlflow.db"))
     run_id = finished(killed.folder)[-1].user_attrs["gdexp.record"]["run_id"]
-    environment = store.client.download_artifacts(run_id, "environment.json")
-    assert json.loads(Path(environment).read_text())["torch"]["threads"] == 1
+    environment = run_folder(killed.folder, run_id) / "environment.json"
+    assert json.loads(environment.read_text())["torch"]["threads"] == 1
 
 
 def test_the_files_of_jobs_are_for_their_owner_alone(killed: Swept) -> None:

@@ -238,3 +238,23 @@ def test_composing_a_trials_config_is_reading_a_few_keys(name: str) -> None:
         for d in made.space.dimensions:
             if d.name in parameters and not d.is_group:
                 assert config.lookup(configured, d.key) == parameters[d.name]
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("1,1.0,1e0", [1]),
+        ("choice(1,1,2)", [1, 2]),
+        ("choice(2,0.1,1e-1,2.0,.1)", [2, 0.1]),
+        ("0,0", [0]),
+        ("choice(a,b,a)", ["a", "b"]),
+        ("choice(true,1,True,false,0)", [True, 1, False, 0]),
+        ("choice([1,2],[1.0,2],[2,1])", [[1, 2], [2, 1]]),
+        ("choice(1,'1')", [1, "1"]),
+        ([1, 1.0, None, None], [1, None]),
+    ],
+)
+def test_equal_values_that_are_written_differently_are_one(text: Any, choices: list[Any]) -> None:
+    space = parsed({"k": text})
+    assert repr(space.dimensions[0].choices) == repr(tuple(choices))
+    assert space.size() == len(choices) == len(list(space.points()))
