@@ -6,10 +6,14 @@ The public names are listed here and loaded when first used, so that `import gde
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from gdexp.import_path import set_working_directory_last as _set_working_directory_last
 
-from gdexp.version import __version__ as __version__
+_set_working_directory_last()
+
+from importlib import import_module  # noqa: E402 (after the path is set)
+from typing import TYPE_CHECKING, Any  # noqa: E402
+
+from gdexp.version import __version__ as __version__  # noqa: E402
 
 if TYPE_CHECKING:
     from gdexp.core import BadInput as BadInput

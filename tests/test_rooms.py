@@ -19,7 +19,7 @@ import gdexp
 PACKAGE = Path(gdexp.__file__).parent
 
 FLOORS = [
-    ["core", "version"],
+    ["core", "import_path", "version"],
     ["config", "display", "problems"],
     ["optimizers"],
     ["descent"],

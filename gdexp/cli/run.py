@@ -14,7 +14,15 @@ from gdexp.config import Config, construct, overrides
 from gdexp.core import Interrupted, format_number, format_value, gap_formula
 from gdexp.descent import PENALTY, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
-from gdexp.experiment import Experiment, left_out, pictures, provenance_files, trusted_paths
+from gdexp.experiment import (
+    NONDETERMINISTIC_TAG,
+    Experiment,
+    left_out,
+    nondeterminism_warning,
+    pictures,
+    provenance_files,
+    trusted_paths,
+)
 from gdexp.tracking import (
     NOTE_TAG,
     Record,
@@ -42,13 +50,15 @@ def run(config: Config) -> Result:
     settings = construct("tracking", TrackingSettings, config["tracking"])
     settings.preflight()
     experiment.rehearse()
+    differing = nondeterminism_warning(experiment)
     out = terminal.console()
-    announce(out, experiment)
+    announce(out, experiment, differing)
 
     store = Store(settings)
     if store.warning:
         terminal.print_warning(store.warning)
-    run_id = store.start(RunHeader(name=title(experiment), kind="run"))
+    tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
+    run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     try:
         losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
         with losses:
@@ -143,8 +153,14 @@ def title(experiment: Experiment) -> str:
     return f"{experiment.problem.name} {experiment.rule.name}{step}"
 
 
-def announce(out: Console, experiment: Experiment) -> None:
-    """Print the experiment, and warn of a threshold that the dtype cannot reach."""
+def announce(out: Console, experiment: Experiment, differing: str | None = None) -> None:
+    """Print the experiment, and warn of a threshold that the dtype cannot reach.
+
+    Args:
+        out: the console.
+        experiment: what is going to run.
+        differing: the warning of a problem that gives different losses for the same x.
+    """
     problem, stopping = experiment.problem, experiment.stopping
     name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
@@ -162,8 +178,8 @@ def announce(out: Console, experiment: Experiment) -> None:
         ],
     )
     warning = experiment.threshold_warning()
-    if warning:
-        out.print(f"[yellow]warning[/yellow]  {warning}")
+    for each in filter(None, (warning, differing)):
+        out.print(f"[yellow]warning[/yellow]  {terminal.escape_text(each)}")
     out.print()
 
 

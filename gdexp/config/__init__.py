@@ -7,20 +7,31 @@ from gdexp.config.construct import choose, construct
 from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
 from gdexp.config.hydra_internals import BASIC_LAUNCHER
-from gdexp.config.identity import digest, outcome, signature
+from gdexp.config.identity import (
+    NUMERICS,
+    SCHEMA,
+    config_signature,
+    digest,
+    outcome,
+    signature,
+    without_earlier_meaning,
+)
 from gdexp.config.keys import OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
     "BASIC_LAUNCHER",
+    "NUMERICS",
     "OUTCOME_KEYS",
+    "SCHEMA",
     "Config",
     "as_gdexp_error",
     "check_keys",
     "check_secrets",
     "choose",
     "config_dirs",
+    "config_signature",
     "construct",
     "digest",
     "env_secrets",
@@ -41,4 +52,5 @@ __all__ = [
     "typed_overrides",
     "with_group",
     "with_values",
+    "without_earlier_meaning",
 ]

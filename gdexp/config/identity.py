@@ -1,4 +1,8 @@
-"""The signature of a config; equal configs have equal signatures."""
+"""The identity of a config: its signature, and what is left out of it so that it lasts.
+
+A signature and a study's definition are compared with those that earlier versions stored. So a key
+that a version adds is left out of both while its value means what earlier versions did.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,78 @@ from typing import Any
 
 from gdexp.config.keys import OUTCOME_KEYS, Config
 
+SCHEMA = 1
+"""The form of signatures and definitions. What was stored without a number has form 1."""
+
+NUMERICS = 1
+"""The version of gdexp's arithmetic; it rises when a descent may give other bits. What was stored
+without a number has version 1."""
+
+EARLIER_MEANING: Mapping[str, object] = {"schema": 1, "numerics": 1}
+"""Keys that not all versions wrote, each with the value that means what happened without the key.
+
+A key of a config stands here with dots (`stopping.measure`), a key of `sweep` as `Plan.definition`
+has it (`cap`). An entry is never removed or changed.
+"""
+
 
 def outcome(config: Mapping[str, Any]) -> Config:
     """Return the part of a config that decides a descent's outcome."""
     return {key: config[key] for key in OUTCOME_KEYS if key in config}
 
 
-def signature(config: Mapping[str, Any]) -> str:
-    """Return the first 16 hex digits of the sha256 of what decides a descent's outcome."""
-    return digest(outcome(config))
+def signature(
+    config: Mapping[str, Any], code: Mapping[str, str] | None = None, numerics: int = NUMERICS
+) -> str:
+    """Return the signature of a descent: `CONFIG`, or `CONFIG-CODE` where the user's code runs.
+
+    Args:
+        config: the config of the descent; only what decides its outcome counts.
+        code: digest of each file of the user's own code and data, by name; empty where the
+            descent uses none, None where the files are not known.
+        numerics: the version of gdexp's arithmetic.
+
+    Returns:
+        One or two groups of 16 hex digits, each the start of a sha256.
+    """
+    decisive = {**outcome(config), "schema": SCHEMA, "numerics": numerics}
+    first = digest(without_earlier_meaning(decisive))
+    return f"{first}-{digest(code)}" if code else first
+
+
+def config_signature(signature: str) -> str:
+    """Return the part of a signature that the config decides."""
+    return signature.partition("-")[0]
+
+
+def without_earlier_meaning(value: Mapping[str, Any], prefix: str = "") -> Config:
+    """Return a config or a part of one without the keys that mean what happened without them.
+
+    Args:
+        value: nested, or with dots in its keys.
+        prefix: the key of the part, with a dot at its end.
+    """
+    kept: Config = {}
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if name in EARLIER_MEANING and _same(item, EARLIER_MEANING[name]):
+            continue
+        nested = isinstance(item, Mapping)
+        kept[key] = without_earlier_meaning(item, f"{name}.") if nested else item
+    return kept
 
 
 def digest(value: object) -> str:
     """Return the first 16 hex digits of the sha256 of a value's canonical JSON."""
     text = json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _same(value: object, other: object) -> bool:
+    """Return whether two values are written alike: `1` and `1.0` are, `1` and `true` are not."""
+    return bool(_canonical(value) == _canonical(other)) and isinstance(value, bool) == isinstance(
+        other, bool
+    )
 
 
 def _canonical(value: object) -> object:

@@ -35,6 +35,7 @@ from gdexp.core.process_table import machine, process_exists, process_start
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
 from gdexp.core.secret_patterns import has_secret, is_secret_key
 from gdexp.core.signals import Interrupted
+from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
     "MASK",
@@ -47,7 +48,9 @@ __all__ = [
     "StorageChanged",
     "StorageFailed",
     "StudyInUse",
+    "UserCode",
     "at_end",
+    "changed_files",
     "code_failed",
     "command_folder",
     "context_thread",
@@ -79,5 +82,7 @@ __all__ = [
     "shown_path",
     "signals",
     "submit_in_context",
+    "user_code",
     "validation",
+    "watched",
 ]

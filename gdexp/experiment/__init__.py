@@ -10,24 +10,33 @@ from gdexp.experiment.provenance import (
     ENVIRONMENT,
     NUMERIC_SOURCE,
     PROBLEM_SOURCE,
+    USER_SOURCES,
     environment,
+    problem_code,
     provenance_files,
+    recorded_code,
     source_state,
 )
+from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
 
 __all__ = [
     "ALONE",
     "BATCH",
     "DIFF",
     "ENVIRONMENT",
+    "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
+    "USER_SOURCES",
     "Experiment",
     "environment",
     "left_out",
+    "nondeterminism_warning",
     "pictures",
+    "problem_code",
     "provenance",
     "provenance_files",
+    "recorded_code",
     "source_state",
     "trusted_paths",
 ]

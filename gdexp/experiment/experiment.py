@@ -12,6 +12,7 @@ import torch
 from gdexp import config
 from gdexp.core import BadInput, GdexpError, code_failed, validation
 from gdexp.descent import Result, Stopping, Watch, descend, starting_point
+from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import RULES, UpdateRule
 from gdexp.problems import Problem, build_problem
 
@@ -63,8 +64,11 @@ class Experiment:
 
     @property
     def signature(self) -> str:
-        """The hash that equal experiments share."""
-        return config.signature(self.config)
+        """The hash that equal experiments share.
+
+        Modules that the user's code imports during the descent have joined at its end.
+        """
+        return config.signature(self.config, code_digests(self.config))
 
     def run(self, watch: Watch | None = None) -> Result:
         """Run the descent.

@@ -14,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from gdexp.config import overrides
-from gdexp.core import mask_source
+from gdexp.config import NUMERICS, overrides
+from gdexp.core import UserCode, mask_source, user_code
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
@@ -33,9 +33,10 @@ NUMERIC_SOURCE = (
 ALONE, BATCH = "alone", "batch"
 """The engines: `descend`, and `descend_batch`."""
 
-ENVIRONMENT, DIFF, PROBLEM_SOURCE = "environment.json", "source.diff", "problem_source.txt"
-MOST_TEXT = 64 * 1024
-"""The most bytes of a diff or of a problem's source that are stored."""
+ENVIRONMENT, DIFF = "environment.json", "source.diff"
+PROBLEM_SOURCE, USER_SOURCES = "problem_source.txt", "user_sources.json"
+MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
+"""The most bytes of one text that are stored, a diff or a source; and of all in one JSON."""
 
 
 def provenance_files(
@@ -49,16 +50,19 @@ def provenance_files(
         whole: include the texts of changed source, which all trials of a sweep share.
 
     Returns:
-        `environment.json`; `source.diff` if gdexp's source was changed; `problem_source.txt` if
-        the problem is the user's own. Both texts are cut to `MOST_TEXT` and hold no secrets.
+        `environment.json`; `source.diff` if gdexp's source was changed; if the problem is the
+        user's own, `problem_source.txt`, and `user_sources.json` with the texts of its other
+        files. All texts are cut to `MOST_TEXT` and hold no secrets.
     """
     own: dict[str, Any] = {} if engine is None else {"engine": engine}
     own["overrides"] = overrides(composed)
     own |= _gpu(composed.get("device"))
     texts = {DIFF: source_diff()} if whole else {}
-    source = problem_source(composed)
-    if source is not None:
-        own["problem"], texts[PROBLEM_SOURCE] = source
+    code = problem_code(composed)
+    if code is not None:
+        own["code"] = {"files": code.digests, "distributions": code.distributions}
+        own |= _problem_entry(code)
+        texts |= _sources(code)
     shared = _indented(json.dumps(environment(), default=str))
     # Two objects become one: the part that all descents of a process share is written once.
     text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
@@ -114,17 +118,33 @@ def source_diff() -> str:
     return limited(head + changed)
 
 
-def problem_source(composed: Mapping[str, Any]) -> tuple[dict[str, str], str] | None:
-    """Return the identity and the source of the module of a user's own problem.
+def problem_code(composed: Mapping[str, Any]) -> UserCode | None:
+    """Return the user's own code and data behind a config's problem; None for gdexp's problems.
 
-    Nothing is imported: a module that is not loaded is ignored.
-
-    Returns:
-        Its import path, file name and sha256, and its source; None for gdexp's problems.
+    Nothing is imported: it is what this process has loaded.
     """
     problem = composed.get("problem")
     path = problem.get("path") if isinstance(problem, Mapping) else None
-    return _module_source(path) if isinstance(path, str) else None
+    return user_code(path) if isinstance(path, str) else None
+
+
+def code_digests(composed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digest of each file of the user's own code and data of a config, by name."""
+    code = problem_code(composed)
+    return {} if code is None else code.digests
+
+
+def recorded_code(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of the user's files in a recorded environment; any part may be malformed.
+
+    Args:
+        recorded: the content of `environment.json`.
+    """
+    code = recorded.get("code")
+    files = code.get("files") if isinstance(code, Mapping) else None
+    if not isinstance(files, Mapping):
+        return {}
+    return {k: v for k, v in files.items() if isinstance(k, str) and isinstance(v, str)}
 
 
 def limited(text: str) -> str:
@@ -153,6 +173,7 @@ def _machine() -> dict[str, Any]:
     """Return what does not change while a process runs."""
     return {
         "gdexp": __version__,
+        "numerics": NUMERICS,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -204,23 +225,28 @@ def _torch() -> dict[str, Any]:
     }
 
 
-@cache
-def _module_source(path: str) -> tuple[dict[str, str], str] | None:
-    """Cached: loaded code does not change, even when its file does."""
-    names = path.split(".")
-    for used in range(len(names) - 1, 0, -1):
-        module = sys.modules.get(".".join(names[:used]))
-        file = getattr(module, "__file__", None)
-        if file is None:
-            continue
-        try:
-            content = Path(file).read_bytes()
-        except OSError:
-            return None
-        digest = hashlib.sha256(content).hexdigest()
-        known = {"path": path, "file": Path(file).name, "digest": digest}
-        return known, limited(content.decode(errors="replace"))
-    return None
+def _problem_entry(code: UserCode) -> dict[str, Any]:
+    """Return the import path of a user's problem, and file name and sha256 of its module."""
+    if code.module is None:
+        return {}
+    name, file = code.module
+    return {"problem": {"path": code.path, "file": Path(name).name, "digest": file.digest}}
+
+
+def _sources(code: UserCode) -> dict[str, str]:
+    """Return the texts of a user's files: the problem's module, and one JSON of all others."""
+    texts = {name: limited(f.text) for name, f in code.files.items() if f.text}
+    module = "" if code.module is None else code.module[0]
+    found = {PROBLEM_SOURCE: texts.pop(module, "")}
+    kept: dict[str, str] = {}
+    size = 0
+    for name, text in sorted(texts.items()):
+        size += len(text.encode())
+        if size <= MOST_TEXTS:
+            kept[name] = text
+    if kept:
+        found[USER_SOURCES] = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+    return found
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -82,6 +82,9 @@ class Problem(ABC):
         x_star: a minimiser; None when it is unknown.
         curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
         target: a tensor to show beside the final x.
+        files: names of the data files that the loss depends on, relative to the module's folder
+            or to the current directory. Their bytes are part of a run's identity. Files that are
+            read while the problem is made are found without it.
     """
 
     name: str = ""
@@ -93,6 +96,7 @@ class Problem(ABC):
     x_star: torch.Tensor | None = None
     curvature: tuple[float, float] | None = None
     target: torch.Tensor | None = None
+    files: Sequence[str] = ()
 
     def __init_subclass__(cls) -> None:
         """Name a problem after its class unless it has a name."""

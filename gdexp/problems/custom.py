@@ -9,7 +9,8 @@ import copy
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Self, cast
 
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdexp.core import BadInput, GdexpError, code_failed, nearest, validation
+from gdexp.core import BadInput, GdexpError, code_failed, nearest, validation, watched
 from gdexp.problems.base import Part, Problem, consecutive_parts
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
@@ -166,7 +167,24 @@ def custom_problem(
     Raises:
         BadInput: the path names nothing that can be imported, or something that is no problem.
     """
-    named = import_by_path(path)
+    with watched(path) as code, _current_directory_first():
+        named = import_by_path(path)
+        code.note_modules()
+        problem = _problem_of(path, named, shape, x0, f_star, arguments)
+        for owner in (named, problem):
+            code.declare(getattr(owner, "files", ()))
+    return problem
+
+
+def _problem_of(
+    path: str,
+    named: object,
+    shape: Sequence[int] | int | None,
+    x0: object,
+    f_star: float | str | None,
+    arguments: Mapping[str, object] | None,
+) -> Problem:
+    """Return the problem that an imported object is or makes; see `custom_problem`."""
     if _makes_problem(named):
         problem = _make_problem(path, named, arguments or {})
     else:
@@ -184,6 +202,27 @@ def custom_problem(
     if f_star is not None:
         problem.declare_minimum(f_star)
     return problem
+
+
+@contextmanager
+def _current_directory_first() -> Iterator[None]:
+    """Let the user's modules be found before installed ones that have the same name.
+
+    Outside of the block the current directory comes last, where it shadows none of the modules
+    that gdexp and its libraries import.
+    """
+    here = os.getcwd()
+    if not {"", here} & set(sys.path):
+        sys.path.append(here)  # for good: the user's functions may import more later
+    if sys.flags.safe_path:
+        yield
+        return
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # the user's code may have removed it
+            sys.path.remove(here)
 
 
 def import_by_path(path: str) -> object:
@@ -205,9 +244,20 @@ def import_by_path(path: str) -> object:
         if not hasattr(owner, name):
             public = [n for n in dir(owner) if not n.startswith("_")]
             owner_name = getattr(owner, "__name__", type(owner).__name__)
-            raise BadInput("path", path, f"{owner_name} has no {name!r}: {nearest(name, public)}")
+            reason = _shadowed(owner) or nearest(name, public)
+            raise BadInput("path", path, f"{owner_name} has no {name!r}: {reason}")
         owner = getattr(owner, name)
     return owner
+
+
+def _shadowed(module: object) -> str:
+    """Return what to do where a file here has the name of a module that is loaded already."""
+    name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
+    here = os.path.join(os.getcwd(), f"{name}.py")
+    if not name.isidentifier() or file is None or not os.path.exists(here):
+        return ""
+    same = os.path.exists(file) and os.path.samefile(file, here)
+    return "" if same else f"it is {file}; rename {name}.py, which has the same name"
 
 
 def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:

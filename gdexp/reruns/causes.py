@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gdexp.core import printable_line
-from gdexp.experiment import NUMERIC_SOURCE
+from gdexp.experiment import NUMERIC_SOURCE, PROBLEM_SOURCE, recorded_code
 
 MOST_LINES = 6
 MOST_CHARACTERS = 120
@@ -28,6 +28,7 @@ _TORCH_CAUSES = {
 }
 _PACKAGE_RANKS = {"torch": 52, "numpy": 70, "scikit-learn": 72}
 _MACHINE_CAUSES = {
+    "numerics": (18, "the version of gdexp's arithmetic"),
     "gpu_settings": (36, "the GPU's settings"),
     "gpu": (53, "the GPU"),
     "cudnn": (56, "the version of cuDNN"),
@@ -69,7 +70,7 @@ class Cause:
 def find_causes(
     reference: Mapping[str, Any],
     rerun: Mapping[str, Any],
-    sources: tuple[str, str] = ("", ""),
+    sources: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
     contradictions: tuple[str, ...] | list[str] = (),
 ) -> tuple[Cause, ...]:
     """Return the differences, most likely cause first.
@@ -79,28 +80,50 @@ def find_causes(
     Args:
         reference: the environment of the reference; any part may be missing or malformed.
         rerun: the environment of the rerun.
-        sources: the source text of the problem's module, of the reference and of the rerun.
+        sources: the texts of the user's own files by name, of the reference and of the rerun; the
+            text of the problem's module has the name `PROBLEM_SOURCE`.
         contradictions: where the record of the reference contradicts itself.
     """
     texts = map(printable_line, contradictions)
     found = [Cause(0, f"the record contradicts itself: {text}") for text in texts]
-    found += _problem(reference, rerun, sources)
+    found += _user_code(reference, rerun, sources)
     found += _source(_group(reference, "source"), _group(rerun, "source"))
     found += _settings(reference, rerun)
     found += _versions(reference, rerun)
     return tuple(sorted(found)[:MOST_CAUSES])
 
 
-def _problem(
-    reference: Mapping[str, Any], rerun: Mapping[str, Any], sources: tuple[str, str]
+def _user_code(
+    reference: Mapping[str, Any],
+    rerun: Mapping[str, Any],
+    sources: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> Iterator[Cause]:
+    """Yield the files of the user's own that changed: the problem's module, its helpers, data."""
     before, after = _group(reference, "problem"), _group(rerun, "problem")
-    if not before.get("digest") or before.get("digest") == after.get("digest"):
-        return
-    name = _text(before.get("file") or before.get("path"))
-    lines = changed_lines(*sources)
-    diff = f" ({'; '.join(lines)})" if lines else ""
-    yield Cause(10, f"the problem's own module {name} changed{diff}")
+    module = before.get("file")
+    if before.get("digest") and after.get("digest") and before["digest"] != after["digest"]:
+        name = _text(module or before.get("path"))
+        lines = _lines(PROBLEM_SOURCE, sources)
+        yield Cause(10, f"the problem's own module {name} changed{lines}")
+    there, here = recorded_code(reference), recorded_code(rerun)
+    for name, digest in there.items():
+        if here.get(name) == digest or name.rpartition("/")[2] == module:
+            continue
+        kind = "module" if name.endswith(".py") else "data file"
+        if name in here:
+            yield Cause(11, f"the {kind} {_text(name)} changed{_lines(name, sources)}")
+        else:
+            yield Cause(12, f"the {kind} {_text(name)} was used there and is not used here")
+    for name in sorted(here.keys() - there.keys()) if there else ():
+        if not name.endswith(".py"):  # a further module is imported by one that changed
+            yield Cause(13, f"the data file {_text(name)} is used here and was not used there")
+
+
+def _lines(name: str, sources: tuple[Mapping[str, str], Mapping[str, str]]) -> str:
+    """Return the changed lines of a file in parentheses; empty where its texts are not known."""
+    before, after = (texts.get(name, "") for texts in sources)
+    lines = changed_lines(before, after)
+    return f" ({'; '.join(lines)})" if lines else ""
 
 
 def changed_lines(before: str, after: str) -> list[str]:
@@ -152,7 +175,7 @@ def _settings(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterato
 
 
 def _versions(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterator[Cause]:
-    before, after = _group(reference, "packages"), _group(rerun, "packages")
+    before, after = _all_versions(reference), _all_versions(rerun)
     for name in sorted(set(before) & set(after)):
         if before[name] != after[name]:
             rank = _PACKAGE_RANKS.get(name, 93)
@@ -160,6 +183,12 @@ def _versions(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterato
     for key, (rank, what) in _MACHINE_CAUSES.items():
         if key in reference and reference[key] != rerun.get(key):
             yield Cause(rank, what, _text(reference[key]), _text(rerun.get(key)))
+
+
+def _all_versions(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the versions of gdexp's packages and of those that the user's code imports."""
+    own = _group(_group(environment, "code"), "distributions")
+    return {**own, **_group(environment, "packages")}
 
 
 def _group(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, StorageFailed, format_count, process_exists
-from gdexp.experiment import DIFF, PROBLEM_SOURCE
+from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, PROBLEM_SOURCE
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.reference_reader import MOST_JSON, read_reference
 from gdexp.runs import UnreadableRun, check_stored_config
@@ -27,7 +27,10 @@ FORMAT = 1
 UNFINISHED = ".unfinished"
 """The ending of a folder that is being written; before it stands the process."""
 
-EXPORTED_TAGS = ("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial")
+EXPORTED_TAGS = (
+    *("gdexp.status", "gdexp.signature", "gdexp.version", "gdexp.kind", "gdexp.trial"),
+    NONDETERMINISTIC_TAG,
+)
 
 TRIAL_ID = re.compile(r"[0-9a-f]{4,32}/[0-9]+(/[0-9]+)?")
 """A trial as `SWEEP/NUMBER`, or one of its seeds as `SWEEP/NUMBER/SEED`."""

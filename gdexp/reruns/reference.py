@@ -12,7 +12,14 @@ from typing import Any
 
 from gdexp import config
 from gdexp.core import GdexpError
-from gdexp.experiment import ALONE, BATCH, ENVIRONMENT
+from gdexp.experiment import (
+    ALONE,
+    BATCH,
+    ENVIRONMENT,
+    PROBLEM_SOURCE,
+    USER_SOURCES,
+    recorded_code,
+)
 from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
 from gdexp.runs import parse_config
 from gdexp.tracking import Array, check_trace, decode_array, params
@@ -125,12 +132,22 @@ class Reference:
         """Return a stored text; empty if there is none."""
         return self.files.get(name, b"").decode(errors="replace")
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """The recorded texts of the user's own files by name; see `source_texts`."""
+        return source_texts({name: self.text(name) for name in (PROBLEM_SOURCE, USER_SOURCES)})
+
     def contradictions(self) -> list[str]:
         """Return where the record contradicts itself, although its manifest agrees."""
         found = []
         signature = self.tags.get("gdexp.signature")
-        if signature and signature != config.signature(self.config):
-            found.append("its config.yaml is not the one that its tag gdexp.signature was made of")
+        if signature:
+            numerics = self.environment.get("numerics", 1)
+            own = config.signature(self.config, recorded_code(self.environment), numerics)
+            made_of = [config.config_signature(each) for each in (signature, own)]
+            if signature != own:
+                name = ENVIRONMENT if made_of[0] == made_of[1] else "config.yaml"
+                found.append(f"its {name} is not the one that its tag gdexp.signature was made of")
         found += self._differing_params()
         name = "updates" if "updates" in self.metrics else "iterations"
         counted = self.metrics.get(name)
@@ -149,6 +166,22 @@ class Reference:
             for key, value in sorted(self.params.items())
             if key in stored and stored[key] != value
         ]
+
+
+def source_texts(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of the user's own files by name, from artifacts that may be malformed.
+
+    Args:
+        files: artifacts by name; `PROBLEM_SOURCE` keeps its name.
+    """
+    found = {PROBLEM_SOURCE: files.get(PROBLEM_SOURCE, "")}
+    try:
+        others = json.loads(files.get(USER_SOURCES) or "{}")
+    except (ValueError, RecursionError):
+        return found
+    if isinstance(others, dict):
+        found |= {name: text for name, text in others.items() if isinstance(text, str)}
+    return found
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 
 from gdexp.core import printable_line
 from gdexp.descent import Status
-from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE
+from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE, USER_SOURCES
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
 from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun
 from gdexp.tracking import MANIFEST
@@ -20,14 +20,16 @@ from gdexp.tracking import MANIFEST
 REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
 """The files that a rerun needs."""
 
-RECORD_FILES = (*REQUIRED_FILES, "final_index.json", DIFF, PROBLEM_SOURCE)
+TEXTS = ("final_index.json", DIFF, PROBLEM_SOURCE, USER_SOURCES)
+
+RECORD_FILES = (*REQUIRED_FILES, *TEXTS)
 """The files that are the record of a run; the others are pictures."""
 
 MOST_BYTES = 1 << 30
 MOST_JSON = 1 << 20
 SIZE_LIMITS = {
     "config.yaml": MAX_CONFIG,
-    **dict.fromkeys((ENVIRONMENT, "final_index.json", DIFF, PROBLEM_SOURCE), MOST_JSON),
+    **dict.fromkeys((ENVIRONMENT, *TEXTS), MOST_JSON),
 }
 """The largest size in bytes of a file that has a limit other than `MOST_BYTES`."""
 

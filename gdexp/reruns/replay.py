@@ -13,9 +13,17 @@ import torch
 from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
-from gdexp.experiment import BATCH, ENVIRONMENT, PROBLEM_SOURCE, Experiment, provenance
+from gdexp.experiment import (
+    BATCH,
+    ENVIRONMENT,
+    NONDETERMINISTIC_TAG,
+    Experiment,
+    problem_code,
+    provenance,
+    recorded_code,
+)
 from gdexp.reruns.causes import Cause, find_causes
-from gdexp.reruns.reference import Reference
+from gdexp.reruns.reference import Reference, source_texts
 from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
 from gdexp.tracking import Array, decode_array, encode_array
@@ -220,18 +228,23 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
 def _find_causes(
     reference: Reference, experiment: Experiment, captured: dict[str, bytes]
 ) -> tuple[Cause, ...]:
-    sources = (
-        reference.text(PROBLEM_SOURCE),
-        captured.get(PROBLEM_SOURCE, b"").decode(errors="replace"),
-    )
+    here = {name: text.decode(errors="replace") for name, text in captured.items()}
+    sources = reference.sources, source_texts(here)
     environment = json.loads(captured[ENVIRONMENT])
+    code = problem_code(experiment.config)
+    if code is not None:  # a module that this descent did not import counts as it is on the disk
+        for name in recorded_code(reference.environment).keys() - environment["code"]["files"]:
+            environment["code"]["files"][name] = code.here(name)
     contradictions = reference.contradictions()
     drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
     if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
         contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
-    return find_causes(reference.environment, environment, sources, contradictions)
+    found = find_causes(reference.environment, environment, sources, contradictions)
+    if reference.tags.get(NONDETERMINISTIC_TAG):
+        return (Cause(0, "the problem gave different losses for the same x when it ran"), *found)
+    return found
 
 
 def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:

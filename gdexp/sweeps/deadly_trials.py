@@ -68,7 +68,7 @@ class DeadlyTrials:
         """Record a trial as failed, and tell the study."""
         end_running(self._store, self._parent, {trial.number})
         asked = AskedTrial(trial, failure=Failure(REASON))
-        record, write = failed_trial_runs(self._plan, self._store, self._parent, asked)
+        record, write = failed_trial_runs(self._plan, self._study, self._store, asked)
         set_trial_attribute(self._study, trial.number, RECORD, record.as_attribute())
         write()
         tell(self._study, trial.number, record)

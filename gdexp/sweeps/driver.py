@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gdexp import config
 from gdexp.core import CommandExit, GdexpError, gc_control
 from gdexp.display import terminal
+from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.cleanup import cleanup_on_error
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
@@ -32,6 +33,7 @@ from gdexp.sweeps.study import (
     check_storage,
     completed_trials,
     continue_moved_study,
+    continuing,
     recorded_trials,
     recover_trials,
     study_lock,
@@ -75,6 +77,9 @@ def run_sweep(
 
     base, space = compose_space(given, composed)
     plan = Plan.build(base, space)
+    sampler_given = any(o.get_key_element().startswith("sweep.sampler") for o in given)
+    if plan.storage_server is None:
+        plan = continuing(plan, sampler_given)
     out = terminal.console()
     if plan.settings.preview:
         preview(out, plan)
@@ -86,13 +91,20 @@ def run_sweep(
     if base["sweep"]["name"] is None:
         plan = continue_moved_study(plan)
     check_storage(plan)
+    if plan.storage_server is not None:
+        plan = continuing(plan, sampler_given)
+    differing = list(filter(None, map(nondeterminism_warning, plan.examples_of_user())))
 
     terminal_messages.print_plan(out, plan)
+    for warning in differing:
+        terminal.print_warning(warning)
     with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
-        study, store, parent = open_sweep(plan, opened)
+        study, store, parent = open_sweep(plan, opened, bool(differing))
         again = recover_trials(study, store, parent, plan.space)
         earlier = {trial.number for trial in completed_trials(study)}
         terminal_messages.print_resumed(out, plan, len(earlier), again)
+        if opened.code_note is not None:
+            terminal.print_line(out, opened.code_note)
         start_sweep_run(plan, store, parent)
         began = time.monotonic()
         failed = None
@@ -120,6 +132,7 @@ def run_sweep(
         print_result(out, plan, result, store, parent)
         if ended:
             out.print(f"\n{ended}")
+        terminal_messages.print_edited(out, plan)
     if failures.exceeded and len(result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
     if result.best is None and result.records:

@@ -10,8 +10,10 @@ from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results import sweep_params, terminal_messages
 from gdexp.sweeps.study import (
+    NONDETERMINISTIC,
     PARENT,
     TOKEN,
+    StudyCode,
     check_added_trials,
     find_sweep_run,
     open_study,
@@ -30,24 +32,28 @@ class OpenedSweep:
     Attributes:
         study: None before it is open.
         runs: the store, and the id of the sweep's own run in it; None before that run exists.
+        code_note: what is to be said of the user's own code, if anything is.
     """
 
     study: Study | None = None
     runs: tuple[Store, str] | None = None
+    code_note: str | None = None
 
 
-def open_sweep(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
+def open_sweep(plan: Plan, opened: OpenedSweep, differs: bool = False) -> tuple[Study, Store, str]:
     """Create or continue the study, the store, and the sweep's own run in it.
 
     Args:
         plan: of the sweep; this process holds the lock of its study.
         opened: is filled as each part is opened.
+        differs: whether the problem gives different losses for the same settings.
 
     Returns:
         The study, the store, and the id of the sweep's own run.
 
     Raises:
-        BadInput: the study was made for something else, or its runs are in another store.
+        BadInput: the study was made for something else or with other code, or its runs are in
+            another store.
     """
     # An existing study is checked first: if it is refused, nothing has been written.
     exists = plan.storage_server is not None or plan.journal.exists()
@@ -56,10 +62,15 @@ def open_sweep(plan: Plan, opened: OpenedSweep) -> tuple[Study, Store, str]:
         wait_for_other_workers(known, plan.name)
         check_added_trials(known, plan)
         _check_store(plan, known)
+        opened.code_note = StudyCode(known, plan).begin()
     store = Store(plan.tracking)
     if store.warning:
         terminal.print_warning(store.warning)
     study = opened.study = known if known is not None else open_study(plan)
+    if known is None:
+        StudyCode(study, plan).begin()
+    if bool(study.user_attrs.get(NONDETERMINISTIC)) != differs:
+        study.set_user_attr(NONDETERMINISTIC, differs)
     with signals.shielded():  # no run may exist that the cleanup does not know
         parent = _sweep_run(plan, study, store)
         opened.runs = store, parent

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, GdexpError, command_folder
+from gdexp.core import BadInput, GdexpError, UserCode, command_folder, user_code
 from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
@@ -30,12 +30,15 @@ class Plan:
         space: the keys that the trials change in it.
         settings: with `name`, `n_trials` and `sampler` filled in.
         tracking: the MLflow store of the runs.
+        earlier_name: the name that version 0.1.0 gave the study, which held the absolute path of
+            the store; None where the user gave a name.
     """
 
     base: config.Config
     space: Space
     settings: SweepSettings
     tracking: TrackingSettings
+    earlier_name: str | None = None
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -135,24 +138,64 @@ class Plan:
         given = self.settings.storage
         return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
 
+    def with_sampler(self, sampler: str | Mapping[str, Any]) -> Plan:
+        """Return the plan with another sampler, and with the names that follow from it."""
+        settings = replace(self.settings, sampler=sampler)
+        if self.earlier_name is not None:
+            settings = replace(settings, name=None)
+        return replace(self, settings=settings)._completed()
+
+    def user_codes(self) -> list[UserCode]:
+        """Return the user's own code and data behind the problems that trials may have."""
+        problems = [self.base["problem"], *self.space.variants.get("problem", {}).values()]
+        paths = [problem.get("path") for problem in problems]
+        for d in self.space.dimensions:
+            paths += (d.choices or ()) if d.key == "problem.path" else ()
+        return [user_code(path) for path in dict.fromkeys(paths) if isinstance(path, str)]
+
+    def examples(self) -> list[Experiment]:
+        """Return one experiment for each combination of swept files and each swept path."""
+        found = []
+        for chosen in self.space.combinations():
+            part = self.space.dimensions_with(chosen)
+            first = {**chosen, **{d.name: d.corners()[0] for d in part}}
+            paths = [d for d in part if d.key == "problem.path"]
+            tried = [{**first, d.name: path} for d in paths for path in d.choices or ()]
+            found += [self.experiment(self.space.encoded(each)) for each in tried or [first]]
+        return found
+
+    def examples_of_user(self) -> list[Experiment]:
+        """Return the examples whose problem is the user's own, one for each problem."""
+        if not self.user_codes():
+            return []
+        found = {each.config["problem"].get("path"): each for each in reversed(self.examples())}
+        return [each for path, each in found.items() if isinstance(path, str)]
+
     def definition(self) -> dict[str, Any]:
-        """Return what must not change while a study goes on, as JSON values."""
+        """Return what must not change while a study goes on, as JSON values.
+
+        A key that means what happened before there was such a key is left out.
+        """
         groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
         fixed = {
             key: value
             for key, value in config.flatten(self.base).items()
             if key not in self.space.keys and not key.startswith(groups)
         }
-        return {
-            "config": fixed,
-            "space": self.space.definition(),
-            "files": {group: dict(files) for group, files in self.space.variants.items()},
-            "sampler": self.sampler.definition(),
-            "objective": self.settings.objective,
-            "seeds": self.settings.seeds,
-            "cap": self.settings.cap,
-            "tracking": {"experiment": self.tracking.experiment},
-        }
+        return comparable(
+            {
+                "schema": config.SCHEMA,
+                "numerics": config.NUMERICS,
+                "config": fixed,
+                "space": self.space.definition(),
+                "files": {group: dict(files) for group, files in self.space.variants.items()},
+                "sampler": self.sampler.definition(),
+                "objective": self.settings.objective,
+                "seeds": self.settings.seeds,
+                "cap": self.settings.cap,
+                "tracking": {"experiment": self.tracking.experiment},
+            }
+        )
 
     def _check_space(self) -> None:
         """Build the experiments at the ends of every range, so that a bad value shows early."""
@@ -243,9 +286,38 @@ class Plan:
         if grid and size is not None and int(settings.n_trials or 0) > size:
             settings = replace(settings, n_trials=size)
         plan = replace(self, settings=settings)
-        if settings.name is None:
-            place = [self.tracking.store_key, self.tracking.experiment]
-            tail = config.digest([plan.definition(), place])[:8]
-            name = f"{self.problem_name}-{self.rule_name}-{tail}"
-            plan = replace(plan, settings=replace(settings, name=name))
-        return plan
+        if settings.name is not None:
+            return plan
+        name, earlier = (plan._name_in(store) for store in (self._store, self.tracking.store_key))
+        return replace(plan, settings=replace(settings, name=name), earlier_name=earlier)
+
+    @property
+    def _store(self) -> str:
+        """The store as an automatic name knows it: a server's address, or a file's name.
+
+        A database below the current directory has the path from there, so that the folder of the
+        work can be moved.
+        """
+        database = self.tracking.database
+        if database is None:
+            return self.tracking.store_key
+        if database.is_relative_to(command_folder()):
+            return database.relative_to(command_folder()).as_posix()
+        return database.name
+
+    def _name_in(self, store: str) -> str:
+        """Return the automatic name of the study of this plan, with its runs in this store."""
+        tail = config.digest([self.definition(), [store, self.tracking.experiment]])[:8]
+        return f"{self.problem_name}-{self.rule_name}-{tail}"
+
+
+def comparable(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a definition without the keys that mean what happened before there were such keys."""
+    bare = config.without_earlier_meaning
+    others = {key: value for key, value in definition.items() if key not in ("config", "files")}
+    files = {
+        group: {name: bare(file, f"{group.replace('/', '.')}.") for name, file in named.items()}
+        for group, named in definition.get("files", {}).items()
+    }
+    # The order of the keys is that of the earliest version, and does not matter.
+    return {"config": bare(definition.get("config", {})), **bare(others), "files": files}

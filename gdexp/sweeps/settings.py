@@ -51,6 +51,8 @@ class SweepSettings:
             or when at least half have failed once 20 have ended.
         patience: end after so many trials in a row without improvement; None: never.
         reuse: take a tracked, finished run of the same configuration instead of a new descent.
+        accept_changes: go on with a study though files of the user's own changed since it began;
+            the trials from then on are marked.
         preview: print the space and the first trials' settings, and run nothing.
         storage: path of an Optuna journal file; None: `sweeps/NAME/study.journal`. Or the address
             of a PostgreSQL server, for workers that share no file system.
@@ -70,6 +72,7 @@ class SweepSettings:
     patience: int | None = None
     max_failures: int | None = None
     reuse: bool = False
+    accept_changes: bool = False
     preview: bool = False
     storage: str | None = None
     workers: int | str = 1
@@ -96,6 +99,7 @@ class SweepSettings:
         if self.max_failures is not None:
             validation.integer("max_failures", self.max_failures, low=1, high=10_000_000)
         validation.boolean("reuse", self.reuse)
+        validation.boolean("accept_changes", self.accept_changes)
         validation.boolean("preview", self.preview)
         if self.storage is not None:
             validation.text("storage", self.storage)

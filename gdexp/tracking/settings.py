@@ -70,20 +70,22 @@ class TrackingSettings:
         from_environment = os.environ.get(URI_VARIABLE, "") if self.uri is None else ""
         if from_environment:
             object.__setattr__(self, "uri", from_environment)
-        named_schemes = f"{SCHEMES} (it comes from {URI_VARIABLE})" if from_environment else SCHEMES
+        origin = f" (it comes from {URI_VARIABLE})" if from_environment else ""
         if self.uri is not None:
             validation.text("uri", self.uri)
             learn_secret(self.uri)
             scheme = self.uri.split(":", 1)[0].lower() if ":" in self.uri else ""
             if scheme not in {"sqlite", "http", "https", "postgresql", "postgresql+psycopg"}:
-                raise BadInput("uri", mask_uri(self.uri), f"must be {named_schemes}")
+                raise BadInput("uri", mask_uri(self.uri), f"must be {SCHEMES}{origin}")
             path = self._sqlite_path()
             # After two slashes comes a host. After none MLflow would choose a file of its own.
             given_path = self.uri[: len(SQLITE)].lower() == SQLITE and not path.endswith("/")
             named = given_path and path not in {"", ":memory:"}
             if scheme == "sqlite" and (not named or "?" in path):
                 raise BadInput(
-                    "uri", mask_uri(self.uri), "must name a file (no ?): sqlite:///FILE.db"
+                    "uri",
+                    mask_uri(self.uri),
+                    f"must name a file (no ?): sqlite:///FILE.db{origin}",
                 )
 
     @property

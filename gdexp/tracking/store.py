@@ -81,7 +81,7 @@ class Store(StoreLinks):
             if not settings.is_server:
                 location = self.client.get_experiment(self.experiment_id).artifact_location
                 address = absolute_address(str(location), settings.folder)
-                self.files.artifacts = local_folder(address)
+                self.files.watch_artifacts(local_folder(address))
         self._started: dict[str, int] = {}
         self._analyzed = False
 

@@ -29,17 +29,26 @@ class StoreFiles:
 
     Attributes:
         database: the SQLite file; None for servers, and before it is created.
-        artifacts: the folder of the experiment's artifacts; None where they are on a server.
         engine: that keeps connections to the database; None without a database.
     """
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
         self.database: Path | None = None
-        self.artifacts: Path | None = None
+        self._artifacts: Path | None = None
         self.engine: Engine | None = None
         self._known: dict[Path, Identity] = {}
         self._pool: object = None
+
+    def watch_artifacts(self, folder: Path | None) -> None:
+        """Watch the folder of the experiment's artifacts, which is made if it is missing.
+
+        Args:
+            folder: None where the artifacts are on a server.
+        """
+        self._artifacts = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def check(self) -> None:
         """Check that all files are the ones that were first seen.
@@ -47,7 +56,7 @@ class StoreFiles:
         Raises:
             StorageChanged: names the one that was deleted or replaced.
         """
-        for path in filter(None, (self.database, self.artifacts, *self._watched_logs())):
+        for path in filter(None, (self.database, self._artifacts, *self._watched_logs())):
             found = _identity(path)
             known = self._known.setdefault(path, found) if found else self._known.get(path)
             if found != known:

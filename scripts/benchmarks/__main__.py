@@ -24,7 +24,10 @@ BENCHMARKS = {
     "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),
     "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
     "signals": ("signals", "time from a signal to the end of a run or sweep"),
-    "durability": ("durability", "what checks and durability add to the default sweep"),
+    "durability": (
+        "durability",
+        "what checks and durability add; sweeps beside outside readers",
+    ),
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }

@@ -1,4 +1,4 @@
-"""What checks and durability add to the default sweep: with them, and with them switched off."""
+"""What checks and durability add to the default sweep, and what outside readers take from one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.fork_server import ForkServer
 
+from . import outside_readers
 from .measure import Figure, by_turns, figure, ratios
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ OFF = "scripts.benchmarks.durability:off"
 
 
 def run(rounds: int) -> list[Figure]:
-    """The default sweep into an existing database, by turns."""
+    """The default sweep into an existing database, by turns; then sweeps beside readers."""
     with tempfile.TemporaryDirectory() as name, ForkServer(Path(name)) as ready:
         folder, numbers = Path(name) / "sweeps", itertools.count()
         folder.mkdir()
@@ -40,7 +41,8 @@ def run(rounds: int) -> list[Figure]:
             ratios(times["with"], times["without"]),
             MOST,
             note=f"{both[0]:.2f} s, {both[1]:.2f} s",
-        )
+        ),
+        *outside_readers.run(),
     ]
 
 

@@ -148,6 +148,8 @@ def test_its_sweeps_continue_as_it_would_have(
     begun = BEGUN.get(name, 5)
     text = said(capsys, *SWEEPS[name], f"sweep.n_trials={len(wanted)}")
     assert f"Continuing: {begun} of {len(wanted)} trials are there." in text
+    unknown = "valley.py: taken as it was; this study began without its digest."
+    assert (unknown in text) == (name == "custom-gd-9b083511")
     found = trials(name)
     assert [each["state"] for each in found] == [each["state"] for each in wanted]
     for one, other in zip(found, wanted, strict=True):
@@ -157,3 +159,12 @@ def test_its_sweeps_continue_as_it_would_have(
             for key, value in other["params"].items()
         }
         assert one["values"] == pytest.approx(other["values"], rel=1e-4)
+
+
+def test_its_runs_of_a_users_own_problem_are_reused_and_this_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lr = trials("custom-gd-9b083511")[0]["params"]["optimizer.lr"]
+    line = ("problem=custom", "problem.path=valley.Valley", *SHORT, "sweep.name=again")
+    text = said(capsys, "-m", *line, f"optimizer.lr=choice({lr!r},0.04)", "sweep.reuse=true")
+    assert "1 descents taken from earlier runs" in text

@@ -163,7 +163,7 @@ def test_a_trial_whose_run_is_deleted_for_good_still_counts(
     best = client_of(here).get_run(parent_of(here)).data.tags["gdexp.best_run"]
     before = capsys.readouterr().out
     delete_for_good(here, best)
-    assert main([*PLAN, "sweep.n_trials=4"]) == 0
+    assert main(SWEEP) == 0
     said = capsys.readouterr().out
     assert "It has no curve and no pictures: MLflow run" in said
     assert said.count("best") >= before.count("best")

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 
 from gdexp.core import GdexpError, Interrupted, Process, context_thread, gc_control, mask_secrets
 
@@ -60,7 +59,6 @@ def _end_with_driver() -> None:
 
 
 if __name__ == "__main__":
-    sys.path[:1] = [str(Path.cwd())]
     status = main()
     gc_control.skip_last_collection()
     sys.exit(status)

@@ -102,7 +102,28 @@ def print_interrupted(out: Console, plan: Plan, done: int, failed: bool) -> None
         failed: whether a storage failed, which must work again before.
     """
     when = "once the storage works again, " if failed else ""
-    out.print(f"{done} of {plan.n_trials} trials are recorded; {when}the same command continues.")
+    out.print(f"{done} of {plan.n_trials} trials are recorded; {when}{_how_to_continue(plan)}.")
+
+
+def print_edited(out: Console, plan: Plan) -> None:
+    """Print which files of the user's own were edited while the sweep ran, if any was."""
+    edited = edited_files(plan)
+    if edited:
+        text = f"{', '.join(edited)}: edited while the sweep ran; its trials had the code before."
+        terminal.print_line(out, f"\n{text}")
+
+
+def edited_files(plan: Plan) -> list[str]:
+    """Return the names of the user's own files that are no longer as this process loaded them."""
+    return sorted({name for code in plan.user_codes() for name in code.edited})
+
+
+def _how_to_continue(plan: Plan) -> str:
+    edited = edited_files(plan)
+    if not edited:
+        return "the same command continues"
+    names = ", ".join(edited)
+    return f"{names} was edited since: sweep.accept_changes=true continues with the new code"
 
 
 def patience_message(plan: Plan, done: int) -> str:
@@ -117,7 +138,7 @@ def timeout_message(plan: Plan, done: int) -> str:
     """Return the message of a sweep that ended because its time was over."""
     return (
         f"Ended after {done:,} of {plan.n_trials:,} trials: {plan.settings.timeout:g} s are over "
-        "(sweep.timeout); the same command continues."
+        f"(sweep.timeout); {_how_to_continue(plan)}."
     )
 
 

@@ -1,7 +1,17 @@
 """The Optuna study: its storage, its lock, its trials, and recovery after a kill."""
 
 from gdexp.sweeps.study.added_trials import check_added_trials
-from gdexp.sweeps.study.attributes import BASE, DEATHS, DEFINITION, PARENT, TOKEN, WORKER
+from gdexp.sweeps.study.attributes import (
+    BASE,
+    CHANGED_CODE,
+    DEATHS,
+    DEFINITION,
+    NONDETERMINISTIC,
+    PARENT,
+    TOKEN,
+    WORKER,
+)
+from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
 from gdexp.sweeps.study.moved_study import continue_moved_study
@@ -18,6 +28,7 @@ from gdexp.sweeps.study.study import (
     set_trial_attribute,
     tell,
 )
+from gdexp.sweeps.study.study_code import StudyCode
 from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
@@ -31,9 +42,11 @@ from gdexp.sweeps.study.worker_liveness import (
 __all__ = [
     "ADDED",
     "BASE",
+    "CHANGED_CODE",
     "DEATHS",
     "DEFINITION",
     "GONE_AFTER_SECONDS",
+    "NONDETERMINISTIC",
     "PARENT",
     "RECORD",
     "RUN_NAME",
@@ -43,6 +56,7 @@ __all__ = [
     "WORKER",
     "Heartbeat",
     "StartedBy",
+    "StudyCode",
     "TrialRecord",
     "TrialStates",
     "WorkerIdentity",
@@ -53,6 +67,7 @@ __all__ = [
     "claim_lock",
     "completed_trials",
     "continue_moved_study",
+    "continuing",
     "end_running",
     "find_sweep_run",
     "grouped_writes",

@@ -17,3 +17,13 @@ DEATHS = "gdexp.deaths"
 
 WORKER = "gdexp.worker"
 """Of a trial: the worker that runs it, where several share the study."""
+
+CODE = "gdexp.code"
+"""Of a study: `files`, the digest of each file of the user's own code and data by name, and
+`changed`, the names of those that changed since the study began (`sweep.accept_changes`)."""
+
+CHANGED_CODE = "gdexp.changed_code"
+"""Of a trial, and a tag of its run: the files that changed since the study began."""
+
+NONDETERMINISTIC = "gdexp.nondeterministic"
+"""Of a study: whether its problem gives different losses for the same settings."""

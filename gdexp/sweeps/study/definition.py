@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.config import flatten
+from gdexp.config import flatten, without_earlier_meaning
 from gdexp.core import BadInput
-from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.plan import Plan, comparable
 from gdexp.sweeps.study.attributes import BASE, DEFINITION
 
 if TYPE_CHECKING:
@@ -26,15 +26,20 @@ def check_definition(study: Study, plan: Plan) -> None:
         study.set_user_attr(BASE, plan.base)
         study.set_user_attr(DEFINITION, wanted)
         return
-    if stored != wanted:
-        difference = _first_difference(stored, wanted)
-    elif study.user_attrs.get(BASE) != plan.base:
+    if comparable(stored) != wanted:
+        difference = _first_difference(comparable(stored), wanted)
+    elif not same_config(study.user_attrs.get(BASE, {}), plan.base):
         difference = "another base config"
     else:
         return
     raise BadInput(
         "sweep.name", plan.name, f"this study was made with {difference}; give another sweep.name"
     )
+
+
+def same_config(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Return whether two configs mean the same, however many keys their versions of gdexp had."""
+    return without_earlier_meaning(stored) == without_earlier_meaning(wanted)
 
 
 def _first_difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.core import command_folder
-from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.plan import Plan, comparable
 from gdexp.sweeps.study.attributes import DEFINITION, PARENT
 from gdexp.tracking import holds_run
 
@@ -45,7 +45,7 @@ def continue_moved_study(plan: Plan) -> Plan:
     if plan.name in (name for name, _ in studies):
         return plan
     for name, attributes in studies:
-        same = attributes.get(DEFINITION) == plan.definition()
+        same = comparable(attributes.get(DEFINITION, {})) == plan.definition()
         automatic = name.startswith(start) and TAIL.fullmatch(name[len(start) :])
         if same and automatic and holds_run(database, str(attributes.get(PARENT))):
             return replace(plan, settings=replace(plan.settings, name=name))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, mask_secrets
 from gdexp.sweeps.optuna_internals import storage_of
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
+from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.definition import check_definition
 from gdexp.sweeps.study.trial_record import TrialRecord, is_added
 from gdexp.tracking import is_postgresql
@@ -78,6 +79,21 @@ def load_study(settings: SweepSettings) -> Study:
             f"holds no study {settings.name} as seen from {socket.gethostname()}; workers on "
             "several machines need a shared folder, or sweep.storage=postgresql://…",
         ) from None
+
+
+def stored_definition(plan: Plan) -> dict[str, Any] | None:
+    """Return the definition of a plan's study on a server; None if there is no such study.
+
+    Raises:
+        StorageFailed: the server does not answer.
+    """
+    import optuna
+
+    storage = _storage(str(plan.storage_server))
+    if plan.name not in optuna.get_all_study_names(storage):
+        return None
+    study = optuna.load_study(study_name=plan.name, storage=storage)
+    return dict(study.user_attrs.get(DEFINITION, {}))
 
 
 def _storage(place: str | Path) -> StudyStorage:

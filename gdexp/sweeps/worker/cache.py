@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 
+from gdexp.config import config_signature
+from gdexp.core import changed_files
 from gdexp.descent import Minimum, Result, Status
-from gdexp.experiment import Experiment
-from gdexp.tracking import MANIFEST, Array, Store, decode_array
+from gdexp.display import terminal
+from gdexp.experiment import ENVIRONMENT, Experiment, problem_code, recorded_code
+from gdexp.tracking import MANIFEST, Store, decode_array
 
 ARRAYS = ("initial", "final", "trace")
 
@@ -19,17 +23,24 @@ ARRAYS = ("initial", "final", "trace")
 class RunCache:
     """The finished descents of an MLflow experiment, by signature.
 
+    A run of other code of the user's is not taken. A run that an earlier version of gdexp recorded
+    says nothing of its code: it is taken, and this is said once.
+
     Args:
         store: is searched once; the sweep adds its own runs.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._runs = _finished_runs(store)
+        self._runs: dict[str, dict[str, tuple[str, str]]] = {}
+        self._has_warned = False
+        for signature, run_id, status in _finished_runs(store):
+            self.add(signature, run_id, status)
 
     def add(self, signature: str, run_id: str, status: str) -> None:
         """Add a descent that was recorded."""
-        self._runs.setdefault(signature, (run_id, status))
+        of_config = self._runs.setdefault(config_signature(signature), {})
+        of_config.setdefault(signature, (run_id, status))
 
     def find(self, experiment: Experiment) -> tuple[str, Result] | None:
         """Return the run of an equal experiment and its result; None where there is none.
@@ -37,34 +48,64 @@ class RunCache:
         A run is ignored if a file is missing or does not agree with the manifest, or if it
         converged below f* by what that meant earlier.
         """
-        found = self._runs.get(experiment.signature)
-        if found is None:
-            return None
-        run_id, status = found
-        arrays = _read_arrays(self._store, run_id)
-        if arrays is None or status not in set(Status):
-            del self._runs[experiment.signature]
-            return None
-        result = Result(
-            status=Status(status),
-            trace=arrays["trace"],
-            initial=torch.from_numpy(arrays["initial"]).to(experiment.dtype),
-            final=torch.from_numpy(arrays["final"]).to(experiment.dtype),
-            rule=experiment.rule,
-            stopping=experiment.stopping,
-            f_star=experiment.problem.reference,
-            problem=experiment.problem.name,
-        )
-        minimum = Minimum(experiment.problem, result.final.device)
-        if result.converged and not minimum.is_above(result.final_loss, result.final):
-            del self._runs[experiment.signature]  # an earlier version took it for converged
-            return None
-        return run_id, result
+        wanted = experiment.signature
+        of_config = self._runs.get(config_signature(wanted), {})
+        # The same code first, then code that imported more, at last code that is not known.
+        candidates = sorted(of_config, key=lambda each: (each != wanted, "-" not in each))
+        for signature in candidates:
+            run_id, status = of_config[signature]
+            files = _read_files(self._store, run_id)
+            if files is None or status not in set(Status):
+                del of_config[signature]
+            elif signature == wanted or self._has_same_code(signature, files, experiment):
+                result = _result(files, status, experiment)
+                if _is_above_minimum(result, experiment):
+                    return run_id, result
+                del of_config[signature]
+        return None
+
+    def _has_same_code(
+        self, signature: str, files: Mapping[str, bytes], experiment: Experiment
+    ) -> bool:
+        """Return whether a run was made by the code that this process has, as far as is known."""
+        code = problem_code(experiment.config)
+        if code is None:
+            return False
+        if "-" not in signature:
+            if not self._has_warned:
+                self._has_warned = True
+                terminal.print_warning(
+                    "sweep.reuse: takes runs that were recorded without a digest of the "
+                    f"user's code; whether {code.path} was the same is not known"
+                )
+            return True
+        recorded = recorded_code(json.loads(files[ENVIRONMENT]))
+        return code.digests.keys() <= recorded.keys() and not changed_files(recorded, code)
 
 
-def _finished_runs(store: Store) -> dict[str, tuple[str, str]]:
-    """Return run id and status of the first finished run of each signature."""
-    found: dict[str, tuple[str, str]] = {}
+def _is_above_minimum(result: Result, experiment: Experiment) -> bool:
+    """Return False for a result below f* that an earlier version took for converged."""
+    minimum = Minimum(experiment.problem, result.final.device)
+    return not result.converged or minimum.is_above(result.final_loss, result.final)
+
+
+def _result(files: Mapping[str, bytes], status: str, experiment: Experiment) -> Result:
+    """Return the result that the files of a run hold."""
+    arrays = {name: decode_array(files[f"{name}.npy"]) for name in ARRAYS}
+    return Result(
+        status=Status(status),
+        trace=arrays["trace"],
+        initial=torch.from_numpy(arrays["initial"]).to(experiment.dtype),
+        final=torch.from_numpy(arrays["final"]).to(experiment.dtype),
+        rule=experiment.rule,
+        stopping=experiment.stopping,
+        f_star=experiment.problem.reference,
+        problem=experiment.problem.name,
+    )
+
+
+def _finished_runs(store: Store) -> Iterator[tuple[str, str, str]]:
+    """Yield signature, run id and status of finished runs, the earliest first."""
     token = None
     while True:
         page = store.client.search_runs(
@@ -76,18 +117,17 @@ def _finished_runs(store: Store) -> dict[str, tuple[str, str]]:
         )
         for run in page:
             tags = run.data.tags
-            status = str(tags.get("gdexp.status", ""))
-            found.setdefault(str(tags["gdexp.signature"]), (run.info.run_id, status))
+            yield tags["gdexp.signature"], run.info.run_id, tags.get("gdexp.status", "")
         token = page.token
         if not token:
-            return found
+            return
 
 
-def _read_arrays(store: Store, run_id: str) -> dict[str, Array] | None:
-    """Return a run's arrays; None if one is missing or does not agree with the manifest."""
+def _read_files(store: Store, run_id: str) -> dict[str, bytes] | None:
+    """Return a run's arrays and environment; None if one is missing or not that of the manifest."""
     from mlflow.exceptions import MlflowException
 
-    arrays = {}
+    files = {}
     try:
         with tempfile.TemporaryDirectory() as folder:
 
@@ -95,11 +135,12 @@ def _read_arrays(store: Store, run_id: str) -> dict[str, Array] | None:
                 return Path(store.client.download_artifacts(run_id, name, folder)).read_bytes()
 
             digests = json.loads(read(MANIFEST))
-            for name in ARRAYS:
-                content = read(f"{name}.npy")
-                if hashlib.sha256(content).hexdigest() != digests[f"{name}.npy"]:
+            for name in (ENVIRONMENT, *(f"{array}.npy" for array in ARRAYS)):
+                files[name] = read(name)
+                if hashlib.sha256(files[name]).hexdigest() != digests[name]:
                     return None
-                arrays[name] = decode_array(content)
+                if name != ENVIRONMENT:
+                    decode_array(files[name])
     except (MlflowException, OSError, ValueError, KeyError):
         return None
-    return arrays
+    return files

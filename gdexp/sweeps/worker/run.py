@@ -11,7 +11,7 @@ from gdexp.core import BadInput
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
-from gdexp.sweeps.study import BASE, DEFINITION, PARENT, load_study
+from gdexp.sweeps.study import BASE, DEFINITION, PARENT, StudyCode, load_study
 from gdexp.sweeps.worker.worker import Worker
 from gdexp.tracking import Store, TrackingSettings
 
@@ -27,6 +27,9 @@ def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None)
             `n_trials` and `sampler`, and holds the study.
         started_by: what started this worker among others; None: it is the only worker, in the
             driver's own process.
+
+    Raises:
+        BadInput: the user's code or data on this machine is not that of the study.
     """
     settings = config.construct("sweep", SweepSettings, composed["sweep"])
     tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
@@ -40,6 +43,9 @@ def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None)
         settings=settings,
         tracking=tracking,
     )
+    if started_by is not None and plan.user_codes():
+        plan.examples()  # this process has loaded none of the user's code yet
+        StudyCode(study, plan).check()
     store = _open_store(tracking, str(study.user_attrs[PARENT]))
     if started_by is None:
         Worker(plan, study, store).run()

@@ -55,9 +55,13 @@ class TrialRecorder:
         plan: of the sweep.
         store: that takes the runs.
         parent: the run id of the sweep.
+        tags: of every run, beside those of its trial.
     """
 
-    def __init__(self, plan: Plan, store: Store, parent: str) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, parent: str, tags: Mapping[str, str] | None = None
+    ) -> None:
+        self._own_tags = dict(tags or {})
         self._plan = plan
         self._store = store
         self._parent = parent
@@ -110,7 +114,8 @@ class TrialRecorder:
 
     def _headers(self, asked: AskedTrial) -> list[Callable[[str], RunHeader]]:
         """Return what makes the openings of a trial's runs from the id of their parent run."""
-        tags = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
+        of_trial = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
+        tags = {**of_trial, **self._own_tags}
         name = run_display.trial_title(asked.number, self._parameters(asked))
         seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
         return [

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study import PARENT, RECORD, TrialRecord, grouped_writes, tell
+from gdexp.sweeps.study import (
+    CHANGED_CODE,
+    PARENT,
+    RECORD,
+    StudyCode,
+    TrialRecord,
+    grouped_writes,
+    tell,
+)
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
@@ -63,9 +71,11 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         on_told: Callable[[WrittenTrial], None],
     ) -> None:
         parent = str(study.user_attrs[PARENT])
+        code = StudyCode(study, plan)
+        tags, self._marks = code.tags(), code.marks
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
-        self._recorder, write = _recorder(plan, store, parent)
+        self._recorder, write = _recorder(plan, store, parent, tags)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
         self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
@@ -117,6 +127,8 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                     continue
                 try:
                     trial.asked.trial.set_user_attr(RECORD, record.as_attribute())
+                    if self._marks:
+                        trial.asked.trial.set_user_attr(CHANGED_CODE, self._marks)
                 except UpdateFinishedTrialError:  # a dashboard told the study something else
                     lost.add(trial.asked.number)
                 else:
@@ -156,17 +168,18 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
 
 
 def failed_trial_runs(
-    plan: Plan, store: Store, parent: str, asked: AskedTrial
+    plan: Plan, study: Study, store: Store, asked: AskedTrial
 ) -> tuple[TrialRecord, Callable[[], None]]:
     """Return the record of a trial that was given up, and what writes its run.
 
     Args:
         plan: of the sweep.
+        study: of the sweep.
         store: that takes the run.
-        parent: the run id of the sweep.
         asked: the trial, with its failure and no experiments.
     """
-    recorder, write = _recorder(plan, store, parent)
+    parent, tags = str(study.user_attrs[PARENT]), StudyCode(study, plan).tags()
+    recorder, write = _recorder(plan, store, parent, tags)
     runs = recorder.reserve(asked)
     failure = asked.failure or Failure("")
     stopping = plan.trial_config(asked.trial.params)["stopping"]
@@ -176,9 +189,9 @@ def failed_trial_runs(
 
 
 def _recorder(
-    plan: Plan, store: Store, parent: str
+    plan: Plan, store: Store, parent: str, tags: Mapping[str, str]
 ) -> tuple[TrialRecorder, Callable[[Runs], None]]:
     """Return what makes the records of trials, and what writes them."""
     if plan.tracking.best is None:
-        return TrialRecorder(plan, store, parent), store.write
-    return RowRecorder(plan, store, parent), row_writer(store, parent)
+        return TrialRecorder(plan, store, parent, tags), store.write
+    return RowRecorder(plan, store, parent, tags), row_writer(store, parent)

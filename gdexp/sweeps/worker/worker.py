@@ -15,6 +15,7 @@ from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import (
+    StudyCode,
     TrialRecord,
     completed_trials,
     grouped_writes,
@@ -50,6 +51,7 @@ class Worker:
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
         self.cap = Cap(plan.settings.cap)
+        self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.pareto)
         self.failures = FailureLimit(plan.settings.max_failures)
@@ -72,7 +74,7 @@ class Worker:
         except StorageFailed as error:
             numbers = self.writer.unrecorded
             lost = f"; not recorded: {_in_words(numbers)}" if numbers else ""
-            raise StorageFailed(f"{error}{lost}") from error
+            raise type(error)(f"{error}{lost}") from error
 
     def _console(self) -> Console:
         """Return the console that shows the progress."""
@@ -117,6 +119,7 @@ class Worker:
 
     def _run_batch(self, batch: Sequence[AskedTrial]) -> None:
         """Evaluate and write trials."""
+        self.code.check()  # a file that is read for each trial may have changed
         self.writer.begin(batch)
         written = time.monotonic()
         try:
@@ -138,6 +141,7 @@ class Worker:
                     self.writer.abandon("FAILED")
             raise
         self.writer.write()
+        self.code.check()  # adds the modules that the descents imported
 
     def _add(self, trial: EvaluatedTrial) -> None:
         """Give a finished trial to the writer."""

@@ -1,0 +1,76 @@
+"""The study that a plan goes on with, where an earlier version or another default made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.settings import SweepSettings
+from gdexp.sweeps.study.attributes import DEFINITION
+from gdexp.sweeps.study.study import stored_definition
+
+EARLIER_SAMPLERS: tuple[str, ...] = ()
+"""The values that `sweep.sampler` had by default in earlier versions. A study keeps its sampler."""
+
+Definition = Mapping[str, Any]
+
+
+def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
+    """Return the plan with name and sampler of the study that it goes on with.
+
+    The name that an earlier version gave is looked up first: it held the store's path. If the
+    folder was moved since, `continue_moved_study` finds the study.
+
+    Args:
+        plan: complete, with the name that this version gives.
+        sampler_given: whether the user chose the sampler; else it may be an earlier default.
+    """
+    usual = not sampler_given and plan.settings.sampler == SweepSettings.sampler
+    earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if usual else []
+    if plan.earlier_name is None:
+        return next((each for each in earlier if _is_stored(each)), plan)
+    for each in (plan, *earlier):
+        for name in (str(each.earlier_name), each.name):
+            if _is_stored(named := _with_name(each, name)):
+                return named
+    return plan
+
+
+def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
+    """Yield name and definition of each study in a journal file; of none if it is no journal.
+
+    The file is only read: its lines are Optuna's operations, of which 0 creates a study and 2 sets
+    an attribute of one.
+    """
+    names: list[str] = []
+    try:
+        with journal.open("rb") as lines:
+            for line in lines:
+                if b'"study_name"' not in line and DEFINITION.encode() not in line:
+                    continue
+                operation = json.loads(line)
+                if operation["op_code"] == 0:
+                    names.append(operation["study_name"])
+                elif operation["op_code"] == 2 and DEFINITION in operation["user_attr"]:
+                    yield names[operation["study_id"]], operation["user_attr"][DEFINITION]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return
+
+
+def _is_stored(plan: Plan) -> bool:
+    """Return whether there is a study of this name with this sampler."""
+    stored: Definition | None
+    if plan.storage_server is not None:
+        stored = stored_definition(plan)
+    else:
+        found = journal_definitions(plan.journal)
+        stored = next((definition for name, definition in found if name == plan.name), None)
+    return stored is not None and stored.get("sampler") == plan.sampler.definition()
+
+
+def _with_name(plan: Plan, name: str) -> Plan:
+    return replace(plan, settings=replace(plan.settings, name=name))
