@@ -18,6 +18,7 @@ from gdexp.comparison import (
     Table,
     differences_table,
     html_page,
+    is_report,
     left_out_lines,
     make_pictures,
     plot_lines,
@@ -95,8 +96,9 @@ def compare(config: Config) -> None:
         out.print("\n[dim]no report: the folder for it is read-only[/dim]")
         return
     pictures = make_pictures(comparison, settings.curves)
-    files = {f"{picture.name}.png": render_png(picture) for picture in pictures}
-    files[REPORT] = html_page(comparison, pictures).encode()
+    # The report first: by it a folder that a kill left half is known as gdexp's.
+    files = {REPORT: html_page(comparison, pictures).encode()}
+    files |= {f"{picture.name}.png": render_png(picture) for picture in pictures}
     if comparison.sweep is not None:
         place = f"{loader.log_files(comparison.sweep, FOLDER, files)}/{REPORT}"
     else:
@@ -173,6 +175,10 @@ def _write(comparison: Comparison, files: Mapping[str, bytes]) -> str:
     )
     folder = command_folder() / FOLDER / name
     try:
+        if folder.exists() and any(folder.iterdir()) and not is_report(folder / REPORT):
+            raise BadInput(
+                "+compare", shown_path(folder), f"holds no {REPORT} of gdexp; move it elsewhere"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         for file, content in files.items():
             (folder / file).write_bytes(content)

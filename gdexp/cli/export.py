@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, command_folder, validation
+from gdexp.core import BadInput, check_file_name, command_folder, validation
 from gdexp.display import terminal
 from gdexp.reruns import check_overrides, folder_files, reference_of_run, select_runs, write_folder
 from gdexp.tracking import TrackingSettings
@@ -52,8 +52,10 @@ def export(config: Config) -> None:
         )
     reference = reference_of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
+    place = command_folder() / Path(shown).expanduser()
+    check_file_name("export.folder", place)
     files = folder_files(reference)
-    write_folder(command_folder() / Path(shown).expanduser(), files, shown)
+    write_folder(place, files, shown)
     out = terminal.console()
     size = sum(map(len, files.values()))
     terminal.print_facts(

@@ -49,7 +49,7 @@ Choices (GROUP=NAME)
 {groups}
 Options
   --cfg job          show the composed config, run nothing
-  --config-dir DIR   your own conf files beside the shipped ones
+  --config-dir DIR   your own conf files, looked for before the shipped ones
   --hydra-help       all of Hydra's options; -sc for shell completion
   --version
 

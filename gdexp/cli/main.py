@@ -163,6 +163,7 @@ def _hydra(arguments: list[str]) -> None:
         with (
             env_secrets.environment_learned(),
             hydra_internals.masked_config_files(),
+            config.checked_config_files(_warn),
             _masked_output() if only_shows(arguments) else nullcontext(),
         ):
             run(task)()
@@ -176,6 +177,13 @@ def _hydra(arguments: list[str]) -> None:
             os.environ["HYDRA_FULL_ERROR"] = before[1]
     if failed:
         raise CommandFailed from failed[0]
+
+
+def _warn(text: str) -> None:
+    """Print a warning; the terminal's library is imported only then."""
+    from gdexp.display import terminal
+
+    terminal.print_warning(text)
 
 
 def _process_id() -> tuple[str, int]:
@@ -194,6 +202,8 @@ def _masked_output() -> Iterator[None]:
         if complained.getvalue():
             raise BadInput("--package", "", complained.getvalue().strip()) from None
         raise
+    else:
+        print(printable(mask_secrets(complained.getvalue())), end="", file=sys.stderr)
     finally:
         print(printable(mask_yaml(said.getvalue().expandtabs())), end="")
 

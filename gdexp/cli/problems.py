@@ -29,13 +29,15 @@ def problems(config: Config) -> None:
     table.add_column("limit", justify="right")
     for name, make in PROBLEMS.items():
         problem = make()
-        table.add_row(name, str(_numbers(problem)), *(_cell(v) for v in _known(problem)))
+        *cells, limit = map(_cell, _known(problem))
+        marked = limit if problem.unique else f"{limit}*"
+        table.add_row(name, str(_numbers(problem)), *cells, marked)
     out = terminal.console()
     out.print(table)
     out.print(
         "\nproblem=NAME chooses one; problem=custom is your own. The best learning rate is the one "
-        "for the worst start; at the limit and above it gd leaves the minimum. What is blank is "
-        "not known in closed form."
+        "for the worst start; at the limit and above it gd leaves the minimum. A limit with * is "
+        "that of one minimum: the problem has others. What is blank is not known in closed form."
     )
 
 

@@ -1,7 +1,7 @@
 """Compare tracked runs: what differs, iterations to each threshold, pictures, an HTML report."""
 
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
-from gdexp.comparison.html_report import html_page
+from gdexp.comparison.html_report import html_page, is_report
 from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
 from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
@@ -21,6 +21,7 @@ __all__ = [
     "Table",
     "differences_table",
     "html_page",
+    "is_report",
     "left_out_lines",
     "make_pictures",
     "plot_lines",

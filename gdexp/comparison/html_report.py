@@ -55,6 +55,14 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     )
 
 
+def is_report(path: Path) -> bool:
+    """Return whether a file is a report that `html_page` made."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return html.escape(POLICY).encode() in file.read(1000)
+
+
 def _title(comparison: Comparison) -> str:
     if comparison.sweep is not None:
         return comparison.sweep.name or comparison.sweep.short

@@ -64,7 +64,10 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         series = [
             _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
         ]
-        note = "The median over seeds; the band holds the middle half of them."
+        note = (
+            "The median over seeds (of an even number the lower of the middle two); the band "
+            "holds the middle half of them."
+        )
         title = "loss gap, median and quartiles over seeds"
     else:
         drawn = comparison.ranked[:most]
@@ -139,7 +142,8 @@ def _band(
     # A missing gap of one seed counts as infinite; if all are missing, nothing is drawn.
     filled = np.where(np.isnan(table), np.inf, table)
     with np.errstate(invalid="ignore"):
-        low, middle, high = np.quantile(filled, [0.25, 0.5, 0.75], axis=0, method="nearest")
+        low, high = np.quantile(filled, [0.25, 0.75], axis=0, method="nearest")
+        middle = np.quantile(filled, 0.5, axis=0, method="lower")
     words = comparison.label_words(group[0], without=(SEED_PARAM, *LAST_PARAMS))
     return Series(
         name=" ".join([*words, f"({len(group)} seeds)"]),

@@ -99,11 +99,11 @@ def lr_chart(comparison: Comparison) -> Chart | None:
             series.append(
                 Series(name, np.array(x), np.array(y), "points", colour, marker, notes=notes)
             )
-    limit = _stability_limit(comparison)
+    limit, where = _stability_limit(comparison)
     if limit is not None and series:
         heights = np.concatenate([each.y for each in series])
         ends = np.array([heights.min(), heights.max()])
-        name = f"stability limit {limit:.4g}"
+        name = f"stability limit{where} {limit:.4g}"
         series.append(Series(name, np.full(2, limit), ends, "dashes", THRESHOLD))
     return Chart(
         name="iterations_by_lr",
@@ -268,16 +268,20 @@ def _status_of(run: TrackedRun) -> Status | None:
     return Status(run.status) if run.status in list(Status) else None
 
 
-def _stability_limit(comparison: Comparison) -> float | None:
-    """Return the stability limit of lr, 2 / L for gd, if all runs share rule and problem."""
+def _stability_limit(comparison: Comparison) -> tuple[float | None, str]:
+    """Return the stability limit of lr, 2 / L for gd, if all runs share rule and problem.
+
+    With it comes a word for a problem with several minima, which differ in their limits.
+    """
     settled = [k for k in comparison.params if k.startswith(("problem", "optimizer")) and k != LR]
     if settled:
-        return None
+        return None, ""
     try:
         experiment = comparison.best.experiment()
     except (BadInput, UnreadableRun):
-        return None
-    return stability_limit(experiment.problem, experiment.rule)
+        return None, ""
+    problem = experiment.problem
+    return stability_limit(problem, experiment.rule), "" if problem.unique else " of one minimum"
 
 
 def _cells(values: Floats) -> tuple[Floats, Sequence[int]]:

@@ -3,6 +3,7 @@
 from gdexp.config import env_secrets, hydra_internals
 from gdexp.config.arguments import config_dirs, only_shows, rewrite
 from gdexp.config.composed import check_keys, parse_overrides, plain, shipped, typed_overrides
+from gdexp.config.config_files import checked_config_files
 from gdexp.config.construct import choose, construct
 from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
@@ -29,6 +30,7 @@ __all__ = [
     "as_gdexp_error",
     "check_keys",
     "check_secrets",
+    "checked_config_files",
     "choose",
     "config_dirs",
     "config_signature",

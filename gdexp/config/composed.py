@@ -52,7 +52,10 @@ def check_keys(config: Mapping[str, Any]) -> None:
     """Refuse unknown top-level keys, missing keys, and two commands at once."""
     for key in config:
         if key not in KEYS:
-            raise BadInput(str(key), config[key], f"unknown key; {nearest(str(key), KEYS)}")
+            raise BadInput(str(key), config[key], f"unknown key; {_ways(key, config[key])}")
+        for inner, value in config[key].items() if isinstance(config[key], Mapping) else ():
+            if inner in KEYS and isinstance(value, Mapping):
+                raise BadInput(f"{key}.{inner}", value, f"unknown key; {_ways(key, config[key])}")
         if key in ONLY_WITH and ONLY_WITH[key] not in config:
             raise BadInput(str(key), config[key], f"is only read with +{ONLY_WITH[key]}=RUN_ID")
     for key in (*OUTCOME_KEYS, "tracking"):
@@ -62,6 +65,13 @@ def check_keys(config: Mapping[str, Any]) -> None:
     if len(asked) > 1:
         raise BadInput("+" + asked[1], "", f"one command at a time; +{asked[0]} was given too")
     env_secrets.check_secrets(config)
+
+
+def _ways(key: str, value: object) -> str:
+    """Return what to do about an unknown key, perhaps of a file that misses its package line."""
+    if isinstance(value, Mapping) and set(map(str, value)) & set(KEYS):
+        return f"a file of {key}/ that sets other groups begins with the line '# @package _global_'"
+    return nearest(str(key), KEYS)
 
 
 def typed_overrides() -> list[str]:

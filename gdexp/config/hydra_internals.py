@@ -5,8 +5,9 @@ A test names the part that is missing when Hydra changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,62 @@ def masked_config_files() -> Iterator[None]:
         yield
     finally:
         utils._save_config = original
+
+
+OWN = "command-line"
+"""Hydra's name of the folder that `--config-dir` gives."""
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A config file that Hydra is about to read.
+
+    Attributes:
+        path: of the file.
+        name: its path in its folder of configs, such as `problem/matrix.yaml`.
+        own: whether that folder is the user's, from `--config-dir`.
+        load: reads it; returns Hydra's `ConfigResult`.
+    """
+
+    path: Path
+    name: str
+    own: bool
+    load: Callable[[], Any]
+
+
+@contextmanager
+def reading_config_files(read: Callable[[ConfigFile], Any]) -> Iterator[None]:
+    """Search the folder of `--config-dir` first inside the block, and read files through `read`.
+
+    Hydra has no public hook for either: its plugins change the search path before it adds
+    `--config-dir`, behind the shipped folder.
+
+    Args:
+        read: returns what `ConfigFile.load` does, or raises an error of its own.
+    """
+    from hydra._internal.config_repository import ConfigRepository
+    from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.plugins import Plugins
+
+    Plugins.instance()  # finds the class that reads files, by importing its module anew
+    files: Any = SourcesRegistry.instance().resolve("file")
+    initialize, load = ConfigRepository.initialize_sources, files.load_config
+
+    def initialize_sources(self: Any, config_search_path: Any) -> None:  # noqa: ANN401
+        initialize(self, config_search_path)
+        self.sources.sort(key=lambda source: source.provider != OWN)
+
+    def load_config(self: Any, config_path: str) -> Any:  # noqa: ANN401
+        name = self._normalize_file_name(config_path)
+        file = ConfigFile(
+            Path(self.path, name), name, self.provider == OWN, lambda: load(self, config_path)
+        )
+        return read(file)
+
+    ConfigRepository.initialize_sources = initialize_sources  # type: ignore[method-assign]
+    files.load_config = load_config
+    try:
+        yield
+    finally:
+        ConfigRepository.initialize_sources = initialize  # type: ignore[method-assign]
+        files.load_config = load

@@ -29,7 +29,7 @@ from gdexp.core.formatting import (
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.os_errors import failure_reason
-from gdexp.core.paths import command_folder, shown_path
+from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
 from gdexp.core.process_table import machine, process_exists, process_start
 from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
@@ -51,6 +51,7 @@ __all__ = [
     "UserCode",
     "at_end",
     "changed_files",
+    "check_file_name",
     "code_failed",
     "command_folder",
     "context_thread",

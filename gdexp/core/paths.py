@@ -6,11 +6,13 @@ means the folder where it was typed.
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 
 from gdexp.core.contexts import context_value
+from gdexp.core.errors import BadInput
 
 _FOLDER: ContextVar[Path | None] = ContextVar("gdexp_command_folder", default=None)
 
@@ -31,3 +33,29 @@ def shown_path(path: Path) -> str:
 def keep_folder(folder: Path) -> AbstractContextManager[None]:
     """Make `folder` the command's folder inside the block."""
     return context_value(_FOLDER, folder)
+
+
+LONGEST_NAME, LONGEST_PATH = 255, 4000
+"""Bytes that a file's name and a path may have on the usual file systems."""
+
+
+def check_file_name(key: str, path: Path, spare: int = 0) -> None:
+    """Check that a path can be the name of a file.
+
+    Args:
+        key: that names the path.
+        path: of the file.
+        spare: bytes that are added to the name for files beside it.
+
+    Raises:
+        BadInput: a name in it is too long, or it holds a null character.
+    """
+    if "\0" in str(path):
+        raise BadInput(key, str(path), "must hold no null character")
+    most = LONGEST_NAME - spare
+    if any(len(os.fsencode(name)) > LONGEST_NAME for name in path.parts) or (
+        len(os.fsencode(path.name)) > most
+    ):
+        raise BadInput(key, str(path), f"has a name that is too long: at most {most} bytes")
+    if len(os.fsencode(path)) + spare > LONGEST_PATH:
+        raise BadInput(key, str(path), f"is too long: at most {LONGEST_PATH - spare:,} bytes")

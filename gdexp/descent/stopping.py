@@ -111,8 +111,12 @@ class Stopping:
 
 
 def first_hit(trace: Trace, threshold: float, f_star: float = 0.0) -> int | None:
-    """Return the first iteration with `loss - f_star <= threshold`; None when there is none."""
-    hits = np.flatnonzero(trace - f_star <= threshold)
+    """Return the first iteration with `loss - f_star <= threshold`; None when there is none.
+
+    A loss of minus infinity is no such loss: a descent diverges there.
+    """
+    gaps = trace - f_star
+    hits = np.flatnonzero((gaps <= threshold) & (gaps > -math.inf))
     return int(hits[0]) if hits.size else None
 
 
@@ -175,12 +179,21 @@ def hitting_time(
 
 
 def crossing(k: int, before: float, after: float, threshold: float) -> float:
-    """Return the hitting time of a first hit at iteration k, from the gaps at k - 1 and k."""
+    """Return the hitting time of a first hit at iteration k, from the gaps at k - 1 and k.
+
+    A gap before it that is not finite, as from an overflow, gives k, its limit. Two gaps whose
+    logarithms are equal in double precision have the threshold between them on a linear axis.
+    """
     if k == 0:
         return 0.0
+    if not math.isfinite(before):
+        return float(k)
     after = max(after, math.ulp(0.0))
-    crossed = math.log(before) - math.log(threshold)
-    fraction = crossed / (math.log(before) - math.log(after))
+    fell = math.log(before) - math.log(after)
+    if fell == 0:
+        fraction = (before - threshold) / (before - after)
+    else:
+        fraction = (math.log(before) - math.log(threshold)) / fell
     return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from gdexp.core import BadInput, GdexpError, code_failed, validation
 from gdexp.descent import Result, Stopping, Watch, descend, starting_point
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import RULES, UpdateRule
-from gdexp.problems import Problem, build_problem
+from gdexp.problems import Problem, build_problem, first_loss
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,12 @@ class Experiment:
         """Make one update and drop its result, so that errors come before anything is written.
 
         Raises:
-            BadInput: a loss that is no scalar function of x, a rule that cannot take this x.
+            BadInput: a loss that is no scalar function of x, or whose data have another dtype
+                than x; a rule that cannot take this x.
             GdexpError: the problem's own code raised an exception.
         """
         with self.problem_errors():
+            self._check_loss_dtype()
             stopping = replace(self.stopping, max_iterations=1, cap=None)
             descend(
                 self.problem,
@@ -104,6 +107,27 @@ class Experiment:
                 dtype=self.dtype,
                 device=self.device,
             )
+
+    def _check_loss_dtype(self) -> None:
+        """Refuse data of another dtype than x: torch fails on them, or computes in theirs."""
+        name = str(self.dtype).removeprefix("torch.")
+        x = starting_point(self.problem, self.seed).to(self.device, self.dtype)
+        try:
+            loss = first_loss(self.problem.to(self.dtype, self.device), x.requires_grad_())
+        except RuntimeError as error:
+            if not re.search("dtype|scalar type", str(error)):
+                raise
+            found = f"fails: {str(error).splitlines()[0]}"
+        else:
+            if loss.dtype == self.dtype:
+                return
+            found = f"has dtype {str(loss.dtype).removeprefix('torch.')}"
+        raise BadInput(
+            "problem",
+            self.problem.name,
+            f"with x in {name} its loss {found}; convert its data with .to(x.dtype), or give "
+            "their dtype as dtype=…",
+        )
 
     @contextmanager
     def problem_errors(self) -> Iterator[None]:
@@ -138,32 +162,62 @@ class Experiment:
         return replace(self, stopping=stopping, config={**self.config, "stopping": group})
 
     def threshold_warning(self) -> str | None:
-        """Return a warning when the threshold is below what the dtype can resolve, else None.
-
-        The estimate is the loss at a point that is four rounding errors away from the minimiser in
-        every coordinate, with the curvature that the problem declares.
-        """
+        """Return a warning when the threshold is below what the dtype can resolve, else None."""
         if self.problem.absolute:
             return None
-        info = torch.finfo(self.dtype)
-        scale = 1.0
-        if self.problem.x_star is not None:
-            scale = max(float(self.problem.x_star.abs().max()), 2.0**-10)
-        step = 4 * info.eps * scale
-        curvature = self.problem.curvature[1] if self.problem.curvature else 1.0
-        numbers = torch.Size(self.problem.shape).numel() if self.problem.shape else 1
-        floor = max(
-            0.5 * curvature * numbers * step * step,
-            0.5 * info.eps * abs(self.problem.reference),
-        )
-        if self.stopping.threshold >= floor:
+        floor, stuck = self._rounding_floor(), self._stuck_floor()
+        if self.stopping.threshold >= max(floor, stuck):
             return None
         name = str(self.dtype).removeprefix("torch.")
-        lower = "" if self.dtype is torch.float64 else "; dtype=float64 goes lower"
+        where, ways = "here", []
+        if stuck > floor:
+            where = f"with optimizer.lr={getattr(self.rule, 'lr', None):g}, whose steps become "
+            where += "smaller than half a unit in the last place of x"
+            ways.append("a larger lr")
+        if self.dtype is not torch.float64:
+            ways.append("dtype=float64")
+        lower = f"; {' or '.join(ways)} goes lower" if ways else ""
         return (
             f"stopping.threshold={self.stopping.threshold:g} is below the smallest loss that "
-            f"{name} can be relied on to reach here (about {floor:.0e}){lower}"
+            f"{name} can be relied on to reach {where} (about {max(floor, stuck):.0e}){lower}"
         )
+
+    def _rounding_floor(self) -> float:
+        """Return the loss at a point four rounding errors away from the minimiser.
+
+        That far in every coordinate, with the curvature that the problem declares.
+        """
+        info, problem = torch.finfo(self.dtype), self.problem
+        step = 4 * info.eps * self._scale()
+        top = problem.curvature[1] if problem.curvature else 1.0
+        return max(
+            0.5 * top * self._numbers() * step * step, 0.5 * info.eps * abs(problem.reference)
+        )
+
+    def _stuck_floor(self) -> float:
+        """Return the loss at which a constant learning rate can no longer move x.
+
+        A step of less than half a unit in the last place rounds to none: with error e along an
+        eigenvalue λ a step is lr λ e, so descents stop at e = ulp / (2 lr λ), where the loss is
+        ulp² / (8 lr² λ). It is largest for the smallest λ. With momentum β steps add up to
+        lr λ e / (1 − β). 0 for other rules, and where no curvature is declared.
+        """
+        mu = self.problem.curvature[0] if self.problem.curvature else 0.0
+        rule: Any = self.rule
+        if mu <= 0 or rule.name not in ("gd", "momentum", "nesterov") or not rule.constant:
+            return 0.0
+        share = (1 - getattr(rule, "dampening", 0.0)) / (1 - getattr(rule, "momentum", 0.0))
+        unit = torch.finfo(self.dtype).eps * self._scale()
+        error = unit / (2 * rule.lr * share * mu)
+        return float(0.5 * mu * self._numbers() * error * error)
+
+    def _scale(self) -> float:
+        """Return the largest coordinate of the minimiser; 1 where it is not known."""
+        x_star = self.problem.x_star
+        return 1.0 if x_star is None else max(float(x_star.abs().max()), 2.0**-10)
+
+    def _numbers(self) -> int:
+        return torch.Size(self.problem.shape).numel()
 
     def _check_range(self, key: str, value: torch.Tensor | None) -> None:
         """Refuse numbers that are infinite in the experiment's dtype."""

@@ -13,6 +13,7 @@ import torch
 from gdexp.core import BadInput, GdexpError, validation
 from gdexp.optimizers.base import CONSTANT, Coefficient, State, Step, UpdateRule
 from gdexp.optimizers.schedules import Schedule
+from gdexp.optimizers.torch_options import check_option
 
 if TYPE_CHECKING:
     from gdexp.problems import Problem
@@ -243,6 +244,7 @@ def _options(
                 value,
                 f"torch.optim.{class_name} takes {', '.join(valid)}",
             )
+        check_option(class_name, str(key), value, parameters[key])
     return {
         str(key): tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }

@@ -80,6 +80,7 @@ class Problem(ABC):
         checks_minimum: False for reruns of descents that earlier versions made: these took a
             loss below f* for converged.
         x_star: a minimiser; None when it is unknown.
+        unique: whether x_star is the only minimiser.
         curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
         target: a tensor to show beside the final x.
         files: names of the data files that the loss depends on, relative to the module's folder
@@ -94,6 +95,7 @@ class Problem(ABC):
     absolute: bool = False
     checks_minimum: bool = True
     x_star: torch.Tensor | None = None
+    unique: bool = True
     curvature: tuple[float, float] | None = None
     target: torch.Tensor | None = None
     files: Sequence[str] = ()

@@ -167,6 +167,8 @@ def custom_problem(
     Raises:
         BadInput: the path names nothing that can be imported, or something that is no problem.
     """
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise BadInput("arguments", arguments, "must be a group of keyword arguments: {name: 1}")
     with watched(path) as code, _current_directory_first():
         named = import_by_path(path)
         code.note_modules()

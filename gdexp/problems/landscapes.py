@@ -28,7 +28,6 @@ class Landscape(Problem):
     Attributes:
         start_at: the start by default.
         minimiser: a point with the smallest loss.
-        unique: whether it is the only one.
     """
 
     batchable = True
@@ -36,7 +35,6 @@ class Landscape(Problem):
     shape = (2,)
     start_at: ClassVar[Sequence[float]]
     minimiser: ClassVar[Sequence[float]]
-    unique: ClassVar[bool] = True
 
     def __init__(self, x0: object = None) -> None:
         super().__init__(list(self.start_at) if x0 is None else x0)

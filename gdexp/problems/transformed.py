@@ -40,6 +40,7 @@ class Transformed(Problem):
         self.f_star, self.absolute = problem.f_star, problem.absolute
         self.curvature = problem.curvature
         self.x_star = None if problem.x_star is None else self.forward(problem.x_star)
+        self.unique = problem.unique
         self.target = None
         if problem.target is not None and tuple(problem.target.shape) == self.shape:
             self.target = self.forward(problem.target)

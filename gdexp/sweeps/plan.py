@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, GdexpError, UserCode, command_folder, user_code
+from gdexp.core import BadInput, GdexpError, UserCode, command_folder, user_code, validation
 from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
@@ -59,6 +59,7 @@ class Plan:
         plan = cls(base, space, settings, tracking)
         plan._check_space()
         plan._check_goal()
+        plan._check_sampler()
         return plan._completed()
 
     def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
@@ -255,6 +256,27 @@ class Plan:
             raise BadInput(
                 "sweep.seeds", self.settings.seeds, "must be 1 where seed itself is swept"
             )
+        if "seed" not in self.space.keys:
+            most = validation.MAX_SEED - self.settings.seeds + 1
+            if int(self.base["seed"]) > most:
+                raise BadInput(
+                    "seed",
+                    self.base["seed"],
+                    f"must be at most {most} with sweep.seeds={self.settings.seeds}: every "
+                    "descent of a trial has the seed after the last one's",
+                )
+
+    def _check_sampler(self) -> None:
+        """Ask the sampler for trials of each combination of files, where it has options."""
+        if not self.sampler.options:
+            return
+        for chosen in self.space.combinations():
+            groups = [d for d in self.space.dimensions if d.is_group]
+            used = [*groups, *self.space.dimensions_with(chosen)]
+            try:
+                self.sampler.check_space({d.name: d.distribution() for d in used}, 1 + self.pareto)
+            except BadInput as error:
+                raise error.in_section("sweep") from None
 
     def _check_continuation(self) -> None:
         """Refuse a continuation that no trial would make."""

@@ -1,7 +1,11 @@
-"""The fewest iterations that any learning rate, or any gradient method, needs."""
+"""The fewest iterations that any learning rate, or any gradient method, needs in exact arithmetic.
+
+A descent rounds, so its own count may be smaller or larger: bfloat16 can land on the minimiser.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -31,6 +35,12 @@ MAX_DISTINCT = 4096
 MOST_MODES = 256
 """For a larger x a person would have to wait for the closed forms."""
 
+RESOLVED = 1e-24
+"""The share of the first gap below which rounding errors of doubles could hide a gap."""
+
+EVERY, GRID, ONE = "every", "grid", "one"
+"""The learning rates that a `Best` was chosen from."""
+
 
 @dataclass(frozen=True)
 class Best:
@@ -40,14 +50,19 @@ class Best:
         iterations: the count.
         lr: a learning rate with this count.
         momentum: its momentum; 0 for gd.
-        certain: True when no other setting needs fewer, as for gd; False when only the settings
-            of a fine grid were tried.
+        among: the settings that it was compared with: `every` one, as for gd; those of a fine
+            `grid`; or `one`, where even a grid would take too long.
     """
 
     iterations: int
     lr: float
     momentum: float = 0.0
-    certain: bool = True
+    among: str = EVERY
+
+    @property
+    def certain(self) -> bool:
+        """Whether no other setting needs fewer."""
+        return self.among == EVERY
 
 
 @dataclass(frozen=True)
@@ -70,12 +85,18 @@ class Distance:
             if self.iterations is None
             else f"needs {format_count(self.iterations, 'iteration')}"
         )
-        would = (
-            f"no other lr needs fewer{'' if self.best.certain else ' on a fine grid'}"
-            if self.iterations is not None and self.iterations <= self.best.iterations
-            else f"lr {self.best.lr!r} would need {self.best.iterations:,}"
-        )
-        return f"{needs}; {would}; any method of this kind needs at least {self.floor:,}"
+        floor = f"and any method of this kind at least {self.floor:,}"
+        return f"{needs}; in exact arithmetic {self._best()}, {floor}"
+
+    def _best(self) -> str:
+        """Return a clause about the other learning rates, as far as they were compared."""
+        best = self.best
+        if self.iterations is None or self.iterations > best.iterations:
+            return f"lr {best.lr!r} needs {best.iterations:,}"
+        if best.among == ONE:
+            return "no faster lr is known"
+        where = "" if best.certain else " of a fine grid"
+        return f"no lr{where} needs fewer than {best.iterations:,}"
 
 
 def distance_from_best(problem: Problem, result: Result) -> Distance | None:
@@ -96,7 +117,22 @@ def distance(
     iterations: int | None,
     x0: torch.Tensor,
 ) -> Distance | None:
-    """Return `distance_from_best` from single values; None iterations: did not converge."""
+    """Return `distance_from_best` from single values.
+
+    Args:
+        problem: the problem.
+        rule: the update rule.
+        threshold: of the stopping rule.
+        iterations: that were made; None if the descent did not converge.
+        x0: the start.
+
+    Returns:
+        None where theory does not apply, or where the threshold is so far below the first gap
+        that the rounding errors of x0 − x* decide.
+    """
+    known = modes(problem, x0) if is_linear(rule) else None
+    if known is None or threshold < RESOLVED * known.gap:
+        return None
     best = fewest(problem, rule, x0, threshold)
     floor = krylov_floor(problem, x0, threshold)
     if best is None or floor is None:
@@ -141,7 +177,7 @@ def best_possible(
     setting = optimal_setting(problem, rule_name)
     if plain is None or setting is None or rule_name == "gd" or plain.iterations <= 1:
         return plain if setting is not None else None
-    found = [replace(plain, certain=False)]
+    found = [replace(plain, among=GRID)]
     for beta in sorted({setting.momentum, *np.linspace(0.05, 0.95, 19).tolist()}):
         rule = Nesterov(momentum=beta) if rule_name == "nesterov" else Momentum(momentum=beta)
         one = fewest(problem, rule, x0, threshold)
@@ -156,9 +192,10 @@ def krylov_floor(problem: Problem, x0: torch.Tensor, threshold: float) -> int | 
     Every method whose steps are combinations of its gradients (gd, momentum, Nesterov, at any
     learning rates) has after n iterations the gap `Σ w_i p(λ_i)²` for some polynomial p of
     degree n with p(0) = 1. The conjugate-gradient method attains the smallest such gap, which is
-    computed here; it is 0 after as many iterations as there are distinct eigenvalues. The bound
-    does not hold for coordinate-wise rules such as Adam. None where theory does not apply, or
-    with more than 4096 distinct eigenvalues.
+    computed here; it is 0 after as many iterations as there are distinct eigenvalues. A gap
+    that rounding errors could hide (see `RESOLVED`) counts as reached, so the bound is never too
+    high. It is one of exact arithmetic, and does not hold for coordinate-wise rules such as Adam.
+    None where theory does not apply, or with more than 4096 distinct eigenvalues.
     """
     m = modes(problem, x0)
     if m is None:
@@ -169,13 +206,14 @@ def krylov_floor(problem: Problem, x0: torch.Tensor, threshold: float) -> int | 
     if len(values) > MAX_DISTINCT:
         return None
     left = np.sqrt(weights)
+    small = math.sqrt(threshold) + math.sqrt(RESOLVED) * float(np.linalg.norm(left))
     basis = np.empty((0, len(values)))
     direction = values * left
     for n in range(1, len(values)):
         direction = _orthogonal(direction / np.linalg.norm(direction), basis)
         basis = np.vstack([basis, direction])
         left = left - (direction @ left) * direction
-        if float(left @ left) <= threshold:
+        if float(np.linalg.norm(left)) <= small:
             return n
         direction = values * direction
     return len(values)
@@ -294,7 +332,7 @@ def _best_of_grid(
             gaps = np.square(state[..., 0]) @ m.weights
             winner = int(np.nanargmin(gaps))
             if gaps[winner] <= threshold:
-                return Best(n, float(rates[winner]), beta, certain=n == 1)
+                return Best(n, float(rates[winner]), beta, EVERY if n == 1 else GRID)
             e, u = state[..., 0], state[..., 1]
             state = np.stack(
                 [
@@ -303,4 +341,6 @@ def _best_of_grid(
                 ],
                 axis=-1,
             )
-    return None if bound is None else Best(bound, usual, beta, certain=False)
+    if bound is None:
+        return None
+    return Best(bound, usual, beta, GRID if most >= bound else ONE)

@@ -93,6 +93,8 @@ def count_modes(m: Modes, rule: UpdateRule, threshold: float, limit: int) -> Exa
     """Return `count_with_margin` for a quadratic that is given by its modes."""
     if m.gap <= threshold:
         return ExactCount(0, _distance(m.gap, threshold))
+    if limit == 0:
+        return ExactCount(None, _distance(m.gap, threshold))
     if rule.name == "gd":
         return _exact_descent(m, coefficient(rule, "lr"), threshold, limit)
     margin = _distance(m.gap, threshold)
@@ -117,7 +119,9 @@ def _exact_descent(m: Modes, lr: float, threshold: float, limit: int) -> ExactCo
         rises = m.weights * (factors * factors - 1)
         turn = first_true(lambda n: float(rises @ scaled ** (2.0 * n)) >= 0, 0, limit)
     lowest = limit if turn is None else turn
-    count = first_true(lambda n: descent_gap(m, lr, n) <= threshold, 0, lowest)
+    count = None  # the start is not within the threshold
+    if lowest:
+        count = first_true(lambda n: descent_gap(m, lr, n) <= threshold, 1, lowest)
     if count is None:
         return ExactCount(None, _distance(descent_gap(m, lr, lowest), threshold))
     before, after = descent_gap(m, lr, count - 1), descent_gap(m, lr, count)

@@ -10,6 +10,9 @@ from pathlib import Path
 from gdexp.core import BadInput, StorageFailed, failure_reason, shown_path
 from gdexp.tracking.database_connection import table_names
 
+DATABASE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+"""Under such a name an empty file counts as a new database: SQLite itself leaves some."""
+
 MLFLOW_TABLES = {"experiments", "runs", "alembic_version"}
 """Tables that every MLflow database has."""
 
@@ -103,4 +106,10 @@ def _check_file(path: Path, reading: bool) -> None:
                 f"tracking.uri={shown_path(path)}: the file cannot be {verb}; "
                 "give the right to, or name another"
             )
+    if path.stat().st_size == 0 and path.suffix not in DATABASE_SUFFIXES:
+        raise BadInput(
+            "tracking.uri",
+            shown_path(path),
+            "is an empty file that gdexp did not make; remove it, or name another",
+        )
     check_tables(path)

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from gdexp.core import MASK, BadInput, command_folder, learn_secret, shown_path, validation
+from gdexp.core import (
+    MASK,
+    BadInput,
+    check_file_name,
+    command_folder,
+    learn_secret,
+    shown_path,
+    validation,
+)
 from gdexp.tracking.artifact_address import ARTIFACTS, store_folder
 from gdexp.tracking.database_check import check_path
 from gdexp.tracking.database_connection import reading_uri
@@ -21,6 +29,12 @@ from gdexp.tracking.server_address import mask_uri, with_driver
 from gdexp.tracking.server_check import check_server
 
 SQLITE = "sqlite:///"
+LONGEST_NAME = 255
+"""Bytes of a folder's name on the usual file systems."""
+
+LONGEST_ENDING = 40
+"""Bytes that are added to a database's name while it is created, or for SQLite's own files."""
+
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 """The environment variable in which MLflow itself takes the address of a store."""
 
@@ -87,6 +101,13 @@ class TrackingSettings:
                     mask_uri(self.uri),
                     f"must name a file (no ?): sqlite:///FILE.db{origin}",
                 )
+        if not self.is_server and len(quote(self.experiment, safe=" ")) > LONGEST_NAME:
+            raise BadInput(
+                "experiment",
+                self.experiment,
+                f"is too long for the name of a folder: at most {LONGEST_NAME} bytes, with a sign "
+                "that is no letter or digit as three or more",
+            )
 
     @property
     def database(self) -> Path | None:
@@ -177,6 +198,7 @@ class TrackingSettings:
         """
         path = self.database
         if path is not None:
+            check_file_name("tracking.uri", path, LONGEST_ENDING)
             check_path(path, reading)
             return
         check_server("tracking.uri", str(self.uri), SCHEMES)

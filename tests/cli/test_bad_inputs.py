@@ -92,6 +92,9 @@ KEYS = [
     ("optimizer=torch optimizer.class_name=SDG", "did you mean SGD?"),
     ("optimizer=torch optimizer.class_name=os.system", "choose from ASGD"),
     ("optimizer=torch optimizer.options={foo:1}", "optimizer.options.foo=1: torch.optim.SGD takes"),
+    ("optimizer=torch optimizer.options={momentum:2}", "must be at least 0 and below 1"),
+    ("problem=custom problem.path=math.sqrt problem.arguments=[1]", "must be a group of keyword"),
+    ("problem=custom problem.path=math.sqrt problem.shape=[0]", "must be an integer from 1"),
     ("optimizer.name=adam", "follows from the choice; write optimizer=adam"),
     ("optimizer.schedule=cosine", "write optimizer/schedule=cosine"),
     ("optimizer/schedule=cosin", "did you mean cosine?"),
@@ -135,6 +138,9 @@ PLACES = [
     ("tracking.uri=sqlite:///", "must name a file"),
     ("tracking.uri=sqlite:///:memory:", "must name a file"),
     ("tracking.uri=sqlite:////dev/null", "is no regular file"),
+    (f"tracking.uri=sqlite:///{'n' * 230}.db", "has a name that is too long: at most 215 bytes"),
+    (f"tracking.experiment={'n' * 256}", "is too long for the name of a folder"),
+    (f"tracking.experiment='{'é' * 50}'", "is too long for the name of a folder"),
     ("tracking.uri=http://", "names no host"),
     ("tracking.uri=http://127.0.0.1:99999", "has a port that is not 0 … 65535"),
     ("tracking.experiment=''", "not empty"),
@@ -166,12 +172,18 @@ SWEEPS = [
     ("+sweep +sweep.nam=a", "did you mean name?"),
     ("+sweep sweep.storage=mlflow.db", "two files are needed"),
     ("+sweep sweep.storage=sqlite:///s.db", "sweep.storage=sqlite:///s.db: must be"),
+    (f"+sweep sweep.storage={'n' * 200}", "has a name that is too long: at most 195 bytes"),
+    (f"+sweep sweep.name={'n' * 101}", "at most 100"),
     ("+sweep sweep.storage=/etc/passwd", "is no Optuna journal file"),
     ("+sweep sweep.storage=.", "is a folder"),
     ("+sweep sweep.space=3", "must map keys to ranges"),
     ("+sweep sweep.space=[]", "sweep.space=[]: must be a group"),
     ("+sweep ++sweep.space.foo=1", "foo=1: unknown key"),
     ("+sweep ++sweep.space.optimizer.lr='interval(1'", "cannot be read; write interval(a, b)"),
+    ("+sweep optimizer.lr=tag(lg,interval(0.1,1))", "has the tag lg; only log is one"),
+    ("+sweep stopping.max_iterations=int(interval(1.9,3.9))", "int() would cut 1.9"),
+    ("+sweep seed=9223372036854775807 sweep.seeds=2", "at most 9223372036854775806 with sweep"),
+    ("+sweep sweep.sampler={name:tpe,gamma:3}", "gamma=3: takes a function"),
     ("+sweep optimizer.lr=interval(5,1)", "lower end must come first"),
     ("+sweep optimizer.lr=tag(log,interval(0,1))", "must start above 0"),
     ("+sweep optimizer.lr=interval(-1,1)", "must be > 0"),
@@ -425,6 +437,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Store(TrackingSettings()).start(RunHeader(name="going", kind="run"))
         (folder / "text.db").write_text("no database\n")
         (folder / "alias.yaml").write_text("a: &a [x, x]\n")
+        (folder / "results.json").write_text('{"best": 3}\n')
+        (folder / "poetry.lock").write_text("[[package]]\n")
+        (folder / "empty.txt").touch()
     return folder
 
 
@@ -450,6 +465,11 @@ BESIDE = [
     (f"{SAME} tracking.uri=sqlite:///other.db", "does not hold the runs of study kept"),
     ("+sweep sweep.storage=mlflow.db", "two files are needed"),
     ("+sweep sweep.storage=text.db", "is no Optuna journal file"),
+    ("+sweep sweep.storage=results.json", "is no Optuna journal file; it is left as it is"),
+    ("+sweep sweep.storage=empty.txt", "is no Optuna journal file"),
+    ("+sweep sweep.storage=poetry", "needs the name poetry.lock for a lock"),
+    ("tracking.uri=sqlite:///results.json", "is not an MLflow database; it is left as it is"),
+    ("tracking.uri=sqlite:///empty.txt", "is an empty file that gdexp did not make"),
     ("tracking.uri=sqlite:///text.db", "is not an MLflow database"),
     ("tracking.uri=sqlite:///sweeps/kept/study.journal", "is not an MLflow database"),
     ("tracking.uri=sqlite:///sweeps", "is a folder"),

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdexp import BadInput, Status, Stopping
-from gdexp.descent.stopping import first_hit, first_hits, hitting_time, projected_time
+from gdexp.descent.batch.hitting_times import hitting_times
+from gdexp.descent.stopping import (
+    crossing,
+    first_hit,
+    first_hits,
+    hitting_time,
+    projected_time,
+)
 
 gaps = st.lists(st.floats(1e-12, 1e6), min_size=2, max_size=60)
 thresholds = st.floats(1e-12, 1e6)
@@ -42,6 +49,54 @@ def test_a_looser_threshold_never_takes_longer(losses: list[float], a: float, b:
     if tight is not None:
         assert loose is not None
         assert loose <= tight
+
+
+neighbours = st.floats(5e-324, 1e308).flatmap(
+    lambda low: st.integers(1, 3).map(lambda ulps: (low, low + ulps * math.ulp(low)))
+)
+
+
+@given(neighbours, st.floats(0, 1))
+def test_gaps_that_are_adjacent_doubles_have_a_time_in_their_step(
+    pair: tuple[float, float], share: float
+) -> None:
+    after, before = pair
+    threshold = min(after + share * (before - after), math.nextafter(before, 0))
+    time = crossing(7, before, after, threshold)
+    assert 6 < time <= 7
+    assert (time == 7) >= (threshold == after)
+    assert crossing(7, before, after, after) == 7
+
+
+def test_an_infinite_gap_before_the_first_hit_gives_the_whole_step() -> None:
+    times = [hitting_time(np.array([math.inf, x]), 1.0) for x in (1.0, 0.5, 0.0)]
+    assert times == [1.0, 1.0, 1.0]
+    assert hitting_time(np.array([math.nan, 0.5]), 1.0) == 1.0
+    assert np.argmin([2.0, *times]) == 1  # no NaN that argmin takes
+
+
+def test_a_loss_of_minus_infinity_reaches_no_threshold() -> None:
+    trace = np.array([3.0, -math.inf, 0.5])
+    assert first_hit(trace, 1.0) == 2
+    assert first_hits(trace, [1.0, 1e-9]) == [2, None]
+    assert hitting_time(np.array([3.0, -math.inf]), 1.0) is None
+
+
+edges = st.sampled_from([math.inf, 1e308, 1.0 + 2**-52, 1.0, 1.0 - 2**-53, 5e-324, 0.0, -1.0])
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), edges | st.floats(0, 9), edges), min_size=1))
+def test_the_times_of_a_batch_are_those_of_each_descent_alone(
+    rows: list[tuple[int, float, float]],
+) -> None:
+    stopping = Stopping(1.0)
+    hits = [(k, before, after) for k, before, after in rows if after <= 1.0 < before]
+    if not hits:
+        return
+    k, before, after = map(np.array, zip(*hits, strict=True))
+    all_of, none_of = np.ones(len(k), bool), np.zeros(len(k), bool)
+    found = hitting_times(k, after, before, before, [stopping] * len(k), all_of, none_of)
+    assert found.tolist() == [crossing(*hit, 1.0) for hit in hits]
 
 
 @given(st.floats(0.01, 0.99), st.floats(1e-8, 0.5), st.floats(-5, 5))

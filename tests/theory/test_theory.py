@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
+from gdexp.theory import best as best_module
 from gdexp.theory.best import best_possible, distance, distance_from_best, fewest, krylov_floor
 from gdexp.theory.counts import ExactCount, count_interval, count_with_margin, exact_count
 from gdexp.theory.modes import transition
@@ -456,18 +459,135 @@ def test_the_best_momentum_beats_the_best_gd_and_not_the_floor() -> None:
     assert floor <= counts["momentum"] < counts["nesterov"] < counts["gd"]
 
 
+def exact_gaps(spectrum: list[float], start: list[float], most: int) -> list[Any]:
+    """The smallest gaps of all gradient methods, by conjugate gradients with 80 digits."""
+    import mpmath
+
+    with mpmath.workdps(80):
+        curvatures, e = [mpmath.mpf(v) for v in spectrum], [mpmath.mpf(v) for v in start]
+        r = [-a * b for a, b in zip(curvatures, e, strict=True)]
+        p, square = r, mpmath.fdot(r, r)
+        gaps = []
+        for _ in range(most + 1):
+            gaps.append(sum(a * b * b for a, b in zip(curvatures, e, strict=True)) / 2)
+            if not square:
+                break
+            images = [a * b for a, b in zip(curvatures, p, strict=True)]
+            step = square / mpmath.fdot(p, images)
+            e = [a + step * b for a, b in zip(e, p, strict=True)]
+            r = [a - step * b for a, b in zip(r, images, strict=True)]
+            square, last = mpmath.fdot(r, r), square
+            p = [a + square / last * b for a, b in zip(r, p, strict=True)]
+        return gaps
+
+
+def test_no_floor_is_above_the_exact_one_however_tight_the_threshold() -> None:
+    draw = np.random.default_rng(4)
+    lower = 0
+    for _ in range(12):
+        n = int(draw.integers(4, 25))
+        spectrum = np.exp(draw.uniform(-draw.uniform(0.1, 9), 0, n)).tolist()
+        problem = Quadratic(spectrum=spectrum, x0=draw.normal(size=n).tolist())
+        gaps = exact_gaps(spectrum, problem.start(0).tolist(), n)
+        for n_steps in range(1, len(gaps) - 1):
+            for share in (1 + 1e-6, 1 - 1e-6):
+                threshold = float(gaps[n_steps]) * share
+                exact = next(k for k, gap in enumerate(gaps) if gap <= threshold)
+                floor = krylov_floor(problem, problem.start(0), threshold)
+                assert floor is not None
+                assert floor <= exact
+                if threshold > 1e-10 * gaps[0]:
+                    assert floor == exact
+                lower += floor < exact
+    assert lower  # thresholds that the doubles cannot resolve were among them
+
+
+def test_below_what_doubles_resolve_nothing_is_said() -> None:
+    problem = Quadratic(dimension=100, mu=0.25)
+    x0 = problem.start(0)
+    setting = optimal_setting(problem, "momentum")
+    assert setting is not None
+    rule = Momentum(lr=setting.lr, momentum=setting.momentum)
+    threshold = 1e-31 * float(problem.to(F64, torch.device("cpu")).loss(x0.to(F64)))
+    run = descend(problem, rule, Stopping(threshold), dtype=F64)
+    floor = krylov_floor(problem, x0, threshold)
+    assert run.converged
+    assert floor is not None
+    assert floor <= run.iterations < 100
+    assert distance_from_best(problem, run) is None
+
+
+def test_a_floor_is_right_on_both_sides_of_every_bound() -> None:
+    draw = np.random.default_rng(8)
+    for _ in range(60):
+        kappa, n = 1 + float(np.exp(draw.uniform(-3, 9))), int(draw.integers(1, 40))
+        z = (Fraction(kappa) + 1) / (Fraction(kappa) - 1)
+        values = [Fraction(1), z]
+        while len(values) <= n + 1:
+            values.append(2 * z * values[-1] - values[-2])
+        near = float(1 / values[n] ** 2)
+        for relative in (near, math.nextafter(near, 0), math.nextafter(near, 1)):
+            if 0 < relative < 1:
+                exact = next(
+                    k for k, value in enumerate(values) if k and value**2 * Fraction(relative) >= 1
+                )
+                assert chebyshev_floor(kappa, relative) == exact
+    assert chebyshev_floor(3, 0.25) == 1  # exactly 1 / T_1²
+    assert chebyshev_floor(1e300, 1e-300) > 1e150  # z is 1 in double precision
+
+
+@pytest.mark.parametrize("rule", [GradientDescent(), Momentum(), Nesterov()])
+def test_no_count_is_above_a_cap(rule: UpdateRule) -> None:
+    problem = Matrix(x0=NOTEBOOK)
+    x0 = problem.start(0)
+    free = exact_count(problem, rule, Stopping(), x0)
+    assert free is not None
+    for cap in (0, 1, free - 1):
+        assert exact_count(problem, rule, Stopping(cap=cap), x0) is None
+    assert exact_count(problem, rule, Stopping(cap=free), x0) == free
+    assert exact_count(problem, rule, Stopping(threshold=1.0, cap=0), x0) == 0
+
+
+def test_what_theory_says_of_a_run_that_rounds_is_said_of_exact_arithmetic() -> None:
+    """In bfloat16 this run lands on the minimiser before any learning rate could bring it there."""
+    problem, rule = Booth(x0=[1.0, -0.1]), GradientDescent(lr=0.0925)
+    run = descend(problem, rule, Stopping(4.4e-6), dtype="bfloat16")
+    known = distance_from_best(problem, run)
+    assert run.converged
+    assert known is not None
+    assert run.iterations < known.best.iterations
+    assert str(known) == (
+        f"needs {run.iterations} iterations; in exact arithmetic no lr needs fewer than "
+        f"{known.best.iterations}, and any method of this kind at least 2"
+    )
+
+
+def test_a_grid_that_was_not_searched_to_its_end_claims_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(best_module, "MAX_WORK", 10_000)
+    problem, rule = Quadratic(), Nesterov(momentum=0.9)
+    best = fewest(problem, rule, problem.start(0), 1e-5)
+    assert best is not None
+    assert (best.among, best.certain) == ("one", False)
+    known = distance(problem, rule, 1e-5, best.iterations, problem.start(0))
+    assert "no faster lr is known" in str(known)
+
+
 def test_the_distance_is_one_sentence() -> None:
     problem = Matrix(x0=NOTEBOOK)
     sentence = str(distance_from_best(problem, descend(problem)))
     assert sentence == (
-        "needs 19 iterations; lr 4.5 would need 1; any method of this kind needs at least 1"
+        "needs 19 iterations; in exact arithmetic lr 4.5 needs 1, and any method of this kind at "
+        "least 1"
     )
     fastest = str(distance_from_best(problem, descend(problem, GradientDescent(lr=4.5))))
     assert fastest == (
-        "needs 1 iteration; no other lr needs fewer; any method of this kind needs at least 1"
+        "needs 1 iteration; in exact arithmetic no lr needs fewer than 1, and any method of this "
+        "kind at least 1"
     )
     lost = str(distance_from_best(problem, descend(problem, GradientDescent(lr=10.0))))
-    assert lost.startswith("does not get there; lr 4.5 would need 1;")
+    assert lost.startswith("does not get there; in exact arithmetic lr 4.5 needs 1,")
     known = distance(problem, GradientDescent(), 1e-5, 19, problem.start(0))
     assert known is not None
     assert (known.iterations, known.best.iterations, known.floor) == (19, 1, 1)

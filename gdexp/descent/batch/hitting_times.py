@@ -41,9 +41,9 @@ def hitting_times(
         hopeless: those that no further iterations would bring to their threshold.
     """
     own, which = distinct(stoppings)
-    absolute = own[0].absolute
-    thresholds = np.array([each.threshold for each in own])
-    thresholds = (thresholds / 2 if absolute else _logarithms(thresholds))[which]
+    absolute, given = own[0].absolute, np.array([each.threshold for each in own])
+    axis = _halves if absolute else _logarithms
+    thresholds, levels = given[which], axis(given)[which]
     worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
     allowed = np.array([float(each.limit + 1) for each in own])[which]
 
@@ -52,30 +52,40 @@ def hitting_times(
     times[converged] = 0.0
     late = converged & moved
     crossings = _linear_crossings if absolute else _crossings
-    times[late] = crossings(iterations[late], before[late], final[late], thresholds[late])
+    times[late] = crossings(
+        iterations[late], before[late], final[late], thresholds[late], levels[late]
+    )
     falling = ended & moved & (final < midway)
     if not absolute:
         falling &= final > 0
-    made, axis = iterations[falling], _halves if absolute else _logarithms
-    reached = _projections(made, axis(midway[falling]), axis(final[falling]), thresholds[falling])
+    made = iterations[falling]
+    reached = _projections(made, axis(midway[falling]), axis(final[falling]), levels[falling])
     times[falling] = np.maximum(np.minimum(reached, worst[falling]), allowed[falling])
     return times
 
 
-def _crossings(k: Integers, before: Floats, after: Floats, threshold: Floats) -> Floats:
+def _crossings(
+    k: Integers, before: Floats, after: Floats, threshold: Floats, logarithm: Floats
+) -> Floats:
     """The times of first hits at iterations k >= 1, from the gaps before and after them."""
+    after = np.maximum(after, math.ulp(0.0))
     start = _logarithms(before)
-    fraction = (start - threshold) / (start - _logarithms(np.maximum(after, math.ulp(0.0))))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fell = start - _logarithms(after)
+        linear = (before - threshold) / (before - after)
+        fraction = np.where(fell == 0, linear, (start - logarithm) / fell)
     earlier = k.astype(np.float64) - 1
-    times: Floats = np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1))
-    return np.minimum(times, earlier + 1)
+    times = np.minimum(np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1)), k)
+    return np.where(np.isfinite(before), times, k)
 
 
-def _linear_crossings(k: Integers, before: Floats, after: Floats, threshold: Floats) -> Floats:
-    """The times of first hits on a linear axis; `threshold` is half of it."""
+def _linear_crossings(
+    k: Integers, before: Floats, after: Floats, threshold: Floats, half: Floats
+) -> Floats:
+    """The times of first hits on a linear axis; `half` is half of the threshold."""
     fall = _halves(before) - _halves(after)
     with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = np.where(fall > 0, (_halves(before) - threshold) / fall, 1.0)
+        fraction = np.where(fall > 0, (_halves(before) - half) / fall, 1.0)
     earlier = k.astype(np.float64) - 1
     times: Floats = np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1))
     return np.minimum(times, earlier + 1)

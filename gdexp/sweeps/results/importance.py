@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 Column = list[float] | list[str]
 """One parameter in all trials: numbers from 0 to 1, or the positions of choices."""
 
-FEWEST_TRIALS = 4
-"""With fewer trials no importance is computed."""
+FEWEST_TRIALS = 50
+"""With fewer trials no importance is computed: chance gives a key that plays no part a share."""
 
 MOST_TRIALS = 1000
 """Of more trials, so many are used, evenly spaced; it takes about a quarter of a second."""
@@ -30,9 +30,8 @@ def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     variance that the forest's branches on it explain, alone or together with other keys (mean
     decrease in impurity, `MeanDecreaseImpurityImportanceEvaluator` of Optuna; G. Louppe et al.,
     Understanding variable importances in forests of randomized trees, 2013). It describes the
-    trials that were made, and most samplers make most of them near the best; few trials prove
-    little. Equal trials give equal shares: the forest is seeded, and of more than a thousand
-    trials a fixed choice is used.
+    trials that were made, and most samplers make most of them near the best. Equal trials give
+    equal shares: the forest is seeded, and of more than a thousand trials a fixed choice is used.
 
     A parameter that only some trials have (`optimizer.adam.lr`) counts in the others as the
     middle of its values (on a log axis if it is swept on one), or as its first choice.
@@ -42,7 +41,7 @@ def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
             are left out, and infinity counts as ten times the largest finite value.
 
     Returns:
-        Shares by key that sum to 1, the largest first. Empty with fewer than four trials, or if
+        Shares by key that sum to 1, the largest first. Empty with fewer than fifty trials, or if
         all hitting times or all parameters are equal.
     """
     valued = [trial for trial in trials if trial.values and not math.isnan(trial.values[0])]

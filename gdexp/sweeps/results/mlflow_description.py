@@ -75,6 +75,4 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
     ]
-    if result.interval is not None:
-        lines += [f"Learning rates from {result.interval} need as many.", ""]
     return [*lines, "Repeat it with", "", code_block(repeat_command(plan, trial.params)), ""]

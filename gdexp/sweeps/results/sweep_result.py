@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.config import shortest_command
-from gdexp.core import GdexpError, format_count
+from gdexp.core import format_count
 from gdexp.descent import Status
-from gdexp.sweeps.plan import LR, Plan
+from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
-from gdexp.sweeps.results.lr_interval import Interval, find_interval
 from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
@@ -43,8 +42,6 @@ class SweepResult:
         steps: iterations made by all trials together.
         saved: iterations that the cap saved, estimated.
         reused: descents taken from earlier runs.
-        interval: the learning rates that share the best trial's count; None if the learning rate
-            was not swept or no interval could be found.
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
     """
@@ -59,13 +56,12 @@ class SweepResult:
     steps: int
     saved: float
     reused: int
-    interval: Interval | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
-        """Work the result out from the finished trials, and search for the interval."""
+        """Work the result out from the finished trials; run nothing."""
         trials = recorded_trials(study)
         records = [TrialRecord.of(trial) for trial in trials]
         able = [position for position, record in enumerate(records) if record.can_win]
@@ -82,7 +78,6 @@ class SweepResult:
             steps=sum(record.steps for record in records),
             saved=sum(record.saved for record in records),
             reused=sum(record.reused for record in records),
-            interval=None if best is None else _interval(plan, trials[best], records[best]),
             importance=importances(trials),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
         )
@@ -174,12 +169,3 @@ def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
     seeds = f"seed='range({first},{first + plan.settings.seeds})'"
     words = [word for word in command.split() if not word.startswith("seed=")]
     return " ".join([*words, "-m", seeds])
-
-
-def _interval(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> Interval | None:
-    if LR not in plan.space.keys or record.successes < plan.settings.seeds:
-        return None
-    try:
-        return find_interval(plan.experiments(trial.params), record.counts)
-    except GdexpError:  # The problem's own code may fail at another learning rate.
-        return None

@@ -87,8 +87,6 @@ def _record(
         "gdexp.status": "finished" if result.best is not None else "none converged",
         NOTE_TAG: description(plan, result, store.children_link(parent)),
     }
-    if result.interval is not None:
-        metrics |= {"lr_low": result.interval.low, "lr_high": result.interval.high}
     if result.best_trial is not None:
         trial, record = result.best_trial
         metrics |= {

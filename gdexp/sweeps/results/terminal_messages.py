@@ -36,6 +36,12 @@ def print_plan(out: Console, plan: Plan) -> None:
             "[dim]With several seeds a trial is capped by irace's allowance, seed by seed: the "
             "same winner is likely, not certain.[/dim]"
         )
+    if workers > 1 and plan.sampler.startup is not None:
+        out.print(
+            f"[dim]{workers} workers share the trials: what {plan.sampler.name} proposes depends "
+            "on which trials have ended, so the same command can try other points another time. "
+            "sweep.workers=1, or sweep.sampler=random or qmc, tries the same.[/dim]"
+        )
     out.print()
 
 

@@ -73,7 +73,6 @@ def _print_best(
                 f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
             ),
             ("with", _parameters(trial)),
-            *_interval(result),
             *_trials(result),
             *_theory(plan, trial, record),
             *_importance(result),
@@ -109,16 +108,6 @@ def _trials(result: SweepResult) -> list[tuple[str, str]]:
         *([("failed", terminal.escape_text(failed))] if failed else []),
         ("steps", result.steps_text),
     ]
-
-
-def _interval(result: SweepResult) -> list[tuple[str, str]]:
-    """Return the learning rates that share the best count, if they are known."""
-    if result.interval is None:
-        return []
-    text = f"every optimizer.lr from {result.interval} needs as many"
-    if result.interval.fewer is not None:
-        text += f"; {result.interval.fewer:.6g} needs fewer still"
-    return [("shared", text)]
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, nearest, validation
+from gdexp.core import BadInput, validation
+from gdexp.sweeps.sampling.options import check_options
 from gdexp.sweeps.sampling.startup_trials import startup_sampler
 from gdexp.sweeps.sampling.tpe import tpe_sampler
 
@@ -28,8 +28,6 @@ GRID, AUTO, QMC = "grid", "auto", "qmc"
 NAMES = (*CLASSES, GRID, AUTO)
 STARTUP_TRIALS = {"tpe": 10, "gp": 10, "cmaes": 1}
 """Samplers that learn from the trials, each with its number of trials before it learns."""
-NO_OPTIONS = ("seed", "search_space")
-"""Arguments of Optuna's classes that gdexp sets."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Sampler:
         """Read a name, or a mapping with `name` or `_target_` and options.
 
         Raises:
-            BadInput: an unknown name, target or option; the message names the nearest.
+            BadInput: an unknown name, target or option, or an option's value out of range.
         """
         if not isinstance(given, Mapping):
             return cls(validation.choice("sampler", given, NAMES))
@@ -60,9 +58,8 @@ class Sampler:
             name = targets[target]
         else:
             name = validation.choice("sampler.name", options.pop("name", None), NAMES)
-        sampler = cls(name, options)
-        sampler._check_options()
-        return sampler
+        check_options(name, options)
+        return cls(name, options)
 
     def definition(self) -> dict[str, Any] | str:
         """Return what the study stores of it, in the form that `parse` reads."""
@@ -101,7 +98,7 @@ class Sampler:
         number = trial_seed(seed, 0 if self.name == QMC else ordinal)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            warnings.filterwarnings("ignore", "`gamma`", FutureWarning)  # Optuna 6 removes it.
+            warnings.simplefilter("ignore", FutureWarning)  # Optuna 6 removes some options.
             if self.name not in CLASSES:  # The points of a grid are queued, not drawn.
                 return optuna.samplers.RandomSampler(seed=number)
             if self.startup is not None and ordinal < self.startup:
@@ -120,25 +117,36 @@ class Sampler:
             sampler: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
             return sampler
 
-    def _check_options(self) -> None:
+    def check_space(self, space: Mapping[str, BaseDistribution], values: int) -> None:
+        """Ask the sampler for the first trials that its options apply to, in a study of no meaning.
+
+        Optuna looks at some options only then, such as at the keys of `x0`.
+
+        Args:
+            space: the distributions of a trial's parameters.
+            values: how many numbers are minimised.
+
+        Raises:
+            BadInput: Optuna refuses the options.
+        """
         if not self.options:
             return
-        if self.name not in CLASSES:
-            key = next(iter(self.options))
-            raise BadInput(f"sampler.{key}", self.options[key], f"{self.name} takes no options")
         import optuna
 
-        signature = inspect.signature(getattr(optuna.samplers, CLASSES[self.name]))
-        allowed = [name for name in signature.parameters if name not in NO_OPTIONS]
-        for key, value in self.options.items():
-            if key not in allowed:
-                raise BadInput(f"sampler.{key}", value, f"unknown option; {nearest(key, allowed)}")
+        few, sampler = min(self.startup or 0, 2), self
+        if self.startup is not None:
+            sampler = replace(self, options={**self.options, "n_startup_trials": few})
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = optuna.create_study(directions=["minimize"] * values)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.for_trial(0, self.startup or 0)  # The first trial that the options apply to.
-        except (TypeError, ValueError) as error:
-            raise BadInput("sampler", self.definition(), str(error).splitlines()[0]) from None
+            for ordinal in range(few + 2):
+                study.sampler = sampler.for_trial(0, ordinal, fixed=space)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    study.tell(study.ask(dict(space)), [float(ordinal)] * values)
+        except Exception as error:  # of Optuna's, of many types
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise BadInput("sampler", self.definition(), f"refused by Optuna: {reason}") from None
 
 
 def trial_seed(seed: int, ordinal: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,11 @@ MOST_LISTED = 1_000_000
 """Values in the list of a float range or a choice."""
 
 MOST_WHOLE = 2**63 - 1
+
+CAST = re.compile(r"(\s*(tag|sort|shuffle)\s*\([^()]*)*\s*int\s*\(")
+"""An expression whose numbers are made whole, inside a tag or an order or by itself."""
+
+NUMBER = re.compile(r"(?<![\w.'\"])(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?(?![\w.])")
 
 GROUPS = ("problem", "optimizer", "optimizer/schedule")
 """The config groups that a sweep can choose files of."""
@@ -201,6 +207,8 @@ def from_override(key: str, override: Override) -> Dimension:
     )
 
     value: Any = override.value()
+    text = str(override.input_line).partition("=")[2]
+    _check_marks(key, text, value)
     if isinstance(value, ChoiceSweep):
         return _choices(key, tuple(map(_unquoted, value.list)))
     if isinstance(value, RangeSweep):
@@ -211,9 +219,29 @@ def from_override(key: str, override: Override) -> Dimension:
         integer = all(isinstance(bound, int) for bound in (value.start, value.end))
         return Dimension(key, key, low=start, high=end, log=log, integer=integer)
     if override.is_sweep_override():
-        given = str(override.input_line).partition("=")[2]
-        raise BadInput(f"sweep.space.{key}", given, f"write {EXAMPLES}")
+        raise BadInput(f"sweep.space.{key}", text, f"write {EXAMPLES}")
     return _choices(key, (value,))
+
+
+def _check_marks(key: str, text: str, value: Any) -> None:  # noqa: ANN401
+    """Refuse a tag, an order or a cast that would be dropped in silence, or change the values."""
+    from hydra.core.override_parser.types import IntervalSweep, Sweep
+
+    name = f"sweep.space.{key}"
+    if isinstance(value, Sweep):
+        unknown = sorted(value.tags - {"log"})
+        if unknown:
+            raise BadInput(
+                name, text, f"has the tag {unknown[0]}; only log is one: tag(log,interval(a,b))"
+            )
+        if value.tags and not isinstance(value, IntervalSweep):
+            raise BadInput(name, text, "has a tag, which only interval(a,b) takes")
+        if getattr(value, "shuffle", False):
+            raise BadInput(name, text, "cannot be shuffled: the sampler chooses the order")
+    cast = CAST.match(text)
+    cut = next((number for number in NUMBER.findall(text) if not float(number).is_integer()), None)
+    if cast and cut is not None:
+        raise BadInput(name, text, f"int() would cut {cut}; write whole numbers")
 
 
 def _unquoted(value: Any) -> Any:  # noqa: ANN401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -12,6 +13,9 @@ from optuna.storages import JournalStorage
 from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.journal_file import FileReplaced, Journal
 from gdexp.sweeps.study.study_storage import StudyStorage
+
+LOCK_LEFTOVER = re.compile(r"\.lock[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.rename")
+"""What Optuna adds to a journal's name for a lock that is being released."""
 
 
 class JournalStudyStorage(StudyStorage):
@@ -81,7 +85,8 @@ class JournalStudyStorage(StudyStorage):
 def repair_journal(path: Path) -> None:
     """Remove locks and a torn line that a kill left. No other process may use the journal."""
     Path(f"{path}.lock").unlink(missing_ok=True)
-    for leftover in path.parent.glob(f"{path.name}.lock*.rename"):
-        leftover.unlink(missing_ok=True)
+    for leftover in path.parent.iterdir():
+        if LOCK_LEFTOVER.fullmatch(leftover.name.removeprefix(path.name)):
+            leftover.unlink(missing_ok=True)
     if path.exists():
         Journal(path).cut_torn_line()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gdexp.core import StorageFailed, StudyInUse, failure_reason, process_exists, signals
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.study.journal_check import held_file
 
 WORKERS_SECONDS = 10.0
 """Workers whose driver was killed end by themselves within this time."""
@@ -42,7 +43,7 @@ def study_lock(plan: Plan) -> Iterator[int | None]:
 
 @contextmanager
 def _file_lock(plan: Plan, journal: Path) -> Iterator[int]:
-    lock = journal.with_name(f".{journal.name}.held")
+    lock = held_file(journal)
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gdexp.core import BadInput, StorageFailed, failure_reason
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import STORAGES
+from gdexp.sweeps.study.journal_check import check_journal
 from gdexp.tracking import (
     check_name,
     check_server,
@@ -43,7 +44,7 @@ def check_storage(plan: Plan) -> None:
     """Refuse a storage that cannot hold a study.
 
     Raises:
-        BadInput: it is MLflow's database, a folder, or a file of another kind.
+        BadInput: it is MLflow's database, a folder, or a file that gdexp did not make.
         StorageFailed: it cannot be read, or no server answers.
     """
     if plan.storage_server is not None:
@@ -60,14 +61,7 @@ def check_storage(plan: Plan) -> None:
     check_name("sweep.storage", path)
     if database is not None and path.resolve() == database.resolve():
         raise BadInput("sweep.storage", str(path), "is MLflow's database; two files are needed")
-    if path.is_dir():
-        raise BadInput("sweep.storage", str(path), "is a folder; name a journal file in it")
     try:
-        with path.open("rb") as file:
-            first = file.read(1)
-    except FileNotFoundError:
-        return
+        check_journal(path)
     except OSError as error:
         raise StorageFailed(f"sweep.storage={path}: {failure_reason(error)}") from error
-    if first not in (b"", b"{"):
-        raise BadInput("sweep.storage", str(path), "is no Optuna journal file; name another")

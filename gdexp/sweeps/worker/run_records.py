@@ -205,7 +205,10 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
 
 
 def median_trace(results: Sequence[Result]) -> Trace:
-    """Return the median loss of descents at each iteration; an ended one keeps its last loss."""
+    """Return the median loss of descents at each iteration; an ended one keeps its last loss.
+
+    Of an even number of losses it is the lower of the middle two, a loss that was measured.
+    """
     longest = max(len(result.trace) for result in results)
     padded = np.empty((len(results), longest))
     for row, result in zip(padded, results, strict=True):

@@ -137,6 +137,56 @@ def test_a_space_is_checked_at_its_ends_before_any_study_exists(
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("tag(lg,interval(0.1,1))", "has the tag lg; only log is one: tag(log,interval(a,b))"),
+        ("tag(log,lg,interval(0.1,1))", "has the tag lg"),
+        ("tag(log,range(1,10))", "has a tag, which only interval(a,b) takes"),
+        ("tag(log,choice(1,10))", "has a tag, which only interval(a,b) takes"),
+        ("shuffle(choice(1,2,3))", "cannot be shuffled"),
+        ("shuffle(range(1,9))", "cannot be shuffled"),
+        ("int(interval(1.9,3.9))", "int() would cut 1.9; write whole numbers"),
+        ("int(interval(1,3.9))", "int() would cut 3.9"),
+        ("int(interval(1,39e-1))", "int() would cut 39e-1"),
+        ("int(tag(log,interval(1.5,3)))", "int() would cut 1.5"),
+        ("tag(log, int(interval(1.5, 3)))", "int() would cut 1.5"),
+        ("int(choice(1.5,2))", "int() would cut 1.5"),
+        ("int(range(1,3,.5))", "int() would cut .5"),
+    ],
+)
+def test_what_an_expression_would_drop_in_silence_is_refused(text: str, words: str) -> None:
+    with pytest.raises(BadInput) as error:
+        parsed({"optimizer.lr": text})
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "definition"),
+    [
+        ("int(interval(1.0, 1e2))", span(1, 100, integer=True)),
+        ("int(tag(log,interval(1,100)))", span(1, 100, integer=True, log=True)),
+        ("float(interval(1,3))", span(1.0, 3.0)),
+        ("tag(log,interval(1.5,3.5))", span(1.5, 3.5, log=True)),
+        ("sort(choice(3,1.5,2))", {"choices": [1.5, 2, 3]}),
+        ("choice(print(1.5),2)", None),
+    ],
+)
+def test_what_it_says_is_what_is_swept(text: str, definition: dict[str, Any] | None) -> None:
+    if definition is None:
+        with pytest.raises(BadInput):
+            parsed({"k": text})
+    else:
+        assert parsed({"k": text}).definition() == {"k": definition}
+
+
+def test_the_seed_of_the_last_descent_is_a_seed_too() -> None:
+    most = 2**63 - 1
+    assert planned("+sweep=default", f"seed={most - 1}", "sweep.seeds=2").settings.seeds == 2
+    with pytest.raises(BadInput, match=f"seed={most}: must be at most {most - 1} with sweep.seed"):
+        planned("+sweep=default", f"seed={most}", "sweep.seeds=2")
+
+
 def test_each_rule_has_a_range_of_its_own_or_shares_one() -> None:
     made = planned(
         "+sweep=manual", "optimizer=choice(gd,momentum,adam)", "optimizer.lr=interval(1,2)",
