@@ -20,7 +20,6 @@ from gdexp.core import (
     Process,
     gc_control,
     mask_secrets,
-    mask_yaml,
     printable,
 )
 
@@ -205,7 +204,7 @@ def _masked_output() -> Iterator[None]:
     else:
         print(printable(mask_secrets(complained.getvalue())), end="", file=sys.stderr)
     finally:
-        print(printable(mask_yaml(said.getvalue().expandtabs())), end="")
+        print(printable(mask_secrets(said.getvalue().expandtabs())), end="")
 
 
 def _open_closed_streams() -> None:

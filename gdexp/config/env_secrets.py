@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from gdexp.core import MASK, BadInput, context_value, has_secret, is_secret_key, learn_secret
+from gdexp.core import MASK, BadInput, context_value, has_secret, is_secret, learn_secret
 
 TAKE_TEXT = ("tracking.uri", "sweep.storage")
 """Keys that take a text from an environment variable: they are not stored with the runs."""
@@ -106,7 +106,7 @@ def check_secrets(config: Mapping[str, Any], path: str = "") -> None:
         BadInput: names the key and does not show the value.
     """
     for key, value in config.items():
-        if is_secret_key(str(key)) and value is not None and not isinstance(value, bool):
+        if is_secret(str(key), value):
             raise BadInput(f"{path}{key}", MASK, f"looks like a secret, {_INSTEAD}")
         if f"{path}{key}" not in TAKE_TEXT:
             check_text_secrets(f"{path}{key}", value)

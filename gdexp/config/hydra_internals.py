@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gdexp.core import mask_yaml
+from gdexp.core import mask_secrets
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 """Hydra's default launcher, which runs jobs one after another in the driver's process."""
@@ -31,7 +31,7 @@ def masked_config_files() -> Iterator[None]:
 
     def save(cfg: Any, filename: str, output_dir: Path) -> None:  # noqa: ANN401
         output_dir.mkdir(parents=True, exist_ok=True)
-        (output_dir / filename).write_text(mask_yaml(OmegaConf.to_yaml(cfg)), encoding="utf-8")
+        (output_dir / filename).write_text(mask_secrets(OmegaConf.to_yaml(cfg)), encoding="utf-8")
 
     utils._save_config = save
     try:

@@ -32,8 +32,10 @@ from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
 from gdexp.core.process_table import machine, process_exists, process_start
-from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
-from gdexp.core.secret_patterns import has_secret, is_secret_key
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value
+from gdexp.core.regular_file import open_regular, read_regular
+from gdexp.core.secret_finder import has_secret, is_secret
+from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
@@ -67,6 +69,7 @@ __all__ = [
     "gap_name",
     "gc_control",
     "has_secret",
+    "is_secret",
     "is_secret_key",
     "lazy_names",
     "learn_secret",
@@ -74,12 +77,13 @@ __all__ = [
     "mask_secrets",
     "mask_source",
     "mask_value",
-    "mask_yaml",
     "nearest",
+    "open_regular",
     "printable",
     "printable_line",
     "process_exists",
     "process_start",
+    "read_regular",
     "shown_path",
     "signals",
     "submit_in_context",

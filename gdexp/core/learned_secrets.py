@@ -10,7 +10,8 @@ from contextvars import ContextVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from gdexp.core.contexts import context_value
-from gdexp.core.secret_patterns import ASSIGNED, is_secret_key
+from gdexp.core.secret_finder import assigned_values
+from gdexp.core.secret_words import is_secret_key
 
 MASK = "***"
 
@@ -49,9 +50,8 @@ class LearnedSecrets:
             key, _, value = argument.partition("=")
             if "://" in value or is_secret_key(key):
                 self.learn(value.strip("'\""))
-            for name, _, assigned in ASSIGNED.findall(value):
-                if is_secret_key(name):
-                    self.learn(assigned.strip("'\""))
+            for assigned in assigned_values(value):
+                self.learn(assigned)
 
     def learn_from_environment(self) -> None:
         """Remember the environment variables whose names look like secrets.

@@ -35,6 +35,9 @@ ALONE, BATCH = "alone", "batch"
 
 ENVIRONMENT, DIFF = "environment.json", "source.diff"
 PROBLEM_SOURCE, USER_SOURCES = "problem_source.txt", "user_sources.json"
+SOURCE_TEXTS = (DIFF, PROBLEM_SOURCE, USER_SOURCES)
+"""The artifacts that hold source texts; `tracking.source=false` leaves them out."""
+
 MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
 """The most bytes of one text that are stored, a diff or a source; and of all in one JSON."""
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.config import shortest_command
-from gdexp.core import BadInput, StorageFailed, format_count, process_exists
+from gdexp.core import BadInput, StorageFailed, format_count, process_exists, read_regular
 from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, PROBLEM_SOURCE
 from gdexp.reruns.reference import DamagedReference, Reference
-from gdexp.reruns.reference_reader import MOST_JSON, read_reference
-from gdexp.runs import UnreadableRun, check_stored_config
+from gdexp.reruns.reference_reader import read_reference
+from gdexp.runs import MOST_JSON, UnreadableRun, check_stored_config
 from gdexp.tracking import MANIFEST, code_block, escape_markdown, json_bytes, manifest
 from gdexp.version import __version__
 
@@ -117,18 +117,16 @@ def read_folder(place: Path, shown: str) -> Reference:
     if not place.is_dir():
         raise BadInput("+rerun", shown, "no such folder; python -m gdexp +export=RUN_ID writes one")
 
-    root = place.resolve()
-
     def read(name: str, most: int) -> bytes:
         path = place / name
         try:
-            if path.is_symlink() or path.resolve().parent != root:
-                raise UnreadableRun(f"its {name} is a link")
-            if path.stat().st_size > most:
-                raise UnreadableRun(f"its {name} is larger than {most:,} bytes")
-            return path.read_bytes()
+            if path.is_symlink() or path.resolve().parent != place.resolve():
+                raise ValueError("is a link")
+            return read_regular(path, most)
         except OSError:
             raise UnreadableRun(f"holds no {name}") from None
+        except ValueError as error:
+            raise UnreadableRun(f"its {name} {error}") from None
 
     try:
         run = _parse_run(read(RUN_FILE, MOST_JSON))
@@ -181,11 +179,14 @@ def _readme(reference: Reference) -> str:
     ]
     if path is not None:
         lines += [
-            f"Its problem is its author's own code_block, {escape_markdown(str(path))}, "
+            f"Its problem is its author's own code, {escape_markdown(str(path))}, "
             "which must be importable.",
-            f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it.",
-            "",
         ]
+        if PROBLEM_SOURCE in reference.files:
+            lines.append(
+                f"The module as it was stands in `{PROBLEM_SOURCE}`; read it before you trust it."
+            )
+        lines.append("")
     lines += [
         "The same descent from the configuration alone, with this machine's own settings:",
         "",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from gdexp.core import printable_line
 from gdexp.descent import Status
 from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE, USER_SOURCES
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
-from gdexp.runs import MAX_CONFIG, TrackedRun, UnreadableRun
+from gdexp.runs import MOST_JSON, TrackedRun, UnreadableRun, parse_manifest, size_limit
 from gdexp.tracking import MANIFEST
 
 REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
@@ -24,18 +21,6 @@ TEXTS = ("final_index.json", DIFF, PROBLEM_SOURCE, USER_SOURCES)
 
 RECORD_FILES = (*REQUIRED_FILES, *TEXTS)
 """The files that are the record of a run; the others are pictures."""
-
-MOST_BYTES = 1 << 30
-MOST_JSON = 1 << 20
-SIZE_LIMITS = {
-    "config.yaml": MAX_CONFIG,
-    **dict.fromkeys((ENVIRONMENT, *TEXTS), MOST_JSON),
-}
-"""The largest size in bytes of a file that has a limit other than `MOST_BYTES`."""
-
-MOST_FILES = 1_000
-
-_PART = re.compile(r"(?!\.+$)[A-Za-z0-9 _.+~%@=,-]{1,200}")
 
 Read = Callable[[str, int], bytes]
 """`read(name, most)` returns the bytes of a file, or raises `UnreadableRun`."""
@@ -87,7 +72,7 @@ def read_reference(
     """
     recorded, (shown, argument) = status in set(Status), names
     try:
-        manifest = _parse_manifest(read(MANIFEST, MOST_JSON))
+        manifest = parse_manifest(read(MANIFEST, MOST_JSON))
     except UnreadableRun as error:
         if not recorded:
             raise NoReference(
@@ -117,26 +102,6 @@ def read_reference(
     return reference
 
 
-def _parse_manifest(content: bytes) -> dict[str, str]:
-    """Parse a manifest: file name to sha256.
-
-    Raises:
-        ValueError: it is malformed, or names a file outside the run's artifacts.
-    """
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ValueError("is no JSON") from None
-    if not isinstance(found, dict) or len(found) > MOST_FILES:
-        raise ValueError("is no mapping of file names to sha256")
-    for name, digest in found.items():
-        if not all(_PART.fullmatch(part) for part in name.split("/")):
-            raise ValueError(f"names a file outside the run: {printable_line(name[:80])}")
-        if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise ValueError(f"holds no sha256 of {name[:80]}")
-    return found
-
-
 def _read_checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[str, bytes]:
     """Read every file of the manifest, check its sha256, and return the files of the record.
 
@@ -147,7 +112,7 @@ def _read_checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[s
     wrong = []
     for name, digest in manifest.items():
         try:
-            content = read(name, SIZE_LIMITS.get(name, MOST_BYTES))
+            content = read(name, size_limit(name))
         except UnreadableRun as error:
             wrong.append(str(error))
             continue

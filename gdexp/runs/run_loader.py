@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line, shown_path
-from gdexp.runs.artifact_reader import ArtifactReader
+from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
 from gdexp.runs.run_list import Runs
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
-from gdexp.runs.tracked_run import TrackedRun
+from gdexp.runs.tracked_run import TrackedRun, bounded_texts, stored_count
 from gdexp.tracking import (
     ShardFolder,
     TrackingSettings,
@@ -24,6 +24,7 @@ from gdexp.tracking import (
     configure_mlflow_process,
     ensure_database,
     local_folder,
+    quiet_mlflow,
     upload,
     write_files,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 PREFIX = re.compile(r"[0-9a-f]{4,31}")
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{4,256}")
 PAGE = 1000
+LONGEST_NAME = 500
 
 
 class DeletedRun(BadInput):
@@ -46,8 +48,9 @@ def load_runs(
     *,
     uri: str | None = None,
     experiment: str = "gdexp",
+    verify: bool = True,
 ) -> Runs:
-    """Load tracked runs as typed objects.
+    """Load tracked runs as typed objects; nothing of the calling process is changed.
 
     ::
 
@@ -64,18 +67,21 @@ def load_runs(
         uri: MLflow's tracking URI; None: that of `MLFLOW_TRACKING_URI`, or else
             `sqlite:///mlflow.db` in the current directory.
         experiment: the MLflow experiment; a complete run id is also found in other experiments.
+        verify: whether each file is checked against its run's manifest when it is first used; a
+            file that was altered raises `AlteredRun`. False is quicker for long traces.
 
     Raises:
         BadInput: there is no such store, experiment or run, or a prefix matches several runs.
         StorageFailed: the store cannot be read.
     """
-    return RunLoader(TrackingSettings(uri=uri, experiment=experiment)).load(runs)
+    with quiet_mlflow():
+        return RunLoader(TrackingSettings(uri=uri, experiment=experiment), verify).load(runs)
 
 
 def _sweep_order(run: TrackedRun) -> tuple[int, int]:
     """Return the sort key of a descent in its sweep: trial number, then seed."""
-    seed = run.tags.get("gdexp.seed", "")
-    return -1 if run.trial is None else run.trial, int(seed) if seed.isdecimal() else -1
+    seed = stored_count(run.tags.get("gdexp.seed", ""))
+    return -1 if run.trial is None else run.trial, -1 if seed is None else seed
 
 
 class RunLoader:
@@ -83,14 +89,16 @@ class RunLoader:
 
     Args:
         settings: of the store and the experiment.
+        verify: whether each file is checked against its run's manifest before it is used.
 
     Raises:
         BadInput: there is no store or no such experiment.
         StorageFailed: the store cannot be read or does not answer.
     """
 
-    def __init__(self, settings: TrackingSettings) -> None:
+    def __init__(self, settings: TrackingSettings, verify: bool = True) -> None:
         self.settings = settings
+        self._verify = verify
         settings.preflight(reading=True)
         database = settings.database
         if database is not None and (not database.exists() or not database.stat().st_size):
@@ -112,7 +120,7 @@ class RunLoader:
             what = "there is no such experiment" if found is None else "was deleted in MLflow"
             raise BadInput("tracking.experiment", settings.experiment, f"{what}; name another")
         self.experiment_id = str(found.experiment_id)
-        self._files = ArtifactReader(self.client.download_artifacts)
+        self._readers: dict[str, ArtifactReader] = {}
         self._minima: dict[tuple[tuple[str, str], ...], float | None] = {}
 
     def load(self, wanted: str | Sequence[str] | None = None, key: str = "runs") -> Runs:
@@ -222,8 +230,12 @@ class RunLoader:
         """Return the trials of a sweep that are rows of its shards."""
         if CHILDREN_TAG not in parent.tags:
             return []
+        try:
+            self._reader(parent.experiment_id).check_place(parent.home)
+        except UnreadableRun as error:
+            raise StorageFailed(f"sweep {parent.short}: {error}") from None
         shards = ShardFolder(self.client, parent.run_id, parent.home, self._storage_errors)
-        return runs_of_rows(parent, shards, self._minima, trials)
+        return runs_of_rows(parent, shards, self._minima, trials, self._verify)
 
     def _trial(self, name: str, key: str) -> list[TrackedRun]:
         """Return the descents of the trial `SWEEP/NUMBER`, or of the seed `SWEEP/NUMBER/SEED`."""
@@ -252,24 +264,44 @@ class RunLoader:
         return self._search(condition, run.experiment_id, most=most)
 
     def _run(self, run: Run, trial: int | None = None) -> TrackedRun:
-        tags = run.data.tags
-        number = tags.get("gdexp.trial", "")
+        tags = bounded_texts(run.data.tags)
+        number = stored_count(tags.get("gdexp.trial", ""))
         return TrackedRun(
             run_id=str(run.info.run_id),
-            name=printable_line(str(run.info.run_name or "")),
+            name=printable_line(str(run.info.run_name or "")[:LONGEST_NAME]),
             kind=tags.get("gdexp.kind", ""),
             state=str(run.info.status),
-            params=dict(run.data.params),
-            metrics=dict(run.data.metrics),
-            tags=dict(tags),
-            trial=int(number) if number.isdecimal() else trial,
+            params=bounded_texts(run.data.params),
+            metrics={str(key): float(value) for key, value in run.data.metrics.items()},
+            tags=tags,
+            trial=trial if number is None else number,
             parent=tags.get("mlflow.parentRunId"),
             started=int(run.info.start_time or 0),
             experiment_id=str(run.info.experiment_id),
             home=absolute_address(str(run.info.artifact_uri or ""), self.settings.folder),
-            _files=self._files,
+            _files=self._reader(str(run.info.experiment_id)),
             _minima=self._minima,
         )
+
+    def _reader(self, experiment_id: str) -> ArtifactReader:
+        """Return the reader of an experiment's files.
+
+        In a SQLite store they lie beside the database, or where MLflow was told to keep the
+        experiment's artifacts: an address in a database from elsewhere may name any folder.
+        """
+        reader = self._readers.get(experiment_id)
+        if reader is None:
+            folder, within = self.settings.folder, []
+            if folder is not None:
+                within.append(folder)
+                with self._storage_errors():
+                    location = self.client.get_experiment(experiment_id).artifact_location
+                place = local_folder(absolute_address(str(location or ""), folder))
+                if place is not None and len(place.parts) > 2:
+                    within.append(place)
+            reader = ArtifactReader(self.client, within, self._verify)
+            self._readers[experiment_id] = reader
+        return reader
 
     def _search(
         self,

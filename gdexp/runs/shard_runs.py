@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO
 
 from gdexp.core import StorageFailed, printable_line
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
-from gdexp.runs.tracked_run import TrackedRun
-from gdexp.tracking import ALL_SEEDS, MANIFEST, ShardFolder, ShardRow
-
-T = TypeVar("T")
+from gdexp.runs.manifest import size_limit
+from gdexp.runs.tracked_run import TrackedRun, bounded_texts
+from gdexp.tracking import ALL_SEEDS, ShardFolder, ShardRow
 
 CHILDREN_TAG = "gdexp.children"
 """The tag of a parent run whose trials are rows of shards."""
@@ -31,9 +30,11 @@ class RowReader(ArtifactReader):
 
     Args:
         shards: the shards of the sweep.
+        verify: as for `ArtifactReader`.
     """
 
-    def __init__(self, shards: ShardFolder) -> None:
+    def __init__(self, shards: ShardFolder, verify: bool = True) -> None:
+        super().__init__(verify=verify)
         self._shards = shards
         self._shard_names: dict[tuple[int, int], str] = {}
         self._cache: OrderedDict[tuple[int, int], ShardRow] = OrderedDict()
@@ -78,15 +79,18 @@ class RowReader(ArtifactReader):
             self._cache.popitem(last=False)
         return found
 
-    def read(self, run_id: str, home: str, name: str, parse: Callable[[Path], T]) -> T:
-        """Read one artifact; see `ArtifactReader.read`."""
-        record = self.row(run_id).record
-        content = (record.sealed() if name == MANIFEST else record.artifacts).get(name)
+    @contextmanager
+    def _open(self, run_id: str, home: str, name: str) -> Iterator[BinaryIO]:
+        row = self.row(run_id)
+        content = row.sealed().get(name)
         if content is None:
-            raise UnreadableRun(f"holds no {name}")
-        with tempfile.TemporaryDirectory(prefix="gdexp-") as folder:
-            Path(folder, name).write_bytes(content)
-            return super().read(run_id, folder, name, parse)
+            raise FileNotFoundError(name)
+        if len(content) > size_limit(name):
+            raise ValueError(f"is larger than {size_limit(name):,} bytes")
+        with tempfile.TemporaryFile(prefix="gdexp-") as file:
+            file.write(content)
+            file.seek(0)
+            yield file
 
     def _key(self, run_id: str) -> tuple[int, int]:
         _, trial, *seed = run_id.split("/")
@@ -128,6 +132,7 @@ def runs_of_rows(
     shards: ShardFolder,
     minima: dict[tuple[tuple[str, str], ...], float | None],
     trials: Collection[int] | None = None,
+    verify: bool = True,
 ) -> list[TrackedRun]:
     """Load the descents of a sweep that are rows, sorted by trial and seed.
 
@@ -136,17 +141,18 @@ def runs_of_rows(
         shards: the shards of the sweep.
         minima: cache of f* by problem, shared by all runs of a loader.
         trials: the trial numbers to load; None: all.
+        verify: as for `ArtifactReader`.
 
     Raises:
         DamagedShard: one of the files cannot be read.
     """
-    files = RowReader(shards)
+    files = RowReader(shards, verify)
     interned: dict[str, str] = {}  # many rows share the same texts
     found = {}
     for row in files.metric_rows(trials):
         tags = {
             interned.setdefault(key, key): interned.setdefault(value, value)
-            for key, value in row.record.tags.items()
+            for key, value in bounded_texts(row.record.tags).items()
         }
         kind = tags.get("gdexp.kind", "")
         if row.seed == ALL_SEEDS:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -36,13 +38,16 @@ from gdexp.tracking import F_STAR_TAG, Array, read_array
 
 SEED_PARAM = "seed"
 
+MOST_TEXTS, LONGEST_KEY, LONGEST_TEXT = 5_000, 250, 8_000
+"""The most tags or params of a run, and the most characters of a name and of a value."""
+
 
 @dataclass(frozen=True, eq=False)
 class TrackedRun:
     """One run of MLflow.
 
-    Its files are read on first use and are not trusted: `.npy` without pickle, `config.yaml`
-    without aliases; nothing in them is executed.
+    Its files are read on first use and are not trusted: each is checked against the manifest,
+    `.npy` is read without pickle, `config.yaml` without aliases; nothing in them is executed.
 
     Attributes:
         run_id: MLflow's id. A trial that is a row of a shard has `SWEEP/TRIAL`, or
@@ -254,7 +259,7 @@ class TrackedRun:
         return stored_experiment(self.config)
 
     def file_bytes(self, name: str, most: int) -> bytes:
-        """Read one of its files.
+        """Read one of its files, without a check against the manifest.
 
         Args:
             name: a relative path below its artifact folder; the caller checks it.
@@ -263,7 +268,9 @@ class TrackedRun:
         Raises:
             UnreadableRun: the file is missing or larger.
         """
-        return self._files.read(self.run_id, self.home, name, lambda path: read_bytes(path, most))
+        return self._files.read(
+            self.run_id, self.home, name, lambda file: read_bytes(file, most), check=False
+        )
 
     def why_not_comparable(self) -> str | None:
         """Return why it cannot be compared, in one clause; None if it can."""
@@ -312,12 +319,26 @@ class TrackedRun:
             if self.status not in list(Status) or not isinstance(limit, int):
                 return False
             cap, absolute = self.values.get("stopping.cap"), self.absolute
-            stopping = Stopping(self.threshold, limit, cap, absolute=absolute)
+            try:
+                stopping = Stopping(self.threshold, limit, cap, absolute=absolute)
+            except BadInput:  # a param of a foreign run may be anything
+                return False
             time = projected_time(self.trace, stopping, Status(self.status))
         return math.isclose(time, self.recorded_time, rel_tol=1e-9)
 
     def __repr__(self) -> str:
         return f"<{self.kind or 'run'} {self.short} {self.name!r}: {self.status or self.state}>"
+
+
+def stored_count(text: str) -> int | None:
+    """Return the count that a stored text holds; None if it holds none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
+
+
+def bounded_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return tags or params of a store with bounds: MLflow's own writers keep within them."""
+    kept = islice(texts.items(), MOST_TEXTS)
+    return {str(key)[:LONGEST_KEY]: str(value)[:LONGEST_TEXT] for key, value in kept}
 
 
 def param_value(text: str) -> Any:  # noqa: ANN401

@@ -32,7 +32,6 @@ from gdexp.sweeps.study import (
     check_no_password,
     check_storage,
     completed_trials,
-    continue_moved_study,
     continuing,
     recorded_trials,
     recover_trials,
@@ -88,8 +87,6 @@ def run_sweep(
         launcher.check()
         check_no_password(plan)
     plan.tracking.preflight()
-    if base["sweep"]["name"] is None:
-        plan = continue_moved_study(plan)
     check_storage(plan)
     if plan.storage_server is not None:
         plan = continuing(plan, sampler_given)

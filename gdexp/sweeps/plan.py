@@ -32,6 +32,7 @@ class Plan:
         tracking: the MLflow store of the runs.
         earlier_name: the name that version 0.1.0 gave the study, which held the absolute path of
             the store; None where the user gave a name.
+        written: the plan as version 0.1.0 made it, where the space lists equal values; else None.
     """
 
     base: config.Config
@@ -39,6 +40,7 @@ class Plan:
     settings: SweepSettings
     tracking: TrackingSettings
     earlier_name: str | None = None
+    written: Plan | None = None
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -60,7 +62,9 @@ class Plan:
         plan._check_space()
         plan._check_goal()
         plan._check_sampler()
-        return plan._completed()
+        repeated = space.as_written()
+        written = None if repeated is None else replace(plan, space=repeated)._completed()
+        return replace(plan, written=written)._completed()
 
     def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
         """Return the experiment of a trial, from the parameters that Optuna stores.

@@ -7,10 +7,9 @@ from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_check import check_name
 from gdexp.tracking.database_closing import close_at_end
-from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import has_active_run
-from gdexp.tracking.mlflow_process import configure_mlflow_process
+from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -78,7 +77,6 @@ __all__ = [
     "escape_markdown",
     "has_active_run",
     "has_password",
-    "holds_run",
     "is_postgresql",
     "json_bytes",
     "local_folder",
@@ -86,6 +84,7 @@ __all__ = [
     "manifest",
     "mask_uri",
     "params",
+    "quiet_mlflow",
     "read_array",
     "run_display",
     "upload",

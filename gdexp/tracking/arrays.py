@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from pathlib import Path
+import os
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
@@ -52,18 +52,17 @@ def decode_array(content: bytes) -> Array:
     return flat.reshape(header.shape, order=header.order).copy()
 
 
-def read_array(path: Path) -> Array:
-    """Read a `.npy` file; a large one is mapped into memory, read-only.
+def read_array(file: BinaryIO) -> Array:
+    """Read an open `.npy` file; a large one is mapped into memory, read-only.
 
     Raises:
         ValueError: as for `decode_array`.
     """
-    size = path.stat().st_size
+    size = os.fstat(file.fileno()).st_size
     if size < MAPPED_FROM:
-        return decode_array(path.read_bytes())
-    with path.open("rb") as file:
-        header = _read_header(file, size)
-    return np.memmap(path, header.dtype, "r", header.offset, header.shape, header.order)
+        return decode_array(file.read(MAPPED_FROM))
+    header = _read_header(file, size)
+    return np.memmap(file, header.dtype, "r", header.offset, header.shape, header.order)
 
 
 def check_trace(array: Array) -> npt.NDArray[np.float64]:

@@ -82,16 +82,6 @@ def reading_uri(path: Path) -> str:
     return url.update_query_dict(options).render_as_string()
 
 
-def holds_run(path: Path, run_id: str) -> bool:
-    """Return whether a SQLite file holds a run; one that is not MLflow's holds none."""
-    query = "SELECT 1 FROM runs WHERE run_uuid = ?"
-    try:
-        with connect(path, "ro") as connection:
-            return connection.execute(query, (run_id,)).fetchone() is not None
-    except sqlite3.DatabaseError:
-        return False
-
-
 def has_statistics(path: Path) -> bool:
     """Return whether statistics of a SQLite file were ever collected."""
     with connect(path) as connection:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,11 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     levels: Sequence[float] = ()
+
+    def without(self, names: Collection[str]) -> Record:
+        """Return the record without some of its artifacts."""
+        kept = {name: each for name, each in self.artifacts.items() if name not in names}
+        return replace(self, artifacts=kept)
 
     def sealed(self) -> dict[str, bytes]:
         """Return the artifacts and `manifest.json`, which holds the sha256 of each."""

@@ -55,12 +55,15 @@ class TrackingSettings:
             record, `trace.npy`, always has all.
         children: which trials of a sweep have runs: all; or best:N. Then every trial is a row in
             the sweep's shards, and only the best N and a few others have runs too.
+        source: whether the texts of changed source and of the user's own modules are stored; their
+            digests always are.
     """
 
     uri: str | None = None
     experiment: str = "gdexp"
     points: int | str = "all"
     children: str = "all"
+    source: bool = True
 
     def __post_init__(self) -> None:
         given: object = self.experiment
@@ -81,6 +84,7 @@ class TrackingSettings:
             raise BadInput(
                 "children", children, "must be all, or best:N with N from 1 to 999999: best:100"
             )
+        validation.boolean("source", self.source)
         from_environment = os.environ.get(URI_VARIABLE, "") if self.uri is None else ""
         if from_environment:
             object.__setattr__(self, "uri", from_environment)

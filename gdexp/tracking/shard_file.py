@@ -8,6 +8,7 @@ They are read back as the same doubles.
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import StorageFailed
+from gdexp.core import StorageFailed, open_regular
 from gdexp.tracking.arrays import encode_array
-from gdexp.tracking.record import Record
+from gdexp.tracking.record import MANIFEST, Record, manifest
+from gdexp.tracking.shard_limits import check_limits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +43,10 @@ ALL_SEEDS = -1
 """The seed number of the row with the combined result of all seeds of a trial."""
 
 _TRACE = "trace.npy"
+_NAME = re.compile(r"[0-9]{8,15}-[0-9]{8,15}-[0-9a-f]{8}\.parquet")
+
+MOST_BYTES = 1 << 32
+"""The largest file that is read, in bytes."""
 
 
 class DamagedShard(StorageFailed):
@@ -56,12 +62,24 @@ class ShardRow:
         seed: the index of the seed, from 0; `ALL_SEEDS` for several seeds together.
         record: everything that a run would hold, the tags of its header included.
         started: milliseconds since 1970, when the sampler was asked for the trial.
+        manifest: the manifest as it was written with the row; None: it is made from the record, as
+            for a new row, and for those of earlier versions.
     """
 
     trial: int
     seed: int
     record: Record
     started: int = 0
+    manifest: bytes | None = None
+
+    def sealed(self) -> dict[str, bytes]:
+        """Return the artifacts and the manifest."""
+        written = manifest(self.record.artifacts) if self.manifest is None else self.manifest
+        return {**self.record.artifacts, MANIFEST: written}
+
+    def is_altered(self) -> bool:
+        """Return whether the artifacts are not those of the manifest that was written."""
+        return self.manifest is not None and self.manifest != manifest(self.record.artifacts)
 
 
 def shard_name(rows: Sequence[ShardRow]) -> str:
@@ -70,9 +88,14 @@ def shard_name(rows: Sequence[ShardRow]) -> str:
     return f"{min(numbers):08d}-{max(numbers):08d}-{uuid.uuid4().hex[:8]}.parquet"
 
 
+def is_shard_name(name: str) -> bool:
+    """Return whether a file has a name of `shard_name`."""
+    return _NAME.fullmatch(name) is not None
+
+
 def may_hold(name: str, trial: int) -> bool:
     """Return whether a shard with this name can hold rows of a trial."""
-    low, high, *_ = Path(name).stem.split("-")
+    low, high, _ = name.split("-")
     return int(low) <= trial <= int(high)
 
 
@@ -147,8 +170,11 @@ def read_shard(
                 continue
             table = file.read_row_group(group, columns=wanted)
             for row in _rows(table):
-                if trials is None or row.trial in trials:
-                    yield row
+                if trials is not None and row.trial not in trials:
+                    continue
+                if columns is None and row.is_altered():
+                    raise ValueError(f"trial {row.trial} was altered: it is not its manifest's")
+                yield row
 
 
 class ShardReader:
@@ -197,7 +223,12 @@ class ShardReader:
 def _open(path: Path) -> Iterator[Any]:
     from pyarrow import parquet as pq
 
-    with _shard_errors(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with (
+        _shard_errors(path),
+        open_regular(path, MOST_BYTES, [path.parent]) as content,
+        pq.ParquetFile(content, page_checksum_verification=True) as file,
+    ):
+        check_limits(file)
         yield file
 
 
@@ -210,7 +241,7 @@ def _shard_errors(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DamagedShard(
             f"{FOLDER}/{path.name}: cannot be read ({reason[0]}); put a copy in its place"
@@ -236,7 +267,7 @@ def _table(rows: Sequence[ShardRow]) -> pa.Table:
         losses = single
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     kept = [
-        {k: v for k, v in row.record.artifacts.items() if k not in (_TRACE, "environment.json")}
+        {k: v for k, v in row.sealed().items() if k not in (_TRACE, "environment.json")}
         for row in rows
     ]
     texts = pa.map_(pa.string(), pa.string())
@@ -271,6 +302,7 @@ def _rows(table: pa.Table) -> Iterator[ShardRow]:
         if traces is not None:
             trace = traces[at].values.to_numpy(zero_copy_only=False).astype(np.float64)
         artifacts: dict[str, bytes] = dict(found.get("artifacts") or ())
+        written = artifacts.pop(MANIFEST, None)
         if found.get("environment") is not None:
             artifacts["environment.json"] = found["environment"]
         if traces is not None and "artifacts" in names:
@@ -282,4 +314,8 @@ def _rows(table: pa.Table) -> Iterator[ShardRow]:
             tags=dict(found["tags"]),
             artifacts=artifacts,
         )
-        yield ShardRow(found["trial"], found["seed"], record, found["started"])
+        numbers = (found[name] for name in ("trial", "seed", "started"))
+        trial, seed, started = (int(each) for each in numbers)
+        if trial < 0 or seed < ALL_SEEDS:
+            raise ValueError(f"holds trial {trial}, seed {seed}")
+        yield ShardRow(trial, seed, record, started, written)

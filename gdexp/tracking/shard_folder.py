@@ -22,6 +22,7 @@ from gdexp.tracking.shard_file import (
     ShardReader,
     ShardRow,
     count_rows,
+    is_shard_name,
     may_hold,
     read_shard,
     shard_name,
@@ -76,7 +77,7 @@ class ShardFolder:
                 found = [Path(each.path).name for each in listed]
             else:
                 found = [each.name for each in self._folder.glob("*.parquet")]
-        return sorted(name for name in found if name.endswith(".parquet"))
+        return sorted(filter(is_shard_name, found))
 
     def write(self, rows: Sequence[ShardRow]) -> None:
         """Write rows; they are on the disk, or on the server, when this returns."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
+from gdexp.experiment import SOURCE_TEXTS
 from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.artifact_address import absolute_address, local_folder
@@ -113,11 +114,15 @@ class Store(StoreLinks):
         if not runs:
             return
         with self._one_line_errors():
-            self._writer.write(runs, status)
+            self._writer.write([(run, self.kept(record)) for run, record in runs], status)
             if not self._analyzed and self.database is not None:
                 if not has_statistics(self.database):
                     collect_statistics(self.database)
                 self._analyzed = True
+
+    def kept(self, record: Record) -> Record:
+        """Return what is kept of a record: no source texts where `tracking.source` is false."""
+        return record if self.settings.source else record.without(SOURCE_TEXTS)
 
     def finish(self, run_id: str, record: Record, status: str = "FINISHED") -> None:
         """Write everything of a run that was started, its status last."""

@@ -14,6 +14,7 @@ from tests.support.user_problems import LINE, write_bowl
 NAMES = ("random", "yaml", "typing", "queue", "logging", "torch", "alembic")
 
 
+@pytest.mark.slow
 def test_gdexp_imports_the_real_modules(here: Path) -> None:
     write_bowl(here)
     for name in NAMES:

@@ -50,7 +50,7 @@ def run(number: int, trace: list[float], final: object = 0.0, **params: object) 
                  "iterations": float(len(trace) - 1), "final_loss": trace[-1]},
         tags={"gdexp.status": "max_iterations" if hit is None else "converged"},
         trial=number, parent=None, started=number, experiment_id="1", home="/nowhere",
-        _files=ArtifactReader(lambda *_: ""), _minima={},
+        _files=ArtifactReader(), _minima={},
     )  # fmt: skip
     found.__dict__["trace"] = np.array(trace)
     found.__dict__["initial"] = found.__dict__["final"] = np.array(final, dtype=float)

@@ -13,8 +13,9 @@ from gdexp import BadInput, config
 from gdexp.config.env_secrets import check_secrets
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.process import Process
-from gdexp.core.redaction import mask_secrets, mask_source, mask_value, mask_yaml
-from gdexp.core.secret_patterns import has_secret, is_secret_key
+from gdexp.core.redaction import mask_secrets, mask_source, mask_value
+from gdexp.core.secret_finder import has_secret
+from gdexp.core.secret_words import is_secret_key
 from gdexp.runs.stored_config import stored_experiment
 from tests.support.commands import composed
 
@@ -32,7 +33,7 @@ HARMLESS = ("author", "tokens", "max_tokens", "monkey", "key", "keys", "optimize
 def test_a_name_that_looks_like_a_secret_is_one_however_it_is_written(name: str) -> None:
     assert is_secret_key(name)
     assert mask_secrets(f"refused {name}={CANARY} there") == f"refused {name}={MASK} there"
-    assert mask_yaml(f"  {name}: {CANARY}\n") == f"  {name}: {MASK}\n"
+    assert mask_secrets(f"  {name}: {CANARY}\n") == f"  {name}: {MASK}\n"
     assert mask_value(name, CANARY) == MASK
 
 

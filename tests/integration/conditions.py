@@ -96,9 +96,9 @@ def locked_at(place: str, seconds: float, patience_ms: int) -> None:
         seconds: that it keeps the lock.
         patience_ms: that gdexp waits for it.
     """
-    from gdexp.tracking import sql_writer
+    from gdexp.tracking import database_connection
 
-    sql_writer.BUSY_MS = patience_ms
+    database_connection.BUSY_MS = patience_ms
     taken = False
 
     def lock() -> None:

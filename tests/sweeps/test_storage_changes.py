@@ -176,7 +176,7 @@ def add_trial(folder: Path, value: float, rate: float = 1.0) -> None:
     )
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_trial_that_the_user_adds_counts_and_never_wins(
     here: Path, capsys: pytest.CaptureFixture[str], workers: int
 ) -> None:

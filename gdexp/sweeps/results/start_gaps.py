@@ -5,7 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 
+import torch
+
 from gdexp.core import GdexpError
+from gdexp.descent import exact_arithmetic, starting_point
+from gdexp.experiment import Experiment
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.space import Dimension
 
@@ -14,6 +18,11 @@ MOST_STARTS = 200
 
 START_KEYS = ("problem", "seed", "dtype", "device")
 """The keys that decide the loss at the start."""
+
+
+def has_one_start(plan: Plan) -> bool:
+    """Return whether all trials begin at the same loss, so that one of them proves it for all."""
+    return plan.settings.seeds == 1 and not any(map(_moves_start, plan.space.dimensions))
 
 
 def largest_start_gap(plan: Plan) -> float:
@@ -33,17 +42,28 @@ def largest_start_gap(plan: Plan) -> float:
             for values in itertools.product(*lists):
                 point = {**chosen, **{d.name: v for d, v in zip(own, values, strict=True)}}
                 for experiment in plan.experiments(plan.space.encoded(point)):
-                    start = float(experiment.with_cap(0).run().trace[0])
-                    gap = start - experiment.problem.reference
+                    gap = _start_gap(experiment)
                     largest = max(largest, gap if math.isfinite(gap) else math.inf)
     except GdexpError:
         return math.inf
     return largest
 
 
+def _start_gap(experiment: Experiment) -> float:
+    dtype, device = experiment.dtype, experiment.device
+    with experiment.problem_errors(), torch.enable_grad(), exact_arithmetic(device):
+        start = starting_point(experiment.problem, experiment.seed)
+        x = start.to(device=device, dtype=dtype).requires_grad_()
+        return experiment.problem.to(dtype, device).loss(x).item() - experiment.problem.reference
+
+
+def _moves_start(dimension: Dimension) -> bool:
+    return dimension.key.partition(".")[0] in START_KEYS
+
+
 def _values(dimension: Dimension) -> list[object]:
     """Return the values to compute starts with: one if the start does not depend on them."""
-    if dimension.key.partition(".")[0] not in START_KEYS:
+    if not _moves_start(dimension):
         return dimension.corners()[:1]
     listed = dimension.values()
     return [] if listed is None or len(listed) > MOST_STARTS else list(listed)

@@ -18,7 +18,7 @@ from gdexp.descent import THRESHOLDS
 from gdexp.display import terminal
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.results.csv_file import csv_bytes
-from gdexp.sweeps.results.start_gaps import largest_start_gap
+from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
 from gdexp.tracking import escape_markdown
 
@@ -83,10 +83,11 @@ def threshold_rows(
                 row, iterations=hit, trial=trial.number, run_id=run_id, parameters=trial.params
             )
         rows.append(replace(row, reached=len(reached)))
-    if any(row.iterations == 0 for row in rows):
-        gap = largest_start_gap(plan)
-        return [replace(row, at_start=gap <= row.threshold) for row in rows]
-    return rows
+    at_once = [row.threshold for row in rows if row.iterations == 0]
+    if not at_once:
+        return rows
+    gap = min(at_once) if has_one_start(plan) else largest_start_gap(plan)
+    return [replace(row, at_start=gap <= row.threshold) for row in rows]
 
 
 def threshold_note(plan: Plan) -> str:
@@ -99,16 +100,19 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
     hidden = [row.threshold for row in rows if row.is_hidden]
     if not hidden:
         return None
-    goal, ways = plan.settings.continue_to, []
+    goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     if goal is None or goal > hidden[-1]:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
-    if plan.settings.cap is not None:
+    if capped:
         ways.append("sweep.cap=null")
+    end = "at its own threshold or by the cap" if capped else "at its own threshold"
     text = (
-        "A trial ends at its own threshold or by the cap, and was not continued beyond: it may "
-        "need fewer iterations than those that reach a tighter one."
+        f"A trial ends {end} and was not continued: it may need fewer iterations than those that "
+        "reach a tighter one."
     )
-    return f"{text} {' and '.join(ways)} completes the table." if ways else text
+    if not ways:
+        return text
+    return f"{text} {' and '.join(ways)} {'complete' if ways[1:] else 'completes'} the table."
 
 
 def thresholds_csv(rows: Sequence[ThresholdRow]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,16 @@ class Space:
     def definition(self) -> dict[str, dict[str, Any]]:
         """Return what the study stores of the space, JSON-ready."""
         return {d.name: d.definition() for d in self.dimensions}
+
+    def as_written(self) -> Space | None:
+        """Return the space with its choices as they were written, some of them equal.
+
+        Version 0.1.0 ran each of them, so its studies go on with them. None if all differ.
+        """
+        if not any(d.written for d in self.dimensions):
+            return None
+        repeated = (replace(d, choices=d.written or d.choices) for d in self.dimensions)
+        return replace(self, dimensions=tuple(repeated))
 
     @property
     def names(self) -> list[str]:

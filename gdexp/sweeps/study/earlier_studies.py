@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.plan import Plan, comparable
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.study import stored_definition
@@ -23,12 +23,18 @@ def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
     """Return the plan with name and sampler of the study that it goes on with.
 
     The name that an earlier version gave is looked up first: it held the store's path. If the
-    folder was moved since, `continue_moved_study` finds the study.
+    folder was moved since, `continue_moved_study` finds the study. A study of 0.1.0 that lists
+    equal values goes on with each of them.
 
     Args:
         plan: complete, with the name that this version gives.
         sampler_given: whether the user chose the sampler; else it may be an earlier default.
     """
+    if plan.written is not None:
+        listed = continuing(plan.written, sampler_given)
+        stored = _stored(listed)
+        if stored is not None and comparable(stored)["space"] == listed.definition()["space"]:
+            return listed
     usual = not sampler_given and plan.settings.sampler == SweepSettings.sampler
     earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if usual else []
     if plan.earlier_name is None:
@@ -61,14 +67,17 @@ def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
         return
 
 
+def _stored(plan: Plan) -> Definition | None:
+    """Return the definition of the study of this name; None if there is none."""
+    if plan.storage_server is not None:
+        return stored_definition(plan)
+    found = journal_definitions(plan.journal)
+    return next((definition for name, definition in found if name == plan.name), None)
+
+
 def _is_stored(plan: Plan) -> bool:
     """Return whether there is a study of this name with this sampler."""
-    stored: Definition | None
-    if plan.storage_server is not None:
-        stored = stored_definition(plan)
-    else:
-        found = journal_definitions(plan.journal)
-        stored = next((definition for name, definition in found if name == plan.name), None)
+    stored = _stored(plan)
     return stored is not None and stored.get("sampler") == plan.sampler.definition()
 
 

@@ -112,9 +112,10 @@ class Journal(BaseJournalBackend):
     def _append(self, logs: Iterable[dict[str, Any]]) -> int:
         """Append changes to the file; return its new size in bytes."""
         lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
-        # Not created here: what another process deleted stays missed.
-        with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_APPEND), "ab") as file:
+        # Not "ab", which would create a file that was deleted.
+        with self.path.open("rb+") as file:
             self._check_file(file)
+            file.seek(0, os.SEEK_END)
             file.write("".join(lines).encode())
             file.flush()
             os.fsync(file.fileno())

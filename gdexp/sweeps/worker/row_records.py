@@ -20,7 +20,7 @@ def row_writer(store: Store, parent: str) -> Callable[[Runs], None]:
         parent: the run id of the sweep.
     """
     shards = store.shards(parent)
-    return lambda runs: shards.write(_rows(runs))
+    return lambda runs: shards.write(_rows([(run, store.kept(record)) for run, record in runs]))
 
 
 class RowRecorder(TrialRecorder):

@@ -15,6 +15,8 @@ import pytest
 from tests.support.commands import gdexp, one_error_line, start
 from tests.support.user_problems import FILES, LINE, RATES, write_bowl
 
+pytestmark = pytest.mark.slow
+
 SWEEP = ("+sweep=manual", *LINE, RATES, "sweep.sampler=grid", "sweep.name=s")
 
 EDITS = {
@@ -60,7 +62,6 @@ def test_the_study_records_digests_and_no_path(begun: Path) -> None:
     assert str(begun) not in json.dumps(found)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_between_two_starts_is_refused_and_the_file_named(begun: Path, name: str) -> None:
     before = (begun / "sweeps/s/study.journal").read_bytes()
@@ -94,7 +95,6 @@ def world(here: Path) -> Path:
 SLOW = FILES["bowl.py"].replace("import late\n", "import late, time\n        time.sleep(0.02)\n")
 
 
-@pytest.mark.slow
 def test_an_edit_while_the_sweep_runs_is_said_and_changes_nothing(world: Path) -> None:
     (world / "bowl.py").write_text(SLOW)
     going = start(*SWEEP, cwd=world)
@@ -110,7 +110,6 @@ def test_an_edit_while_the_sweep_runs_is_said_and_changes_nothing(world: Path) -
     assert len({each.partition("-")[2] for each in losses.values()}) == 1
 
 
-@pytest.mark.slow
 def test_an_interrupted_sweep_says_how_to_go_on_after_an_edit(world: Path) -> None:
     (world / "bowl.py").write_text(SLOW)
     going = start(*SWEEP, cwd=world)
@@ -125,7 +124,6 @@ def test_an_interrupted_sweep_says_how_to_go_on_after_an_edit(world: Path) -> No
     assert "helper.py was edited since: sweep.accept_changes=true continues" in said
 
 
-@pytest.mark.slow
 def test_data_that_change_while_trials_read_them_end_the_sweep(world: Path) -> None:
     (world / "bowl.py").write_text(SLOW)
     going = start(*SWEEP, cwd=world)
@@ -138,7 +136,6 @@ def test_data_that_change_while_trials_read_them_end_the_sweep(world: Path) -> N
     assert "data.csv changed since this study began" in done.err
 
 
-@pytest.mark.slow
 def test_a_worker_that_starts_with_other_code_refuses(world: Path) -> None:
     gdexp(*SWEEP, "sweep.n_trials=2", cwd=world)
     given = [str(world), [*LINE, RATES, "+sweep=manual"]]
