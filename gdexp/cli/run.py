@@ -12,11 +12,12 @@ from rich.console import Console
 
 from gdexp.config import Config, construct, overrides
 from gdexp.core import Interrupted, format_number, format_value, gap_formula
-from gdexp.descent import PENALTY, Result, Status
+from gdexp.descent import PENALTY, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import (
     NONDETERMINISTIC_TAG,
     Experiment,
+    left_out,
     nondeterminism_warning,
     pictures,
     provenance_files,
@@ -33,6 +34,9 @@ from gdexp.tracking import (
     descent_record,
     run_display,
 )
+
+TELLING = ("final.png", "curve.png", "loss.png")
+"""Pictures of a run, the most telling first."""
 
 
 def run(config: Config) -> Result:
@@ -60,8 +64,9 @@ def run(config: Config) -> Result:
         with losses:
             result = experiment.run(watch=losses)
         losses.close(result.trace)
-        report(out, experiment, result)
         store.finish(run_id, record(experiment, result, run_id, store))
+        report(out, experiment, result)
+        log_pictures(out, experiment, result, run_id, store)
         store.save_runs_view()
         if (reason := store.missing_reason(run_id)) is not None:
             terminal.print_warning(reason)
@@ -88,7 +93,7 @@ def run(config: Config) -> Result:
 
 
 def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:
-    """Return the record of a single run for MLflow, with pictures, note and chart metrics.
+    """Return the record of a single run for MLflow, with note and chart metrics.
 
     Args:
         experiment: the experiment.
@@ -96,19 +101,14 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
         run_id: the id of its run.
         store: the store of the run.
     """
-    drawn = pictures(experiment, result)
-    shown = run_display.image_artifacts(
-        chart_views.PICTURE, drawn.get("final.png", drawn.get("curve.png", b""))
-    )
     made = descent_record(
         experiment,
         result,
-        {**provenance_files(experiment.config), **drawn, **shown},
+        provenance_files(experiment.config),
         {
             run_display.COLOUR_TAG: run_display.status_colour(
                 str(result.status), int(run_id[:8], 16)
             ),
-            run_display.IMAGES_TAG: "True",
             NOTE_TAG: descent_note(experiment, result, run_id, store.loss_link(run_id)),
         },
     )
@@ -118,6 +118,32 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
     }
     charted = run_display.chart_metrics(parameters, made.metrics)
     return replace(made, metrics={**made.metrics, **charted})
+
+
+def log_pictures(
+    out: Console, experiment: Experiment, result: Result, run_id: str, store: Store
+) -> None:
+    """Draw the pictures of a run whose record is complete.
+
+    They are not in its manifest: a picture is no part of a record, and a run without is whole.
+    """
+    try:
+        drawn = run_pictures(experiment, result)
+    except Exception as error:  # whatever a large or strange x does to a library that draws
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        terminal.print_warning(f"the run is recorded, but its pictures cannot be drawn: {reason}")
+        return
+    store.log_files(run_id, drawn)
+    store.log_values(run_id, Record(tags={run_display.IMAGES_TAG: "True"}))
+    if missing := left_out(experiment, result):
+        terminal.print_facts(out, [("not drawn", missing)])
+
+
+def run_pictures(experiment: Experiment, result: Result) -> dict[str, bytes]:
+    """Return the pictures of a run, the most telling also for MLflow's image card."""
+    drawn = pictures(experiment, result)
+    shown = next(drawn[name] for name in TELLING if name in drawn)
+    return {**drawn, **run_display.image_artifacts(chart_views.PICTURE, shown)}
 
 
 def title(experiment: Experiment) -> str:
@@ -146,7 +172,8 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
             ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
-                f"{gap} <= {stopping.threshold:g}, at most {stopping.max_iterations:,} iterations",
+                f"{gap} <= {stopping.threshold:g}{measure_note(stopping)}, "
+                f"at most {stopping.max_iterations:,} iterations",
             ),
         ],
     )
@@ -171,7 +198,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
     terminal.print_facts(
         out,
         [
-            ("status", f"[bold]{result.status}[/bold]: {result.status.explanation}"),
+            ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
             *theory_line(experiment, result),
@@ -201,7 +228,7 @@ def _hitting_time_note(result: Result) -> str:
     """Return a note on a hitting time that was not measured."""
     if result.converged:
         return ""
-    if result.status in (Status.DIVERGED, Status.STALLED):
+    if result.status.hopeless:
         return f" (counted as {PENALTY} × max_iterations)"
     return " (projected)"
 

@@ -38,6 +38,8 @@ MARKERS = {
     Status.CAPPED: ("triangle", PALETTE[4]),
     Status.STALLED: ("square", PALETTE[3]),
     Status.DIVERGED: ("cross", PALETTE[6]),
+    Status.BELOW_MINIMUM: ("cross", PALETTE[2]),
+    Status.FAILED: ("cross", PALETTE[5]),
 }
 MOST_CELLS = 25
 BINS = 14

@@ -9,7 +9,6 @@ from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
 from gdexp.config.hydra_internals import BASIC_LAUNCHER
 from gdexp.config.identity import (
-    EARLIER_MEANING,
     NUMERICS,
     SCHEMA,
     config_signature,
@@ -24,7 +23,6 @@ from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
     "BASIC_LAUNCHER",
-    "EARLIER_MEANING",
     "NUMERICS",
     "OUTCOME_KEYS",
     "SCHEMA",

@@ -5,7 +5,8 @@ from gdexp.descent.batch import BatchResult, descend_batch, in_one_tensor
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch, descend, starting_point
-from gdexp.descent.result import Result
+from gdexp.descent.minimum import Minimum
+from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
     PENALTY,
@@ -17,6 +18,7 @@ from gdexp.descent.stopping import (
     crossing,
     first_hits,
     hitting_time,
+    linear_crossing,
     projected_time,
 )
 
@@ -26,6 +28,7 @@ __all__ = [
     "THRESHOLDS",
     "BatchResult",
     "Cap",
+    "Minimum",
     "Result",
     "Status",
     "Stopping",
@@ -41,6 +44,9 @@ __all__ = [
     "gradient_like",
     "hitting_time",
     "in_one_tensor",
+    "linear_crossing",
+    "measure_note",
+    "outcome_text",
     "projected_time",
     "starting_point",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import math
 from collections.abc import Sequence
 from itertools import accumulate
@@ -40,6 +41,14 @@ class Cap:
         self._thresholds: list[float] = []
         self._totals: list[int] = []
         self._sums: list[list[int]] = []
+
+    def copy(self) -> Cap:
+        """Return a cap with the same trials."""
+        return copy.deepcopy(self)
+
+    def restore(self, earlier: Cap) -> None:
+        """Drop the trials that were added since a copy was made."""
+        vars(self).update(vars(earlier))
 
     def add(self, threshold: float, counts: Sequence[int]) -> None:
         """Add a trial that converged, with its iterations for each seed."""

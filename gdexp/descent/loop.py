@@ -6,6 +6,7 @@ import math
 import time
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,14 @@ import torch
 from gdexp.core import BadInput, validation
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.device import exact_arithmetic, out_of_memory
+from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.optimizers import GradientDescent, State, UpdateRule
-from gdexp.problems import Problem, first_loss
+from gdexp.problems import Problem, changes_x, first_loss, unchanged_loss
+
+COMPARED = 3
+"""The last iteration at which x is compared with a copy, to find a loss that changes it."""
 
 Watch = Callable[[int, "array[float]"], int]
 """A callback: it takes the iteration and the trace so far, and returns its next iteration."""
@@ -66,15 +71,15 @@ def descend(
         GdexpError: the device has too little memory.
     """
     rule = GradientDescent() if rule is None else rule
-    stopping = Stopping() if stopping is None else stopping
+    stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
     try:
         initial = start.to(device=device, dtype=dtype)
-        converted = problem.to(dtype, device)
+        converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end = _loop(converted, rule, stopping, initial, watch)
+            trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
@@ -90,6 +95,18 @@ def descend(
         period=end.period,
         seconds=seconds,
     )
+
+
+def stopping_for(problem: Problem, stopping: Stopping | None) -> Stopping:
+    """Return the stopping rule as the problem needs it: with an absolute threshold or without.
+
+    Raises:
+        BadInput: the rule is absolute and the problem is not.
+    """
+    stopping = Stopping() if stopping is None else stopping
+    if stopping.absolute and not problem.absolute:
+        raise BadInput("absolute", True, "only with a problem whose f_star is absolute")
+    return replace(stopping, absolute=problem.absolute) if problem.absolute else stopping
 
 
 def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:
@@ -113,6 +130,7 @@ def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.
 
 def _loop(
     problem: Problem,
+    minimum: Minimum,
     rule: UpdateRule,
     stopping: Stopping,
     x: torch.Tensor,
@@ -150,6 +168,8 @@ def _loop(
         if not finite(value):
             return trace, end or _End(Status.DIVERGED, x)
         if value - f_star <= threshold:
+            if end is None and not minimum.is_above(value, x):
+                return trace, _End(Status.BELOW_MINIMUM, x)
             end = end or _End(Status.CONVERGED, x)
             if value - f_star <= stopping.goal:
                 return trace, end
@@ -168,7 +188,14 @@ def _loop(
         if not constant:
             coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
-        loss = loss_of(x.requires_grad_())
+        x = x.requires_grad_()
+        if k <= COMPARED:
+            loss = unchanged_loss(problem, x)
+            continue
+        version = x._version
+        loss = loss_of(x)
+        if x._version != version:
+            raise changes_x(problem)
 
 
 def _same(x: torch.Tensor, state: State, other_x: torch.Tensor, other_state: State) -> bool:

@@ -72,7 +72,7 @@ class Result:
     def hitting_time(self) -> float:
         """The hitting time, or its projection when the descent did not converge."""
         if self.converged:
-            time = hitting_time(self.trace, self.stopping.threshold, self.f_star)
+            time = hitting_time(self.trace, self.threshold, self.f_star, self.stopping.absolute)
             if time is not None:
                 return time
         return projected_time(self.trace, self.stopping, self.status, self.f_star)
@@ -101,6 +101,8 @@ class Result:
 
         Then `at_least` says whether the descent has failed there or was not continued.
         """
+        if self.status is Status.BELOW_MINIMUM:
+            return None  # from a wrong f* no threshold says anything
         return first_hit(self.trace, threshold, self.f_star)
 
     def at_least(self, threshold: float) -> int | None:
@@ -120,6 +122,8 @@ class Result:
         relation = "<=" if self.converged else ">"
         if self.status is Status.DIVERGED:
             return f"diverged at iteration {self.iterations:,}: loss {self.final_loss}"
+        if self.status is Status.BELOW_MINIMUM:
+            return f"below_minimum at iteration {self.iterations:,}: {outcome_text(self)}"
         text = f"{self.status} after {steps}: {gap} {value:.6g} {relation} {self.threshold:g}"
         if self.status is Status.STALLED:
             cycle = (
@@ -138,3 +142,19 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result of {self.rule} on {self.problem or 'a problem'}: {self.summary()}>"
+
+
+def outcome_text(result: Result) -> str:
+    """Return why a descent ended, in one clause; below f* what to declare instead."""
+    if result.status is not Status.BELOW_MINIMUM:
+        return result.status.explanation
+    return (
+        f"loss {result.final_loss:.6g} is below {result.f_star:g}, from which the threshold is "
+        "measured; declare the smallest possible loss as f_star, or f_star=absolute to compare "
+        "the loss itself with the threshold"
+    )
+
+
+def measure_note(stopping: Stopping) -> str:
+    """Return a note on a threshold that is compared with the loss itself; else nothing."""
+    return " (of the loss itself; hitting times are linear)" if stopping.absolute else ""

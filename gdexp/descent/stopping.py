@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gdexp.core import validation
 
 PENALTY = 10
-"""A diverged or stalled descent counts as this many times `max_iterations`."""
+"""A hopeless descent, such as a diverged one, counts as this many times `max_iterations`."""
 
 THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """The thresholds at which runs are compared by default."""
@@ -29,11 +29,18 @@ class Status(StrEnum):
     DIVERGED = "diverged"
     STALLED = "stalled"
     CAPPED = "capped"
+    BELOW_MINIMUM = "below_minimum"
+    FAILED = "failed"
 
     @property
     def explanation(self) -> str:
         """The reason in one clause."""
         return _EXPLANATIONS[self]
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no further iterations would bring the descent to its threshold."""
+        return self in (Status.DIVERGED, Status.STALLED, Status.BELOW_MINIMUM, Status.FAILED)
 
 
 _EXPLANATIONS = {
@@ -42,6 +49,8 @@ _EXPLANATIONS = {
     Status.DIVERGED: "the loss became infinite or not a number",
     Status.STALLED: "the state repeats bit for bit, so no smaller loss can follow",
     Status.CAPPED: "ended early: another trial had already needed fewer iterations",
+    Status.BELOW_MINIMUM: "the loss is below f*, so the threshold says nothing: declare its f_star",
+    Status.FAILED: "its code raised an exception",
 }
 
 
@@ -56,9 +65,11 @@ class Stopping:
     A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`.
 
     Args:
-        threshold: the largest gap of a converged descent, > 0.
+        threshold: the largest gap of a converged descent, > 0; with `absolute` any number.
         max_iterations: the most updates, >= 1.
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
+        absolute: the loss itself is compared with the threshold, whatever its sign; `descend`
+            sets it for a problem that is `absolute`.
         continue_to: a tighter threshold, > 0. A descent that converged goes on until it is within
             this one, or can go no further: `max_iterations` are made, the loss is not finite, or
             the state repeats. Only the trace becomes longer; status, iterations, final x and
@@ -69,19 +80,23 @@ class Stopping:
     max_iterations: int = 100_000
     cap: int | None = None
     continue_to: float | None = None
+    absolute: bool = False
 
     def __post_init__(self) -> None:
-        validation.positive("threshold", self.threshold)
+        validation.boolean("absolute", self.absolute)
+        check = validation.number if self.absolute else validation.positive
+        check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
         if self.cap is not None:
             validation.integer("cap", self.cap, low=0, high=10**9)
         if self.continue_to is not None:
-            validation.positive("continue_to", self.continue_to)
+            check("continue_to", self.continue_to)
 
     @property
     def goal(self) -> float:
         """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
-        return min(self.threshold, self.continue_to or self.threshold)
+        further = self.continue_to
+        return self.threshold if further is None else min(self.threshold, further)
 
     @property
     def limit(self) -> int:
@@ -141,17 +156,24 @@ def censoring_bounds(
     return [len(trace) if hit is None else None for hit in hits]
 
 
-def hitting_time(trace: Trace, threshold: float, f_star: float = 0.0) -> float | None:
+def hitting_time(
+    trace: Trace, threshold: float, f_star: float = 0.0, absolute: bool = False
+) -> float | None:
     """Return the hitting time of a trace: a continuous form of its iteration count.
 
     With gaps g = loss − f* and the first hit at k >= 1 it is
     `k - 1 + ln(g[k-1] / threshold) / ln(g[k-1] / g[k])`, in (k − 1, k]: the point where the line
     between both gaps crosses the threshold on a log axis. It is 0 when the start is within the
     threshold, and None when no loss is. A gap of 0 or less counts as the smallest positive double.
+    With `absolute` the axis is linear: gaps may then be negative.
     """
     k = first_hit(trace, threshold, f_star)
     if k is None:
         return None
+    if absolute:
+        return linear_crossing(
+            k, float(trace[k - 1]) if k else math.nan, float(trace[k]), threshold
+        )
     before = float(trace[k - 1]) - f_star if k else math.nan
     return crossing(k, before, float(trace[k]) - f_star, threshold)
 
@@ -175,12 +197,25 @@ def crossing(k: int, before: float, after: float, threshold: float) -> float:
     return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
 
 
+def linear_crossing(k: int, before: float, after: float, threshold: float) -> float:
+    """Return the hitting time of a first hit at iteration k on a linear axis.
+
+    It is `k - 1 + (l[k-1] - threshold) / (l[k-1] - l[k])`, from the losses at k - 1 and k.
+    """
+    if k == 0:
+        return 0.0
+    fall = before / 2 - after / 2  # halves: the difference of two doubles may be infinite
+    fraction = (before / 2 - threshold / 2) / fall if fall > 0 else 1.0
+    return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
+
+
 def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: float = 0.0) -> float:
     """Return the projected hitting time of a descent that did not converge.
 
-    A descent that reached its limit is continued at the mean rate (on a log axis) of the second
-    half of its trace. The result is at least the limit plus one, and at most ten times
-    `max_iterations`, which is the result for a diverged or stalled descent.
+    A descent that reached its limit is continued at the mean rate (on a log axis, or on a linear
+    one where the threshold is absolute) of the second half of its trace. The result is at least
+    the limit plus one, and at most ten times `max_iterations`, which is the result for a hopeless
+    descent.
     """
     last = len(trace) - 1
     midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
@@ -192,13 +227,17 @@ def projection(
 ) -> float:
     """Return `projected_time` from the gaps at iteration `iterations // 2` and at the last."""
     worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
-    if status in (Status.DIVERGED, Status.STALLED):
+    if status.hopeless:
         return worst
     if iterations == 0:
         return allowed
-    if not 0 < gap < midway:
+    if not gap < midway or (gap <= 0 and not stopping.absolute):
         return max(worst, allowed)
-    rate = (math.log(midway) - math.log(gap)) / (iterations - iterations // 2)
-    decades = math.log(gap) - math.log(stopping.threshold)
-    remaining = decades / rate if rate > 0 else math.inf
+    if stopping.absolute:
+        fall, missing = midway / 2 - gap / 2, gap / 2 - stopping.threshold / 2
+    else:
+        fall = math.log(midway) - math.log(gap)
+        missing = math.log(gap) - math.log(stopping.threshold)
+    rate = fall / (iterations - iterations // 2)
+    remaining = missing / rate if rate > 0 else math.inf
     return max(min(iterations + remaining, worst), allowed)

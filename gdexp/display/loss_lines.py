@@ -113,7 +113,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
             self._bar.start()
         first, gap = trace[0] - self._f_star, trace[-1] - self._f_star
         share = 0.0
-        if 0 < gap < first:
+        if 0 < gap < first and self._threshold > 0:
             share = math.log(first / gap) / math.log(first / self._threshold)
         if self._task is not None:
             self._bar.update(self._task, completed=min(share, 1.0), loss=format_number(trace[-1]))

@@ -26,13 +26,14 @@ def print_tensors(out: Console, named: Sequence[tuple[str, torch.Tensor]]) -> No
 
 def format_tensor(value: torch.Tensor) -> str:
     """Return a tensor's numbers in rows, or its shape and range when there are many."""
-    value = value.detach().cpu().double()
+    value = value.detach().cpu()
     rows = value.reshape(1, -1) if value.ndim < 2 else value.flatten(0, -2)
-    if rows.shape[0] > MAX_ROWS or rows.shape[1] > MAX_COLUMNS:
+    if rows.shape[0] > MAX_ROWS or rows.shape[1] > MAX_COLUMNS:  # no copy of a large tensor
         shape = "×".join(map(str, value.shape))
-        return f"{shape} numbers\nfrom {value.min():.6g}\nto   {value.max():.6g}"
+        return f"{shape} numbers\nfrom {float(value.min()):.6g}\nto   {float(value.max()):.6g}"
     lines = [
-        [f"{item:.4f}" if abs(item) < 1e4 else f"{item:.3e}" for item in r] for r in rows.tolist()
+        [f"{item:.4f}" if abs(item) < 1e4 else f"{item:.3e}" for item in row]
+        for row in rows.double().tolist()
     ]
     width = max(len(item) for line in lines for item in line)
     return "\n".join("  ".join(item.rjust(width) for item in line) for line in lines)

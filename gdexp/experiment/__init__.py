@@ -2,7 +2,7 @@
 
 from gdexp.experiment import provenance
 from gdexp.experiment.experiment import Experiment, trusted_paths
-from gdexp.experiment.figures import pictures
+from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.provenance import (
     ALONE,
     BATCH,
@@ -12,7 +12,6 @@ from gdexp.experiment.provenance import (
     PROBLEM_SOURCE,
     SOURCE_TEXTS,
     USER_SOURCES,
-    code_digests,
     environment,
     problem_code,
     provenance_files,
@@ -32,8 +31,8 @@ __all__ = [
     "SOURCE_TEXTS",
     "USER_SOURCES",
     "Experiment",
-    "code_digests",
     "environment",
+    "left_out",
     "nondeterminism_warning",
     "pictures",
     "problem_code",

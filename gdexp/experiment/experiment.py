@@ -51,7 +51,7 @@ class Experiment:
         experiment = cls(
             problem=problem,
             rule=config.choose("optimizer", RULES, chosen["optimizer"]),
-            stopping=config.construct("stopping", Stopping, _group("stopping", chosen)),
+            stopping=_stopping(chosen, problem),
             seed=validation.integer("seed", chosen["seed"]),
             dtype=validation.dtype(chosen["dtype"]),
             device=validation.device(chosen["device"]),
@@ -163,6 +163,8 @@ class Experiment:
 
     def threshold_warning(self) -> str | None:
         """Return a warning when the threshold is below what the dtype can resolve, else None."""
+        if self.problem.absolute:
+            return None
         floor, stuck = self._rounding_floor(), self._stuck_floor()
         if self.stopping.threshold >= max(floor, stuck):
             return None
@@ -233,6 +235,15 @@ def trusted_paths(composed: Mapping[str, Any]) -> list[str]:
     """Return the import path of `problem=custom` in a config that a person composed here."""
     path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
     return [path] if isinstance(path, str) else []
+
+
+def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:
+    """Return the stopping rule of a config; whether it is absolute follows from the problem."""
+    given = _group("stopping", chosen)
+    if "absolute" in given:
+        raise BadInput("stopping.absolute", given["absolute"], "write problem.f_star=absolute")
+    known = {**given, "absolute": True} if problem.absolute else given
+    return config.construct("stopping", Stopping, known)
 
 
 def _group(name: str, composed: Mapping[str, Any]) -> Mapping[str, Any]:

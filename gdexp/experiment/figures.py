@@ -10,13 +10,15 @@ import numpy as np
 from gdexp.descent import Result
 from gdexp.display import BLUE, GREY, ORANGE, empty_figure, figure_with_axes, png
 from gdexp.experiment.experiment import Experiment
+from gdexp.problems import Curve, Problem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gdexp.problems import Curve
-
 MOST_POINTS = 20_000
+
+MOST_DRAWN = 2**20
+"""Numbers of a tensor that are drawn as an image; of more the image would hold copies."""
 
 
 def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
@@ -25,9 +27,17 @@ def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
     curve = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
     if curve is not None:
         drawn["curve.png"] = png(curve_figure(curve, result))
-    else:
+    elif not left_out(experiment, result):
         drawn["final.png"] = png(tensor_figure(experiment, result))
     return drawn
+
+
+def left_out(experiment: Experiment, result: Result) -> str:
+    """Return which picture is left out because it would be too large, and why; else nothing."""
+    numbers = result.final.numel()
+    if numbers <= MOST_DRAWN or type(experiment.problem).curve is not Problem.curve:
+        return ""
+    return f"final.png: {numbers:,} numbers are more than the {MOST_DRAWN:,} that are drawn"
 
 
 def loss_figure(result: Result) -> Figure:
@@ -35,11 +45,14 @@ def loss_figure(result: Result) -> Figure:
     figure, axes = figure_with_axes(6.4, 3.6)
     steps = np.unique(np.linspace(0, result.updates, MOST_POINTS).astype(int))
     gaps = result.trace[steps] - result.f_star
-    seen = np.isfinite(gaps) & (gaps > 0)
-    axes.semilogy(steps[seen], gaps[seen], color=BLUE, linewidth=1.5, label="loss - f*")
+    absolute = result.stopping.absolute
+    seen = np.isfinite(gaps) & (absolute | (gaps > 0))
+    name = "loss" if absolute else "loss - f*"
+    axes.plot(steps[seen], gaps[seen], color=BLUE, linewidth=1.5, label=name)
     axes.axhline(result.threshold, color=ORANGE, linestyle="--", label="threshold")
+    axes.set_yscale("linear" if absolute else "log")
     axes.set_xlabel("iteration")
-    axes.set_ylabel("loss - f*")
+    axes.set_ylabel(name)
     axes.set_title(f"{result.problem}: {result.status} after {result.iterations:,} iterations")
     axes.legend(frameon=False)
     return figure

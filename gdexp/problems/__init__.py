@@ -1,7 +1,15 @@
 """Problems: one family per file, and the registry that a config chooses from."""
 
 from gdexp.problems.autograd import Autograd
-from gdexp.problems.base import Curve, Problem, first_loss
+from gdexp.problems.base import (
+    ABSOLUTE,
+    ROUNDING,
+    Curve,
+    Problem,
+    changes_x,
+    first_loss,
+    unchanged_loss,
+)
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
 from gdexp.problems.factorization import Factorization
 from gdexp.problems.function import Function
@@ -23,7 +31,9 @@ from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
 
 __all__ = [
+    "ABSOLUTE",
     "PROBLEMS",
+    "ROUNDING",
     "Autograd",
     "Beale",
     "Booth",
@@ -45,7 +55,9 @@ __all__ = [
     "Rosenbrock",
     "Transformed",
     "build_problem",
+    "changes_x",
     "check_problem",
     "first_loss",
     "gradient_error",
+    "unchanged_loss",
 ]

@@ -12,6 +12,12 @@ import torch
 
 from gdexp.core import BadInput, validation
 
+ABSOLUTE = "absolute"
+"""The `f_star` of a problem whose loss itself is compared with the threshold."""
+
+ROUNDING = 1e-12
+"""The error in double precision that is allowed of a declared f*, as a share of max(1, |f*|)."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -68,7 +74,11 @@ class Problem(ABC):
             same bits in each row as for that row alone. Matrix products do not give the same
             bits in a batch: leave it False for them.
         shape: the shape of x.
-        f_star: the minimum; None when it is unknown. The threshold is then absolute.
+        f_star: the minimum; None when it is unknown. The threshold is then measured from 0, and
+            a loss below 0 ends a descent as `below_minimum`.
+        absolute: the loss itself is compared with the threshold, which may be negative.
+        checks_minimum: False for reruns of descents that earlier versions made: these took a
+            loss below f* for converged.
         x_star: a minimiser; None when it is unknown.
         unique: whether x_star is the only minimiser.
         curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
@@ -82,6 +92,8 @@ class Problem(ABC):
     batchable: bool = False
     shape: tuple[int, ...] = ()
     f_star: float | None = None
+    absolute: bool = False
+    checks_minimum: bool = True
     x_star: torch.Tensor | None = None
     unique: bool = True
     curvature: tuple[float, float] | None = None
@@ -135,6 +147,18 @@ class Problem(ABC):
                 setattr(clone, key, value.to(device=device))
         return clone
 
+    def declare_minimum(self, f_star: object) -> None:
+        """Set f*: a number, None where it is unknown, or `absolute`.
+
+        Raises:
+            BadInput: it is something else.
+        """
+        self.absolute = f_star == ABSOLUTE
+        if isinstance(f_star, str) and not self.absolute:
+            raise BadInput("f_star", f_star, "must be a number, null, or absolute")
+        number = None if f_star is None or self.absolute else f_star
+        self.f_star = None if number is None else validation.number("f_star", number)
+
     def parts(self) -> list[Part]:
         """Return the named pieces of x in order; none when x has no pieces."""
         return []
@@ -177,14 +201,40 @@ def row_sum(values: torch.Tensor) -> torch.Tensor:
     return row_sum(blocks) if whole == n else row_sum(blocks) + values[..., whole:].sum(-1)
 
 
+def unchanged_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
+    """Return the loss at x, and compare x with a copy that was made before.
+
+    This costs a copy, so it is for the first iterations. In all others x's version is enough,
+    which any change but one through `x.data` raises.
+
+    Raises:
+        BadInput: the loss changed x.
+    """
+    before, version = x.detach().clone(), x._version
+    loss = problem.loss(x)
+    now = x.detach()
+    if x._version != version or not ((now == before) | (before != before)).all():
+        raise changes_x(problem)
+    return loss
+
+
+def changes_x(problem: Problem) -> BadInput:
+    """Return the error for a loss that changes x in place: its descent would not be its own."""
+    return BadInput(
+        "problem", problem.name, "its loss changes x in place; it must only read x: use x.clone()"
+    )
+
+
 def first_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
     """Return the loss at the start; refuse one that is not a scalar tensor that depends on x.
+
+    A loss that changes x is refused too.
 
     Raises:
         BadInput: it names the problem and says what the loss returned.
     """
     name = problem.name
-    loss: object = problem.loss(x)
+    loss: object = unchanged_loss(problem, x)
     if not isinstance(loss, torch.Tensor):
         raise BadInput("problem", name, f"its loss must return a tensor, not {_type(loss)}")
     if loss.ndim != 0:

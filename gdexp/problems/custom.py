@@ -35,7 +35,8 @@ class FunctionProblem(Problem):
         loss: a function that takes x of the given shape and returns a scalar tensor.
         shape: the shape of x; not needed with x0.
         x0: the start; by default uniform on [0, 1), drawn from the seed.
-        f_star: the minimum; unknown by default. The threshold is then absolute.
+        f_star: the minimum; None: unknown. `absolute`: the loss itself is compared with the
+            threshold, which may then be negative.
         name: the problem's name; by default the function's.
         batchable: True promises that the loss also takes (B, *shape) and returns (B,), with the
             same bits in each row as for that row alone. `gdexp.check_problem` checks it.
@@ -46,7 +47,7 @@ class FunctionProblem(Problem):
         loss: Loss,
         shape: Sequence[int] | int | None = None,
         x0: object = None,
-        f_star: float | None = None,
+        f_star: float | str | None = None,
         name: str | None = None,
         batchable: bool = False,
     ) -> None:
@@ -60,7 +61,7 @@ class FunctionProblem(Problem):
         if shape is not None:
             self.shape = _shape(shape)
         super().__init__(x0)
-        self.f_star = None if f_star is None else validation.number("f_star", f_star)
+        self.declare_minimum(f_star)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
         """Return the function's value."""
@@ -85,7 +86,7 @@ class ModuleProblem(Problem):
         targets: the second argument of the loss, after the module's output.
         loss: a scalar function of (output, targets); the mean squared error by default.
         x0: the start as one flat list, in place of the module's weights.
-        f_star: the minimum; unknown by default.
+        f_star: the minimum, None or `absolute`, as of `FunctionProblem`.
     """
 
     name = "module"
@@ -97,7 +98,7 @@ class ModuleProblem(Problem):
         targets: torch.Tensor,
         loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = F.mse_loss,
         x0: object = None,
-        f_star: float | None = None,
+        f_star: float | str | None = None,
     ) -> None:
         self._make = None if isinstance(module, nn.Module) else module
         example = module if isinstance(module, nn.Module) else _make_seeded(module, 0)
@@ -112,7 +113,7 @@ class ModuleProblem(Problem):
         self.inputs, self.targets, self.criterion = inputs, targets, loss
         self.shape = (sum(part.numel for part in self._parts),)
         super().__init__(x0)
-        self.f_star = None if f_star is None else validation.number("f_star", f_star)
+        self.declare_minimum(f_star)
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
         """Return the loss of the module's output with weights x."""
@@ -150,7 +151,7 @@ def custom_problem(
     path: str,
     shape: Sequence[int] | int | None = None,
     x0: object = None,
-    f_star: float | None = None,
+    f_star: float | str | None = None,
     arguments: Mapping[str, object] | None = None,
 ) -> Problem:
     """Return the problem that a dotted path names, for `problem=custom`.
@@ -160,7 +161,7 @@ def custom_problem(
             required arguments that returns one, or a loss function of x.
         shape: the shape of x, for a loss function; not needed with x0.
         x0: the start, in place of the problem's own.
-        f_star: the minimum, in place of the problem's own.
+        f_star: the minimum or `absolute`, in place of the problem's own.
         arguments: keyword arguments of the subclass or of the function that returns a problem.
 
     Raises:
@@ -182,7 +183,7 @@ def _problem_of(
     named: object,
     shape: Sequence[int] | int | None,
     x0: object,
-    f_star: float | None,
+    f_star: float | str | None,
     arguments: Mapping[str, object] | None,
 ) -> Problem:
     """Return the problem that an imported object is or makes; see `custom_problem`."""
@@ -201,7 +202,7 @@ def _problem_of(
     if x0 is not None:
         _set_start(problem, x0)
     if f_star is not None:
-        problem.f_star = validation.number("f_star", f_star)
+        problem.declare_minimum(f_star)
     return problem
 
 

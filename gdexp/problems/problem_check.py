@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from gdexp.core import GdexpError
-from gdexp.problems.base import Problem, first_loss
+from gdexp.problems.base import ROUNDING, Problem, first_loss
 from gdexp.problems.gradient_check import gradient_error
 
 CPU = torch.device("cpu")
@@ -101,7 +101,7 @@ def _check_minimum(
     problem: Problem, double: Problem, losses: list[float], start: torch.Tensor
 ) -> None:
     f_star = problem.f_star
-    if f_star is not None and min(losses) < f_star - 1e-12 * max(1.0, abs(f_star)):
+    if f_star is not None and min(losses) < f_star - ROUNDING * max(1.0, abs(f_star)):
         raise _failure(problem, f"a loss of {min(losses)!r} is below its f_star {f_star!r}")
     if double.x_star is None:
         return

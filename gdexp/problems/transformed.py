@@ -37,7 +37,7 @@ class Transformed(Problem):
         self.batchable = problem.batchable and rotation_seed is None
         self.rotation = None if rotation_seed is None else _rotation(rotation_seed, self.shape)
         self.shift = None if shift is None else _shift(shift, self.shape)
-        self.f_star = problem.f_star
+        self.f_star, self.absolute = problem.f_star, problem.absolute
         self.curvature = problem.curvature
         self.x_star = None if problem.x_star is None else self.forward(problem.x_star)
         self.unique = problem.unique

@@ -1,20 +1,18 @@
 """Tracked runs as typed objects; the files of a run are read when they are first used."""
 
-from gdexp.runs.artifact_reader import AlteredRun, UnreadableRun
+from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.manifest import MOST_JSON, parse_manifest, size_limit
 from gdexp.runs.run_list import Runs, best_runs, rank_key
 from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
-from gdexp.runs.safe_yaml import MAX_CONFIG, parse_config
+from gdexp.runs.safe_yaml import parse_config
 from gdexp.runs.shard_runs import CHILDREN_TAG
 from gdexp.runs.stored_config import check_stored_config, stored_experiment
 from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun, param_value
 
 __all__ = [
     "CHILDREN_TAG",
-    "MAX_CONFIG",
     "MOST_JSON",
     "SEED_PARAM",
-    "AlteredRun",
     "DeletedRun",
     "RunLoader",
     "Runs",

@@ -143,7 +143,7 @@ def _check_size(problem: Config, numbers: int | None) -> None:
     key, size = _variables(problem)
     if size is None:
         return
-    if size > MOST_NUMBERS:
+    if numbers is None and size > MOST_NUMBERS:  # a recorded start was read: it bounds them
         raise BadInput(
             f"problem.{key}",
             problem.get(key),

@@ -20,10 +20,12 @@ from gdexp.descent import (
     Trace,
     censoring_bounds,
     first_hits,
+    linear_crossing,
     projected_time,
 )
 from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
+from gdexp.problems import ABSOLUTE
 from gdexp.runs.artifact_reader import (
     ArtifactReader,
     UnreadableRun,
@@ -32,7 +34,7 @@ from gdexp.runs.artifact_reader import (
     read_trace,
 )
 from gdexp.runs.stored_config import stored_experiment
-from gdexp.tracking import Array, read_array
+from gdexp.tracking import F_STAR_TAG, Array, read_array
 
 SEED_PARAM = "seed"
 
@@ -148,13 +150,18 @@ class TrackedRun:
     @cached_property
     def threshold(self) -> float | None:
         """The threshold of its stopping rule; None if it is not recorded."""
-        return self._positive("stopping.threshold")
+        return self._level("stopping.threshold")
+
+    @property
+    def absolute(self) -> bool:
+        """Whether its threshold is of the loss itself, and may be negative."""
+        return self.tags.get(F_STAR_TAG) == ABSOLUTE
 
     @cached_property
     def goal(self) -> float:
         """The threshold at which its trace ends once it converged; 0 if it is not recorded."""
-        own = self.threshold or 0.0
-        return min(own, self._positive("stopping.continue_to") or own)
+        own, further = self.threshold or 0.0, self._level("stopping.continue_to")
+        return own if further is None else min(own, further)
 
     @cached_property
     def recorded_time(self) -> float:
@@ -208,7 +215,7 @@ class TrackedRun:
 
         None: its trace does not reach it. `at_least` tells a failure from a censored count.
         """
-        return first_hits(self.trace, [self._threshold(threshold)], self.f_star)[0]
+        return self._first_hits([self._threshold(threshold)])[0]
 
     def at_least(self, threshold: float | None = None) -> int | None:
         """Return the fewest iterations that a threshold can need where the trace is censored.
@@ -227,13 +234,20 @@ class TrackedRun:
         """Return the hitting times at many thresholds; None: its trace does not reach it."""
         trace, f_star = self.trace, self.f_star
         found: list[float | None] = []
-        for k, threshold in zip(first_hits(trace, thresholds, f_star), thresholds, strict=True):
+        for k, threshold in zip(self._first_hits(thresholds), thresholds, strict=True):
             if k is None:
                 found.append(None)
                 continue
             before = float(trace[k - 1]) - f_star if k else math.nan
-            found.append(_crossed(k, before, float(trace[k]) - f_star, threshold))
+            after = float(trace[k]) - f_star
+            found.append(_crossed(k, before, after, threshold, self.absolute))
         return found
+
+    def _first_hits(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return the first iteration within each threshold; below f* no threshold says anything."""
+        if self.status == Status.BELOW_MINIMUM:
+            return [None] * len(thresholds)
+        return first_hits(self.trace, thresholds, self.f_star)
 
     def experiment(self) -> Experiment:
         """Build the objects of its config, from gdexp's own classes only.
@@ -271,11 +285,12 @@ class TrackedRun:
             return f"{error}{origin}"
         return None
 
-    def _positive(self, key: str) -> float | None:
-        """Return a param that is a number above 0; None if it is not recorded as one."""
+    def _level(self, key: str) -> float | None:
+        """Return a threshold among the params: above 0, or any number of an absolute one."""
         value = self.values.get(key)
-        known = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        return float(value or 0) if known else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        return float(value) if value > 0 or self.absolute else None
 
     def _threshold(self, threshold: float | None) -> float:
         chosen = self.threshold if threshold is None else threshold
@@ -298,13 +313,14 @@ class TrackedRun:
             if k is None or k != self.iterations:
                 return False
             before = float(self.trace[k - 1]) if k else math.nan
-            time = _crossed(k, before, float(self.trace[k]), self.threshold)
+            time = _crossed(k, before, float(self.trace[k]), self.threshold, self.absolute)
         else:
             limit = self.values.get("stopping.max_iterations")
             if self.status not in list(Status) or not isinstance(limit, int):
                 return False
+            cap, absolute = self.values.get("stopping.cap"), self.absolute
             try:
-                stopping = Stopping(self.threshold, limit, self.values.get("stopping.cap"))
+                stopping = Stopping(self.threshold, limit, cap, absolute=absolute)
             except BadInput:  # a param of a foreign run may be anything
                 return False
             time = projected_time(self.trace, stopping, Status(self.status))
@@ -333,8 +349,10 @@ def param_value(text: str) -> Any:  # noqa: ANN401
         return text
 
 
-def _crossed(k: int, before: float, after: float, threshold: float) -> float:
+def _crossed(k: int, before: float, after: float, threshold: float, absolute: bool) -> float:
     """Return the hitting time; k if the loss before the hit was not finite."""
     if k and not np.isfinite(before):
         return float(k)
+    if absolute:
+        return linear_crossing(k, before, after, threshold)
     return crossing_time(k, before, after, threshold)

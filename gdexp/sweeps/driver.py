@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from gdexp import config
-from gdexp.core import GdexpError, gc_control
+from gdexp.core import CommandExit, GdexpError, gc_control
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.cleanup import cleanup_on_error
+from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
 from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
 from gdexp.sweeps.patience import Patience
@@ -43,6 +44,9 @@ from gdexp.sweeps.worker_overrides import worker_overrides
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from optuna import Study
+
+NOTHING_CONVERGED = 1
+"""The exit status of a sweep without a winner."""
 
 Compose = Callable[[list[str]], "DictConfig"]
 Launch = Callable[[list[list[str]]], None]
@@ -97,8 +101,8 @@ def run_sweep(
     with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
         study, store, parent = open_sweep(plan, opened, bool(differing))
         again = recover_trials(study, store, parent, plan.space)
-        done = len(completed_trials(study))
-        terminal_messages.print_resumed(out, plan, done, again)
+        earlier = {trial.number for trial in completed_trials(study)}
+        terminal_messages.print_resumed(out, plan, len(earlier), again)
         if opened.code_note is not None:
             terminal.print_line(out, opened.code_note)
         start_sweep_run(plan, store, parent)
@@ -119,7 +123,8 @@ def run_sweep(
                     workers = launcher.start(lines, count, study.set_user_attr)
                 supervise(out, plan, study, store, parent, workers)
                 failed = workers.failure()
-        ended = _ended(plan, study, time.monotonic() - began, failed)
+        failures = _failures(plan, study, earlier)
+        ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         check_sweep_run(plan, store, parent)
         result = create_trial_runs(plan, SweepResult.from_study(study, plan), store, parent)
         finish_sweep_run(plan, result, store, parent)
@@ -128,6 +133,10 @@ def run_sweep(
         if ended:
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)
+    if failures.exceeded and len(result.records) < plan.n_trials:
+        raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
+    if result.best is None and result.records:
+        raise CommandExit(NOTHING_CONVERGED)
 
 
 def _run_here(launch: Launch, lines: list[str]) -> Exception | None:
@@ -155,7 +164,18 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
     return None
 
 
-def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -> str:
+def _failures(plan: Plan, study: Study, earlier: Collection[int]) -> FailureLimit:
+    """Return the failures among the trials that this start of the sweep added."""
+    failures = FailureLimit(plan.settings.max_failures)
+    for trial in recorded_trials(study):
+        if trial.number not in earlier:
+            failures.add(TrialRecord.of(trial))
+    return failures
+
+
+def _ended(
+    plan: Plan, study: Study, seconds: float, failed: Exception | None, failures: FailureLimit
+) -> str:
     """Return why the workers ended; empty when all trials are done.
 
     Args:
@@ -163,6 +183,7 @@ def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -
         study: that the workers shared.
         seconds: since the workers were started.
         failed: the error of a worker, if any.
+        failures: among the trials of this start.
 
     Raises:
         Exception: `failed`, if the sweep is not at its end.
@@ -176,6 +197,8 @@ def _ended(plan: Plan, study: Study, seconds: float, failed: Exception | None) -
         return terminal_messages.timeout_message(plan, done)
     if failed is not None:
         raise failed
+    if failures.exceeded:
+        return ""  # the error after the report says it
     raise GdexpError(
         f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
     )

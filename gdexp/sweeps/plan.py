@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, UserCode, command_folder, user_code, validation
+from gdexp.core import BadInput, GdexpError, UserCode, command_folder, user_code, validation
 from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
@@ -219,11 +219,20 @@ class Plan:
             part = self.space.dimensions_with(chosen)
             first = {**chosen, **{d.name: d.corners()[0] for d in part}}
             tried = [{**first, d.name: value} for d in part for value in d.corners()]
-            for values in tried or [first]:
-                self._try(values)
+            errors = [self._try(values) for values in tried or [first]]
+            # Code that fails at some corners only is a matter of single trials.
+            if errors[0] is not None and all(errors):
+                raise errors[0]
 
-    def _try(self, values: Mapping[str, Any]) -> None:
-        """Build the experiment of these values, and make its first update."""
+    def _try(self, values: Mapping[str, Any]) -> GdexpError | None:
+        """Build the experiment of these values, and make its first update.
+
+        Returns:
+            The error of the problem's own code, if it failed.
+
+        Raises:
+            BadInput: a value that cannot be used.
+        """
         try:
             self.experiment(self.space.encoded(values)).rehearse()
         except BadInput as error:
@@ -235,6 +244,9 @@ class Plan:
                         d.key, d.text(), f"must be an integer: int(interval({ends}))"
                     ) from None
             raise
+        except GdexpError as error:
+            return error
+        return None
 
     def _check_goal(self) -> None:
         if self.pareto and THRESHOLD not in self.space.keys:

@@ -47,6 +47,8 @@ class SweepSettings:
         batch: trials that are asked and run together; None: one at a time where the sampler
             learns from each trial, else many.
         timeout: seconds after which no new trial starts; None: no limit.
+        max_failures: end after so many failed trials of one start, >= 1; None: after 10 in a row,
+            or when at least half have failed once 20 have ended.
         patience: end after so many trials in a row without improvement; None: never.
         reuse: take a tracked, finished run of the same configuration instead of a new descent.
         accept_changes: go on with a study though files of the user's own changed since it began;
@@ -68,6 +70,7 @@ class SweepSettings:
     batch: int | None = None
     timeout: float | None = None
     patience: int | None = None
+    max_failures: int | None = None
     reuse: bool = False
     accept_changes: bool = False
     preview: bool = False
@@ -93,6 +96,8 @@ class SweepSettings:
             validation.positive("timeout", self.timeout)
         if self.patience is not None:
             validation.integer("patience", self.patience, low=1, high=10_000_000)
+        if self.max_failures is not None:
+            validation.integer("max_failures", self.max_failures, low=1, high=10_000_000)
         validation.boolean("reuse", self.reuse)
         validation.boolean("accept_changes", self.accept_changes)
         validation.boolean("preview", self.preview)

@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from gdexp.core import signals
+from gdexp.sweeps.deadly_trials import DeadlyTrials
 from gdexp.sweeps.display import Progress
+from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.study import (
     GONE_AFTER_SECONDS,
@@ -48,6 +50,8 @@ def supervise(
     """
     states, abandoned_trials = TrialStates(study), AbandonedTrials()
     patience = Patience(plan.settings.patience, plan.pareto)
+    failures = FailureLimit(plan.settings.max_failures)
+    deadly = DeadlyTrials(plan, study, store, parent)
     began = time.monotonic()
     earlier, over = True, False
     try:
@@ -62,6 +66,8 @@ def supervise(
                         continue
                     record = TrialRecord.of(trial)
                     patience.add(record)
+                    if not earlier:
+                        failures.add(record)
                     count = progress.add_earlier if earlier else progress.add
                     count(record, record.hitting_time, plan.learning_rate(trial.params))
                 earlier = False
@@ -69,9 +75,12 @@ def supervise(
                     out.print(words)
                 timeout = plan.settings.timeout
                 late = timeout is not None and time.monotonic() - began >= timeout
-                over = over or states.complete >= plan.n_trials or patience.exhausted or late
+                over = over or states.complete >= plan.n_trials or late
+                over = over or patience.exhausted or failures.exceeded
                 abandoned = abandoned_trials.among(states.running, study)
                 if abandoned:
+                    gone = [trial for trial in states.running if trial.number in abandoned]
+                    abandoned -= deadly.give_up(gone)
                     recover_trials(study, store, parent, plan.space, abandoned)
                 if not over:
                     time.sleep(REFRESH_SECONDS)

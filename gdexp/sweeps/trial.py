@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gdexp.core import GdexpError
 from gdexp.descent import Result
 from gdexp.experiment import ALONE, Experiment
+from gdexp.sweeps.failure import Failure
 
 if TYPE_CHECKING:
     from optuna import Trial
+    from optuna.trial import FrozenTrial
 
 
 @dataclass
@@ -18,11 +21,21 @@ class AskedTrial:
     """A trial whose parameters are chosen.
 
     Attributes:
-        experiments: what to run for it, one for each seed.
+        experiments: what to run for it, one for each seed; none where they cannot be built.
+        failure: why they cannot be built.
     """
 
-    trial: Trial
+    trial: Trial | FrozenTrial
     experiments: Sequence[Experiment] = field(default_factory=list)
+    failure: Failure | None = None
+
+    @classmethod
+    def build(cls, trial: Trial, experiments: Callable[[], Sequence[Experiment]]) -> AskedTrial:
+        """Return a trial with its experiments, or with the failure to build them."""
+        try:
+            return cls(trial, experiments())
+        except GdexpError as error:
+            return cls(trial, failure=Failure.of(error))
 
     @property
     def number(self) -> int:
@@ -51,10 +64,13 @@ class EvaluatedTrial:
     """A trial whose descents are finished.
 
     Attributes:
-        descents: in the order of the seeds; fewer than the seeds if the cap ended the trial.
+        descents: in the order of the seeds; fewer than the seeds if the cap ended the trial, or
+            if the next one failed.
         more: whether the next trial is finished too, because both ran in one batch.
+        failure: why the trial has no result; None if it has one.
     """
 
     asked: AskedTrial
     descents: list[FinishedDescent] = field(default_factory=list)
     more: bool = False
+    failure: Failure | None = None

@@ -21,6 +21,7 @@ from gdexp.tracking.mlflow_ui import (
     run_display,
 )
 from gdexp.tracking.record import (
+    F_STAR_TAG,
     MANIFEST,
     PlannedRun,
     Record,
@@ -46,6 +47,7 @@ from gdexp.tracking.store import Store
 
 __all__ = [
     "ALL_SEEDS",
+    "F_STAR_TAG",
     "MANIFEST",
     "MOST_COMMAND",
     "NOTE_TAG",

@@ -35,9 +35,9 @@ def encode_array(value: torch.Tensor | Array) -> bytes:
     """Return an array as the bytes of a `.npy` file; bfloat16, which NumPy lacks, as float32."""
     if isinstance(value, torch.Tensor):
         value = value.float().numpy() if value.dtype is torch.bfloat16 else value.numpy()
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(value), allow_pickle=False)
-    return buffer.getvalue()
+    array, header = np.ascontiguousarray(value), io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    return b"".join((header.getvalue(), array.reshape(-1).view(np.uint8).data))
 
 
 def decode_array(content: bytes) -> Array:

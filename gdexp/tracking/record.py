@@ -16,6 +16,7 @@ import numpy as np
 from gdexp import config
 from gdexp.descent import THRESHOLDS, Result, Trace
 from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
+from gdexp.problems import ABSOLUTE
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
 from gdexp.version import __version__
@@ -24,6 +25,9 @@ MAX_PARAM = 6000
 """Most characters that MLflow takes as the value of a param."""
 
 MANIFEST = "manifest.json"
+
+F_STAR_TAG = "gdexp.f_star"
+"""The tag of a descent whose threshold is of the loss itself: `absolute`."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ def descent_record(
         tags={
             "gdexp.status": str(result.status),
             "gdexp.signature": experiment.signature,
+            **({F_STAR_TAG: ABSOLUTE} if experiment.problem.absolute else {}),
             **(tags or {}),
         },
         artifacts=artifacts,

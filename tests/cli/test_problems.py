@@ -8,8 +8,8 @@ import pytest
 
 from gdexp import GradientDescent, Stopping, descend
 from gdexp.cli.main import main
-from gdexp.problems import Himmelblau
-from gdexp.theory import stability_limit
+from gdexp.problems.landscapes import Himmelblau
+from gdexp.theory.settings import stability_limit
 
 
 def test_a_limit_of_one_minimum_among_several_is_marked(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.core import BadInput
+from gdexp.core.errors import BadInput
 from gdexp.problems.custom import import_by_path
 from tests.support.commands import gdexp
 from tests.support.user_problems import LINE, write_bowl

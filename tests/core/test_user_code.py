@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import gdexp
-from gdexp.core import BadInput, changed_files, user_code, watched
+from gdexp.core.errors import BadInput
 from gdexp.core.opened_files import OpenedFiles
 from gdexp.core.own_files import file_digest, is_own
-from gdexp.core.user_code import UserCode
+from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 
 @pytest.fixture

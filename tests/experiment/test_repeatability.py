@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from gdexp.cli.main import main
-from gdexp.experiment import NONDETERMINISTIC_TAG, Experiment, nondeterminism_warning, trusted_paths
+from gdexp.experiment.experiment import Experiment, trusted_paths
+from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
 from tests.reruns.records import CONFIG
 
 MODULE = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gdexp.core import StorageFailed
+from gdexp.core.errors import StorageFailed
 from gdexp.reruns.export_folder import write_folder
 from gdexp.reruns.rerun_recorder import PROCESS_TAG, _machine, _process
 from gdexp.tracking.record import RunHeader

@@ -19,4 +19,7 @@ SCHEDULES = (
     *("constant", "inverse_time", "cosine", "step", "warmup", "chebyshev", "inverse_eigenvalue"),
 )
 SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
-STATUSES = ("converged", "max_iterations", "diverged", "stalled", "capped")
+STATUSES = (
+    *("converged", "max_iterations", "diverged", "stalled", "capped"),
+    *("below_minimum", "failed"),
+)

@@ -85,7 +85,7 @@ def open_plainly() -> None:
 def read_by_load_runs(count: str) -> None:
     """Load the runs of the store here again and again."""
     from gdexp import load_runs
-    from gdexp.core import GdexpError
+    from gdexp.core.errors import GdexpError
 
     for _ in _again(count):
         with suppress(GdexpError):

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from gdexp.core import BadInput, Process, StorageChanged
+from gdexp.core.errors import BadInput, StorageChanged
+from gdexp.core.process import Process
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.database_migration import schema_revision
 from gdexp.tracking.mlflow_internals import NEWEST_REVISIONS, engine_of, is_latest

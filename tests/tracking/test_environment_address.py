@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gdexp.cli.main import main
-from gdexp.core import BadInput
+from gdexp.core.errors import BadInput
 from gdexp.tracking.settings import TrackingSettings
 
 

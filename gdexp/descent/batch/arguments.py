@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 
 from gdexp.core import BadInput, validation
-from gdexp.descent.loop import starting_point
+from gdexp.descent.batch.hyperparameters import distinct
+from gdexp.descent.loop import starting_point, stopping_for
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers import GradientDescent, UpdateRule
 from gdexp.problems import Problem
@@ -56,6 +57,10 @@ def given(
     every_rule = [rules] * count if isinstance(rules, UpdateRule) else list(rules)
     every_stopping = [stopping] * count if isinstance(stopping, Stopping) else list(stopping)
     _check_kinds(every_rule, every_stopping)
+    if problem.absolute or any(each.absolute for each in every_stopping):
+        own, which = distinct(every_stopping)
+        fitting = [stopping_for(problem, each) for each in own]
+        every_stopping = [fitting[i] for i in which.tolist()]
     return Given(every_rule, every_stopping, _starts(problem, x0, seeds, count, dtype))
 
 

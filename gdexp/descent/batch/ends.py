@@ -23,6 +23,7 @@ from gdexp.descent.batch.limits import Earliest, Limits
 from gdexp.descent.batch.outcome import CODES, Losses, Outcome
 from gdexp.descent.batch.result import Floats, Integers
 from gdexp.descent.cap import Cap
+from gdexp.descent.minimum import Minimum
 from gdexp.descent.stopping import Status
 
 
@@ -52,6 +53,7 @@ class _Close(NamedTuple):
         lowest: the smallest loss before.
         highest: the largest loss before.
         by_loss: the offset at which the loss ends the row; the block's length where none does.
+        below: whether the loss there is below the minimum.
         repeats: the offset at which the state repeats, and the period; None when none can.
     """
 
@@ -61,6 +63,7 @@ class _Close(NamedTuple):
     lowest: Floats
     highest: Floats
     by_loss: Integers
+    below: npt.NDArray[np.bool_]
     repeats: tuple[Integers, Integers] | None
 
 
@@ -71,7 +74,7 @@ class Ends:
         rules: the hyperparameters of the rows.
         limits: how the rows end; they are left as they are.
         x: the starts.
-        f_star: what the thresholds are measured from.
+        minimum: of the problem.
         cap: lowers the limits of the rows after one that converged.
     """
 
@@ -80,11 +83,11 @@ class Ends:
         rules: Hyperparameters,
         limits: Limits,
         x: torch.Tensor,
-        f_star: float,
+        minimum: Minimum,
         cap: Cap | None,
     ) -> None:
         count = x.shape[0]
-        self.f_star, self.device = f_star, x.device
+        self.minimum, self.f_star, self.device = minimum, minimum.f_star, x.device
         self.library = library(x.device)
         self.cap = None if cap is None or cap.factor is None else cap
         self.outcome = Outcome(count, x)
@@ -214,7 +217,9 @@ class Ends:
             block.first, losses, anchor, block.points, running, self.which[rows], rows
         )
         lowest, highest = wide[block.made + 1], wide[block.made + 2]
-        return _Close(rows, wide[0], own, lowest, highest, by_loss, repeats)
+        xs = [point.x for point in block.points[1:]]
+        below = self.minimum.below_at(by_loss, own, rows, xs)
+        return _Close(rows, wide[0], own, lowest, highest, by_loss, below, repeats)
 
     def _record(self, block: _Block, close: _Close) -> Integers:
         """Record those rows that ended; return those of them whose traces go on."""
@@ -234,6 +239,7 @@ class Ends:
         final, rows, outcome = own[at, places], self.rows[ended], self.outcome
 
         met = np.where(np.isfinite(final), CODES[Status.CONVERGED], CODES[Status.DIVERGED])
+        met[close.below[chosen]] = CODES[Status.BELOW_MINIMUM]
         codes = np.where(at == by_loss, met, self.codes[ended])
         if close.repeats is not None:
             by_state, periods = close.repeats[0][chosen], close.repeats[1][chosen]
@@ -284,7 +290,7 @@ class Ends:
         both senses and with the looser threshold limits nothing more.
         """
         by_loss = close.by_loss
-        met = (by_loss < len(close.losses)) & ~self.converged[close.rows]
+        met = (by_loss < len(close.losses)) & ~close.below & ~self.converged[close.rows]
         if close.repeats is not None:
             met &= by_loss <= close.repeats[0]
         events = np.flatnonzero(met)

@@ -38,11 +38,12 @@ def hitting_times(
         midway: the loss in the middle of a row's allowance, less f*.
         stoppings: the rows' stopping rules.
         converged: the rows that reached their threshold.
-        hopeless: those that diverged or stalled.
+        hopeless: those that no further iterations would bring to their threshold.
     """
     own, which = distinct(stoppings)
-    given = np.array([each.threshold for each in own])
-    thresholds, logarithms = given[which], _logarithms(given)[which]
+    absolute, given = own[0].absolute, np.array([each.threshold for each in own])
+    axis = _halves if absolute else _logarithms
+    thresholds, levels = given[which], axis(given)[which]
     worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
     allowed = np.array([float(each.limit + 1) for each in own])[which]
 
@@ -50,12 +51,15 @@ def hitting_times(
     times = np.where(hopeless, worst, np.where(moved, np.maximum(worst, allowed), allowed))
     times[converged] = 0.0
     late = converged & moved
-    times[late] = _crossings(
-        iterations[late], before[late], final[late], thresholds[late], logarithms[late]
+    crossings = _linear_crossings if absolute else _crossings
+    times[late] = crossings(
+        iterations[late], before[late], final[late], thresholds[late], levels[late]
     )
-    falling = ended & moved & (final > 0) & (final < midway)
+    falling = ended & moved & (final < midway)
+    if not absolute:
+        falling &= final > 0
     made = iterations[falling]
-    reached = _projections(made, midway[falling], final[falling], logarithms[falling])
+    reached = _projections(made, axis(midway[falling]), axis(final[falling]), levels[falling])
     times[falling] = np.maximum(np.minimum(reached, worst[falling]), allowed[falling])
     return times
 
@@ -75,13 +79,31 @@ def _crossings(
     return np.where(np.isfinite(before), times, k)
 
 
-def _projections(made: Integers, midway: Floats, final: Floats, threshold: Floats) -> Floats:
-    """Where losses that fell from the middle on would meet the threshold at the same rate."""
-    last = _logarithms(final)
-    rate = (_logarithms(midway) - last) / (made - made // 2)
+def _linear_crossings(
+    k: Integers, before: Floats, after: Floats, threshold: Floats, half: Floats
+) -> Floats:
+    """The times of first hits on a linear axis; `half` is half of the threshold."""
+    fall = _halves(before) - _halves(after)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fraction = np.where(fall > 0, (_halves(before) - half) / fall, 1.0)
+    earlier = k.astype(np.float64) - 1
+    times: Floats = np.maximum(earlier + fraction, np.nextafter(earlier, earlier + 1))
+    return np.minimum(times, earlier + 1)
+
+
+def _projections(made: Integers, midway: Floats, last: Floats, threshold: Floats) -> Floats:
+    """Where losses that fell from the middle on would meet the threshold at the same rate.
+
+    Losses and threshold are logarithms, or on a linear axis halves.
+    """
+    rate = (midway - last) / (made - made // 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         remaining = np.where(rate > 0, (last - threshold) / rate, np.inf)
     return made.astype(np.float64) + remaining
+
+
+def _halves(values: Floats) -> Floats:
+    return values / 2
 
 
 def _logarithms(values: Floats) -> Floats:

@@ -21,7 +21,9 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.outcome import Losses, Outcome, Piece
 from gdexp.descent.cap import Cap
-from gdexp.problems import Problem
+from gdexp.descent.loop import COMPARED
+from gdexp.descent.minimum import Minimum
+from gdexp.problems import Problem, changes_x, unchanged_loss
 
 SHORTEST_BLOCK, LONGEST_BLOCK = 4, 64
 """In iterations, once the descents are long enough for blocks at all."""
@@ -39,6 +41,7 @@ class BatchLoop:
 
     Args:
         problem: batchable, on the dtype and device of x.
+        minimum: of the problem.
         rules: the hyperparameters of the rows.
         limits: how the rows end; they are left as they are.
         x: the starts, shape (rows, *problem.shape).
@@ -52,6 +55,7 @@ class BatchLoop:
     def __init__(
         self,
         problem: Problem,
+        minimum: Minimum,
         rules: Hyperparameters,
         limits: Limits,
         x: torch.Tensor,
@@ -67,7 +71,7 @@ class BatchLoop:
         self.keep_traces, self.held, self.block = keep_traces, held, block
         self.k = 0
         self.point = Point(x, ())
-        self.ends = Ends(rules, limits, x, problem.reference, cap)
+        self.ends = Ends(rules, limits, x, minimum, cap)
         self.pending: list[Losses] = []
         self.constant: tuple[Any, ...] | None = None
 
@@ -119,10 +123,14 @@ class BatchLoop:
         update, loss_of, gradient = self.update, self.problem.loss, self.gradient
         losses: list[torch.Tensor] = []
         points = [self.point]
-        for coefficients in self._coefficients(block):
+        for k, coefficients in enumerate(self._coefficients(block), self.k + 1):
             # The rows do not mix, so the gradient of the sum is each row's own.
             x, state = update(x.detach(), gradient(loss.sum(), x), state, *coefficients)
-            loss = loss_of(x.requires_grad_())
+            x = x.requires_grad_()
+            version = x._version
+            loss = unchanged_loss(self.problem, x) if k <= COMPARED else loss_of(x)
+            if x._version != version:
+                raise changes_x(self.problem)
             losses.append(loss.detach())
             points.append(Point(x, state))
         self.k += block
@@ -189,7 +197,7 @@ def first_losses(problem: Problem, x: torch.Tensor) -> torch.Tensor:
         BadInput: names the problem and says what its loss returned instead.
     """
     name = problem.name or type(problem).__name__
-    loss: object = problem.loss(x)
+    loss: object = unchanged_loss(problem, x)
     if not isinstance(loss, torch.Tensor) or tuple(loss.shape) != (x.shape[0],):
         kind = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss)
         wanted = f"must return one loss per row of a batch, shape ({x.shape[0]},)"

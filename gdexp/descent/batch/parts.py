@@ -17,6 +17,7 @@ from gdexp.descent.batch.result import Integers, Traces
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import out_of_memory
 from gdexp.descent.loop import descend
+from gdexp.descent.minimum import Minimum
 from gdexp.problems import Problem
 
 
@@ -87,6 +88,7 @@ class Parts:
             with torch.enable_grad():
                 part = BatchLoop(
                     moved,
+                    Minimum(self.problem, self.device),
                     rules,
                     self.limits.part(rows),
                     batch.initial[torch.from_numpy(rows)].to(self.device),

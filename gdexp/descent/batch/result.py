@@ -136,7 +136,7 @@ class BatchResult:
         Known without traces too: it takes the losses around the hit, or for a row that ran to
         its limit those in the middle and at the end.
         """
-        hopeless = [STATUSES.index(each) for each in (Status.DIVERGED, Status.STALLED)]
+        hopeless = [code for code, status in enumerate(STATUSES) if status.hopeless]
         return hitting_times(
             self.iterations,
             self.final_loss - self.f_star,

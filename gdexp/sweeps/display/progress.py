@@ -32,6 +32,8 @@ COLOURS: dict[str, str] = {
     Status.MAX_ITERATIONS: "yellow",
     Status.STALLED: "magenta",
     Status.DIVERGED: "red",
+    Status.BELOW_MINIMUM: "bright_red",
+    Status.FAILED: "bright_red",
 }
 
 

@@ -38,6 +38,9 @@ TRIALS_AT_ONCE = 50
 
 PARENT = "mlflow.parentRunId"
 
+TENSORS = {"initial.npy", "final.npy"}
+"""Files that a failed trial lacks."""
+
 
 def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str) -> SweepResult:
     """Create runs for the best trials and for a sample, and join the shards.
@@ -113,7 +116,7 @@ def _runs(
     for pending, row in zip([*of_seeds, trial], rows, strict=True):
         tags = {**row.record.tags, PARENT: str(pending.header.parent)}
         record = replace(row.record, tags=tags)
-        if row.seed != ALL_SEEDS:
+        if row.seed != ALL_SEEDS and row.record.artifacts.keys() >= TENSORS:
             record = _with_note(plan, store, parameters, pending.run_id, row.seed, record)
         written.append((pending, record))
     return written

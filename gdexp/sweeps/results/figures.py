@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gdexp.descent import Status
 from gdexp.display import BLUE, GREY, ORANGE, figure_with_axes, png
 from gdexp.sweeps.plan import LR
 from gdexp.sweeps.results.sweep_result import SweepResult
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 
     from gdexp.sweeps.plan import Plan
 
-MARKERS = {"converged": "o", "max_iterations": "^", "capped": "^", "stalled": "s", "diverged": "x"}
+MARKERS = {
+    Status.CONVERGED: "o",
+    Status.MAX_ITERATIONS: "^",
+    Status.CAPPED: "^",
+    Status.STALLED: "s",
+    Status.DIVERGED: "x",
+    Status.BELOW_MINIMUM: "v",
+}
 
 
 def sweep_pictures(plan: Plan, result: SweepResult) -> Mapping[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gdexp.core import format_counts
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
+from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
 from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import (
@@ -12,7 +13,7 @@ from gdexp.sweeps.results.threshold_table import (
     threshold_markdown,
     threshold_note,
 )
-from gdexp.tracking import code_block
+from gdexp.tracking import code_block, escape_markdown
 
 
 def description(plan: Plan, result: SweepResult, link: str) -> str:
@@ -43,14 +44,31 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
         shares = ", ".join(f"{markdown_key(key)} {s:.0%}" for key, s in result.importance.items())
         lines += ["", f"What the hitting time depends on: {shares}."]
     lines += ["", f"{format_counts(result.counts)}; {result.steps_text}."]
+    if result.failures_text:
+        lines += ["", f"Failed: {escape_markdown(result.failures_text)}"]
     if result.added:
         lines += ["", f"{added_text(result)}."]
     return "\n".join(lines)
 
 
+def _none(plan: Plan, result: SweepResult) -> list[str]:
+    if not result.records:
+        return []
+    lines = [f"**{none_converged(result.records)}.**", ""]
+    if result.nearest_trial is not None:
+        trial, record = result.nearest_trial
+        lines += [
+            f"Nearest was trial {trial.number} with {markdown_parameters(trial.params)}: "
+            f"{nearest_text(record)}.",
+            "",
+        ]
+    changes = map(escape_markdown, what_to_change(plan, result.records))
+    return [*lines, "What to change:", "", *(f"- {change}" for change in changes), ""]
+
+
 def _best(plan: Plan, result: SweepResult) -> list[str]:
     if result.best_trial is None:
-        return []
+        return _none(plan, result)
     trial, record = result.best_trial
     lines = [
         f"Best of {len(result.trials):,} trials: **{count_text(record)}** with "

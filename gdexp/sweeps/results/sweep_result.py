@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.config import shortest_command
 from gdexp.core import format_count
+from gdexp.descent import Status
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
+from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
 from gdexp.sweeps.study import TrialRecord, completed_trials, is_added, recorded_trials
@@ -31,9 +33,11 @@ class SweepResult:
     Attributes:
         trials: the finished ones, in order, but for those that the user added.
         records: the record of each.
-        best: position of the trial with the smallest hitting time; None without any trial.
+        best: position of the trial with the smallest hitting time; None where none converged.
+        nearest: position of the trial that came nearest, where none converged.
         thresholds: the rows of the threshold table.
-        front: positions of the trials that no other beats in both threshold and hitting time.
+        front: positions of the trials that converged and that no other beats in both threshold
+            and hitting time.
         counts: finished trials by status.
         steps: iterations made by all trials together.
         saved: iterations that the cap saved, estimated.
@@ -45,6 +49,7 @@ class SweepResult:
     trials: Sequence[FrozenTrial]
     records: Sequence[TrialRecord]
     best: int | None
+    nearest: int | None
     thresholds: Sequence[ThresholdRow]
     front: Sequence[int]
     counts: Mapping[str, int]
@@ -59,14 +64,16 @@ class SweepResult:
         """Work the result out from the finished trials; run nothing."""
         trials = recorded_trials(study)
         records = [TrialRecord.of(trial) for trial in trials]
-        times = [record.hitting_time for record in records]
-        best = times.index(min(times)) if times else None
+        able = [position for position, record in enumerate(records) if record.can_win]
+        best = min(able, key=lambda position: records[position].hitting_time, default=None)
+        points = [(records[at].threshold, records[at].hitting_time) for at in able]
         return cls(
             trials=trials,
             records=records,
             best=best,
+            nearest=nearest_trial(records) if best is None else None,
             thresholds=threshold_rows(plan, trials, records),
-            front=non_dominated([(record.threshold, record.hitting_time) for record in records]),
+            front=[able[at] for at in non_dominated(points)],
             counts=dict(sorted(Counter(record.status for record in records).items())),
             steps=sum(record.steps for record in records),
             saved=sum(record.saved for record in records),
@@ -98,6 +105,23 @@ class SweepResult:
     def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:
         """The best trial and its record."""
         return None if self.best is None else (self.trials[self.best], self.records[self.best])
+
+    @property
+    def nearest_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:
+        """The trial that came nearest and its record, where none converged."""
+        at = self.nearest
+        return None if at is None else (self.trials[at], self.records[at])
+
+    @property
+    def failures_text(self) -> str:
+        """The trials that failed, by the reason of the first; empty where none did."""
+        pairs = zip(self.trials, self.records, strict=True)
+        failed = [(trial.number, r.reason) for trial, r in pairs if r.status == Status.FAILED]
+        if not failed:
+            return ""
+        number, reason = failed[0]
+        more = f"; and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+        return f"trial {number}: {reason}{more}"
 
     @property
     def front_trials(self) -> list[tuple[FrozenTrial, TrialRecord]]:

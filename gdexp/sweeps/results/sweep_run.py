@@ -51,8 +51,8 @@ def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str)
     """Write the result, the pictures and the view to the sweep's run, and finish it."""
     best = _best_result(plan, result, store)
     drawn = {} if best is None else _pictures(plan, result, best)
-    if best is not None and result.best_trial is not None:
-        picture = drawn.get("final.png", drawn.get("curve.png", b""))
+    picture = drawn.get("final.png", drawn.get("curve.png"))
+    if picture is not None and result.best_trial is not None:
         run_id = result.best_trial[1].run_id
         # Not in the manifest, which was written with the trial: a picture is not part of a record.
         store.log_files(run_id, run_display.image_artifacts(chart_views.PICTURE, picture))
@@ -84,7 +84,7 @@ def _record(
         "steps_saved": result.saved,
     }
     tags = {
-        "gdexp.status": "finished",
+        "gdexp.status": "finished" if result.best is not None else "none converged",
         NOTE_TAG: description(plan, result, store.children_link(parent)),
     }
     if result.best_trial is not None:

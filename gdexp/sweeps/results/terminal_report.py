@@ -8,6 +8,7 @@ from gdexp.core import format_counts, format_value
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table
 from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
@@ -35,6 +36,8 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
         _print_best(out, plan, result, *result.best_trial)
         if (reason := store.missing_reason(result.best_trial[1].run_id)) is not None:
             out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
+    elif result.records:
+        _print_none(out, plan, result)
     out.print(f"\n{threshold_note(plan)}\n")
     out.print(threshold_table(plan, result.thresholds))
     note = censoring_note(plan, result.thresholds)
@@ -62,7 +65,6 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
 def _print_best(
     out: Console, plan: Plan, result: SweepResult, trial: FrozenTrial, record: TrialRecord
 ) -> None:
-    parameters = "\n".join(f"{key} = {format_value(value)}" for key, value in trial.params.items())
     terminal.print_facts(
         out,
         [
@@ -70,16 +72,42 @@ def _print_best(
                 "best",
                 f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
             ),
-            ("with", terminal.escape_text(parameters)),
-            ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
-            *([("", added)] if (added := added_text(result)) else []),
-            ("steps", result.steps_text),
+            ("with", _parameters(trial)),
+            *_trials(result),
             *_theory(plan, trial, record),
             *_importance(result),
         ],
     )
     out.print("\n[dim]repeat it with[/dim]")
     terminal.print_line(out, repeat_command(plan, trial.params))
+
+
+def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:
+    """Print that no trial converged, which came nearest, and what to change."""
+    facts = [("best", f"[bold]none: {none_converged(result.records)}[/bold]")]
+    if result.nearest_trial is not None:
+        trial, record = result.nearest_trial
+        facts.append(("nearest", f"trial {trial.number}: {nearest_text(record)}"))
+        facts.append(("with", _parameters(trial)))
+    changes = "\n".join(what_to_change(plan, result.records))
+    facts.append(("to change", terminal.escape_text(changes)))
+    terminal.print_facts(out, [*facts, *_trials(result)])
+
+
+def _parameters(trial: FrozenTrial) -> str:
+    lines = (f"{key} = {format_value(value)}" for key, value in trial.params.items())
+    return terminal.escape_text("\n".join(lines))
+
+
+def _trials(result: SweepResult) -> list[tuple[str, str]]:
+    """Return how many trials ended how, why some failed, and the steps of all."""
+    failed = result.failures_text
+    return [
+        ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
+        *([("", added)] if (added := added_text(result)) else []),
+        *([("failed", terminal.escape_text(failed))] if failed else []),
+        ("steps", result.steps_text),
+    ]
 
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:

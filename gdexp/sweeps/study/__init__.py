@@ -4,6 +4,7 @@ from gdexp.sweeps.study.added_trials import check_added_trials
 from gdexp.sweeps.study.attributes import (
     BASE,
     CHANGED_CODE,
+    DEATHS,
     DEFINITION,
     NONDETERMINISTIC,
     PARENT,
@@ -14,7 +15,7 @@ from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
 from gdexp.sweeps.study.moved_study import continue_moved_study
-from gdexp.sweeps.study.recovery import find_sweep_run, recover_trials
+from gdexp.sweeps.study.recovery import end_running, find_sweep_run, recover_trials
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
     claim_lock,
@@ -24,6 +25,7 @@ from gdexp.sweeps.study.study import (
     no_waiting_trials,
     open_study,
     recorded_trials,
+    set_trial_attribute,
     tell,
 )
 from gdexp.sweeps.study.study_code import StudyCode
@@ -41,6 +43,7 @@ __all__ = [
     "ADDED",
     "BASE",
     "CHANGED_CODE",
+    "DEATHS",
     "DEFINITION",
     "GONE_AFTER_SECONDS",
     "NONDETERMINISTIC",
@@ -65,6 +68,7 @@ __all__ = [
     "completed_trials",
     "continue_moved_study",
     "continuing",
+    "end_running",
     "find_sweep_run",
     "grouped_writes",
     "header_of",
@@ -75,6 +79,7 @@ __all__ = [
     "open_study",
     "recorded_trials",
     "recover_trials",
+    "set_trial_attribute",
     "study_lock",
     "tell",
     "wait_for_other_workers",

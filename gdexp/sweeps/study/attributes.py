@@ -12,6 +12,9 @@ PARENT = "gdexp.parent"
 TOKEN = "gdexp.token"
 """Of a study, and a tag of the sweep's own run: finds the run before `PARENT` is written."""
 
+DEATHS = "gdexp.deaths"
+"""Of a trial: how many workers died while they ran it, in the start that saw the last of them."""
+
 WORKER = "gdexp.worker"
 """Of a trial: the worker that runs it, where several share the study."""
 

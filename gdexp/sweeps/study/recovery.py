@@ -52,14 +52,7 @@ def recover_trials(
     trials = running if abandoned is None else [t for t in running if t.number in abandoned]
     if abandoned is not None and not trials:
         return 0
-    numbers = {str(trial.number) for trial in trials}
-    for run in store.children(parent, running=True):
-        if abandoned is not None and run.data.tags.get("gdexp.trial") not in numbers:
-            continue
-        # Children first, one for each seed: a kill in between must leave the trial's run running.
-        for seed in store.children(run.info.run_id, running=True):
-            store.end(seed.info.run_id, "KILLED")
-        store.end(run.info.run_id, "KILLED")
+    end_running(store, parent, None if abandoned is None else {trial.number for trial in trials})
     recorded = {t.number: TrialRecord.of(t) for t in trials if RECORD in t.user_attrs}
     run_ids = [record.run_id for record in recorded.values()]
     whole = _finished_runs(store, [each for each in run_ids if not is_row(each)])
@@ -75,6 +68,24 @@ def recover_trials(
         else:  # the last one asked; the next trial takes its ordinal and draws the same parameters
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
     return again
+
+
+def end_running(store: Store, parent: str, numbers: Collection[int] | None = None) -> None:
+    """Set the runs of trials that are still running to KILLED.
+
+    Args:
+        store: that holds the runs.
+        parent: the run id of the sweep.
+        numbers: of the trials; None: all.
+    """
+    wanted = None if numbers is None else set(map(str, numbers))
+    for run in store.children(parent, running=True):
+        if wanted is not None and run.data.tags.get("gdexp.trial") not in wanted:
+            continue
+        # Children first, one for each seed: a kill in between must leave the trial's run running.
+        for seed in store.children(run.info.run_id, running=True):
+            store.end(seed.info.run_id, "KILLED")
+        store.end(run.info.run_id, "KILLED")
 
 
 def _finished_runs(store: Store, run_ids: Sequence[str]) -> set[str]:

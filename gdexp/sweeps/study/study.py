@@ -162,7 +162,15 @@ def requeue(study: Study, number: int) -> None:
     """Let a running trial wait again."""
     from optuna.trial import TrialState
 
+    storage_of(study).set_trial_state_values(_trial_id(study, number), TrialState.WAITING)
+
+
+def set_trial_attribute(study: Study, number: int, key: str, value: object) -> None:
+    """Set a user attribute of a trial that is not finished."""
+    storage_of(study).set_trial_user_attr(_trial_id(study, number), key, value)
+
+
+def _trial_id(study: Study, number: int) -> int:
     storage = storage_of(study)
     study_id = storage.get_study_id_from_name(study.study_name)
-    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
-    storage.set_trial_state_values(trial_id, TrialState.WAITING)
+    return storage.get_trial_id_from_study_id_trial_number(study_id, number)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gdexp.descent import ENDED_FROM_OUTSIDE, THRESHOLDS, Result, censoring_bounds, first_hits
+from gdexp.descent import (
+    ENDED_FROM_OUTSIDE,
+    THRESHOLDS,
+    Result,
+    Status,
+    censoring_bounds,
+    first_hits,
+)
 
 Column = tuple[float | None, ...]
 """One entry for each of `THRESHOLDS`."""
@@ -34,7 +41,7 @@ def threshold_counts(results: Sequence[Result], seeds: int) -> ThresholdCounts:
     """
     columns = [
         (
-            first_hits(result.trace, THRESHOLDS, result.f_star),
+            _hits(result),
             censoring_bounds(
                 result.trace, THRESHOLDS, result.stopping.goal, result.status, result.f_star
             ),
@@ -51,6 +58,13 @@ def threshold_counts(results: Sequence[Result], seeds: int) -> ThresholdCounts:
             found.append(_expected(hits, bounds, [result.updates for result in results], seeds))
     hits_of_all, bounds_of_all = zip(*found, strict=True)
     return ThresholdCounts(hits_of_all, bounds_of_all)
+
+
+def _hits(result: Result) -> list[int | None]:
+    """Return the iterations to each of `THRESHOLDS`; from a wrong f* none says anything."""
+    if result.status is Status.BELOW_MINIMUM:
+        return [None] * len(THRESHOLDS)
+    return first_hits(result.trace, THRESHOLDS, result.f_star)
 
 
 def _expected(

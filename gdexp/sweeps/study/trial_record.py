@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.descent import Cap, Result, Status
+from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status
+from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.study.threshold_counts import (
     Column,
     ThresholdCounts,
@@ -53,6 +55,7 @@ class TrialRecord:
             None where not reached. `at_thresholds` tells failures from censored counts.
         steps: updates that this sweep made itself.
         reused: the number of descents that were taken from earlier runs.
+        reason: why the trial failed, in one line; empty where it did not.
         bounds: for each of `THRESHOLDS` the fewest iterations where the trial was not continued to
             it, else None. None in all: follows from the other fields.
         updates: updates of all traces, continuations included; None: the sum of `counts`.
@@ -70,6 +73,7 @@ class TrialRecord:
     hits: Column
     steps: int
     reused: int = 0
+    reason: str = ""
     bounds: Column | None = None
     updates: int | None = None
 
@@ -90,6 +94,7 @@ class TrialRecord:
         counts = [result.iterations for result in results]
         reached = [result.converged for result in results]
         others = [result.status for result in results if not result.converged]
+        others.sort(key=lambda status: status is not Status.BELOW_MINIMUM)  # it concerns all
         updates = [result.updates for result in results]
         hits, bounds = threshold_counts(results, seeds)
         iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
@@ -109,6 +114,41 @@ class TrialRecord:
             bounds=None if seeds == 1 and updates == counts else bounds,
             updates=None if updates == counts else sum(updates),
         )
+
+    @classmethod
+    def of_failure(
+        cls, run_id: str, failure: Failure, stopping: Mapping[str, Any], done: Sequence[Result]
+    ) -> TrialRecord:
+        """Return the record of a trial that failed.
+
+        Args:
+            run_id: of the trial.
+            failure: why it has no result.
+            stopping: the group `stopping` of its config.
+            done: results of the seeds before the one that failed.
+        """
+        counts = [result.iterations for result in done]
+        projected = sum(result.hitting_time for result in done)
+        return cls(
+            run_id=run_id,
+            status=str(Status.FAILED),
+            iterations=sum(counts),
+            hitting_time=projected + float(PENALTY * int(stopping["max_iterations"])),
+            final_loss=math.nan,
+            threshold=float(stopping["threshold"]),
+            counts=tuple(counts),
+            successes=0,
+            saved=0.0,
+            hits=(None,) * len(THRESHOLDS),
+            steps=sum(result.updates for result in done),
+            reason=failure.reason,
+            bounds=(None,) * len(THRESHOLDS),
+        )
+
+    @property
+    def can_win(self) -> bool:
+        """Whether the trial has a count: some seed converged, and its f* holds."""
+        return self.successes > 0 and self.status != Status.BELOW_MINIMUM
 
     def at_thresholds(self, seeds: int) -> ThresholdCounts:
         """Return the counts at each of `THRESHOLDS`, with bounds where they are censored.
@@ -138,7 +178,7 @@ class TrialRecord:
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
-            if value is not None
+            if value is not None and value != ""
         }
 
     @classmethod
@@ -168,7 +208,7 @@ def objective_value(results: Sequence[Result], cap: Cap, seeds: int) -> float:
         left = sums[-1] - sums[len(results) - 1]
         return max(sum(projected) + left, sums[-1] + 1) / seeds
     successes = sum(result.converged for result in results)
-    if not successes:
+    if not successes or any(result.status is Status.BELOW_MINIMUM for result in results):
         return sum(projected)
     return sum(result.iterations for result in results) / successes
 

@@ -2,8 +2,10 @@
 
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.run import run_worker
+from gdexp.sweeps.worker.trial_writer import failed_trial_runs
 
 __all__ = [
     "TrialAsker",
+    "failed_trial_runs",
     "run_worker",
 ]

@@ -42,7 +42,7 @@ class TrialAsker:
         self._set_sampler(ordinal)
         trial = self.start(is_waiting, ordinal)
         self._plan.space.choose(trial)
-        return AskedTrial(trial, self._plan.experiments(trial.params))
+        return AskedTrial.build(trial, lambda: self._plan.experiments(trial.params))
 
     def start(self, is_waiting: bool, ordinal: int) -> Trial:
         """Return a waiting trial, or else a new one, before its parameters are chosen."""

@@ -12,7 +12,7 @@ import torch
 
 from gdexp.config import config_signature
 from gdexp.core import changed_files
-from gdexp.descent import Result, Status
+from gdexp.descent import Minimum, Result, Status
 from gdexp.display import terminal
 from gdexp.experiment import ENVIRONMENT, Experiment, problem_code, recorded_code
 from gdexp.tracking import MANIFEST, Store, decode_array
@@ -45,7 +45,8 @@ class RunCache:
     def find(self, experiment: Experiment) -> tuple[str, Result] | None:
         """Return the run of an equal experiment and its result; None where there is none.
 
-        A run is ignored if a file is missing or does not agree with the manifest.
+        A run is ignored if a file is missing or does not agree with the manifest, or if it
+        converged below f* by what that meant earlier.
         """
         wanted = experiment.signature
         of_config = self._runs.get(config_signature(wanted), {})
@@ -57,7 +58,10 @@ class RunCache:
             if files is None or status not in set(Status):
                 del of_config[signature]
             elif signature == wanted or self._has_same_code(signature, files, experiment):
-                return run_id, _result(files, status, experiment)
+                result = _result(files, status, experiment)
+                if _is_above_minimum(result, experiment):
+                    return run_id, result
+                del of_config[signature]
         return None
 
     def _has_same_code(
@@ -77,6 +81,12 @@ class RunCache:
             return True
         recorded = recorded_code(json.loads(files[ENVIRONMENT]))
         return code.digests.keys() <= recorded.keys() and not changed_files(recorded, code)
+
+
+def _is_above_minimum(result: Result, experiment: Experiment) -> bool:
+    """Return False for a result below f* that an earlier version took for converged."""
+    minimum = Minimum(experiment.problem, result.final.device)
+    return not result.converged or minimum.is_above(result.final_loss, result.final)
 
 
 def _result(files: Mapping[str, bytes], status: str, experiment: Experiment) -> Result:

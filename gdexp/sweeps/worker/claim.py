@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.sampling import QMC
-from gdexp.sweeps.study import WORKER, TrialStates, claim_lock
+from gdexp.sweeps.study import DEATHS, WORKER, TrialStates, claim_lock
 from gdexp.sweeps.trial import AskedTrial
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.batch_size import BatchSize
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import Trial
+    from optuna.trial import FrozenTrial, Trial
 
 MAX_CLAIMED = 128
 """Trials that a worker claims at once: the other workers wait for the lock meanwhile."""
@@ -52,6 +54,9 @@ class TrialClaimer:
             states.refresh()
             active = states.active
             for _ in range(self._size(states)):
+                is_alone = _was_deadly(states.waiting[:1])
+                if claimed and is_alone:
+                    break  # such a trial runs alone: if this worker dies too, it is the cause
                 is_waiting = bool(states.waiting)
                 ordinal = states.waiting.pop(0).number if is_waiting else active
                 active += not is_waiting
@@ -60,10 +65,13 @@ class TrialClaimer:
                 claimed.append((trial, ordinal))
                 if choose_under_lock:
                     self._asker.choose(trial, ordinal)
+                if is_alone:
+                    break
         if not choose_under_lock:
             for trial, ordinal in claimed:
                 self._asker.choose(trial, ordinal)
-        return [AskedTrial(trial, self._plan.experiments(trial.params)) for trial, _ in claimed]
+        experiments = self._plan.experiments
+        return [AskedTrial.build(trial, partial(experiments, trial.params)) for trial, _ in claimed]
 
     def _size(self, states: TrialStates) -> int:
         """Return how many trials to claim: fewer towards the end, so that workers end together."""
@@ -75,3 +83,8 @@ class TrialClaimer:
         if startup is not None:
             return min(max(startup - states.active, 1), share)
         return min(self._batch_size.at(0), share, MAX_CLAIMED)
+
+
+def _was_deadly(trials: Sequence[FrozenTrial]) -> bool:
+    """Return whether a worker died while it ran one of these trials."""
+    return any(DEATHS in trial.user_attrs for trial in trials)

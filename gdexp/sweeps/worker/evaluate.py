@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import groupby
+from typing import TypeVar
 
 from gdexp import config
+from gdexp.core import GdexpError, StorageFailed
 from gdexp.descent import Cap, Result, Status, Watch, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
+from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
+
+T = TypeVar("T")
 
 BatchWatch = Callable[[int, int], None]
 
 Pairs = Sequence[tuple[AskedTrial, Experiment]]
 """Descents that are to be run, each with its trial."""
 
-Finished = dict[int, FinishedDescent]
-"""Finished descents by the `id` of their experiment."""
+Finished = dict[int, FinishedDescent | Failure]
+"""Finished descents, and those that failed, by the `id` of their experiment."""
 
 
 class TrialEvaluator:
@@ -54,14 +59,11 @@ class TrialEvaluator:
         group = _by_kind if self._cap.factor is None else _by_kind_in_order
         finished: Finished = {}
         waiting = deque(trials)
+        yield from _complete(waiting, finished)
         for pairs_of_kind in group(pairs):
             for descents in self._run_kind(pairs_of_kind):
                 finished |= descents
-                while waiting and _is_complete(waiting[0], finished):
-                    asked = waiting.popleft()
-                    results = [finished.pop(id(each)) for each in asked.experiments]
-                    more = bool(waiting) and _is_complete(waiting[0], finished)
-                    yield EvaluatedTrial(asked, results, more)
+                yield from _complete(waiting, finished)
 
     def _run_kind(self, pairs: Pairs) -> Iterator[Finished]:
         """Run descents of one problem and rule, except those that the cache has."""
@@ -80,16 +82,25 @@ class TrialEvaluator:
 
     def _run_new(self, pairs: Pairs) -> Iterator[Finished]:
         if len(pairs) > 1 and _fits_one_tensor(pairs[0][1]):
-            yield self._run_batch(pairs)
-            return
+            cap = self._cap.copy()
+            together = _attempt(lambda: self._run_batch(pairs))
+            if not isinstance(together, Failure):
+                yield together
+                return
+            self._cap.restore(cap)  # one by one, each row shows whether it fails
         for asked, experiment in pairs:
-            yield {id(experiment): self._run_alone(asked, experiment)}
+            limit = self._cap.limit(experiment.stopping.threshold)
+            descent = self._run_alone(asked, experiment, limit)
+            if isinstance(descent, FinishedDescent):
+                self._add_to_cap(descent.result)
+            yield {id(experiment): descent}
 
-    def _run_alone(self, asked: AskedTrial, experiment: Experiment) -> FinishedDescent:
-        capped = experiment.with_cap(self._cap.limit(experiment.stopping.threshold))
-        result = capped.run(watch=self._watch(asked, capped))
-        self._add_to_cap(result)
-        return FinishedDescent(capped, result)
+    def _run_alone(
+        self, asked: AskedTrial, experiment: Experiment, limit: int | None
+    ) -> FinishedDescent | Failure:
+        capped = experiment.with_cap(limit)
+        watch = self._watch(asked, capped)
+        return _attempt(lambda: FinishedDescent(capped, capped.run(watch=watch)))
 
     def _run_batch(self, pairs: Pairs) -> Finished:
         experiments = [experiment for _, experiment in pairs]
@@ -114,16 +125,16 @@ class TrialEvaluator:
 
     def _seed_by_seed(self, asked: AskedTrial) -> EvaluatedTrial:
         """Run the seeds of a trial one by one, until the cap on their total ends the trial."""
-        trial = EvaluatedTrial(asked)
+        trial = EvaluatedTrial(asked, failure=asked.failure)
         counts: list[int] = []
         for experiment in asked.experiments:
             limit = self._cap.limit(experiment.stopping.threshold, counts)
             if limit is not None and limit < 1:
                 break
-            descent = self._find(experiment)
-            if descent is None:
-                capped = experiment.with_cap(limit)
-                descent = FinishedDescent(capped, capped.run(watch=self._watch(asked, capped)))
+            descent = self._find(experiment) or self._run_alone(asked, experiment, limit)
+            if isinstance(descent, Failure):
+                trial.failure = descent
+                break
             trial.descents.append(descent)
             counts.append(descent.result.iterations)
             if descent.result.status is Status.CAPPED:
@@ -139,7 +150,31 @@ class TrialEvaluator:
             self._cap.add(result.threshold, [result.iterations])
 
 
-def _is_complete(asked: AskedTrial, finished: Mapping[int, FinishedDescent]) -> bool:
+def _attempt(run: Callable[[], T]) -> T | Failure:
+    """Run descents; an error is the failure of their trial, but not one of the storage."""
+    try:
+        return run()
+    except StorageFailed:
+        raise
+    except GdexpError as error:
+        return Failure.of(error)
+
+
+def _complete(waiting: deque[AskedTrial], finished: Finished) -> Iterator[EvaluatedTrial]:
+    """Take the first trials whose descents are all finished out of both."""
+    while waiting and _is_complete(waiting[0], finished):
+        asked = waiting.popleft()
+        descents, failure = [], asked.failure
+        for each in (finished.pop(id(experiment)) for experiment in asked.experiments):
+            if isinstance(each, Failure):
+                failure = failure or each
+            elif failure is None:
+                descents.append(each)
+        more = bool(waiting) and _is_complete(waiting[0], finished)
+        yield EvaluatedTrial(asked, descents, more, failure)
+
+
+def _is_complete(asked: AskedTrial, finished: Finished) -> bool:
     """Return whether all descents of a trial are finished."""
     return all(id(experiment) in finished for experiment in asked.experiments)
 

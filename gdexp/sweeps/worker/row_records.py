@@ -45,6 +45,9 @@ class RowRecorder(TrialRecorder):
     def abandon(self, runs: TrialRuns, status: str) -> None:
         """Do nothing: a row is written when it is complete."""
 
+    def drop(self, run: PlannedRun) -> None:
+        """Do nothing: the row of a seed without a result is not written."""
+
     def _tags(self, run: PlannedRun, descent: FinishedDescent) -> dict[str, str]:
         return {} if descent.source is None else {"gdexp.reused_from": descent.source}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gdexp.config import Config
 from gdexp.descent import Result, Trace
 from gdexp.experiment import environment, provenance_files
 from gdexp.sweeps.plan import Plan
@@ -81,18 +82,26 @@ class TrialRecorder:
         for run in runs.in_order:
             self._store.abandon(run, status)
 
+    def drop(self, run: PlannedRun) -> None:
+        """Set the status of the run of a seed that has no result."""
+        self._store.abandon(run, "KILLED")
+
     def records(
         self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
     ) -> list[tuple[PlannedRun, Record]]:
         """Return the records of a trial's runs."""
         number, parameters = trial.asked.number, self._parameters(trial.asked)
-        if not runs.seeds:
+        if not runs.seeds and trial.failure is None:
             return [self._descent(runs.trial, trial.descents[0], number, parameters)]
         written = [
             self._descent(run, descent, number, parameters)
             for run, descent in zip(runs.seeds, trial.descents, strict=False)
         ]
-        together = _with_chart_values(_summary(trial, record), record.status, number, parameters)
+        if trial.failure is None:
+            together = _summary(trial, record)
+        else:
+            together = _failed(self._plan.trial_config(trial.asked.trial.params), trial, record)
+        together = _with_chart_values(together, record.status, number, parameters)
         return [*written, (runs.trial, together)]
 
     def _descent(
@@ -136,6 +145,22 @@ def _with_chart_values(
         record,
         metrics={**record.metrics, **run_display.chart_metrics(parameters, record.metrics)},
         tags={**record.tags, run_display.COLOUR_TAG: run_display.status_colour(status, number)},
+    )
+
+
+def _failed(composed: Config, trial: EvaluatedTrial, record: TrialRecord) -> Record:
+    """Return the record of a trial that failed: its config, its reason and the traceback."""
+    artifacts = {
+        "config.yaml": config_yaml(composed),
+        **provenance_files(composed, whole=False),
+    }
+    if trial.failure is not None and trial.failure.traceback:
+        artifacts["traceback.txt"] = trial.failure.traceback.encode(errors="replace")
+    return Record(
+        params=params(composed),
+        metrics={"hitting_time": record.hitting_time},
+        tags={"gdexp.status": record.status, "gdexp.reason": record.reason},
+        artifacts=artifacts,
     )
 
 

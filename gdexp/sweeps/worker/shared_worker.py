@@ -73,16 +73,21 @@ class SharedStudyWorker(Worker):
         last_sign = time.monotonic()
         startup = self.plan.sampler.startup
         learns = startup is not None and self.plan.n_trials >= startup
+        states.refresh()
+        earlier = states.complete
         while True:
             if learns:
                 self.writer.finish()
             states.refresh()
             for trial in states.newly_complete():
+                earlier -= 1
                 if is_added(trial):
                     continue
                 record = TrialRecord.of(trial)
                 self._count(record)
                 self.patience.add(record)
+                if earlier < 0:
+                    self.failures.add(record)
             if states.complete >= self.plan.n_trials or self._must_end(start):
                 return
             if batch := claimer.claim(states):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import (
     CHANGED_CODE,
@@ -74,13 +75,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         tags, self._marks = code.tags(), code.marks
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
-        self._recorder: TrialRecorder
-        write: Callable[[Runs], None]
-        if self._has_runs:
-            self._recorder, write = TrialRecorder(plan, store, parent, tags), store.write
-        else:
-            self._recorder = RowRecorder(plan, store, parent, tags)
-            write = row_writer(store, parent)
+        self._recorder, write = _recorder(plan, store, parent, tags)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
         self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
@@ -145,7 +140,9 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for trial, record in kept:
             own = self._runs.pop(trial.asked.number)
             runs += self._recorder.records(own, trial, record)
-            descents = own.seeds or [own.trial] if self._has_runs else []
+            for run in own.seeds[len(trial.descents) :] if trial.failure is not None else []:
+                self._recorder.drop(run)
+            descents = (own.seeds or [own.trial])[: len(trial.descents)] if self._has_runs else []
             written.append(WrittenTrial(trial, record, [run.run_id for run in descents]))
         self._ready = []
         self._tell(self._writer.write(runs, written))
@@ -168,3 +165,33 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for each in trials:
             self.unrecorded.discard(each.trial.asked.number)
             self._on_told(each)
+
+
+def failed_trial_runs(
+    plan: Plan, study: Study, store: Store, asked: AskedTrial
+) -> tuple[TrialRecord, Callable[[], None]]:
+    """Return the record of a trial that was given up, and what writes its run.
+
+    Args:
+        plan: of the sweep.
+        study: of the sweep.
+        store: that takes the run.
+        asked: the trial, with its failure and no experiments.
+    """
+    parent, tags = str(study.user_attrs[PARENT]), StudyCode(study, plan).tags()
+    recorder, write = _recorder(plan, store, parent, tags)
+    runs = recorder.reserve(asked)
+    failure = asked.failure or Failure("")
+    stopping = plan.trial_config(asked.trial.params)["stopping"]
+    record = TrialRecord.of_failure(runs.trial.run_id, failure, stopping, [])
+    evaluated = EvaluatedTrial(asked, failure=failure)
+    return record, lambda: write(recorder.records(runs, evaluated, record))
+
+
+def _recorder(
+    plan: Plan, store: Store, parent: str, tags: Mapping[str, str]
+) -> tuple[TrialRecorder, Callable[[Runs], None]]:
+    """Return what makes the records of trials, and what writes them."""
+    if plan.tracking.best is None:
+        return TrialRecorder(plan, store, parent, tags), store.write
+    return RowRecorder(plan, store, parent, tags), row_writer(store, parent)

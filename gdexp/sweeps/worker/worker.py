@@ -11,6 +11,7 @@ from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
 from gdexp.sweeps.display import Progress
+from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import (
@@ -53,6 +54,7 @@ class Worker:
         self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.pareto)
+        self.failures = FailureLimit(plan.settings.max_failures)
         self.batch_size = BatchSize(plan)
         self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
         self.progress = Progress(self._console(), plan.n_trials)
@@ -60,7 +62,7 @@ class Worker:
         self.evaluator = TrialEvaluator(self.cap, self.cache, watch.alone, watch.together)
 
     def run(self) -> None:
-        """Run trials until there are enough, the time is up, or the patience is exhausted.
+        """Run trials until there are enough, or until `_must_end`.
 
         Raises:
             StorageFailed: names the trials that are lost.
@@ -87,6 +89,7 @@ class Worker:
             rate = self.plan.learning_rate(trial.params)
             self.progress.add_earlier(record, record.hitting_time, rate)
             self._count(record)
+        self.failures = FailureLimit(self.plan.settings.max_failures)  # of this start alone
         asker = TrialAsker(self.study, self.plan)
         while ordinal < self.plan.n_trials and not self._must_end(start):
             if asker.needs_earlier(ordinal):
@@ -96,11 +99,11 @@ class Worker:
             ordinal += len(batch)
 
     def _must_end(self, start: float) -> bool:
-        """Return whether the time is up or the patience is exhausted."""
+        """Return whether the time is up, the patience is exhausted, or too many trials failed."""
         signals.check()
         timeout = self.plan.settings.timeout
         is_late = timeout is not None and time.monotonic() - start >= timeout
-        return is_late or self.patience.exhausted
+        return is_late or self.patience.exhausted or self.failures.exceeded
 
     def _ask(self, asker: TrialAsker, ordinal: int) -> list[AskedTrial]:
         size = min(self.batch_size.at(ordinal), self.plan.n_trials - ordinal)
@@ -142,21 +145,28 @@ class Worker:
 
     def _add(self, trial: EvaluatedTrial) -> None:
         """Give a finished trial to the writer."""
-        record = TrialRecord.build(
-            self.writer.run_id(trial.asked.number),
-            [descent.result for descent in trial.descents],
-            self.cap,
-            self.plan.settings.seeds,
-            [descent.source is not None for descent in trial.descents],
-        )
+        run_id = self.writer.run_id(trial.asked.number)
+        results = [descent.result for descent in trial.descents]
+        if trial.failure is not None:
+            stopping = self.plan.trial_config(trial.asked.trial.params)["stopping"]
+            record = TrialRecord.of_failure(run_id, trial.failure, stopping, results)
+        else:
+            record = TrialRecord.build(
+                run_id,
+                results,
+                self.cap,
+                self.plan.settings.seeds,
+                [descent.source is not None for descent in trial.descents],
+            )
         self._count(record)
         self.writer.add(trial, record)
 
     def _count(self, record: TrialRecord) -> None:
-        """Let a finished trial affect the cap, the batch size and the patience."""
+        """Let a finished trial affect the cap, the batch size, and what ends the sweep."""
         record.count(self.cap)
         self.batch_size.add(record)
         self.patience.add(record)
+        self.failures.add(record)
 
     def _find_lost(self, numbers: Collection[int]) -> Collection[int]:
         """Return the trials that are no longer this worker's; a single worker keeps all."""

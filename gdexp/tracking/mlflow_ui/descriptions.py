@@ -6,7 +6,7 @@ import re
 
 from gdexp.config import shortest_command
 from gdexp.core import format_count, gap_formula
-from gdexp.descent import Result
+from gdexp.descent import Result, measure_note, outcome_text
 from gdexp.experiment import Experiment
 
 NOTE_TAG = "mlflow.note.content"
@@ -29,10 +29,10 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
     gap = gap_formula(result.f_star)
     count = format_count(result.iterations, "iteration")
     lines = [
-        f"**{count}**, {result.status}: {result.status.explanation}.",
+        f"**{count}**, {result.status}: {outcome_text(result)}.",
         f"[Loss by iteration on a log axis](#{link})",
         "",
-        f"| until | {gap} <= {result.threshold:g} |",
+        f"| until | {gap} <= {result.threshold:g}{measure_note(result.stopping)} |",
         "|---|---|",
         f"| hitting time | {result.hitting_time:.6g} |",
         f"| final loss | {result.final_loss:.6g} |",

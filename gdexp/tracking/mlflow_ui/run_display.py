@@ -41,6 +41,8 @@ _HUES = {
     "diverged": "#b8352a",
     "stalled": "#e59ad0",
     "capped": "#999999",
+    "below_minimum": "#28e080",
+    "failed": "#111111",
 }
 _OTHER = "#444444"
 _SHADES = (0.0, -0.10, 0.10, -0.05, 0.05)

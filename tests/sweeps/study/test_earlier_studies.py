@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from gdexp import config
-from gdexp.core import BadInput
+from gdexp.core.errors import BadInput
 from gdexp.sweeps.plan import Plan, comparable
-from gdexp.sweeps.space import compose_space
-from gdexp.sweeps.study import continuing, earlier_studies
+from gdexp.sweeps.space.composition import compose_space
+from gdexp.sweeps.study import earlier_studies
 from gdexp.sweeps.study.definition import check_definition
+from gdexp.sweeps.study.earlier_studies import continuing
 from tests.support.commands import composed
 
 RATES = "optimizer.lr=choice(1,2,4)"

@@ -146,9 +146,9 @@ def test_a_worker_that_starts_with_other_code_refuses(world: Path) -> None:
 
 def work(folder: str, lines: list[str]) -> None:
     """Start a worker as a launcher does, in a process of its own."""
-    from gdexp.core import GdexpError
-    from gdexp.sweeps.study import StartedBy
-    from gdexp.sweeps.worker import run_worker
+    from gdexp.core.errors import GdexpError
+    from gdexp.sweeps.study.heartbeat import StartedBy
+    from gdexp.sweeps.worker.run import run_worker
     from tests.support.commands import composed
 
     filled = ["sweep.name=s", f"sweep.storage={folder}/sweeps/s/study.journal"]
