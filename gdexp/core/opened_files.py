@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from functools import cache
 from types import FrameType
 
 from gdexp.core.own_files import is_own
 
-_watching: list[OpenedFiles] = []
 _CREATES = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
@@ -23,8 +23,6 @@ class OpenedFiles:
     is imported (such as a cache of fonts), and what threads open that ran before the block.
     """
 
-    _hooked = False
-
     def __init__(self) -> None:
         self._read: dict[str, None] = {}
         self._written: set[str] = set()
@@ -33,14 +31,11 @@ class OpenedFiles:
     def __enter__(self) -> OpenedFiles:
         own = threading.get_ident()
         self._others = frozenset(t.ident or 0 for t in threading.enumerate()) - {own}
-        if not OpenedFiles._hooked:  # a hook cannot be removed
-            OpenedFiles._hooked = True
-            sys.addaudithook(_hook)
-        _watching.append(self)
+        _watchers().append(self)
         return self
 
     def __exit__(self, *ended: object) -> None:
-        _watching.remove(self)
+        _watchers().remove(self)
 
     @property
     def paths(self) -> list[str]:
@@ -64,13 +59,21 @@ class OpenedFiles:
             self._read.setdefault(path)
 
 
-def _hook(event: str, given: tuple[object, ...]) -> None:
-    if event == "open" and _watching:
-        name, _, flags = given
-        if isinstance(name, os.PathLike):
-            name = os.fspath(name)
-        for each in tuple(_watching):
-            each.note(name, flags, sys._getframe(1))
+@cache
+def _watchers() -> list[OpenedFiles]:
+    """The blocks that run now. Made once, with the audit hook, which cannot be removed."""
+    watchers: list[OpenedFiles] = []
+
+    def hook(event: str, given: tuple[object, ...]) -> None:
+        if event == "open" and watchers:
+            name, _, flags = given
+            if isinstance(name, os.PathLike):
+                name = os.fspath(name)
+            for each in tuple(watchers):
+                each.note(name, flags, sys._getframe(1))
+
+    sys.addaudithook(hook)
+    return watchers
 
 
 def _imports_library(frame: FrameType | None) -> bool:

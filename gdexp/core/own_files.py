@@ -16,8 +16,6 @@ INSTALLED = frozenset({"site-packages", "dist-packages"})
 SETTLED_NS = 2_000_000_000
 """A file that changed less than so long ago may change again within the same tick of its time."""
 
-_digests: dict[str, tuple[tuple[int, int, int], str]] = {}
-
 
 @lru_cache(4096)
 def is_own(file: str) -> bool:
@@ -40,17 +38,22 @@ def file_digest(file: str) -> str | None:
         found = os.stat(file)
         if not stat.S_ISREG(found.st_mode):
             return None
-        state = (found.st_size, found.st_mtime_ns, found.st_ino)
-        known = _digests.get(file)
-        if known is not None and known[0] == state:
-            return known[1]
-        with open(file, "rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if time.time_ns() - found.st_mtime_ns <= SETTLED_NS:
+            return _sha256(file)
+        return _settled_sha256(file, found.st_size, found.st_mtime_ns, found.st_ino)
     except OSError:
         return None
-    if time.time_ns() - found.st_mtime_ns > SETTLED_NS:
-        _digests[file] = state, digest
-    return digest
+
+
+@lru_cache(4096)
+def _settled_sha256(file: str, size: int, time_ns: int, inode: int) -> str:
+    """The digest of a file in one state, which size, time and inode tell."""
+    return _sha256(file)
+
+
+def _sha256(file: str) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _below(file: str, folders: tuple[str, ...]) -> bool:

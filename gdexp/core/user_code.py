@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePath
 from types import ModuleType
 
@@ -243,9 +244,6 @@ class UserCode:
         return found
 
 
-_CODES: dict[str, UserCode] = {}
-
-
 @contextmanager
 def watched(path: str) -> Iterator[UserCode]:
     """Note the modules and data files that are loaded inside the block for an import path."""
@@ -256,11 +254,13 @@ def watched(path: str) -> Iterator[UserCode]:
     code.note_data(opened.paths)
 
 
+@cache
 def user_code(path: str) -> UserCode:
-    """Return what is known of the user's own code and data behind an import path."""
-    if path not in _CODES:
-        _CODES[path] = UserCode(path)
-    return _CODES[path]
+    """Return what is known of the user's own code and data behind an import path.
+
+    One object for each path: a process loads a module once.
+    """
+    return UserCode(path)
 
 
 def changed_files(recorded: Mapping[str, str], *codes: UserCode) -> list[str]:
