@@ -144,7 +144,7 @@ def outlast(folder: Path, cluster: Slurm) -> Swept:
     line = [*SWEEP, *OUTLASTING, *LIMIT, f"sweep.n_trials={LIMITED}", "sweep.batch=3"]
     with driving(*line, cwd=folder) as driver:
         at_work(folder, 4)
-        return swept(driver, folder, cluster)
+        return swept(driver, folder, cluster, 1)  # none of the trials converges
 
 
 def requeue_and_interrupt(folder: Path, cluster: Slurm) -> Swept:
