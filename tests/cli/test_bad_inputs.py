@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from gdexp.cli.main import main
-from gdexp.core.process import Process
 from gdexp.descent.stopping import Status
 from gdexp.experiment.experiment import Experiment
 from gdexp.tracking.record import RunHeader
@@ -435,8 +434,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         line = "+sweep sweep.name=kept sweep.n_trials=2 sweep.sampler=random"
         assert main(line.split(" ")) == 0
-        with Process().current():  # at its end the database file is whole by itself
-            Store(TrackingSettings()).start(RunHeader(name="going", kind="run"))
+        Store(TrackingSettings()).start(RunHeader(name="going", kind="run"))
+        assert main(["+rerun=zzzz"]) == 2  # settles the log of the store that is open here
         (folder / "text.db").write_text("no database\n")
         (folder / "alias.yaml").write_text("a: &a [x, x]\n")
         (folder / "results.json").write_text('{"best": 3}\n')

@@ -24,6 +24,7 @@ from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.batch.run import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.loop import descend
+from gdexp.descent.minimum import Minimum
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.experiment.provenance import ENVIRONMENT, provenance_files
 from gdexp.optimizers.base import UpdateRule
@@ -235,6 +236,7 @@ def test_a_batch_takes_no_more_memory_than_it_is_judged_to_need(
     with Peak() as peak:
         loop = BatchLoop(
             moved,
+            Minimum(problem, torch.device("cpu")),
             Hyperparameters(own, np.arange(rows)),
             limits,
             x.clone(),
