@@ -145,7 +145,7 @@ def test_the_parent_describes_the_answer_and_keeps_a_chart_view(swept: tuple[Pat
     folder, out = swept
     (parent,) = [run for run in runs(folder) if run.data.tags["gdexp.kind"] == "sweep"]
     note = parent.data.tags["mlflow.note.content"]
-    assert "| threshold | iterations |" in note
+    assert "| threshold | fewest of the traces |" in note
     assert "python -m gdexp " in note
     names = {path.name for path in run_folder(folder, parent.info.run_id).iterdir()}
     assert {"trials.csv", "thresholds.csv", "iterations_by_lr.png", "fewest.png"} <= names
