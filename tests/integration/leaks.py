@@ -102,7 +102,7 @@ def make_source(folder: Path) -> Path:
         f"engine = create_engine('postgresql://me:{secret('Engine')}@host/db')",
         f'token = (\n    "{secret("Below")}"\n)',
     ]
-    (package / "cap.py").write_text("\n".join([*changed, ""]))
+    (package / "descent" / "cap.py").write_text("\n".join([*changed, ""]))
     return package
 
 

@@ -17,7 +17,7 @@ from tests.support.postgres import postgres
 SMALL = ("stopping.max_iterations=30", "problem=custom", "problem.shape=2", "optimizer.lr=0.1")
 MADE = ("problem=custom", "problem.path=leaky.Unmade")
 LOUD = ("hydra.verbose=true", "hydra/job_logging=default", "hydra/hydra_logging=default")
-SWEEP = ("+sweep", "sweep.sampler=random", "stopping.max_iterations=30")
+SWEEP = ("+sweep", "sweep.sampler=random", "stopping.max_iterations=3000")
 TWO = "sweep.n_trials=2"
 
 
