@@ -55,7 +55,7 @@ class Hostile(Problem):
 """
 PROBLEM = (
     *("problem=custom", "problem.path=hostile_names.Hostile"),
-    *("optimizer.lr=0.1", "stopping.max_iterations=20"),
+    *("optimizer.lr=0.1", "stopping.max_iterations=100"),
 )
 
 ALIVE = """

@@ -50,4 +50,4 @@ def test_every_rerun_is_identical(tmp_path: Path) -> None:
         statuses.update(told["statuses"])
     assert set(verdicts) == {"identical"}
     assert verdicts["identical"] > 5 * len(PROBLEMS) * len(RULES)
-    assert set(statuses) == set(Status)
+    assert set(statuses) == set(Status) - {Status.BELOW_MINIMUM, Status.FAILED}
