@@ -305,7 +305,7 @@ def _rows(table: pa.Table) -> Iterator[ShardRow]:
         written = artifacts.pop(MANIFEST, None)
         if found.get("environment") is not None:
             artifacts["environment.json"] = found["environment"]
-        if traces is not None and "artifacts" in names:
+        if traces is not None and "artifacts" in names and _lists_trace(written):
             artifacts[_TRACE] = encode_array(trace)
         record = Record(
             params=dict(found.get("params") or ()),
@@ -319,3 +319,11 @@ def _rows(table: pa.Table) -> Iterator[ShardRow]:
         if trial < 0 or seed < ALL_SEEDS:
             raise ValueError(f"holds trial {trial}, seed {seed}")
         yield ShardRow(trial, seed, record, started, written)
+
+
+def _lists_trace(written: bytes | None) -> bool:
+    """Return whether a row's trace is an artifact too: not of several seeds, nor of a failure.
+
+    In earlier versions, which wrote no manifest, it always was.
+    """
+    return written is None or f'"{_TRACE}"'.encode() in written

@@ -17,6 +17,7 @@ from gdexp.tracking import shard_limits
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.record import MANIFEST
 from gdexp.tracking.shard_file import (
+    ALL_SEEDS,
     DamagedShard,
     ShardReader,
     ShardRow,
@@ -137,3 +138,15 @@ def test_a_row_of_an_earlier_version_has_no_manifest_and_is_taken(tmp_path: Path
     (row,) = read_shard(path)
     assert row.manifest is None
     assert row.sealed() == row.record.sealed()
+
+
+def test_a_row_whose_trace_is_no_artifact_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """So are the row of all seeds together, with its median trace, and that of a failure."""
+    record = ROWS[0].record.without({"trace.npy"})
+    rows = [ShardRow(0, ALL_SEEDS, record), ShardRow(1, 0, replace(record, trace=np.empty(0)))]
+    for number in range(2):  # as written, and as joined with others
+        path = tmp_path / shard_name(rows)
+        write_shard(path, rows)
+        rows = list(read_shard(path))
+        assert [each.record.artifacts for each in rows] == [record.artifacts] * 2, number
+        assert [each.record.trace.tolist() for each in rows] == [record.trace.tolist(), []]
