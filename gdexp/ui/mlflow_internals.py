@@ -3,17 +3,24 @@
 MLflow 3.17 has no public way to put an application in front of its own. The option `--app-name`
 takes only the entry points of installed distributions, and gdexp runs from a plain folder too. So
 `serve` changes the command by which MLflow starts uvicorn.
+
+A program that MLflow's server gives a relative address of artifacts takes it from its own current
+directory. So the server's addresses are made absolute as they are read; the database keeps them.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+from gdexp.tracking import absolute_address, local_folder
 
 PRIVATE_NAMES = (
     "mlflow.cli.cli",
     "mlflow.server._build_uvicorn_command",
     "mlflow.server.fastapi_app.app",
+    "mlflow.store.tracking.dbmodels.models.SqlRun",
 )
 """The undocumented names that this module uses."""
 
@@ -27,7 +34,28 @@ def application() -> Any:  # noqa: ANN401
     """Return MLflow's ASGI application, set up by the environment that `mlflow server` makes."""
     from mlflow.server.fastapi_app import app
 
+    _give_absolute_addresses(Path.cwd())
     return app
+
+
+def _give_absolute_addresses(folder: Path) -> None:
+    """Make the artifact address of every run that MLflow reads absolute.
+
+    Args:
+        folder: what relative addresses are relative to.
+    """
+    models: Any = import_module("mlflow.store.tracking.dbmodels.models")
+    read = models.SqlRun.to_mlflow_entity
+
+    def read_ours(row: Any) -> Any:  # noqa: ANN401
+        run = read(row)
+        address = str(run.info.artifact_uri or "")
+        place = local_folder(address)
+        if address and place is not None and not place.is_absolute():
+            run.info._artifact_uri = absolute_address(address, folder)
+        return run
+
+    models.SqlRun.to_mlflow_entity = read_ours
 
 
 def serve(factory: str) -> None:
