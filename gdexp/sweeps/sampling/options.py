@@ -71,11 +71,11 @@ OPTIONS: Mapping[str, Mapping[str, Check]] = {
 """The check of each option, by sampler."""
 
 OBJECTS = {
-    "gamma": "takes a function",
-    "weights": "takes a function",
-    "constraints_func": "takes a function",
-    "independent_sampler": "takes a sampler",
-    "source_trials": "takes a list of trials",
+    "gamma": "takes a function, which a config cannot give",
+    "weights": "takes a function, which a config cannot give",
+    "constraints_func": "takes a function, which a config cannot give",
+    "independent_sampler": "takes a sampler, which a config cannot give",
+    "source_trials": "takes a list of trials, which a config cannot give",
     "restart_strategy": "was removed from Optuna",
     "inc_popsize": "was removed from Optuna",
     "seed": "follows from the config's seed",
@@ -111,7 +111,5 @@ def _why_not(name: str, key: str) -> str:
     if not known:
         return f"{name} takes no options"
     if key in OBJECTS:
-        return (
-            f"{OBJECTS[key]}, which a config cannot give; {name} takes {', '.join(sorted(known))}"
-        )
+        return f"{OBJECTS[key]}; {name} takes {', '.join(sorted(known))}"
     return f"unknown option; {nearest(key, known)}"

@@ -9,7 +9,9 @@ import pytest
 
 from gdexp import BadInput
 from gdexp.cli.main import main
+from gdexp.descent.stopping import Status
 from gdexp.sweeps.sampling.samplers import CLASSES, Sampler, trial_seed
+from gdexp.sweeps.study.trial_record import TrialRecord
 from tests.support.names import SAMPLERS
 from tests.sweeps.test_resume import check_whole, finished, told
 
@@ -29,7 +31,10 @@ def test_five_trials_and_seven_more_are_twelve_straight_with_every_sampler(
         folder.mkdir()
         monkeypatch.chdir(folder)
         for count in counts:
-            assert main([*line, f"sweep.n_trials={count}"]) == 0
+            status = main([*line, f"sweep.n_trials={count}"])
+            ended = [TrialRecord.of(trial).status for trial in finished(folder)]
+            assert len(ended) == count
+            assert status == (0 if Status.CONVERGED in ended else 1)  # too large rates diverge
         check_whole(folder, 12)
         results.append(told(finished(folder)))
     assert results[0] == results[1]
@@ -68,7 +73,7 @@ def test_a_sampler_is_remembered_as_it_is_read(given: Any) -> None:
         ("tpee", "did you mean tpe?"),
         (None, "choose from"),
         ({"name": "tpe", "n_startup_trial": 3}, "did you mean n_startup_trials?"),
-        ({"name": "random", "seed": 3}, "unknown option"),
+        ({"name": "random", "seed": 3}, "random takes no options"),
         ({"name": "grid", "search_space": {}}, "takes no options"),
         ({"_target_": "os.system", "command": "true"}, "sampler._target_=os.system"),
         ({"_target_": "optuna.samplers.TPESample"}, "did you mean optuna.samplers.TPESampler?"),

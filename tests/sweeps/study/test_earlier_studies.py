@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gdexp import config
+from gdexp.config.identity import EARLIER_MEANING
 from gdexp.core.errors import BadInput
 from gdexp.sweeps.plan import Plan, comparable
 from gdexp.sweeps.space.composition import compose_space
@@ -95,7 +96,7 @@ def test_a_new_key_with_the_earlier_meaning_changes_no_name(
 ) -> None:
     made = plan()
     study = Study(definition=made.definition(), base=made.base)
-    known = {**config.EARLIER_MEANING, "stopping.measure": "loss"}
+    known = {**EARLIER_MEANING, "stopping.measure": "loss"}
     monkeypatch.setattr("gdexp.config.identity.EARLIER_MEANING", known)
     later = with_key(made, "measure", "loss")
     assert later.definition() == made.definition()
