@@ -130,6 +130,8 @@ def _values(
         if not announces(found[1]):
             continue
         if pattern is patterns.ASSIGNED:
+            if "@" in found[1] and found[0].endswith(":"):  # user@host:port, not a name
+                continue
             assigned = patterns.VALUE.match(text, found.end())
             if assigned is None:
                 continue
