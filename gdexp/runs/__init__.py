@@ -7,7 +7,8 @@ from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
 from gdexp.runs.safe_yaml import parse_config
 from gdexp.runs.shard_runs import CHILDREN_TAG
 from gdexp.runs.stored_config import check_stored_config, stored_experiment
-from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun, param_value
+from gdexp.runs.stored_texts import param_value
+from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun
 
 __all__ = [
     "CHILDREN_TAG",

@@ -15,7 +15,8 @@ from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line, 
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
 from gdexp.runs.run_list import Runs
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
-from gdexp.runs.tracked_run import TrackedRun, bounded_texts, stored_count
+from gdexp.runs.stored_texts import bounded_texts, stored_count
+from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import (
     ShardFolder,
     TrackingSettings,

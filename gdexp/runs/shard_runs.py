@@ -15,7 +15,8 @@ from typing import BinaryIO
 from gdexp.core import StorageFailed, printable_line
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
 from gdexp.runs.manifest import size_limit
-from gdexp.runs.tracked_run import TrackedRun, bounded_texts
+from gdexp.runs.stored_texts import bounded_texts
+from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import ALL_SEEDS, ShardFolder, ShardRow
 
 CHILDREN_TAG = "gdexp.children"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,12 +31,10 @@ from gdexp.runs.artifact_reader import (
     read_trace,
 )
 from gdexp.runs.stored_config import stored_experiment
+from gdexp.runs.stored_texts import param_value
 from gdexp.tracking import F_STAR_TAG, Array, read_array
 
 SEED_PARAM = "seed"
-
-MOST_TEXTS, LONGEST_KEY, LONGEST_TEXT = 5_000, 250, 8_000
-"""The most tags or params of a run, and the most characters of a name and of a value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,25 +323,6 @@ class TrackedRun:
 
     def __repr__(self) -> str:
         return f"<{self.kind or 'run'} {self.short} {self.name!r}: {self.status or self.state}>"
-
-
-def stored_count(text: str) -> int | None:
-    """Return the count that a stored text holds; None if it holds none."""
-    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
-
-
-def bounded_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return tags or params of a store with bounds: MLflow's own writers keep within them."""
-    kept = islice(texts.items(), MOST_TEXTS)
-    return {str(key)[:LONGEST_KEY]: str(value)[:LONGEST_TEXT] for key, value in kept}
-
-
-def param_value(text: str) -> Any:  # noqa: ANN401
-    """Return a param's text as a number, list, bool or None if it is JSON; else the text."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _crossed(k: int, before: float, after: float, threshold: float, absolute: bool) -> float:
