@@ -206,6 +206,7 @@ def test_in_a_read_only_folder_runs_are_compared_and_rerun_without_a_record(
     mode: str, copy: Path
 ) -> None:
     if not is_possible(copy):
+        assert os.environ.get("CI") != "true", "CI must allow a process to mount a folder"
         pytest.skip("a process may not mount a folder for itself here")
     rows(copy / "mlflow.db", f"PRAGMA journal_mode={mode}")
     before = content(copy)
@@ -226,6 +227,7 @@ def test_in_a_read_only_folder_runs_are_compared_and_rerun_without_a_record(
 @pytest.mark.server
 def test_the_ui_shows_the_files_of_a_read_only_folder(copy: Path) -> None:
     if not is_possible(copy):
+        assert os.environ.get("CI") != "true", "CI must allow a process to mount a folder"
         pytest.skip("a process may not mount a folder for itself here")
     rows(copy / "mlflow.db", "PRAGMA journal_mode=WAL")
     code = (

@@ -220,37 +220,33 @@ def wait_for_trials(folder: Path, count: int, seconds: float = 120) -> None:
 
 
 BOOM = """
-import torch
-
-starts = 0
+from pathlib import Path
 
 
 def loss(x):
-    global starts
-    if {fails} and x.grad_fn is None and bool((x == 3.0).all()):
-        starts += 1
-        if starts > 6:  # a rehearsal at each end of two ranges, and two trials
-            raise RuntimeError("the cat sat on the keyboard")
-    return (x**2).sum()
+    value = (x**2).sum()
+    if value > 1e3 and Path("unplugged").exists():
+        raise RuntimeError("the disk with the data is not there")
+    return value
 """
 
 
-def test_a_problem_that_raises_ends_the_sweep_in_one_line_and_mended_it_continues(
-    tmp_path: Path,
-) -> None:
+def test_a_sweep_ended_by_a_failed_trial_goes_on_when_the_cause_is_gone(tmp_path: Path) -> None:
     problem = ["problem=custom", "problem.path=boom.loss", "problem.x0=[3.0,3.0]"]
-    swept = ["+sweep", "sweep.name=s", "optimizer.lr=interval(0.1,0.4)", "sweep.n_trials=5"]
-    line = [*swept, *problem]
-    (tmp_path / "boom.py").write_text(BOOM.format(fails=True))
+    rates = "optimizer.lr=choice(0.1,0.2,1.5,0.3,0.4)"
+    line = ["+sweep=grid", "sweep.name=s", rates, "sweep.max_failures=1", *problem]
+    (tmp_path / "boom.py").write_text(BOOM)
+    cause = tmp_path / "unplugged"
+    cause.touch()
     failed = gdexp(*line, cwd=tmp_path, expect=1)
-    said = "problem=boom.loss: its code failed: RuntimeError: the cat sat on the keyboard"
-    assert failed.stderr == f"gdexp: error: {said}\n"
-    assert "2 of 5 trials are recorded" in failed.stdout
+    said = "problem=boom.loss: its code failed: RuntimeError: the disk with the data is not there"
+    assert said in " ".join(failed.stderr.split())
+    assert "3 of 5 trials are recorded" in " ".join(failed.stdout.split())
     study = load(tmp_path)
     store = Store(TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
     assert store.client.get_run(study.user_attrs["gdexp.parent"]).info.status == "FAILED"
-    (tmp_path / "boom.py").write_text(BOOM.format(fails=False))
-    gdexp(*line, cwd=tmp_path)
+    cause.unlink()
+    gdexp(*line, "sweep.max_failures=2", cwd=tmp_path)
     check_whole(tmp_path, 5)
 
 

@@ -1,0 +1,1 @@
+"""How a descent is computed: one portable arithmetic, with the same bits everywhere."""

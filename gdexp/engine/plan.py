@@ -1,0 +1,55 @@
+"""What one descent computes: its loss with gradient, and its update rule, as programs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from gdexp.engine.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The programs of a descent.
+
+    Shapes are those of the problem's x; all programs have one dtype.
+
+    Attributes:
+        evaluate: from `x` to `loss`, of shape (), and `gradient`, of the shape of x.
+        first: the first update: from `x`, `loss`, `gradient` and `coefficient0`, … (of shape ())
+            to the next `x` and to `state0`, …
+        update: every later one; it also takes `state0`, … Any of the inputs may be missing. A
+            boolean result `accepted`, of shape (), says whether the point that was evaluated is
+            an iterate; where it is false the point was a trial of a line search: its loss is not
+            recorded and the iteration is not counted. Without that result every point is one.
+        coefficients: how many numbers the rule takes from each iteration.
+    """
+
+    evaluate: Program
+    first: Program
+    update: Program
+    coefficients: int
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of x."""
+        return self.evaluate.nodes[self.evaluate.outputs["gradient"]].shape
+
+    @cached_property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of `state0`, `state1`, …"""
+        outputs = self.update.outputs
+        count = sum(name.startswith("state") for name in outputs)
+        return [self.update.nodes[outputs[f"state{i}"]].shape for i in range(count)]
+
+    @property
+    def dtype(self) -> str:
+        """float32 or float64."""
+        return self.evaluate.dtype
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of all three programs."""
+        joined = "".join(each.sha256 for each in (self.evaluate, self.first, self.update))
+        return hashlib.sha256(joined.encode()).hexdigest()
