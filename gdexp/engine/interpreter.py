@@ -45,6 +45,10 @@ _ELEMENTWISE: dict[str, Callable[..., torch.Tensor]] = {
 }
 
 
+Step = Callable[[list[torch.Tensor], int], torch.Tensor]
+"""It computes a node from its inputs, for a number of rows."""
+
+
 class Interpreter:
     """Computes a program for many rows at once.
 
@@ -56,6 +60,16 @@ class Interpreter:
     def __init__(self, program: Program, device: torch.device | str = "cpu") -> None:
         self.program = program
         self._constants = [torch.from_numpy(c.copy()).to(device) for c in program.constants]
+        last_use = {j: i for i, node in enumerate(program.nodes) for j in node.inputs}
+        kept = set(program.outputs.values())
+        # For each node: what computes it, its inputs, and which of them are needed no more.
+        self._steps: list[tuple[Step | str, tuple[int, ...], list[int]]] = []
+        for i, node in enumerate(program.nodes):
+            done = [j for j in set(node.inputs) if last_use[j] == i and j not in kept]
+            is_input = node.operation == "input"
+            self._steps.append(
+                (str(node.detail) if is_input else self._step(node), node.inputs, done)
+            )
 
     def __call__(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Return the results.
@@ -68,49 +82,36 @@ class Interpreter:
             The results by name, each of shape (rows, *shape).
         """
         rows = next(iter(inputs.values())).shape[0]
-        nodes = self.program.nodes
-        last_use = {j: i for i, node in enumerate(nodes) for j in node.inputs}
-        kept = set(self.program.outputs.values())
         values: dict[int, torch.Tensor] = {}
-        for i, node in enumerate(nodes):
-            given = [values[j] for j in node.inputs]
-            if node.operation == "input":
-                values[i] = inputs[str(node.detail)].contiguous()
+        for i, (step, given, done) in enumerate(self._steps):
+            if isinstance(step, str):
+                values[i] = inputs[step].contiguous()
             else:
-                values[i] = self._compute(node, given, rows)
-            for j in set(node.inputs):
-                if last_use[j] == i and j not in kept:
-                    del values[j]
+                values[i] = step([values[j] for j in given], rows)
+            for j in done:
+                del values[j]
         return {name: values[i] for name, i in self.program.outputs.items()}
 
-    def _compute(self, node: Node, given: list[torch.Tensor], rows: int) -> torch.Tensor:
-        operation, detail = node.operation, node.detail
+    def _step(self, node: Node) -> Step:
+        operation, detail, shape = node.operation, node.detail, node.shape
         if operation in _ELEMENTWISE:
-            return _ELEMENTWISE[operation](*given)
+            function = _ELEMENTWISE[operation]
+            return lambda given, rows: function(*given)
         assert not isinstance(detail, str)
-        shape = (rows, *node.shape)
         if operation == "constant":
-            return self._constants[detail[0]].expand(shape).contiguous()
+            constant = self._constants[detail[0]]
+            return lambda given, rows: constant.expand((rows, *shape)).contiguous()
         if operation == "concatenate":
-            return torch.cat([each.reshape(rows, -1) for each in given], dim=1)
+            return lambda given, rows: torch.cat([each.reshape(rows, -1) for each in given], dim=1)
         if operation == "sum":
-            return tree_sum(given[0])
-        flat = given[0].reshape(rows, -1)
+            return lambda given, rows: tree_sum(given[0])
         if operation == "view":
-            offset, *strides = detail
-            if 0 in node.shape:
-                return flat.new_empty(shape)
-            if any(stride < 0 for stride in strides):
-                return _negative_view(flat, node, offset, strides)
-            return flat.as_strided(shape, (flat.stride(0), *strides), offset).contiguous()
-        index = self._constants[detail[0]].long()
+            return _view(node)
+        index = self._constants[detail[0]].long().flatten()
         if operation == "take":
-            return flat[:, index.flatten()].reshape(shape)
-        result = flat.clone()
-        added = given[1].reshape(rows, -1)
-        for j, place in enumerate(index.flatten().tolist()):
-            result[:, place] = result[:, place] + added[:, j]
-        return result.reshape(shape)
+            return lambda given, rows: given[0].reshape(rows, -1)[:, index].reshape((rows, *shape))
+        places = self.program.constants[detail[0]].flatten().tolist()
+        return lambda given, rows: _scatter_add(given, places, (rows, *shape))
 
 
 def tree_sum(values: torch.Tensor) -> torch.Tensor:
@@ -121,7 +122,9 @@ def tree_sum(values: torch.Tensor) -> torch.Tensor:
     while n > 1:
         half = n // 2
         joined = values[..., :half] + values[..., n - half :]
-        values = torch.cat([joined, values[..., half : n - half]], dim=-1)
+        if n % 2:
+            joined = torch.cat([joined, values[..., half : half + 1]], dim=-1)
+        values = joined
         n -= half
     return values[..., 0]
 
@@ -130,11 +133,40 @@ def _bits(values: torch.Tensor, operation: Callable[..., torch.Tensor], mask: in
     return operation(values.view(INTEGERS[values.dtype]), mask).view(values.dtype)
 
 
-def _negative_view(flat: torch.Tensor, node: Node, offset: int, strides: list[int]) -> torch.Tensor:
-    """Return a view with a stride below 0, which torch has none of."""
-    places = torch.full(node.shape, offset)
-    for axis, (n, stride) in enumerate(zip(node.shape, strides, strict=True)):
-        along = [1] * len(node.shape)
+def _scatter_add(
+    given: list[torch.Tensor], places: list[int], shape: tuple[int, ...]
+) -> torch.Tensor:
+    result = given[0].reshape(shape[0], -1).clone()
+    added = given[1].reshape(shape[0], -1)
+    for j, place in enumerate(places):
+        result[:, place] = result[:, place] + added[:, j]
+    return result.reshape(shape)
+
+
+def _view(node: Node) -> Step:
+    assert not isinstance(node.detail, str)
+    offset, *strides = node.detail
+    shape = node.shape
+    if 0 in shape:
+        return lambda given, rows: given[0].new_empty((rows, *shape))
+    if all(stride >= 0 for stride in strides):
+
+        def forward(given: list[torch.Tensor], rows: int) -> torch.Tensor:
+            flat = given[0].reshape(rows, -1)
+            return flat.as_strided(
+                (rows, *shape), (flat.stride(0), *strides), flat.storage_offset() + offset
+            ).contiguous()
+
+        return forward
+    # torch has no view with a stride below 0.
+    places = torch.full(shape, offset)
+    for axis, (n, stride) in enumerate(zip(shape, strides, strict=True)):
+        along = [1] * len(shape)
         along[axis] = n
         places = places + (torch.arange(n) * stride).reshape(along)
-    return flat[:, places.flatten().to(flat.device)].reshape(flat.shape[0], *node.shape)
+
+    def backward(given: list[torch.Tensor], rows: int) -> torch.Tensor:
+        flat = given[0].reshape(rows, -1)
+        return flat[:, places.flatten().to(flat.device)].reshape((rows, *shape))
+
+    return backward

@@ -51,7 +51,8 @@ class Rows:
        CONVERGED. Else it goes on with threshold = goal and limit = max_iterations.
     6. From k = `constant_since` on: if the loss, x and state have the same bits as one iteration
        ago, the row ends as STALLED with period 1; as at the anchor, with period k - anchor_k.
-       Where k is 0 or a power of two, the anchor becomes this iteration.
+       Else, where k is 0 or a power of two, the anchor becomes this iteration. The state of
+       iteration 0 is undefined: a rule with states is not compared at k = 1.
     7. `k >= limit`: the row ends as LIMIT.
     8. x and state are replaced by the next ones, k by k + 1.
 
