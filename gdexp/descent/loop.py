@@ -18,6 +18,7 @@ from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
+from gdexp.engine import NotPortable, Plans, check_engine, refusal
 from gdexp.optimizers import GradientDescent, State, UpdateRule
 from gdexp.problems import Problem, changes_x, first_loss, unchanged_loss
 
@@ -46,6 +47,8 @@ def descend(
     dtype: torch.dtype | str = torch.float32,
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
+    engine: str = "auto",
+    plans: Plans | None = None,
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.
 
@@ -64,16 +67,34 @@ def descend(
         x0: the start, in place of the problem's; a tensor, array or list of its shape.
         dtype: float32 (default), float64, float16 or bfloat16.
         device: cpu (default), cuda or cuda:N.
-        watch: a callback, called at iteration 0 and then at the iterations that it returns.
+        watch: a callback, called at iteration 0 and then at the iterations that it returns. It
+            begins again where the first descent of a problem shows that torch must compute it.
+        engine: `portable`: one arithmetic with the same bits on every machine; `torch`: torch's
+            own kernels; `auto`: portable where each operation has a portable form and an
+            iteration is cheaper so, else torch, with the reason in the result.
+        plans: keeps what was recorded of the loss for later descents; by default the problem
+            keeps it.
 
     Raises:
-        BadInput: a value cannot be used, or the loss is not a scalar function of x.
+        BadInput: a value cannot be used, or the loss is not a scalar function of x; or it has no
+            portable form and `engine` is portable.
         GdexpError: the device has too little memory.
     """
     rule = GradientDescent() if rule is None else rule
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
+    reason = None
+    if check_engine(engine) != "torch":
+        from gdexp.descent.portable.public import portable_result
+
+        try:
+            initial = start.to(device="cpu", dtype=dtype)
+            return portable_result(problem, rule, stopping, initial, device, watch, plans)
+        except NotPortable as error:
+            if engine == "portable":
+                raise refusal(error) from None
+            reason = str(error)
     try:
         initial = start.to(device=device, dtype=dtype)
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
@@ -94,6 +115,7 @@ def descend(
         problem=problem.name,
         period=end.period,
         seconds=seconds,
+        engine_reason=reason,
     )
 
 

@@ -37,6 +37,8 @@ class Result:
         problem: the problem's name.
         period: the iterations after which the state of a stalled descent repeats.
         seconds: wall time of the loop.
+        engine: portable or torch: how the losses were computed.
+        engine_reason: why `engine=auto` took torch; else None.
     """
 
     status: Status
@@ -49,6 +51,8 @@ class Result:
     problem: str = ""
     period: int | None = None
     seconds: float = 0.0
+    engine: str = "torch"
+    engine_reason: str | None = None
 
     @cached_property
     def iterations(self) -> int:

@@ -93,6 +93,7 @@ class InterpretedEngine:
         """
         largest = max(node.size for node in self.plan.evaluate.nodes) * len(rows.k)
         with torch.no_grad(), exact_processor(self.device, largest):
+            rows.code[(rows.code == Code.BELOW) & (rows.checked != 0)] = Code.RUNNING
             while True:
                 running = (rows.code == Code.RUNNING) & (rows.k <= block.until)
                 starting = running & (rows.k == 0)
@@ -192,9 +193,8 @@ class InterpretedEngine:
         """End the rows whose state repeats, and move the anchor of the others."""
         w = work
         settled = runs & (w.k >= w.constant_since)
-        compared = settled & (w.k > 1) if w.state.shape[1] else settled
-        like_last = compared & (value == w.last_loss)
-        like_anchor = compared & (value == w.anchor_loss)
+        like_last = settled & (value == w.last_loss)
+        like_anchor = settled & (value == w.anchor_loss)
         look = self.device.type != "cpu"
         if look or bool((like_last | like_anchor).any()):
             here = torch.cat((w.x, w.state), 1)

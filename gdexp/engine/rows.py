@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 import numpy as np
@@ -51,8 +51,7 @@ class Rows:
        CONVERGED. Else it goes on with threshold = goal and limit = max_iterations.
     6. From k = `constant_since` on: if the loss, x and state have the same bits as one iteration
        ago, the row ends as STALLED with period 1; as at the anchor, with period k - anchor_k.
-       Else, where k is 0 or a power of two, the anchor becomes this iteration. The state of
-       iteration 0 is undefined: a rule with states is not compared at k = 1.
+       Else, where k is 0 or a power of two, the anchor becomes this iteration.
     7. `k >= limit`: the row ends as LIMIT.
     8. x and state are replaced by the next ones, k by k + 1.
 
@@ -62,7 +61,8 @@ class Rows:
 
     Attributes:
         x: shape (R, n), in the plan's dtype.
-        state: (R, s), the rule's states one after the other; undefined while k is 0.
+        state: (R, s), the rule's states one after the other; while k is 0 all bits are set, which
+            those of no result are, so that iteration 0 equals no later one.
         last: (R, n + s), x and state one iteration ago.
         anchor: (R, n + s), x and state at iteration `anchor_k`.
         hit_x: (R, n), x at iteration `hit_k`.
@@ -135,7 +135,7 @@ class Rows:
         nan, infinite = math.nan, math.inf
         return cls(
             x=np.array(x, dtype=dtype, order="C").reshape(count, n),
-            state=numbers(s),
+            state=np.full(count * s * dtype.itemsize, 255, np.uint8).view(dtype).reshape(count, s),
             last=numbers(n + s),
             anchor=numbers(n + s),
             hit_x=numbers(n),
@@ -161,6 +161,15 @@ class Rows:
             midway_at=counts(-1),
             constant_since=counts(0),
         )
+
+    def take(self, places: Counts) -> Rows:
+        """Return a copy of some rows."""
+        return Rows(*(getattr(self, field.name)[places] for field in fields(self)))
+
+    def put(self, places: Counts, rows: Rows) -> None:
+        """Replace some rows."""
+        for field in fields(self):
+            getattr(self, field.name)[places] = getattr(rows, field.name)
 
 
 @dataclass(frozen=True)

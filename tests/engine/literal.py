@@ -15,6 +15,8 @@ from gdexp.engine.rows import Block, Code, Rows
 def advance(plan: Plan, rows: Rows, block: Block) -> None:
     programs = Interpreter(plan.evaluate), Interpreter(plan.first), Interpreter(plan.update)
     for i in range(len(rows.k)):
+        if rows.code[i] == Code.BELOW and rows.checked[i]:
+            rows.code[i] = Code.RUNNING
         while rows.code[i] == Code.RUNNING and rows.k[i] <= block.until:
             step(plan, programs, rows, block, i)
 
@@ -78,14 +80,13 @@ def step(
         r.threshold[i], r.limit[i] = r.goal[i], r.max_iterations[i]
     here = np.concatenate((r.x[i], r.state[i]))
     if k >= r.constant_since[i]:
-        if k != 1 or not states:
-            for known, known_loss, period in (
-                (r.last[i], r.last_loss[i], 1),
-                (r.anchor[i], r.anchor_loss[i], k - r.anchor_k[i]),
-            ):
-                if value == known_loss and here.tobytes() == known.tobytes():
-                    r.code[i], r.period[i] = Code.STALLED, period
-                    return
+        for known, known_loss, period in (
+            (r.last[i], r.last_loss[i], 1),
+            (r.anchor[i], r.anchor_loss[i], k - r.anchor_k[i]),
+        ):
+            if value == known_loss and here.tobytes() == known.tobytes():
+                r.code[i], r.period[i] = Code.STALLED, period
+                return
         if k & (k - 1) == 0:
             r.anchor[i], r.anchor_loss[i], r.anchor_k[i] = here, value, k
     if k >= r.limit[i]:

@@ -54,7 +54,7 @@ def descended(
         for _ in range(2):  # the second time for rows that waited
             advance(rows, Block(until, table, 1, trace, 0))
             waits = rows.code == Code.BELOW
-            rows.checked[waits], rows.code[waits] = 1, Code.RUNNING
+            rows.checked[waits] = 1
     return rows, trace
 
 

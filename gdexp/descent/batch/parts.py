@@ -122,6 +122,7 @@ class Parts:
                 x0=batch.initial[row],
                 dtype=self.dtype,
                 device=self.device,
+                engine="torch",
             )
             outcome.record(row, result)
             if cap is not None and result.converged:

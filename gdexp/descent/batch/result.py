@@ -60,6 +60,8 @@ class BatchResult:
         f_star: what the thresholds were measured from.
         problem: the problem's name.
         seconds: wall time of all loops together.
+        engine: portable or torch: how the losses were computed.
+        engine_reason: why `engine=auto` took torch; else None.
     """
 
     codes: npt.NDArray[np.int8]
@@ -79,6 +81,8 @@ class BatchResult:
     seconds: float
     _loss_before: Floats = field(repr=False)
     _loss_midway: Floats = field(repr=False)
+    engine: str = "torch"
+    engine_reason: str | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -109,6 +113,8 @@ class BatchResult:
             problem=self.problem,
             period=int(self.periods[row]) or None,
             seconds=self.seconds * float(share),
+            engine=self.engine,
+            engine_reason=self.engine_reason,
         )
 
     def __iter__(self) -> Iterator[Result]:

@@ -18,6 +18,7 @@ from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import exact_arithmetic
 from gdexp.descent.stopping import Stopping
+from gdexp.engine import NotPortable, Plans, check_engine, refusal
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
@@ -44,6 +45,8 @@ def descend_batch(
     chunk: int | None = None,
     cap: Cap | None = None,
     watch: Callable[[int, int], None] | None = None,
+    engine: str = "auto",
+    plans: Plans | None = None,
 ) -> BatchResult:
     """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.
 
@@ -79,10 +82,14 @@ def descend_batch(
             ran one after the other, each that converges being added to the cap, which is left
             with all of them in it.
         watch: called after every block with the iteration and the number of rows still going.
+        engine: portable, torch or auto, as for `descend`. On the portable engine every problem
+            and rule is batchable, and so are rows of any length.
+        plans: as for `descend`.
 
     Raises:
         BadInput: a value that cannot be used, rules of several classes, sequences of different
-            or no length, or a loss that is not one number per row.
+            or no length, a loss that is not one number per row, or one that has no portable
+            form where `engine` is portable.
         GdexpError: a single row is too much for the device's memory.
     """
     dtype, device = validation.dtype(dtype), validation.device(device)
@@ -95,6 +102,27 @@ def descend_batch(
         raise BadInput("keep_traces", False, "must be true with a cap")
     batch = given(problem, rules, stopping, x0, seeds, dtype)
     row_size = batch.initial[0].numel()
+    reason = None
+    if check_engine(engine) != "torch":
+        from gdexp.descent.portable.public import portable_batch
+
+        try:
+            return portable_batch(
+                problem,
+                batch,
+                dtype,
+                device,
+                keep_traces=keep_traces,
+                block=block,
+                chunk=chunk,
+                cap=cap,
+                watch=watch,
+                plans=plans,
+            )
+        except NotPortable as error:
+            if engine == "portable":
+                raise refusal(error) from None
+            reason = str(error)
 
     began = time.perf_counter()
     parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
@@ -123,6 +151,7 @@ def descend_batch(
         seconds=seconds,
         _loss_before=result.loss_before,
         _loss_midway=result.loss_midway,
+        engine_reason=reason,
     )
 
 

@@ -1,0 +1,1 @@
+"""Descents, single or in a batch, on the portable engine."""

@@ -1,0 +1,52 @@
+"""The comparison of a plan with torch's own loss and gradient, during its first descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from gdexp.descent.portable.descents import Descents
+
+
+class Checks:
+    """Compares at the start, at iterations 1, 2, 4, 8, … and at the end, of the first row.
+
+    Args:
+        check: raises `NotPortable` where plan and torch disagree at a point.
+    """
+
+    def __init__(self, check: Callable[[torch.Tensor], None]) -> None:
+        self._check = check
+        self._next = 1
+        self._row = 0
+
+    def at_start(self, x: torch.Tensor) -> None:
+        """Compare at a start.
+
+        Raises:
+            NotPortable: they disagree.
+        """
+        self._check(x)
+
+    def length(self, length: int, k: int) -> int:
+        """Return how many iterations a block may make before the next comparison."""
+        return min(length, self._next - k)
+
+    def look(self, descents: Descents) -> None:
+        """Compare at the present point, where it is due.
+
+        Raises:
+            NotPortable: they disagree.
+        """
+        place = descents.places[0]
+        if place != self._row:
+            return  # it ended, and was left out
+        if descents.open[0] and descents.k < self._next:
+            return
+        self._next = 2 * max(descents.k, 1)
+        self._check(torch.from_numpy(descents.rows.x[0].reshape(descents.plan.shape).copy()))
+        if not descents.open[0]:
+            self._row = -1

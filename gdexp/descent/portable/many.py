@@ -1,0 +1,190 @@
+"""Many descents on the portable engine, in chunks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gdexp.descent.batch.hyperparameters import Hyperparameters
+from gdexp.descent.batch.limits import Limits
+from gdexp.descent.batch.outcome import WORTH_A_COPY
+from gdexp.descent.batch.result import Traces
+from gdexp.descent.cap import Cap
+from gdexp.descent.portable.checks import Checks
+from gdexp.descent.portable.descents import Descents, Ends, Engine
+from gdexp.descent.portable.lowering import Lowering
+from gdexp.descent.portable.minimum import PortableMinimum
+from gdexp.descent.portable.numbers import Numbers
+from gdexp.descent.portable.pace import Pace
+from gdexp.descent.stopping import Stopping
+from gdexp.engine import Array, Counts
+
+MOST_ROWS = 1 << 13
+MOST_NUMBERS = 1 << 20
+"""In the x and state of the rows of a chunk."""
+
+
+class Piece(NamedTuple):
+    """The losses of a block: `values[i, j]` is row `rows[i]` at iteration `first + j`."""
+
+    rows: Counts
+    first: int
+    values: Array
+
+
+class Kind(NamedTuple):
+    """The rows whose rules differ in numbers only, with what computes them.
+
+    Attributes:
+        rows: their positions in the batch.
+        rules: their hyperparameters.
+        engine: of their plan.
+        minimum: of the problem.
+        pace: how long a block is.
+        checks: where this is the first descent of the plan.
+    """
+
+    rows: Counts
+    rules: Hyperparameters
+    engine: Engine
+    minimum: PortableMinimum
+    pace: Pace
+    checks: Checks | None
+
+
+class Many:
+    """The descents of a batch on their way: what is known of the rows so far.
+
+    Args:
+        stoppings: of the rows; replaced where a cap lowers a limit.
+        x: the starts, shape (B, *shape), in the plan's dtype.
+        keep_traces: whether `traces` may be asked.
+        cap: see `descend_batch`.
+        watch: see `descend_batch`.
+        chunk: the most rows that run at once; None: chosen.
+    """
+
+    def __init__(
+        self,
+        stoppings: list[Stopping],
+        x: Array,
+        *,
+        keep_traces: bool,
+        cap: Cap | None = None,
+        watch: Callable[[int, int], None] | None = None,
+        chunk: int | None = None,
+    ) -> None:
+        self.stoppings, self.x, self.keep_traces = stoppings, x, keep_traces
+        self.cap, self.watch, self.chunk = cap, watch, chunk
+        self.limits = Limits.of(stoppings)
+        self.ends: Ends | None = None
+        self.parts: list[tuple[Counts, Traces]] = []
+
+    def run(self, kind: Kind) -> None:
+        """Descend with the rows of a kind, chunk by chunk."""
+        plan = kind.engine.plan
+        if self.ends is None:
+            self.ends = Ends(plan, len(self.x))
+        numbers = int(np.prod(plan.shape)) + sum(int(np.prod(s)) for s in plan.state_shapes)
+        size = self.chunk or min(MOST_ROWS, max(1, MOST_NUMBERS // numbers), kind.pace.rows())
+        checks = kind.checks
+        for first in range(0, len(kind.rows), size):
+            some = slice(first, first + size)
+            self._chunk(kind, kind.rows[some], kind.rules.part(some), checks)
+            checks = None
+
+    def _chunk(
+        self, kind: Kind, rows: Counts, rules: Hyperparameters, checks: Checks | None
+    ) -> None:
+        cap = None if self.cap is None or self.cap.factor is None else self.cap
+        if self.cap is not None:
+            self.limits.lower(self.stoppings, rows, self.cap)
+        numbers = Numbers(rules, kind.engine.plan.dtype)
+        limits = self.limits.part(rows)
+        contiguous = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
+        x = self.x[rows[0] : rows[-1] + 1] if contiguous else self.x[rows]
+        descents = Descents(
+            kind.engine, x, numbers, limits, kind.minimum, kind.pace, keep_traces=self.keep_traces
+        )
+        pieces = _advanced(
+            descents, None if cap is None else Lowering(cap, descents), checks, self.watch
+        )
+        assert self.ends is not None
+        self.ends.put(slice(rows[0], rows[-1] + 1) if contiguous else rows, descents.ends)
+        if self.keep_traces:
+            traces = joined(descents.ends.updates, pieces)
+            self.parts.append((rows, traces))
+            if self.cap is not None:
+                self.limits.settle(self.stoppings, rows, descents.ends, traces, self.cap)
+                self.ends.loss_midway[rows] = descents.ends.loss_midway
+
+    def traces(self) -> Traces:
+        """Return the traces of all rows in the order of the rows; the parts are used up."""
+        if len(self.parts) == 1:
+            return self.parts[0][1]
+        assert self.ends is not None
+        offsets = np.concatenate(([0], np.cumsum(self.ends.updates + 1)))
+        values = np.empty(offsets[-1], dtype=self.parts[0][1].values.dtype)
+        while self.parts:
+            rows, traces = self.parts.pop()
+            if rows[-1] - rows[0] + 1 == len(rows):
+                values[offsets[rows[0]] : offsets[rows[-1] + 1]] = traces.values
+            else:
+                for i, row in enumerate(rows.tolist()):
+                    start, stop = traces.offsets[i : i + 2]
+                    values[offsets[row] : offsets[row + 1]] = traces.values[start:stop]
+        return Traces(values, offsets)
+
+
+def _advanced(
+    descents: Descents,
+    lowering: Lowering | None,
+    checks: Checks | None,
+    watch: Callable[[int, int], None] | None,
+) -> list[Piece]:
+    """Advance rows until all have ended; return their losses."""
+    pieces: list[Piece] = []
+    while descents.open.any():
+        length = descents.length()
+        if lowering is not None:
+            length = lowering.length(length)
+        if checks is not None:
+            length = checks.length(length, descents.k)
+        block = descents.block(length)
+        (descents if lowering is None else lowering).advance(block)
+        if block.trace is not None:
+            values = block.trace.astype(descents.plan.dtype)
+            pieces.append(Piece(descents.places, block.trace_first, values))
+        descents.finish(block)
+        if checks is not None:
+            checks.look(descents)
+        if watch is not None:
+            watch(block.until, int(descents.open.sum()))
+        descents.compact()
+    return pieces
+
+
+def joined(updates: Counts, pieces: list[Piece]) -> Traces:
+    """Return the losses of blocks row by row; the pieces are used up."""
+    lengths = updates + 1
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    values = np.empty(offsets[-1], dtype=pieces[0].values.dtype)
+    while pieces:
+        rows, first, block = pieces.pop()
+        width = block.shape[1]
+        # A row that ended inside the piece, or before it, is cut back to its own end.
+        counts = np.clip(lengths[rows] - first, 0, width)
+        starts = offsets[rows] + first
+        if width >= WORTH_A_COPY:
+            for own, start, count in zip(block, starts.tolist(), counts.tolist(), strict=True):
+                values[start : start + count] = own[:count]
+        else:
+            places = np.repeat(starts - _ahead(counts), counts) + np.arange(counts.sum())
+            values[places] = block[np.arange(width) < counts[:, None]]
+    return Traces(values, offsets)
+
+
+def _ahead(counts: Counts) -> Counts:
+    return np.concatenate(([0], np.cumsum(counts)[:-1]))

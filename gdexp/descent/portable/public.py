@@ -1,0 +1,158 @@
+"""`descend` and `descend_batch` on the portable engine; torch's where they cannot be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gdexp.descent.batch.hyperparameters import divided
+from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.cap import Cap
+from gdexp.descent.portable.engine import Setup, set_up
+from gdexp.descent.portable.many import Kind, Many
+from gdexp.descent.portable.single import descend_alone
+from gdexp.descent.result import Result
+from gdexp.descent.stopping import Stopping
+from gdexp.engine import NotPortable, Plans
+from gdexp.optimizers import UpdateRule
+from gdexp.problems import Problem
+
+if TYPE_CHECKING:
+    from gdexp.descent.batch.arguments import Given
+    from gdexp.descent.loop import Watch
+
+
+def portable_result(
+    problem: Problem,
+    rule: UpdateRule,
+    stopping: Stopping,
+    initial: torch.Tensor,
+    device: torch.device,
+    watch: Watch | None,
+    plans: Plans | None,
+) -> Result:
+    """Return a descent's result.
+
+    Args:
+        initial: the start, on the CPU and in the dtype of the descent.
+
+    Raises:
+        NotPortable: there is no plan, or it disagreed with torch on the way.
+    """
+    setup = set_up(problem, rule, initial.dtype, device, initial, plans)
+    began = time.perf_counter()
+    with _first_descent(setup):
+        done = descend_alone(
+            setup.engine,
+            rule,
+            stopping,
+            initial.numpy(),
+            setup.minimum,
+            setup.pace,
+            watch=watch,
+            checks=setup.checks,
+        )
+    seconds = time.perf_counter() - began
+    return Result(
+        status=done.status,
+        trace=np.frombuffer(done.trace, dtype=np.float64),
+        initial=initial,
+        final=torch.from_numpy(done.final),
+        rule=rule,
+        stopping=stopping,
+        f_star=problem.reference,
+        problem=problem.name,
+        period=done.period,
+        seconds=seconds,
+        engine="portable",
+    )
+
+
+def portable_batch(
+    problem: Problem,
+    batch: Given,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    keep_traces: bool,
+    block: int | None,
+    chunk: int | None,
+    cap: Cap | None,
+    watch: Callable[[int, int], None] | None,
+    plans: Plans | None,
+) -> BatchResult:
+    """Return the result of a batch; see `descend_batch`.
+
+    Raises:
+        NotPortable: there is no plan for one of the rows, or it disagreed with torch on the way.
+    """
+    began = time.perf_counter()
+    setups: list[Setup] = []
+    parts = list(divided(batch.rules, in_order=cap is not None))
+    for rows, rules in parts:
+        start = batch.initial[int(rows[0])]
+        setups.append(set_up(problem, rules.rules[0], dtype, device, start, plans, block))
+    stoppings, earlier = list(batch.stoppings), None if cap is None else cap.copy()
+    many = Many(
+        stoppings, batch.initial.numpy(), keep_traces=keep_traces, cap=cap, watch=watch, chunk=chunk
+    )
+    try:
+        for (rows, rules), setup in zip(parts, setups, strict=True):
+            with _first_descent(setup):
+                many.run(
+                    Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks)
+                )
+    except NotPortable:
+        if cap is not None and earlier is not None:
+            cap.restore(earlier)
+        raise
+    ends = many.ends
+    assert ends is not None
+    traces = many.traces() if keep_traces else None
+    return BatchResult(
+        codes=ends.codes,
+        iterations=ends.iterations,
+        updates=ends.updates,
+        periods=ends.periods,
+        final_loss=ends.final_loss,
+        min_loss=ends.min_loss,
+        max_loss=ends.max_loss,
+        initial=batch.initial,
+        final=torch.from_numpy(ends.final),
+        rules=batch.rules,
+        stoppings=stoppings,
+        traces=traces,
+        f_star=problem.reference,
+        problem=problem.name or type(problem).__name__,
+        seconds=time.perf_counter() - began,
+        _loss_before=ends.loss_before,
+        _loss_midway=ends.loss_midway,
+        engine="portable",
+    )
+
+
+class _first_descent:  # noqa: N801 (a context manager)
+    """Keeps what the first descent of a plan shows: that it agrees with torch, or that it does not.
+
+    Args:
+        setup: of the descent.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        found = self._setup.found
+        if self._setup.checks is None:
+            return
+        if isinstance(error, NotPortable):
+            found.plans.refuse(found.key, error)
+        elif error is None:
+            found.prepared.checked = True

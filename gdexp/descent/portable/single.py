@@ -1,0 +1,86 @@
+"""One descent on the portable engine."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gdexp.descent.batch.hyperparameters import Hyperparameters
+from gdexp.descent.batch.limits import Limits
+from gdexp.descent.batch.result import STATUSES
+from gdexp.descent.portable.checks import Checks
+from gdexp.descent.portable.descents import Descents, Engine
+from gdexp.descent.portable.minimum import PortableMinimum
+from gdexp.descent.portable.numbers import Numbers
+from gdexp.descent.portable.pace import Pace
+from gdexp.descent.stopping import Status, Stopping
+from gdexp.engine import Array
+from gdexp.optimizers import UpdateRule
+
+NOWHERE = -1
+
+
+class Descended(NamedTuple):
+    """What became of a descent: its losses, status, last x and the period of a stall."""
+
+    trace: array[float]
+    status: Status
+    final: Array
+    period: int | None
+
+
+def descend_alone(
+    engine: Engine,
+    rule: UpdateRule,
+    stopping: Stopping,
+    x: Array,
+    minimum: PortableMinimum,
+    pace: Pace,
+    *,
+    watch: Callable[[int, array[float]], int] | None = None,
+    checks: Checks | None = None,
+) -> Descended:
+    """Descend from x to the end.
+
+    Args:
+        engine: computes the iterations.
+        rule: the update rule.
+        stopping: the stopping rule.
+        x: the start, in the plan's dtype.
+        minimum: of the problem.
+        pace: how long a block is.
+        watch: see `gdexp.descent.descend`.
+        checks: compare the plan with torch on the way.
+
+    Raises:
+        Disagreement: by the checks.
+    """
+    numbers = Numbers(Hyperparameters([rule], np.zeros(1, dtype=np.int64)), engine.plan.dtype)
+    descents = Descents(
+        engine, x[None], numbers, Limits.of([stopping]), minimum, pace, keep_traces=True
+    )
+    trace = array("d")
+    call_at = NOWHERE if watch is None else 0
+    while descents.open[0]:
+        length = descents.length()
+        if call_at >= descents.k:
+            length = min(length, call_at + 1 - descents.k)
+        if checks is not None:
+            length = checks.length(length, descents.k)
+        block = descents.block(length)
+        descents.advance(block)
+        losses = block.trace
+        assert losses is not None
+        if not descents.open[0]:
+            losses = losses[:, : int(descents.ends.updates[0]) + 1 - descents.k]
+        trace.frombytes(losses.tobytes())
+        descents.finish(block)
+        if watch is not None and len(trace) == call_at + 1:
+            call_at = watch(call_at, trace)
+        if checks is not None:
+            checks.look(descents)
+    ends = descents.ends
+    return Descended(trace, STATUSES[ends.codes[0]], ends.final[0], int(ends.periods[0]) or None)

@@ -1,0 +1,182 @@
+"""The engine of a descent: a rule that depends on problem, update rule, dtype and device alone.
+
+A descent is portable where each of its operations has a portable form, in float32 or float64, and
+where no array of its programs is larger than `LARGEST`. A matrix product has an array of all its
+single products, so large ones stay with torch, whose kernels are faster there.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import torch
+
+from gdexp.core import BadInput, validation
+from gdexp.engine.interpreted import InterpretedEngine
+from gdexp.engine.not_portable import NotPortable
+from gdexp.engine.plan import Plan
+from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
+from gdexp.engine.rows import Block, Rows
+
+from gdexp.optimizers import UpdateRule
+
+if TYPE_CHECKING:
+    from gdexp.problems import Problem
+
+ENGINES = ("auto", "portable", "torch")
+
+EngineName = Literal["auto", "portable", "torch"]
+
+LARGEST = 1 << 17
+"""Numbers in an array of a portable program."""
+
+LONGEST = 20_000
+"""Operations of a portable program."""
+
+
+class Engine(Protocol):
+    """What computes blocks of iterations: `NativeEngine` or `InterpretedEngine`."""
+
+    plan: Plan
+
+    def advance(self, rows: Rows, block: Block) -> None:
+        """Make a block of iterations."""
+
+
+class Found(NamedTuple):
+    """A plan, where it is kept and under which key."""
+
+    prepared: Prepared
+    plans: Plans
+    key: Hashable
+
+
+def find_plan(
+    problem: Problem,
+    rule: UpdateRule,
+    dtype: torch.dtype,
+    device: torch.device,
+    x: torch.Tensor,
+    plans: Plans | None = None,
+) -> Found:
+    """Return the plan of a descent, made if it is new.
+
+    Args:
+        problem: the problem.
+        rule: the update rule; its numbers do not matter.
+        dtype: of the descent.
+        device: of the descent.
+        x: a start.
+        plans: where plans are kept; by default the problem's own.
+
+    Raises:
+        NotPortable: an operation has no portable form, the dtype has none, or torch is faster.
+    """
+    if dtype not in (torch.float32, torch.float64):
+        raise NotPortable(f"{str(dtype).removeprefix('torch.')} has no portable form")
+    if type(rule).stepper is not UpdateRule.stepper:
+        raise NotPortable(f"{type(rule).__name__} has no portable form")
+    if device.type not in ("cpu", "cuda"):
+        raise NotPortable(f"device {device.type} is not known to be portable")
+    shown, held = fingerprint(problem)
+    structure = (type(rule), booleans(rule), rule.name)
+    key = (shown, structure, dtype, tuple(x.shape))
+    kept = plans_of(problem) if plans is None else plans
+
+    def make() -> Plan:
+        plan = _recorded(problem, rule, dtype, x)
+        check_size(plan)
+        return plan
+
+    return Found(kept.get(key, held, make), kept, key)
+
+
+def booleans(rule: UpdateRule) -> tuple[bool | None, ...]:
+    """Return the coefficients of a rule that choose a formula; None for those that are numbers."""
+    return tuple(each if isinstance(each, bool) else None for each in rule.coefficients(1))
+
+
+def check_size(plan: Plan) -> None:
+    """Refuse a plan whose iteration torch's own kernels compute faster.
+
+    Raises:
+        NotPortable: it is too large.
+    """
+    for program in (plan.evaluate, plan.update):
+        if len(program.nodes) > LONGEST:
+            raise NotPortable(f"{len(program.nodes):,} operations: torch is faster")
+        largest = max(program.nodes, key=lambda node: node.size)
+        if largest.size > LARGEST:
+            raise NotPortable(
+                f"an array of {largest.size:,} numbers ({largest.operation}): torch is faster"
+            )
+
+
+def nanoseconds(plan: Plan) -> float:
+    """Return a guess at the time of an iteration of one row, from above."""
+    return 10 + sum(
+        node.size for program in (plan.evaluate, plan.update) for node in program.nodes
+    )
+
+
+def runner(prepared: Prepared, device: torch.device, threads: int) -> Engine:
+    """Return what computes a plan's descents on a device.
+
+    Native code where it can be loaded; else, and on a GPU, torch's single operations.
+    """
+    key = (str(device), threads)
+    found: Engine | None = prepared.engines.get(key)
+    if found is None:
+        found = _made(prepared.plan, device, threads, prepared.engines)
+        prepared.engines[key] = found
+    return found
+
+
+def check_engine(engine: object) -> str:
+    """Return the name of an engine.
+
+    Raises:
+        BadInput: there is no such engine.
+    """
+    return validation.choice("engine", engine, ENGINES)
+
+
+def refusal(error: NotPortable) -> BadInput:
+    """Return what `engine=portable` says of a descent that is not."""
+    return BadInput("engine", "portable", f"cannot be: {error}; use engine=auto or engine=torch")
+
+
+def _made(plan: Plan, device: torch.device, threads: int, shared: dict[Hashable, Any]) -> Engine:
+    if device.type != "cpu":
+        return InterpretedEngine(plan, device)
+    from gdexp.engine import native
+
+    if native.available():
+        compiled = shared.setdefault("compiled", native.CompiledPlans())
+        engine: Engine = native.NativeEngine(plan, threads=threads, compiled=compiled)
+        return engine
+    warnings.warn(
+        "llvmlite cannot be loaded: portable descents have the same bits, but are slower",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return InterpretedEngine(plan)
+
+
+def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.Tensor) -> Plan:
+    from gdexp.engine.recorded_plan import plan_for
+
+    return plan_for(problem, rule, dtype, x)
+
+
+Check = Callable[[torch.Tensor], None]
+"""It raises `NotPortable` where a plan and torch disagree at a point."""
+
+
+def check_of(problem: Problem, plan: Plan) -> Check:
+    """Return what compares a plan with torch's own loss and gradient."""
+    from gdexp.engine.recorded_plan import check_against_torch
+
+    return lambda x: check_against_torch(plan, problem, x)
