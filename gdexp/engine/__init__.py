@@ -1,6 +1,6 @@
 """How a descent is computed: one portable arithmetic, with the same bits everywhere."""
 
-from gdexp.engine.choice import ENGINES, check_engine, refusal
+from gdexp.engine.choice import ENGINES, Engine, check_engine, refusal
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.interpreter import Interpreter
 from gdexp.engine.not_portable import NotPortable
@@ -18,6 +18,7 @@ __all__ = [
     "Code",
     "Counts",
     "Doubles",
+    "Engine",
     "InterpretedEngine",
     "Interpreter",
     "NotPortable",

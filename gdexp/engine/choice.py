@@ -153,12 +153,13 @@ def _made(plan: Plan, device: torch.device, threads: int, shared: dict[Hashable,
         return InterpretedEngine(plan, device)
     from gdexp.engine import native
 
-    if native.available():
+    unavailable = native.available()
+    if unavailable is None:
         compiled = shared.setdefault("compiled", native.CompiledPlans())
         engine: Engine = native.NativeEngine(plan, threads=threads, compiled=compiled)
         return engine
     warnings.warn(
-        "llvmlite cannot be loaded: portable descents have the same bits, but are slower",
+        f"portable descents have the same bits, but are slower: {unavailable}",
         RuntimeWarning,
         stacklevel=2,
     )

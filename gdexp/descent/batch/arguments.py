@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp.core import BadInput, validation
@@ -14,13 +16,25 @@ from gdexp.descent.stopping import Stopping
 from gdexp.optimizers import GradientDescent, UpdateRule
 from gdexp.problems import Problem
 
+T = TypeVar("T")
+
 
 class Given(NamedTuple):
-    """The checked arguments, one entry per row."""
+    """The checked arguments.
+
+    Attributes:
+        rules: one per row.
+        stoppings: one per row.
+        initial: the starts on the CPU in the dtype of the descent, shape (rows, *shape).
+        own_rules: the distinct rules, and for each row the position of its rule.
+        own_stoppings: the same of the stopping rules.
+    """
 
     rules: list[UpdateRule]
     stoppings: list[Stopping]
     initial: torch.Tensor
+    own_rules: tuple[list[UpdateRule], npt.NDArray[np.int64]]
+    own_stoppings: tuple[list[Stopping], npt.NDArray[np.int64]]
 
 
 def given(
@@ -54,14 +68,24 @@ def given(
             raise BadInput(key, f"{length} entries", f"must be one, or {first} as in {first_key}")
     count = next(iter(known.values()), 1)
 
+    own_rules = _each(rules, count)
+    own_stoppings = _each(stopping, count)
+    _check_kinds(own_rules[0], own_stoppings[0])
     every_rule = [rules] * count if isinstance(rules, UpdateRule) else list(rules)
     every_stopping = [stopping] * count if isinstance(stopping, Stopping) else list(stopping)
-    _check_kinds(every_rule, every_stopping)
-    if problem.absolute or any(each.absolute for each in every_stopping):
-        own, which = distinct(every_stopping)
-        fitting = [stopping_for(problem, each) for each in own]
-        every_stopping = [fitting[i] for i in which.tolist()]
-    return Given(every_rule, every_stopping, _starts(problem, x0, seeds, count, dtype))
+    own, which = own_stoppings
+    if problem.absolute or any(each.absolute for each in own):
+        own_stoppings = [stopping_for(problem, each) for each in own], which
+        every_stopping = [own_stoppings[0][i] for i in which.tolist()]
+    starts = _starts(problem, x0, seeds, count, dtype)
+    return Given(every_rule, every_stopping, starts, own_rules, own_stoppings)
+
+
+def _each(given: T | Sequence[T], count: int) -> tuple[list[T], npt.NDArray[np.int64]]:
+    """Return the distinct ones among what is given for all rows or for each."""
+    if isinstance(given, UpdateRule | Stopping):
+        return [given], np.zeros(count, dtype=np.int64)
+    return distinct(given)
 
 
 def _check_kinds(rules: list[UpdateRule], stoppings: list[Stopping]) -> None:
@@ -92,8 +116,7 @@ def _starts(
     dtype: torch.dtype,
 ) -> torch.Tensor:
     """The checked starts on the CPU in the dtype of the descent, shape (count, *shape)."""
-    every_seed = [seeds] * count if isinstance(seeds, int) else list(seeds)
-    for seed in dict.fromkeys(every_seed):
+    for seed in [seeds] if isinstance(seeds, int) else dict.fromkeys(seeds):
         validation.integer("seeds", seed)
     if isinstance(x0, torch.Tensor) and not _is_one_start(problem, x0):
         shape = (count, *problem.shape)
@@ -105,10 +128,11 @@ def _starts(
             raise BadInput("x0", "nan or inf", "must hold finite numbers only")
         own = x0.detach().to(device="cpu", dtype=dtype, copy=True)
         return own.contiguous()
-    if x0 is None:
-        return _drawn(problem, every_seed, dtype)
-    if isinstance(x0, torch.Tensor):
-        start = starting_point(problem, 0, x0).to("cpu", dtype)
+    if x0 is None and not isinstance(seeds, int):
+        return _drawn(problem, list(seeds), dtype)
+    if x0 is None or isinstance(x0, torch.Tensor):
+        seed = seeds if isinstance(seeds, int) else 0
+        start = starting_point(problem, seed, x0).to("cpu", dtype)
         return start.expand(count, *start.shape).clone(memory_format=torch.contiguous_format)
     return _stacked([starting_point(problem, 0, each) for each in x0], dtype)
 

@@ -8,6 +8,7 @@ whose code does not take arrays is asked rule by rule.
 from __future__ import annotations
 
 import copy
+import ctypes
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from operator import attrgetter
@@ -102,22 +103,22 @@ class Hyperparameters:
 
 
 def divided(
-    rules: Sequence[UpdateRule], in_order: bool
+    own: list[UpdateRule], which: npt.NDArray[np.int64], in_order: bool
 ) -> Iterator[tuple[npt.NDArray[np.int64], Hyperparameters]]:
     """The rows by the kind of their rule: those whose rules differ in numbers only.
 
     Args:
-        rules: one per row, of one class.
+        own: the distinct rules, of one class.
+        which: for each row the position of its rule.
         in_order: keep the rows in the order given, so that rows of another kind part others.
     """
-    own, which = distinct(rules)
     labels = kinds(own)
     position = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     if len(position) == 1:
-        yield np.arange(len(rules)), Hyperparameters(own, which)
+        yield np.arange(len(which)), Hyperparameters(own, which)
         return
     kind = np.array([position[label] for label in labels])[which]
-    rows = np.arange(len(rules)) if in_order else np.argsort(kind, kind="stable")
+    rows = np.arange(len(which)) if in_order else np.argsort(kind, kind="stable")
     groups = np.split(rows, np.flatnonzero(np.diff(kind[rows])) + 1)
     for group in sorted(groups, key=lambda group: int(group[0])):
         used, positions = _used(which[group])
@@ -126,14 +127,29 @@ def divided(
 
 def distinct(objects: Sequence[T]) -> tuple[list[T], npt.NDArray[np.int64]]:
     """The different objects among many, by identity, and for each place which one is there."""
-    ids = np.fromiter(map(id, objects), dtype=np.uint64, count=len(objects))
-    if (ids == ids[0]).all():
+    ids = _ids(objects)
+    begins = np.flatnonzero(np.concatenate(([True], ids[1:] != ids[:-1])))
+    if len(begins) == 1:
         return [objects[0]], np.zeros(len(objects), dtype=np.int64)
-    ordered = np.sort(ids)
+    runs = ids[begins]  # equal ones stand side by side more often than not
+    ordered = np.sort(runs)
     if (ordered[1:] != ordered[:-1]).all():
-        return list(objects), np.arange(len(ids))
-    _, first, which = np.unique(ids, return_index=True, return_inverse=True)
-    return [objects[i] for i in first.tolist()], which
+        own, which = begins, np.arange(len(begins))
+    else:
+        _, first, which = np.unique(runs, return_index=True, return_inverse=True)
+        own = begins[first]
+    if len(begins) < len(ids):
+        which = np.repeat(which, np.diff(np.append(begins, len(ids))))
+    elif len(own) == len(ids):
+        return list(objects), which
+    return [objects[i] for i in own.tolist()], which
+
+
+def _ids(objects: Sequence[T]) -> npt.NDArray[np.uint64]:
+    """The identities of objects: the references that an array of them holds."""
+    array = np.fromiter(objects, dtype=object, count=len(objects))
+    memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+    return np.frombuffer(memory, dtype=np.uintp).astype(np.uint64)
 
 
 def _used(which: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

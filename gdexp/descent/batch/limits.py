@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.descent.batch.hyperparameters import distinct
 from gdexp.descent.batch.outcome import CODES, Outcome
 from gdexp.descent.batch.result import Floats, Integers, Traces
 from gdexp.descent.cap import NO_LIMIT, Cap
@@ -54,9 +53,13 @@ class Limits:
     most: Integers
 
     @classmethod
-    def of(cls, stoppings: list[Stopping]) -> Limits:
-        """What the stopping rules of the rows say."""
-        own, which = distinct(stoppings)
+    def of(cls, own: list[Stopping], which: Integers) -> Limits:
+        """What the stopping rules of the rows say.
+
+        Args:
+            own: the distinct stopping rules.
+            which: for each row the position of its own.
+        """
         caps = np.array([NO_LIMIT if each.cap is None else each.cap for each in own])
         most = np.array([each.max_iterations for each in own])
         codes = np.where(caps < most, CODES[Status.CAPPED], CODES[Status.MAX_ITERATIONS])
@@ -65,9 +68,9 @@ class Limits:
         limits = np.minimum(caps, most)
         return cls(thresholds[which], limits[which], codes[which], goals[which], most[which])
 
-    def part(self, rows: Integers) -> Limits:
-        """Those of some rows."""
-        return Limits(*(column[rows] for column in vars(self).values()))
+    def part(self, rows: Integers | slice) -> Limits:
+        """Those of some rows, in arrays of their own."""
+        return Limits(*(column[rows].copy() for column in vars(self).values()))
 
     def lower(self, stoppings: list[Stopping], rows: Integers, cap: Cap) -> None:
         """Give rows the limits that the cap has for them, where these are lower than their own.

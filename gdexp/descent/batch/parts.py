@@ -36,7 +36,7 @@ class Parts:
     ) -> None:
         self.problem, self.batch, self.dtype, self.device = problem, batch, dtype, device
         self.keep_traces, self.cap, self.watch = keep_traces, cap, watch
-        self.limits = Limits.of(batch.stoppings)
+        self.limits = Limits.of(*batch.own_stoppings)
         self.outcome = Outcome(len(batch.rules), batch.initial)
         self.parts: list[tuple[Integers, Traces]] = []
 
@@ -47,10 +47,10 @@ class Parts:
             at_once: the most that share one tensor; by default what the device has room for.
             block: iterations between two looks at the losses; chosen for speed by default.
         """
-        rules, start, device = self.batch.rules, self.batch.initial[0], self.device
+        start, device = self.batch.initial[0], self.device
         moved, held = self._moved(block)
         limit = at_once or held.rows
-        for alike, own in divided(rules, in_order=self.cap is not None):
+        for alike, own in divided(*self.batch.own_rules, in_order=self.cap is not None):
             first = 0
             while first < len(alike):
                 some = slice(first, first + limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,7 @@ class Checks:
 
     def __init__(self, check: Callable[[torch.Tensor], None]) -> None:
         self._check = check
-        self._next = 1
-        self._row = 0
+        self._next: float = 1
 
     def at_start(self, x: torch.Tensor) -> None:
         """Compare at a start.
@@ -33,7 +33,7 @@ class Checks:
 
     def length(self, length: int, k: int) -> int:
         """Return how many iterations a block may make before the next comparison."""
-        return min(length, self._next - k)
+        return int(min(length, self._next - k))
 
     def look(self, descents: Descents) -> None:
         """Compare at the present point, where it is due.
@@ -41,12 +41,7 @@ class Checks:
         Raises:
             NotPortable: they disagree.
         """
-        place = descents.places[0]
-        if place != self._row:
-            return  # it ended, and was left out
-        if descents.open[0] and descents.k < self._next:
+        if descents.open[0] and descents.k < self._next or self._next == math.inf:
             return
-        self._next = 2 * max(descents.k, 1)
         self._check(torch.from_numpy(descents.rows.x[0].reshape(descents.plan.shape).copy()))
-        if not descents.open[0]:
-            self._row = -1
+        self._next = 2 * descents.k if descents.open[0] else math.inf

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,37 +14,39 @@ from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status
-from gdexp.engine import Array, Block, Code, Counts, Doubles, Plan, Rows
+from gdexp.engine import Array, Block, Code, Counts, Doubles, Engine, Plan, Rows
 
 MOST_LOSSES = 1 << 20
 """Of a block's traces."""
 
 
-class Engine(Protocol):
-    """What computes blocks of iterations: `NativeEngine` or `InterpretedEngine`."""
-
-    plan: Plan
-
-    def advance(self, rows: Rows, block: Block) -> None:
-        """Make a block of iterations."""
-
-
 class Ends:
-    """How rows ended; every array has one entry for each."""
+    """How rows ended; every array has one entry for each.
+
+    Args:
+        plan: of the descents.
+        rows: how many.
+    """
 
     def __init__(self, plan: Plan, rows: int) -> None:
-        self.codes = np.zeros(rows, dtype=np.int8)
-        self.iterations = np.zeros(rows, dtype=np.int64)
-        self.updates = np.zeros(rows, dtype=np.int64)
-        self.periods = np.zeros(rows, dtype=np.int64)
-        self.final_loss = np.full(rows, np.nan)
-        self.loss_before = np.full(rows, np.nan)
-        self.loss_midway = np.full(rows, np.nan)
-        self.min_loss = np.full(rows, np.nan)
-        self.max_loss = np.full(rows, np.nan)
+        self.codes = np.empty(rows, dtype=np.int8)
+        self.iterations = np.empty(rows, dtype=np.int64)
+        self.updates = np.empty(rows, dtype=np.int64)
+        self.periods = np.empty(rows, dtype=np.int64)
+        self.final_loss = np.empty(rows)
+        self.loss_before = np.empty(rows)
+        self.loss_midway = np.empty(rows)
+        self.min_loss = np.empty(rows)
+        self.max_loss = np.empty(rows)
         self.final = np.empty((rows, *plan.shape), dtype=plan.dtype)
 
-    def put(self, places: Counts | slice, part: Ends) -> None:
+    def part(self, places: slice) -> Ends:
+        """Return the arrays of some rows; what is written there is written here."""
+        part = copy.copy(self)
+        vars(part).update({name: values[places] for name, values in vars(self).items()})
+        return part
+
+    def put(self, places: Counts, part: Ends) -> None:
         """Take over how some rows ended."""
         for name, values in vars(part).items():
             vars(self)[name][places] = values
@@ -64,6 +66,8 @@ class Descents:
         minimum: of the problem.
         pace: how long a block is.
         keep_traces: whether blocks have a trace.
+        ends: where it is written how the rows ended; None: arrays of their own.
+        at_once: whether that is written after each block, and not when all have ended.
 
     Attributes:
         k: the first iteration that is not evaluated yet.
@@ -80,6 +84,8 @@ class Descents:
         pace: Pace,
         *,
         keep_traces: bool,
+        ends: Ends | None = None,
+        at_once: bool = False,
     ) -> None:
         self.engine, self.plan, self.numbers = engine, engine.plan, numbers
         self.limits, self.minimum, self.pace, self.keep_traces = limits, minimum, pace, keep_traces
@@ -89,11 +95,12 @@ class Descents:
         rows.midway_at[:] = limits.limits // 2
         rows.f_star[:], rows.checked[:] = minimum.f_star, minimum.off
         count = len(x)
-        self.ends = Ends(engine.plan, count)
+        self.ends = Ends(engine.plan, count) if ends is None else ends
         self.places: Counts = np.arange(count)
         self.met = np.zeros(count, dtype=bool)
         self.below = np.zeros(count, dtype=bool)
         self.open = np.ones(count, dtype=bool)
+        self._at_once = at_once or bool((limits.goals < limits.thresholds).any())
         self.k = 0
 
     def length(self) -> int:
@@ -130,29 +137,36 @@ class Descents:
 
     def compact(self) -> None:
         """Leave out the rows that ended, when they are half of all or more."""
-        if self.open.sum() > len(self.open) // 2:
+        if np.count_nonzero(self.open) > len(self.open) // 2:
             return
+        self.record()
         left = np.flatnonzero(self.open)
         self.rows, self.limits = self.rows.take(left), self.limits.part(left)
         self.places, self.met, self.below = self.places[left], self.met[left], self.below[left]
         self.open = self.open[left]
         self.numbers.select(left)
 
+    def record(self) -> None:
+        """Record all rows that ended."""
+        if not self._at_once:
+            self._record(np.flatnonzero(~self.open))
+
     def _look(self, until: int) -> bool:
-        """Record the rows that ended; return whether others go on within the block."""
+        """Find the rows that ended; return whether others go on within the block."""
         rows = self.rows
-        stopped = np.flatnonzero(self.open & (rows.code != Code.RUNNING))
-        if not stopped.size:
-            return False
-        codes = rows.code[stopped]
-        waits, ended = stopped[codes == Code.BELOW], stopped[codes != Code.BELOW]
+        waits = np.flatnonzero(rows.code == Code.BELOW)
         if waits.size:
             self._judge(waits)
+        if not self._at_once:
+            self.open = rows.code == Code.RUNNING
+            return bool(waits.size)
+        ended = np.flatnonzero(self.open & (rows.code != Code.RUNNING))
         again = ended[self.met[ended]]
         self.ends.updates[self.places[again]] = rows.k[again]
         self.open[again] = False
         new = ended[~self.met[ended]]
-        on = self._record(new)
+        self._record(new)
+        on = self._go_on(new)
         return bool(waits.size) or bool((rows.k[on] <= until).any())
 
     def _judge(self, waits: Counts) -> None:
@@ -171,29 +185,38 @@ class Descents:
         self.engine.advance(rows, Block(0, zeros, 1, trace, 0))
         return trace[:, 0]
 
-    def _record(self, ended: Counts) -> Counts:
-        """Record rows when they end for the first time; return those whose traces go on."""
-        rows, ends, places = self.rows, self.ends, self.places[ended]
-        codes, loss = rows.code[ended], rows.loss[ended]
-        met = (codes == Code.CONVERGED) & ~self.below[ended]
-        found = _STATUSES[codes]
-        limited = codes == Code.LIMIT
-        found[limited] = self.limits.codes[ended[limited]]
-        found[self.below[ended] & (codes == Code.CONVERGED)] = CODES[Status.BELOW_MINIMUM]
+    def _record(self, ended: Counts) -> None:
+        """Record rows when they end for the first time."""
+        if not ended.size:
+            return
+        every = len(ended) == len(self.places)
+        some: Counts | slice = slice(None) if every else ended
+        rows, ends, below = self.rows, self.ends, self.below[some]
+        whole = every and len(ends.codes) == len(ended)
+        places: Counts | slice = slice(None) if whole else self.places[some]
+        codes, loss = rows.code[some], rows.loss[some]
+        found = np.where(codes == Code.LIMIT, self.limits.codes[some], _STATUSES[codes])
+        if below.any():
+            found[below & (codes == Code.CONVERGED)] = CODES[Status.BELOW_MINIMUM]
         ends.codes[places] = found
-        ends.iterations[places] = ends.updates[places] = rows.k[ended]
-        ends.periods[places] = np.where(codes == Code.STALLED, rows.period[ended], 0)
+        ends.iterations[places] = ends.updates[places] = rows.k[some]
+        ends.periods[places] = rows.period[some]
         ends.final_loss[places] = loss
-        ends.loss_before[places] = rows.last_loss[ended]
-        ends.loss_midway[places] = rows.midway[ended]
-        low, high = rows.lowest[ended], rows.highest[ended]
+        ends.loss_before[places] = rows.last_loss[some]
+        ends.loss_midway[places] = rows.midway[some]
+        low, high = rows.lowest[some], rows.highest[some]
         ends.min_loss[places] = np.where(np.isnan(low), loss, low)
         ends.max_loss[places] = np.where(np.isnan(high), loss, high)
-        x = rows.x[ended]
-        x[np.isnan(x)] = np.nan  # the one NaN, whatever the processor made
+        x = rows.x[some]
+        if np.isnan(x).any():
+            x = np.where(np.isnan(x), x.dtype.type(np.nan), x)  # the one NaN
         ends.final[places] = x.reshape(-1, *self.plan.shape)
-        goals = self.limits.goals[ended]
-        goes_on = met & (loss - rows.f_star[ended] > goals)
+
+    def _go_on(self, ended: Counts) -> Counts:
+        """End rows that were recorded; return those of them whose traces go on."""
+        rows, goals = self.rows, self.limits.goals[ended]
+        met = (rows.code[ended] == Code.CONVERGED) & ~self.below[ended]
+        goes_on = met & (rows.loss[ended] - rows.f_star[ended] > goals)
         self.open[ended[~goes_on]] = False
         on = ended[goes_on]
         self.met[on] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,13 +14,13 @@ from gdexp.descent.batch.outcome import WORTH_A_COPY
 from gdexp.descent.batch.result import Traces
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.checks import Checks
-from gdexp.descent.portable.descents import Descents, Ends, Engine
+from gdexp.descent.portable.descents import Descents, Ends
 from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Stopping
-from gdexp.engine import Array, Counts
+from gdexp.engine import Array, Counts, Engine
 
 MOST_ROWS = 1 << 13
 MOST_NUMBERS = 1 << 20
@@ -59,6 +60,7 @@ class Many:
 
     Args:
         stoppings: of the rows; replaced where a cap lowers a limit.
+        limits: what they say.
         x: the starts, shape (B, *shape), in the plan's dtype.
         keep_traces: whether `traces` may be asked.
         cap: see `descend_batch`.
@@ -69,6 +71,7 @@ class Many:
     def __init__(
         self,
         stoppings: list[Stopping],
+        limits: Limits,
         x: Array,
         *,
         keep_traces: bool,
@@ -78,7 +81,7 @@ class Many:
     ) -> None:
         self.stoppings, self.x, self.keep_traces = stoppings, x, keep_traces
         self.cap, self.watch, self.chunk = cap, watch, chunk
-        self.limits = Limits.of(stoppings)
+        self.limits = limits
         self.ends: Ends | None = None
         self.parts: list[tuple[Counts, Traces]] = []
 
@@ -87,38 +90,45 @@ class Many:
         plan = kind.engine.plan
         if self.ends is None:
             self.ends = Ends(plan, len(self.x))
-        numbers = int(np.prod(plan.shape)) + sum(int(np.prod(s)) for s in plan.state_shapes)
-        size = self.chunk or min(MOST_ROWS, max(1, MOST_NUMBERS // numbers), kind.pace.rows())
-        checks = kind.checks
+        each = math.prod(plan.shape) + sum(map(math.prod, plan.state_shapes))
+        size = self.chunk or min(MOST_ROWS, max(1, MOST_NUMBERS // each), kind.pace.rows())
+        checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
         for first in range(0, len(kind.rows), size):
             some = slice(first, first + size)
-            self._chunk(kind, kind.rows[some], kind.rules.part(some), checks)
+            self._chunk(kind, kind.rows[some], numbers.part(some), checks)
             checks = None
 
     def _chunk(
-        self, kind: Kind, rows: Counts, rules: Hyperparameters, checks: Checks | None
+        self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None
     ) -> None:
         cap = None if self.cap is None or self.cap.factor is None else self.cap
         if self.cap is not None:
             self.limits.lower(self.stoppings, rows, self.cap)
-        numbers = Numbers(rules, kind.engine.plan.dtype)
-        limits = self.limits.part(rows)
-        contiguous = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-        x = self.x[rows[0] : rows[-1] + 1] if contiguous else self.x[rows]
+        assert self.ends is not None
+        together = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
+        some: Counts | slice = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
         descents = Descents(
-            kind.engine, x, numbers, limits, kind.minimum, kind.pace, keep_traces=self.keep_traces
+            kind.engine,
+            self.x[some],
+            numbers,
+            self.limits.part(some),
+            kind.minimum,
+            kind.pace,
+            keep_traces=self.keep_traces,
+            ends=self.ends.part(some) if isinstance(some, slice) else None,
+            at_once=cap is not None,
         )
         pieces = _advanced(
             descents, None if cap is None else Lowering(cap, descents), checks, self.watch
         )
-        assert self.ends is not None
-        self.ends.put(slice(rows[0], rows[-1] + 1) if contiguous else rows, descents.ends)
+        if not together:
+            self.ends.put(rows, descents.ends)
         if self.keep_traces:
             traces = joined(descents.ends.updates, pieces)
             self.parts.append((rows, traces))
             if self.cap is not None:
                 self.limits.settle(self.stoppings, rows, descents.ends, traces, self.cap)
-                self.ends.loss_midway[rows] = descents.ends.loss_midway
+                self.ends.loss_midway[some] = descents.ends.loss_midway
 
     def traces(self) -> Traces:
         """Return the traces of all rows in the order of the rows; the parts are used up."""
@@ -155,7 +165,8 @@ def _advanced(
         block = descents.block(length)
         (descents if lowering is None else lowering).advance(block)
         if block.trace is not None:
-            values = block.trace.astype(descents.plan.dtype)
+            with np.errstate(all="ignore"):  # what is after a row's end is anything
+                values = block.trace.astype(descents.plan.dtype)
             pieces.append(Piece(descents.places, block.trace_first, values))
         descents.finish(block)
         if checks is not None:
@@ -163,6 +174,7 @@ def _advanced(
         if watch is not None:
             watch(block.until, int(descents.open.sum()))
         descents.compact()
+    descents.record()
     return pieces
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from gdexp.engine import NEVER, Array, Counts
 
 MOST_NUMBERS = 1 << 20
 """Of a block's coefficients, where they change from one iteration to the next."""
+
+
+_NO_COUNTS: Counts = np.zeros(1, dtype=np.int64)
 
 
 class Numbers:
@@ -28,12 +32,22 @@ class Numbers:
         self._rules, self._dtype = rules, np.dtype(dtype)
         self._constant: Array | None = None
         self._asked = 0
-        self._settled_all = False
-        self._since = np.full(len(rules), NEVER, dtype=np.int64)
+        self._settled_all = rules.constant_from(1) is True
+        self._since = np.full(len(rules), 0 if self._settled_all else NEVER, dtype=np.int64)
+
+    def part(self, rows: slice) -> Numbers:
+        """Return those of some rows, in their order."""
+        if not self._settled_all:
+            return Numbers(self._rules.part(rows), self._dtype)
+        whole, part = self.table(1, 1), copy.copy(self)
+        part._rules = copy.copy(self._rules)
+        part._rules.which = self._rules.which[rows]
+        part._constant = whole if len(whole) == 1 else whole[rows]
+        return part
 
     def longest(self) -> int:
         """Return the most iterations of a block."""
-        if self._settled_all or self._rules.constant_from(1) is True:
+        if self._settled_all:
             return NEVER
         return max(1, MOST_NUMBERS // (8 * len(self._rules.which)))
 
@@ -43,19 +57,21 @@ class Numbers:
         Args:
             last: iterations after it are not asked for; `NEVER` where it is one of them.
         """
-        if not self._settled_all and last >= self._asked:
+        if self._settled_all:
+            return _NO_COUNTS
+        if last >= self._asked:
             first, self._asked = self._asked, last + 1
             self._search(max(first, 1), max(last, 1), np.zeros(len(self._since), dtype=bool))
             self._since[self._since == 1] = 0
-            self._settled_all = bool((self._since < NEVER).all())
-        return self._since[self._rules.which]
+        return self._since if len(self._since) == 1 else self._since[self._rules.which]
 
     def table(self, first: int, last: int) -> Array:
         """Return the coefficients of the updates `first` … `last`, as `Block` takes them."""
         if self._constant is not None:
             return self._constant
         constant = self._rules.constant_from(first) is True
-        told = [self._rules.coefficients(k) for k in range(first, first + 1 if constant else last + 1)]
+        until = first if constant else last
+        told = [self._rules.coefficients(k) for k in range(first, until + 1)]
         with np.errstate(over="ignore"):
             found = self._rows(told).astype(self._dtype)
         if constant:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from gdexp.descent.batch.hyperparameters import divided
+from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.engine import Setup, set_up
@@ -92,13 +93,19 @@ def portable_batch(
     """
     began = time.perf_counter()
     setups: list[Setup] = []
-    parts = list(divided(batch.rules, in_order=cap is not None))
+    parts = list(divided(*batch.own_rules, in_order=cap is not None))
     for rows, rules in parts:
         start = batch.initial[int(rows[0])]
         setups.append(set_up(problem, rules.rules[0], dtype, device, start, plans, block))
     stoppings, earlier = list(batch.stoppings), None if cap is None else cap.copy()
     many = Many(
-        stoppings, batch.initial.numpy(), keep_traces=keep_traces, cap=cap, watch=watch, chunk=chunk
+        stoppings,
+        Limits.of(*batch.own_stoppings),
+        batch.initial.numpy(),
+        keep_traces=keep_traces,
+        cap=cap,
+        watch=watch,
+        chunk=chunk,
     )
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):

@@ -12,12 +12,12 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.result import STATUSES
 from gdexp.descent.portable.checks import Checks
-from gdexp.descent.portable.descents import Descents, Engine
+from gdexp.descent.portable.descents import Descents
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.engine import Array
+from gdexp.engine import Array, Engine
 from gdexp.optimizers import UpdateRule
 
 NOWHERE = -1
@@ -58,9 +58,10 @@ def descend_alone(
     Raises:
         Disagreement: by the checks.
     """
-    numbers = Numbers(Hyperparameters([rule], np.zeros(1, dtype=np.int64)), engine.plan.dtype)
+    one = np.zeros(1, dtype=np.int64)
+    numbers = Numbers(Hyperparameters([rule], one), engine.plan.dtype)
     descents = Descents(
-        engine, x[None], numbers, Limits.of([stopping]), minimum, pace, keep_traces=True
+        engine, x[None], numbers, Limits.of([stopping], one), minimum, pace, keep_traces=True
     )
     trace = array("d")
     call_at = NOWHERE if watch is None else 0
@@ -74,6 +75,7 @@ def descend_alone(
         descents.advance(block)
         losses = block.trace
         assert losses is not None
+        descents.record()
         if not descents.open[0]:
             losses = losses[:, : int(descents.ends.updates[0]) + 1 - descents.k]
         trace.frombytes(losses.tobytes())
