@@ -1,0 +1,35 @@
+"""The reason why a descent has no portable form."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gdexp.core import GdexpError
+
+
+class Place(NamedTuple):
+    """A line of code outside torch."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}"
+
+
+class NotPortable(GdexpError):
+    """An operation of the loss or of the update rule has no portable form, or none is safe.
+
+    Args:
+        reason: one line that names the operation.
+        place: the line of the user's code that called it; None where it is unknown.
+    """
+
+    def __init__(self, reason: str, place: Place | None = None) -> None:
+        self.reason = reason
+        self.place = place
+        super().__init__(reason if place is None else f"{reason} ({place})")
+
+    def at(self, place: Place | None) -> NotPortable:
+        """Return the same with a place, unless it has one."""
+        return self if self.place is not None else NotPortable(self.reason, place)
