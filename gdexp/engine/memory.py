@@ -89,8 +89,8 @@ class Memory:
         self._note(tensor, slot, storage.epoch if storage else 0)
         return slot
 
-    def change(self, tensor: torch.Tensor, slot: int) -> None:
-        """Note that a tensor was changed in place and is now what the slot holds.
+    def prepare_change(self, tensor: torch.Tensor) -> None:
+        """Note what the memory of a tensor holds before the tensor is changed in place.
 
         Raises:
             NotPortable: it is an argument, or its memory has an unusual order.
@@ -99,18 +99,25 @@ class Memory:
         storage = self._storages.get(address)
         if storage is not None and storage.is_input:
             raise NotPortable("an argument is changed in place")
-        if _covers(tensor):
-            epoch = storage.epoch + 1 if storage else 0
+        if not address or _covers(tensor):
+            return
+        if storage is None:
+            storage = Storage(self._constant(_whole(tensor)), None, True)
+            self._storages[address] = storage
+            self._kept.append(tensor)
+        self._flat(storage)
+
+    def change(self, tensor: torch.Tensor, slot: int) -> None:
+        """Note that a tensor was changed in place and is now what the slot holds."""
+        address = _address(tensor)
+        storage = self._storages.get(address)
+        epoch = 0 if storage is None else storage.epoch + 1
+        if storage is None or _covers(tensor):
             storage = Storage(slot, tensor.stride(), True, epoch)
         else:
-            if storage is None:
-                flat = self._constant(_whole(tensor))
-                storage = Storage(flat, None, True)
-            flat = self._flat(storage)
-            args = (Ref(flat), Ref(slot), tensor.stride(), tensor.storage_offset())
-            shape, dtype = self.recording.slots[flat]
-            written = self._add_call("gdexp::write", args, shape, dtype)
-            storage = Storage(written, None, True, storage.epoch + 1)
+            args = (Ref(storage.slot), Ref(slot), tensor.stride(), tensor.storage_offset())
+            written = self._add_call("gdexp::write", args, *self.recording.slots[storage.slot])
+            storage = Storage(written, None, True, epoch)
         if address:
             self._storages[address] = storage
         self._note(tensor, slot, storage.epoch)

@@ -47,6 +47,9 @@ VIEWS_IN_PLACE = frozenset(
 )
 """Operations in place that change how a tensor looks at its memory, but no number."""
 
+OVERWRITES = {f"aten::{name}_": f"gdexp::{name}" for name in ("copy", "fill", "zero")}
+"""Operations in place that do not read what was there; they are recorded with its shape."""
+
 LEAVES_TORCH = frozenset(["numpy", "tolist", "__array__", "__dlpack__", "data_ptr"])
 """Methods of a tensor behind which nothing is recorded."""
 
@@ -118,27 +121,37 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Given:
         if operation.writes_others:
             raise NotPortable(f"{operation.name} has no portable form")
-        slots_of = self._refs
-        recorded_args, recorded_kwargs = slots_of(args), slots_of(kwargs)
+        name = OVERWRITES.get(operation.base, operation.name)
+        old = tuple(args[0].shape) if operation.base in OVERWRITES else self._refs(args[0])
+        recorded_args = (old, *self._refs(args[1:]))
+        recorded_kwargs = self._refs(kwargs)
         if operation.base == "aten::as_strided" and not _is_plain(args[0]):
             raise NotPortable("aten::as_strided of a view has no portable form")
+        if operation.writes_first and operation.base not in VIEWS_IN_PLACE:
+            self.memory.prepare_change(args[0])
         result = func(*args, **kwargs)
         many = isinstance(result, list | tuple)
         results = result if many else (result,)
-        if any(not isinstance(each, torch.Tensor) for each in results):
+        if any(not isinstance(each, torch.Tensor | None) for each in results):
             raise NotPortable(_leaves(operation.base))
         if operation.writes_first:
             slot = self.recording.add_slot(tuple(args[0].shape), args[0].dtype)
             outputs: tuple[int, ...] = (slot,)
         else:
-            outputs = tuple(map(self.memory.add, results))
-        call = Call(operation.name, recorded_args, recorded_kwargs, outputs, place)
+            outputs = tuple(map(self._add, results))
+        call = Call(name, recorded_args, recorded_kwargs, outputs, place)
         self.recording.calls.append(call)
         if operation.base in VIEWS_IN_PLACE:
             self.memory.reshape(args[0], outputs[0])
         elif operation.writes_first:
             self.memory.change(args[0], outputs[0])
         return result
+
+    def _add(self, result: torch.Tensor | None) -> int:
+        """Return the slot of a result; torch leaves some of them undefined."""
+        if result is None:
+            return self.recording.add_slot((), torch.float32)
+        return self.memory.add(result)
 
     def _refs(self, given: Given) -> Given:
         if isinstance(given, torch.Tensor):

@@ -122,8 +122,15 @@ def _turned(b: Builder, x: Value, shift: float) -> Value:
     sine = [(-1) ** i / math.factorial(2 * i + 1) for i in range(10)]
     cosine = [(-1) ** i / math.factorial(2 * i) for i in range(11)]
     quarter = b.apply("add", k, shift)
-    quarter = b.apply("subtract", quarter, b.apply("multiply", 4.0, _nearest(b, b.apply(
-        "multiply", b.apply("subtract", quarter, 0.5), 0.25))))
+    quarter = b.apply(
+        "subtract",
+        quarter,
+        b.apply(
+            "multiply",
+            4.0,
+            _nearest(b, b.apply("multiply", b.apply("subtract", quarter, 0.5), 0.25)),
+        ),
+    )
     odd = b.apply("equal", b.apply("absolute", b.apply("subtract", quarter, 1.0)), 0.0)
     odd = b.apply("or", odd, b.apply("equal", b.apply("absolute", quarter), 3.0))
     odd = b.apply("or", odd, b.apply("equal", quarter, -1.0))

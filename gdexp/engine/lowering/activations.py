@@ -50,6 +50,19 @@ def elu(
     return b.apply("select", b.apply("less", 0.0, value), times(b, value, scale), below)
 
 
+@lowers("celu")
+def celu(b: Builder, self: Number, alpha: float = 1) -> Value:
+    """Self above 0, else `expm1((1 / alpha) * self) * alpha`, with 1 / alpha rounded."""
+    return elu(b, self, alpha, 1, 1 / alpha)
+
+
+@lowers("threshold")
+def threshold(b: Builder, self: Number, threshold: float, value: float) -> Value:
+    """`value` where self <= threshold, else self."""
+    number = floats(b, self)
+    return b.apply("select", b.apply("less_equal", number, threshold), value, number)
+
+
 @lowers("elu_backward")
 def elu_backward(
     b: Builder,
@@ -218,10 +231,10 @@ def hardsigmoid(b: Builder, self: Number) -> Value:
 
 @lowers("hardsigmoid_backward")
 def hardsigmoid_backward(b: Builder, grad: Number, self: Number) -> Value:
-    """`grad * (1 / 6)` for -3 < self < 3, else 0."""
+    """`grad * c` for -3 < self < 3, else 0; c is 1/6 in float32, as in torch for all types."""
     value = floats(b, self)
     inside = b.apply("and", b.apply("less", -3.0, value), b.apply("less", value, 3.0))
-    return b.apply("select", inside, times(b, grad, 1 / 6), 0.0)
+    return b.apply("select", inside, times(b, grad, float.fromhex("0x1.555556p-3")), 0.0)
 
 
 @lowers("hardswish")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gdexp.engine.builder import Builder, Value
@@ -278,19 +280,19 @@ def to_copy(b: Builder, self: Number, dtype: object = None, **others: object) ->
     return floats(b, self)
 
 
-@lowers("copy")
-def copy(b: Builder, self: Number, src: Number, non_blocking: bool = False) -> Value:
-    """The numbers of src, repeated to self's shape."""
-    return b.expand(floats(b, src), np.shape(self) if not isinstance(self, Value) else self.shape)
+@lowers("gdexp::copy")
+def copy(b: Builder, shape: Sequence[int], src: Number, *others: object) -> Value:
+    """The numbers of src, repeated to a shape."""
+    return b.expand(floats(b, src), shape)
 
 
-@lowers("fill")
-def fill(b: Builder, self: Value, value: Number) -> Value:
-    """One number, repeated."""
-    return b.expand(floats(b, value), self.shape)
+@lowers("gdexp::fill")
+def fill(b: Builder, shape: Sequence[int], value: Number) -> Value:
+    """One number, repeated to a shape."""
+    return b.expand(floats(b, value), shape)
 
 
-@lowers("zero")
-def zero(b: Builder, self: Value) -> Value:
-    """+0, repeated."""
-    return full(b, self.shape, 0.0)
+@lowers("gdexp::zero")
+def zero(b: Builder, shape: Sequence[int]) -> Value:
+    """+0, repeated to a shape."""
+    return full(b, shape, 0.0)

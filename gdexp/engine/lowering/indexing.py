@@ -16,9 +16,11 @@ from gdexp.engine.lowering.values import (
     Index,
     Number,
     axis,
+    condition,
     constant_index,
     floats,
     full,
+    is_boolean,
     positions,
     times,
 )
@@ -149,26 +151,38 @@ def scatter(
     value = floats(b, self)
     if reduce is not None:
         raise NotPortable(f"aten::scatter with reduce={reduce} has no portable form")
-    if not isinstance(index, Value):
+    if isinstance(index, Value):
+        made = _chosen(b, value, dim, index, src, False)
+    else:
         places = _along(value.shape, dim, np.asarray(index))
-        return _write(b, value, places, _part(b, src, places.shape), False)
+        made = _write(b, value, places, _part(b, src, places.shape), False)
+    return condition(b, made) if is_boolean(self) else made
+
+
+def _chosen(
+    b: Builder, value: Value, dim: int, index: Value, src: Number, accumulate: bool
+) -> Value:
+    """Return a value with numbers put or added to places that depend on x."""
     d = axis(dim, len(value.shape))
-    lengths = [n if i == d else 1 for i, n in enumerate(value.shape)]
-    own = b.constant(np.arange(lengths[d] if lengths else 1).reshape(lengths))
     news = b.expand(floats(b, src), index.shape)
     if not value.shape:
-        return news
+        return b.apply("add", value, news) if accumulate else news
+    lengths = [n if i == d else 1 for i, n in enumerate(value.shape)]
+    own = b.constant(np.arange(lengths[d]).reshape(lengths))
     for place, new in zip(
         _entries(b, index, d, value.shape), _entries(b, news, d, value.shape), strict=True
     ):
-        value = b.apply("select", b.apply("equal", own, place), new, value)
+        made = b.apply("add", value, new) if accumulate else new
+        value = b.apply("select", b.apply("equal", own, place), made, value)
     return value
 
 
 @lowers("scatter_add")
 def scatter_add(b: Builder, self: Number, dim: int, index: Number, src: Number) -> Value:
-    """Numbers added at positions along a dimension."""
+    """Numbers added at positions along a dimension; as `scatter` where they depend on x."""
     value = floats(b, self)
+    if isinstance(index, Value):
+        return _chosen(b, value, dim, index, src, True)
     places = _along(value.shape, dim, constant_index(index))
     return _write(b, value, places, _part(b, src, places.shape), True)
 

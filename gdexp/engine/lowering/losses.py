@@ -178,6 +178,25 @@ def bce_with_logits(
     return reduced(b, loss if weight is None else times(b, loss, weight), reduction)
 
 
+@lowers("soft_margin_loss")
+def soft_margin_loss(b: Builder, self: Number, target: Number, reduction: int = MEAN) -> Value:
+    """`log1p(exp(-t * x))`, reduced."""
+    z = elementary(b, "exp", times(b, arithmetic(b, "negative", target), self))
+    return reduced(b, elementary(b, "log1p", z), reduction)
+
+
+@lowers("soft_margin_loss_backward")
+def soft_margin_loss_backward(
+    b: Builder, grad: Number, self: Number, target: Number, reduction: int
+) -> Value:
+    """`((-t * z) / (1 + z)) * c * grad` with z = exp(-t * x); c = 1 / n for the mean, else 1."""
+    opposite = arithmetic(b, "negative", target)
+    z = elementary(b, "exp", times(b, opposite, self))
+    slope = b.apply("divide", times(b, opposite, z), b.apply("add", 1.0, z))
+    c = 1 / _size(self, target) if reduction == MEAN else 1.0
+    return times(b, times(b, slope, c), grad)
+
+
 @lowers("nll_loss_forward")
 def nll_loss_forward(
     b: Builder,

@@ -14,7 +14,7 @@ from gdexp.engine.operations import Kind
 from gdexp.engine.program import Array
 from gdexp.engine.recording import Call, Recording, Ref, Slot
 
-COUNTS = frozenset({"sum", "argmax", "argmin", "max", "min", "clamp", "clamp_min", "clamp_max"})
+COUNTS = frozenset({"sum", "cumsum", "argmax", "argmin", "max", "min", "add", "sub"})
 """Operations whose integer results are kept as floats, which hold counts below 2^24 exactly."""
 
 # fmt: off
@@ -102,9 +102,7 @@ def _check_dtype(what: str, dtype: torch.dtype, builder: Builder) -> None:
 
 def _resolved(given: Given, known: dict[int, Value | Array]) -> Given:
     if isinstance(given, Ref):
-        if given.slot not in known:
-            raise NotPortable("one of its arguments has no portable form")
-        return known[given.slot]
+        return known.get(given.slot)  # None: a buffer of torch that its lowering does without
     if isinstance(given, list | tuple):
         return [_resolved(each, known) for each in given]
     if isinstance(given, dict):

@@ -17,8 +17,10 @@ from gdexp.engine.lowering.values import (
     average,
     axes,
     axis,
+    condition,
     count,
     floats,
+    is_boolean,
     kept,
     last,
     total,
@@ -112,6 +114,8 @@ def _with_place(
     value = floats(b, self)
     dims = [axis(dim, len(value.shape))] if value.shape else []
     best = extreme(b, value, dims, keepdim, combine) if dims else value
+    if is_boolean(self):
+        return condition(b, best), first_equal(b, value, best, dims, keepdim)
     return best, first_equal(b, value, best, dims, keepdim)
 
 

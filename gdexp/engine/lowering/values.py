@@ -40,13 +40,25 @@ def condition(b: Builder, given: Number) -> Value:
     return b.constant(np.asarray(given) != 0, Kind.BOOLEAN)
 
 
+def is_boolean(given: Number) -> bool:
+    """Return whether a tensor is one of booleans."""
+    if isinstance(given, Value):
+        return given.kind is Kind.BOOLEAN
+    return np.asarray(given).dtype == bool
+
+
 def arithmetic(b: Builder, operation: str, *given: Number) -> Value:
     """Return the result of an elementwise operation on floats."""
     return b.apply(operation, *(floats(b, each) for each in given))
 
 
 def times(b: Builder, one: Number, other: Number) -> Value:
-    """Return a product; a constant factor of ones is left out, as it changes no bit."""
+    """Return a product; a constant factor of ones is left out, as it changes no bit.
+
+    Of booleans it is whether both are true.
+    """
+    if all(isinstance(each, Value) and each.kind is Kind.BOOLEAN for each in (one, other)):
+        return both(b, one, other)
     for factor, rest in ((one, other), (other, one)):
         if not isinstance(factor, Value) and np.all(np.asarray(factor) == 1):
             value = floats(b, rest)
