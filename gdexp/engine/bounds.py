@@ -18,7 +18,7 @@ dtype; the numbers themselves are computed in double precision. To first order:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,6 +59,12 @@ class BoundBuilder(Builder):
     def bounded(self, value: Value) -> Bounded:
         """Return the numbers of a value with their bounds."""
         return self._results[value.position]
+
+    def view(
+        self, value: Value, shape: Sequence[int], offset: int, strides: Sequence[int]
+    ) -> Value:
+        """Return a view; none is joined with another one."""
+        return self._plain_view(value, tuple(shape), offset, tuple(strides))
 
     def elementary(self, name: str, *values: Value) -> Value:
         """Return an elementary function of `gdexp.engine.functions`, computed in double."""

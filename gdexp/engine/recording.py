@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -79,8 +80,9 @@ class Recording:
         self.slots.append(Slot(shape, dtype))
         return len(self.slots) - 1
 
+    @cached_property
     def live_calls(self) -> list[Call]:
-        """Return the calls that an output needs."""
+        """The calls that an output needs; the recording must be finished."""
         needed = set(self.outputs.values())
         found = []
         for call in reversed(self.calls):
@@ -91,7 +93,7 @@ class Recording:
 
     def difference(self, other: Recording) -> tuple[str, Place | None] | None:
         """Return where two recordings differ: a text and a line; None where they agree."""
-        ours, theirs = self.live_calls(), other.live_calls()
+        ours, theirs = self.live_calls, other.live_calls
         for one, two in zip(ours, theirs, strict=False):
             if repr(one[:4]) != repr(two[:4]):
                 return f"{one.operation} once, {two.operation} then", one.place

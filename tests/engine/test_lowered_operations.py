@@ -303,9 +303,9 @@ def test_loss_and_gradient_are_those_of_torch(case: str) -> None:
         x = 4 * x - 2 if signed else x + 0.01
         ours, theirs = both(weighted(CASES[case]), x)
         for one, other in zip(ours, theirs, strict=True):
-            torch.testing.assert_close(
-                one, other, rtol=1e-13, atol=1e-14 * (1 + other.abs().max().item())
-            )
+            room = 1e-13 * other.abs() + 1e-14 * (1 + other.abs().max())
+            assert one.shape == other.shape
+            assert bool(((one - other).abs() <= room).all()), (one, other)
 
 
 def test_every_operation_says_what_it_computes() -> None:

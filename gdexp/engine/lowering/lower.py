@@ -14,7 +14,9 @@ from gdexp.engine.operations import Kind
 from gdexp.engine.program import Array
 from gdexp.engine.recording import Call, Recording, Ref, Slot
 
-COUNTS = frozenset({"sum", "cumsum", "argmax", "argmin", "max", "min", "add", "sub"})
+COUNTS = frozenset(
+    ["sum", "cumsum", "argmax", "argmin", "max", "min", "add", "sub", "relu", "clamp"]
+)
 """Operations whose integer results are kept as floats, which hold counts below 2^24 exactly."""
 
 # fmt: off
@@ -42,7 +44,7 @@ def lower(recording: Recording, builder: Builder) -> dict[str, Value]:
     known: dict[int, Value | Array] = dict(recording.constants)
     for name, slot in recording.inputs.items():
         known[slot] = builder.input(name, recording.slots[slot].shape)
-    for call in recording.live_calls():
+    for call in recording.live_calls:
         try:
             _lower_call(recording, call, builder, known)
         except NotPortable as error:
