@@ -108,7 +108,8 @@ class Builder:
             value if isinstance(value, Value) else self.constant(value, kind)
             for value, kind in zip(inputs, row.takes, strict=True)
         ]
-        shape = np.broadcast_shapes(*(value.shape for value in given))
+        shapes = {value.shape for value in given}
+        shape = shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
         given = [self.expand(value, shape) for value in given]
         positions = tuple(value.position for value in given)
         return self._add(operation, positions, shape, row.gives or given[-1].kind)
@@ -226,6 +227,10 @@ def _joined(
     """
     if inner.size == 0 or not 0 < math.prod(shape) <= LARGEST_JOINED:
         return None
+    assert not isinstance(inner.detail, str)
+    simple = _without_carry(inner.shape, inner.detail, shape, offset, strides)
+    if simple is not None:
+        return simple
     places = _source(inner, _affine(shape, offset, strides))
     start = int(places.flat[0])
     steps = []
@@ -234,6 +239,33 @@ def _joined(
         steps.append(int(places[second]) - start if n > 1 else 0)
     fits = np.array_equal(places, _affine(shape, start, tuple(steps)))
     return (start, tuple(steps)) if fits else None
+
+
+def _without_carry(
+    inner: tuple[int, ...],
+    detail: tuple[int, ...],
+    shape: tuple[int, ...],
+    offset: int,
+    strides: tuple[int, ...],
+) -> tuple[int, tuple[int, ...]] | None:
+    """Return the joined view where no step of the outer one carries from an axis to the next.
+
+    A step of the outer view is a sum of steps along the axes of the inner one. When all steps
+    together stay inside every axis, the views are affine together.
+    """
+    if any(stride < 0 for stride in strides):
+        return None
+    steps = contiguous(inner)
+    reached = [offset // step % n for n, step in zip(inner, steps, strict=True)]
+    start = detail[0] + sum(i * s for i, s in zip(reached, detail[1:], strict=True))
+    joined = []
+    for n, stride in zip(shape, strides, strict=True):
+        digits = [stride // step % m for m, step in zip(inner, steps, strict=True)]
+        joined.append(sum(i * s for i, s in zip(digits, detail[1:], strict=True)) if n > 1 else 0)
+        reached = [i + (n - 1) * digit for i, digit in zip(reached, digits, strict=True)]
+    if any(i >= n for i, n in zip(reached, inner, strict=True)):
+        return None
+    return start, tuple(joined)
 
 
 def _affine(shape: tuple[int, ...], offset: int, strides: tuple[int, ...]) -> Positions:
