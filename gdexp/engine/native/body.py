@@ -107,7 +107,8 @@ class Body:
         """Return a constant's number; the loop's order decides how it lies in memory."""
         node = self.kernel.graph.nodes[i]
         assert not isinstance(node.detail, str)
-        array = self.kernel.graph.constants[node.detail[0]].reshape(self.dims)
+        array = self.kernel.graph.constants[node.detail[0]]
+        array = array.reshape(self.dims if array.size > 1 else 1)
         for axis in range(array.ndim):
             if _repeats(array, axis):
                 array = array.take([0], axis)
