@@ -92,7 +92,7 @@ class Descent:
             kind = "i64" if name in _INTEGERS else "ptr"
             address = w.at("i64", "%table", PLACE[name])
             w.do(f"%t.{name} = load {kind}, ptr {address}")
-        for kind, names in {**_SCALARS, self.types.number: _NUMBERS}.items():
+        for kind, names in (*_SCALARS.items(), (self.types.number, _NUMBERS)):
             for name in names:
                 w.do(f"%{name} = alloca {kind}")
         w.do("%row = alloca i64")

@@ -11,7 +11,7 @@ from gdexp.engine.native.unrolled import instructions
 from gdexp.engine.native.writer import Types
 from gdexp.engine.plan import Plan
 
-LARGEST_UNROLLED = 1200
+LARGEST_UNROLLED = 200
 """The most instructions of an iteration that is written without loops."""
 
 
