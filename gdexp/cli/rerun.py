@@ -12,6 +12,7 @@ from rich.console import Console
 from gdexp.config import Config, construct
 from gdexp.core import BadInput, CommandExit, signals, validation
 from gdexp.display import terminal
+from gdexp.experiment import Experiment
 from gdexp.reruns import (
     ACCEPTABLE_LEVELS,
     DamagedReference,
@@ -111,30 +112,52 @@ def rerun(config: Config) -> None:
     if recorded and store is None:
         recorder.facts.append(("recorded", f"no, {tracking.display_uri} is read-only"))
     if len(found) == 1 and not every:
-        reference, experiment = pairs[0]
-        with recorder.single(reference, experiment) as run:
-            made = replay_descent(
-                reference,
-                experiment,
-                ulps=settings.ulps,
-                restore=settings.restore,
-                watch=_listen,
-            )
-            run.finish(made)
+        made = _replay_one(recorder, settings, *pairs[0])
         _show_one(out, settings, made, sweep, recorder)
         outcomes: list[Outcome] = [made]
     else:
-        with recorder.group(sweep, [reference for reference, _ in pairs]) as group:
-            again = replay_descents(
-                pairs, ulps=settings.ulps, restore=settings.restore, done=lambda _: _listen(0)
-            )
-            reruns = group.write_all(again)
-            outcomes = [*reruns, *without]
-            group.finish(outcomes)
+        outcomes = _replay_many(recorder, settings, pairs, without, sweep)
         _show_many(out, settings, outcomes, sweep, recorder)
     status = common_exit_status(outcomes, settings.accept)
     if status:
         raise CommandExit(status)
+
+
+def _replay_one(
+    recorder: RerunRecorder, settings: RerunSettings, reference: Reference, experiment: Experiment
+) -> Rerun:
+    """Replay one run and record the rerun."""
+    with recorder.single(reference, experiment) as run:
+        made = replay_descent(
+            reference, experiment, ulps=settings.ulps, restore=settings.restore, watch=_listen
+        )
+        run.finish(made)
+    return made
+
+
+def _replay_many(
+    recorder: RerunRecorder,
+    settings: RerunSettings,
+    pairs: list[tuple[Reference, Experiment]],
+    without: list[Outcome],
+    sweep: str | None,
+) -> list[Outcome]:
+    """Replay the runs of a sweep and record the reruns.
+
+    Args:
+        recorder: of the reruns.
+        settings: of the command.
+        pairs: each run with its experiment.
+        without: the outcomes of runs that cannot be replayed.
+        sweep: the id of the sweep's run.
+    """
+    with recorder.group(sweep, [reference for reference, _ in pairs]) as group:
+        again = replay_descents(
+            pairs, ulps=settings.ulps, restore=settings.restore, done=lambda _: _listen(0)
+        )
+        outcomes = [*group.write_all(again), *without]
+        group.finish(outcomes)
+    return outcomes
 
 
 def _found(

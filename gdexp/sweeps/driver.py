@@ -42,8 +42,12 @@ from gdexp.sweeps.supervisor import supervise
 from gdexp.sweeps.worker_overrides import worker_overrides
 
 if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
     from optuna import Study
+    from rich.console import Console
+
+    from gdexp.tracking import Store
 
 NOTHING_CONVERGED = 1
 """The exit status of a sweep without a winner."""
@@ -75,15 +79,52 @@ def run_sweep(
         config.check_keys(made)
         return made
 
+    out = terminal.console()
+    plan = _plan(composed, given, launcher)
+    if plan.settings.preview:
+        preview(out, plan)
+        return
+    differing = list(filter(None, map(nondeterminism_warning, plan.examples_of_user())))
+    terminal_messages.print_plan(out, plan)
+    for warning in differing:
+        terminal.print_warning(warning)
+
+    def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
+        lines, count = worker_overrides(plan, given), plan.settings.worker_count
+        if launcher is None and count == 1:
+            return _run_here(launch, lines)
+        workers: Workers
+        if launcher is None:
+            threads = threads_per_worker(count, cores())
+            workers = LocalWorkers(composed(lines), count, threads, lock)
+        else:
+            workers = launcher.start(lines, count, study.set_user_attr)
+        supervise(out, plan, study, store, parent, workers)
+        return workers.failure()
+
+    result, failures = _run(out, plan, bool(differing), work)
+    if failures.exceeded and len(result.records) < plan.n_trials:
+        raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
+    if result.best is None and result.records:
+        raise CommandExit(NOTHING_CONVERGED)
+
+
+def _plan(
+    composed: Callable[[list[str]], config.Config],
+    given: list[Override],
+    launcher: WorkerLauncher | None,
+) -> Plan:
+    """Return the sweep's plan after all checks that write nothing.
+
+    A plan for a preview is checked only as far as its own values go.
+    """
     base, space = compose_space(given, composed)
     plan = Plan.build(base, space)
     sampler_given = any(o.get_key_element().startswith("sweep.sampler") for o in given)
     if plan.storage_server is None:
         plan = continuing(plan, sampler_given)
-    out = terminal.console()
     if plan.settings.preview:
-        preview(out, plan)
-        return
+        return plan
     if launcher is not None:
         launcher.check()
         check_no_password(plan)
@@ -91,15 +132,22 @@ def run_sweep(
     if base["sweep"]["name"] is None:
         plan = continue_moved_study(plan)
     check_storage(plan)
-    if plan.storage_server is not None:
-        plan = continuing(plan, sampler_given)
-    differing = list(filter(None, map(nondeterminism_warning, plan.examples_of_user())))
+    return plan if plan.storage_server is None else continuing(plan, sampler_given)
 
-    terminal_messages.print_plan(out, plan)
-    for warning in differing:
-        terminal.print_warning(warning)
+
+def _run(
+    out: Console, plan: Plan, differing: bool, work: Callable[..., Exception | None]
+) -> tuple[SweepResult, FailureLimit]:
+    """Open the study, let the workers make what is missing, and write and print the result.
+
+    Args:
+        out: the terminal.
+        plan: of the sweep.
+        differing: whether a problem gives different losses for the same settings.
+        work: runs the workers to their end; returns the error of one, if any.
+    """
     with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
-        study, store, parent = open_sweep(plan, opened, bool(differing))
+        study, store, parent = open_sweep(plan, opened, differing)
         again = recover_trials(study, store, parent, plan.space)
         earlier = {trial.number for trial in completed_trials(study)}
         terminal_messages.print_resumed(out, plan, len(earlier), again)
@@ -110,19 +158,7 @@ def run_sweep(
         failed = None
         gc_control.begin()
         if _end_reason(plan, study) is None:
-            lines, count = worker_overrides(plan, given), plan.settings.worker_count
-            if launcher is None and count == 1:
-                failed = _run_here(launch, lines)
-            else:
-                workers: Workers
-                if launcher is None:
-                    workers = LocalWorkers(
-                        composed(lines), count, threads_per_worker(count, cores()), lock
-                    )
-                else:
-                    workers = launcher.start(lines, count, study.set_user_attr)
-                supervise(out, plan, study, store, parent, workers)
-                failed = workers.failure()
+            failed = work(study, store, parent, lock)
         failures = _failures(plan, study, earlier)
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         check_sweep_run(plan, store, parent)
@@ -133,10 +169,7 @@ def run_sweep(
         if ended:
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)
-    if failures.exceeded and len(result.records) < plan.n_trials:
-        raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
-    if result.best is None and result.records:
-        raise CommandExit(NOTHING_CONVERGED)
+    return result, failures
 
 
 def _run_here(launch: Launch, lines: list[str]) -> Exception | None:

@@ -146,6 +146,9 @@ def test_a_password_in_the_tracking_address_typed_or_from_the_environment(world:
     world.run("+compare", "tracking.uri=${oc.env:TRACKED}", cwd=world.remote)
     world.run(world.tracked, "--cfg", "job", cwd=world.remote)
     world.run(world.tracked, "--cfg", "hydra", cwd=world.remote)
+    of_the_job = f"+hydra.job.env_set.DB_PASS={secret('Job')}"
+    shown = world.run(world.tracked, of_the_job, "--cfg", "all", cwd=world.remote)
+    assert "DB_PASS: ***" in shown.out
     world.run(world.tracked, "--info", "all", cwd=world.remote)
 
 

@@ -26,6 +26,20 @@ def test_helper_modules_and_data_are_named_with_their_lines(here: Path) -> None:
     assert said.index("the module helper.py changed (- SCALE = 1.0; + SCALE = 2.0)") > first
 
 
+def test_without_source_texts_the_changed_file_is_still_named(here: Path) -> None:
+    write_bowl(here)
+    gdexp(*LINE, "optimizer.lr=0.1", "tracking.source=false", cwd=here)
+    kept = {path.name: path.read_text() for path in here.glob("mlartifacts/**/*.json")}
+    kept |= {path.name: path.read_text() for path in here.glob("mlartifacts/**/*.txt")}
+    assert "environment.json" in kept
+    assert not {"problem_source.txt", "user_sources.json", "source.diff"} & set(kept)
+    assert "SCALE" not in "".join(kept.values())
+    (here / "helper.py").write_text(FILES["helper.py"].replace("1.0", "2.0"))
+    done = gdexp("+rerun", TRUST, "rerun.record=false", cwd=here, expect=4)
+    assert "could be the module helper.py changed" in " ".join(done.stdout.split())
+    assert "SCALE" not in done.stdout
+
+
 CODE = {"files": {"a.py": "1", "late.py": "2", "d.csv": "3"}, "distributions": {"pandas": "1"}}
 
 

@@ -74,8 +74,8 @@ def open_plainly() -> None:
 
     preflight = TrackingSettings.preflight
 
-    def opening(self: TrackingSettings) -> None:
-        preflight(self)
+    def opening(self: TrackingSettings, reading: bool = False) -> None:
+        preflight(self, reading)
         with suppress(FileNotFoundError), open("mlflow.db", "rb") as file:
             file.read(16)
 
@@ -100,7 +100,7 @@ def read_by_mlflow(count: str) -> None:
     for _ in _again(count):
         with suppress(MlflowException):
             store = SqlAlchemyStore("sqlite:///mlflow.db", "mlartifacts")  # type: ignore[no-untyped-call]
-            store.search_experiments()
+            store.search_experiments()  # type: ignore[no-untyped-call]
 
 
 def _again(count: str) -> Iterator[None]:
