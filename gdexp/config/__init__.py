@@ -17,13 +17,14 @@ from gdexp.config.identity import (
     signature,
     without_earlier_meaning,
 )
-from gdexp.config.keys import OUTCOME_KEYS, Config
+from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
     "BASIC_LAUNCHER",
     "NUMERICS",
+    "ADDED_KEYS",
     "OUTCOME_KEYS",
     "SCHEMA",
     "Config",

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gdexp.config.keys import OUTCOME_KEYS, Config
+from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
 
 SCHEMA = 1
 """The form of signatures and definitions. What was stored without a number has form 1."""
@@ -20,7 +20,7 @@ NUMERICS = 1
 """The version of gdexp's arithmetic; it rises when a descent may give other bits. What was stored
 without a number has version 1."""
 
-EARLIER_MEANING: Mapping[str, object] = {"schema": 1, "numerics": 1}
+EARLIER_MEANING: Mapping[str, object] = {"schema": 1, "numerics": 1, **ADDED_KEYS}
 """Keys that not all versions wrote, each with the value that means what happened without the key.
 
 A key of a config stands here with dots (`stopping.measure`), a key of `sweep` as `Plan.definition`

@@ -7,8 +7,11 @@ from typing import Any
 Config = dict[str, Any]
 """A composed config, or a part of one, as plain containers."""
 
-OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device")
+OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "engine")
 """The keys that decide a descent's outcome; names, paths and tracking do not."""
+
+ADDED_KEYS = {"engine": "torch"}
+"""Keys that not all versions stored, with the value that means what happened without them."""
 
 COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
 """The `+name` commands. Without one of them a single descent is run."""

@@ -31,7 +31,7 @@ def overrides(wanted: Mapping[str, Any]) -> list[str]:
 
     They start from the defaults, or from the shipped experiment that needs fewer.
     """
-    after = {key: wanted[key] for key in OUTCOME_KEYS}
+    after = {key: wanted[key] for key in OUTCOME_KEYS if key in wanted}
     flat = flatten(after)
     found = [_overrides_after(name, after, flat) for name in (None, *_experiments())]
     return min(

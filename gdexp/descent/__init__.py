@@ -6,6 +6,7 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.resolved_engine import resolve_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
@@ -48,5 +49,6 @@ __all__ = [
     "measure_note",
     "outcome_text",
     "projected_time",
+    "resolve_engine",
     "starting_point",
 ]

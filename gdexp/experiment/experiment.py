@@ -12,7 +12,7 @@ import torch
 
 from gdexp import config
 from gdexp.core import BadInput, GdexpError, code_failed, validation
-from gdexp.descent import Result, Stopping, Watch, descend, starting_point
+from gdexp.descent import Result, Stopping, Watch, descend, resolve_engine, starting_point
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import RULES, UpdateRule
 from gdexp.problems import Problem, build_problem, first_loss
@@ -23,7 +23,10 @@ class Experiment:
     """One descent, described completely.
 
     Attributes:
-        config: the plain config of what decides the outcome.
+        config: the plain config of what decides the outcome, with the engine as resolved.
+        engine: how the descent is computed: `portable`, `torch`; or `auto`, which takes portable
+            here, unless the first descent shows that torch must compute it.
+        engine_reason: why `engine=auto` takes torch; else None.
     """
 
     problem: Problem
@@ -33,6 +36,8 @@ class Experiment:
     dtype: torch.dtype
     device: torch.device
     config: config.Config
+    engine: str = "torch"
+    engine_reason: str | None = None
 
     @classmethod
     def from_config(cls, composed: Mapping[str, Any], trust: Sequence[str] = ()) -> Experiment:
@@ -59,9 +64,32 @@ class Experiment:
         )
         with experiment.problem_errors():
             start = starting_point(problem, experiment.seed)
+            engine, reason = resolve_engine(
+                problem,
+                experiment.rule,
+                start,
+                experiment.dtype,
+                experiment.device,
+                chosen.get("engine", "torch"),
+            )
         for key, value in (("x0", start), ("target", problem.target)):
             experiment._check_range(f"problem.{key}", value)
-        return experiment
+        resolved = "portable" if engine == "auto" else engine
+        return replace(
+            experiment,
+            engine=engine,
+            engine_reason=reason,
+            config={**chosen, "engine": resolved} if "engine" in chosen else chosen,
+        )
+
+    def of_result(self, result: Result) -> Experiment:
+        """Return the experiment as it was run: with the engine that computed the result."""
+        if self.config.get("engine", "torch") == result.engine:
+            return self
+        made = {**self.config, "engine": result.engine}
+        return replace(
+            self, config=made, engine=result.engine, engine_reason=result.engine_reason
+        )
 
     @property
     def signature(self) -> str:
@@ -86,6 +114,7 @@ class Experiment:
                 dtype=self.dtype,
                 device=self.device,
                 watch=watch,
+                engine=self.engine,
             )
 
     def rehearse(self) -> None:
@@ -106,6 +135,7 @@ class Experiment:
                 seed=self.seed,
                 dtype=self.dtype,
                 device=self.device,
+                engine=self.engine,
             )
 
     def _check_loss_dtype(self) -> None:

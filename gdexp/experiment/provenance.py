@@ -1,4 +1,4 @@
-"""The provenance of a run, for its reruns: environment, state of the source, engine."""
+"""The provenance of a run, for its reruns: environment, state of the source, grouping."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NUMERIC_VARIABLES = (
 """Prefixes of the environment variables that change numbers."""
 
 NUMERIC_SOURCE = (
-    *("problems", "optimizers", "descent", "experiment/experiment.py", "core/validation.py"),
+    *("problems", "optimizers", "descent", "engine", "experiment/experiment.py", "core/validation.py"),
 )
 """The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
 
 ALONE, BATCH = "alone", "batch"
-"""The engines: `descend`, and `descend_batch`."""
+"""The groupings: a descent of its own, or a row of a batch."""
 
 ENVIRONMENT, DIFF = "environment.json", "source.diff"
 PROBLEM_SOURCE, USER_SOURCES = "problem_source.txt", "user_sources.json"
@@ -43,13 +43,13 @@ MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
 
 
 def provenance_files(
-    composed: Mapping[str, Any], engine: str | None = ALONE, whole: bool = True
+    composed: Mapping[str, Any], grouping: str | None = ALONE, whole: bool = True
 ) -> dict[str, bytes]:
     """Return the artifacts that say where and how a descent was made.
 
     Args:
         composed: its config.
-        engine: `ALONE` or `BATCH`; None for a sweep, which is not one descent.
+        grouping: `ALONE` or `BATCH`; None for a sweep, which is not one descent.
         whole: include the texts of changed source, which all trials of a sweep share.
 
     Returns:
@@ -57,7 +57,7 @@ def provenance_files(
         user's own, `problem_source.txt`, and `user_sources.json` with the texts of its other
         files. All texts are cut to `MOST_TEXT` and hold no secrets.
     """
-    own: dict[str, Any] = {} if engine is None else {"engine": engine}
+    own: dict[str, Any] = {} if grouping is None else {"grouping": grouping}
     own["overrides"] = overrides(composed)
     own |= _gpu(composed.get("device"))
     texts = {DIFF: source_diff()} if whole else {}

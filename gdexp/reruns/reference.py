@@ -102,9 +102,13 @@ class Reference:
         return int(recorded) if continued else updates
 
     @property
-    def engine(self) -> str:
-        """`ALONE` or `BATCH`; alone if it is not recorded."""
-        return BATCH if self.environment.get("engine") == BATCH else ALONE
+    def grouping(self) -> str:
+        """`ALONE` or `BATCH`; alone if it is not recorded.
+
+        Version 0.1.0 recorded it under the name `engine`.
+        """
+        recorded = self.environment.get("grouping", self.environment.get("engine"))
+        return BATCH if recorded == BATCH else ALONE
 
     @property
     def threads(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Replay recorded descents with their own start, engine and thread count."""
+"""Replay recorded descents with their own start, engine, grouping and thread count."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def replay_descent(
     restore: bool = True,
     watch: Watch | None = None,
 ) -> Rerun:
-    """Replay one reference by the engine that made it.
+    """Replay one reference, alone or as a row, as it was made.
 
     Args:
         reference: the recorded descent.
@@ -118,7 +118,7 @@ def replay_descent(
         restore: whether to set the thread count of the reference.
         watch: called during a descent that runs alone.
     """
-    if reference.engine == BATCH:
+    if reference.grouping == BATCH:
         (rerun,) = _batch([(reference, experiment)], ulps, restore)
         return rerun
     with torch_threads(reference.threads if restore else None), experiment.problem_errors():
@@ -130,6 +130,7 @@ def replay_descent(
             dtype=experiment.dtype,
             device=experiment.device,
             watch=watch,
+            engine=experiment.engine,
         )
         return _judge(reference, experiment, result, ulps)
 
@@ -152,13 +153,13 @@ def replay_descents(
     groups: dict[Hashable, list[tuple[Reference, Experiment]]] = {}
     for reference, experiment in pairs:
         key: Hashable = id(reference)
-        if reference.engine == BATCH:
+        if reference.grouping == BATCH:
             key = _batch_key(reference, experiment)
         groups.setdefault(key, []).append((reference, experiment))
     for alike in groups.values():
         for first in range(0, len(alike), ROWS_PER_BATCH):
             part = alike[first : first + ROWS_PER_BATCH]
-            if part[0][0].engine == BATCH:
+            if part[0][0].grouping == BATCH:
                 yield from _batch(part, ulps, restore)
             else:
                 yield from (replay_descent(*each, ulps=ulps, restore=restore) for each in part)
@@ -189,6 +190,7 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
             x0=torch.stack([_start(*pair) for pair in pairs]),
             dtype=first.dtype,
             device=first.device,
+            engine=first.engine,
         )
         return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
@@ -219,7 +221,7 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
     )
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compare_descents(reference, stored, dtype, ulps)
-    captured = provenance.provenance_files(experiment.config, reference.engine)
+    captured = provenance.provenance_files(experiment.config, reference.grouping)
     found = _find_causes(reference, experiment, captured)
     verdict = replace(verdict, causes=found)
     return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
@@ -250,5 +252,5 @@ def _find_causes(
 def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:
     """Return what is equal for all rows of a batch."""
     problem = config.digest(experiment.config["problem"]), experiment.problem.checks_minimum
-    kind = (type(experiment.rule), experiment.dtype, str(experiment.device))
+    kind = (type(experiment.rule), experiment.dtype, str(experiment.device), experiment.engine)
     return *problem, *kind, reference.threads, reference.initial.shape

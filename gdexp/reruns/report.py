@@ -115,7 +115,8 @@ def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> 
             "run_id": reference.run_id,
             "status": reference.status,
             "iterations": reference.iterations,
-            "engine": reference.engine,
+            "engine": outcome.experiment.engine,
+            "grouping": reference.grouping,
             "threads": reference.threads,
         },
         "rerun": {
@@ -156,11 +157,11 @@ def _proof(rerun: Rerun) -> str:
 
 
 def _how(rerun: Rerun) -> str:
-    """Return the engine and the thread count of the rerun, beside those of the reference."""
-    engine = "alone" if rerun.reference.engine == ALONE else "in a batch"
+    """Return engine, grouping and thread count of the rerun, beside those of the reference."""
+    grouping = "alone" if rerun.reference.grouping == ALONE else "in a batch"
     here, there = rerun.threads, rerun.reference.threads
     same = "" if there is None else ", as there" if there == here else f", there {there}"
-    return f"{engine}, {here} thread{'s' * (here != 1)}{same}"
+    return f"{rerun.experiment.engine}, {grouping}, {here} thread{'s' * (here != 1)}{same}"
 
 
 def _ended(status: str, count: int) -> str:

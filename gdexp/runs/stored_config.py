@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from gdexp.config import OUTCOME_KEYS, Config
+from gdexp.config import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.core import MASK, BadInput, nearest, printable_line
 from gdexp.experiment import Experiment
 from gdexp.problems import PROBLEMS
@@ -71,6 +71,8 @@ def check_stored_config(stored: Mapping[str, Any]) -> None:
         if name not in OUTCOME_KEYS:
             raise BadInput(str(name), "", f"unknown key; {nearest(str(name), OUTCOME_KEYS)}")
     for name in OUTCOME_KEYS:
+        if name not in stored and name in ADDED_KEYS:
+            continue
         if name not in stored:
             raise BadInput(name, "", "is missing in the run's config.yaml")
         if isinstance(stored[name], Mapping) != (name in GROUPS):

@@ -50,13 +50,13 @@ class FinishedDescent:
     Attributes:
         experiment: with the cap that limited the descent.
         source: the earlier run that the result was taken from; None for a new descent.
-        engine: how the descent ran, `ALONE` or `BATCH`.
+        grouping: how the descent ran, `ALONE` or `BATCH`.
     """
 
     experiment: Experiment
     result: Result
     source: str | None = None
-    engine: str = ALONE
+    grouping: str = ALONE
 
 
 @dataclass

@@ -149,6 +149,7 @@ def descent_record(
         tags={
             "gdexp.status": str(result.status),
             "gdexp.signature": experiment.signature,
+            "gdexp.engine": result.engine,
             **({F_STAR_TAG: ABSOLUTE} if experiment.problem.absolute else {}),
             **(tags or {}),
         },

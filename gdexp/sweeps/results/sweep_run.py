@@ -69,7 +69,7 @@ def _record(
     keys = sorted({key for trial in result.trials for key in trial.params})
     artifacts = {
         "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        **provenance_files(plan.base, engine=None),
+        **provenance_files(plan.base, grouping=None),
         "trials.csv": trials_csv(
             zip(result.trials, result.records, strict=True), keys, result.added
         ),

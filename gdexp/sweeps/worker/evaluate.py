@@ -81,7 +81,7 @@ class TrialEvaluator:
         yield from self._run_new(new)
 
     def _run_new(self, pairs: Pairs) -> Iterator[Finished]:
-        if len(pairs) > 1 and _fits_one_tensor(pairs[0][1]):
+        if len(pairs) > 1 and _fits_one_batch(pairs[0][1]):
             cap = self._cap.copy()
             together = _attempt(lambda: self._run_batch(pairs))
             if not isinstance(together, Failure):
@@ -100,7 +100,12 @@ class TrialEvaluator:
     ) -> FinishedDescent | Failure:
         capped = experiment.with_cap(limit)
         watch = self._watch(asked, capped)
-        return _attempt(lambda: FinishedDescent(capped, capped.run(watch=watch)))
+
+        def run() -> FinishedDescent:
+            result = capped.run(watch=watch)
+            return FinishedDescent(capped.of_result(result), result)
+
+        return _attempt(run)
 
     def _run_batch(self, pairs: Pairs) -> Finished:
         experiments = [experiment for _, experiment in pairs]
@@ -113,12 +118,15 @@ class TrialEvaluator:
                 seeds=[experiment.seed for experiment in experiments],
                 dtype=first.dtype,
                 device=first.device,
+                engine=first.engine,
                 cap=self._cap if self._cap.factor is not None else None,
                 watch=self._watch_batch([asked for asked, _ in pairs]),
             )
         return {
             id(experiment): FinishedDescent(
-                experiment.with_cap(result.stopping.cap), result, engine=BATCH
+                experiment.with_cap(result.stopping.cap).of_result(result),
+                result,
+                grouping=BATCH,
             )
             for experiment, result in zip(experiments, results, strict=True)
         }
@@ -179,8 +187,8 @@ def _is_complete(asked: AskedTrial, finished: Finished) -> bool:
     return all(id(experiment) in finished for experiment in asked.experiments)
 
 
-def _fits_one_tensor(experiment: Experiment) -> bool:
-    return in_one_tensor(
+def _fits_one_batch(experiment: Experiment) -> bool:
+    return experiment.engine != "torch" or in_one_tensor(
         experiment.problem,
         experiment.rule,
         experiment.dtype,
@@ -192,7 +200,8 @@ def _fits_one_tensor(experiment: Experiment) -> bool:
 def _kind(experiment: Experiment) -> Hashable:
     """Return what all rows of a batch must have in common."""
     problem = config.digest(experiment.config["problem"])
-    return problem, type(experiment.rule), experiment.dtype, experiment.device
+    kind = type(experiment.rule), experiment.dtype, experiment.device, experiment.engine
+    return problem, *kind
 
 
 def _by_kind(pairs: Pairs) -> list[Pairs]:

@@ -108,7 +108,7 @@ class TrialRecorder:
         self, run: PlannedRun, descent: FinishedDescent, number: int, parameters: Mapping[str, Any]
     ) -> tuple[PlannedRun, Record]:
         """Return the record of one descent."""
-        made = provenance_files(descent.experiment.config, descent.engine, whole=False)
+        made = provenance_files(descent.experiment.config, descent.grouping, whole=False)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 

@@ -1,0 +1,47 @@
+"""Which engine a descent will have, before it begins."""
+
+from __future__ import annotations
+
+import torch
+
+from gdexp.engine import NotPortable, check_engine, refusal
+from gdexp.optimizers import UpdateRule
+from gdexp.problems import Problem
+
+
+def resolve_engine(
+    problem: Problem,
+    rule: UpdateRule,
+    start: torch.Tensor,
+    dtype: torch.dtype,
+    device: torch.device,
+    engine: str,
+) -> tuple[str, str | None]:
+    """Return the engine that `descend` is to be given, and why `auto` takes torch.
+
+    Args:
+        problem: the problem.
+        rule: the update rule.
+        start: a start.
+        dtype: of the descent.
+        device: of the descent.
+        engine: `auto`, `portable` or `torch`.
+
+    Returns:
+        `torch`, `portable`, or `auto` where the descent has a portable form: its first
+        iterations, which are compared with torch, may still show that torch must compute it.
+
+    Raises:
+        BadInput: there is no such engine, or `engine` is portable and the descent is not.
+    """
+    if check_engine(engine) == "torch":
+        return engine, None
+    from gdexp.engine.choice import find_plan
+
+    try:
+        find_plan(problem, rule, dtype, device, start.to("cpu", dtype))
+    except NotPortable as error:
+        if engine == "portable":
+            raise refusal(error) from None
+        return "torch", str(error)
+    return engine, None
