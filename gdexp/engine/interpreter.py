@@ -102,7 +102,8 @@ class Interpreter:
                 return flat.new_empty(shape)
             if any(stride < 0 for stride in strides):
                 return _negative_view(flat, node, offset, strides)
-            return flat.as_strided(shape, (flat.stride(0), *strides), offset).contiguous()
+            start = flat.storage_offset() + offset  # flat may be a part of another array
+            return flat.as_strided(shape, (flat.stride(0), *strides), start).contiguous()
         index = self._constants[detail[0]].long()
         if operation == "take":
             return flat[:, index.flatten()].reshape(shape)
