@@ -229,12 +229,17 @@ def test_float16_is_refused() -> None:
 def test_recording_imports_neither_dynamo_nor_sympy() -> None:
     code = """
         import sys, torch
+        from types import SimpleNamespace
         from gdexp.engine.agreement import check_against_torch
         from gdexp.engine.make_plan import plan_for
-        from gdexp.optimizers import Adam
-        from gdexp.problems import Matrix
-        problem, x = Matrix(), torch.rand(3, 3)
-        plan = plan_for(problem, Adam(), "float32", x)
+        problem = SimpleNamespace(loss=lambda x: (x * x).mean(), to=lambda dtype, device: problem)
+        rule = SimpleNamespace(
+            batchable=True,
+            update=lambda x, gradient, state, lr: (x - lr * gradient, (gradient,)),
+            coefficients=lambda iteration: (0.1,),
+        )
+        x = torch.rand(3, 3)
+        plan = plan_for(problem, rule, "float32", x)
         check_against_torch(plan, problem, x)
         print(*(name for name in sys.modules if name in ("sympy", "torch._dynamo", "llvmlite")))
     """

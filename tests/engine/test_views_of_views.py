@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdexp.engine import builder as building
@@ -32,6 +32,7 @@ def views(draw: st.DrawFn, size: int) -> tuple[list[int], int, list[int]]:
     return shape, offset, strides
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_joined_views_read_the_same_numbers(data: st.DataObject) -> None:
     first = data.draw(views(24))
