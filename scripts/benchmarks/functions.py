@@ -110,7 +110,7 @@ def run(rounds: int) -> list[Figure]:
     return [
         figure(
             f"{name}, {dtype}: largest error in units in the last place",
-            [largest(name, dtype, 200_000, seed) for seed in range(rounds)],
+            [max(largest(name, dtype, 200_000, seed) for seed in range(rounds))],
             1.0,
             note=f"{200_000 * rounds:,} points",
         )
