@@ -38,7 +38,7 @@ class Plan:
 
     @cached_property
     def state_shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of `state0`, `state1`, …"""
+        """The shapes of the states, in their order."""
         outputs = self.update.outputs
         count = sum(name.startswith("state") for name in outputs)
         return [self.update.nodes[outputs[f"state{i}"]].shape for i in range(count)]

@@ -171,7 +171,8 @@ def read_views(graph: Graph, members: list[int], only: int | None = None) -> lis
     found = []
     for j in (j for i in members for j in graph.operands(i)):
         node = graph.nodes[j]
-        if only in (None, j) and node.operation == "view" and node.size > 1:
-            if graph.nodes[graph.operands(j)[0]].size > 1:
-                found.append(Affine.of(node))
+        if node.operation != "view" or node.size <= 1 or only not in (None, j):
+            continue
+        if graph.nodes[graph.operands(j)[0]].size > 1:
+            found.append(Affine.of(node))
     return found

@@ -129,8 +129,8 @@ class Kernel:
             offset += self.graph.nodes[self.graph.outputs[name]].size
         for name, i in by_name.items():
             if name.startswith("coefficient"):
-                place = w.at(number, "%coefficients", int(name.removeprefix("coefficient")))
-                self.scalars[i] = w.load(number, place, self.regions.tags(region))
+                address = w.at(number, "%coefficients", int(name.removeprefix("coefficient")))
+                self.scalars[i] = w.load(number, address, self.regions.tags(region))
                 continue
             place = Place("%current", Kind.FLOAT, region, offsets[name])
             if self.graph.nodes[i].size == 1:

@@ -81,7 +81,7 @@ class Sum:
         if self.width <= LARGEST_LINE and self.width * expression <= LONGEST_LINE:
             return []
         levels = [3 if expression <= 4 else 2 if expression <= 16 else 1]
-        left = tree_sizes(self.width)[levels[0]:]
+        left = tree_sizes(self.width)[levels[0] :]
         while left and left[0] > LARGEST_LINE:
             levels.append(3)
             left = left[3:]
@@ -153,9 +153,7 @@ class Sum:
         n = self.width
         for levels in passes:
             sizes = tree_sizes(n)[: levels + 1]
-            even = min(
-                sizes[i - 1] - sizes[i] - sum(sizes[i + 1 :]) for i in range(1, levels + 1)
-            )
+            even = min(sizes[i - 1] - sizes[i] - sum(sizes[i + 1 :]) for i in range(1, levels + 1))
             if even > 0:
                 with ExitStack() as loops:
                     (i,) = self.kernel.nest(loops, (even,))
