@@ -204,21 +204,22 @@ def _put_coefficients(
     if width == 0:
         return
     fits = given.ndim == 3 and given.shape[0] in (1, count) and given.shape[2] == width
-    if not fits or given.dtype != dtype or not given.flags.c_contiguous:
-        raise ValueError(f"the coefficients are {given.dtype} of shape {given.shape}")
-    each, times = given.shape[0] > 1, given.shape[1]
-    last = block.until + 1 - block.first
-    if (
-        times != 1
-        and earliest <= block.until
-        and not (earliest + 1 >= block.first and last < times)
-    ):
-        raise ValueError(
-            f"coefficients are missing for updates {earliest + 1} to {block.until + 1}"
+    size = dtype.itemsize
+    if fits and given.size:
+        fits = (width == 1 or given.strides[2] == size) and not any(
+            stride % size for stride in given.strides
         )
+    if not fits or given.dtype != dtype:
+        raise ValueError(f"the coefficients are {given.dtype} of shape {given.shape}")
+    times = given.shape[1]
+    if times != 1 and earliest <= block.until:
+        last = block.until + 1 - block.first
+        if earliest + 1 < block.first or last >= times:
+            updates = f"{earliest + 1} to {block.until + 1}"
+            raise ValueError(f"coefficients are missing for updates {updates}")
     table[PLACE["coefficients"]] = _address(given)
-    table[PLACE["coefficient_row"]] = times * width if each else 0
-    table[PLACE["coefficient_step"]] = width if times != 1 else 0
+    table[PLACE["coefficient_row"]] = given.strides[0] // size if len(given) > 1 else 0
+    table[PLACE["coefficient_step"]] = given.strides[1] // size if times > 1 else 0
     table[PLACE["coefficient_first"]] = block.first
 
 

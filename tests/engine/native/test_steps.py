@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -39,25 +40,25 @@ def assert_same(
 @pytest.mark.parametrize("n", [9, 16, 37])
 def test_a_matrix_descends_with_the_same_bits(n: int, dtype: str) -> None:
     plan = plans.gd_plan(dtype, (n,), plans.matrix(n))
-    assert_same(plan, [0.3 * n], 40, [HOST] if n == 16 else [PLAIN] if n == 37 else [HOST, PLAIN])
+    assert_same(plan, [0.3 * n], 25, [HOST] if n == 16 else [PLAIN] if n == 37 else [HOST, PLAIN])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_quadratic_with_momentum_has_the_same_bits(dtype: str) -> None:
-    assert_same(plans.momentum_plan(dtype, (7,), plans.quadratic(7)), [0.1, 0.9], 30, [HOST, PLAIN])
+    assert_same(plans.momentum_plan(dtype, (7,), plans.quadratic(7)), [0.1, 0.9], 20, [HOST, PLAIN])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_reversed_views_gathers_scatters_and_bits_are_the_same(dtype: str) -> None:
-    assert_same(plans.gd_plan(dtype, (12,), plans.gathers(12)), [0.1], 30, [HOST, PLAIN])
+    assert_same(plans.gd_plan(dtype, (12,), plans.gathers(12)), [0.1], 12, [HOST, PLAIN])
 
 
 def test_long_products_and_trees_in_loops_are_the_same() -> None:
     """Sums of 70, 64, 16 and 331 numbers take each way that a tree can be written in loops."""
     loops = [("loops", "host")]
-    assert_same(plans.momentum_plan("float32", (70,), plans.quadratic(70)), [0.1, 0.9], 6, loops)
-    assert_same(plans.momentum_plan("float64", (49,), plans.network()), [0.1, 0.9], 6, loops)
-    assert_same(plans.gd_plan("float32", (31,), plans.regression(331, 31)), [0.5], 6, loops)
+    assert_same(plans.momentum_plan("float32", (70,), plans.quadratic(70)), [0.1, 0.9], 3, loops)
+    assert_same(plans.momentum_plan("float64", (49,), plans.network()), [0.1, 0.9], 3, loops)
+    assert_same(plans.gd_plan("float32", (31,), plans.regression(331, 31)), [0.5], 3, loops)
 
 
 @pytest.mark.parametrize("form", [HOST, PLAIN])
@@ -67,9 +68,9 @@ def test_a_line_search_makes_trials_that_are_no_iterations(form: tuple[str, str]
     assert (rows.k == 13).all()
 
 
-@pytest.mark.parametrize("seed", [4, 5, 9])
+@pytest.mark.parametrize("seed", [4, 9])
 def test_random_programs_have_the_same_bits(seed: int) -> None:
-    plan = random_plan(seed, ("float32", "float64")[seed % 2], 16)
+    plan = random_plan(seed, ("float32", "float64")[seed % 2], 12)
     assert_same(plan, [0.3], 9, [HOST, PLAIN])
 
 
@@ -85,32 +86,45 @@ def stopping(rows: Rows, seed: int) -> None:
     rows.constant_since[:] = draw.choice([0, 0, 5, 33], count)
 
 
-@pytest.mark.parametrize("form", [HOST, PLAIN])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_rows_end_alike_for_every_reason(form: tuple[str, str], threads: int) -> None:
-    """Thresholds, goals, limits, cycles (lr 9), stalls (lr 0), divergence, waits below f*."""
-    plan, count = plans.gd_plan("float32", (9,), plans.matrix(9)), 60
+def ended(advance: Callable[[Plan, Rows, Block], None]) -> list[tuple[Rows, bytes]]:
+    """Descents that end for every reason, after each of six blocks, with their traces."""
+    plan, count = plans.gd_plan("float32", (9,), plans.matrix(9)), 40
     draw = np.random.default_rng(8)
     lr = draw.choice([0.5, 3.0, 4.4, 9.0, 9.5, 40.0, 0.0], (count, 1, 1)).astype(np.float32)
-    x = draw.normal(size=(count, 9))
-    wanted, rows = Rows.begin(plan, x), Rows.begin(plan, x)
-    stopping(wanted, 1)
+    rows = Rows.begin(plan, draw.normal(size=(count, 9)))
     stopping(rows, 1)
-    engine = NativeEngine(plan, form=form[0], cpu=form[1], threads=threads)
-    first = 0
-    for until in (0, 1, 2, 9, 40, 200):
-        traces = [np.zeros((count, until + 1)) for _ in range(2)]
-        oracle.advance(plan, wanted, Block(until, lr, trace=traces[0]))
-        engine.advance(rows, Block(until, lr, trace=traces[1]))
-        assert oracle.differences(rows, wanted) == []
-        assert traces[0].tobytes() == traces[1].tobytes()
-        for each in (wanted, rows):
-            each.checked[::2] = each.code[::2] == Code.BELOW
-        first = until
-    assert first == 200
-    assert set(rows.code) == {int(code) for code in Code}
-    assert {1, 2} <= set(rows.period)
-    assert ((rows.hit_k >= 0) & (rows.code != Code.CONVERGED)).any()
+    found = []
+    for until in (0, 1, 2, 9, 40, 100):
+        trace = np.zeros((count, until + 1))
+        advance(plan, rows, Block(until, lr, trace=trace))
+        found.append((oracle.copied(rows), trace.tobytes()))
+        rows.checked[::2] = rows.code[::2] == Code.BELOW
+    return found
+
+
+def native(
+    form: str, cpu: str, threads: int, shared: CompiledPlans
+) -> Callable[[Plan, Rows, Block], None]:
+    def advance(plan: Plan, rows: Rows, block: Block) -> None:
+        engine = NativeEngine(plan, form=form, cpu=cpu, threads=threads, compiled=shared)
+        engine.advance(rows, block)
+
+    return advance
+
+
+def test_rows_end_alike_for_every_reason() -> None:
+    """Thresholds, goals, limits, cycles (lr 9), stalls (lr 0), divergence, waits below f*."""
+    wanted = ended(oracle.advance)
+    shared = CompiledPlans()
+    for form, cpu, threads in ((*HOST, 1), (*HOST, 2), (*PLAIN, 1), (*PLAIN, 2)):
+        advance = native(form, cpu, threads, shared)
+        for (rows, trace), (same, losses) in zip(ended(advance), wanted, strict=True):
+            assert oracle.differences(rows, same) == []
+            assert trace == losses
+    last = wanted[-1][0]
+    assert set(last.code) == {int(code) for code in Code}
+    assert {1, 2} <= set(last.period)
+    assert ((last.hit_k >= 0) & (last.code != Code.CONVERGED)).any()
 
 
 def test_coefficients_differ_by_row_and_iteration() -> None:
