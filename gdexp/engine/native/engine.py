@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 
@@ -99,6 +100,7 @@ class NativeEngine:
         self._compiled = shared.get(plan, cpu, form)
         self._scratch: list[Array] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
 
     @property
     def form(self) -> str:
@@ -123,8 +125,10 @@ class NativeEngine:
         if parts <= 1:
             self._call(table, 0, count, self._scratch[0])
             return
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():
+            # A forked process has none of its parent's threads.
             self._pool = ThreadPoolExecutor(self.threads, "gdexp-native")
+            self._process = os.getpid()
         waiting = list(self._scratch)
 
         def part(i: int) -> None:
