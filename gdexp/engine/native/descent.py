@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdexp.engine.native.forms import Form, Steps
-from gdexp.engine.native.row import LOSSES, VARIABLES, RowWriter
+from gdexp.engine.native.row import LOSSES, SAME, VARIABLES, RowWriter
 from gdexp.engine.native.table import ARRAYS, MORE, PLACE
 from gdexp.engine.native.writer import LIKELY, UNLIKELY, Types, hexadecimal
 from gdexp.engine.rows import Code
@@ -19,30 +19,6 @@ _INTEGERS = (
     "coefficient_first",
     "until",
 )
-
-SAME = """
-define internal i1 @same(ptr readonly %left, ptr readonly %right, i64 %count) noinline {{
-entry:
-  br label %head
-head:
-  %i = phi i64 [ 0, %entry ], [ %next, %more ]
-  %there = icmp ult i64 %i, %count
-  br i1 %there, label %more, label %yes
-more:
-  %p = getelementptr inbounds {integer}, ptr %left, i64 %i
-  %q = getelementptr inbounds {integer}, ptr %right, i64 %i
-  %a = load {integer}, ptr %p
-  %b = load {integer}, ptr %q
-  %next = add nuw nsw i64 %i, 1
-  %equal = icmp eq {integer} %a, %b
-  br i1 %equal, label %head, label %no
-yes:
-  ret i1 true
-no:
-  ret i1 false
-}}
-"""
-"""Whether two arrays have the same bits."""
 
 
 class Descent(RowWriter):

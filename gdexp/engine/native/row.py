@@ -13,6 +13,30 @@ VARIABLES = {"i64": _COUNTS, "double": ("threshold", "recorded"), "i32": ("code"
 _FLAGS = ("code", "checked")
 _DOUBLES = (*LOSSES, "loss", "midway", "before", "threshold", "goal", "f_star")
 
+SAME = """
+define internal i1 @same(ptr readonly %left, ptr readonly %right, i64 %count) noinline {{
+entry:
+  br label %head
+head:
+  %i = phi i64 [ 0, %entry ], [ %next, %more ]
+  %there = icmp ult i64 %i, %count
+  br i1 %there, label %more, label %yes
+more:
+  %p = getelementptr inbounds {integer}, ptr %left, i64 %i
+  %q = getelementptr inbounds {integer}, ptr %right, i64 %i
+  %a = load {integer}, ptr %p
+  %b = load {integer}, ptr %q
+  %next = add nuw nsw i64 %i, 1
+  %equal = icmp eq {integer} %a, %b
+  br i1 %equal, label %head, label %no
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}}
+"""
+"""Whether two arrays have the same bits."""
+
 
 class RowWriter:
     """Writes accesses to variables and to the entries of the row in register `%r`.
