@@ -85,17 +85,17 @@ def descend(
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
     reason = None
-    if check_engine(engine) != "torch":
-        from gdexp.descent.portable.public import portable_result
-
-        try:
-            initial = start.to(device="cpu", dtype=dtype)
-            return portable_result(problem, rule, stopping, initial, device, watch, plans)
-        except NotPortable as error:
-            if engine == "portable":
-                raise refusal(error) from None
-            reason = str(error)
     try:
+        if check_engine(engine) != "torch":
+            from gdexp.descent.portable.public import portable_result
+
+            try:
+                own = start.to(device="cpu", dtype=dtype)
+                return portable_result(problem, rule, stopping, own, device, watch, plans)
+            except NotPortable as error:
+                if engine == "portable":
+                    raise refusal(error) from None
+                reason = str(error)
         initial = start.to(device=device, dtype=dtype)
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()

@@ -230,6 +230,9 @@ def _pow(a: Bounded, b: Bounded) -> tuple[Array, Doubles]:
 _FUNCTIONS: dict[str, Callable[..., tuple[Array, Doubles]]] = {
     "exp": _function(np.exp, lambda x, y: y),
     "log": _function(np.log, lambda x, y: 1 / x),
+    "exp2": _function(np.exp2, lambda x, y: y * math.log(2)),
+    "log2": _function(np.log2, lambda x, y: 1 / (x * math.log(2))),
+    "log10": _function(np.log10, lambda x, y: 1 / (x * math.log(10))),
     "log1p": _function(np.log1p, lambda x, y: 1 / (1 + x)),
     "expm1": _function(np.expm1, lambda x, y: 1 + y),
     "tanh": _function(np.tanh, lambda x, y: 1 - y * y),
@@ -238,5 +241,5 @@ _FUNCTIONS: dict[str, Callable[..., tuple[Array, Doubles]]] = {
     "sin": _function(np.sin, lambda x, y: np.ones_like(x)),
     "cos": _function(np.cos, lambda x, y: np.ones_like(x)),
     "erf": _function(_erf, lambda x, y: 2 / math.sqrt(math.pi) * np.exp(-x * x)),
-    "pow": _pow,
+    "power": _pow,
 }

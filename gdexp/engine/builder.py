@@ -225,11 +225,11 @@ def _joined(
 
     None when the two together are not affine, or too large to be compared number by number.
     """
-    if inner.size == 0 or not 0 < math.prod(shape) <= LARGEST_JOINED:
+    if inner.size == 0 or math.prod(shape) == 0:
         return None
     assert not isinstance(inner.detail, str)
     simple = _without_carry(inner.shape, inner.detail, shape, offset, strides)
-    if simple is not None:
+    if simple is not None or math.prod(shape) > LARGEST_JOINED:
         return simple
     places = _source(inner, _affine(shape, offset, strides))
     start = int(places.flat[0])

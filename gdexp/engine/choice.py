@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from functools import lru_cache
+from threading import get_ident
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 
-from gdexp.core import BadInput, validation
+from gdexp.core import BadInput, GdexpError, printable_line, validation
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
+from gdexp.engine.program import Program
 from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
 from gdexp.engine.rows import Block, Rows
 
 from gdexp.optimizers import UpdateRule
 
 if TYPE_CHECKING:
+    from gdexp.engine.native import CompiledPlans
     from gdexp.problems import Problem
 
 ENGINES = ("auto", "portable", "torch")
-
-EngineName = Literal["auto", "portable", "torch"]
 
 LARGEST = 1 << 17
 """Numbers in an array of a portable program."""
@@ -126,11 +128,10 @@ def runner(prepared: Prepared, device: torch.device, threads: int) -> Engine:
 
     Native code where it can be loaded; else, and on a GPU, torch's single operations.
     """
-    key = (str(device), threads)
+    key = (str(device), threads, get_ident())  # an engine makes one call at a time
     found: Engine | None = prepared.engines.get(key)
     if found is None:
-        found = _made(prepared.plan, device, threads, prepared.engines)
-        prepared.engines[key] = found
+        found = prepared.engines[key] = _made(prepared.plan, device, threads)
     return found
 
 
@@ -148,16 +149,14 @@ def refusal(error: NotPortable) -> BadInput:
     return BadInput("engine", "portable", f"cannot be: {error}; use engine=auto or engine=torch")
 
 
-def _made(plan: Plan, device: torch.device, threads: int, shared: dict[Hashable, Any]) -> Engine:
+def _made(plan: Plan, device: torch.device, threads: int) -> Engine:
     if device.type != "cpu":
         return InterpretedEngine(plan, device)
     from gdexp.engine import native
 
     unavailable = native.available()
     if unavailable is None:
-        compiled = shared.setdefault("compiled", native.CompiledPlans())
-        engine: Engine = native.NativeEngine(plan, threads=threads, compiled=compiled)
-        return engine
+        return native.NativeEngine(plan, threads=threads, compiled=_compiled(plan.sha256))
     warnings.warn(
         f"portable descents have the same bits, but are slower: {unavailable}",
         RuntimeWarning,
@@ -166,10 +165,51 @@ def _made(plan: Plan, device: torch.device, threads: int, shared: dict[Hashable,
     return InterpretedEngine(plan)
 
 
-def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.Tensor) -> Plan:
-    from gdexp.engine.recorded_plan import plan_for
+@lru_cache(maxsize=64)
+def _compiled(sha256: str) -> CompiledPlans:
+    """Return where the machine code of a plan is kept, so that equal plans are compiled once."""
+    from gdexp.engine.native import CompiledPlans
 
-    return plan_for(problem, rule, dtype, x)
+    return CompiledPlans()
+
+
+def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.Tensor) -> Plan:
+    """Return a new plan, of a loss that is a scalar function of x and leaves x alone.
+
+    Raises:
+        BadInput: it is not.
+        NotPortable: there is no plan.
+    """
+    from gdexp.engine.make_plan import leaf, plan_for
+    from gdexp.problems import first_loss
+
+    cpu = torch.device("cpu")
+    with torch.enable_grad():
+        first_loss(problem.to(dtype, cpu), leaf(x.to(cpu, dtype)))
+        try:
+            return plan_for(problem, rule, dtype, x)
+        except GdexpError:
+            raise
+        except Exception as error:  # the loss does not bear being watched; torch may compute it
+            raise NotPortable(f"its recording failed: {printable_line(str(error))}") from error
+
+
+def double_loss(prepared: Prepared, problem: Problem, x: torch.Tensor) -> Program:
+    """Return the program of the loss in float64, made once for a plan.
+
+    Raises:
+        NotPortable: there is none.
+    """
+    from gdexp.engine.make_plan import evaluation_for
+
+    if prepared.double is None:
+        try:
+            prepared.double = evaluation_for(problem, torch.float64, x)
+        except NotPortable as error:
+            prepared.double = error
+    if isinstance(prepared.double, NotPortable):
+        raise prepared.double
+    return prepared.double
 
 
 Check = Callable[[torch.Tensor], None]
@@ -178,6 +218,10 @@ Check = Callable[[torch.Tensor], None]
 
 def check_of(problem: Problem, plan: Plan) -> Check:
     """Return what compares a plan with torch's own loss and gradient."""
-    from gdexp.engine.recorded_plan import check_against_torch
+    from gdexp.engine.agreement import check_against_torch
 
-    return lambda x: check_against_torch(plan, problem, x)
+    def check(x: torch.Tensor) -> None:
+        with torch.enable_grad():
+            check_against_torch(plan, problem, x)
+
+    return check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol, Self
 from weakref import WeakKeyDictionary
 
@@ -71,8 +71,8 @@ def plan_for(problem: LossFunction, rule: Rule, dtype: torch.dtype | str, x: tor
     if not rule.batchable:
         raise NotPortable("the update rule keeps its own state: it is no function of tensors")
     recipe = UpdateRecipe.of(rule, dtype, tuple(x.shape))
-    first, shapes = recipe.first()
-    return Plan(evaluate, first, recipe.later(shapes), recipe.count)
+    first, update = recipe.programs()
+    return Plan(evaluate, first, update, recipe.count)
 
 
 def evaluation_for(problem: LossFunction, dtype: torch.dtype | str, x: torch.Tensor) -> Program:
@@ -136,20 +136,26 @@ class UpdateRecipe:
     """
 
     step: Step
-    fixed: Sequence[bool | None]
+    fixed: tuple[bool | None, ...]
     dtype: torch.dtype
     shape: tuple[int, ...]
 
     @classmethod
     def of(cls, rule: Rule, dtype: torch.dtype, shape: tuple[int, ...]) -> UpdateRecipe:
         """Return the recipe of a rule; its booleans stay as they are."""
-        fixed = [each if isinstance(each, bool) else None for each in rule.coefficients(1)]
-        return cls(rule.update, fixed, dtype, shape)
+        fixed = (each if isinstance(each, bool) else None for each in rule.coefficients(1))
+        return cls(rule.update, tuple(fixed), dtype, shape)
 
     @property
     def count(self) -> int:
         """The number of coefficients that are numbers."""
         return sum(each is None for each in self.fixed)
+
+    @lru_cache(maxsize=64)  # noqa: B019 - a recipe is small and holds no tensor
+    def programs(self) -> tuple[Program, Program]:
+        """Return the programs of the first update and of later ones."""
+        first, shapes = self.first()
+        return first, self.later(shapes)
 
     def first(self) -> tuple[Program, list[tuple[int, ...]]]:
         """Return the program of the first update, and the shapes of the state after it."""

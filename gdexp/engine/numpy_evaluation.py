@@ -42,22 +42,27 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
 
 
 def evaluate(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the results of a program, for one row.
+    """Return the results of a program for many rows at once.
 
     Args:
         program: the program.
-        inputs: for each of its inputs an array of its shape.
+        inputs: for each of its inputs an array of shape (rows, *shape).
+
+    Returns:
+        The results by name, each of shape (rows, *shape); they may be read-only.
     """
     floats = DTYPES[program.dtype][Kind.FLOAT]
+    rows = len(next(iter(inputs.values())))
     last_use = {j: i for i, node in enumerate(program.nodes) for j in node.inputs}
     kept = set(program.outputs.values())
     values: dict[int, Array] = {}
     with np.errstate(all="ignore"):
         for i, node in enumerate(program.nodes):
             if node.operation == "input":
-                values[i] = np.array(inputs[str(node.detail)], floats).reshape(node.shape)
+                given = np.ascontiguousarray(inputs[str(node.detail)], floats)
+                values[i] = given.reshape(rows, *node.shape)
             else:
-                values[i] = _compute(program, node, [values[j] for j in node.inputs])
+                values[i] = _compute(program, node, [values[j] for j in node.inputs], rows)
             for j in set(node.inputs):
                 if last_use[j] == i and j not in kept:
                     del values[j]
@@ -77,38 +82,39 @@ def tree_sum(values: Array) -> Array:
     return values[..., 0]
 
 
-def _compute(program: Program, node: Node, given: list[Array]) -> Array:
+def _compute(program: Program, node: Node, given: list[Array], rows: int) -> Array:
     operation, detail = node.operation, node.detail
     if operation in ELEMENTWISE:
-        found: Array = np.asarray(_ELEMENTWISE[operation](*given))
+        found: Array = _ELEMENTWISE[operation](*given)
         return found
     assert not isinstance(detail, str)
+    shape = (rows, *node.shape)
     if operation == "constant":
-        return program.constants[detail[0]]
+        return np.broadcast_to(program.constants[detail[0]], shape)
     if operation == "concatenate":
-        return np.concatenate([each.reshape(-1) for each in given])
+        return np.concatenate([each.reshape(rows, -1) for each in given], axis=1)
     if operation == "sum":
         return tree_sum(given[0])
-    flat = np.ascontiguousarray(given[0]).reshape(-1)
+    flat = np.ascontiguousarray(given[0]).reshape(rows, given[0].size // max(rows, 1))
     if operation == "view":
-        return _view(flat, node)
-    index = program.constants[detail[0]]
+        return _view(flat, shape, detail)
+    index = program.constants[detail[0]].reshape(-1)
     if operation == "take":
-        taken: Array = flat[index.reshape(-1)].reshape(node.shape)
+        taken: Array = flat[:, index].reshape(shape)
         return taken
     result = flat.copy()
-    for place, number in zip(index.reshape(-1).tolist(), given[1].reshape(-1), strict=True):
-        result[place] += number
-    return result.reshape(node.shape)
+    added = given[1].reshape(rows, -1)
+    for i, place in enumerate(index.tolist()):
+        result[:, place] += added[:, i]
+    return result.reshape(shape)
 
 
-def _view(flat: Array, node: Node) -> Array:
-    assert not isinstance(node.detail, str)
-    if node.size == 0:
-        return np.empty(node.shape, flat.dtype)
-    offset, *strides = node.detail
-    steps = [stride * flat.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(flat[offset:], node.shape, steps)
+def _view(flat: Array, shape: tuple[int, ...], detail: tuple[int, ...]) -> Array:
+    if 0 in shape:
+        return np.empty(shape, flat.dtype)
+    offset, *strides = detail
+    steps = [flat.strides[0], *(stride * flat.itemsize for stride in strides)]
+    return np.lib.stride_tricks.as_strided(flat[:, offset:], shape, steps)
 
 
 def _bits(values: Array, operation: Callable[..., Array], mask: int) -> Array:

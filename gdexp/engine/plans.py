@@ -18,6 +18,7 @@ import torch
 
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
+from gdexp.engine.program import Program
 
 ATTRIBUTE = "_gdexp_plans"
 """A problem's own plans."""
@@ -44,7 +45,7 @@ class Prepared:
     plan: Plan
     checked: bool = False
     engines: dict[Hashable, Any] = field(default_factory=dict)
-    double: Plan | NotPortable | None = None
+    double: Program | NotPortable | None = None
     held: list[object] = field(default_factory=list)
 
 

@@ -42,7 +42,8 @@ class Rows:
     2. `next x`, `next state` = first (while k is 0) or update, with the coefficients of k + 1.
        Where `accepted` is false: x and state are replaced, and 1 follows.
     3. The loss is recorded: in the trace at column k - trace_first, in `loss`, in `lowest` where
-       it is finite, in `highest` where it is not NaN, in `midway` at k = `midway_at`.
+       it is finite, in `highest` where it is not NaN (the first of equal losses stays), in
+       `midway` at k = `midway_at`.
     4. A loss that is not finite: the row ends as DIVERGED.
     5. `loss - f_star <= threshold` in double precision: if `hit_k` is -1 and `loss < f_star` and
        `checked` is 0, the row waits as BELOW, and x, k and all records but the trace are left as
@@ -57,7 +58,8 @@ class Rows:
 
     A row that ends keeps the x, state and k of its last iteration; one with hit_k >= 0 has then
     converged, whatever its code says of the continuation.
-    A row that goes on stops before the evaluation of k = until + 1.
+    A row that goes on stops before the evaluation of k = until + 1. A row that waits as BELOW
+    becomes RUNNING where `checked` is set. In 6 the state at k = 0 is what the array holds.
 
     Attributes:
         x: shape (R, n), in the plan's dtype.

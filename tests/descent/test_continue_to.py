@@ -27,6 +27,9 @@ from gdexp import (
 from gdexp.descent.cap import Cap
 from gdexp.descent.stopping import first_hit
 from gdexp.optimizers.schedules import Warmup
+from tests.descent.engines import each_engine  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 def assert_only_the_trace_goes_on(alone: Result, continued: Result) -> None:

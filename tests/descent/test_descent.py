@@ -43,9 +43,11 @@ def notebook(lr: float, threshold: float) -> list[float]:
 
 
 def test_the_notebooks_start_takes_its_19_iterations_with_its_losses() -> None:
-    result = descend(Matrix(x0=NOTEBOOK_X0), GradientDescent(lr=1.0), Stopping(threshold=1e-5))
+    problem, rule, until = Matrix(x0=NOTEBOOK_X0), GradientDescent(lr=1.0), Stopping(1e-5)
+    result = descend(problem, rule, until)
     assert (result.iterations, result.status) == (19, Status.CONVERGED)
-    assert result.trace.tolist() == notebook(1.0, 1e-5)
+    assert descend(problem, rule, until, engine="torch").trace.tolist() == notebook(1.0, 1e-5)
+    np.testing.assert_allclose(result.trace, notebook(1.0, 1e-5), rtol=1e-5)
     assert [f"{loss:.2e}" for loss in result.trace[[1, 2, 3, -1]]] == [
         "6.73e-02",
         "4.07e-02",

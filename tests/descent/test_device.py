@@ -95,7 +95,7 @@ def batch(name: str) -> BatchResult:
     arguments = {**given, "rules": rules(chosen) if isinstance(chosen, str) else chosen}
     x0 = 4 * torch.rand((28, *problem.shape), generator=torch.Generator().manual_seed(3)) - 1
     limits = [LIMITS[i % 4] for i in range(28)]
-    found = descend_batch(problem, stopping=limits, x0=x0, **arguments)
+    found = descend_batch(problem, stopping=limits, x0=x0, engine="torch", **arguments)
     assert len(found.counts) >= 2
     return found
 
@@ -137,6 +137,7 @@ def capped(
         [GradientDescent(lr=0.4 + 1.5 * (i * 7 % rows) / rows) for i in range(rows)],
         [Stopping((1e-2, 1e-3, 1e-4)[i % 3], 2000) for i in range(rows)],
         cap=cap,
+        engine="torch",
     )
     return batch, cap
 
@@ -167,6 +168,7 @@ def test_rows_that_are_too_much_are_halved_and_begun_again_with_the_same_bits(
 def test_one_row_that_is_too_much_is_one_line() -> None:
     line = "device=cpu: out of memory with one descent of 10 numbers; use a smaller problem"
     for attempt in (
+        lambda: descend_batch(Small(0), seeds=[1, 2], engine="torch"),
         lambda: descend_batch(Small(0), seeds=[1, 2]),
         lambda: descend_batch(Small(0), dtype="bfloat16"),
         lambda: descend(Small(0)),

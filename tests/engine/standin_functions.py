@@ -162,5 +162,17 @@ def erf(b: Builder, x: Value) -> Value:
     return b.apply("multiply", series, factor)
 
 
-def pow(b: Builder, x: Value, y: Value) -> Value:  # noqa: A001
+def power(b: Builder, x: Value, y: Value) -> Value:
     return exp(b, b.apply("multiply", y, log(b, x)))
+
+
+def exp2(b: Builder, x: Value) -> Value:
+    return exp(b, b.apply("multiply", x, math.log(2)))
+
+
+def log2(b: Builder, x: Value) -> Value:
+    return b.apply("divide", log(b, x), math.log(2))
+
+
+def log10(b: Builder, x: Value) -> Value:
+    return b.apply("divide", log(b, x), math.log(10))

@@ -124,7 +124,7 @@ def _starts(
             raise BadInput("x0", f"shape {tuple(x0.shape)}", f"must have shape {shape}")
         if not x0.is_floating_point():
             raise BadInput("x0", x0.dtype, "must be a tensor of a floating dtype: use .float()")
-        if not torch.isfinite(x0).all():
+        if x0.numel() and not torch.isfinite(torch.stack(torch.aminmax(x0.detach()))).all():
             raise BadInput("x0", "nan or inf", "must hold finite numbers only")
         own = x0.detach().to(device="cpu", dtype=dtype, copy=True)
         return own.contiguous()

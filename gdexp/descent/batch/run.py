@@ -16,7 +16,7 @@ from gdexp.descent.batch.arguments import given
 from gdexp.descent.batch.parts import Parts
 from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.cap import Cap
-from gdexp.descent.device import exact_arithmetic
+from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import NotPortable, Plans, check_engine, refusal
 from gdexp.optimizers import UpdateRule
@@ -123,6 +123,8 @@ def descend_batch(
             if engine == "portable":
                 raise refusal(error) from None
             reason = str(error)
+        except torch.OutOfMemoryError:
+            raise out_of_memory(device, row_size) from None
 
     began = time.perf_counter()
     parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)

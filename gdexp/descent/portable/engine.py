@@ -9,11 +9,12 @@ import torch
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.pace import Pace
-from gdexp.engine import NotPortable, Plans, Program
+from gdexp.engine import Plans
 from gdexp.engine.choice import (
     Engine,
     Found,
     check_of,
+    double_loss,
     nanoseconds,
     find_plan,
     refusal,
@@ -72,10 +73,5 @@ def set_up(
         checks.at_start(x)
     engine = runner(prepared, device, torch.get_num_threads())
 
-    def double() -> Program:
-        return find_plan(
-            problem, rule, torch.float64, torch.device("cpu"), x.double(), found.plans
-        ).prepared.plan.evaluate
-
-    minimum = PortableMinimum(problem, prepared.plan.dtype, double)
+    minimum = PortableMinimum(problem, prepared.plan.dtype, lambda: double_loss(prepared, problem, x))
     return Setup(engine, minimum, Pace(nanoseconds(prepared.plan), block), checks, found)

@@ -22,7 +22,7 @@ from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import Array, Counts, Engine
 
-MOST_ROWS = 1 << 13
+MOST_ROWS = 1 << 14
 MOST_NUMBERS = 1 << 20
 """In the x and state of the rows of a chunk."""
 
@@ -173,7 +173,8 @@ def _advanced(
             checks.look(descents)
         if watch is not None:
             watch(block.until, int(descents.open.sum()))
-        descents.compact()
+        if pieces:  # else rows that ended cost nothing
+            descents.compact()
     descents.record()
     return pieces
 

@@ -85,4 +85,5 @@ def descend_alone(
         if checks is not None:
             checks.look(descents)
     ends = descents.ends
-    return Descended(trace, STATUSES[ends.codes[0]], ends.final[0], int(ends.periods[0]) or None)
+    final = ends.final.reshape(x.shape)
+    return Descended(trace, STATUSES[ends.codes[0]], final, int(ends.periods[0]) or None)

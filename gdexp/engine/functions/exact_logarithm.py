@@ -16,15 +16,17 @@ _THIRD = {"float64": (1365 / 4096, 1 / 12288), "float32": (43 / 128, -1 / 384)}
 
 
 def exact_log(form: Format, x: Real) -> tuple[Real, Real]:
-    """Return two numbers whose sum is log(x), for finite x > 0: 92 operations (float32: 84)."""
+    """Return two numbers whose sum is log(x), for finite x > 0."""
     scaled, small = without_subnormals(form, x)
     exponent, f = split(form, scaled)
     k = (exponent + form.rounder_bits).real() - small.choose(
         form.rounder + form.digits, form.rounder
     )
-    s, s_first, s_second, s_low = _ratio(form, f)
+    s_first, s_second, s_third = _ratio(form, f)
+    s, s_low = fast_sum(s_first, s_second)
+    s_low = s_low + s_third
     z_first = s_first * s_first
-    z_low = s_second * (s_first + s_first + s_second) + s_low * (s + s)
+    z_low = s_second * (s_first + s_first + s_second) + s_third * (s + s)
     z = z_first + z_low
     third, third_low = _THIRD[form.dtype]
     c_first = z_first * third
@@ -34,7 +36,7 @@ def exact_log(form: Format, x: Real) -> tuple[Real, Real]:
     c = c_first + c_rest
     c_short = c.shortened(form.divisor)
     c_low = (c_first - c_short) + c_rest
-    twice, later = s_first + s_first, s_second + s_low
+    twice, later = s_first + s_first, s_second + s_third
     small_part = (s_low + s_low) + ((later + later) * c + twice * c_low)
     total, error = fast_sum(k * form.ln2_high, s + s)
     total, second_error = fast_sum(total, twice * c_short)
@@ -44,7 +46,7 @@ def exact_log(form: Format, x: Real) -> tuple[Real, Real]:
 def exact_product(
     form: Format, a: Real, a_low: Real, b: Real, b_low: Real | float
 ) -> tuple[Real, Real]:
-    """Return two numbers whose sum is (a + a_low) (b + b_low): 23 operations (Dekker 1971)."""
+    """Return two numbers whose sum is (a + a_low) (b + b_low) (Dekker 1971)."""
     cleared = form.digits // 2 + form.digits % 2
     a_high, b_high = a.shortened(cleared), b.shortened(cleared)
     a_rest, b_rest = a - a_high, b - b_high
@@ -53,8 +55,8 @@ def exact_product(
     return product, error + (a * b_low + a_low * b)
 
 
-def _ratio(form: Format, f: Real) -> tuple[Real, Real, Real, Real]:
-    """Return s without its last part, its first and second part, and its last part."""
+def _ratio(form: Format, f: Real) -> tuple[Real, Real, Real]:
+    """Return s as a sum of three parts, the first two of them short."""
     divisor = f + 2.0
     below = divisor.shortened(form.divisor)
     below_low = (2.0 - below) + f
@@ -63,5 +65,4 @@ def _ratio(form: Format, f: Real) -> tuple[Real, Real, Real, Real]:
     rest = (f - first * below) - first * below_low
     second = (rest * inverse).shortened(form.quotient)
     rest = (rest - second * below) - second * below_low
-    s, error = fast_sum(first, second)
-    return s, first, second, rest * inverse + error
+    return first, second, rest * inverse

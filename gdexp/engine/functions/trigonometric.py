@@ -12,9 +12,9 @@ from gdexp.engine.functions.formats import Format, begin
 
 
 def sin(builder: Builder, x: Value) -> Value:
-    """Return the sine: 210 operations (float32: 175).
+    """Return the sine: 203 operations (float32: 188).
 
-    With the cosine of the same value it takes ten more.
+    The angle of a value is reduced once for its sine and its cosine.
     """
     form, argument = begin(builder, x)
     angle = reduced_angle(form, abs(argument))
@@ -25,7 +25,7 @@ def sin(builder: Builder, x: Value) -> Value:
 
 
 def cos(builder: Builder, x: Value) -> Value:
-    """Return the cosine: 209 operations (float32: 174)."""
+    """Return the cosine: 201 operations (float32: 186)."""
     form, argument = begin(builder, x)
     angle = reduced_angle(form, abs(argument))
     sine, cosine = _both(form, angle)
@@ -34,7 +34,7 @@ def cos(builder: Builder, x: Value) -> Value:
 
 
 def _both(form: Format, angle: Angle) -> tuple[Real, Real]:
-    """Return sine and cosine between -pi / 4 and pi / 4: 35 operations (float32: 23)."""
+    """Return sine and cosine between -pi / 4 and pi / 4."""
     r, low = angle.high, angle.low
     z = r * r
     half = z * 0.5

@@ -102,15 +102,15 @@ def square(b: Builder, self: Number) -> Value:
 
 @lowers("pow")
 def power(b: Builder, self: Number, exponent: Number) -> Value:
-    """`pow(self, exponent)`; with these exponents it is written out.
+    """`power(self, exponent)` of `gdexp.engine.functions`; with these exponents it is written out.
 
     0: 1. 1: self. 2: `self * self`. 3: `(self * self) * self`. 1/2: the square root. -1, -2 and
     -1/2: 1 divided by the power with the opposite exponent.
     """
     if isinstance(exponent, Value | np.ndarray) and np.shape(exponent) != ():
-        return elementary(b, "pow", *_same_shape(b, self, exponent))
+        return elementary(b, "power", *_same_shape(b, self, exponent))
     if isinstance(exponent, Value):
-        return elementary(b, "pow", *_same_shape(b, self, exponent))
+        return elementary(b, "power", *_same_shape(b, self, exponent))
     number = float(exponent)
     value = floats(b, self)
     if number in (-1, -2, -0.5):
@@ -124,7 +124,7 @@ def power(b: Builder, self: Number, exponent: Number) -> Value:
     if number in (2, 3):
         product = square(b, value)
         return product if number == 2 else b.apply("multiply", product, value)
-    return elementary(b, "pow", *_same_shape(b, value, number))
+    return elementary(b, "power", *_same_shape(b, value, number))
 
 
 def _same_shape(b: Builder, *given: Number) -> list[Value]:
@@ -141,30 +141,10 @@ def _elementary(name: str) -> None:
     lowered.__doc__ = f"`{name}` of `gdexp.engine.functions`."
 
 
-for _name in ("exp", "log", "log1p", "expm1", "tanh", "sigmoid", "sin", "cos", "erf"):
+for _name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "erf"):
     _elementary(_name)
-
-
-@lowers("log2")
-def log2(b: Builder, self: Number) -> Value:
-    """`log(self) / log(2)`, with log(2) rounded."""
-    return arithmetic(
-        b, "divide", elementary(b, "log", self), float.fromhex("0x1.62e42fefa39efp-1")
-    )
-
-
-@lowers("log10")
-def log10(b: Builder, self: Number) -> Value:
-    """`log(self) / log(10)`, with log(10) rounded."""
-    return arithmetic(
-        b, "divide", elementary(b, "log", self), float.fromhex("0x1.26bb1bbb55516p+1")
-    )
-
-
-@lowers("exp2")
-def exp2(b: Builder, self: Number) -> Value:
-    """`pow(2, self)`."""
-    return elementary(b, "pow", *_same_shape(b, 2.0, self))
+for _name in ("tanh", "sigmoid"):
+    _elementary(_name)
 
 
 @lowers("tan")

@@ -64,8 +64,7 @@ def _write(b: Builder, value: Value, places: Index, new: Value, accumulate: bool
     if accumulate:
         return b.scatter_add(value, new, places)
     chosen = np.arange(value.size)
-    for j, place in enumerate(places.reshape(-1).tolist()):
-        chosen[place] = value.size + j
+    chosen[places.reshape(-1)] = value.size + np.arange(places.size)
     return b.take(b.concatenate([value, new]), chosen.reshape(value.shape))
 
 

@@ -48,7 +48,8 @@ def lower(recording: Recording, builder: Builder) -> dict[str, Value]:
         try:
             _lower_call(recording, call, builder, known)
         except NotPortable as error:
-            raise error.at(call.place) from None
+            reason = error.reason if "::" in error.reason else f"{call.operation}: {error.reason}"
+            raise NotPortable(reason, call.place) from None
     outputs = {}
     for name, slot in recording.outputs.items():
         _check_dtype(f"the {name}", recording.slots[slot].dtype, builder)

@@ -216,7 +216,8 @@ def vector_norm(
 ) -> Value:
     """2: the root of the sum of squares. 1: the sum of |x|. inf and -inf: the extreme of |x|.
 
-    0: the count of numbers that are not 0. Others: `pow(sum(pow(|x|, p)), 1 / p)`.
+    0: the count of numbers that are not 0. Others: the power 1 / p, as `aten::pow`, of the sum of
+    the powers p of |x|.
     """
     value = floats(b, self)
     size = b.apply("absolute", value)

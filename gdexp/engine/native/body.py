@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gdexp.engine.native.frame import Frame, Index
 from gdexp.engine.native.nests import Affine, units
 from gdexp.engine.native.prepared import Graph
 from gdexp.engine.operations import Kind
 from gdexp.engine.program import Array
-
-if TYPE_CHECKING:
-    from gdexp.engine.native.kernel import Kernel
-
-Index = tuple[str | None, int]
-"""A loop's index: a register, or none, plus a number."""
 
 
 @dataclass
@@ -24,14 +18,14 @@ class Body:
     """Writes the values of nodes at one place.
 
     Attributes:
-        kernel: what is written.
+        frame: of the function that is written.
         dims: of the loop nest.
         index: the place: one entry for each dimension.
         order: the dimensions from the outermost loop to the innermost one.
         known: the registers of values that have been written.
     """
 
-    kernel: Kernel
+    frame: Frame
     dims: tuple[int, ...]
     index: list[Index]
     order: tuple[int, ...]
@@ -39,17 +33,17 @@ class Body:
 
     def value(self, i: int) -> str:
         """Return the value of a node here."""
-        if i in self.kernel.scalars:
-            return self.kernel.scalars[i]
+        if i in self.frame.scalars:
+            return self.frame.scalars[i]
         if i not in self.known:
             self.known[i] = self._value(i)
         return self.known[i]
 
     def compute(self, i: int) -> str:
         """Return the result of an elementwise node here, although it may also be in memory."""
-        graph = self.kernel.graph
+        graph = self.frame.graph
         given = [self.value(j) for j in graph.operands(i)]
-        self.known[i] = self.kernel.w.operate(graph.nodes[i].operation, given)
+        self.known[i] = self.frame.w.operate(graph.nodes[i].operation, given)
         return self.known[i]
 
     def flat(self) -> str:
@@ -58,13 +52,13 @@ class Body:
 
     def store(self, i: int, value: str) -> None:
         """Write the value of a stored node here to memory."""
-        self.kernel.store(self.kernel.places[i], self.flat(), value)
+        self.frame.store(self.frame.places[i], self.flat(), value)
 
     def _value(self, i: int) -> str:
-        graph = self.kernel.graph
+        graph = self.frame.graph
         node = graph.nodes[i]
-        if i in self.kernel.places:
-            return self.kernel.load(self.kernel.places[i], self.flat())
+        if i in self.frame.places:
+            return self.frame.load(self.frame.places[i], self.flat())
         if node.operation == "constant":
             return self._constant(i)
         if node.operation == "view":
@@ -78,16 +72,16 @@ class Body:
 
     def _read(self, source: int, position: str) -> str:
         """Return a number of an array in memory."""
-        if source in self.kernel.places:
-            return self.kernel.load(self.kernel.places[source], position)
-        graph = self.kernel.graph
+        if source in self.frame.places:
+            return self.frame.load(self.frame.places[source], position)
+        graph = self.frame.graph
         detail = graph.nodes[source].detail
         assert not isinstance(detail, str)
-        place = self.kernel.pooled(graph.constants[detail[0]], graph.nodes[source].kind)
-        return self.kernel.load(place, position)
+        place = self.frame.pooled(graph.constants[detail[0]], graph.nodes[source].kind)
+        return self.frame.load(place, position)
 
     def _take(self, i: int) -> str:
-        graph = self.kernel.graph
+        graph = self.frame.graph
         node = graph.nodes[i]
         source = graph.operands(i)[0]
         if graph.nodes[source].size == 1:
@@ -97,35 +91,35 @@ class Body:
 
     def position(self, index: Array) -> str:
         """Return the entry of a constant with positions here."""
-        place = self.kernel.pooled(index, Kind.INTEGER)
-        found = self.kernel.load(place, self.flat())
-        if self.kernel.w.types.bits == 64:
+        place = self.frame.pooled(index, Kind.INTEGER)
+        found = self.frame.load(place, self.flat())
+        if self.frame.w.types.bits == 64:
             return found
-        return self.kernel.w.set(f"sext i32 {found} to i64")
+        return self.frame.w.set(f"sext i32 {found} to i64")
 
     def _constant(self, i: int) -> str:
         """Return a constant's number; the loop's order decides how it lies in memory."""
-        node = self.kernel.graph.nodes[i]
+        node = self.frame.graph.nodes[i]
         assert not isinstance(node.detail, str)
-        array = self.kernel.graph.constants[node.detail[0]]
+        array = self.frame.graph.constants[node.detail[0]]
         array = array.reshape(self.dims if array.size > 1 else 1)
         for axis in range(array.ndim):
             if _repeats(array, axis):
                 array = array.take([0], axis)
         if array.size == 1:
-            return self.kernel.w.types.literal(array.reshape(-1)[0], node.kind)
+            return self.frame.w.types.literal(array.reshape(-1)[0], node.kind)
         shape = tuple(array.shape[axis] for axis in self.order)
         steps = dict(zip(self.order, units(shape), strict=True))
         strides = [steps[axis] if array.shape[axis] > 1 else 0 for axis in range(array.ndim)]
-        place = self.kernel.pooled(array.transpose(self.order), node.kind)
-        return self.kernel.load(place, self._linear(strides, 0))
+        place = self.frame.pooled(array.transpose(self.order), node.kind)
+        return self.frame.load(place, self._linear(strides, 0))
 
     def _through(self, view: Affine) -> str:
         """Return the position in its source that a view reads here."""
         strides = view.along(self.dims)
         if strides is not None:
             return self._linear(strides, view.offset)
-        w = self.kernel.w
+        w = self.frame.w
         rest = self.flat()
         position = str(view.offset)
         for n, stride in zip(reversed(view.shape), reversed(view.strides), strict=True):
@@ -139,7 +133,7 @@ class Body:
 
     def _linear(self, strides: list[int], offset: int) -> str:
         """Write `offset + Σ index * stride`."""
-        w = self.kernel.w
+        w = self.frame.w
         total: str | None = None
         for (name, constant), stride in zip(self.index, strides, strict=True):
             offset += constant * stride
@@ -171,7 +165,8 @@ def read_views(graph: Graph, members: list[int], only: int | None = None) -> lis
     found = []
     for j in (j for i in members for j in graph.operands(i)):
         node = graph.nodes[j]
-        if only in (None, j) and node.operation == "view" and node.size > 1:
-            if graph.nodes[graph.operands(j)[0]].size > 1:
-                found.append(Affine.of(node))
+        if node.operation != "view" or node.size <= 1 or only not in (None, j):
+            continue
+        if graph.nodes[graph.operands(j)[0]].size > 1:
+            found.append(Affine.of(node))
     return found

@@ -13,15 +13,16 @@ from typing import Any
 from gdexp.core import BadInput
 from gdexp.engine.native.mode import ARCHITECTURES
 
+LlvmObject = Any
+"""An object of llvmlite, which has no types."""
+
 CPUS = ("host", "baseline")
 """The processors that code is made for."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """LLVM has one context for the process; it takes one compilation at a time."""
 
-_FUNCTION = ctypes.CFUNCTYPE(
-    None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
-)
+_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
 """A call of it releases the interpreter's lock."""
 
 
@@ -36,7 +37,7 @@ class MachineCode:
     """
 
     call: Callable[[int, int, int, int], None]
-    owner: Any
+    owner: LlvmObject
 
 
 @cache
@@ -77,7 +78,7 @@ def architecture(triple: str) -> str:
     return {"arm64": "aarch64", "amd64": "x86_64"}.get(name, name)
 
 
-def target_machine(triple: str, cpu: str) -> Any:
+def target_machine(triple: str, cpu: str) -> LlvmObject:
     """Return LLVM's description of the processor that code is made for.
 
     Args:
@@ -93,7 +94,7 @@ def target_machine(triple: str, cpu: str) -> Any:
     return target.create_target_machine(cpu=name, features=features, opt=3, jit=True)
 
 
-def optimised(text: str, machine: Any) -> Any:
+def optimised(text: str, machine: LlvmObject) -> LlvmObject:
     """Return LLVM's module of a text, checked and optimised.
 
     No pass may reorder or join floating-point operations: the text has no fast-math flag, and

@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 from gdexp.engine.native.forms import Form, Steps
+from gdexp.engine.native.row import LOSSES, SAME, VARIABLES, RowWriter
 from gdexp.engine.native.table import ARRAYS, MORE, PLACE
-from gdexp.engine.native.writer import LIKELY, UNLIKELY, Types, Writer, hexadecimal
+from gdexp.engine.native.writer import LIKELY, UNLIKELY, Types, hexadecimal
 from gdexp.engine.rows import Code
 
 _INFINITE = hexadecimal(float("inf"))
 _NAN = hexadecimal(float("nan"))
-_COUNTS = ("k", "event", "evaluations")
-_NUMBERS = ("last_loss", "anchor_loss", "lowest", "highest")
-_SCALARS = {"i64": _COUNTS, "double": ("threshold", "recorded"), "i32": ("code",)}
-_VALUES = ("trace_row", "trace_step", "trace_first", "coefficient_row", "coefficient_step")
-_INTEGERS = (*_VALUES, "coefficient_first", "until")
-_FLAGS = ("code", "checked")
-_DOUBLES = ("loss", "last_loss", "anchor_loss", "lowest", "highest", "midway", "before")
-_ALL_DOUBLES = (*_DOUBLES, "threshold", "goal", "f_star")
-
-SAME = """
-define internal i1 @same(ptr readonly %left, ptr readonly %right, i64 %count) noinline {{
-entry:
-  br label %head
-head:
-  %i = phi i64 [ 0, %entry ], [ %next, %more ]
-  %there = icmp ult i64 %i, %count
-  br i1 %there, label %more, label %yes
-more:
-  %p = getelementptr inbounds {integer}, ptr %left, i64 %i
-  %q = getelementptr inbounds {integer}, ptr %right, i64 %i
-  %a = load {integer}, ptr %p
-  %b = load {integer}, ptr %q
-  %next = add nuw nsw i64 %i, 1
-  %equal = icmp eq {integer} %a, %b
-  br i1 %equal, label %head, label %no
-yes:
-  ret i1 true
-no:
-  ret i1 false
-}}
-"""
-"""Whether two arrays have the same bits."""
+_INTEGERS = (
+    "trace_row",
+    "trace_step",
+    "trace_first",
+    "coefficient_row",
+    "coefficient_step",
+    "coefficient_first",
+    "until",
+)
 
 
-class Descent:
+class Descent(RowWriter):
     """Writes the function `rows`, which advances rows `begin` to `end` by a block.
 
     Args:
@@ -53,8 +31,8 @@ class Descent:
     """
 
     def __init__(self, types: Types, steps: Steps, form: Form) -> None:
-        self.w = Writer(types)
-        self.types, self.steps, self.form = types, steps, form
+        super().__init__(types, steps)
+        self.form = form
 
     def function(self) -> str:
         """Return the function's text."""
@@ -92,7 +70,7 @@ class Descent:
             kind = "i64" if name in _INTEGERS else "ptr"
             address = w.at("i64", "%table", PLACE[name])
             w.do(f"%t.{name} = load {kind}, ptr {address}")
-        for kind, names in (*_SCALARS.items(), (self.types.number, _NUMBERS)):
+        for kind, names in (*VARIABLES.items(), (self.types.number, LOSSES)):
             for name in names:
                 w.do(f"%{name} = alloca {kind}")
         w.do("%row = alloca i64")
@@ -101,52 +79,6 @@ class Descent:
         untraced = w.set("icmp eq ptr %t.trace, null")
         w.do(f"%traces = select i1 {untraced}, ptr %unread, ptr %t.trace")
         self.form.begin(w)
-
-    def _type(self, name: str) -> str:
-        if name in _ALL_DOUBLES:
-            return "double"
-        return "i32" if name in _FLAGS else "i64"
-
-    def _of_row(self, name: str) -> str:
-        """Return the row's entry of an array of `Rows`."""
-        return self.w.load(self._type(name), self._place(name))
-
-    def _put(self, name: str, value: str) -> None:
-        """Replace the row's entry of an array of `Rows`."""
-        self.w.store(self._type(name), value, self._place(name))
-
-    def _place(self, name: str) -> str:
-        return self.w.at(self._type(name), f"%t.{name}", "%r")
-
-    def _vector(self, name: str) -> str:
-        """Return the address of the row's numbers."""
-        n, width = self.steps.n, self.steps.width
-        size = {"x": n, "hit_x": n, "state": width - n}.get(name, width)
-        start = self.w.set(f"mul nsw i64 %r, {size}")
-        return self.w.at(self.types.number, f"%t.{name}", start)
-
-    def _kind(self, name: str) -> str:
-        found = [kind for kind, names in _SCALARS.items() if name in names]
-        return found[0] if found else self.types.number
-
-    def _get(self, name: str) -> str:
-        """Return a variable of the loop."""
-        return self.w.load(self._kind(name), f"%{name}")
-
-    def _let(self, name: str, value: str) -> None:
-        """Set a variable of the loop."""
-        self.w.store(self._kind(name), value, f"%{name}")
-
-    def _wide(self, value: str) -> str:
-        """Return a number as a double."""
-        return value if self.types.bits == 64 else self.w.set(f"fpext float {value} to double")
-
-    def _narrow(self, value: str) -> str:
-        """Return a double that came from the plan's type as that type."""
-        return value if self.types.bits == 64 else self.w.set(f"fptrunc double {value} to float")
-
-    def _bits(self, value: str) -> str:
-        return self.w.set(f"bitcast {self.types.number} {value} to {self.types.integer}")
 
     def _begin_row(self) -> None:
         """Pass over a row that has ended, waits, or stands behind the block."""
@@ -168,7 +100,7 @@ class Descent:
         self._let("event", k)
         self._let("evaluations", self._of_row("evaluations"))
         self._let("threshold", self._of_row("threshold"))
-        for name in _NUMBERS:
+        for name in LOSSES:
             self._let(name, self._narrow(self._of_row(name)))
         w.do(f"%f_star = load double, ptr {self._place('f_star')}")
         self.form.load(w, self._vector("x"), self._vector("state"), self._vector("last"))
@@ -388,7 +320,7 @@ class Descent:
         self._put("k", self._get("k"))
         self._put("evaluations", self._get("evaluations"))
         self._put("loss", self._get("recorded"))
-        for name in _NUMBERS:
+        for name in LOSSES:
             self._put(name, self._wide(self._get(name)))
         self.form.store(w, self._vector("x"), self._vector("state"))
         self.form.store_last(w, self._vector("last"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 
@@ -16,6 +17,7 @@ from gdexp.engine.native.compiler import (
     binding,
     compile_text,
 )
+from gdexp.engine.native.memory import ALIGNMENT
 from gdexp.engine.native.module import Code, generate
 from gdexp.engine.native.table import ARRAYS, MORE, PLACE
 from gdexp.engine.operations import Kind
@@ -26,9 +28,6 @@ from gdexp.engine.rows import Code as RowCode
 
 PARTS = 8
 """Into how many parts for each thread the rows are split: they end at different iterations."""
-
-LINE = 64
-"""Scratch memory and constants begin at a multiple of this many bytes."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,7 @@ class NativeEngine:
         self._compiled = shared.get(plan, cpu, form)
         self._scratch: list[Array] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
 
     @property
     def form(self) -> str:
@@ -108,8 +108,7 @@ class NativeEngine:
         return self._compiled.code.form
 
     def advance(self, rows: Rows, block: Block) -> None:
-        """Make the steps in the docstring of `Rows`, for each row until it ends or has passed
-        `block.until`.
+        """Make the steps that `Rows` describes, for each row until it ends or passes the block.
 
         A row that waits as BELOW goes on where `checked` is set.
 
@@ -126,8 +125,10 @@ class NativeEngine:
         if parts <= 1:
             self._call(table, 0, count, self._scratch[0])
             return
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():
+            # A forked process has none of its parent's threads.
             self._pool = ThreadPoolExecutor(self.threads, "gdexp-native")
+            self._process = os.getpid()
         waiting = list(self._scratch)
 
         def part(i: int) -> None:
@@ -178,9 +179,7 @@ def _dtype(name: str, number: np.dtype[np.generic]) -> np.dtype[np.generic]:
     return np.dtype(np.int64) if integer else np.dtype(np.float64)
 
 
-def _check(
-    name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[np.generic]
-) -> None:
+def _check(name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
     if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
         found = f"{array.dtype} of shape {array.shape}"
         raise ValueError(f"rows.{name} is {found}, not a C array, {dtype} of shape {shape}")
@@ -209,15 +208,22 @@ def _put_coefficients(
     if width == 0:
         return
     fits = given.ndim == 3 and given.shape[0] in (1, count) and given.shape[2] == width
-    if not fits or given.dtype != dtype or not given.flags.c_contiguous:
+    size = dtype.itemsize
+    if fits and given.size:
+        fits = (width == 1 or given.strides[2] == size) and not any(
+            stride % size for stride in given.strides
+        )
+    if not fits or given.dtype != dtype:
         raise ValueError(f"the coefficients are {given.dtype} of shape {given.shape}")
-    each, times = given.shape[0] > 1, given.shape[1]
-    last = block.until + 1 - block.first
-    if times != 1 and earliest <= block.until and not (earliest + 1 >= block.first and last < times):
-        raise ValueError(f"coefficients are missing for updates {earliest + 1} to {block.until + 1}")
+    times = given.shape[1]
+    if times != 1 and earliest <= block.until:
+        last = block.until + 1 - block.first
+        if earliest + 1 < block.first or last >= times:
+            updates = f"{earliest + 1} to {block.until + 1}"
+            raise ValueError(f"coefficients are missing for updates {updates}")
     table[PLACE["coefficients"]] = _address(given)
-    table[PLACE["coefficient_row"]] = times * width if each else 0
-    table[PLACE["coefficient_step"]] = width if times != 1 else 0
+    table[PLACE["coefficient_row"]] = given.strides[0] // size if len(given) > 1 else 0
+    table[PLACE["coefficient_step"]] = given.strides[1] // size if times > 1 else 0
     table[PLACE["coefficient_first"]] = block.first
 
 
@@ -227,7 +233,7 @@ def _address(array: Array) -> int:
 
 
 def aligned(size: int) -> Array:
-    """Return an array of bytes that begins at a multiple of `LINE`."""
-    memory = np.empty(size + LINE, np.uint8)
-    start = -_address(memory) % LINE
+    """Return an array of bytes that begins at a multiple of `ALIGNMENT`."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -_address(memory) % ALIGNMENT
     return memory[start : start + size]

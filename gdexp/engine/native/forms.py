@@ -10,9 +10,6 @@ from gdexp.engine.native.writer import Writer
 from gdexp.engine.plan import Plan
 from gdexp.engine.program import Program
 
-AREA = 64
-"""Areas of the scratch memory begin at multiples of this many bytes."""
-
 
 class Form(Protocol):
     """A form of code for one plan.

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
-from gdexp.engine.native.body import Body, Index, read_views
-from gdexp.engine.native.memory import Place, Pool, Regions, Scratch, Slot
+from gdexp.engine.native.body import Body, read_views
+from gdexp.engine.native.frame import Frame
+from gdexp.engine.native.memory import Place, Pool, Slot
 from gdexp.engine.native.nests import dimensions
 from gdexp.engine.native.prepared import Graph
 from gdexp.engine.native.schedule import Lives, Schedule, Task, schedule
 from gdexp.engine.native.sums import Sum
-from gdexp.engine.native.writer import Types, Writer
+from gdexp.engine.native.writer import Types
 from gdexp.engine.operations import Kind
-from gdexp.engine.program import Array, Program
+from gdexp.engine.program import Program
 
 
-class Kernel:
+class Kernel(Frame):
     """Writes the function of one step.
 
     It takes the addresses of current and next (x and states, one after the other), coefficients,
@@ -40,17 +40,10 @@ class Kernel:
         pool: Pool,
         metadata: int,
     ) -> None:
-        self.w = Writer(types)
-        self.name, self.results, self.pool = name, results, pool
-        self.graph = Graph(program)
+        super().__init__(types, Graph(program), pool, metadata)
+        self.name, self.results = name, results
         self.schedule: Schedule = schedule(self.graph)
-        self.scalars: dict[int, str] = {}
-        self.places: dict[int, Place] = {}
-        self.regions = Regions(metadata)
-        self.scratch = Scratch()
         self._slots: dict[int, Slot] = {}
-        self._slot_regions: dict[int, int] = {}
-        self._constant_region = self.regions.new()
 
     def function(self) -> str:
         """Return the function's text."""
@@ -74,47 +67,6 @@ class Kernel:
         )
         return "\n".join([head + "\n".join(self.w.lines), "}", *self.regions.metadata()])
 
-    def load(self, place: Place, position: str) -> str:
-        """Read a number of an array."""
-        w = self.w
-        kind = w.types.stored(place.kind)
-        found = w.load(kind, self._address(place, position), self.regions.tags(place.region))
-        return w.set(f"trunc i8 {found} to i1") if place.kind == Kind.BOOLEAN else found
-
-    def store(self, place: Place, position: str, value: str) -> None:
-        """Write a number of an array."""
-        w = self.w
-        kind = w.types.stored(place.kind)
-        if place.kind == Kind.BOOLEAN:
-            value = w.set(f"zext i1 {value} to i8")
-        w.store(kind, value, self._address(place, position), self.regions.tags(place.region))
-
-    def pooled(self, array: Array, kind: Kind) -> Place:
-        """Return the place of a constant array."""
-        offset = self.pool.add(array)
-        pointer = self.w.at("i8", "%constants", offset)
-        return Place(pointer, kind, self._constant_region)
-
-    @contextmanager
-    def buffer(self, count: int) -> Iterator[Place]:
-        """Lend an array of floats."""
-        slot = self.scratch.take(count * self.w.types.size(Kind.FLOAT))
-        yield self._in_slot(slot, Kind.FLOAT)
-        self.scratch.give_back(slot)
-
-    def nest(self, stack: ExitStack, dims: tuple[int, ...]) -> list[Index]:
-        """Open loops over dimensions and return the place inside."""
-        index: list[Index] = []
-        for n in dims:
-            name = stack.enter_context(self.w.loop(n))
-            index.append((None, 0) if n == 1 else (name, 0))
-        return index
-
-    def _address(self, place: Place, position: str) -> str:
-        w = self.w
-        kind = w.types.stored(place.kind)
-        return w.at(kind, w.at(kind, place.pointer, place.offset), position)
-
     def _place_inputs(self) -> None:
         w, number = self.w, self.w.types.number
         region = self.regions.new()
@@ -129,8 +81,8 @@ class Kernel:
             offset += self.graph.nodes[self.graph.outputs[name]].size
         for name, i in by_name.items():
             if name.startswith("coefficient"):
-                place = w.at(number, "%coefficients", int(name.removeprefix("coefficient")))
-                self.scalars[i] = w.load(number, place, self.regions.tags(region))
+                address = w.at(number, "%coefficients", int(name.removeprefix("coefficient")))
+                self.scalars[i] = w.load(number, address, self.regions.tags(region))
                 continue
             place = Place("%current", Kind.FLOAT, region, offsets[name])
             if self.graph.nodes[i].size == 1:
@@ -161,13 +113,7 @@ class Kernel:
         node = self.graph.nodes[i]
         slot = self.scratch.take(node.size * self.w.types.size(node.kind))
         self._slots[i] = slot
-        self._spread(i, self._in_slot(slot, node.kind))
-
-    def _in_slot(self, slot: Slot, kind: Kind) -> Place:
-        if slot.number not in self._slot_regions:
-            self._slot_regions[slot.number] = self.regions.new()
-        pointer = self.w.at("i8", "%scratch", slot.offset)
-        return Place(pointer, kind, self._slot_regions[slot.number])
+        self._spread(i, self.in_slot(slot, node.kind))
 
     def _write(self, task: Task) -> None:
         if task.kind == "sum":
@@ -201,7 +147,7 @@ class Kernel:
         graph, node = self.graph, self.graph.nodes[i]
         if node.size == 0:
             return
-        place = self.places[i] if node.size > 1 else self._in_slot(self.scratch.take(8), node.kind)
+        place = self.places[i] if node.size > 1 else self.in_slot(self.scratch.take(8), node.kind)
         target, added = graph.operands(i)
         with ExitStack() as stack:
             body = self._body(stack, dimensions(node.size, read_views(graph, [i], target)))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gdexp.engine.native.forms import AREA, Steps
+from gdexp.engine.native.forms import Steps
 from gdexp.engine.native.kernel import Kernel
-from gdexp.engine.native.memory import Pool
+from gdexp.engine.native.memory import ALIGNMENT, Pool
 from gdexp.engine.native.writer import Types, Writer
 from gdexp.engine.operations import Kind
 
 _COPY = """
-define internal void @copy(ptr noalias %target, ptr noalias readonly %source, i64 %count) noinline {{
+define internal void @copy(ptr noalias %target, ptr noalias %source, i64 %count) noinline {{
 entry:
   br label %head
 head:
@@ -51,7 +51,7 @@ class Loops:
         self.functions = "\n".join([_COPY.format(integer=types.integer), *texts])
         self.constants = bytes(pool.data)
         size = steps.width * types.size(Kind.FLOAT)
-        self._area = size + -size % AREA
+        self._area = size + -size % ALIGNMENT
         self.scratch = 3 * self._area + max(kernel.scratch.size for kernel in kernels)
 
     def begin(self, w: Writer) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gdexp.engine.native.descent import Descent
 from gdexp.engine.native.forms import Form, Steps, Unrolled
+from gdexp.engine.native.loops import Loops
 from gdexp.engine.native.mode import entry
 from gdexp.engine.native.unrolled import instructions
 from gdexp.engine.native.writer import Types
@@ -44,13 +45,7 @@ def generate(plan: Plan, architecture: str, form: str | None = None) -> Code:
     if form is None:
         small = instructions(steps.update) <= LARGEST_UNROLLED
         form = "unrolled" if small else "loops"
-    made: Form
-    if form == "unrolled":
-        made = Unrolled(steps)
-    else:
-        from gdexp.engine.native.loops import Loops
-
-        made = Loops(types, steps)
+    made: Form = Unrolled(steps) if form == "unrolled" else Loops(types, steps)
     function = Descent(types, steps, made).function()
     parts = [
         f"declare {types.number} @llvm.sqrt.f{types.bits}({types.number})",

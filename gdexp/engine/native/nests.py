@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gdexp.engine.program import Node
 
@@ -74,7 +75,7 @@ def dimensions(size: int, views: Iterable[Affine], forced: tuple[int, ...] = ())
     for view in views:
         more = cuts | {unit for unit in units(view.shape) if unit >= smallest}
         chain = sorted(more)
-        if all(b % a == 0 for a, b in zip(chain, chain[1:], strict=False)):
+        if all(b % a == 0 for a, b in pairwise(chain)):
             cuts = more
     chain = sorted(cuts, reverse=True)
-    return tuple(a // b for a, b in zip(chain, chain[1:], strict=False))
+    return tuple(a // b for a, b in pairwise(chain))

@@ -86,26 +86,22 @@ def _inside_sums(graph: Graph) -> dict[int, int]:
 def _levels(graph: Graph, inside: dict[int, int]) -> list[int]:
     """Return the first level at which each node can be computed."""
     levels: list[int] = []
-    for i, node in enumerate(graph.nodes):
+    for i in range(len(graph.nodes)):
         level = 0
         for j in graph.operands(i):
-            source = graph.nodes[j]
-            if not graph.computed(j) and source.operation in ("input", "constant"):
+            if graph.nodes[j].operation in ("input", "constant"):
                 continue
-            if not graph.computed(j):  # a view, read where it is needed
-                level = max(level, levels[j])
-            elif graph.pointwise(j) and (j in inside or _joins(graph, i, j)):
-                level = max(level, levels[j])
-            else:
-                level = max(level, levels[j] + 1)
+            # A view is no loop of its own: it is read where it is needed.
+            here = not graph.computed(j) or j in inside or _joins(graph, i, j)
+            level = max(level, levels[j] if here else levels[j] + 1)
         levels.append(level)
     return levels
 
 
 def _joins(graph: Graph, i: int, j: int) -> bool:
     """Return whether node i can be in the loop of node j."""
-    same = graph.nodes[i].size == graph.nodes[j].size
-    return graph.pointwise(i) and same and graph.same_place(i, j)
+    both = graph.pointwise(i) and graph.pointwise(j)
+    return both and graph.nodes[i].size == graph.nodes[j].size and graph.same_place(i, j)
 
 
 def _sink(graph: Graph, inside: dict[int, int], levels: list[int]) -> None:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
-from gdexp.engine.native.body import Body, Index, read_views
+from gdexp.engine.native.body import Body, read_views
+from gdexp.engine.native.frame import Frame, Index
 from gdexp.engine.native.memory import Place
 from gdexp.engine.native.nests import dimensions
 from gdexp.engine.native.writer import hexadecimal, tree_sizes
-
-if TYPE_CHECKING:
-    from gdexp.engine.native.kernel import Kernel
 
 LARGEST_LINE = 32
 """The most numbers whose tree is written without a loop over them."""
@@ -30,19 +27,19 @@ class Sum:
     tree say, and leaves about n / 8 in memory. The last pass is written as one expression.
 
     Args:
-        kernel: what is written.
+        frame: of the function that is written.
         members: the elementwise nodes that are computed on the way, then the sum itself.
     """
 
-    def __init__(self, kernel: Kernel, members: list[int]) -> None:
-        self.kernel, self.w = kernel, kernel.w
+    def __init__(self, frame: Frame, members: list[int]) -> None:
+        self.frame, self.w = frame, frame.w
         self.members = members
         self.node, self.operations = members[-1], len(members) - 1
-        graph = kernel.graph
+        graph = frame.graph
         self.source = graph.operands(self.node)[0]
         self.width = graph.nodes[graph.nodes[self.node].inputs[0]].shape[-1]
         self.count = graph.nodes[self.node].size
-        self.views = read_views(kernel.graph, members)
+        self.views = read_views(frame.graph, members)
         size = self.count * self.width
         dims = dimensions(size, self.views, (self.width,)) if size else ()
         self.outer = dims if self.width == 1 else dims[:-1]
@@ -66,11 +63,11 @@ class Sum:
 
     def _zeros(self) -> None:
         if self.count == 1:
-            self.kernel.scalars[self.node] = hexadecimal(0.0)
+            self.frame.scalars[self.node] = hexadecimal(0.0)
             return
         with ExitStack() as stack:
             self.outer = (self.count,)
-            (index,) = self.kernel.nest(stack, self.outer)
+            (index,) = self.frame.nest(stack, self.outer)
             self._keep([index], hexadecimal(0.0))
 
     def _passes(self) -> list[int]:
@@ -81,7 +78,7 @@ class Sum:
         if self.width <= LARGEST_LINE and self.width * expression <= LONGEST_LINE:
             return []
         levels = [3 if expression <= 4 else 2 if expression <= 16 else 1]
-        left = tree_sizes(self.width)[levels[0]:]
+        left = tree_sizes(self.width)[levels[0] :]
         while left and left[0] > LARGEST_LINE:
             levels.append(3)
             left = left[3:]
@@ -99,15 +96,15 @@ class Sum:
 
     def _read_in_order(self) -> int:
         """Return how many arrays are read in their own order, which runs along the sum."""
-        graph = self.kernel.graph
+        graph = self.frame.graph
         read = {j for i in self.members for j in graph.operands(i)}
-        return sum(j in self.kernel.places for j in read)
+        return sum(j in self.frame.places for j in read)
 
     def _in_lines(self) -> None:
         """Write the whole tree of each result as one expression."""
         axes = len(self.outer)
         with ExitStack() as stack:
-            index = self.kernel.nest(stack, self.outer)
+            index = self.frame.nest(stack, self.outer)
             leaf = self._leaf(index, (axes, *range(axes)))
             self._keep(index, self._group(tree_sizes(self.width), leaf, (None, 0)))
 
@@ -115,8 +112,8 @@ class Sum:
         """Write, for each result, loops over its numbers."""
         order = tuple(range(len(self.dims)))
         size = tree_sizes(self.width)[passes[0]]
-        with self.kernel.buffer(size) as buffer, ExitStack() as stack:
-            index = self.kernel.nest(stack, self.outer)
+        with self.frame.buffer(size) as buffer, ExitStack() as stack:
+            index = self.frame.nest(stack, self.outer)
             value = self._run(passes, lambda _: self._leaf(index, order), buffer, None, stack)
             self._keep(index, value)
 
@@ -125,8 +122,8 @@ class Sum:
         inner, axes = self.outer[-1], len(self.outer)
         order = (*range(axes - 1), axes, axes - 1)
         size = tree_sizes(self.width)[passes[0]] * inner
-        with self.kernel.buffer(size) as buffer, ExitStack() as stack:
-            index = self.kernel.nest(stack, self.outer[:-1])
+        with self.frame.buffer(size) as buffer, ExitStack() as stack:
+            index = self.frame.nest(stack, self.outer[:-1])
             value = self._run(
                 passes, lambda j: self._leaf([*index, j], order), buffer, inner, stack
             )
@@ -153,17 +150,15 @@ class Sum:
         n = self.width
         for levels in passes:
             sizes = tree_sizes(n)[: levels + 1]
-            even = min(
-                sizes[i - 1] - sizes[i] - sum(sizes[i + 1 :]) for i in range(1, levels + 1)
-            )
+            even = min(sizes[i - 1] - sizes[i] - sum(sizes[i + 1 :]) for i in range(1, levels + 1))
             if even > 0:
                 with ExitStack() as loops:
-                    (i,) = self.kernel.nest(loops, (even,))
+                    (i,) = self.frame.nest(loops, (even,))
                     self._one(sizes, leaf, buffer, wide, i)
             for k in range(max(even, 0), sizes[-1]):
                 self._one(sizes, leaf, buffer, wide, (None, k))
             n, leaf = sizes[-1], self._memory(buffer, wide)
-        (self._inner,) = self.kernel.nest(stack, (wide,))
+        (self._inner,) = self.frame.nest(stack, (wide,))
         return self._group(tree_sizes(n), leaf(self._inner), (None, 0))
 
     def _one(
@@ -171,9 +166,9 @@ class Sum:
     ) -> None:
         """Write what a pass leaves at one place, for all results side by side."""
         with ExitStack() as loops:
-            (j,) = self.kernel.nest(loops, (wide,))
+            (j,) = self.frame.nest(loops, (wide,))
             value = self._group(sizes, leaf(j), i)
-            self.kernel.store(buffer, self._position(i, wide, j), value)
+            self.frame.store(buffer, self._position(i, wide, j), value)
 
     def _group(self, sizes: list[int], leaf: Leaf, i: Index) -> str:
         """Write the sum of the group of numbers that the tree's levels join at place i."""
@@ -191,19 +186,19 @@ class Sum:
 
     def _leaf(self, index: list[Index], order: tuple[int, ...]) -> Leaf:
         """Return the numbers that are added up, as a function of their place in the sum."""
-        return lambda k: Body(self.kernel, self.dims, [*index, k], order).value(self.source)
+        return lambda k: Body(self.frame, self.dims, [*index, k], order).value(self.source)
 
     def _memory(self, buffer: Place, wide: int) -> Callable[[Index], Leaf]:
-        return lambda j: lambda k: self.kernel.load(buffer, self._position(k, wide, j))
+        return lambda j: lambda k: self.frame.load(buffer, self._position(k, wide, j))
 
     def _position(self, k: Index, wide: int, j: Index) -> str:
         """Write `k * wide + j`."""
-        return Body(self.kernel, (1, wide), [k, j], ()).flat()
+        return Body(self.frame, (1, wide), [k, j], ()).flat()
 
     def _keep(self, index: list[Index], value: str) -> None:
         """Keep one result."""
         if self.count == 1:
-            self.kernel.scalars[self.node] = value
+            self.frame.scalars[self.node] = value
         else:
-            place = Body(self.kernel, self.outer, index, ()).flat()
-            self.kernel.store(self.kernel.places[self.node], place, value)
+            place = Body(self.frame, self.outer, index, ()).flat()
+            self.frame.store(self.frame.places[self.node], place, value)

@@ -6,14 +6,13 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from gdexp.engine.operations import Kind
 
-UNLIKELY = "!prof !{!\"branch_weights\", i32 1, i32 4000}"
-LIKELY = "!prof !{!\"branch_weights\", i32 4000, i32 1}"
+UNLIKELY = '!prof !{!"branch_weights", i32 1, i32 4000}'
+LIKELY = '!prof !{!"branch_weights", i32 4000, i32 1}'
 
 _BINARY = {
     "add": "fadd",
@@ -81,11 +80,11 @@ class Types:
         if kind == Kind.BOOLEAN:
             return "true" if value else "false"
         if kind == Kind.INTEGER:
-            return str(int(value))  # type: ignore[call-overload]
-        if np.isnan(value):  # type: ignore[call-overload]
+            return str(int(value))
+        if np.isnan(value):
             pattern = int.from_bytes(value.tobytes(), "little")
             return f"bitcast ({self.integer} {pattern} to {self.number})"
-        return hexadecimal(float(value))  # type: ignore[arg-type]
+        return hexadecimal(float(value))
 
 
 def hexadecimal(value: float) -> str:
@@ -167,9 +166,7 @@ class Writer:
         self.do(f"{index}.next = add nuw nsw i64 {index}, 1")
         more = self.set(f"icmp ult i64 {index}.next, {count}")
         self.branch(more, head, after)
-        self.lines[phi] = (
-            f"  {index} = phi i64 [ 0, %{before} ], [ {index}.next, %{self.block} ]"
-        )
+        self.lines[phi] = f"  {index} = phi i64 [ 0, %{before} ], [ {index}.next, %{self.block} ]"
         self.place(after)
 
     def operate(self, operation: str, given: list[str]) -> str:
@@ -203,22 +200,17 @@ class Writer:
         change["absolute"] = f"and {integer} {pattern}, {sign - 1}"
         return self.set(f"bitcast {integer} {self.set(change[operation])} to {number}")
 
-    def tree(self, values: list[Any]) -> Any:
-        """Write the sum of values in the order of the operation `sum`; none give +0.
-
-        A value may also be a function that writes it: it is called when its turn comes, so that
-        few values are kept at a time.
-        """
+    def tree(self, values: list[str]) -> str:
+        """Write the sum of values in the order of the operation `sum`; none give +0."""
         sizes = tree_sizes(len(values))
 
         def part(level: int, i: int) -> str:
             if level == 0:
-                return values[i]() if callable(values[i]) else values[i]
-            if i + sizes[level] >= sizes[level - 1]:
-                return part(level - 1, i)
+                return values[i]
             first = part(level - 1, i)
-            second = part(level - 1, i + sizes[level])
-            return self.operate("add", [first, second])
+            if i + sizes[level] >= sizes[level - 1]:
+                return first
+            return self.operate("add", [first, part(level - 1, i + sizes[level])])
 
         return part(len(sizes) - 1, 0) if values else hexadecimal(0.0)
 

@@ -30,7 +30,10 @@ from gdexp.problems.function import Function
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS
+from tests.descent.engines import each_engine  # noqa: F401 (a fixture)
 from tests.support.names import BATCHABLE_PROBLEMS, BATCHABLE_RULES
+
+both = pytest.mark.usefixtures("each_engine")
 
 VALUES: dict[str, tuple[Any, ...]] = {
     "lr": (0.01, 0.3, 1.0, 4.5, 9.0, 30.0, 1e-9),
@@ -103,15 +106,20 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("rule_name", BATCHABLE_RULES)
-@pytest.mark.parametrize("problem_name", BATCHABLE_PROBLEMS)
+ROWS = [(problem, rule, "torch") for problem in BATCHABLE_PROBLEMS for rule in BATCHABLE_RULES]
+ROWS += [("matrix", rule, "portable") for rule in BATCHABLE_RULES]
+ROWS += [(problem, "gd", "portable") for problem in (*BATCHABLE_PROBLEMS[1:], "function", "ols")]
+
+
+@pytest.mark.parametrize(("problem_name", "rule_name", "engine"), ROWS)
 def test_a_row_equals_the_descent_alone_in_a_batch_of_any_size(
-    problem_name: str, rule_name: str
+    problem_name: str, rule_name: str, engine: str
 ) -> None:
     problem = PROBLEMS[problem_name]()
     x0 = starts(problem, DISTINCT)
     alone = [
-        descend(problem, rule(rule_name, i), stopping(i), x0=x0[i].clone()) for i in range(DISTINCT)
+        descend(problem, rule(rule_name, i), stopping(i), x0=x0[i].clone(), engine=engine)
+        for i in range(DISTINCT)
     ]
     assert len({result.status for result in alone}) >= 2
     for first, size in ((3, 1), (8, 2), (20, 7), (0, 64), (0, 1000)):
@@ -121,11 +129,13 @@ def test_a_row_equals_the_descent_alone_in_a_batch_of_any_size(
             [rule(rule_name, i) for i in rows],
             [stopping(i) for i in rows],
             x0=x0[torch.tensor(rows)],
+            engine=engine,
         )
         for i in range(0, size, 1 if size < 1000 else 7):
             assert_same(batch[i], alone[rows[i]], batch, i)
 
 
+@both
 def test_every_status_and_a_cycle_come_out_as_alone() -> None:
     problem = Matrix(target=[[1.0, 0.5], [0.5, 0.25]])  # Hessian I/2
     x0 = torch.tensor([[0.5, 1.0], [0.25, 0.75]])
@@ -147,6 +157,7 @@ def test_every_status_and_a_cycle_come_out_as_alone() -> None:
     assert batch.periods.tolist() == [0, 0, 2, 0, 1, 0, 0]
 
 
+@both
 @pytest.mark.slow
 def test_stalls_are_found_at_the_same_iteration_under_every_rule() -> None:
     for name in BATCHABLE_RULES:
@@ -167,6 +178,7 @@ def test_rows_equal_the_descent_alone_in_every_dtype(dtype: str) -> None:
         assert_same(batch[i], alone, batch, i)
 
 
+@both
 def test_schedules_may_differ_from_row_to_row() -> None:
     schedules = [Cosine(20), Warmup(8), StepDecay(5, 0.5), Cosine(20, floor=0.5)]
     rules = [Adam(lr=0.1 * (1 + i), schedule=schedules[i % 4]) for i in range(16)]
@@ -177,6 +189,7 @@ def test_schedules_may_differ_from_row_to_row() -> None:
         assert_same(batch[i], descend(Matrix(), each, until, seed=7), batch, i)
 
 
+@both
 @pytest.mark.slow
 def test_rows_settle_and_stall_at_different_iterations() -> None:
     rules = [
@@ -194,6 +207,7 @@ def test_rows_settle_and_stall_at_different_iterations() -> None:
         assert_same(batch[i], descend(Matrix(), each, until, seed=1), batch, i)
 
 
+@both
 @pytest.mark.parametrize("block", [1, 3, 16, 1000])
 def test_the_block_size_changes_nothing(block: int) -> None:
     rules = [rule("momentum", i) for i in range(DISTINCT)]
@@ -204,6 +218,7 @@ def test_the_block_size_changes_nothing(block: int) -> None:
         assert_same(other[i], result, other, i)
 
 
+@both
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("problem", [Quadratic(3000), Quadratic(40_000), Matrix()])
 def test_the_number_of_threads_changes_nothing(problem: Problem) -> None:
@@ -232,6 +247,7 @@ def test_without_traces_everything_but_the_trace_is_known(rule_name: str) -> Non
         batch[0]
 
 
+@both
 @pytest.mark.parametrize("keep_traces", [True, False])
 def test_what_cannot_be_batched_runs_one_at_a_time_with_the_same_result(keep_traces: bool) -> None:
     problem = Function(points=8, hidden=(3,))
@@ -252,6 +268,7 @@ def test_optimizers_of_torch_run_one_at_a_time_with_the_same_result() -> None:
         assert_same(batch[i], descend(Matrix(), rules[i], Stopping(1e-3, 30)), batch, i)
 
 
+@both
 def test_a_rule_that_takes_no_arrays_is_asked_rule_by_rule() -> None:
     @dataclasses.dataclass(frozen=True)
     class NumbersOnly(GradientDescent):
@@ -264,6 +281,7 @@ def test_a_rule_that_takes_no_arrays_is_asked_rule_by_rule() -> None:
         assert_same(batch[i], descend(Matrix(), each, Stopping(1e-3, 30)), batch, i)
 
 
+@both
 def test_starts_come_from_x0_or_from_the_seed_of_each_row() -> None:
     until = Stopping(1e-5, 10)
     drawn = descend_batch(Matrix(), None, until, seeds=[4, 5, 4])
@@ -282,6 +300,7 @@ def test_a_start_in_another_memory_order_is_the_same_start() -> None:
         assert_same(batch[i], descend(Matrix(), x0=x0[i].contiguous()), batch, i)
 
 
+@both
 def test_the_starts_that_were_given_are_left_alone() -> None:
     x0 = torch.rand(4, 3, 3)
     before = x0.clone()
@@ -311,6 +330,7 @@ def test_subsets_and_permutations_never_change_a_row(rows: list[int], name: str)
         assert_same(some[i], whole[row], some, i)
 
 
+@both
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -350,9 +370,10 @@ class Mixed(Problem):
 
 def test_a_loss_that_is_not_one_per_row_is_refused() -> None:
     with pytest.raises(BadInput, match="one loss per row"):
-        descend_batch(Mixed(), seeds=[1, 2])
+        descend_batch(Mixed(), seeds=[1, 2], engine="torch")
 
 
+@both
 def test_a_batch_explains_itself() -> None:
     batch = descend_batch(Matrix(), [GradientDescent(lr=lr) for lr in (4.5, 1.0, 20.0)])
     assert str(batch) == "3 descents: 2 converged, 1 diverged; fewest iterations 1"
@@ -363,12 +384,14 @@ def test_a_batch_explains_itself() -> None:
     assert batch[-1].status is Status.DIVERGED
 
 
+@both
 def test_traces_take_four_bytes_per_loss_of_float32() -> None:
     batch = descend_batch(Matrix(), [GradientDescent(lr=0.01)] * 3, Stopping(1e-9, 500))
     assert batch.traces is not None
     assert batch.traces.values.nbytes == 4 * 3 * 501
 
 
+@both
 @pytest.mark.parametrize(
     "problem", [Matrix(target=0.5), Autograd(x0=3.0)], ids=["matrix", "autograd"]
 )

@@ -33,9 +33,7 @@ def call(program: Interpreter, given: dict[str, Array]) -> dict[str, Array]:
     return {name: value.numpy().reshape(-1) for name, value in program(tensors).items()}
 
 
-def step(
-    plan: Plan, programs: list[Interpreter], rows: Rows, block: Block, r: int
-) -> None:
+def step(plan: Plan, programs: list[Interpreter], rows: Rows, block: Block, r: int) -> None:
     k = int(rows.k[r])
     while True:
         rows.evaluations[r] += 1
@@ -65,9 +63,7 @@ def coefficients(block: Block, r: int, k: int) -> dict[str, Array]:
     return {f"coefficient{i}": of_step[i : i + 1] for i in range(len(of_step))}
 
 
-def judge(
-    rows: Rows, block: Block, r: int, k: int, loss: float, x: Array, state: Array
-) -> None:
+def judge(rows: Rows, block: Block, r: int, k: int, loss: float, x: Array, state: Array) -> None:
     if block.trace is not None:
         block.trace[r, k - block.trace_first] = loss
     gap = loss - rows.f_star[r]
