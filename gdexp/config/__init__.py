@@ -22,9 +22,9 @@ from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
+    "ADDED_KEYS",
     "BASIC_LAUNCHER",
     "NUMERICS",
-    "ADDED_KEYS",
     "OUTCOME_KEYS",
     "SCHEMA",
     "Config",

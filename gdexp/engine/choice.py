@@ -19,10 +19,9 @@ from gdexp.core import BadInput, GdexpError, printable_line, validation
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
-from gdexp.engine.program import Program
 from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
+from gdexp.engine.program import Program
 from gdexp.engine.rows import Block, Rows
-
 from gdexp.optimizers import UpdateRule
 
 if TYPE_CHECKING:
@@ -118,9 +117,7 @@ def check_size(plan: Plan) -> None:
 
 def nanoseconds(plan: Plan) -> float:
     """Return a guess at the time of an iteration of one row, from above."""
-    return 10 + sum(
-        node.size for program in (plan.evaluate, plan.update) for node in program.nodes
-    )
+    return 10 + sum(node.size for program in (plan.evaluate, plan.update) for node in program.nodes)
 
 
 def runner(prepared: Prepared, device: torch.device, threads: int) -> Engine:

@@ -87,9 +87,7 @@ class Experiment:
         if self.config.get("engine", "torch") == result.engine:
             return self
         made = {**self.config, "engine": result.engine}
-        return replace(
-            self, config=made, engine=result.engine, engine_reason=result.engine_reason
-        )
+        return replace(self, config=made, engine=result.engine, engine_reason=result.engine_reason)
 
     @property
     def signature(self) -> str:

@@ -26,7 +26,14 @@ NUMERIC_VARIABLES = (
 """Prefixes of the environment variables that change numbers."""
 
 NUMERIC_SOURCE = (
-    *("problems", "optimizers", "descent", "engine", "experiment/experiment.py", "core/validation.py"),
+    *(
+        "problems",
+        "optimizers",
+        "descent",
+        "engine",
+        "experiment/experiment.py",
+        "core/validation.py",
+    ),
 )
 """The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
 

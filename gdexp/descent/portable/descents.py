@@ -127,9 +127,7 @@ class Descents:
             if not self._look(block.until):
                 break
         seconds = time.perf_counter() - began
-        self.pace.note(
-            block.until + 1 - self.k, int(self.rows.evaluations.sum()) - made, seconds
-        )
+        self.pace.note(block.until + 1 - self.k, int(self.rows.evaluations.sum()) - made, seconds)
 
     def finish(self, block: Block) -> None:
         """Stand before the next block."""

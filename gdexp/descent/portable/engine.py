@@ -15,9 +15,8 @@ from gdexp.engine.choice import (
     Found,
     check_of,
     double_loss,
-    nanoseconds,
     find_plan,
-    refusal,
+    nanoseconds,
     runner,
 )
 from gdexp.optimizers import UpdateRule
@@ -73,5 +72,7 @@ def set_up(
         checks.at_start(x)
     engine = runner(prepared, device, torch.get_num_threads())
 
-    minimum = PortableMinimum(problem, prepared.plan.dtype, lambda: double_loss(prepared, problem, x))
+    minimum = PortableMinimum(
+        problem, prepared.plan.dtype, lambda: double_loss(prepared, problem, x)
+    )
     return Setup(engine, minimum, Pace(nanoseconds(prepared.plan), block), checks, found)

@@ -98,9 +98,7 @@ class Many:
             self._chunk(kind, kind.rows[some], numbers.part(some), checks)
             checks = None
 
-    def _chunk(
-        self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None
-    ) -> None:
+    def _chunk(self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None) -> None:
         cap = None if self.cap is None or self.cap.factor is None else self.cap
         if self.cap is not None:
             self.limits.lower(self.stoppings, rows, self.cap)

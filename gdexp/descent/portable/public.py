@@ -110,9 +110,7 @@ def portable_batch(
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
             with _first_descent(setup):
-                many.run(
-                    Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks)
-                )
+                many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
     except NotPortable:
         if cap is not None and earlier is not None:
             cap.restore(earlier)
@@ -142,7 +140,7 @@ def portable_batch(
     )
 
 
-class _first_descent:  # noqa: N801 (a context manager)
+class _first_descent:
     """Keeps what the first descent of a plan shows: that it agrees with torch, or that it does not.
 
     Args:
