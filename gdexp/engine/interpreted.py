@@ -254,9 +254,7 @@ def _record(inputs: _Inputs, k: torch.Tensor, value: torch.Tensor, rows: torch.T
     trace[inputs.places, column] = torch.where(rows, value, trace[inputs.places, column])
 
 
-def _note(
-    work: _Work, value: torch.Tensor, rows: torch.Tensor, finite: torch.Tensor
-) -> None:
+def _note(work: _Work, value: torch.Tensor, rows: torch.Tensor, finite: torch.Tensor) -> None:
     """Note the losses of some rows in their records."""
     w = work
     w.loss = torch.where(rows, value, w.loss)

@@ -142,7 +142,10 @@ def _token(value: object, held: list[object], depth: int) -> Hashable:
         return (kind, tuple(_token(each, held, depth - 1) for each in value))
     if isinstance(value, dict):
         pairs = value.items()
-        return (kind, tuple((_token(k, held, depth - 1), _token(v, held, depth - 1)) for k, v in pairs))
+        return (
+            kind,
+            tuple((_token(k, held, depth - 1), _token(v, held, depth - 1)) for k, v in pairs),
+        )
     if isinstance(value, torch.nn.Module):
         numbers = (*value.parameters(), *value.buffers())
         held.extend(numbers)
@@ -150,9 +153,7 @@ def _token(value: object, held: list[object], depth: int) -> Hashable:
     if isinstance(value, types.MethodType):
         return (_token(value.__func__, held, depth), _token(value.__self__, held, depth - 1))
     if isinstance(value, types.FunctionType):
-        cells = tuple(
-            _token(_content(cell), held, depth - 1) for cell in value.__closure__ or ()
-        )
+        cells = tuple(_token(_content(cell), held, depth - 1) for cell in value.__closure__ or ())
         return (id(value.__code__), cells, _token(value.__defaults__, held, depth - 1))
     inner = getattr(value, "__dict__", None)
     if inner and not isinstance(value, type | types.ModuleType):

@@ -53,9 +53,7 @@ def load_rows(stored: bytes, plan: Plan) -> Rows:
         wanted = _arrays(Rows.begin(plan, np.zeros((count, *plan.shape))))
         found: dict[str, Any] = {}
         offset = 0
-        for (name, like), (own, kind, shape) in zip(
-            wanted.items(), header["arrays"], strict=True
-        ):
+        for (name, like), (own, kind, shape) in zip(wanted.items(), header["arrays"], strict=True):
             if own != name or kind != like.dtype.str or tuple(shape) != like.shape:
                 raise ValueError(f"array {own} of {kind}, {shape}")
             array = np.frombuffer(rest, like.dtype, math.prod(shape), offset)

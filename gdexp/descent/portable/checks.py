@@ -41,7 +41,7 @@ class Checks:
         Raises:
             NotPortable: they disagree.
         """
-        if descents.open[0] and descents.k < self._next or self._next == math.inf:
+        if (descents.open[0] and descents.k < self._next) or self._next == math.inf:
             return
         self._check(torch.from_numpy(descents.rows.x[0].reshape(descents.plan.shape).copy()))
         self._next = 2 * descents.k if descents.open[0] else math.inf

@@ -36,10 +36,16 @@ def portable_result(
     watch: Watch | None,
     plans: Plans | None,
 ) -> Result:
-    """Return a descent's result.
+    """Return a descent's result; see `descend`.
 
     Args:
+        problem: the problem.
+        rule: the update rule.
+        stopping: the stopping rule.
         initial: the start, on the CPU and in the dtype of the descent.
+        device: that it is computed on.
+        watch: the callback.
+        plans: where plans are kept; None: with the problem.
 
     Raises:
         NotPortable: there is no plan, or it disagreed with torch on the way.
@@ -110,9 +116,7 @@ def portable_batch(
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
             with _first_descent(setup):
-                many.run(
-                    Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks)
-                )
+                many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
     except NotPortable:
         if cap is not None and earlier is not None:
             cap.restore(earlier)
@@ -142,7 +146,7 @@ def portable_batch(
     )
 
 
-class _first_descent:  # noqa: N801 (a context manager)
+class _first_descent:
     """Keeps what the first descent of a plan shows: that it agrees with torch, or that it does not.
 
     Args:

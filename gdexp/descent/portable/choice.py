@@ -16,18 +16,23 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import torch
 
 from gdexp.core import BadInput, GdexpError, printable_line, validation
-from gdexp.engine.interpreted import InterpretedEngine
-from gdexp.engine.not_portable import NotPortable
-from gdexp.engine.plan import Plan
-from gdexp.engine.program import Program
-from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
-from gdexp.engine.rows import Block, Rows
-
+from gdexp.engine import (
+    Block,
+    InterpretedEngine,
+    NotPortable,
+    Plan,
+    Plans,
+    Prepared,
+    Program,
+    Rows,
+    fingerprint,
+    plans_of,
+)
 from gdexp.optimizers import UpdateRule
+from gdexp.problems import Problem, first_loss
 
 if TYPE_CHECKING:
     from gdexp.engine.native import CompiledPlans
-    from gdexp.problems import Problem
 
 ENGINES = ("auto", "portable", "torch")
 
@@ -118,9 +123,7 @@ def check_size(plan: Plan) -> None:
 
 def nanoseconds(plan: Plan) -> float:
     """Return a guess at the time of an iteration of one row, from above."""
-    return 10 + sum(
-        node.size for program in (plan.evaluate, plan.update) for node in program.nodes
-    )
+    return 10 + sum(node.size for program in (plan.evaluate, plan.update) for node in program.nodes)
 
 
 def runner(prepared: Prepared, device: torch.device, threads: int) -> Engine:
@@ -181,7 +184,6 @@ def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.T
         NotPortable: there is no plan.
     """
     from gdexp.engine.make_plan import leaf, plan_for
-    from gdexp.problems import first_loss
 
     cpu = torch.device("cpu")
     with torch.enable_grad():
