@@ -16,9 +16,10 @@ from gdexp.core import BadInput, validation
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.portable.choice import check_engine, refusal
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.engine import NotPortable, Plans, check_engine, refusal
+from gdexp.engine import NotPortable, Plans
 from gdexp.optimizers import GradientDescent, State, UpdateRule
 from gdexp.problems import Problem, changes_x, first_loss, unchanged_loss
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gdexp.engine.builder import Builder, Value
-from gdexp.engine.numpy_evaluation import evaluate
+from gdexp.engine.numpy_evaluation import FORMULAS
 from gdexp.engine.program import Array, Program
 
 CHUNK = 1 << 14
@@ -31,13 +31,35 @@ def compute(function: Function, *arrays: npt.ArrayLike, dtype: str = "float64") 
     given = [np.asarray(each, dtype=dtype) for each in arrays]
     shape = np.broadcast_shapes(*(each.shape for each in given))
     flat = [np.broadcast_to(each, shape).reshape(-1) for each in given]
-    program = scalar_program(function, len(flat), dtype)
+    chunk = _array_function(function, len(flat), dtype)
     result: npt.NDArray[Any] = np.empty(flat[0].size, dtype=dtype)
-    for start in range(0, result.size, CHUNK):
-        part = slice(start, start + CHUNK)
-        inputs = {f"x{i}": each[part] for i, each in enumerate(flat)}
-        result[part] = evaluate(program, inputs)["result"]
+    with np.errstate(all="ignore"):
+        for start in range(0, result.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            result[part] = chunk(*(each[part] for each in flat))
     return result.reshape(shape)
+
+
+@lru_cache
+def _array_function(function: Function, count: int, dtype: str) -> Callable[..., Array]:
+    """Return a function of single numbers as one of arrays: a line of Python for each node."""
+    program = scalar_program(function, count, dtype)
+    names: dict[str, Any] = {}
+    arguments, lines = [], []
+    for i, node in enumerate(program.nodes):
+        if node.operation == "input":
+            arguments.append(f"v{i}")
+        elif node.operation == "constant":
+            names[f"v{i}"] = program.constants[int(node.detail[0])][()]
+        else:
+            names[f"f_{node.operation}"] = FORMULAS[node.operation]
+            given = ", ".join(f"v{j}" for j in node.inputs)
+            lines.append(f" v{i} = f_{node.operation}({given})")
+    (output,) = program.outputs.values()
+    source = [f"def function({', '.join(arguments)}):", *lines, f" return v{output}"]
+    exec(compile("\n".join(source), "<program>", "exec"), names)
+    made: Callable[..., Array] = names["function"]
+    return made
 
 
 @lru_cache

@@ -10,7 +10,7 @@ import numpy as np
 from gdexp.engine.operations import ELEMENTWISE, Kind
 from gdexp.engine.program import DTYPES, Array, Node, Program
 
-_ELEMENTWISE: dict[str, Callable[..., Any]] = {
+FORMULAS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "subtract": np.subtract,
     "multiply": np.multiply,
@@ -39,6 +39,7 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "less_integer": np.less,
     "equal_integer": np.equal,
 }
+"""The operations on single numbers, as functions of numpy."""
 
 
 def evaluate(program: Program, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -85,7 +86,7 @@ def tree_sum(values: Array) -> Array:
 def _compute(program: Program, node: Node, given: list[Array], rows: int) -> Array:
     operation, detail = node.operation, node.detail
     if operation in ELEMENTWISE:
-        found: Array = _ELEMENTWISE[operation](*given)
+        found: Array = FORMULAS[operation](*given)
         return found
     assert not isinstance(detail, str)
     shape = (rows, *node.shape)

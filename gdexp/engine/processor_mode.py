@@ -57,7 +57,7 @@ def _flushes(device: torch.device, count: int) -> bool:
 
 
 def _rounds_to_nearest(device: torch.device) -> bool:
-    """Return whether sums are rounded to nearest, ties to even; the others differ in one of them."""
+    """Return whether sums are rounded to nearest; every other direction fails one of three."""
     ulp = 2.0**-23
     pairs = torch.tensor([[1.0, 0.75 * ulp], [1.0, 0.5 * ulp], [-1.0, -0.75 * ulp]], device=device)
     sums = pairs[:, 0] + pairs[:, 1]

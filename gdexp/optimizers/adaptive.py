@@ -6,14 +6,14 @@ computed in double precision (see `UpdateRule`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from gdexp.core import validation
-from gdexp.optimizers.base import CONSTANT, Coefficient, State, UpdateRule, elementwise
+from gdexp.optimizers.base import CONSTANT, Coefficient, State, UpdateRule
+from gdexp.optimizers.mathematics import power, root
 from gdexp.optimizers.schedules import Schedule
 
 
@@ -34,6 +34,7 @@ class Adagrad(UpdateRule):
     """
 
     name = "adagrad"
+    in_blocks = True
     lr: float = 0.01
     lr_decay: float = 0.0
     initial_accumulator_value: float = 0.0
@@ -88,6 +89,7 @@ class RMSprop(UpdateRule):
     """
 
     name = "rmsprop"
+    in_blocks = True
     lr: float = 0.01
     alpha: float = 0.99
     eps: float = 1e-8
@@ -146,6 +148,7 @@ class Adam(UpdateRule):
     """
 
     name = "adam"
+    in_blocks = True
     lr: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
@@ -164,22 +167,19 @@ class Adam(UpdateRule):
         """Return the corrected rate, the averages' weights, 1 / √(1 - beta2^k) and eps."""
         rate = self.schedule.rate(self.lr, iteration)
         return (
-            rate / elementwise(lambda beta: 1 - beta**iteration, self.beta1),
+            rate / (1 - power(self.beta1, iteration)),
             1 - self.beta1,
             self.beta2,
             1 - self.beta2,
-            elementwise(lambda beta: 1 / math.sqrt(1 - beta**iteration), self.beta2),
+            1 / root(1 - power(self.beta2, iteration)),
             self.eps,
         )
 
     def constant_from(self, iteration: int) -> bool:
         """Return whether the rate is constant and both corrections are exactly 1."""
-
-        def is_one(beta: float) -> bool:
-            return 1 - beta**iteration == 1
-
         # Not `and`: in a batch these are arrays.
-        uncorrected: bool = elementwise(is_one, self.beta1) & elementwise(is_one, self.beta2)
+        mean_is, square_is = (1 - power(beta, iteration) == 1 for beta in (self.beta1, self.beta2))
+        uncorrected: bool = mean_is & square_is
         return self.schedule.constant_from(iteration) & uncorrected
 
     @staticmethod
@@ -214,6 +214,7 @@ class AdamW(Adam):
     """
 
     name = "adamw"
+    in_blocks = True
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from gdexp.core import BadInput
-from gdexp.optimizers.schedules import Constant, Schedule, build_schedule
+from gdexp.optimizers.mathematics import Iteration
+from gdexp.optimizers.schedules import Constant, Schedule, build_schedule, defining_class
 
 if TYPE_CHECKING:
     from gdexp.problems import Problem
@@ -20,9 +21,6 @@ State = tuple[torch.Tensor, ...]
 
 Coefficient = float | torch.Tensor
 """A number, or a tensor with one value per row of a batch, of shape (B, 1, …)."""
-
-Values = Any
-"""A hyperparameter: a float, or in a batch a float64 array of shape (B,)."""
 
 Step = Callable[..., tuple[torch.Tensor, State]]
 """`step(x, gradient, state, *coefficients)` returns the next x and state."""
@@ -54,11 +52,15 @@ class UpdateRule(ABC):
     Attributes:
         name: the value of `optimizer.name` in a config.
         batchable: whether `update` is a pure function that takes many rows at once.
+        in_blocks: whether `coefficients` and `constant_from`, where this class defines them, also
+            take many iterations: an int64 array of shape (iterations, 1). They then use the
+            functions of `gdexp.optimizers.mathematics`. It is not inherited.
         schedule: the schedule that turns `lr` into the rate of each update.
     """
 
     name: ClassVar[str] = ""
     batchable: ClassVar[bool] = True
+    in_blocks: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -66,19 +68,30 @@ class UpdateRule(ABC):
         """The learning-rate schedule; a keyword field of every rule, constant by default."""
 
     @abstractmethod
-    def coefficients(self, iteration: int) -> tuple[Any, ...]:
+    def coefficients(self, iteration: Iteration) -> tuple[Any, ...]:
         """Return the last arguments of `update` at an iteration, counted from 1.
 
         They are numbers (float64 arrays in a batch), and booleans that choose a formula.
         """
 
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether the coefficients are the same at this iteration and at every later one.
 
         From there on a descent is a fixed map, so a state that repeats will repeat for ever. In a
         batch the answer may be an array with one value per row.
         """
         return self.schedule.constant_from(iteration)
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether coefficients and rates may be asked for many iterations at once."""
+        owners = {
+            defining_class(type(self), "coefficients"),
+            defining_class(type(self), "constant_from"),
+            defining_class(type(self.schedule), "rate"),
+            defining_class(type(self.schedule), "constant_from"),
+        }
+        return all(vars(each).get("in_blocks", False) for each in owners - {UpdateRule})
 
     @property
     def constant(self) -> bool:
@@ -112,15 +125,3 @@ class UpdateRule(ABC):
             object.__setattr__(self, "schedule", build_schedule(schedule))
         elif not isinstance(schedule, Schedule):
             raise BadInput("schedule", schedule, "must be a Schedule or a group with its name")
-
-
-def elementwise(function: Callable[[float], float], values: Values) -> Values:
-    """Apply a function of a float to a float, or to each entry of a float64 array.
-
-    An array gets the same bits as single floats; numpy's powers and cosines may differ from
-    Python's in the last bit.
-    """
-    if not isinstance(values, np.ndarray):
-        return function(values)
-    unique, where = np.unique(values, return_inverse=True)
-    return np.array([function(each) for each in unique.tolist()])[where].reshape(values.shape)

@@ -25,6 +25,7 @@ class GradientDescent(UpdateRule):
     """
 
     name = "gd"
+    in_blocks = True
     lr: float = 1.0
     schedule: Schedule = field(default=CONSTANT, kw_only=True)
 
@@ -59,6 +60,7 @@ class Momentum(UpdateRule):
     """
 
     name = "momentum"
+    in_blocks = True
     lr: float = 1.0
     momentum: float = 0.9
     dampening: float = 0.0
@@ -99,6 +101,7 @@ class Nesterov(UpdateRule):
     """
 
     name = "nesterov"
+    in_blocks = True
     lr: float = 1.0
     momentum: float = 0.9
     schedule: Schedule = field(default=CONSTANT, kw_only=True)

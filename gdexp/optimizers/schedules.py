@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from gdexp import config
 from gdexp.core import BadInput, validation
+from gdexp.optimizers.mathematics import Iteration, choose, cosine, power
 
 LONGEST_CYCLE = 10_000
 """The most rates of a cyclic schedule; to order n rates takes n² steps."""
@@ -32,12 +33,15 @@ class Schedule(ABC):
 
     Attributes:
         name: the value of `optimizer.schedule.name` in a config.
+        in_blocks: whether `rate` and `constant_from`, where this class defines them, also take
+            many iterations, as `UpdateRule.coefficients` does. It is not inherited.
     """
 
     name: ClassVar[str] = ""
+    in_blocks: ClassVar[bool] = False
 
     @abstractmethod
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return the rate of one update: a number, or an array when lr is one.
 
         Args:
@@ -46,7 +50,7 @@ class Schedule(ABC):
         """
 
     @abstractmethod
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether this update and every later one have the same rate."""
 
     @property
@@ -60,12 +64,13 @@ class Constant(Schedule):
     """`lr` at every update."""
 
     name = "constant"
+    in_blocks = True
 
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return the learning rate."""
         return lr
 
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return True."""
         return True
 
@@ -82,16 +87,18 @@ class InverseTime(Schedule):
     """
 
     name = "inverse_time"
+    in_blocks = True
     decay: float = 0.01
 
     def __post_init__(self) -> None:
         _put(self, "decay", validation.non_negative("decay", self.decay))
 
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return `lr / (1 + decay * k)`."""
-        return lr / (1 + self.decay * iteration)
+        rate: float = lr / (1 + self.decay * iteration)
+        return rate
 
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether there is no decay."""
         return self.decay == 0
 
@@ -109,6 +116,7 @@ class Cosine(Schedule):
     """
 
     name = "cosine"
+    in_blocks = True
     steps: int = 100
     floor: float = 0.0
 
@@ -116,16 +124,17 @@ class Cosine(Schedule):
         validation.integer("steps", self.steps, low=1, high=10**9)
         _put(self, "floor", _share("floor", self.floor))
 
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return `lr * (floor + (1 - floor) * (1 + cos(pi * (k - 1) / steps)) / 2)`."""
-        if iteration > self.steps:
-            return lr * self.floor
-        wave = (1 + math.cos(math.pi * (iteration - 1) / self.steps)) / 2
-        return lr * (self.floor + (1 - self.floor) * wave)
+        wave = (1 + cosine(math.pi * (iteration - 1) / self.steps)) / 2
+        rate = lr * (self.floor + (1 - self.floor) * wave)
+        chosen: float = choose(iteration > self.steps, lr * self.floor, rate)
+        return chosen
 
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether the floor is reached."""
-        return iteration > self.steps or self.floor == 1
+        reached: bool = (iteration > self.steps) | (self.floor == 1)
+        return reached
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,7 @@ class StepDecay(Schedule):
     """
 
     name = "step"
+    in_blocks = True
     every: int = 100
     factor: float = 0.1
 
@@ -148,16 +158,17 @@ class StepDecay(Schedule):
             raise BadInput("factor", self.factor, "must be above 0 and at most 1")
         _put(self, "factor", factor)
 
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return `lr * factor ** ((k - 1) // every)`."""
         return lr * self._share(iteration)
 
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether the rate never changes, or is 0 in double precision."""
-        return self.factor == 1 or self._share(iteration) == 0
+        return (self.factor == 1) | (self._share(iteration) == 0)
 
     def _share(self, iteration: int) -> float:
-        return float(self.factor ** ((iteration - 1) // self.every))
+        share: float = power(self.factor, (iteration - 1) // self.every)
+        return share
 
 
 @dataclass(frozen=True)
@@ -171,34 +182,48 @@ class Warmup(Schedule):
     """
 
     name = "warmup"
+    in_blocks = True
     steps: int = 10
 
     def __post_init__(self) -> None:
         validation.integer("steps", self.steps, low=1, high=10**9)
 
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return `lr * k / steps`, at most `lr`."""
-        return lr if iteration >= self.steps else lr * (iteration / self.steps)
+        rate: float = choose(iteration >= self.steps, lr, lr * (iteration / self.steps))
+        return rate
 
-    def constant_from(self, iteration: int) -> bool:
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether `lr` is reached."""
-        return iteration >= self.steps
+        reached: bool = iteration >= self.steps
+        return reached
 
 
 @dataclass(frozen=True)
 class _Cycle(Schedule):
     """A cycle of rates that do not depend on `lr`."""
 
+    in_blocks = True
+
     @property
     @abstractmethod
     def rates(self) -> tuple[float, ...]:
         """The rates of one cycle, in order."""
 
-    def rate(self, lr: float, iteration: int) -> float:
+    def rate(self, lr: float, iteration: Iteration) -> float:
         """Return the cycle's rate at this update."""
-        return self.rates[(iteration - 1) % len(self.rates)]
+        if isinstance(iteration, np.ndarray):
+            rates: float = self._portable_rates[(iteration - 1) % len(self.rates)]
+            return rates
+        rate: float = self.rates[(iteration - 1) % len(self.rates)]
+        return rate
 
-    def constant_from(self, iteration: int) -> bool:
+    @property
+    def _portable_rates(self) -> npt.NDArray[np.float64]:
+        """The rates as they are on every machine."""
+        return np.array(self.rates)
+
+    def constant_from(self, iteration: Iteration) -> bool:
         """Return whether the cycle has a single rate."""
         return len(self.rates) == 1
 
@@ -240,11 +265,20 @@ class Chebyshev(_Cycle):
     @cached_property
     def rates(self) -> tuple[float, ...]:
         """The inverses of the roots, in stable order."""
+        return tuple(self._inverses([math.cos(angle) for angle in self._angles]))
+
+    @cached_property
+    def _portable_rates(self) -> npt.NDArray[np.float64]:
+        cosines: list[float] = cosine(np.array(self._angles)).tolist()
+        return np.array(self._inverses(cosines))
+
+    @property
+    def _angles(self) -> list[float]:
+        return [math.pi * (2 * j + 1) / (2 * self.steps) for j in range(self.steps)]
+
+    def _inverses(self, cosines: list[float]) -> list[float]:
         middle, radius = self.mu / 2 + self.L / 2, self.L / 2 - self.mu / 2
-        angles = [math.pi * (2 * j + 1) / (2 * self.steps) for j in range(self.steps)]
-        return tuple(
-            1 / root for root in stable_order([middle + radius * math.cos(a) for a in angles])
-        )
+        return [1 / root for root in stable_order([middle + radius * each for each in cosines])]
 
     @property
     def bound(self) -> float:
@@ -290,6 +324,11 @@ SCHEDULES: dict[str, type[Schedule]] = {
     cls.name: cls
     for cls in (Constant, InverseTime, Cosine, StepDecay, Warmup, Chebyshev, InverseEigenvalue)
 }
+
+
+def defining_class(cls: type, name: str) -> type:
+    """Return the class that a method comes from."""
+    return next(each for each in cls.__mro__ if name in vars(each))
 
 
 def build_schedule(given: Mapping[str, object]) -> Schedule:

@@ -27,7 +27,6 @@ from gdexp import (
 from gdexp.descent.cap import Cap
 from gdexp.descent.stopping import first_hit
 from gdexp.optimizers.schedules import Warmup
-from tests.descent.engines import each_engine  # noqa: F401 (a fixture)
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 

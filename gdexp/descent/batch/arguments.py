@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,6 @@ from gdexp.descent.loop import starting_point, stopping_for
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers import GradientDescent, UpdateRule
 from gdexp.problems import Problem
-
-T = TypeVar("T")
 
 
 class Given(NamedTuple):
@@ -81,7 +79,9 @@ def given(
     return Given(every_rule, every_stopping, starts, own_rules, own_stoppings)
 
 
-def _each(given: T | Sequence[T], count: int) -> tuple[list[T], npt.NDArray[np.int64]]:
+def _each(
+    given: UpdateRule | Stopping | Sequence[Any], count: int
+) -> tuple[list[Any], npt.NDArray[np.int64]]:
     """Return the distinct ones among what is given for all rows or for each."""
     if isinstance(given, UpdateRule | Stopping):
         return [given], np.zeros(count, dtype=np.int64)

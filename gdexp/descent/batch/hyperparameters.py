@@ -66,7 +66,7 @@ class Hyperparameters:
         """Whether the coefficients change no more from an iteration on; per rule if it differs."""
         if self._settled_from is not None and iteration >= self._settled_from:
             return True
-        told = self._ask(lambda rule: rule.constant_from(iteration))
+        told = self.ask(lambda rule: rule.constant_from(iteration))
         if told is None:
             told = [rule.constant_from(iteration) for rule in self.rules]
         settled = np.asarray(told, dtype=bool)
@@ -79,7 +79,7 @@ class Hyperparameters:
         """The coefficients of an iteration, one value per distinct rule where they differ."""
         if self._final is not None:
             return self._final
-        told = self._ask(lambda rule: rule.coefficients(iteration))
+        told = self.ask(lambda rule: rule.coefficients(iteration))
         if told is None:
             rows = zip(*(rule.coefficients(iteration) for rule in self.rules), strict=True)
             told = tuple(_column(list(values)) for values in rows)
@@ -88,7 +88,7 @@ class Hyperparameters:
             self._final = found
         return found
 
-    def _ask(self, question: Callable[[UpdateRule], Any]) -> Any:  # noqa: ANN401
+    def ask(self, question: Callable[[UpdateRule], Any]) -> Any:  # noqa: ANN401
         """What the rule whose fields are arrays says; None when its code takes none."""
         if self._together is None:
             return None
@@ -148,8 +148,8 @@ def distinct(objects: Sequence[T]) -> tuple[list[T], npt.NDArray[np.int64]]:
 def _ids(objects: Sequence[T]) -> npt.NDArray[np.uint64]:
     """The identities of objects: the references that an array of them holds."""
     array = np.fromiter(objects, dtype=object, count=len(objects))
-    memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
-    return np.frombuffer(memory, dtype=np.uintp).astype(np.uint64)
+    memory: Any = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+    return np.array(np.frombuffer(memory, dtype=np.dtype(np.uintp)), dtype=np.uint64)
 
 
 def _used(which: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.descent.batch.outcome import CODES, Outcome
+from gdexp.descent.batch.outcome import CODES
 from gdexp.descent.batch.result import Floats, Integers, Traces
 from gdexp.descent.cap import NO_LIMIT, Cap
 from gdexp.descent.stopping import Status, Stopping
@@ -32,6 +33,14 @@ class Earliest:
         begin = at - 1 if at and self._thresholds[at - 1] == threshold else at
         self._thresholds[begin:end], self._rows[begin:end] = [threshold], [row]
         return True
+
+
+class Ended(Protocol):
+    """What `Limits.settle` needs of how rows ended; arrays of shape (rows,)."""
+
+    codes: npt.NDArray[np.int8]
+    iterations: Integers
+    loss_midway: Floats
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Limits:
             stoppings[row] = made[key]
 
     def settle(
-        self, stoppings: list[Stopping], rows: Integers, part: Outcome, traces: Traces, cap: Cap
+        self, stoppings: list[Stopping], rows: Integers, part: Ended, traces: Traces, cap: Cap
     ) -> None:
         """After rows that ran together: write down the limit that each has had, in order.
 

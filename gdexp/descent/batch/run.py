@@ -17,8 +17,9 @@ from gdexp.descent.batch.parts import Parts
 from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import exact_arithmetic, out_of_memory
+from gdexp.descent.portable.choice import check_engine, refusal
 from gdexp.descent.stopping import Stopping
-from gdexp.engine import NotPortable, Plans, check_engine, refusal
+from gdexp.engine import NotPortable, Plans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.outcome import CODES
+from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status
-from gdexp.engine import Array, Block, Code, Counts, Doubles, Engine, Plan, Rows
+from gdexp.engine import Array, Block, Code, Counts, Doubles, Plan, Rows
 
 MOST_LOSSES = 1 << 20
 """Of a block's traces."""
@@ -216,7 +217,7 @@ class Descents:
         met = (rows.code[ended] == Code.CONVERGED) & ~self.below[ended]
         goes_on = met & (rows.loss[ended] - rows.f_star[ended] > goals)
         self.open[ended[~goes_on]] = False
-        on = ended[goes_on]
+        on: Counts = ended[goes_on]
         self.met[on] = True
         rows.threshold[on] = rows.goal[on] = goals[goes_on]
         rows.limit[on] = rows.max_iterations[on]

@@ -7,10 +7,7 @@ from typing import NamedTuple
 import torch
 
 from gdexp.descent.portable.checks import Checks
-from gdexp.descent.portable.minimum import PortableMinimum
-from gdexp.descent.portable.pace import Pace
-from gdexp.engine import Plans
-from gdexp.engine.choice import (
+from gdexp.descent.portable.choice import (
     Engine,
     Found,
     check_of,
@@ -19,8 +16,17 @@ from gdexp.engine.choice import (
     nanoseconds,
     runner,
 )
+from gdexp.descent.portable.minimum import PortableMinimum
+from gdexp.descent.portable.pace import Pace
+from gdexp.engine import Interpreter, NotPortable, Plans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
+
+OPEN = ("gdexp.problems.custom", "gdexp.problems.transformed")
+"""Modules of problems that hold code of the user's own."""
+
+LIKELY = {"float32": 1e-5, "float64": 1e-13}
+"""Relative differences of two losses that come from rounding."""
 
 
 class Setup(NamedTuple):
@@ -65,6 +71,9 @@ def set_up(
         NotPortable: there is no plan, or it is refused.
     """
     found = find_plan(problem, rule, dtype, device, x, plans)
+    if found.prepared.checked and not _still_right(found, problem, x):
+        found.plans.drop(found.key)
+        found = find_plan(problem, rule, dtype, device, x, plans)
     prepared = found.prepared
     checks = None
     if not prepared.checked:
@@ -76,3 +85,26 @@ def set_up(
         problem, prepared.plan.dtype, lambda: double_loss(prepared, problem, x)
     )
     return Setup(engine, minimum, Pace(nanoseconds(prepared.plan), block), checks, found)
+
+
+def _still_right(found: Found, problem: Problem, x: torch.Tensor) -> bool:
+    """Return whether a plan that was kept gives torch's loss at a start.
+
+    A loss of the user's own may depend on what its problem's attributes do not show, such as a
+    variable of its module.
+    """
+    kind = type(problem).__module__
+    if kind.startswith("gdexp.problems.") and kind not in OPEN:
+        return True
+    plan = found.prepared.plan
+    with torch.no_grad():
+        theirs = float(problem.to(x.dtype, torch.device("cpu")).loss(x.clone()))
+        interpreter = found.prepared.engines.setdefault("loss", Interpreter(plan.evaluate))
+        ours = float(interpreter({"x": x.unsqueeze(0)})["loss"])
+    if abs(theirs - ours) <= LIKELY[plan.dtype] * abs(ours):
+        return True
+    try:
+        check_of(problem, plan)(x)
+    except NotPortable:
+        return False
+    return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from gdexp.descent.batch.limits import Earliest
 from gdexp.descent.batch.outcome import CODES
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.descents import Descents
 from gdexp.descent.stopping import Status
-from gdexp.engine import Block, Counts
+from gdexp.engine import Block
 
 SHORTEST = 16
 """Iterations of a block at least; rows overrun their limit by less than an eighth or this."""
@@ -53,7 +54,7 @@ class Lowering:
         if again.size:
             d.advance(block)
 
-    def _lower(self, may_end: Counts) -> None:
+    def _lower(self, may_end: npt.NDArray[np.bool_]) -> None:
         """Let every row that converged in the block limit those after it, in order of k."""
         d, limits = self._descents, self._descents.limits
         codes, ended = d.ends.codes[d.places], d.ends.iterations[d.places]

@@ -14,13 +14,14 @@ from gdexp.descent.batch.outcome import WORTH_A_COPY
 from gdexp.descent.batch.result import Traces
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.checks import Checks
+from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.descents import Descents, Ends
 from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Stopping
-from gdexp.engine import Array, Counts, Engine
+from gdexp.engine import Array, Counts
 
 MOST_ROWS = 1 << 14
 MOST_NUMBERS = 1 << 20

@@ -36,10 +36,16 @@ def portable_result(
     watch: Watch | None,
     plans: Plans | None,
 ) -> Result:
-    """Return a descent's result.
+    """Return a descent's result; see `descend`.
 
     Args:
+        problem: the problem.
+        rule: the update rule.
+        stopping: the stopping rule.
         initial: the start, on the CPU and in the dtype of the descent.
+        device: that it is computed on.
+        watch: the callback.
+        plans: where plans are kept; None: with the problem.
 
     Raises:
         NotPortable: there is no plan, or it disagreed with torch on the way.

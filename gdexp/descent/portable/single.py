@@ -12,12 +12,13 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.result import STATUSES
 from gdexp.descent.portable.checks import Checks
+from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.descents import Descents
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.engine import Array, Engine
+from gdexp.engine import Array
 from gdexp.optimizers import UpdateRule
 
 NOWHERE = -1

@@ -30,7 +30,6 @@ from gdexp.problems.function import Function
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS
-from tests.descent.engines import each_engine  # noqa: F401 (a fixture)
 from tests.support.names import BATCHABLE_PROBLEMS, BATCHABLE_RULES
 
 both = pytest.mark.usefixtures("each_engine")

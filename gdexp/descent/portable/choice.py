@@ -16,17 +16,23 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import torch
 
 from gdexp.core import BadInput, GdexpError, printable_line, validation
-from gdexp.engine.interpreted import InterpretedEngine
-from gdexp.engine.not_portable import NotPortable
-from gdexp.engine.plan import Plan
-from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
-from gdexp.engine.program import Program
-from gdexp.engine.rows import Block, Rows
+from gdexp.engine import (
+    Block,
+    InterpretedEngine,
+    NotPortable,
+    Plan,
+    Plans,
+    Prepared,
+    Program,
+    Rows,
+    fingerprint,
+    plans_of,
+)
 from gdexp.optimizers import UpdateRule
+from gdexp.problems import Problem, first_loss
 
 if TYPE_CHECKING:
     from gdexp.engine.native import CompiledPlans
-    from gdexp.problems import Problem
 
 ENGINES = ("auto", "portable", "torch")
 
@@ -178,7 +184,6 @@ def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.T
         NotPortable: there is no plan.
     """
     from gdexp.engine.make_plan import leaf, plan_for
-    from gdexp.problems import first_loss
 
     cpu = torch.device("cpu")
     with torch.enable_grad():
