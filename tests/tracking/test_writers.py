@@ -70,8 +70,13 @@ def ways(store: Store, name: str, points: int | None = None) -> list[ClientWrite
     for kind in ("client", "tables"):
         location = f"{Path.cwd().as_uri()}/{name}-{kind}"
         known = store.client.create_experiment(f"{name}-{kind}", artifact_location=location)
-        tables = SqlWriter.for_client(store.client, known, points)
-        found.append(tables if kind == "tables" else ClientWriter(store.client, known, points))
+        tables = store._access._tables
+        assert tables is not None
+        found.append(
+            SqlWriter(tables, known, location, points)
+            if kind == "tables"
+            else ClientWriter(store.client, known, points)
+        )
     return found
 
 
