@@ -46,3 +46,25 @@ def test_composing_a_config_waits_for_neither_torch_nor_mlflow(tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     assert "lr: 2" in done.stdout
+
+
+HEAVY = {"mlflow", "sqlalchemy", "sklearn", "scipy", "matplotlib", "plotly", "pandas", "alembic"}
+
+
+@pytest.mark.parametrize("line", [[], ["+sweep", "sweep.n_trials=60"]])
+def test_a_command_imports_only_what_it_uses(line: list[str], tmp_path: Path) -> None:
+    """Beyond torch: no MLflow for its own tables, nothing that draws, no optuna for one descent."""
+    own = [*line, "stopping.max_iterations=20"]
+    prepare = "from gdexp.tracking import prepare_template\nprepare_template()\n"
+    subprocess.run([sys.executable, "-c", prepare], cwd=tmp_path, check=True)
+    heavy = HEAVY if line else {*HEAVY, "optuna"}
+    code = (
+        "import sys\nfrom gdexp.__main__ import main\n"
+        f"status = main({own!r})\n"
+        f"sys.exit(', '.join({heavy!r} & set(sys.modules)) or status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.rglob("*.png"))

@@ -69,7 +69,7 @@ def without_earlier_meaning(value: Mapping[str, Any], prefix: str = "") -> Confi
         name = f"{prefix}{key}"
         if name in EARLIER_MEANING and _same(item, EARLIER_MEANING[name]):
             continue
-        nested = isinstance(item, Mapping)
+        nested = type(item) is dict or isinstance(item, Mapping)
         kept[key] = without_earlier_meaning(item, f"{name}.") if nested else item
     return kept
 
@@ -89,8 +89,12 @@ def _same(value: object, other: object) -> bool:
 
 def _canonical(value: object) -> object:
     """Return the value with equal numbers written alike: 1.0 as 1."""
+    if value is None or type(value) in (str, bool, int):  # most values, and the quickest test
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return value

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREY = "#2563eb", "#ea580c", "#6b7280"
 
+LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREY = "#6692f1", "#f08a55", "#b5b9c0"
+"""The same over white, where marks and lines lie on top of each other."""
+
 
 def png(figure: Figure) -> bytes:
     """Return a figure as the bytes of a PNG file, without the date: equal figures, equal bytes."""

@@ -15,7 +15,7 @@ from gdexp.core import BadInput, GdexpError, code_failed, validation
 from gdexp.descent import Result, Stopping, Watch, descend, resolve_engine, starting_point
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import RULES, UpdateRule
-from gdexp.problems import Problem, build_problem, first_loss
+from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,31 @@ class Experiment:
             return self
         made = {**self.config, "engine": result.engine}
         return replace(self, config=made, engine=result.engine, engine_reason=result.engine_reason)
+
+    def varied(self, composed: Mapping[str, Any]) -> Experiment | None:
+        """Return the experiment of a config that differs in the rule and the stopping rule alone.
+
+        It is equal to that of `from_config`, and shares the problem, whose making takes longest.
+
+        Returns:
+            The experiment; None where the config differs in more, or the problem is the user's own
+            and may keep a state.
+
+        Raises:
+            BadInput: as `from_config`.
+        """
+        chosen = config.outcome(composed)
+        if self.config["problem"].get("name") == CUSTOM or chosen.keys() != self.config.keys():
+            return None
+        others = self.config.keys() - {"optimizer", "stopping"}
+        if any(repr(chosen[key]) != repr(self.config[key]) for key in others):
+            return None  # not by ==: 1 and true are two values
+        return replace(
+            self,
+            rule=config.choose("optimizer", RULES, chosen["optimizer"]),
+            stopping=_stopping(chosen, self.problem),
+            config=chosen,
+        )
 
     @property
     def signature(self) -> str:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gdexp.descent import Result
-from gdexp.display import BLUE, GREY, ORANGE, empty_figure, figure_with_axes, png
+from gdexp.display import BLUE, LIGHT_GREY, ORANGE, Chart, Panel, heatmaps_png
 from gdexp.experiment.experiment import Experiment
 from gdexp.problems import Curve, Problem
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MOST_POINTS = 20_000
 
@@ -23,12 +19,12 @@ MOST_DRAWN = 2**20
 
 def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
     """Draw the pictures of one run: its losses, and its final x as an image or a curve."""
-    drawn = {"loss.png": png(loss_figure(result))}
+    drawn = {"loss.png": loss_png(result)}
     curve = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
     if curve is not None:
-        drawn["curve.png"] = png(curve_figure(curve, result))
+        drawn["curve.png"] = curve_png(curve, result)
     elif not left_out(experiment, result):
-        drawn["final.png"] = png(tensor_figure(experiment, result))
+        drawn["final.png"] = tensor_png(experiment, result)
     return drawn
 
 
@@ -40,66 +36,52 @@ def left_out(experiment: Experiment, result: Result) -> str:
     return f"final.png: {numbers:,} numbers are more than the {MOST_DRAWN:,} that are drawn"
 
 
-def loss_figure(result: Result) -> Figure:
+def loss_png(result: Result) -> bytes:
     """Draw the loss gap over iterations on a log axis, with the threshold."""
-    figure, axes = figure_with_axes(6.4, 3.6)
     steps = np.unique(np.linspace(0, result.updates, MOST_POINTS).astype(int))
     gaps = result.trace[steps] - result.f_star
     absolute = result.stopping.absolute
     seen = np.isfinite(gaps) & (absolute | (gaps > 0))
     name = "loss" if absolute else "loss - f*"
-    axes.plot(steps[seen], gaps[seen], color=BLUE, linewidth=1.5, label=name)
-    axes.axhline(result.threshold, color=ORANGE, linestyle="--", label="threshold")
-    axes.set_yscale("linear" if absolute else "log")
-    axes.set_xlabel("iteration")
-    axes.set_ylabel(name)
-    axes.set_title(f"{result.problem}: {result.status} after {result.iterations:,} iterations")
-    axes.legend(frameon=False)
-    return figure
+    chart = Chart(
+        6.4,
+        3.6,
+        title=f"{result.problem}: {result.status} after {result.iterations:,} iterations",
+        x_label="iteration",
+        y_label=name,
+        y_log=not absolute,
+    )
+    chart.line(steps[seen].tolist(), gaps[seen].tolist(), BLUE, label=name)
+    chart.level(result.threshold, ORANGE, "threshold")
+    return chart.png()
 
 
-def tensor_figure(experiment: Experiment, result: Result) -> Figure:
+def tensor_png(experiment: Experiment, result: Result) -> bytes:
     """Draw the final tensor, its target and their difference as images."""
-    panels = [("final x", _image(result.final.double().numpy()))]
+    found = {"final x": _image(result.final.double().numpy())}
     target = experiment.problem.target
     if target is not None:
-        wanted = _image(target.double().cpu().numpy())
-        panels += [("target", wanted), ("final x - target", panels[0][1] - wanted)]
-    figure = empty_figure(3.0 * len(panels), 3.0)
-    shown = np.concatenate([panel.ravel() for name, panel in panels if "-" not in name])
+        found["target"] = _image(target.double().cpu().numpy())
+    shown = np.concatenate([values.ravel() for values in found.values()])
     finite = shown[np.isfinite(shown)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    for i, (name, panel) in enumerate(panels):
-        axes = figure.add_subplot(1, len(panels), i + 1)
-        own = "-" in name  # a difference has a scale of its own
-        image = axes.imshow(
-            panel,
-            cmap="viridis",
-            aspect="auto",
-            vmin=None if own else low,
-            vmax=None if own else high,
-        )
-        axes.set_title(name, fontsize=10)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        figure.colorbar(image, ax=axes, fraction=0.046)
-        if panel.size <= 36:
-            for (row, column), value in np.ndenumerate(panel):
-                axes.text(column, row, f"{value:.3g}", ha="center", va="center", color="white")
-    return figure
+    together = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    panels = [Panel(name, values, together) for name, values in found.items()]
+    if target is not None:  # a difference has a scale of its own
+        panels.append(Panel("final x - target", found["final x"] - found["target"]))
+    return heatmaps_png(panels)
 
 
-def curve_figure(curve: Curve, result: Result) -> Figure:
+def curve_png(curve: Curve, result: Result) -> bytes:
     """Draw the fitted function over the wanted one."""
-    figure, axes = figure_with_axes(6.4, 3.6)
+    title = f"after {result.iterations:,} iterations, loss {result.final_loss:.3g}"
+    chart = Chart(6.4, 3.6, title=title, x_label="t")
     # Doubles, because NumPy has no bfloat16.
-    grid, wanted, fitted = (v.double().cpu() for v in (curve.grid, curve.wanted, curve.fitted))
-    axes.plot(grid, wanted, color=GREY, linewidth=4, alpha=0.5, label="wanted")
-    axes.plot(grid, fitted, color=BLUE, linewidth=1.5, label="fitted")
-    axes.set_xlabel("t")
-    axes.set_title(f"after {result.iterations:,} iterations, loss {result.final_loss:.3g}")
-    axes.legend(frameon=False)
-    return figure
+    grid, wanted, fitted = (
+        v.double().cpu().reshape(-1).tolist() for v in (curve.grid, curve.wanted, curve.fitted)
+    )
+    chart.line(grid, wanted, LIGHT_GREY, width=4, label="wanted")
+    chart.line(grid, fitted, BLUE, label="fitted")
+    return chart.png()
 
 
 def _image(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gdexp.config import NUMERICS, overrides
 from gdexp.core import UserCode, mask_source, user_code
@@ -50,7 +50,10 @@ MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
 
 
 def provenance_files(
-    composed: Mapping[str, Any], grouping: str | None = ALONE, whole: bool = True
+    composed: Mapping[str, Any],
+    grouping: str | None = ALONE,
+    whole: bool = True,
+    settings: Settings | None = None,
 ) -> dict[str, bytes]:
     """Return the artifacts that say where and how a descent was made.
 
@@ -58,6 +61,7 @@ def provenance_files(
         composed: its config.
         grouping: `ALONE` or `BATCH`; None for a sweep, which is not one descent.
         whole: include the texts of changed source, which all trials of a sweep share.
+        settings: of the process; None: as they are now.
 
     Returns:
         `environment.json`; `source.diff` if gdexp's source was changed; if the problem is the
@@ -73,7 +77,7 @@ def provenance_files(
         own["code"] = {"files": code.digests, "distributions": code.distributions}
         own |= _problem_entry(code)
         texts |= _sources(code)
-    shared = _indented(json.dumps(environment(), default=str))
+    shared = _environment_text(settings or process_settings())
     # Two objects become one: the part that all descents of a process share is written once.
     text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
     found = {ENVIRONMENT: (text + "\n").encode()}
@@ -82,25 +86,53 @@ def provenance_files(
 
 def environment() -> dict[str, Any]:
     """Return versions, processor, threads and the variables that change numbers; for JSON."""
+    return _environment(process_settings())
+
+
+class Settings(NamedTuple):
+    """What can change while a process runs, and changes numbers."""
+
+    threads: int
+    interop_threads: int
+    deterministic: bool
+    matmul_precision: str
+    flush_denormal: bool
+    variables: tuple[tuple[str, str], ...]
+
+
+def process_settings() -> Settings:
+    """Return the settings of this process that change numbers, as they are now."""
     import torch
 
-    return {
-        **_machine(),
-        "torch": {
-            **_torch(),
-            "threads": torch.get_num_threads(),
-            "interop_threads": torch.get_num_interop_threads(),
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-            "matmul_precision": torch.get_float32_matmul_precision(),
-            "flush_denormal": bool((torch.full((), 1e-40) * 1 == 0).item()),
-        },
-        "variables": {
-            name: mask_source(value)
+    return Settings(
+        torch.get_num_threads(),
+        torch.get_num_interop_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_float32_matmul_precision(),
+        bool((torch.full((), 1e-40) * 1 == 0).item()),
+        tuple(
+            (name, mask_source(value))
             for name, value in sorted(os.environ.items())
             if name.startswith(NUMERIC_VARIABLES)
-        },
+        ),
+    )
+
+
+def _environment(settings: Settings) -> dict[str, Any]:
+    values = settings._asdict()
+    variables = values.pop("variables")
+    return {
+        **_machine(),
+        "torch": {**_torch(), **values},
+        "variables": dict(variables),
         "source": source_state(),
     }
+
+
+@lru_cache(8)
+def _environment_text(settings: Settings) -> str:
+    """Return the environment as indented JSON, which takes as long as a short descent."""
+    return json.dumps(_environment(settings), indent=2, default=str)
 
 
 @cache
@@ -170,12 +202,6 @@ def limited(text: str) -> str:
 def command_line() -> str:
     """Return the program as a person types it; without arguments, which may hold secrets."""
     return "gdexp" if Path(sys.argv[0]).name == "gdexp" else "python -m gdexp"
-
-
-@lru_cache(8)
-def _indented(text: str) -> str:
-    """Return JSON with indentation; cached, because Python needs ten times as long for it."""
-    return json.dumps(json.loads(text), indent=2)
 
 
 @cache

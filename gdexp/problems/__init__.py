@@ -26,12 +26,13 @@ from gdexp.problems.landscapes import (
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.problem_check import CheckFailed, check_problem
 from gdexp.problems.quadratic import Quadratic
-from gdexp.problems.registry import PROBLEMS, build_problem
+from gdexp.problems.registry import CUSTOM, PROBLEMS, build_problem
 from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
 
 __all__ = [
     "ABSOLUTE",
+    "CUSTOM",
     "PROBLEMS",
     "ROUNDING",
     "Autograd",

@@ -186,10 +186,10 @@ def end_killed_reruns(store: Store) -> None:
     Only those of this machine can be told from reruns that still run.
     """
     for run in store.running("rerun"):
-        place, _, process = run.data.tags.get(PROCESS_TAG, "").partition(" ")
+        place, _, process = run.tags.get(PROCESS_TAG, "").partition(" ")
         pid, _, began = process.partition(" ")
         if place == _machine() and pid.isdecimal() and process_start(int(pid)) != began:
-            store.end(run.info.run_id, "KILLED")
+            store.end(run.run_id, "KILLED")
 
 
 def _process() -> str:

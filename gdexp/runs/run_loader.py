@@ -235,7 +235,7 @@ class RunLoader:
             self._reader(parent.experiment_id).check_place(parent.home)
         except UnreadableRun as error:
             raise StorageFailed(f"sweep {parent.short}: {error}") from None
-        shards = ShardFolder(self.client, parent.run_id, parent.home, self._storage_errors)
+        shards = ShardFolder(lambda: self.client, parent.run_id, parent.home, self._storage_errors)
         return runs_of_rows(parent, shards, self._minima, trials, self._verify)
 
     def _trial(self, name: str, key: str) -> list[TrackedRun]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,16 @@ class Plan:
         configured = self.trial_config(parameters)
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
-        return Experiment.from_config(configured, trusted_paths(configured))
+        made = next(filter(None, (known.varied(configured) for known in self._made)), None)
+        if made is None:
+            made = Experiment.from_config(configured, trusted_paths(configured))
+            self._made[:] = [made]
+        return made
+
+    @cached_property
+    def _made(self) -> list[Experiment]:
+        """The last experiment that was made whole; most others differ from it in few keys."""
+        return []
 
     def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
         """Return the experiments of a trial, one for each seed."""

@@ -30,7 +30,9 @@ class AskedTrial:
     failure: Failure | None = None
 
     @classmethod
-    def build(cls, trial: Trial, experiments: Callable[[], Sequence[Experiment]]) -> AskedTrial:
+    def build(
+        cls, trial: Trial | FrozenTrial, experiments: Callable[[], Sequence[Experiment]]
+    ) -> AskedTrial:
         """Return a trial with its experiments, or with the failure to build them."""
         try:
             return cls(trial, experiments())

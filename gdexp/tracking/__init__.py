@@ -8,7 +8,7 @@ from gdexp.tracking.config_yaml import config_yaml
 from gdexp.tracking.database_check import check_name
 from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import holds_run
-from gdexp.tracking.database_creation import ensure_database
+from gdexp.tracking.database_creation import ensure_database, prepare_template
 from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
@@ -86,6 +86,7 @@ __all__ = [
     "manifest",
     "mask_uri",
     "params",
+    "prepare_template",
     "quiet_mlflow",
     "read_array",
     "run_display",

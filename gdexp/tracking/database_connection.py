@@ -7,32 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
 from gdexp.core import StorageFailed, shown_path
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
-
 BUSY_MS = 20_000
 """Milliseconds to wait while another process writes to SQLite; MLflow waits as long."""
-
-
-@contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
-    """Open a connection and a transaction, which is committed at the end.
-
-    Args:
-        engine: of SQLite or PostgreSQL.
-    """
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
-            connection.commit()
-        with connection.begin():
-            yield connection
 
 
 def table_names(path: Path) -> set[str]:
@@ -90,6 +70,13 @@ def holds_run(path: Path, run_id: str) -> bool:
             return connection.execute(query, (run_id,)).fetchone() is not None
     except sqlite3.DatabaseError:
         return False
+
+
+def schema_revision(path: Path) -> str | None:
+    """Return the version of MLflow's tables, as Alembic names it; None where there is none."""
+    with connect(path, "ro") as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if found is None else str(found[0])
 
 
 def has_statistics(path: Path) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from gdexp.core import BadInput, StorageFailed, shown_path
 from gdexp.display import terminal
 from gdexp.tracking import mlflow_internals
-from gdexp.tracking.database_connection import connect
+from gdexp.tracking.database_connection import connect, schema_revision
 from gdexp.tracking.temporary_database import temporary_database
 
 
@@ -57,13 +57,6 @@ def migrate_database(path: Path) -> None:
             )
         with connect(temporary) as made:
             made.backup(original)
-
-
-def schema_revision(path: Path) -> str | None:
-    """Return the version of MLflow's tables, as Alembic names it; None where there is none."""
-    with connect(path, "ro") as connection:
-        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return None if found is None else str(found[0])
 
 
 def _writes_of_others(connection: sqlite3.Connection) -> int:

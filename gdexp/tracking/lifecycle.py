@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gdexp.tracking.database_connection import connect
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from gdexp.tracking.stored_run import StoredRuns
 
 
-def missing_reason(client: MlflowClient, run_id: str) -> str | None:
+def missing_reason(runs: StoredRuns, run_id: str) -> str | None:
     """Return why a run is not among the active ones, and how to restore it; else None."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+    run = runs.run(run_id)
+    if run is None:
         return f"MLflow run {run_id} was deleted for good"
-    if run.info.lifecycle_stage == "active":
+    if run.active:
         return None
-    experiment = client.get_experiment(run.info.experiment_id)
-    if experiment.lifecycle_stage == "active":
+    experiment = runs.experiment(run.experiment_id)
+    if experiment.active:
         what, restore = f"MLflow run {run_id}", f"runs restore --run-id {run_id}"
     else:
         what = f"tracking.experiment={experiment.name}"

@@ -8,12 +8,19 @@ MLflow 3.17 offers no public way to do these things:
 - `TABLES`: write many runs in one transaction. The client makes a dozen transactions for a run.
 - `checked_values`: apply MLflow's rules for keys and values before rows are written.
 - `artifact_uri`, `log_artifacts`: write the files of a run before the run itself exists.
+
+MLflow takes longer to import than most descents take. So it is imported only where it must be: the
+tables of a SQLite file are checked and written without it, and so are plain keys and values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import posixpath
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +77,25 @@ TABLES: Mapping[str, TableLayout] = {
     "metrics": TableLayout(_METRIC_COLUMNS, key=_METRIC_COLUMNS),
     "latest_metrics": TableLayout(_METRIC_COLUMNS, key=("key", "run_uuid")),
 }
-"""The tables that gdexp writes rows into, by name."""
+"""The tables that gdexp writes the rows of runs into, by name."""
+
+EXPERIMENT_TABLES: Mapping[str, TableLayout] = {
+    "experiments": TableLayout(
+        columns=(
+            *("experiment_id", "name", "artifact_location", "lifecycle_stage", "creation_time"),
+            "last_update_time",
+        ),
+        key=("experiment_id",),
+    ),
+    "experiment_tags": TableLayout(("key", "value", "experiment_id"), key=("key", "experiment_id")),
+}
+"""The tables of experiments; gdexp writes them in SQLite files only."""
+
+PLAIN_KEY = re.compile(r"[\w.\- :][\w.\- :/]{0,249}")
+"""Keys of metrics, params and tags that MLflow accepts, if they are also normal paths."""
+
+LONGEST_PARAM, LONGEST_TAG, LONGEST_EXPERIMENT_TAG = 6000, 8000, 20_000
+"""Most characters of values that MLflow keeps whole."""
 
 
 NEWEST_REVISIONS = {"3.17.2": "dc11669786a5"}
@@ -79,6 +104,24 @@ NEWEST_REVISIONS = {"3.17.2": "dc11669786a5"}
 
 class UnknownSchema(Exception):
     """Rows cannot be written into the tables of a store; the text says why."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table as it is in the database.
+
+    Attributes:
+        nullable: whether it may stay empty.
+        filled: whether the database gives it a value itself.
+    """
+
+    nullable: bool
+    filled: bool
+
+
+def mlflow_version() -> str:
+    """Return the version of MLflow that is installed; MLflow is not imported."""
+    return version("mlflow")
 
 
 def create_database(path: Path, artifacts: str) -> None:
@@ -96,9 +139,7 @@ def create_database(path: Path, artifacts: str) -> None:
 
 def is_latest(revision: str | None) -> bool:
     """Return whether MLflow's newest migration has this id."""
-    from mlflow.version import VERSION
-
-    newest = NEWEST_REVISIONS.get(VERSION)
+    newest = NEWEST_REVISIONS.get(mlflow_version())
     return revision == (newest or _migrations().get_current_head())
 
 
@@ -146,10 +187,13 @@ def engine_of(client: MlflowClient) -> Engine:
 
 
 def check_schema(engine: Engine) -> None:
-    """Check in the database itself that rows can be written into the tables.
+    """Check in the database itself that rows can be written into the tables of runs.
 
     Only the columns count. A later version of MLflow may change other tables, or add columns that
     may stay empty.
+
+    Args:
+        engine: of the database.
 
     Raises:
         UnknownSchema: a table or column is missing, or a column needs a value that is not written.
@@ -159,23 +203,48 @@ def check_schema(engine: Engine) -> None:
     inspector = sqlalchemy.inspect(engine)
     names = set(inspector.get_table_names())
     for table, layout in TABLES.items():
-        if table not in names:
-            raise UnknownSchema(f"there is no table {table}")
-        columns = {column["name"]: column for column in inspector.get_columns(table)}
-        for name in layout.columns:
-            if name not in columns:
-                raise UnknownSchema(f"table {table} has no column {name}")
-        for name, column in columns.items():
-            if column["nullable"]:
-                continue
-            if name in layout.nulls:
-                raise UnknownSchema(f"column {table}.{name} does not accept NULL")
+        columns = {}
+        for column in inspector.get_columns(table) if table in names else ():
             filled = column["default"] is not None or "computed" in column or "identity" in column
-            if name not in layout.columns and not filled:
-                raise UnknownSchema(f"column {table}.{name} is new and needs a value")
-        key = inspector.get_pk_constraint(table)["constrained_columns"]
-        if set(key) != set(layout.key):
-            raise UnknownSchema(f"table {table} has the primary key ({', '.join(key)})")
+            columns[column["name"]] = Column(bool(column["nullable"]), filled)
+        key = inspector.get_pk_constraint(table)["constrained_columns"] if columns else []
+        _check_table(table, layout, columns, key)
+
+
+def check_sqlite_schema(connection: sqlite3.Connection) -> None:
+    """Check as `check_schema` does, in a SQLite file; the tables of experiments too.
+
+    Raises:
+        UnknownSchema: a table or column is missing, or a column needs a value that is not written.
+    """
+    for table, layout in {**TABLES, **EXPERIMENT_TABLES}.items():
+        columns, key = {}, []
+        for _, name, _, required, default, key_part, hidden in connection.execute(
+            f"PRAGMA table_xinfo({table})"
+        ):
+            columns[name] = Column(not required, default is not None or bool(hidden))
+            if key_part:
+                key.append(name)
+        _check_table(table, layout, columns, key)
+
+
+def _check_table(
+    table: str, layout: TableLayout, columns: Mapping[str, Column], key: Collection[str]
+) -> None:
+    if not columns:
+        raise UnknownSchema(f"there is no table {table}")
+    for name in layout.columns:
+        if name not in columns:
+            raise UnknownSchema(f"table {table} has no column {name}")
+    for name, column in columns.items():
+        if column.nullable:
+            continue
+        if name in layout.nulls:
+            raise UnknownSchema(f"column {table}.{name} does not accept NULL")
+        if name not in layout.columns and not column.filled:
+            raise UnknownSchema(f"column {table}.{name} is new and needs a value")
+    if set(key) != set(layout.key):
+        raise UnknownSchema(f"table {table} has the primary key ({', '.join(key)})")
 
 
 def checked_values(
@@ -183,9 +252,18 @@ def checked_values(
 ) -> tuple[Pairs, Pairs]:
     """Return params and tags as MLflow's client would write them: it refuses some and cuts others.
 
+    MLflow is asked only where a key or a value is not one that it takes as it is.
+
     Raises:
         MlflowException: MLflow does not accept a key or a value.
     """
+    if (
+        all(map(_is_plain, [*metrics, *params, *tags]))
+        and all(isinstance(v, int | float) and type(v) is not bool for v in metrics.values())
+        and all(type(v) is str and len(v) <= LONGEST_PARAM for v in params.values())
+        and all(type(v) is str and len(v) <= LONGEST_TAG for v in tags.values())
+    ):
+        return list(params.items()), list(tags.items())
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.utils import validation
 
@@ -200,6 +278,8 @@ def checked_values(
 
 def artifact_uri(location: str, run_id: str) -> str:
     """Return the URI of a run's artifacts below the location of its experiment."""
+    if re.fullmatch(r"(file:///)?[^?#;:]*[^?#;:/]", location) and "//" not in location[8:]:
+        return f"{location}/{run_id}/artifacts"
     from mlflow.utils import uri
 
     append: Callable[..., str] = uri.append_to_uri_path
@@ -212,3 +292,12 @@ def log_artifacts(uri: str, folder: str) -> None:
 
     repository: Any = get_artifact_repository(uri)
     repository.log_artifacts(folder)
+
+
+def _is_plain(key: str) -> bool:
+    """Return whether MLflow accepts a key for certain, in any kind of record."""
+    return (
+        PLAIN_KEY.fullmatch(key) is not None
+        and posixpath.normpath(key) == key
+        and not key.startswith(".")
+    )

@@ -20,16 +20,21 @@ _DEFAULTS = {
 _LoggerState = tuple[int, bool, bool, list[logging.Handler]]
 
 
+def prepare_mlflow_process() -> None:
+    """Set up this process for an MLflow that is imported later, perhaps by the user's code."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", module=r"mlflow\.")
+
+
 def configure_mlflow_process() -> None:
     """Set up this process for MLflow, then import it: no telemetry, few retries, no bars.
 
     The environment must be set before MLflow is imported, and the loggers after that: MLflow sets
     its own log level when it is imported.
     """
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    warnings.filterwarnings("ignore", module=r"mlflow\.")
+    prepare_mlflow_process()
     import mlflow  # noqa: F401
 
     for name in ("alembic", "mlflow"):

@@ -52,14 +52,18 @@ class ShardFolder:
     """Reads and writes the shards of a sweep, in a local folder or on a server.
 
     Args:
-        client: of the store that holds the sweep's run.
+        client: returns a client of the store that holds the sweep's run; called for servers only.
         run_id: the id of that run.
         home: the absolute address of its artifacts.
         one_line_errors: the context for every access.
     """
 
     def __init__(
-        self, client: MlflowClient, run_id: str, home: str, one_line_errors: OneLineErrors
+        self,
+        client: Callable[[], MlflowClient],
+        run_id: str,
+        home: str,
+        one_line_errors: OneLineErrors,
     ) -> None:
         self._client = client
         self._run_id = run_id
@@ -73,7 +77,7 @@ class ShardFolder:
         """Return the names of the shards, in the order of their trials."""
         with self._one_line_errors():
             if self._folder is None:
-                listed = self._client.list_artifacts(self._run_id, FOLDER)
+                listed = self._client().list_artifacts(self._run_id, FOLDER)
                 found = [Path(each.path).name for each in listed]
             else:
                 found = [each.name for each in self._folder.glob("*.parquet")]
@@ -180,7 +184,7 @@ class ShardFolder:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, shard_name(rows))
                 write_shard(path, rows)
-                self._client.log_artifact(self._run_id, str(path), FOLDER)
+                self._client().log_artifact(self._run_id, str(path), FOLDER)
 
     def _path(self, name: str) -> Path:
         """Return the path of a shard on this machine; download it from a server first."""
@@ -191,7 +195,7 @@ class ShardFolder:
         path = Path(self._fetched.name, name)
         if not path.exists():
             with self._one_line_errors():
-                self._client.download_artifacts(
+                self._client().download_artifacts(
                     self._run_id, f"{FOLDER}/{name}", self._fetched.name
                 )
         return path

@@ -1,19 +1,18 @@
 """Writing runs into MLflow's tables, many in one transaction.
 
 MLflow's client makes a dozen transactions for a run and an object for every point. Here a batch of
-runs is a handful of bulk inserts through SQLAlchemy Core. They are used where the tables have the
-expected columns (`mlflow_internals.TABLES`). The rows equal the client's; a test compares them.
+runs is a handful of bulk inserts. They are used where the tables have the expected columns
+(`mlflow_internals.TABLES`). The rows equal the client's; a test compares them.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +20,10 @@ import numpy.typing as npt
 from gdexp.tracking import mlflow_internals
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
-from gdexp.tracking.database_connection import transaction
 from gdexp.tracking.downsampling import kept_iterations
 from gdexp.tracking.mlflow_internals import TABLES
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from sqlalchemy import Connection, Engine, TableClause
+from gdexp.tracking.table_writing import Execute, Tables, Values
 
 LARGEST = float(np.finfo(np.float64).max)
 """What MLflow writes for infinity: SQL has no number for it."""
@@ -36,15 +31,12 @@ LARGEST = float(np.finfo(np.float64).max)
 ROWS = 50_000
 """Rows in one statement, and points in one transaction, so that no other process waits long."""
 
-Values = tuple[object, ...]
-"""The values of one row, in the order of the table's columns in `TABLES`."""
-
 
 class SqlWriter:
-    """Writes runs into the tables of a database. `for_client` checks the tables first.
+    """Writes runs into the tables of a database, which are checked before.
 
     Args:
-        engine: of the database.
+        tables: of the database.
         experiment_id: of the experiment that the runs belong to.
         location: address of the experiment's artifacts.
         points: how many points of a trace the metric history keeps; None keeps all.
@@ -53,35 +45,17 @@ class SqlWriter:
 
     def __init__(
         self,
-        engine: Engine,
+        tables: Tables,
         experiment_id: str,
         location: str,
         points: int | None = None,
         folder: Path | None = None,
     ) -> None:
-        self._engine = engine
+        self._tables = tables
         self._experiment_id = int(experiment_id)
         self._location = location
         self._points = points
         self._folder = folder
-
-    @classmethod
-    def for_client(
-        cls,
-        client: MlflowClient,
-        experiment_id: str,
-        points: int | None = None,
-        folder: Path | None = None,
-    ) -> SqlWriter:
-        """Return a writer into the database of a client.
-
-        Raises:
-            UnknownSchema: there is no database, or its tables lack what is written.
-        """
-        engine = mlflow_internals.engine_of(client)
-        mlflow_internals.check_schema(engine)
-        location = client.get_experiment(experiment_id).artifact_location
-        return cls(engine, experiment_id, str(location), points, folder)
 
     def prepare(self, header: RunHeader, started: int | None = None) -> PlannedRun:
         """Choose an id; write nothing."""
@@ -90,9 +64,9 @@ class SqlWriter:
     def show(self, run: PlannedRun, status: str = "RUNNING") -> None:
         """Write the row of a run and its first tags."""
         ended = None if status == "RUNNING" else _now()
-        with transaction(self._engine) as connection:
-            self._insert(connection, "runs", [self._run_row(run, status, ended)])
-            self._insert(connection, "tags", self._first_tags(run))
+        with self._tables.transaction() as execute:
+            self._insert(execute, "runs", [self._run_row(run, status, ended)])
+            self._insert(execute, "tags", self._first_tags(run))
         run.shown = True
 
     def write(
@@ -126,11 +100,11 @@ class SqlWriter:
             if len(steps) <= ROWS:
                 rows["metrics"] += _loss_rows(run, record, steps)
             rows["latest_metrics"] += [*numbers, *_loss_rows(run, record, steps[-1:])]
-        with transaction(self._engine) as connection:
+        with self._tables.transaction() as execute:
             for name in TABLES:
-                self._insert(connection, name, rows[name])
+                self._insert(execute, name, rows[name])
             if status is not None:
-                self._end(connection, [run.run_id for run, _ in runs if run.shown], status, ended)
+                self._end(execute, [run.run_id for run, _ in runs if run.shown], status, ended)
         for run in new:
             run.shown = True
 
@@ -159,8 +133,8 @@ class SqlWriter:
                 self.show(run)
             for begin in range(0, len(steps), ROWS):
                 points = _loss_rows(run, record, steps[begin : begin + ROWS])
-                with transaction(self._engine) as connection:
-                    self._insert(connection, "metrics", points)
+                with self._tables.transaction() as execute:
+                    self._insert(execute, "metrics", points)
 
     def _kept(self, record: Record) -> npt.NDArray[np.int64]:
         return kept_iterations(record.trace, self._points, record.levels)
@@ -191,67 +165,48 @@ class SqlWriter:
         return [(*pair, run.run_id) for pair in checked]
 
     def _end(
-        self, connection: Connection, run_ids: Sequence[str], status: str, ended: int | None
+        self, execute: Execute, run_ids: Sequence[str], status: str, ended: int | None
     ) -> None:
-        if not run_ids:
-            return
-        from sqlalchemy import bindparam, update
+        if run_ids:
+            mark = self._tables.mark
+            statement = (
+                f"UPDATE runs SET status = {mark}, end_time = {mark} WHERE run_uuid = {mark}"
+            )
+            execute(statement, [(status, ended, run_id) for run_id in run_ids])
 
-        runs = _table("runs")
-        statement = update(runs).where(runs.c.run_uuid == bindparam("id"))
-        rows = [{"id": run_id} for run_id in run_ids]
-        connection.execute(statement.values(status=status, end_time=ended), rows)
-
-    def _insert(self, connection: Connection, table: str, rows: Sequence[Values]) -> None:
-        """Insert rows, also rows that exist already; tags and latest metrics are updated.
-
-        The statement goes past SQLAlchemy's work for every row, which takes most of the time.
-        """
-        statement, named = self._statements[table]
-        columns = TABLES[table].columns
+    def _insert(self, execute: Execute, table: str, rows: Sequence[Values]) -> None:
+        """Insert rows, also rows that exist already; tags and latest metrics are updated."""
         for begin in range(0, len(rows), ROWS):
-            part = rows[begin : begin + ROWS]
-            if named:
-                pairs = [dict(zip(columns, row, strict=True)) for row in part]
-                connection.exec_driver_sql(statement, pairs)
-            else:
-                connection.exec_driver_sql(statement, list(part))
+            execute(self._statements[table], rows[begin : begin + ROWS])
 
     @cached_property
-    def _statements(self) -> dict[str, tuple[str, bool]]:
-        """The insert statement of each table, and whether its values have names."""
-        return {name: self._statement(name) for name in TABLES}
-
-    def _statement(self, name: str) -> tuple[str, bool]:
-        from sqlalchemy import tuple_
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        dialect, table = self._engine.dialect, _table(name)
-        insert: Any = sqlite.insert if dialect.name == "sqlite" else postgresql.insert
-        statement = insert(table).values(dict.fromkeys(TABLES[name].columns))
-        new = statement.excluded
-        if name == "tags":
-            statement = statement.on_conflict_do_update(
-                index_elements=["key", "run_uuid"], set_={"value": new.value}
-            )
-        elif name == "latest_metrics":  # MLflow calls the largest by this order the latest
-            order = ("step", "timestamp", "value")
-            statement = statement.on_conflict_do_update(
-                index_elements=["key", "run_uuid"],
-                set_={each: new[each] for each in (*order, "is_nan")},
-                where=tuple_(*(new[each] for each in order))
-                > tuple_(*(table.c[each] for each in order)),
-            )
-        else:
-            statement = statement.on_conflict_do_nothing()
-        compiled = statement.compile(dialect=dialect)
-        return str(compiled), not compiled.positional
+    def _statements(self) -> dict[str, str]:
+        """The insert statement of each table."""
+        return {name: _insertion(name, self._tables.mark) for name in TABLES}
 
 
-def _table(name: str) -> TableClause:
-    from sqlalchemy import column, table
+def _insertion(table: str, mark: str) -> str:
+    """Return the statement that inserts a row, in the words that SQLite and PostgreSQL share."""
+    columns = TABLES[table].columns
+    values = ", ".join([mark] * len(columns))
+    insert = f"INSERT INTO {table} ({_names(columns)}) VALUES ({values}) ON CONFLICT"
+    key = _names(TABLES[table].key)
+    if table == "tags":
+        return f"{insert} ({key}) DO UPDATE SET {_taken(('value',))}"
+    if table == "latest_metrics":  # MLflow calls the largest by this order the latest
+        order = ("step", "timestamp", "value")
+        newer = f"({_names(order, 'excluded')}) > ({_names(order, table)})"
+        return f"{insert} ({key}) DO UPDATE SET {_taken((*order, 'is_nan'))} WHERE {newer}"
+    return f"{insert} DO NOTHING"
 
-    return table(name, *map(column, TABLES[name].columns))
+
+def _names(columns: Iterable[str], table: str = "") -> str:
+    return ", ".join(f'{table}."{each}"' if table else f'"{each}"' for each in columns)
+
+
+def _taken(columns: Iterable[str]) -> str:
+    """Return the assignments that take the new values of columns."""
+    return ", ".join(f'"{each}" = excluded."{each}"' for each in columns)
 
 
 def _checked_values(record: Record) -> tuple[mlflow_internals.Pairs, mlflow_internals.Pairs]:

@@ -7,7 +7,6 @@ or in one transaction with them. So a FINISHED run is complete.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,25 +18,23 @@ from gdexp.experiment import SOURCE_TEXTS
 from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, decode_array
 from gdexp.tracking.artifact_address import absolute_address, local_folder
-from gdexp.tracking.client_writer import ClientWriter
-from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import missing_reason
-from gdexp.tracking.mlflow_internals import UnknownSchema
-from gdexp.tracking.mlflow_process import configure_mlflow_process
+from gdexp.tracking.mlflow_process import prepare_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
-from gdexp.tracking.sql_writer import SqlWriter
+from gdexp.tracking.storage_errors import storage_errors
+from gdexp.tracking.store_access import StoreAccess
 from gdexp.tracking.store_files import StoreFiles
 from gdexp.tracking.store_links import StoreLinks
+from gdexp.tracking.stored_run import StoredExperiment, StoredRun
 from gdexp.tracking.write_ahead_log import begin_log
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 
 class Store(StoreLinks):
@@ -49,7 +46,6 @@ class Store(StoreLinks):
     Attributes:
         settings: as given.
         database: the SQLite file; None for servers.
-        client: MLflow's client of the store.
         experiment_id: of the experiment.
         warning: why runs are written slowly into this database; None where they are not.
         files: of the store on this machine; every use of the store checks them.
@@ -62,29 +58,35 @@ class Store(StoreLinks):
     def __init__(self, settings: TrackingSettings) -> None:
         self.settings = settings
         settings.preflight()
-        configure_mlflow_process()
-        from mlflow import MlflowClient
-
+        prepare_mlflow_process()
         self.database = settings.database
-        self.warning: str | None = None
         self.files = StoreFiles(settings.display_uri)
         with self._one_line_errors():
+            warning = None
             if self.database is not None:
                 ensure_database(self.database)
-                self.warning = begin_log(self.database)
+                warning = begin_log(self.database)
                 self.files.database = self.database
-            self.client: MlflowClient = MlflowClient(tracking_uri=settings.mlflow_uri)
-            self.files.engine = close_at_end(self.client, self.database)
-            self.experiment_id = self._experiment(settings.experiment)
+            self._access = StoreAccess(settings)
+            self._runs = self._access.runs
+            self.files.connections = self._access.connections
+            self.warning: str | None = self._access.warning or warning
+            self.experiment_id = self._experiment(settings.experiment).experiment_id
             if self.database is not None:
                 convert_addresses(self.database)  # those of a new experiment too
-            self._writer = self._choose_writer(settings)
+            experiment = self._runs.experiment(self.experiment_id)
+            self._writer = self._access.writer(experiment)
             if not settings.is_server:
-                location = self.client.get_experiment(self.experiment_id).artifact_location
-                address = absolute_address(str(location), settings.folder)
+                address = absolute_address(experiment.location, settings.folder)
                 self.files.watch_artifacts(local_folder(address))
         self._started: dict[str, int] = {}
         self._analyzed = False
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client of the store; MLflow is imported when this is first used."""
+        with self._one_line_errors():
+            return self._access.client
 
     def start(self, header: RunHeader) -> str:
         """Create a run with status RUNNING and return its id."""
@@ -146,7 +148,7 @@ class Store(StoreLinks):
     def end(self, run_id: str, status: str) -> None:
         """Set the last status of a run: FINISHED, FAILED or KILLED."""
         with self._one_line_errors():
-            self.client.set_terminated(run_id, status)
+            self._runs.set_status(run_id, status)
 
     def abandon(self, run: str | PlannedRun, status: str) -> str | None:
         """Set the status of an unfinished run. A run with another status than RUNNING keeps it.
@@ -157,9 +159,6 @@ class Store(StoreLinks):
         Returns:
             The status that the run has now; None where there is no run, or no store.
         """
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
         run_id = run.run_id if isinstance(run, PlannedRun) else run
         try:
             if isinstance(run, PlannedRun) and not run.shown:
@@ -167,11 +166,11 @@ class Store(StoreLinks):
                     self._writer.show(run, status)
                     return status
                 return None
-            known = str(self.client.get_run(run_id).info.status)
-            if known != "RUNNING":
-                return known
-            self.client.set_terminated(run_id, status)
-        except (MlflowException, SQLAlchemyError, OSError):
+            known = self._runs.run(run_id)
+            if known is None or known.status != "RUNNING":
+                return None if known is None else known.status
+            self._runs.set_status(run_id, status)
+        except storage_errors(StorageFailed):
             logging.getLogger(__name__).debug("run %s was left as it is", run_id)
             return None
         return status
@@ -193,7 +192,7 @@ class Store(StoreLinks):
         """Return the folder of a sweep's shards."""
         with self._one_line_errors():
             home = self._home(parent)
-        return ShardFolder(self.client, parent, home, self._one_line_errors)
+        return ShardFolder(lambda: self.client, parent, home, self._one_line_errors)
 
     def save_view(
         self,
@@ -208,35 +207,30 @@ class Store(StoreLinks):
         The arguments are those of `chart_views.view_state`.
         """
         with self._one_line_errors():
-            created = int(self.client.get_run(parent).info.start_time)
+            created = self._known(parent).started
             state = chart_views.view_state(parent, swept, name, created, log, losses)
-            self.client.set_experiment_tag(self.experiment_id, chart_views.view_tag(parent), state)
+            self._runs.set_experiment_tag(self.experiment_id, chart_views.view_tag(parent), state)
 
     def save_runs_view(self) -> None:
         """Save the chart view of the experiment's single runs where it is not saved yet."""
         with self._one_line_errors():
-            known = self.client.get_experiment(self.experiment_id)
-            state = chart_views.runs_view_state("single runs", int(known.creation_time or 0))
+            known = self._runs.experiment(self.experiment_id)
+            state = chart_views.runs_view_state("single runs", known.created)
             if known.tags.get(chart_views.runs_view_tag()) != state:
-                self.client.set_experiment_tag(
+                self._runs.set_experiment_tag(
                     self.experiment_id, chart_views.runs_view_tag(), state
                 )
 
     def has_run(self, run_id: str) -> bool:
         """Return whether a run exists in this experiment."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return bool(self.client.get_run(run_id).info.experiment_id == self.experiment_id)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return False
-            raise
+        with self._one_line_errors():
+            known = self._runs.run(run_id)
+        return known is not None and known.experiment_id == self.experiment_id
 
     def missing_reason(self, run_id: str) -> str | None:
         """Return why a run is not among the active ones, and how to restore it; else None."""
         with self._one_line_errors():
-            return missing_reason(self.client, run_id)
+            return missing_reason(self._runs, run_id)
 
     def reopen(self, run_id: str) -> None:
         """Set an ended run to RUNNING again.
@@ -245,96 +239,74 @@ class Store(StoreLinks):
             StorageFailed: the run does not exist.
         """
         with self._one_line_errors():
-            self.client.update_run(run_id, status="RUNNING")
+            self._runs.set_status(run_id, "RUNNING")
 
-    def children(self, parent: str, running: bool = False) -> list[Run]:
+    def children(self, parent: str, running: bool = False) -> list[StoredRun]:
         """Return the child runs of a sweep, oldest first: all, or only those still RUNNING."""
-        condition = f"tags.`mlflow.parentRunId` = '{parent}'"
-        if running:
-            condition += " AND attributes.status = 'RUNNING'"
-        return self._search(condition)
+        return self.search({"mlflow.parentRunId": parent}, "RUNNING" if running else None)
 
-    def running(self, kind: str) -> list[Run]:
+    def running(self, kind: str) -> list[StoredRun]:
         """Return the runs of a kind that are RUNNING, oldest first."""
-        return self._search(f"tags.`gdexp.kind` = '{kind}' AND attributes.status = 'RUNNING'")
+        return self.search({"gdexp.kind": kind}, "RUNNING")
 
-    def _search(self, condition: str) -> list[Run]:
-        """Return the active runs of the experiment that meet a condition, oldest first."""
-        found: list[Run] = []
-        token = None
-        while True:
-            with self._one_line_errors():
-                page = self.client.search_runs(
-                    [self.experiment_id],
-                    filter_string=condition,
-                    order_by=["attributes.start_time ASC"],
-                    max_results=1000,
-                    page_token=token,
-                )
-            found += page
-            token = page.token
-            if not token:
-                return found
+    def search(
+        self,
+        tags: Mapping[str, str],
+        status: str | None = None,
+        run_ids: Collection[str] | None = None,
+    ) -> list[StoredRun]:
+        """Return the active runs of the experiment that meet all conditions, oldest first.
 
-    def _experiment(self, name: str) -> str:
-        from mlflow.exceptions import MlflowException
+        Args:
+            tags: that the runs have, with these values.
+            status: that the runs have; None: any.
+            run_ids: the runs to choose from; None: all.
+        """
+        with self._one_line_errors():
+            return self._runs.search(self.experiment_id, tags, status, run_ids)
 
-        found = self.client.get_experiment_by_name(name)
+    def _experiment(self, name: str) -> StoredExperiment:
+        """Return the experiment with a name, which is created if it is missing."""
+        found = self._runs.experiment_named(name)
         if found is None:
-            try:
-                location = self.settings.artifacts(name)
-                return str(self.client.create_experiment(name, artifact_location=location))
-            except MlflowException:
-                found = self.client.get_experiment_by_name(name)  # another process was first
-                if found is None:
-                    raise
-        if found.lifecycle_stage != "active":
+            self._runs.create_experiment(name, self.settings.artifacts(name))
+            found = self._runs.experiment_named(name)
+        if found is None or not found.active:
+            number = "" if found is None else found.experiment_id
             raise StorageFailed(
                 f"tracking.experiment={name}: was deleted in MLflow; mlflow experiments restore "
-                f"--experiment-id {found.experiment_id} restores it, or name another"
+                f"--experiment-id {number} restores it, or name another"
             )
-        return str(found.experiment_id)
+        return found
 
-    def _choose_writer(self, settings: TrackingSettings) -> SqlWriter | ClientWriter:
-        """Return the fast writer where the database has the expected tables, else the client's."""
-        if not settings.is_server:
-            try:
-                return SqlWriter.for_client(
-                    self.client, self.experiment_id, settings.max_points, settings.folder
-                )
-            except UnknownSchema as error:
-                self.warning = (
-                    f"runs are written slowly, through MLflow's client: its database is not as "
-                    f"gdexp expects ({error})"
-                )
-        return ClientWriter(self.client, self.experiment_id, settings.max_points, settings.folder)
+    def _known(self, run_id: str) -> StoredRun:
+        found = self._runs.run(run_id)
+        if found is None:
+            raise StorageFailed(f"MLflow run {run_id} was deleted for good")
+        return found
 
     def _home(self, run_id: str) -> str:
         """Return the absolute address of a run's artifacts."""
-        address = str(self.client.get_run(run_id).info.artifact_uri)
-        return absolute_address(address, self.settings.folder)
+        return absolute_address(self._known(run_id).address, self.settings.folder)
 
     def _existing(self, run_id: str) -> PlannedRun:
         """Return a run that is in the store already."""
         started = self._started.get(run_id)
         if started is None:
             with self._one_line_errors():
-                started = int(self.client.get_run(run_id).info.start_time)
+                started = self._known(run_id).started
             self._started[run_id] = started
         return PlannedRun(run_id, RunHeader("", ""), started, shown=True)
 
     @contextmanager
     def _one_line_errors(self) -> Iterator[None]:
         """Delay signals, and turn an error of MLflow, SQL or the disk into one line."""
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
         try:
             with signals.shielded():
                 self.files.check()
                 yield
                 self.files.check()
-        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except storage_errors() as error:
             if "foreign key constraint" in str(error).lower():
                 raise StorageChanged(
                     f"tracking.uri={self.settings.display_uri}: the experiment, or a run that was "

@@ -6,13 +6,10 @@ A file that is deleted while SQLite has it open still takes writes, which nobody
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gdexp.core import StorageChanged
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 Identity = tuple[int, int]
 """Device and number of a file."""
@@ -29,14 +26,15 @@ class StoreFiles:
 
     Attributes:
         database: the SQLite file; None for servers, and before it is created.
-        engine: that keeps connections to the database; None without a database.
+        connections: returns what stays the same while connections to the database stay open;
+            None while there are none.
     """
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
         self.database: Path | None = None
         self._artifacts: Path | None = None
-        self.engine: Engine | None = None
+        self.connections: Callable[[], object | None] = lambda: None
         self._known: dict[Path, Identity] = {}
         self._pool: object = None
 
@@ -67,15 +65,12 @@ class StoreFiles:
 
     def _watched_logs(self) -> list[Path]:
         """Return the files of the log. They stay while a connection is open, and no longer."""
-        from sqlalchemy.pool import QueuePool
-
-        if self.database is None or self.engine is None:
-            return []
-        if not isinstance(self.engine.pool, QueuePool):
+        pool = self.connections()
+        if self.database is None or pool is None:
             return []
         logs = [self.database.with_name(self.database.name + end) for end in LOG_ENDINGS]
-        if self._pool is not self.engine.pool:  # the connections were closed meanwhile
-            self._pool = self.engine.pool
+        if self._pool is not pool:  # the connections were closed meanwhile
+            self._pool = pool
             for path in logs:
                 self._known.pop(path, None)
         return logs

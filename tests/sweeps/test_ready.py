@@ -79,13 +79,13 @@ def test_each_rule_is_swept_over_learning_rates_of_its_own(here: Path, place: st
     check_whole(here, 12)
     rules = set()
     store = Store(TrackingSettings())
-    runs = {run.info.run_id: run for run in store.children(load(here).user_attrs["gdexp.parent"])}
+    runs = {run.run_id: run for run in store.children(load(here).user_attrs["gdexp.parent"])}
     for trial in finished(here):
         rule = trial.params["optimizer"]
         assert set(trial.params) == {"optimizer", f"optimizer.{rule}.lr"}
         low, high = RANGES[rule]
         assert low <= trial.params[f"optimizer.{rule}.lr"] <= high
-        run = runs[trial.user_attrs["gdexp.record"]["run_id"]]
+        run = store.client.get_run(runs[trial.user_attrs["gdexp.record"]["run_id"]].run_id)
         assert run.data.params["optimizer.name"] == rule
         assert float(run.data.params["optimizer.lr"]) == trial.params[f"optimizer.{rule}.lr"]
         rules.add(rule)

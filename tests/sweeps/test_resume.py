@@ -57,12 +57,12 @@ def check_trials(study: optuna.Study, store_uri: str, n: int) -> None:
     assert not [t for t in trials if t.state in (TrialState.RUNNING, TrialState.WAITING)]
     store = Store(TrackingSettings(uri=store_uri))
     children = store.children(study.user_attrs["gdexp.parent"])
-    assert not [run for run in children if run.info.status == "RUNNING"]
-    whole = {int(r.data.tags["gdexp.trial"]): r for r in children if r.info.status == "FINISHED"}
+    assert not [run for run in children if run.status == "RUNNING"]
+    whole = {int(r.tags["gdexp.trial"]): r for r in children if r.status == "FINISHED"}
     assert sorted(whole) == sorted(t.number for t in done)
-    assert len([r for r in children if r.info.status == "FINISHED"]) == n
+    assert len([r for r in children if r.status == "FINISHED"]) == n
     for trial in done:
-        run = whole[trial.number]
+        run = store.client.get_run(whole[trial.number].run_id)
         assert TrialRecord.of(trial).run_id == run.info.run_id
         assert run.data.metrics["hitting_time"] == trial.values[0]
     parent = store.client.get_run(study.user_attrs["gdexp.parent"])

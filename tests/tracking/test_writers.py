@@ -18,7 +18,7 @@ from gdexp.core.errors import StorageFailed
 from gdexp.core.paths import keep_folder
 from gdexp.descent.stopping import Trace
 from gdexp.tracking.client_writer import ClientWriter
-from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.config_yaml import _dumped, config_yaml
 from gdexp.tracking.downsampling import kept_iterations
 from gdexp.tracking.mlflow_internals import engine_of
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
@@ -70,8 +70,13 @@ def ways(store: Store, name: str, points: int | None = None) -> list[ClientWrite
     for kind in ("client", "tables"):
         location = f"{Path.cwd().as_uri()}/{name}-{kind}"
         known = store.client.create_experiment(f"{name}-{kind}", artifact_location=location)
-        tables = SqlWriter.for_client(store.client, known, points)
-        found.append(tables if kind == "tables" else ClientWriter(store.client, known, points))
+        tables = store._access._tables
+        assert tables is not None
+        found.append(
+            SqlWriter(tables, known, location, points)
+            if kind == "tables"
+            else ClientWriter(store.client, known, points)
+        )
     return found
 
 
@@ -314,3 +319,18 @@ def test_a_stored_config_reads_back_equal(composed: dict[str, Any]) -> None:
     content = config_yaml(composed)
     assert yaml.safe_load(content) == composed
     assert yaml.load(content, get_yaml_loader()) == composed
+
+
+words = st.text(st.characters(codec="ascii"), max_size=45) | st.sampled_from(
+    ["yes", "no", "null", "~", "1e-5", "0x10", "1_000", "a: b", "- a", "#x", "x0", "2001-01-01"]
+)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: st.dictionaries(words, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(words, plain, max_size=5))
+def test_the_quick_way_writes_the_bytes_of_pyyaml(composed: dict[str, Any]) -> None:
+    assert config_yaml(composed) == _dumped(composed)

@@ -64,9 +64,9 @@ def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str
     shards = store.shards(parent)
     shards.tidy()
     runs = {
-        int(run.data.tags["gdexp.trial"]): str(run.info.run_id)
+        int(run.tags["gdexp.trial"]): run.run_id
         for run in store.children(parent)
-        if run.info.status == "FINISHED" and run.data.tags.get("gdexp.trial", "").isdecimal()
+        if run.status == "FINISHED" and run.tags.get("gdexp.trial", "").isdecimal()
     }
     parameters = {trial.number: trial.params for trial in result.trials}
     wanted = [

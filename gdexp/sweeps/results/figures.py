@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gdexp.descent import Status
-from gdexp.display import BLUE, GREY, ORANGE, figure_with_axes, png
+from gdexp.display import BLUE, GREY, LIGHT_BLUE, LIGHT_ORANGE, Chart
 from gdexp.sweeps.plan import LR
 from gdexp.sweeps.results.sweep_result import SweepResult
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from gdexp.sweeps.plan import Plan
 
 MARKERS = {
@@ -30,11 +28,11 @@ def sweep_pictures(plan: Plan, result: SweepResult) -> Mapping[str, bytes]:
     if not result.trials:
         return {}
     drawn = {
-        "fewest.png": png(_fewest(result)),
-        "incumbent.png": png(_incumbent(result)),
+        "fewest.png": _fewest(result),
+        "incumbent.png": _incumbent(result),
     }
     if LR in plan.space.keys:
-        drawn["iterations_by_lr.png"] = png(_by_learning_rate(plan, result))
+        drawn["iterations_by_lr.png"] = _by_learning_rate(plan, result)
     return drawn
 
 
@@ -43,9 +41,17 @@ def learning_rates(plan: Plan, result: SweepResult) -> list[float | None]:
     return [plan.space.by_key(trial.params).get(LR) for trial in result.trials]
 
 
-def _by_learning_rate(plan: Plan, result: SweepResult) -> Figure:
+def _by_learning_rate(plan: Plan, result: SweepResult) -> bytes:
     """Draw each trial's iterations over its learning rate on log axes, marked by status."""
-    figure, axes = figure_with_axes(6.4, 4.0)
+    chart = Chart(
+        6.4,
+        4.0,
+        title=f"{plan.problem_name}: iterations by learning rate",
+        x_label="learning rate",
+        y_label="iterations",
+        x_log=True,
+        y_log=True,
+    )
     rates = learning_rates(plan, result)
     for status, marker in MARKERS.items():
         points = [
@@ -55,48 +61,46 @@ def _by_learning_rate(plan: Plan, result: SweepResult) -> Figure:
         ]
         if points:
             lrs, iterations = zip(*points, strict=True)
-            colour = BLUE if status == "converged" else ORANGE
-            axes.scatter(
-                lrs, iterations, marker=marker, s=22, alpha=0.7, color=colour, label=status
-            )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("learning rate")
-    axes.set_ylabel("iterations")
-    axes.set_title(f"{plan.problem_name}: iterations by learning rate")
-    axes.legend(frameon=False)
-    return figure
+            colour = LIGHT_BLUE if status == "converged" else LIGHT_ORANGE
+            chart.marks(lrs, iterations, colour, marker, label=status)
+    return chart.png()
 
 
-def _fewest(result: SweepResult) -> Figure:
+def _fewest(result: SweepResult) -> bytes:
     """Draw the fewest iterations of the trials whose traces reach each threshold."""
-    figure, axes = figure_with_axes(6.4, 3.6)
+    chart = Chart(
+        6.4,
+        3.6,
+        title="fewest of the traces that reach each threshold",
+        x_label="threshold (tighter to the right)",
+        y_label="iterations",
+        x_log=True,
+        x_inverted=True,
+        y_floor=0,
+    )
     reached = [(r.threshold, r.iterations) for r in result.thresholds if r.iterations is not None]
     if reached:
         thresholds, iterations = zip(*reached, strict=True)
-        axes.plot(thresholds, iterations, marker="o", color=BLUE)
-    axes.set_xscale("log")
-    axes.invert_xaxis()
-    axes.set_xlabel("threshold (tighter to the right)")
-    axes.set_ylabel("iterations")
-    axes.set_ylim(bottom=0)
-    axes.set_title("fewest of the traces that reach each threshold")
-    return figure
+        chart.line(thresholds, iterations, BLUE, marker="o")
+    return chart.png()
 
 
-def _incumbent(result: SweepResult) -> Figure:
+def _incumbent(result: SweepResult) -> bytes:
     """Draw the best hitting time so far over the gradient steps of all trials so far."""
-    figure, axes = figure_with_axes(6.4, 3.6)
+    chart = Chart(
+        6.4,
+        3.6,
+        title="what the sweep spent for its answer",
+        x_label="gradient steps spent",
+        y_label="best hitting time so far",
+        x_log=True,
+    )
     spent, best, steps, values = 0, float("inf"), [], []
     for record in result.records:
         spent += record.steps
         best = min(best, record.hitting_time)
-        steps.append(max(spent, 1))
+        steps.append(float(max(spent, 1)))
         values.append(best)
-    axes.step(steps, values, where="post", color=BLUE)
-    axes.scatter(steps[-1:], values[-1:], color=GREY, s=18)
-    axes.set_xscale("log")
-    axes.set_xlabel("gradient steps spent")
-    axes.set_ylabel("best hitting time so far")
-    axes.set_title("what the sweep spent for its answer")
-    return figure
+    chart.steps(steps, values, BLUE)
+    chart.marks(steps[-1:], values[-1:], GREY)
+    return chart.png()

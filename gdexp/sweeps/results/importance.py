@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from gdexp.sweeps.results.forest import impurity_decreases
+
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.trial import FrozenTrial
 
 Column = list[float] | list[str]
@@ -28,7 +30,7 @@ def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
 
     A random forest learns log(1 + hitting time) from the parameters. The share of a key is the
     variance that the forest's branches on it explain, alone or together with other keys (mean
-    decrease in impurity, `MeanDecreaseImpurityImportanceEvaluator` of Optuna; G. Louppe et al.,
+    decrease in impurity, as `MeanDecreaseImpurityImportanceEvaluator` of Optuna; G. Louppe et al.,
     Understanding variable importances in forests of randomized trees, 2013). It describes the
     trials that were made, and most samplers make most of them near the best. Equal trials give
     equal shares: the forest is seeded, and of more than a thousand trials a fixed choice is used.
@@ -97,33 +99,19 @@ def _column(name: str, trials: Sequence[FrozenTrial]) -> Column:
 
 
 def _shares(columns: Mapping[str, Column], times: Sequence[float]) -> dict[str, float]:
-    from optuna import logging
-    from optuna.importance import MeanDecreaseImpurityImportanceEvaluator, get_param_importances
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            forest = MeanDecreaseImpurityImportanceEvaluator(n_trees=TREES, seed=SEED)
-            shares = get_param_importances(_study(columns, times), evaluator=forest)
-    finally:
-        logging.set_verbosity(verbosity)
-    return {name: float(share) for name, share in shares.items()}
-
-
-def _study(columns: Mapping[str, Column], times: Sequence[float]) -> Study:
-    """Return a study of the same trials with every parameter in each: the evaluator needs that."""
-    from optuna import create_study
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-    from optuna.trial import create_trial
-
-    ranges: dict[str, BaseDistribution] = {}
+    """Return the share of each column, the largest first; that of choices over all of them."""
+    names: list[str] = []
+    made: list[list[float]] = []
     for name, column in columns.items():
         choices = sorted({value for value in column if isinstance(value, str)})
-        ranges[name] = CategoricalDistribution(choices) if choices else FloatDistribution(0, 1)
-    study = create_study()
-    for i, time in enumerate(times):
-        chosen = {name: column[i] for name, column in columns.items()}
-        study.add_trial(create_trial(params=chosen, distributions=ranges, value=time))
-    return study
+        if choices:  # one column for each choice
+            made += [[float(value == choice) for value in column] for choice in choices]
+            names += [name] * len(choices)
+        else:
+            made.append([float(value) for value in column])
+            names.append(name)
+    found = impurity_decreases(np.array(made).T, np.array(times), TREES, SEED)
+    shares = dict.fromkeys(columns, 0.0)
+    for name, share in zip(names, found.tolist(), strict=True):
+        shares[name] += share
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))

@@ -1,10 +1,12 @@
 """Optuna's samplers, chosen by name and seeded for each trial."""
 
-from gdexp.sweeps.sampling.samplers import AUTO, GRID, QMC, Sampler
+from gdexp.sweeps.sampling.samplers import AUTO, GRID, QMC, RANDOM, Sampler, trial_seed
 
 __all__ = [
     "AUTO",
     "GRID",
     "QMC",
+    "RANDOM",
     "Sampler",
+    "trial_seed",
 ]

@@ -24,7 +24,7 @@ CLASSES = {
     "gp": "GPSampler",
     "cmaes": "CmaEsSampler",
 }
-GRID, AUTO, QMC = "grid", "auto", "qmc"
+GRID, AUTO, QMC, RANDOM = "grid", "auto", "qmc", "random"
 NAMES = (*CLASSES, GRID, AUTO)
 STARTUP_TRIALS = {"tpe": 10, "gp": 10, "cmaes": 1}
 """Samplers that learn from the trials, each with its number of trials before it learns."""

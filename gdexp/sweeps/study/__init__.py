@@ -20,13 +20,16 @@ from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
     claim_lock,
     completed_trials,
+    create_trials,
     grouped_writes,
     load_study,
     no_waiting_trials,
     open_study,
     recorded_trials,
+    set_attributes,
     set_trial_attribute,
     tell,
+    tell_all,
 )
 from gdexp.sweeps.study.study_code import StudyCode
 from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added
@@ -68,6 +71,7 @@ __all__ = [
     "completed_trials",
     "continue_moved_study",
     "continuing",
+    "create_trials",
     "end_running",
     "find_sweep_run",
     "grouped_writes",
@@ -79,8 +83,10 @@ __all__ = [
     "open_study",
     "recorded_trials",
     "recover_trials",
+    "set_attributes",
     "set_trial_attribute",
     "study_lock",
     "tell",
+    "tell_all",
     "wait_for_other_workers",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ class Journal(BaseJournalBackend):
         self._identity = found.st_dev, found.st_ino
         self._lock = JournalFileOpenLock(str(path), grace_period=TAKEN_OVER_SECONDS)
         self._group: list[dict[str, Any]] | None = None
+        self._lines: list[str] = []  # the same changes as text
         # Where the last read ended, in changes and in bytes.
         self._number = self._position = 0
 
@@ -56,10 +57,26 @@ class Journal(BaseJournalBackend):
         """Write changes, or add them to the open group."""
         if self._group is None:
             with self._locked():
-                self._append(logs)
+                self._append([_encode(log) for log in logs])
         else:
-            # In the form that they have when read from the file, where tuples become lists.
-            self._group += json.loads(json.dumps(logs))
+            self._add(logs)
+
+    def append_group(self, logs: Sequence[dict[str, Any]]) -> None:
+        """Add changes to the open group.
+
+        Raises:
+            RuntimeError: none is open.
+        """
+        if self._group is None:
+            raise RuntimeError("changes are written together in a group only")
+        self._add(logs)
+
+    def _add(self, logs: Iterable[dict[str, Any]]) -> None:
+        """Add changes to the group, in the form that they have when they are read from the file."""
+        lines = [_encode(log) for log in logs]
+        if self._group is not None and lines:
+            self._lines += lines
+            self._group += json.loads(f"[{','.join(lines)}]")
 
     @contextmanager
     def grouped_writes(self, storage: JournalStorage) -> Iterator[None]:
@@ -75,10 +92,10 @@ class Journal(BaseJournalBackend):
         with self._locked():
             # Read what others wrote: the changes of the group are numbered after it.
             storage.get_all_studies()
-            self._group = []
+            self._group, self._lines = [], []
             try:
                 yield
-                written = self._group
+                written = self._lines
             except BaseException:
                 self._number = self._position = 0  # the new storage reads from the start
                 raise
@@ -109,14 +126,13 @@ class Journal(BaseJournalBackend):
             if taken:
                 self._lock.release()
 
-    def _append(self, logs: Iterable[dict[str, Any]]) -> int:
+    def _append(self, lines: Sequence[str]) -> int:
         """Append changes to the file; return its new size in bytes."""
-        lines = [json.dumps(log, separators=(",", ":")) + "\n" for log in logs]
         # Not "ab", which would create a file that was deleted.
         with self.path.open("rb+") as file:
             self._check_file(file)
             file.seek(0, os.SEEK_END)
-            file.write("".join(lines).encode())
+            file.write("".join(f"{line}\n" for line in lines).encode())
             file.flush()
             os.fsync(file.fileno())
             return file.tell()
@@ -149,6 +165,10 @@ class Journal(BaseJournalBackend):
                 self._position += len(line)
                 if self._number > log_number_from:
                     yield json.loads(line)
+
+
+def _encode(log: dict[str, Any]) -> str:
+    return json.dumps(log, separators=(",", ":"))
 
 
 def _cut_torn_line(path: Path) -> None:

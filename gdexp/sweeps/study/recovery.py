@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from gdexp.core import StorageFailed, failure_reason, signals
 from gdexp.sweeps.study.attributes import TOKEN
 from gdexp.sweeps.study.study import requeue, tell
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     from gdexp.sweeps.space import Space
     from gdexp.tracking import Store
-
-MOST_IDS = 100
-"""Run ids in one query."""
 
 
 def recover_trials(
@@ -80,22 +76,19 @@ def end_running(store: Store, parent: str, numbers: Collection[int] | None = Non
     """
     wanted = None if numbers is None else set(map(str, numbers))
     for run in store.children(parent, running=True):
-        if wanted is not None and run.data.tags.get("gdexp.trial") not in wanted:
+        if wanted is not None and run.tags.get("gdexp.trial") not in wanted:
             continue
         # Children first, one for each seed: a kill in between must leave the trial's run running.
-        for seed in store.children(run.info.run_id, running=True):
-            store.end(seed.info.run_id, "KILLED")
-        store.end(run.info.run_id, "KILLED")
+        for seed in store.children(run.run_id, running=True):
+            store.end(seed.run_id, "KILLED")
+        store.end(run.run_id, "KILLED")
 
 
 def _finished_runs(store: Store, run_ids: Sequence[str]) -> set[str]:
-    """Return the ids whose run is FINISHED; the query reads only these runs."""
-    found: set[str] = set()
-    for begin in range(0, len(run_ids), MOST_IDS):
-        listed = ", ".join(f"'{run_id}'" for run_id in run_ids[begin : begin + MOST_IDS])
-        finished_ones = f"attributes.status = 'FINISHED' AND attributes.run_id IN ({listed})"
-        found.update(_runs(store, finished_ones))
-    return found
+    """Return the ids whose run is FINISHED."""
+    if not run_ids:
+        return set()
+    return {run.run_id for run in store.search({}, "FINISHED", run_ids)}
 
 
 def find_sweep_run(study: Study, store: Store) -> tuple[str, str | None]:
@@ -109,23 +102,7 @@ def find_sweep_run(study: Study, store: Store) -> tuple[str, str | None]:
         token = uuid4().hex
         study.set_user_attr(TOKEN, token)
         return token, None
-    return token, next(iter(_runs(store, f"tags.`{TOKEN}` = '{token}'")), None)
-
-
-def _runs(store: Store, condition: str) -> list[str]:
-    """Return the ids of the runs that meet a condition; at most 1,000."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        with signals.shielded():
-            page = store.client.search_runs(
-                [store.experiment_id], filter_string=condition, max_results=1000
-            )
-    except MlflowException as error:
-        raise StorageFailed(
-            f"tracking.uri={store.settings.display_uri}: {failure_reason(error)}"
-        ) from error
-    return [str(run.info.run_id) for run in page]
+    return token, next((run.run_id for run in store.search({TOKEN: token})), None)
 
 
 def _has_all_parameters(trial: FrozenTrial, space: Space) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, mask_secrets
-from gdexp.sweeps.optuna_internals import storage_of
+from gdexp.sweeps.optuna_internals import Draft, storage_of
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
@@ -153,9 +154,48 @@ def tell(study: Study, number: int, record: TrialRecord) -> None:
 
     This is the last write of a trial.
     """
+    study.tell(number, _values(study, record), skip_if_finished=True)
+
+
+def tell_all(study: Study, records: Mapping[int, TrialRecord]) -> None:
+    """Tell Optuna the results of trials, by their numbers, in one write.
+
+    The samplers that gdexp offers do nothing when a trial is told. So the storage alone is told.
+    """
+    storage = _own_storage(study)
+    if storage is None:
+        for number, record in records.items():
+            tell(study, number, record)
+        return
+    values = {number: _values(study, record) for number, record in records.items()}
+    with storage.grouped_writes():
+        storage.end_trials(storage.get_study_id_from_name(study.study_name), values)
+
+
+def create_trials(study: Study, drafts: Sequence[Draft]) -> list[FrozenTrial]:
+    """Create running trials with their parameters; inside `grouped_writes` or `claim_lock`."""
+    storage = _own_storage(study)
+    if storage is None:
+        raise TypeError("a study in memory makes its trials one by one")
+    return storage.create_trials(storage.get_study_id_from_name(study.study_name), drafts)
+
+
+def set_attributes(study: Study, attributes: Mapping[int, Mapping[str, object]]) -> set[int]:
+    """Set user attributes of trials, by their numbers; inside `grouped_writes`.
+
+    Returns:
+        The numbers of those that are finished, and keep what they have.
+    """
+    storage = _own_storage(study)
+    if storage is None:
+        raise TypeError("a study in memory has no records")
+    return storage.set_attributes(storage.get_study_id_from_name(study.study_name), attributes)
+
+
+def _values(study: Study, record: TrialRecord) -> list[float]:
+    """Return what Optuna is told of a trial."""
     pareto = len(study.directions) > 1
-    values = [record.hitting_time, record.threshold] if pareto else record.hitting_time
-    study.tell(number, values, skip_if_finished=True)
+    return [record.hitting_time, *([record.threshold] if pareto else [])]
 
 
 def requeue(study: Study, number: int) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from gdexp.sweeps.optuna_internals import Draft
 
 # ruff: noqa: D102 (Optuna's BaseStorage documents the methods that are handed on)
 
@@ -53,6 +57,52 @@ class StudyStorage(BaseStorage):
             yield
         finally:
             self._no_waiting = False
+
+    def create_trials(self, study_id: int, drafts: Sequence[Draft]) -> list[FrozenTrial]:
+        """Create running trials with their parameters.
+
+        The caller is in `grouped_writes` or holds `claim_lock`.
+        """
+        made = []
+        for draft in drafts:
+            template = create_trial(
+                state=TrialState.RUNNING,
+                params=dict(draft.params),
+                distributions=dict(draft.distributions),
+                user_attrs=dict(draft.user_attrs),
+                system_attrs=dict(draft.system_attrs),
+            )
+            made.append(self.get_trial(self.create_new_trial(study_id, template)))
+        return made
+
+    def set_attributes(
+        self, study_id: int, attributes: Mapping[int, Mapping[str, object]]
+    ) -> set[int]:
+        """Set user attributes of trials, by their numbers; in `grouped_writes`.
+
+        Returns:
+            The numbers of those that are finished, and keep what they have.
+        """
+        finished = set()
+        for number, given in attributes.items():
+            known = self.get_trial_id_from_study_id_trial_number(study_id, number)
+            try:
+                for key, value in given.items():
+                    self.set_trial_user_attr(known, key, value)
+            except UpdateFinishedTrialError:
+                finished.add(number)
+        return finished
+
+    def end_trials(self, study_id: int, values: Mapping[int, Sequence[float]]) -> None:
+        """End running trials with their values, by their numbers; in `grouped_writes`.
+
+        A trial that is finished keeps what it has. A value that is no number is a failure.
+        """
+        for number, given in values.items():
+            known = self.get_trial_id_from_study_id_trial_number(study_id, number)
+            if not self.get_trial(known).state.is_finished():
+                state, kept = end_of(given)
+                self.set_trial_state_values(known, state, kept)
 
     def create_new_study(
         self, directions: Sequence[StudyDirection], study_name: str | None = None
@@ -152,3 +202,10 @@ class StudyStorage(BaseStorage):
             return []
         with self.guard():
             return self.inner.get_all_trials(study_id, deepcopy, states)
+
+
+def end_of(values: Sequence[float]) -> tuple[TrialState, list[float] | None]:
+    """Return the state and the values that a trial with these values ends with."""
+    if any(math.isnan(value) for value in values):
+        return TrialState.FAIL, None
+    return TrialState.COMPLETE, [float(value) for value in values]

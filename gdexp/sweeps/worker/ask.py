@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.sampling import GRID
-from gdexp.sweeps.study import no_waiting_trials
+from gdexp.sweeps.study import create_trials, no_waiting_trials
 from gdexp.sweeps.trial import AskedTrial
+from gdexp.sweeps.worker.draws import TrialDraws
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import Trial
+    from optuna.trial import FrozenTrial, Trial
 
 
 class TrialAsker:
@@ -27,6 +30,7 @@ class TrialAsker:
 
         self._study = study
         self._plan = plan
+        self._draws = TrialDraws(plan) if TrialDraws.possible(plan) else None
         self._seed = int(plan.base["seed"])
         self._waiting = len(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
@@ -43,6 +47,38 @@ class TrialAsker:
         trial = self.start(is_waiting, ordinal)
         self._plan.space.choose(trial)
         return AskedTrial.build(trial, lambda: self._plan.experiments(trial.params))
+
+    def ask_block(self, first: int, count: int) -> list[AskedTrial]:
+        """Return the next trials, from this ordinal on: at most so many, at least one.
+
+        Where their parameters follow from their numbers, they are created together.
+        """
+        if self._draws is None or self._waiting:
+            return [self.ask(first)]
+        return self.build(self.create(range(first, first + count)))
+
+    def create(
+        self, ordinals: Sequence[int], attributes: dict[str, Any] | None = None
+    ) -> list[FrozenTrial]:
+        """Create trials whose parameters follow from their numbers.
+
+        Args:
+            ordinals: of the trials.
+            attributes: user attributes of each.
+        """
+        if self._draws is None:
+            raise TypeError("this sampler chooses one trial at a time")
+        return create_trials(self._study, self._draws.drafts(ordinals, attributes or {}))
+
+    @property
+    def draws(self) -> bool:
+        """Whether the parameters of a trial follow from its number alone."""
+        return self._draws is not None
+
+    def build(self, trials: Sequence[Trial | FrozenTrial]) -> list[AskedTrial]:
+        """Return trials with their experiments."""
+        experiments = self._plan.experiments
+        return [AskedTrial.build(trial, partial(experiments, trial.params)) for trial in trials]
 
     def start(self, is_waiting: bool, ordinal: int) -> Trial:
         """Return a waiting trial, or else a new one, before its parameters are chosen."""

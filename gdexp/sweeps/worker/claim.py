@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gdexp.sweeps.plan import Plan
@@ -50,10 +49,15 @@ class TrialClaimer:
         is_fast = self._plan.storage_server is None or sampler.name == QMC
         choose_under_lock = is_fast and sampler.startup is None
         claimed: list[tuple[Trial, int]] = []
+        drawn: list[FrozenTrial] = []
         with claim_lock(self._study):
             states.refresh()
             active = states.active
-            for _ in range(self._size(states)):
+            for left in range(self._size(states), 0, -1):
+                if self._asker.draws and not states.waiting:
+                    ordinals = range(active, active + left)
+                    drawn = self._asker.create(ordinals, {WORKER: self._worker})
+                    break
                 is_alone = _was_deadly(states.waiting[:1])
                 if claimed and is_alone:
                     break  # such a trial runs alone: if this worker dies too, it is the cause
@@ -70,8 +74,7 @@ class TrialClaimer:
         if not choose_under_lock:
             for trial, ordinal in claimed:
                 self._asker.choose(trial, ordinal)
-        experiments = self._plan.experiments
-        return [AskedTrial.build(trial, partial(experiments, trial.params)) for trial, _ in claimed]
+        return self._asker.build([*(trial for trial, _ in claimed), *drawn])
 
     def _size(self, states: TrialStates) -> int:
         """Return how many trials to claim: fewer towards the end, so that workers end together."""

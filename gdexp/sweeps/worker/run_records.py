@@ -11,7 +11,7 @@ import numpy as np
 
 from gdexp.config import Config
 from gdexp.descent import Result, Trace
-from gdexp.experiment import environment, provenance_files
+from gdexp.experiment import Settings, environment, process_settings, provenance_files
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
@@ -62,9 +62,14 @@ class TrialRecorder:
         self, plan: Plan, store: Store, parent: str, tags: Mapping[str, str] | None = None
     ) -> None:
         self._own_tags = dict(tags or {})
+        self._settings: Settings | None = None
         self._plan = plan
         self._store = store
         self._parent = parent
+
+    def read_settings(self) -> None:
+        """Read the settings of the process, which are the same for all trials written together."""
+        self._settings = process_settings()
 
     def reserve(self, asked: AskedTrial) -> TrialRuns:
         """Reserve the runs of a trial."""
@@ -108,7 +113,8 @@ class TrialRecorder:
         self, run: PlannedRun, descent: FinishedDescent, number: int, parameters: Mapping[str, Any]
     ) -> tuple[PlannedRun, Record]:
         """Return the record of one descent."""
-        made = provenance_files(descent.experiment.config, descent.grouping, whole=False)
+        config, settings = descent.experiment.config, self._settings
+        made = provenance_files(config, descent.grouping, whole=False, settings=settings)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 

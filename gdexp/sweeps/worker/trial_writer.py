@@ -16,7 +16,8 @@ from gdexp.sweeps.study import (
     StudyCode,
     TrialRecord,
     grouped_writes,
-    tell,
+    set_attributes,
+    tell_all,
 )
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
@@ -117,26 +118,25 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         """Write the trials that were added, and tell the study of those whose runs are written."""
         if not self._ready:
             return
-        from optuna.exceptions import UpdateFinishedTrialError
-
-        kept = []
         with grouped_writes(self._study):
-            lost = set(self._find_lost([trial.asked.number for trial, _ in self._ready]))
-            for trial, record in self._ready:
-                if trial.asked.number in lost:
-                    continue
-                try:
-                    trial.asked.trial.set_user_attr(RECORD, record.as_attribute())
-                    if self._marks:
-                        trial.asked.trial.set_user_attr(CHANGED_CODE, self._marks)
-                except UpdateFinishedTrialError:  # a dashboard told the study something else
-                    lost.add(trial.asked.number)
-                else:
-                    kept.append((trial, record))
+            numbers = [trial.asked.number for trial, _ in self._ready]
+            lost = set(self._find_lost(numbers))
+            marks = {CHANGED_CODE: self._marks} if self._marks else {}
+            # A dashboard may have told the study something else of a trial: it is lost too.
+            lost |= set_attributes(
+                self._study,
+                {
+                    trial.asked.number: {RECORD: record.as_attribute(), **marks}
+                    for trial, record in self._ready
+                    if trial.asked.number not in lost
+                },
+            )
+            kept = [each for each in self._ready if each[0].asked.number not in lost]
             for number in lost:
                 self.unrecorded.discard(number)
                 self._recorder.abandon(self._runs.pop(number), "KILLED")
         runs, written = [], []
+        self._recorder.read_settings()
         for trial, record in kept:
             own = self._runs.pop(trial.asked.number)
             runs += self._recorder.records(own, trial, record)
@@ -159,9 +159,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
     def _tell(self, trials: Sequence[WrittenTrial]) -> None:
         if not trials:
             return
-        with grouped_writes(self._study):
-            for each in trials:
-                tell(self._study, each.trial.asked.number, each.record)
+        tell_all(self._study, {each.trial.asked.number: each.record for each in trials})
         for each in trials:
             self.unrecorded.discard(each.trial.asked.number)
             self._on_told(each)

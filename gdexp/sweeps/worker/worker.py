@@ -113,8 +113,9 @@ class Worker:
         batch: list[AskedTrial] = []
         while len(batch) < size:
             with grouped_writes(self.study):
-                for _ in range(min(size - len(batch), MAX_TRIALS)):
-                    batch.append(asker.ask(ordinal + len(batch)))
+                end = min(size, len(batch) + MAX_TRIALS)
+                while len(batch) < end:
+                    batch += asker.ask_block(ordinal + len(batch), end - len(batch))
         return batch
 
     def _run_batch(self, batch: Sequence[AskedTrial]) -> None:

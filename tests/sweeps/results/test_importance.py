@@ -17,7 +17,7 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from gdexp.sweeps.results import importance
+from gdexp.sweeps.results import forest, importance
 from gdexp.sweeps.results.importance import importances
 
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
@@ -109,13 +109,13 @@ def test_of_many_trials_some_spread_over_all_are_looked_at(monkeypatch: Any) -> 
     monkeypatch.setattr(importance, "MOST_TRIALS", 60)
     trials = [trial(p, 30 / p[LR]) for p in drawn(5000)]
     seen: list[int] = []
-    study = importance._study
+    decreases = forest.impurity_decreases
 
-    def counted(columns: Any, times: Any) -> Any:
-        seen.append(len(times))
-        return study(columns, times)
+    def counted(columns: Any, values: Any, trees: int, seed: int) -> Any:
+        seen.append(len(values))
+        return decreases(columns, values, trees, seed)
 
-    monkeypatch.setattr(importance, "_study", counted)
+    monkeypatch.setattr(importance, "impurity_decreases", counted)
     assert importances(trials)[LR] > 0.8
     assert seen == [60]
 
