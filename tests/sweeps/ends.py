@@ -12,19 +12,22 @@ from typing import Any
 
 from tests.support.commands import start
 
+STORAGE = "gdexp.sweeps.study.journal_storage:JournalStudyStorage"
+
 POINTS = {
     "study changed": ("gdexp.sweeps.study.journal_file:Journal", "append_logs", "before"),
     "sweep's run shown": ("gdexp.tracking.store:Store", "show", "after"),
     "asked": ("optuna:Study", "ask", "after"),
-    "recorded in the study": ("optuna.trial:Trial", "set_user_attr", "after"),
+    "created together": (STORAGE, "create_trials", "after"),
+    "recorded in the study": (STORAGE, "set_attributes", "after"),
     "files written": ("gdexp.tracking.sql_writer:SqlWriter", "log_files", "after"),
     "rows written": ("gdexp.tracking.sql_writer:SqlWriter", "_insert", "after"),
     "runs written": ("gdexp.tracking.store:Store", "write", "after"),
     "shard unnamed": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "before"),
     "shard written": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "after"),
     "shards joined": ("gdexp.tracking.shard_folder:ShardFolder", "_join", "after"),
-    "before telling": ("optuna:Study", "tell", "before"),
-    "told": ("optuna:Study", "tell", "after"),
+    "before telling": (STORAGE, "end_trials", "before"),
+    "told": (STORAGE, "end_trials", "after"),
     "answers worked out": ("gdexp.tracking.store:Store", "finish", "before"),
 }
 """Where a sweep can be ended: what is called there, and which side of the call is meant."""

@@ -43,7 +43,7 @@ def store() -> Store:
 
 def children(parent: str) -> list[Run]:
     """The runs of the sweep's trials."""
-    return store().children(parent)
+    return [store().client.get_run(run.run_id) for run in store().children(parent)]
 
 
 def folder_of(parent: str) -> Path:

@@ -32,6 +32,9 @@ NUMBERED = ("cmaes", "qmc")
 So they are ended between two trials, not between the two parameters of one.
 """
 
+TOGETHER = ("random", "grid")
+"""Samplers whose trials are created together."""
+
 
 def orders(folder: Path, name: str, line: list[str]) -> list[Order]:
     """One sweep left alone, and one that is killed, then interrupted, then let go on."""
@@ -41,10 +44,14 @@ def orders(folder: Path, name: str, line: list[str]) -> list[Order]:
     point, first, second = "study changed", drawn.randint(2, 35), drawn.randint(1, 8)
     if name in NUMBERED:
         point, first, second = "asked", drawn.randint(1, 5), drawn.randint(1, 4)
+    again = point
+    if name in TOGETHER:
+        point, again = drawn.choice(["created together", "told"]), "recorded in the study"
+        first, second = drawn.randint(1, 2), 1
     return [
         Order(str(folder / "straight"), line),
         Order(parts, line, point, first, signal.SIGKILL),
-        Order(parts, line, point, second, signal.SIGINT),
+        Order(parts, line, again, second, signal.SIGINT),
         Order(parts, line),
     ]
 

@@ -33,6 +33,11 @@ def store() -> Store:
     return Store(TrackingSettings())
 
 
+def children(run_id: str) -> list[Run]:
+    """The child runs of a run, as MLflow gives them."""
+    return [store().client.get_run(run.run_id) for run in store().children(run_id)]
+
+
 def rows(run: Run, name: str) -> list[dict[str, str]]:
     """A table of the sweep's run."""
     path = store().client.download_artifacts(run.info.run_id, name)
@@ -90,15 +95,13 @@ def test_with_several_seeds_the_expected_running_time_is_minimised(here: Path) -
         assert trial.value == expected
         assert record.successes == reached
         (run,) = [
-            run
-            for run in store().children(parent(here).info.run_id)
-            if run.info.run_id == record.run_id
+            run for run in children(parent(here).info.run_id) if run.info.run_id == record.run_id
         ]
         assert run.data.tags["gdexp.kind"] == "trial"
         assert run.data.metrics["expected_running_time"] == expected
-        children = store().children(run.info.run_id)
-        assert {r.data.tags["gdexp.kind"] for r in children} == {"seed"}
-        by_seed = {int(r.data.params["seed"]): r for r in children}
+        of_seeds = children(run.info.run_id)
+        assert {r.data.tags["gdexp.kind"] for r in of_seeds} == {"seed"}
+        by_seed = {int(r.data.params["seed"]): r for r in of_seeds}
         assert sorted(by_seed) == [7, 8, 9, 10]
         for i, result in enumerate(results):
             child = by_seed[7 + i]
@@ -164,9 +167,7 @@ def test_what_was_run_before_is_taken_and_said_to_be(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["-m", "optimizer.lr=1,2,4", "sweep.name=a"]) == 0
-    known = {
-        r.data.params["optimizer.lr"]: r for r in store().children(parent(here, "a").info.run_id)
-    }
+    known = {r.data.params["optimizer.lr"]: r for r in children(parent(here, "a").info.run_id)}
     capsys.readouterr()
     with monkeypatch.context() as patched:
         # Nothing is descended again: it could not be.
@@ -177,7 +178,7 @@ def test_what_was_run_before_is_taken_and_said_to_be(
     check_whole(here, 2, "b")
     assert told(finished(here, "b")) == told(finished(here, "a"))[1:]
     assert [(r.steps, r.reused) for r in records(here, "b")] == [(0, 1), (0, 1)]
-    for run in store().children(parent(here, "b").info.run_id):
+    for run in children(parent(here, "b").info.run_id):
         source = known[run.data.params["optimizer.lr"]]
         assert run.data.tags["gdexp.reused_from"] == source.info.run_id
         ours, theirs = (store().arrays(r.info.run_id) for r in (run, source))
