@@ -1,4 +1,4 @@
-"""A rule that reads losses, forms inner products and evaluates again; and a descent saved midway."""
+"""A rule that reads losses, forms inner products and evaluates again; a descent saved midway."""
 
 from __future__ import annotations
 
