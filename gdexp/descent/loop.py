@@ -16,7 +16,7 @@ from gdexp.core import BadInput, validation
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.minimum import Minimum
-from gdexp.descent.portable.choice import check_engine, refusal
+from gdexp.descent.portable.choice import check_engine, needs_portable, refusal
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.engine import NotPortable, Plans
@@ -97,6 +97,8 @@ def descend(
                 if engine == "portable":
                     raise refusal(error) from None
                 reason = str(error)
+        if rule.searches:
+            raise needs_portable(rule, reason)
         initial = start.to(device=device, dtype=dtype)
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()

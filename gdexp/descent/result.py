@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ import torch
 
 from gdexp.core import format_count, gap_name
 from gdexp.descent.stopping import (
+    Logarithm,
     Status,
     Stopping,
     Trace,
@@ -75,11 +77,14 @@ class Result:
     @cached_property
     def hitting_time(self) -> float:
         """The hitting time, or its projection when the descent did not converge."""
+        log = logarithm(self.engine)
         if self.converged:
-            time = hitting_time(self.trace, self.threshold, self.f_star, self.stopping.absolute)
+            time = hitting_time(
+                self.trace, self.threshold, self.f_star, self.stopping.absolute, log
+            )
             if time is not None:
                 return time
-        return projected_time(self.trace, self.stopping, self.status, self.f_star)
+        return projected_time(self.trace, self.stopping, self.status, self.f_star, log)
 
     @property
     def final_loss(self) -> float:
@@ -146,6 +151,15 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result of {self.rule} on {self.problem or 'a problem'}: {self.summary()}>"
+
+
+def logarithm(engine: str) -> Logarithm:
+    """Return the logarithm of an engine's hitting times: portable, or Python's."""
+    if engine != "portable":
+        return math.log
+    from gdexp.engine import scalars
+
+    return scalars.log
 
 
 def outcome_text(result: Result) -> str:

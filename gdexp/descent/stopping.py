@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +19,8 @@ THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """The thresholds at which runs are compared by default."""
 
 Trace = npt.NDArray[np.float64]
+
+Logarithm = Callable[[float], float]
 
 
 class Status(StrEnum):
@@ -157,7 +159,11 @@ def censoring_bounds(
 
 
 def hitting_time(
-    trace: Trace, threshold: float, f_star: float = 0.0, absolute: bool = False
+    trace: Trace,
+    threshold: float,
+    f_star: float = 0.0,
+    absolute: bool = False,
+    log: Logarithm = math.log,
 ) -> float | None:
     """Return the hitting time of a trace: a continuous form of its iteration count.
 
@@ -165,7 +171,8 @@ def hitting_time(
     `k - 1 + ln(g[k-1] / threshold) / ln(g[k-1] / g[k])`, in (k − 1, k]: the point where the line
     between both gaps crosses the threshold on a log axis. It is 0 when the start is within the
     threshold, and None when no loss is. A gap of 0 or less counts as the smallest positive double.
-    With `absolute` the axis is linear: gaps may then be negative.
+    With `absolute` the axis is linear: gaps may then be negative. `log` is the logarithm, of the
+    engine that computed the losses.
     """
     k = first_hit(trace, threshold, f_star)
     if k is None:
@@ -175,10 +182,12 @@ def hitting_time(
             k, float(trace[k - 1]) if k else math.nan, float(trace[k]), threshold
         )
     before = float(trace[k - 1]) - f_star if k else math.nan
-    return crossing(k, before, float(trace[k]) - f_star, threshold)
+    return crossing(k, before, float(trace[k]) - f_star, threshold, log)
 
 
-def crossing(k: int, before: float, after: float, threshold: float) -> float:
+def crossing(
+    k: int, before: float, after: float, threshold: float, log: Logarithm = math.log
+) -> float:
     """Return the hitting time of a first hit at iteration k, from the gaps at k - 1 and k.
 
     A gap before it that is not finite, as from an overflow, gives k, its limit. Two gaps whose
@@ -189,11 +198,11 @@ def crossing(k: int, before: float, after: float, threshold: float) -> float:
     if not math.isfinite(before):
         return float(k)
     after = max(after, math.ulp(0.0))
-    fell = math.log(before) - math.log(after)
+    fell = log(before) - log(after)
     if fell == 0:
         fraction = (before - threshold) / (before - after)
     else:
-        fraction = (math.log(before) - math.log(threshold)) / fell
+        fraction = (log(before) - log(threshold)) / fell
     return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
 
 
@@ -209,7 +218,13 @@ def linear_crossing(k: int, before: float, after: float, threshold: float) -> fl
     return min(max(k - 1 + fraction, math.nextafter(k - 1, k)), float(k))
 
 
-def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: float = 0.0) -> float:
+def projected_time(
+    trace: Trace,
+    stopping: Stopping,
+    status: Status,
+    f_star: float = 0.0,
+    log: Logarithm = math.log,
+) -> float:
     """Return the projected hitting time of a descent that did not converge.
 
     A descent that reached its limit is continued at the mean rate (on a log axis, or on a linear
@@ -219,11 +234,16 @@ def projected_time(trace: Trace, stopping: Stopping, status: Status, f_star: flo
     """
     last = len(trace) - 1
     midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
-    return projection(last, midway, gap, stopping, status)
+    return projection(last, midway, gap, stopping, status, log)
 
 
 def projection(
-    iterations: int, midway: float, gap: float, stopping: Stopping, status: Status
+    iterations: int,
+    midway: float,
+    gap: float,
+    stopping: Stopping,
+    status: Status,
+    log: Logarithm = math.log,
 ) -> float:
     """Return `projected_time` from the gaps at iteration `iterations // 2` and at the last."""
     worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
@@ -236,8 +256,8 @@ def projection(
     if stopping.absolute:
         fall, missing = midway / 2 - gap / 2, gap / 2 - stopping.threshold / 2
     else:
-        fall = math.log(midway) - math.log(gap)
-        missing = math.log(gap) - math.log(stopping.threshold)
+        fall = log(midway) - log(gap)
+        missing = log(gap) - log(stopping.threshold)
     rate = fall / (iterations - iterations // 2)
     remaining = missing / rate if rate > 0 else math.inf
     return max(min(iterations + remaining, worst), allowed)

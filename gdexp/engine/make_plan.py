@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -20,6 +20,7 @@ from gdexp.engine.recording import Recording
 
 State = tuple[torch.Tensor, ...]
 Step = Callable[..., tuple[torch.Tensor, State]]
+Search = Callable[..., tuple[torch.Tensor, State, torch.Tensor | None]]
 
 _RECORDINGS: WeakKeyDictionary[Program, Recording] = WeakKeyDictionary()
 
@@ -129,21 +130,26 @@ class UpdateRecipe:
     """How an update rule is recorded.
 
     Attributes:
-        step: the rule's update.
+        step: the rule's update, or its search.
         fixed: the rule's coefficients at one iteration; None where a number stands.
         dtype: of all tensors.
         shape: of x.
+        searches: whether the step takes the loss too, and says whether x is an iterate.
     """
 
     step: Step
     fixed: tuple[bool | None, ...]
     dtype: torch.dtype
     shape: tuple[int, ...]
+    searches: bool = False
 
     @classmethod
     def of(cls, rule: Rule, dtype: torch.dtype, shape: tuple[int, ...]) -> UpdateRecipe:
         """Return the recipe of a rule; its booleans stay as they are."""
         fixed = (each if isinstance(each, bool) else None for each in rule.coefficients(1))
+        search = getattr(rule, "search", None)
+        if search is not None:
+            return cls(search, tuple(fixed), dtype, shape, searches=True)
         return cls(rule.update, tuple(fixed), dtype, shape)
 
     @property
@@ -170,7 +176,7 @@ class UpdateRecipe:
             slot = recording.outputs.get(f"state{i}")
             if slot is None or recording.slots[slot].shape != shape:
                 raise NotPortable("the state of the update rule changes its shape")
-        if len(recording.outputs) != len(shapes) + 1:
+        if sum(name.startswith("state") for name in recording.outputs) != len(shapes):
             raise NotPortable("the state of the update rule grows")
         return program_of(recording, self.dtype)
 
@@ -189,17 +195,25 @@ class UpdateRecipe:
 
         states = {f"state{i}": numbers(shape) for i, shape in enumerate(shapes)}
         coefficients = {f"coefficient{i}": numbers(()) for i in range(self.count)}
+        loss = {"loss": numbers(())} if self.searches else {}
         gradient = numbers(self.shape)
-        return {"x": numbers(self.shape), "gradient": gradient, **states, **coefficients}
+        return {"x": numbers(self.shape), "gradient": gradient, **loss, **states, **coefficients}
 
     def _update(self, **given: torch.Tensor) -> dict[str, torch.Tensor]:
         numbers = iter([given[f"coefficient{i}"] for i in range(self.count)])
         coefficients = [next(numbers) if each is None else each for each in self.fixed]
         state = tuple(tensor for name, tensor in given.items() if name.startswith("state"))
-        x, after = self.step(given["x"], given["gradient"], state, *coefficients)
+        accepted: dict[str, torch.Tensor] = {}
+        if self.searches:
+            arguments = given["x"], given["loss"], given["gradient"], state
+            x, after, taken = cast("Search", self.step)(*arguments, *coefficients)
+            if taken is not None:
+                accepted["accepted"] = taken
+        else:
+            x, after = self.step(given["x"], given["gradient"], state, *coefficients)
         if len(after) > MOST_STATES:
             raise NotPortable(f"the update rule has a state of {len(after)} tensors")
-        return {"x": x, **{f"state{i}": each for i, each in enumerate(after)}}
+        return {"x": x, **{f"state{i}": each for i, each in enumerate(after)}, **accepted}
 
 
 def _checked(dtype: torch.dtype | str) -> torch.dtype:

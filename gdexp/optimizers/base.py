@@ -55,12 +55,17 @@ class UpdateRule(ABC):
         in_blocks: whether `coefficients` and `constant_from`, where this class defines them, also
             take many iterations: an int64 array of shape (iterations, 1). They then use the
             functions of `gdexp.optimizers.mathematics`. It is not inherited.
+        searches: whether the rule reads losses and evaluates again. In place of `update` it has
+            `search(x, loss, gradient, state, *coefficients)`, which also returns whether x is an
+            iterate, as a boolean tensor of shape (), or None where it always is. It is computed on
+            the portable engine alone, so it has no branches of Python on numbers.
         schedule: the schedule that turns `lr` into the rate of each update.
     """
 
     name: ClassVar[str] = ""
     batchable: ClassVar[bool] = True
     in_blocks: ClassVar[bool] = False
+    searches: ClassVar[bool] = False
 
     @property
     @abstractmethod

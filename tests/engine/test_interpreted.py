@@ -37,7 +37,7 @@ def rows_of(plan: Plan) -> Rows:
 
 
 def coefficients(plan: Plan, iterations: int) -> np.ndarray:
-    table = np.empty((COUNT, iterations, plan.coefficients), plan.evaluate.nodes and plan.dtype)
+    table = np.empty((COUNT, iterations, plan.coefficients), np.dtype(plan.dtype))
     table[:, :, 0] = np.array(RATES)[np.arange(COUNT) % len(RATES), None]
     table[5::6, :12, 0] *= 2
     if plan.coefficients > 1:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import pytest
 import torch
 
 import gdexp
-from gdexp import Problem, Stopping, descend
+from gdexp import Problem, Stopping
 from gdexp.core.errors import BadInput
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.stopping import Status
@@ -34,6 +35,9 @@ from gdexp.optimizers.torch_optim import TorchOptimizer
 from tests.support.names import BATCHABLE_RULES
 
 STEPS = 500
+
+descend = partial(gdexp.descend, engine="torch")
+"""It is torch's bits that the rules are compared with."""
 
 
 class IllConditioned(Problem):

@@ -1,13 +1,14 @@
 """The hitting times of many descents: `crossing` and `projection` by columns.
 
-The same operations in the same order, so the same bits as for one descent; logarithms are
-Python's, as numpy's may differ in the last bit.
+The same operations in the same order, so the same bits as for one descent; logarithms are those of
+the engine.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,12 @@ from gdexp.descent.stopping import PENALTY, Stopping
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Chosen = npt.NDArray[np.bool_]
+Axis = Callable[[Floats], Floats]
+
+
+def python_logarithms(values: Floats) -> Floats:
+    """Return Python's logarithms: those of numpy may differ in the last bit."""
+    return np.array(list(map(math.log, values.tolist())), dtype=np.float64)
 
 
 def hitting_times(
@@ -28,6 +35,7 @@ def hitting_times(
     stoppings: Sequence[Stopping],
     converged: Chosen,
     hopeless: Chosen,
+    logarithms: Axis = python_logarithms,
 ) -> Floats:
     """The hitting time of each row, or its projection; arrays of shape (rows,).
 
@@ -39,10 +47,11 @@ def hitting_times(
         stoppings: the rows' stopping rules.
         converged: the rows that reached their threshold.
         hopeless: those that no further iterations would bring to their threshold.
+        logarithms: of the engine that computed the losses.
     """
     own, which = distinct(stoppings)
     absolute, given = own[0].absolute, np.array([each.threshold for each in own])
-    axis = _halves if absolute else _logarithms
+    axis = _halves if absolute else logarithms
     thresholds, levels = given[which], axis(given)[which]
     worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
     allowed = np.array([float(each.limit + 1) for each in own])[which]
@@ -51,7 +60,7 @@ def hitting_times(
     times = np.where(hopeless, worst, np.where(moved, np.maximum(worst, allowed), allowed))
     times[converged] = 0.0
     late = converged & moved
-    crossings = _linear_crossings if absolute else _crossings
+    crossings = _linear_crossings if absolute else partial(_crossings, logarithms)
     times[late] = crossings(
         iterations[late], before[late], final[late], thresholds[late], levels[late]
     )
@@ -65,13 +74,18 @@ def hitting_times(
 
 
 def _crossings(
-    k: Integers, before: Floats, after: Floats, threshold: Floats, logarithm: Floats
+    logarithms: Axis,
+    k: Integers,
+    before: Floats,
+    after: Floats,
+    threshold: Floats,
+    logarithm: Floats,
 ) -> Floats:
     """The times of first hits at iterations k >= 1, from the gaps before and after them."""
     after = np.maximum(after, math.ulp(0.0))
-    start = _logarithms(before)
+    start = logarithms(before)
     with np.errstate(divide="ignore", invalid="ignore"):
-        fell = start - _logarithms(after)
+        fell = start - logarithms(after)
         linear = (before - threshold) / (before - after)
         fraction = np.where(fell == 0, linear, (start - logarithm) / fell)
     earlier = k.astype(np.float64) - 1
@@ -104,7 +118,3 @@ def _projections(made: Integers, midway: Floats, last: Floats, threshold: Floats
 
 def _halves(values: Floats) -> Floats:
     return values / 2
-
-
-def _logarithms(values: Floats) -> Floats:
-    return np.array(list(map(math.log, values.tolist())), dtype=np.float64)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from gdexp.core import BadInput, format_counts
-from gdexp.descent.batch.hitting_times import hitting_times
+from gdexp.descent.batch.hitting_times import hitting_times, python_logarithms
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.optimizers import UpdateRule
@@ -151,6 +151,7 @@ class BatchResult:
             self.stoppings,
             self.converged,
             np.isin(self.codes, hopeless),
+            _portable_logarithms if self.engine == "portable" else python_logarithms,
         )
 
     def summary(self) -> str:
@@ -165,3 +166,9 @@ class BatchResult:
 
     def __repr__(self) -> str:
         return f"<BatchResult on {self.problem or 'a problem'}: {self.summary()}>"
+
+
+def _portable_logarithms(values: Floats) -> Floats:
+    from gdexp.engine import compute, functions
+
+    return compute(functions.log, values)

@@ -17,7 +17,7 @@ from gdexp.descent.batch.parts import Parts
 from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import exact_arithmetic, out_of_memory
-from gdexp.descent.portable.choice import check_engine, refusal
+from gdexp.descent.portable.choice import check_engine, needs_portable, refusal
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import NotPortable, Plans
 from gdexp.optimizers import UpdateRule
@@ -127,6 +127,8 @@ def descend_batch(
         except torch.OutOfMemoryError:
             raise out_of_memory(device, row_size) from None
 
+    if batch.rules[0].searches:
+        raise needs_portable(batch.rules[0], reason)
     began = time.perf_counter()
     parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
     with exact_arithmetic(device):

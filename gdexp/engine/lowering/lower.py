@@ -52,8 +52,12 @@ def lower(recording: Recording, builder: Builder) -> dict[str, Value]:
             raise NotPortable(reason, call.place) from None
     outputs = {}
     for name, slot in recording.outputs.items():
+        value = known[slot]
+        if name == "accepted" and isinstance(value, Value) and value.kind is Kind.BOOLEAN:
+            outputs[name] = value
+            continue
         _check_dtype(f"the {name}", recording.slots[slot].dtype, builder)
-        outputs[name] = floats(builder, known[slot])
+        outputs[name] = floats(builder, value)
     return outputs
 
 
