@@ -20,7 +20,8 @@ PACKAGE = Path(gdexp.__file__).parent
 
 FLOORS = [
     ["core", "import_path", "version"],
-    ["config", "display", "problems"],
+    ["config", "display", "engine"],
+    ["problems"],
     ["optimizers"],
     ["descent"],
     ["experiment", "theory"],
