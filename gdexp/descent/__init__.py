@@ -6,6 +6,7 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch, descend, starting_point
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.portable.choice import ENGINES
 from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
@@ -24,6 +25,7 @@ from gdexp.descent.stopping import (
 
 __all__ = [
     "ENDED_FROM_OUTSIDE",
+    "ENGINES",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",

@@ -148,7 +148,8 @@ def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.
         raise BadInput("x0", f"shape {tuple(start.shape)}", f"must have shape {shape}")
     if start.numel() == 0:
         raise BadInput("x0", f"shape {tuple(start.shape)}", "must hold at least one number")
-    if not torch.isfinite(start).all():
+    finite = math.isfinite(start.sum().item()) or torch.isfinite(start).all()
+    if not finite:
         raise BadInput("x0", "nan or inf", "must hold finite numbers only")
     return start.detach().clone(memory_format=torch.contiguous_format)
 

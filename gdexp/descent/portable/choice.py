@@ -121,8 +121,14 @@ def check_size(plan: Plan) -> None:
             )
 
 
-def nanoseconds(plan: Plan) -> float:
+def nanoseconds(prepared: Prepared) -> float:
     """Return a guess at the time of an iteration of one row, from above."""
+    if prepared.nanoseconds is None:
+        prepared.nanoseconds = _guess(prepared.plan)
+    return prepared.nanoseconds
+
+
+def _guess(plan: Plan) -> float:
     return 10 + sum(node.size for program in (plan.evaluate, plan.update) for node in program.nodes)
 
 
