@@ -1,13 +1,16 @@
 """Descents, single or in a batch, with their stopping rule and their result."""
 
 from gdexp.descent.autograd import gradient_like
-from gdexp.descent.batch import BatchResult, descend_batch, in_one_tensor
+from gdexp.descent.batch import BatchResult, in_one_tensor
+from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
-from gdexp.descent.loop import Watch, descend, starting_point
+from gdexp.descent.loop import Watch
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.resolved_engine import resolve_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
+from gdexp.descent.single_descent import descend
+from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
     PENALTY,

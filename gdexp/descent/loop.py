@@ -6,21 +6,17 @@ import math
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from gdexp.core import BadInput, validation
 from gdexp.descent.autograd import gradient_like
-from gdexp.descent.device import exact_arithmetic, out_of_memory
+from gdexp.descent.device import exact_arithmetic
 from gdexp.descent.minimum import Minimum
-from gdexp.descent.portable.choice import check_engine, needs_portable, refusal
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.engine import NotPortable, Plans
-from gdexp.optimizers import GradientDescent, State, UpdateRule
+from gdexp.optimizers import State, UpdateRule
 from gdexp.problems import Problem, changes_x, first_loss, unchanged_loss
 
 COMPARED = 3
@@ -38,74 +34,31 @@ class _End(NamedTuple):
     period: int | None = None
 
 
-def descend(
+def torch_descent(
     problem: Problem,
-    rule: UpdateRule | None = None,
-    stopping: Stopping | None = None,
-    *,
-    seed: int = 0,
-    x0: object = None,
-    dtype: torch.dtype | str = torch.float32,
-    device: torch.device | str = "cpu",
+    rule: UpdateRule,
+    stopping: Stopping,
+    start: torch.Tensor,
+    dtype: torch.dtype,
+    device: torch.device,
     watch: Watch | None = None,
-    engine: str = "auto",
-    plans: Plans | None = None,
 ) -> Result:
-    """Minimise a problem with an update rule until the stopping rule ends the descent.
-
-    ::
-
-        from gdexp import GradientDescent, Matrix, Stopping, descend
-
-        result = descend(Matrix(), GradientDescent(lr=1.0), Stopping(threshold=1e-5))
-        print(result)
+    """Return the result of a descent that torch's own kernels compute.
 
     Args:
         problem: the problem.
-        rule: the update rule; by default plain gradient descent with lr 1.
-        stopping: the stopping rule; by default threshold 1e-5 and at most 100,000 iterations.
-        seed: the seed of the start of a problem without x0; 0 … 2^63 − 1.
-        x0: the start, in place of the problem's; a tensor, array or list of its shape.
-        dtype: float32 (default), float64, float16 or bfloat16.
-        device: cpu (default), cuda or cuda:N.
-        watch: a callback, called at iteration 0 and then at the iterations that it returns. It
-            begins again where the first descent of a problem shows that torch must compute it.
-        engine: `portable`: one arithmetic with the same bits on every machine; `torch`: torch's
-            own kernels; `auto`: portable where each operation has a portable form and an
-            iteration is cheaper so, else torch, with the reason in the result.
-        plans: keeps what was recorded of the loss for later descents; by default the problem
-            keeps it.
-
-    Raises:
-        BadInput: a value cannot be used, or the loss is not a scalar function of x; or it has no
-            portable form and `engine` is portable.
-        GdexpError: the device has too little memory.
+        rule: the update rule.
+        stopping: the stopping rule, as `stopping_for` returns it.
+        start: a checked start.
+        dtype: of the descent.
+        device: of the descent.
+        watch: as in `descend`.
     """
-    rule = GradientDescent() if rule is None else rule
-    stopping = stopping_for(problem, stopping)
-    dtype, device = validation.dtype(dtype), validation.device(device)
-    start = starting_point(problem, seed, x0)
-    reason = None
-    try:
-        if check_engine(engine) != "torch":
-            from gdexp.descent.portable.public import portable_result
-
-            try:
-                own = start.to(device="cpu", dtype=dtype)
-                return portable_result(problem, rule, stopping, own, device, watch, plans)
-            except NotPortable as error:
-                if engine == "portable":
-                    raise refusal(error) from None
-                reason = str(error)
-        if rule.searches:
-            raise needs_portable(rule, reason)
-        initial = start.to(device=device, dtype=dtype)
-        converted, minimum = problem.to(dtype, device), Minimum(problem, device)
-        began = time.perf_counter()
-        with torch.enable_grad(), exact_arithmetic(device):
-            trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
-    except torch.OutOfMemoryError:
-        raise out_of_memory(device, start.numel()) from None
+    initial = start.to(device=device, dtype=dtype)
+    converted, minimum = problem.to(dtype, device), Minimum(problem, device)
+    began = time.perf_counter()
+    with torch.enable_grad(), exact_arithmetic(device):
+        trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
     seconds = time.perf_counter() - began
     return Result(
         status=end.status,
@@ -118,39 +71,7 @@ def descend(
         problem=problem.name,
         period=end.period,
         seconds=seconds,
-        engine_reason=reason,
     )
-
-
-def stopping_for(problem: Problem, stopping: Stopping | None) -> Stopping:
-    """Return the stopping rule as the problem needs it: with an absolute threshold or without.
-
-    Raises:
-        BadInput: the rule is absolute and the problem is not.
-    """
-    stopping = Stopping() if stopping is None else stopping
-    if stopping.absolute and not problem.absolute:
-        raise BadInput("absolute", True, "only with a problem whose f_star is absolute")
-    return replace(stopping, absolute=problem.absolute) if problem.absolute else stopping
-
-
-def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:
-    """Return the checked start of a descent: floating, finite and of the problem's shape."""
-    seed = validation.integer("seed", seed)
-    start = problem.start(seed) if x0 is None else x0
-    if isinstance(start, list | tuple | np.ndarray):
-        start = validation.tensor("x0", start)
-    if not isinstance(start, torch.Tensor) or not start.is_floating_point():
-        kind = getattr(start, "dtype", type(start).__name__)
-        raise BadInput("x0", kind, "must be a tensor of a floating dtype: use .float()")
-    shape = tuple(problem.shape)
-    if shape and tuple(start.shape) != shape:
-        raise BadInput("x0", f"shape {tuple(start.shape)}", f"must have shape {shape}")
-    if start.numel() == 0:
-        raise BadInput("x0", f"shape {tuple(start.shape)}", "must hold at least one number")
-    if not torch.isfinite(start).all():
-        raise BadInput("x0", "nan or inf", "must hold finite numbers only")
-    return start.detach().clone(memory_format=torch.contiguous_format)
 
 
 def _loop(

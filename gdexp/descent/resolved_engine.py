@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gdexp.descent.portable.choice import check_engine, refusal
+from gdexp.descent.portable import check_engine, refusal
 from gdexp.engine import NotPortable
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -37,7 +37,7 @@ def resolve_engine(
     """
     if check_engine(engine) == "torch":
         return engine, None
-    from gdexp.descent.portable.choice import find_plan
+    from gdexp.descent.portable import find_plan
 
     try:
         find_plan(problem, rule, dtype, device, start.to("cpu", dtype))

@@ -40,6 +40,7 @@ class Prepared:
         engines: what computes it, by device and threads.
         double: the loss in float64, where it was asked for.
         held: the objects that its key names by their ids.
+        nanoseconds: a guess at the time of an iteration.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class Prepared:
     engines: dict[Hashable, Any] = field(default_factory=dict)
     double: Program | NotPortable | None = None
     held: list[object] = field(default_factory=list)
+    nanoseconds: float | None = None
 
 
 class Plans:

@@ -19,8 +19,8 @@ from gdexp.core import validation
 from gdexp.core.errors import BadInput
 from gdexp.descent.batch.memory import SHARE, free_bytes
 from gdexp.descent.batch.result import BatchResult
-from gdexp.descent.batch.run import descend_batch
-from gdexp.descent.loop import descend
+from gdexp.descent.batch_of_descents import descend_batch
+from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.problems.matrix import Matrix

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.loops import notebook_loop
 from benchmarks.measure import Figure, figure
-from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.problems.matrix import Matrix

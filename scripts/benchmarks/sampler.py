@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.measure import Figure, figure
 from benchmarks.studies import elsewhere, swept
-from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.problems.quadratic import Quadratic

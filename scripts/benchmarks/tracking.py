@@ -31,7 +31,8 @@ def run(rounds: int) -> list[Figure]:
 
 def _measured(folder: Path, rounds: int) -> list[Figure]:
     store = Store(TrackingSettings(f"sqlite:///{folder}/mlflow.db"))
-    tables = SqlWriter.for_client(store.client, store.experiment_id)
+    tables = store._writer
+    assert isinstance(tables, SqlWriter)
     client = ClientWriter(store.client, store.experiment_id)
     trace = np.geomspace(1.0, 1e-9, POINTS)
     long, usual = Record(trace=trace), _usual()

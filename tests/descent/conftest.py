@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from gdexp.descent import descend, descend_batch
+from gdexp.descent.batch_of_descents import descend_batch
+from gdexp.descent.single_descent import descend
 
 
 @pytest.fixture(params=["torch", "auto"])

@@ -21,10 +21,10 @@ from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.loop import SHORTEST_BLOCK, BatchLoop
 from gdexp.descent.batch.memory import MOST_POINTS, SHARE, Need, need, room_in
 from gdexp.descent.batch.result import BatchResult
-from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
-from gdexp.descent.loop import descend
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.experiment.provenance import ENVIRONMENT, provenance_files
 from gdexp.optimizers.base import UpdateRule

@@ -5,35 +5,26 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdexp.descent import Stopping, descend
+from gdexp.descent.single_descent import descend
+from gdexp.descent.stopping import Stopping
 from gdexp.engine.agreement import check_against_torch
 from gdexp.engine.interpreter import Interpreter
 from gdexp.engine.make_plan import plan_for
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
-from gdexp.optimizers import (
-    RULES,
-    Adagrad,
-    Adam,
-    GradientDescent,
-    Momentum,
-    RMSprop,
-    State,
-    TorchOptimizer,
-    UpdateRule,
-)
-from gdexp.optimizers.base import Coefficient
-from gdexp.problems import (
-    PROBLEMS,
-    Factorization,
-    Function,
-    Matrix,
-    ModuleProblem,
-    Problem,
-    Quadratic,
-    Transformed,
-)
-from gdexp.problems.base import consecutive_parts
+from gdexp.optimizers.adaptive import Adagrad, Adam, RMSprop
+from gdexp.optimizers.base import Coefficient, State, UpdateRule
+from gdexp.optimizers.momentum import GradientDescent, Momentum
+from gdexp.optimizers.registry import RULES
+from gdexp.optimizers.torch_optim import TorchOptimizer
+from gdexp.problems.base import Problem, consecutive_parts
+from gdexp.problems.custom import ModuleProblem
+from gdexp.problems.factorization import Factorization
+from gdexp.problems.function import Function
+from gdexp.problems.matrix import Matrix
+from gdexp.problems.quadratic import Quadratic
+from gdexp.problems.registry import PROBLEMS
+from gdexp.problems.transformed import Transformed
 
 DTYPES = ("float32", "float64")
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gdexp.core.errors import BadInput
-from gdexp.descent.loop import descend
+from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent
 from gdexp.problems.custom import FunctionProblem, ModuleProblem, import_by_path

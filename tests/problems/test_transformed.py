@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gdexp.core.errors import BadInput
-from gdexp.descent.loop import descend
+from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent, Momentum
 from gdexp.problems.base import Problem

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.descent.batch.run import descend_batch
+from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.result import Result
 from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.experiment.provenance import ALONE, provenance_files

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from gdexp.core.errors import BadInput
-from gdexp.descent.loop import descend
+from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.optimizers.adaptive import Adam
 from gdexp.optimizers.base import UpdateRule

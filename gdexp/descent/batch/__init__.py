@@ -1,16 +1,29 @@
-"""Many descents at once, in one tensor, each bit for bit what it is alone.
+"""Many descents at once: what is given, how rows end, and torch's way to compute them.
 
-`given` checks what is given, `parts` divides it into tensors that `memory` has room for, `loop`
-descends one of them and `ends` finds the rows that end, with `repeats` for those that stall.
-`rules` and `limits` know what differs between the rows, `outcome` collects what becomes of them,
-and `result` is what is handed back.
+`arguments` checks what is given, `parts` divides it into tensors that `memory` has room for, `loop`
+descends one of them and `ends` finds the rows that end. `hyperparameters` and `limits` know what
+differs between the rows, `outcome` collects what becomes of them, and `result` is what is returned.
 """
 
-from gdexp.descent.batch.result import BatchResult
-from gdexp.descent.batch.run import descend_batch, in_one_tensor
+from gdexp.descent.batch.arguments import Given, given
+from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
+from gdexp.descent.batch.limits import Earliest, Limits
+from gdexp.descent.batch.outcome import CODES, WORTH_A_COPY
+from gdexp.descent.batch.result import STATUSES, BatchResult, Traces
+from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
+    "CODES",
+    "STATUSES",
+    "WORTH_A_COPY",
     "BatchResult",
-    "descend_batch",
+    "Earliest",
+    "Given",
+    "Hyperparameters",
+    "Limits",
+    "Traces",
+    "divided",
+    "given",
     "in_one_tensor",
+    "torch_batch",
 ]

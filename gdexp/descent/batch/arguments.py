@@ -11,7 +11,7 @@ import torch
 
 from gdexp.core import BadInput, validation
 from gdexp.descent.batch.hyperparameters import distinct
-from gdexp.descent.loop import starting_point, stopping_for
+from gdexp.descent.starts import starting_point, stopping_for
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers import GradientDescent, UpdateRule
 from gdexp.problems import Problem

@@ -16,7 +16,7 @@ from gdexp.descent.batch.outcome import Outcome, joined_traces
 from gdexp.descent.batch.result import Integers, Traces
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import out_of_memory
-from gdexp.descent.loop import descend
+from gdexp.descent.loop import torch_descent
 from gdexp.descent.minimum import Minimum
 from gdexp.problems import Problem
 
@@ -115,15 +115,8 @@ class Parts:
             if cap is not None:
                 self.limits.lower(batch.stoppings, np.array([row]), cap)
             stopping = batch.stoppings[row]
-            result = descend(
-                self.problem,
-                batch.rules[row],
-                stopping,
-                x0=batch.initial[row],
-                dtype=self.dtype,
-                device=self.device,
-                engine="torch",
-            )
+            rule, start = batch.rules[row], batch.initial[row]
+            result = torch_descent(self.problem, rule, stopping, start, self.dtype, self.device)
             outcome.record(row, result)
             if cap is not None and result.converged:
                 cap.add(stopping.threshold, [result.iterations])

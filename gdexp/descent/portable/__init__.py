@@ -1,1 +1,13 @@
 """Descents, single or in a batch, on the portable engine."""
+
+from gdexp.descent.portable.choice import check_engine, find_plan, needs_portable, refusal
+from gdexp.descent.portable.public import portable_batch, portable_result
+
+__all__ = [
+    "check_engine",
+    "find_plan",
+    "needs_portable",
+    "portable_batch",
+    "portable_result",
+    "refusal",
+]

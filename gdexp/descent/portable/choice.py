@@ -32,7 +32,7 @@ from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem, first_loss
 
 if TYPE_CHECKING:
-    from gdexp.engine.native import CompiledPlans
+    from gdexp.engine import CompiledPlans
 
 ENGINES = ("auto", "portable", "torch")
 
@@ -121,8 +121,14 @@ def check_size(plan: Plan) -> None:
             )
 
 
-def nanoseconds(plan: Plan) -> float:
+def nanoseconds(prepared: Prepared) -> float:
     """Return a guess at the time of an iteration of one row, from above."""
+    if prepared.nanoseconds is None:
+        prepared.nanoseconds = _guess(prepared.plan)
+    return prepared.nanoseconds
+
+
+def _guess(plan: Plan) -> float:
     return 10 + sum(node.size for program in (plan.evaluate, plan.update) for node in program.nodes)
 
 
@@ -161,11 +167,11 @@ def needs_portable(rule: UpdateRule, reason: str | None) -> BadInput:
 def _made(plan: Plan, device: torch.device, threads: int) -> Engine:
     if device.type != "cpu":
         return InterpretedEngine(plan, device)
-    from gdexp.engine import native
+    from gdexp.engine import NativeEngine, available
 
-    unavailable = native.available()
+    unavailable = available()
     if unavailable is None:
-        return native.NativeEngine(plan, threads=threads, compiled=_compiled(plan.sha256))
+        return NativeEngine(plan, threads=threads, compiled=_compiled(plan.sha256))
     warnings.warn(
         f"portable descents have the same bits, but are slower: {unavailable}",
         RuntimeWarning,
@@ -177,7 +183,7 @@ def _made(plan: Plan, device: torch.device, threads: int) -> Engine:
 @lru_cache(maxsize=64)
 def _compiled(sha256: str) -> CompiledPlans:
     """Return where the machine code of a plan is kept, so that equal plans are compiled once."""
-    from gdexp.engine.native import CompiledPlans
+    from gdexp.engine import CompiledPlans
 
     return CompiledPlans()
 
@@ -189,7 +195,7 @@ def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.T
         BadInput: it is not.
         NotPortable: there is no plan.
     """
-    from gdexp.engine.make_plan import leaf, plan_for
+    from gdexp.engine import leaf, plan_for
 
     cpu = torch.device("cpu")
     with torch.enable_grad():
@@ -208,7 +214,7 @@ def double_loss(prepared: Prepared, problem: Problem, x: torch.Tensor) -> Progra
     Raises:
         NotPortable: there is none.
     """
-    from gdexp.engine.make_plan import evaluation_for
+    from gdexp.engine import evaluation_for
 
     if prepared.double is None:
         try:
@@ -226,7 +232,7 @@ Check = Callable[[torch.Tensor], None]
 
 def check_of(problem: Problem, plan: Plan) -> Check:
     """Return what compares a plan with torch's own loss and gradient."""
-    from gdexp.engine.agreement import check_against_torch
+    from gdexp.engine import check_against_torch
 
     def check(x: torch.Tensor) -> None:
         with torch.enable_grad():

@@ -8,14 +8,17 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.descent.batch.limits import Limits
-from gdexp.descent.batch.outcome import CODES
+from gdexp.descent.batch import CODES, Limits
 from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status
 from gdexp.engine import Array, Block, Code, Counts, Doubles, Plan, Rows
+
+_RUNNING, _CONVERGED = int(Code.RUNNING), int(Code.CONVERGED)
+_LIMIT, _BELOW = int(Code.LIMIT), int(Code.BELOW)
+# Plain integers: a member of an enumeration is slow to come by.
 
 MOST_LOSSES = 1 << 20
 """Of a block's traces."""
@@ -153,13 +156,13 @@ class Descents:
     def _look(self, until: int) -> bool:
         """Find the rows that ended; return whether others go on within the block."""
         rows = self.rows
-        waits = np.flatnonzero(rows.code == Code.BELOW)
+        waits = np.flatnonzero(rows.code == _BELOW)
         if waits.size:
             self._judge(waits)
         if not self._at_once:
-            self.open = rows.code == Code.RUNNING
+            self.open = rows.code == _RUNNING
             return bool(waits.size)
-        ended = np.flatnonzero(self.open & (rows.code != Code.RUNNING))
+        ended = np.flatnonzero(self.open & (rows.code != _RUNNING))
         again = ended[self.met[ended]]
         self.ends.updates[self.places[again]] = rows.k[again]
         self.open[again] = False
@@ -174,7 +177,7 @@ class Descents:
         x = rows.x[waits].reshape(-1, *self.plan.shape)
         losses = self._losses(x)
         self.below[waits] = self.minimum.below(losses, x)
-        rows.checked[waits], rows.code[waits] = 1, Code.RUNNING
+        rows.checked[waits], rows.code[waits] = 1, _RUNNING
 
     def _losses(self, x: Array) -> Doubles:
         """Return the losses at some points, by one step of the engine from each."""
@@ -194,9 +197,9 @@ class Descents:
         whole = every and len(ends.codes) == len(ended)
         places: Counts | slice = slice(None) if whole else self.places[some]
         codes, loss = rows.code[some], rows.loss[some]
-        found = np.where(codes == Code.LIMIT, self.limits.codes[some], _STATUSES[codes])
+        found = np.where(codes == _LIMIT, self.limits.codes[some], _STATUSES[codes])
         if below.any():
-            found[below & (codes == Code.CONVERGED)] = CODES[Status.BELOW_MINIMUM]
+            found[below & (codes == _CONVERGED)] = CODES[Status.BELOW_MINIMUM]
         ends.codes[places] = found
         ends.iterations[places] = ends.updates[places] = rows.k[some]
         ends.periods[places] = rows.period[some]
@@ -214,21 +217,23 @@ class Descents:
     def _go_on(self, ended: Counts) -> Counts:
         """End rows that were recorded; return those of them whose traces go on."""
         rows, goals = self.rows, self.limits.goals[ended]
-        met = (rows.code[ended] == Code.CONVERGED) & ~self.below[ended]
+        met = (rows.code[ended] == _CONVERGED) & ~self.below[ended]
         goes_on = met & (rows.loss[ended] - rows.f_star[ended] > goals)
         self.open[ended[~goes_on]] = False
         on: Counts = ended[goes_on]
         self.met[on] = True
         rows.threshold[on] = rows.goal[on] = goals[goes_on]
         rows.limit[on] = rows.max_iterations[on]
-        rows.code[on] = Code.RUNNING
+        rows.code[on] = _RUNNING
         return on
 
 
-_STATUSES: npt.NDArray[np.int8] = np.zeros(len(Code), dtype=np.int8)
-for _code, _status in {
+_ENDS = {
     Code.CONVERGED: Status.CONVERGED,
     Code.DIVERGED: Status.DIVERGED,
     Code.STALLED: Status.STALLED,
-}.items():
-    _STATUSES[_code] = CODES[_status]
+}
+_STATUSES: npt.NDArray[np.int8] = np.array(
+    [CODES[_ENDS[code]] if code in _ENDS else 0 for code in Code], dtype=np.int8
+)
+"""The code of the status of each code of an engine; 0 for those that are no end by themselves."""

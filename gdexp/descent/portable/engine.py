@@ -84,7 +84,7 @@ def set_up(
     minimum = PortableMinimum(
         problem, prepared.plan.dtype, lambda: double_loss(prepared, problem, x)
     )
-    return Setup(engine, minimum, Pace(nanoseconds(prepared.plan), block), checks, found)
+    return Setup(engine, minimum, Pace(nanoseconds(prepared), block), checks, found)
 
 
 def _still_right(found: Found, problem: Problem, x: torch.Tensor) -> bool:

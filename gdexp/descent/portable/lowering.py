@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.descent.batch.limits import Earliest
-from gdexp.descent.batch.outcome import CODES
+from gdexp.descent.batch import CODES, Earliest
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.descents import Descents
 from gdexp.descent.stopping import Status

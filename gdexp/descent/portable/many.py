@@ -8,10 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdexp.descent.batch.hyperparameters import Hyperparameters
-from gdexp.descent.batch.limits import Limits
-from gdexp.descent.batch.outcome import WORTH_A_COPY
-from gdexp.descent.batch.result import Traces
+from gdexp.descent.batch import WORTH_A_COPY, Hyperparameters, Limits, Traces
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
@@ -21,11 +18,14 @@ from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Stopping
-from gdexp.engine import Array, Counts
+from gdexp.engine import Array, Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
 MOST_NUMBERS = 1 << 20
-"""In the x and state of the rows of a chunk."""
+"""In the x and state of the rows of a chunk, in native code."""
+
+MOST_OF_A_DEVICE = 1 << 22
+"""The same where torch's operations compute them."""
 
 
 class Piece(NamedTuple):
@@ -92,7 +92,7 @@ class Many:
         if self.ends is None:
             self.ends = Ends(plan, len(self.x))
         each = math.prod(plan.shape) + sum(map(math.prod, plan.state_shapes))
-        size = self.chunk or min(MOST_ROWS, max(1, MOST_NUMBERS // each), kind.pace.rows())
+        size = self.chunk or _rows_at_once(kind, each)
         checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
         for first in range(0, len(kind.rows), size):
             some = slice(first, first + size)
@@ -145,6 +145,13 @@ class Many:
                     start, stop = traces.offsets[i : i + 2]
                     values[offsets[row] : offsets[row + 1]] = traces.values[start:stop]
         return Traces(values, offsets)
+
+
+def _rows_at_once(kind: Kind, numbers: int) -> int:
+    """Return how many rows of so many numbers run at once."""
+    if isinstance(kind.engine, InterpretedEngine):  # its iterations can be interrupted
+        return max(1, MOST_OF_A_DEVICE // numbers)
+    return min(MOST_ROWS, max(1, MOST_NUMBERS // numbers), kind.pace.rows())
 
 
 def _advanced(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.descent.batch.hyperparameters import Hyperparameters
+from gdexp.descent.batch import Hyperparameters
 from gdexp.engine import NEVER, Array, Counts
 
 MOST_NUMBERS = 1 << 17

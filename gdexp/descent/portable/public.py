@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gdexp.descent.batch.hyperparameters import divided
-from gdexp.descent.batch.limits import Limits
-from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.batch import BatchResult, Limits, divided
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.engine import Setup, set_up
 from gdexp.descent.portable.many import Kind, Many
@@ -23,7 +21,7 @@ from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
 if TYPE_CHECKING:
-    from gdexp.descent.batch.arguments import Given
+    from gdexp.descent.batch import Given
     from gdexp.descent.loop import Watch
 
 

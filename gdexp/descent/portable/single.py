@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdexp.descent.batch.hyperparameters import Hyperparameters
-from gdexp.descent.batch.limits import Limits
-from gdexp.descent.batch.result import STATUSES
+from gdexp.descent.batch import STATUSES, Hyperparameters, Limits
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.descents import Descents

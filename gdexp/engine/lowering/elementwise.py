@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gdexp.engine.builder import Builder, Value
-from gdexp.engine.lowering.table import lowers
+from gdexp.engine.lowering.table import Handler, lowers
 from gdexp.engine.lowering.values import (
     Number,
     arithmetic,
@@ -133,18 +133,23 @@ def _same_shape(b: Builder, *given: Number) -> list[Value]:
     return [b.expand(value, shape) for value in values]
 
 
-def _elementary(name: str) -> None:
+def _elementary(name: str) -> Handler:
     @lowers(name)
     def lowered(b: Builder, self: Number) -> Value:
         return elementary(b, name, self)
 
     lowered.__doc__ = f"`{name}` of `gdexp.engine.functions`."
+    return lowered
 
 
-for _name in ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "erf"):
-    _elementary(_name)
-for _name in ("tanh", "sigmoid"):
-    _elementary(_name)
+ELEMENTARY = tuple(
+    _elementary(name)
+    for name in (
+        *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"),
+        *("sin", "cos", "erf", "tanh", "sigmoid"),
+    )
+)
+"""The functions that lower an operation of the same name."""
 
 
 @lowers("tan")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from types import FunctionType
 from typing import Any, TypeVar
 
 Handler = Callable[..., Any]
@@ -30,40 +32,46 @@ TOPICS = (
     "normalization",
 )
 
-_HANDLERS: dict[str, Handler] = {}
+_NAMES = "gdexp_lowers"
+"""The attribute of a function with the names of the operations that it lowers."""
 
 
 def lowers(*names: str) -> Callable[[Entered], Entered]:
-    """Enter a function into the table.
+    """Mark a function of a topic: it stands in the table.
 
     Args:
         names: of ATen operations, with or without the overload: `mul`, `max.dim`.
     """
 
-    def enter(handler: Entered) -> Entered:
-        for name in names:
-            _HANDLERS[name if "::" in name else f"aten::{name}"] = handler
+    def mark(handler: Entered) -> Entered:
+        setattr(handler, _NAMES, (*getattr(handler, _NAMES, ()), *names))
         return handler
 
-    return enter
+    return mark
 
 
 def handler_of(name: str) -> Handler | None:
     """Return the function that lowers an operation, such as `aten::max.dim`; None: it has none."""
-    _load()
-    return _HANDLERS.get(name) or _HANDLERS.get(name.partition(".")[0])
+    handlers = _handlers()
+    return handlers.get(name) or handlers.get(name.partition(".")[0])
 
 
 def described() -> dict[str, str]:
     """Return for every operation what is computed, and in which order."""
-    _load()
     return {
         name: " ".join((handler.__doc__ or "").split())
-        for name, handler in sorted(_HANDLERS.items())
+        for name, handler in sorted(_handlers().items())
     }
 
 
-def _load() -> None:
-    if not _HANDLERS:
-        for topic in TOPICS:
-            import_module(f"gdexp.engine.lowering.{topic}")
+@cache
+def _handlers() -> dict[str, Handler]:
+    """Return the marked functions of all topics by the names of their operations."""
+    found: dict[str, Handler] = {}
+    for topic in TOPICS:
+        for value in vars(import_module(f"gdexp.engine.lowering.{topic}")).values():
+            for handler in value if isinstance(value, tuple) else (value,):
+                names = vars(handler).get(_NAMES, ()) if isinstance(handler, FunctionType) else ()
+                for name in names:
+                    found[name if "::" in name else f"aten::{name}"] = handler
+    return found

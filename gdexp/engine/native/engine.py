@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from gdexp.core import BadInput
+from gdexp.core import BadInput, submit_in_context
 from gdexp.engine.native.compiler import (
     CPUS,
     MachineCode,
@@ -28,6 +28,8 @@ from gdexp.engine.rows import Code as RowCode
 
 PARTS = 8
 """Into how many parts for each thread the rows are split: they end at different iterations."""
+
+_RUNNING, _BELOW = int(RowCode.RUNNING), int(RowCode.BELOW)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class NativeEngine:
         self._scratch: list[Array] = []
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
+        self._fields = _fields(plan)
 
     @property
     def form(self) -> str:
@@ -138,7 +141,8 @@ class NativeEngine:
             finally:
                 waiting.append(scratch)
 
-        list(self._pool.map(part, range(parts)))
+        for future in [submit_in_context(self._pool, part, i) for i in range(parts)]:
+            future.result()
 
     def _call(self, table: Array, begin: int, end: int, scratch: Array) -> None:
         if begin < end:
@@ -149,24 +153,31 @@ class NativeEngine:
         """Return the addresses of all arrays and the numbers of the block, all checked."""
         plan = self.plan
         dtype = DTYPES[plan.dtype][Kind.FLOAT]
-        n = math.prod(plan.shape)
-        s = sum(math.prod(shape) for shape in plan.state_shapes)
-        widths = {"x": n, "hit_x": n, "state": s, "last": n + s, "anchor": n + s}
         count = len(rows.k)
         table = np.zeros(len(ARRAYS) + len(MORE), np.int64)
-        for each in fields(Rows):
-            array: Array = getattr(rows, each.name)
-            shape = (count, widths[each.name]) if each.name in widths else (count,)
-            _check(each.name, array, shape, _dtype(each.name, dtype))
-            table[PLACE[each.name]] = _address(array)
-        goes = (rows.code == RowCode.RUNNING) & (rows.k <= block.until)
-        goes |= (rows.code == RowCode.BELOW) & (rows.checked != 0) & (rows.k <= block.until)
+        for name, place, width, kind in self._fields:
+            array: Array = getattr(rows, name)
+            _check(name, array, (count,) if width is None else (count, width), kind)
+            table[place] = _address(array)
+        goes = rows.code == _RUNNING
+        goes |= (rows.code == _BELOW) & (rows.checked != 0)
+        goes &= rows.k <= block.until
         earliest = int(rows.k[goes].min()) if goes.any() else block.until + 1
         _put_trace(table, block, count, earliest)
         _put_coefficients(table, block, count, earliest, plan.coefficients, dtype)
         table[PLACE["constants"]] = _address(self._compiled.constants)
         table[PLACE["until"]] = block.until
         return table
+
+
+def _fields(plan: Plan) -> list[tuple[str, int, int | None, np.dtype[np.generic]]]:
+    """Return for each array of `Rows` its name, its place in the table, its width and type."""
+    number = DTYPES[plan.dtype][Kind.FLOAT]
+    n = math.prod(plan.shape)
+    s = sum(math.prod(shape) for shape in plan.state_shapes)
+    widths = {"x": n, "hit_x": n, "state": s, "last": n + s, "anchor": n + s}
+    names = [each.name for each in fields(Rows)]
+    return [(name, PLACE[name], widths.get(name), _dtype(name, number)) for name in names]
 
 
 def _dtype(name: str, number: np.dtype[np.generic]) -> np.dtype[np.generic]:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from gdexp.core.errors import BadInput
 from gdexp.descent.batch.result import BatchResult
-from gdexp.descent.batch.run import descend_batch
-from gdexp.descent.loop import descend
+from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.result import Result
+from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.optimizers.adaptive import Adam, RMSprop
 from gdexp.optimizers.base import UpdateRule

@@ -10,18 +10,15 @@ import pytest
 
 from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.portable.numbers import Numbers
-from gdexp.optimizers import (
-    Adagrad,
-    Adam,
-    AdamW,
+from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
+from gdexp.optimizers.base import UpdateRule
+from gdexp.optimizers.momentum import GradientDescent
+from gdexp.optimizers.schedules import (
     Chebyshev,
     Cosine,
-    GradientDescent,
     InverseEigenvalue,
     InverseTime,
-    RMSprop,
     StepDecay,
-    UpdateRule,
     Warmup,
 )
 

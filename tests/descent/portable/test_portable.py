@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,14 @@ from gdexp import (
     descend,
     descend_batch,
 )
-from gdexp.core import BadInput
+from gdexp.core.errors import BadInput
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable import choice
-from gdexp.engine import NotPortable, Plans
+from gdexp.engine.not_portable import NotPortable
+from gdexp.engine.plans import Plans
+from gdexp.optimizers.registry import RULES
+from gdexp.problems import registry
+from tests.support.names import BATCHABLE_RULES, PROBLEMS
 
 UNTIL = Stopping(1e-5, 300)
 
@@ -102,6 +107,7 @@ def test_a_recording_that_becomes_wrong_later_is_found_on_the_way() -> None:
 
 
 SCALE = [1.0]
+FORMULAS: dict[str, dict[str, Any]] = {"rmsprop": {"centered": True}}
 
 
 def test_a_plan_is_not_used_for_a_loss_that_changed() -> None:
@@ -305,3 +311,25 @@ def test_a_refusal_is_kept_too() -> None:
         choice.find_plan(
             problem, GradientDescent(), torch.float32, torch.device("cpu"), torch.rand(2)
         )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_all_shipped_problems_but_the_large_factorization_are_portable(
+    name: str, dtype: str
+) -> None:
+    problem = registry.PROBLEMS[name]()
+    x = problem.start(0)
+    given = problem, GradientDescent(), getattr(torch, dtype), torch.device("cpu"), x
+    if name == "factorization":
+        with pytest.raises(NotPortable, match="torch is faster"):
+            choice.find_plan(*given)
+    else:
+        choice.find_plan(*given)
+
+
+@pytest.mark.parametrize("rule", BATCHABLE_RULES)
+def test_all_shipped_rules_are_portable(rule: str) -> None:
+    for dtype in (torch.float32, torch.float64):
+        for own in (RULES[rule](), replace(RULES[rule](), **FORMULAS.get(rule, {}))):
+            choice.find_plan(Matrix(), own, dtype, torch.device("cpu"), torch.rand(3, 3))

@@ -1,0 +1,84 @@
+"""Many descents at once on torch's own kernels: rows that share a tensor.
+
+A row of a batch equals the same descent alone bit for bit, so how many rows run together, and
+which, is a matter of speed only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from gdexp.descent.batch.arguments import Given
+from gdexp.descent.batch.parts import Parts
+from gdexp.descent.batch.result import BatchResult
+from gdexp.descent.cap import Cap
+from gdexp.descent.device import exact_arithmetic
+from gdexp.optimizers import UpdateRule
+from gdexp.problems import Problem
+
+LONGEST_ROW = {"cpu": 2**15 - 1, "cuda": 32}
+"""Rows with more numbers run one at a time.
+
+On a processor torch shares the sum of 2^15 numbers out to its threads when it is a single sum,
+but not when it is a row of many (aten/src/ATen/native/TensorIteratorReduce.cpp); on CUDA it is
+a warp that sums up to 32 numbers in either case (aten/src/ATen/native/cuda/Reduce.cuh).
+"""
+
+
+def torch_batch(
+    problem: Problem,
+    batch: Given,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    keep_traces: bool,
+    block: int | None,
+    chunk: int | None,
+    cap: Cap | None,
+    watch: Callable[[int, int], None] | None,
+) -> BatchResult:
+    """Return the result of a batch that torch's own kernels compute; see `descend_batch`."""
+    row_size = batch.initial[0].numel()
+    began = time.perf_counter()
+    parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
+    with exact_arithmetic(device):
+        if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
+            parts.together(chunk, block)
+        else:
+            parts.one_by_one()
+    result = parts.outcome
+    seconds = time.perf_counter() - began
+    return BatchResult(
+        codes=result.codes,
+        iterations=result.iterations,
+        updates=result.updates,
+        periods=result.periods,
+        final_loss=result.final_loss,
+        min_loss=result.min_loss,
+        max_loss=result.max_loss,
+        initial=batch.initial,
+        final=result.final,
+        rules=batch.rules,
+        stoppings=batch.stoppings,
+        traces=parts.traces() if keep_traces else None,
+        f_star=problem.reference,
+        problem=problem.name or type(problem).__name__,
+        seconds=seconds,
+        _loss_before=result.loss_before,
+        _loss_midway=result.loss_midway,
+    )
+
+
+def in_one_tensor(
+    problem: Problem, rule: UpdateRule, dtype: torch.dtype, device: torch.device, row_size: int
+) -> bool:
+    """Whether rows of so many numbers descend together; otherwise they do one at a time."""
+    return (
+        problem.batchable
+        and rule.batchable
+        and dtype in (torch.float32, torch.float64)
+        and row_size <= LONGEST_ROW["cpu" if device.type == "cpu" else "cuda"]
+    )

@@ -1,0 +1,83 @@
+"""One descent, on the engine that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from gdexp.core import validation
+from gdexp.descent.device import out_of_memory
+from gdexp.descent.loop import Watch, torch_descent
+from gdexp.descent.portable import check_engine, needs_portable, portable_result, refusal
+from gdexp.descent.result import Result
+from gdexp.descent.starts import starting_point, stopping_for
+from gdexp.descent.stopping import Stopping
+from gdexp.engine import NotPortable, Plans
+from gdexp.optimizers import GradientDescent, UpdateRule
+from gdexp.problems import Problem
+
+
+def descend(
+    problem: Problem,
+    rule: UpdateRule | None = None,
+    stopping: Stopping | None = None,
+    *,
+    seed: int = 0,
+    x0: object = None,
+    dtype: torch.dtype | str = torch.float32,
+    device: torch.device | str = "cpu",
+    watch: Watch | None = None,
+    engine: str = "auto",
+    plans: Plans | None = None,
+) -> Result:
+    """Minimise a problem with an update rule until the stopping rule ends the descent.
+
+    ::
+
+        from gdexp import GradientDescent, Matrix, Stopping, descend
+
+        result = descend(Matrix(), GradientDescent(lr=1.0), Stopping(threshold=1e-5))
+        print(result)
+
+    Args:
+        problem: the problem.
+        rule: the update rule; by default plain gradient descent with lr 1.
+        stopping: the stopping rule; by default threshold 1e-5 and at most 100,000 iterations.
+        seed: the seed of the start of a problem without x0; 0 … 2^63 − 1.
+        x0: the start, in place of the problem's; a tensor, array or list of its shape.
+        dtype: float32 (default), float64, float16 or bfloat16.
+        device: cpu (default), cuda or cuda:N.
+        watch: a callback, called at iteration 0 and then at the iterations that it returns. It
+            begins again where the first descent of a problem shows that torch must compute it.
+        engine: `portable`: one arithmetic with the same bits on every machine; `torch`: torch's
+            own kernels; `auto`: portable where each operation has a portable form and an
+            iteration is cheaper so, else torch, with the reason in the result.
+        plans: keeps what was recorded of the loss for later descents; by default the problem
+            keeps it.
+
+    Raises:
+        BadInput: a value cannot be used, or the loss is not a scalar function of x; or it has no
+            portable form and `engine` is portable.
+        GdexpError: the device has too little memory.
+    """
+    rule = GradientDescent() if rule is None else rule
+    stopping = stopping_for(problem, stopping)
+    dtype, device = validation.dtype(dtype), validation.device(device)
+    start = starting_point(problem, seed, x0)
+    reason = None
+    try:
+        if check_engine(engine) != "torch":
+            try:
+                own = start.to(device="cpu", dtype=dtype)
+                return portable_result(problem, rule, stopping, own, device, watch, plans)
+            except NotPortable as error:
+                if engine == "portable":
+                    raise refusal(error) from None
+                reason = str(error)
+        if rule.searches:
+            raise needs_portable(rule, reason)
+        result = torch_descent(problem, rule, stopping, start, dtype, device, watch)
+    except torch.OutOfMemoryError:
+        raise out_of_memory(device, start.numel()) from None
+    return result if reason is None else replace(result, engine_reason=reason)

@@ -1,0 +1,45 @@
+"""The checked start and stopping rule of a descent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from gdexp.core import BadInput, validation
+from gdexp.descent.stopping import Stopping
+from gdexp.problems import Problem
+
+
+def stopping_for(problem: Problem, stopping: Stopping | None) -> Stopping:
+    """Return the stopping rule as the problem needs it: with an absolute threshold or without.
+
+    Raises:
+        BadInput: the rule is absolute and the problem is not.
+    """
+    stopping = Stopping() if stopping is None else stopping
+    if stopping.absolute and not problem.absolute:
+        raise BadInput("absolute", True, "only with a problem whose f_star is absolute")
+    return replace(stopping, absolute=problem.absolute) if problem.absolute else stopping
+
+
+def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:
+    """Return the checked start of a descent: floating, finite and of the problem's shape."""
+    seed = validation.integer("seed", seed)
+    start = problem.start(seed) if x0 is None else x0
+    if isinstance(start, list | tuple | np.ndarray):
+        start = validation.tensor("x0", start)
+    if not isinstance(start, torch.Tensor) or not start.is_floating_point():
+        kind = getattr(start, "dtype", type(start).__name__)
+        raise BadInput("x0", kind, "must be a tensor of a floating dtype: use .float()")
+    shape = tuple(problem.shape)
+    if shape and tuple(start.shape) != shape:
+        raise BadInput("x0", f"shape {tuple(start.shape)}", f"must have shape {shape}")
+    if start.numel() == 0:
+        raise BadInput("x0", f"shape {tuple(start.shape)}", "must hold at least one number")
+    finite = math.isfinite(start.sum().item()) or torch.isfinite(start).all()
+    if not finite:
+        raise BadInput("x0", "nan or inf", "must hold finite numbers only")
+    return start.detach().clone(memory_format=torch.contiguous_format)
