@@ -52,7 +52,7 @@ def portable_result(
     """
     setup = set_up(problem, rule, initial.dtype, device, initial, plans)
     began = time.perf_counter()
-    with _first_descent(setup):
+    with FirstDescent(setup):
         done = descend_alone(
             setup.engine,
             rule,
@@ -115,7 +115,7 @@ def portable_batch(
     )
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
-            with _first_descent(setup):
+            with FirstDescent(setup):
                 many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
     except NotPortable:
         if cap is not None and earlier is not None:
@@ -146,7 +146,7 @@ def portable_batch(
     )
 
 
-class _first_descent:
+class FirstDescent:
     """Keeps what the first descent of a plan shows: that it agrees with torch, or that it does not.
 
     Args:
