@@ -20,11 +20,10 @@ import numpy.typing as npt
 from gdexp import config
 from gdexp.core import BadInput, validation
 from gdexp.optimizers.mathematics import Iteration, choose, cosine, power
+from gdexp.optimizers.stable_order import stable_order
 
 LONGEST_CYCLE = 10_000
 """The most rates of a cyclic schedule; to order n rates takes n² steps."""
-
-_TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -169,6 +168,181 @@ class StepDecay(Schedule):
     def _share(self, iteration: int) -> float:
         share: float = power(self.factor, (iteration - 1) // self.every)
         return share
+
+
+@dataclass(frozen=True)
+class Warmup(Schedule):
+    """`lr * k / steps` at update k, then `lr`.
+
+    P. Goyal et al., Accurate, large minibatch SGD, 2017 (gradual warmup).
+
+    Args:
+        steps: the first update with the full `lr`, >= 1.
+    """
+
+    name = "warmup"
+    in_blocks = True
+    steps: int = 10
+
+    def __post_init__(self) -> None:
+        validation.integer("steps", self.steps, low=1, high=10**9)
+
+    def rate(self, lr: float, iteration: Iteration) -> float:
+        """Return `lr * k / steps`, at most `lr`."""
+        rate: float = choose(iteration >= self.steps, lr, lr * (iteration / self.steps))
+        return rate
+
+    def constant_from(self, iteration: Iteration) -> bool:
+        """Return whether `lr` is reached."""
+        reached: bool = iteration >= self.steps
+        return reached
+
+
+@dataclass(frozen=True)
+class _Cycle(Schedule):
+    """A cycle of rates that do not depend on `lr`."""
+
+    in_blocks = True
+
+    @property
+    @abstractmethod
+    def rates(self) -> tuple[float, ...]:
+        """The rates of one cycle, in order."""
+
+    def rate(self, lr: float, iteration: Iteration) -> float:
+        """Return the cycle's rate at this update."""
+        if isinstance(iteration, np.ndarray):
+            rates: float = self._portable_rates[(iteration - 1) % len(self.rates)]
+            return rates
+        rate: float = self.rates[(iteration - 1) % len(self.rates)]
+        return rate
+
+    @property
+    def _portable_rates(self) -> npt.NDArray[np.float64]:
+        """The rates as they are on every machine."""
+        return np.array(self.rates)
+
+    def constant_from(self, iteration: Iteration) -> bool:
+        """Return whether the cycle has a single rate."""
+        return len(self.rates) == 1
+
+
+@dataclass(frozen=True)
+class Chebyshev(_Cycle):
+    """The best rates for plain gradient descent on a quadratic; `lr` is ignored.
+
+    After `steps` updates the error along every eigenvector with an eigenvalue in [mu, L] is at
+    most `1 / T(steps, (L + mu) / (L - mu))` of the first, where T is Chebyshev's polynomial; no
+    other `steps` rates have a better bound. They are the inverses of the polynomial's roots on
+    [mu, L]: L. F. Richardson, 1910; D. Young, On Richardson's method for solving linear
+    systems with positive definite matrices, Journal of Mathematics and Physics 32, 1953.
+
+    In their natural order, points within a cycle overflow or lose all digits to rounding (V. I.
+    Lebedev, S. A. Finogenov, On the order of choice of the iteration parameters in the
+    Chebyshev cyclic iteration method, 1971), so `stable_order` orders the roots. After `steps`
+    updates the cycle starts again; the bound holds for whole cycles only.
+
+    Args:
+        mu: the smallest eigenvalue, > 0.
+        L: the largest eigenvalue, >= mu.
+        steps: the length of the cycle, 1 … 10,000.
+    """
+
+    name = "chebyshev"
+    mu: float = 0.01
+    L: float = 1.0
+    steps: int = 32
+
+    def __post_init__(self) -> None:
+        mu, largest = validation.positive("mu", self.mu), validation.positive("L", self.L)
+        if largest < mu:
+            raise BadInput("L", self.L, f"must be at least mu={self.mu:g}")
+        validation.integer("steps", self.steps, low=1, high=LONGEST_CYCLE)
+        _put(self, "mu", mu)
+        _put(self, "L", largest)
+
+    @cached_property
+    def rates(self) -> tuple[float, ...]:
+        """The inverses of the roots, in stable order."""
+        return tuple(self._inverses([math.cos(angle) for angle in self._angles]))
+
+    @cached_property
+    def _portable_rates(self) -> npt.NDArray[np.float64]:
+        cosines: list[float] = cosine(np.array(self._angles)).tolist()
+        return np.array(self._inverses(cosines))
+
+    @property
+    def _angles(self) -> list[float]:
+        return [math.pi * (2 * j + 1) / (2 * self.steps) for j in range(self.steps)]
+
+    def _inverses(self, cosines: list[float]) -> list[float]:
+        middle, radius = self.mu / 2 + self.L / 2, self.L / 2 - self.mu / 2
+        return [1 / root for root in stable_order([middle + radius * each for each in cosines])]
+
+    @property
+    def bound(self) -> float:
+        """The largest factor by which one cycle multiplies an error in the spectrum."""
+        if self.mu == self.L:
+            return 0.0
+        return 1 / math.cosh(self.steps * math.acosh((self.L + self.mu) / (self.L - self.mu)))
+
+
+@dataclass(frozen=True)
+class InverseEigenvalue(_Cycle):
+    """`1 / eigenvalue` for one eigenvalue after the other; `lr` is ignored.
+
+    On a quadratic each update removes the error along its eigenvalue's eigenvectors. So plain
+    gradient descent reaches the minimum, up to rounding, after as many updates as there are
+    distinct eigenvalues. `stable_order` orders them. D. Young, On Richardson's method for solving
+    linear systems with positive definite matrices, 1953.
+
+    Args:
+        eigenvalues: numbers > 0 in any order; duplicates count once.
+    """
+
+    name = "inverse_eigenvalue"
+    eigenvalues: Sequence[float] = (1.0,)
+
+    def __post_init__(self) -> None:
+        given: object = self.eigenvalues
+        if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+            raise BadInput("eigenvalues", given, "must be a list of numbers > 0")
+        if len(given) > LONGEST_CYCLE:
+            raise BadInput(
+                "eigenvalues", f"{len(given)} numbers", f"must be at most {LONGEST_CYCLE:,} numbers"
+            )
+        _put(self, "eigenvalues", tuple(validation.positive("eigenvalues", each) for each in given))
+
+    @cached_property
+    def rates(self) -> tuple[float, ...]:
+        """The inverses of the distinct eigenvalues, in stable order."""
+        return tuple(1 / each for each in stable_order(sorted(set(self.eigenvalues))))
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    cls.name: cls
+    for cls in (Constant, InverseTime, Cosine, StepDecay, Warmup, Chebyshev, InverseEigenvalue)
+}
+
+
+def defining_class(cls: type, name: str) -> type:
+    """Return the class that a method comes from."""
+    return next(each for each in cls.__mro__ if name in vars(each))
+
+
+def build_schedule(given: Mapping[str, object]) -> Schedule:
+    """Return the schedule that a mapping describes, such as `{"name": "cosine", "steps": 100}`.
+
+    Raises:
+        BadInput: a name or key does not exist, or the schedule refuses a value; the key has the
+            form `schedule.KEY`.
+    """
+    return config.choose("schedule", SCHEDULES, given)
+
+
+def _share(self, iteration: int) -> float:
+    share: float = power(self.factor, (iteration - 1) // self.every)
+    return share
 
 
 @dataclass(frozen=True)

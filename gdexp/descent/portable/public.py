@@ -98,11 +98,11 @@ def portable_batch(
         NotPortable: there is no plan for one of the rows, or it disagreed with torch on the way.
     """
     began = time.perf_counter()
-    setups: list[Setup] = []
     parts = list(divided(*batch.own_rules, in_order=cap is not None))
-    for rows, rules in parts:
-        start = batch.initial[int(rows[0])]
-        setups.append(set_up(problem, rules.rules[0], dtype, device, start, plans, block))
+    setups = [
+        set_up(problem, rules.rules[0], dtype, device, batch.initial[int(rows[0])], plans, block)
+        for rows, rules in parts
+    ]
     stoppings, earlier = list(batch.stoppings), None if cap is None else cap.copy()
     many = Many(
         stoppings,
