@@ -12,7 +12,7 @@ import torch
 
 from gdexp.core import BadInput
 from gdexp.optimizers.mathematics import Iteration
-from gdexp.optimizers.schedules import Constant, Schedule, build_schedule, defining_class
+from gdexp.optimizers.schedules import Constant, Schedule, build_schedule
 
 if TYPE_CHECKING:
     from gdexp.problems import Problem
@@ -91,10 +91,10 @@ class UpdateRule(ABC):
     def takes_blocks(self) -> bool:
         """Whether coefficients and rates may be asked for many iterations at once."""
         owners = {
-            defining_class(type(self), "coefficients"),
-            defining_class(type(self), "constant_from"),
-            defining_class(type(self.schedule), "rate"),
-            defining_class(type(self.schedule), "constant_from"),
+            _defining_class(type(self), "coefficients"),
+            _defining_class(type(self), "constant_from"),
+            _defining_class(type(self.schedule), "rate"),
+            _defining_class(type(self.schedule), "constant_from"),
         }
         return all(vars(each).get("in_blocks", False) for each in owners - {UpdateRule})
 
@@ -130,3 +130,8 @@ class UpdateRule(ABC):
             object.__setattr__(self, "schedule", build_schedule(schedule))
         elif not isinstance(schedule, Schedule):
             raise BadInput("schedule", schedule, "must be a Schedule or a group with its name")
+
+
+def _defining_class(cls: type, name: str) -> type:
+    """Return the class that a method comes from."""
+    return next(each for each in cls.__mro__ if name in vars(each))

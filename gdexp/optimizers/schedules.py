@@ -20,11 +20,10 @@ import numpy.typing as npt
 from gdexp import config
 from gdexp.core import BadInput, validation
 from gdexp.optimizers.mathematics import Iteration, choose, cosine, power
+from gdexp.optimizers.stable_order import stable_order
 
 LONGEST_CYCLE = 10_000
 """The most rates of a cyclic schedule; to order n rates takes n² steps."""
-
-_TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -326,11 +325,6 @@ SCHEDULES: dict[str, type[Schedule]] = {
 }
 
 
-def defining_class(cls: type, name: str) -> type:
-    """Return the class that a method comes from."""
-    return next(each for each in cls.__mro__ if name in vars(each))
-
-
 def build_schedule(given: Mapping[str, object]) -> Schedule:
     """Return the schedule that a mapping describes, such as `{"name": "cosine", "steps": 100}`.
 
@@ -339,29 +333,6 @@ def build_schedule(given: Mapping[str, object]) -> Schedule:
             form `schedule.KEY`.
     """
     return config.choose("schedule", SCHEDULES, given)
-
-
-def stable_order(points: Sequence[float]) -> list[float]:
-    """Return points > 0 in an order in which an iteration with rates 1/point is stable.
-
-    This is Leja's order: first the largest point, then always the point with the largest product
-    of distances to those before it, or the larger of two such points. It keeps the errors within
-    a cycle and the rounding errors small for any number of points (B. Fischer, L. Reichel, A
-    stable Richardson iteration method for complex linear systems, Numerische Mathematik 54,
-    1988); Lebedev and Finogenov's order does so for powers of two only.
-    """
-    rest: npt.NDArray[np.float64] = np.array(sorted(points, reverse=True), dtype=np.float64)
-    logs = np.zeros_like(rest)
-    ordered: list[float] = []
-    while rest.size:
-        # Symmetric points are equal up to rounding, which differs between machines.
-        chosen = int(np.flatnonzero(logs >= logs.max() - _TIE)[0])
-        point = rest[chosen]
-        ordered.append(float(point))
-        rest, logs = np.delete(rest, chosen), np.delete(logs, chosen)
-        with np.errstate(divide="ignore"):
-            logs += np.log(np.abs(rest - point))
-    return ordered
 
 
 def _share(key: str, value: object) -> float:

@@ -130,8 +130,11 @@ def unconverged(lr: float, first: float, limit: int, dtype: torch.dtype) -> Stat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch", "portable"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_500_random_cases_have_the_status_and_count_of_the_closed_form(dtype: torch.dtype) -> None:
+def test_500_random_cases_have_the_status_and_count_of_the_closed_form(
+    dtype: torch.dtype, engine: str
+) -> None:
     """In float64 every count is the formula's; in float32 too, unless rounding can decide.
 
     Whether it can is computed, not assumed: `ClosedForm.bounds` follows the largest error that
@@ -140,14 +143,15 @@ def test_500_random_cases_have_the_status_and_count_of_the_closed_form(dtype: to
     """
     limit = 5000
     eps = torch.finfo(dtype).eps
-    within = 0
+    within, problem = 0, Matrix()
     for lr, threshold, x0 in random_cases(500, seed=7):
         result = descend(
-            Matrix(),
+            problem,
             GradientDescent(lr=lr),
             Stopping(threshold, max_iterations=limit),
             x0=x0,
             dtype=dtype,
+            engine=engine,
         )
         form = ClosedForm(x0, lr, eps)
         can, must = form.bounds(limit, threshold)

@@ -50,7 +50,7 @@ def portable_result(
     """
     setup = set_up(problem, rule, initial.dtype, device, initial, plans)
     began = time.perf_counter()
-    with _first_descent(setup):
+    with FirstDescent(setup):
         done = descend_alone(
             setup.engine,
             rule,
@@ -96,11 +96,11 @@ def portable_batch(
         NotPortable: there is no plan for one of the rows, or it disagreed with torch on the way.
     """
     began = time.perf_counter()
-    setups: list[Setup] = []
     parts = list(divided(*batch.own_rules, in_order=cap is not None))
-    for rows, rules in parts:
-        start = batch.initial[int(rows[0])]
-        setups.append(set_up(problem, rules.rules[0], dtype, device, start, plans, block))
+    setups = [
+        set_up(problem, rules.rules[0], dtype, device, batch.initial[int(rows[0])], plans, block)
+        for rows, rules in parts
+    ]
     stoppings, earlier = list(batch.stoppings), None if cap is None else cap.copy()
     many = Many(
         stoppings,
@@ -113,7 +113,7 @@ def portable_batch(
     )
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
-            with _first_descent(setup):
+            with FirstDescent(setup):
                 many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
     except NotPortable:
         if cap is not None and earlier is not None:
@@ -144,7 +144,7 @@ def portable_batch(
     )
 
 
-class _first_descent:
+class FirstDescent:
     """Keeps what the first descent of a plan shows: that it agrees with torch, or that it does not.
 
     Args:
