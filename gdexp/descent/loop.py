@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gdexp.descent.autograd import gradient_like
-from gdexp.descent.device import exact_arithmetic
+from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
@@ -53,12 +53,18 @@ def torch_descent(
         dtype: of the descent.
         device: of the descent.
         watch: as in `descend`.
+
+    Raises:
+        GdexpError: the device has too little memory.
     """
-    initial = start.to(device=device, dtype=dtype)
-    converted, minimum = problem.to(dtype, device), Minimum(problem, device)
-    began = time.perf_counter()
-    with torch.enable_grad(), exact_arithmetic(device):
-        trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
+    try:
+        initial = start.to(device=device, dtype=dtype)
+        converted, minimum = problem.to(dtype, device), Minimum(problem, device)
+        began = time.perf_counter()
+        with torch.enable_grad(), exact_arithmetic(device):
+            trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
+    except torch.OutOfMemoryError:
+        raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
     return Result(
         status=end.status,

@@ -144,7 +144,7 @@ def test_the_reason_names_the_operation_and_the_line() -> None:
 def test_an_operation_of_the_backward_pass_is_placed_at_its_forward_operation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(table._HANDLERS, "aten::tanh_backward")
+    monkeypatch.delitem(table._handlers(), "aten::tanh_backward")
 
     def loss(x: torch.Tensor) -> torch.Tensor:
         y = x * 2

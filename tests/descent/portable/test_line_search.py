@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gdexp import Matrix, Problem, Rosenbrock, Status, Stopping, descend, descend_batch
+from gdexp import Matrix, Problem, Rosenbrock, Status, Stopping
 from gdexp.core import BadInput
 from gdexp.engine import (
     Block,
@@ -22,6 +22,7 @@ from gdexp.engine import (
 from gdexp.engine.make_plan import plan_for
 from gdexp.optimizers import Adam, State, UpdateRule
 from gdexp.optimizers.line_search import Armijo
+from tests.descent.portable.engine_auto import descend, descend_batch
 
 
 def plan(problem: Problem, rule: UpdateRule, dtype: str = "float64") -> Plan:

@@ -27,8 +27,6 @@ from gdexp import (
     Status,
     Stopping,
     TorchOptimizer,
-    descend,
-    descend_batch,
 )
 from gdexp.core.errors import BadInput
 from gdexp.descent.cap import Cap
@@ -37,6 +35,7 @@ from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plans import Plans
 from gdexp.optimizers.registry import RULES
 from gdexp.problems import registry
+from tests.descent.portable.engine_auto import descend, descend_batch
 from tests.support.names import BATCHABLE_RULES, PROBLEMS
 
 UNTIL = Stopping(1e-5, 300)
