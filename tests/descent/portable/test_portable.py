@@ -274,7 +274,7 @@ def test_without_native_code_the_bits_are_the_same(monkeypatch: pytest.MonkeyPat
 
     rule, until = Adam(0.05), Stopping(1e-4, 80)
     usual = descend(Quadratic(6), rule, until)
-    monkeypatch.setattr(native, "available", lambda: "engine=native: needs llvmlite")
+    monkeypatch.setattr("gdexp.engine.available", lambda: "engine=native: needs llvmlite")
     with pytest.warns(RuntimeWarning, match="slower: .*llvmlite"):
         slower = descend(Quadratic(6), rule, until)
     assert slower.trace.tobytes() == usual.trace.tobytes()
