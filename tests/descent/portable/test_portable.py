@@ -270,8 +270,6 @@ def test_a_kept_plan_may_be_used_by_several_threads_at_once() -> None:
 
 
 def test_without_native_code_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gdexp.engine import native
-
     rule, until = Adam(0.05), Stopping(1e-4, 80)
     usual = descend(Quadratic(6), rule, until)
     monkeypatch.setattr("gdexp.engine.available", lambda: "engine=native: needs llvmlite")
