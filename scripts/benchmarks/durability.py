@@ -7,6 +7,7 @@ import os
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
+from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from tests.support.fork_server import ForkServer
@@ -60,6 +61,7 @@ def off() -> None:
     import gdexp.tracking.record as record
     from gdexp.sweeps.plan import Plan
     from gdexp.tracking.settings import TrackingSettings
+    from gdexp.tracking.sqlite_pool import SqlitePool
 
     def nothing(*args: object, **kwargs: object) -> None:
         """Do nothing."""
@@ -84,6 +86,15 @@ def off() -> None:
     @event.listens_for(Engine, "connect")
     def careless(connection: object, _: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]
+
+    opened = SqlitePool._open
+
+    def opened_carelessly(self: SqlitePool) -> Connection:
+        connection = opened(self)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    SqlitePool._open = opened_carelessly  # type: ignore[method-assign]
 
 
 def _free(plan: Plan) -> nullcontext[None]:

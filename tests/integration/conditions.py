@@ -10,6 +10,7 @@ import functools
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -78,6 +79,8 @@ def full(name: str, count: int = 1, room: int = 10) -> None:
     @event.listens_for(Engine, "begin")
     def unlimited(*_: object) -> None:
         limit(most)
+
+    _opened_by_sqlite(lambda connection: connection.set_trace_callback(unlimited))
 
     sys.addaudithook(audited)
 
@@ -234,21 +237,41 @@ def _watch(see: Callable[[str], None]) -> None:
         if plain:
             see(f"{name.removeprefix('os.')} {plain}")
 
-    @event.listens_for(Engine, "before_cursor_execute")
-    def statement(connection: object, cursor: object, words: str, *_: object) -> None:
-        del connection, cursor
+    def statement(words: str, alone: bool = False) -> None:
         verb, *others = words.split(None, 3)
         if verb in ("INSERT", "UPDATE", "DELETE"):
             tables.append(others[0] if verb == "UPDATE" else others[1])
-
-    @event.listens_for(Engine, "commit")
-    def commit(connection: object) -> None:
-        del connection
-        if tables:
+        if tables and (verb == "COMMIT" or alone):
             see(f"commit {', '.join(dict.fromkeys(tables))}")
             tables.clear()
 
+    @event.listens_for(Engine, "before_cursor_execute")
+    def executed(connection: object, cursor: object, words: str, *_: object) -> None:
+        statement(words)
+
+    @event.listens_for(Engine, "commit")
+    def committed(connection: object) -> None:
+        statement("COMMIT")
+
+    def traced(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(lambda words: statement(words, not connection.in_transaction))
+
+    _opened_by_sqlite(traced)
     sys.addaudithook(audited)
+
+
+def _opened_by_sqlite(do: Callable[[sqlite3.Connection], object]) -> None:
+    """Call a function with each connection that the fast writer opens to a SQLite file."""
+    from gdexp.tracking.sqlite_pool import SqlitePool
+
+    real = SqlitePool._open
+
+    def opened(self: SqlitePool) -> sqlite3.Connection:
+        connection = real(self)
+        do(connection)
+        return connection
+
+    SqlitePool._open = opened  # type: ignore[method-assign]
 
 
 def _writes(flags: object) -> bool:
