@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol, Self, cast
-from weakref import WeakKeyDictionary
 
 import torch
 
@@ -21,8 +20,6 @@ from gdexp.engine.recording import Recording
 State = tuple[torch.Tensor, ...]
 Step = Callable[..., tuple[torch.Tensor, State]]
 Search = Callable[..., tuple[torch.Tensor, State, torch.Tensor | None]]
-
-_RECORDINGS: WeakKeyDictionary[Program, Recording] = WeakKeyDictionary()
 
 MOST_STATES = 16
 """The most tensors of a rule's state."""
@@ -79,18 +76,11 @@ def plan_for(problem: LossFunction, rule: Rule, dtype: torch.dtype | str, x: tor
 def evaluation_for(problem: LossFunction, dtype: torch.dtype | str, x: torch.Tensor) -> Program:
     """Return the program of a loss and its gradient."""
     dtype = _checked(dtype)
-    recording = recording_for(problem, dtype, x)
-    program = program_of(recording, dtype)
-    _RECORDINGS[program] = recording
-    return program
+    return program_of(recording_for(problem, dtype, x), dtype)
 
 
 def is_recorded_as(recording: Recording, program: Program) -> str | None:
     """Return how a recording differs from the one of a program; None where they agree."""
-    known = _RECORDINGS.get(program)
-    if known is not None:
-        found = known.difference(recording)
-        return None if found is None else found[0]
     again = program_of(recording, getattr(torch, program.dtype))
     return None if again.sha256 == program.sha256 else "it gives another program"
 

@@ -99,9 +99,9 @@ def locked_at(place: str, seconds: float, patience_ms: int) -> None:
         seconds: that it keeps the lock.
         patience_ms: that gdexp waits for it.
     """
-    from gdexp.tracking import database_connection
+    from gdexp.tracking import database_connection, sqlite_pool
 
-    database_connection.BUSY_MS = patience_ms
+    database_connection.BUSY_MS = sqlite_pool.BUSY_MS = patience_ms
     taken = False
 
     def lock() -> None:
