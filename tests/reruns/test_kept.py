@@ -45,11 +45,11 @@ def test_the_rest_is_identical_too_unless_the_processor_is_another(name: str) ->
     assert verdict.level in allowed, str(verdict)
 
 
-def test_the_kept_runs_end_in_every_way_and_come_from_both_engines() -> None:
+def test_the_kept_runs_end_in_every_way_and_come_alone_and_from_a_batch() -> None:
     references = [read_folder(path, path.name) for path in FOLDER.iterdir()]
     later = {Status.BELOW_MINIMUM, Status.FAILED}  # no run ended so when these were made
     assert {reference.status for reference in references} == set(Status) - later
-    assert BATCH in {reference.engine for reference in references}
+    assert BATCH in {reference.grouping for reference in references}
     assert not any(reference.contradictions() for reference in references)
 
 
