@@ -126,7 +126,9 @@ def test_an_interrupted_sweep_says_how_to_go_on_after_an_edit(world: Path) -> No
 
 def test_data_that_change_while_trials_read_them_end_the_sweep(world: Path) -> None:
     (world / "bowl.py").write_text(SLOW)
-    going = start(*SWEEP, cwd=world)
+    one_by_one = ("sweep.sampler=tpe", "sweep.batch=1", "sweep.n_trials=12")
+    begun = ("+sweep=manual", *LINE, RATES, "sweep.name=s", *one_by_one)
+    going = start(*begun, cwd=world)
     while not (world / "sweeps/s/study.journal").exists():
         time.sleep(0.05)
     time.sleep(0.5)
