@@ -250,14 +250,14 @@ def test_a_file_that_is_gone_is_named(name: str, recorded: Reference, ask: Ask) 
 def test_another_thread_count_is_restored_or_else_named_first(
     here: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (here / "wide.py").write_text("def wide(x):\n    return (x * x).sum()\n")
+    (here / "broad.py").write_text("def wide(x):\n    return (x * x).sum()\n")
     monkeypatch.syspath_prepend(here)
-    wide = {"name": "custom", "path": "wide.wide", "shape": [100_000]}
+    wide = {"name": "custom", "path": "broad.wide", "shape": [100_000]}
     made = experiment(problem=wide, optimizer__lr=0.1, stopping__max_iterations=10)
     before = torch.get_num_threads()
     with torch_threads(2):
         folder(Path("run"), reference(made))
-    asked = ("+rerun=./run", "rerun.record=false", "trust=[wide.wide]")
+    asked = ("+rerun=./run", "rerun.record=false", "trust=[broad.wide]")
     with torch_threads(1):
         said = ask(*asked)
         assert "alone, 2 threads, as there verdict identical" in said.out
