@@ -50,7 +50,7 @@ def workers(driver: RunningCommand) -> list[int]:
 
 def at_work(folder: Path, count: int) -> Study:
     """Wait until so many trials are finished; returns the study as it is then."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         if (folder / "sweeps/s/study.journal").exists():
             study = load(folder)
