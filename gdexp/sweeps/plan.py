@@ -11,6 +11,7 @@ from typing import Any
 from gdexp import config
 from gdexp.core import BadInput, GdexpError, UserCode, command_folder, user_code, validation
 from gdexp.experiment import Experiment, trusted_paths
+from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
@@ -345,15 +346,3 @@ class Plan:
         """Return the automatic name of the study of this plan, with its runs in this store."""
         tail = config.digest([self.definition(), [store, self.tracking.experiment]])[:8]
         return f"{self.problem_name}-{self.rule_name}-{tail}"
-
-
-def comparable(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a definition without the keys that mean what happened before there were such keys."""
-    bare = config.without_earlier_meaning
-    others = {key: value for key, value in definition.items() if key not in ("config", "files")}
-    files = {
-        group: {name: bare(file, f"{group.replace('/', '.')}.") for name, file in named.items()}
-        for group, named in definition.get("files", {}).items()
-    }
-    # The order of the keys is that of the earliest version, and does not matter.
-    return {"config": bare(definition.get("config", {})), **bare(others), "files": files}

@@ -9,7 +9,7 @@ from gdexp.descent.batch.arguments import Given, given
 from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
 from gdexp.descent.batch.limits import Earliest, Limits
 from gdexp.descent.batch.outcome import CODES, WORTH_A_COPY
-from gdexp.descent.batch.result import STATUSES, BatchResult, Traces
+from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
 from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "divided",
     "given",
     "in_one_tensor",
+    "in_order",
     "torch_batch",
 ]

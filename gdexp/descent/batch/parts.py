@@ -13,7 +13,7 @@ from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.loop import BatchLoop
 from gdexp.descent.batch.memory import Room, room
 from gdexp.descent.batch.outcome import Outcome, joined_traces
-from gdexp.descent.batch.result import Integers, Traces
+from gdexp.descent.batch.result import Integers, Traces, in_order
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import out_of_memory
 from gdexp.descent.loop import torch_descent
@@ -128,16 +128,4 @@ class Parts:
 
     def traces(self) -> Traces:
         """The traces of all rows in the order of the rows; the parts are used up."""
-        if len(self.parts) == 1:
-            return self.parts[0][1]
-        offsets = np.concatenate(([0], np.cumsum(self.outcome.updates + 1)))
-        values = np.empty(offsets[-1], dtype=self.parts[0][1].values.dtype)
-        while self.parts:
-            rows, traces = self.parts.pop()
-            if rows[-1] - rows[0] + 1 == len(rows):
-                values[offsets[rows[0]] : offsets[rows[-1] + 1]] = traces.values
-            else:
-                for i, row in enumerate(rows.tolist()):
-                    start, stop = traces.offsets[i : i + 2]
-                    values[offsets[row] : offsets[row + 1]] = traces.values[start:stop]
-        return Traces(values, offsets)
+        return in_order(self.parts, self.outcome.updates)

@@ -172,3 +172,25 @@ def _portable_logarithms(values: Floats) -> Floats:
     from gdexp.engine import compute, functions
 
     return compute(functions.log, values)
+
+
+def in_order(parts: list[tuple[Integers, Traces]], updates: Integers) -> Traces:
+    """Return the traces of all rows in the order of the rows.
+
+    Args:
+        parts: each with the numbers of its rows, which increase; they are used up.
+        updates: of all rows.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    offsets = np.concatenate(([0], np.cumsum(updates + 1)))
+    values = np.empty(offsets[-1], dtype=parts[0][1].values.dtype)
+    while parts:
+        rows, traces = parts.pop()
+        if rows[-1] - rows[0] + 1 == len(rows):
+            values[offsets[rows[0]] : offsets[rows[-1] + 1]] = traces.values
+        else:
+            for i, row in enumerate(rows.tolist()):
+                start, stop = traces.offsets[i : i + 2]
+                values[offsets[row] : offsets[row + 1]] = traces.values[start:stop]
+    return Traces(values, offsets)

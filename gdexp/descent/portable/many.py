@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdexp.descent.batch import WORTH_A_COPY, Hyperparameters, Limits, Traces
+from gdexp.descent.batch import WORTH_A_COPY, Hyperparameters, Limits, Traces, in_order
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
@@ -131,20 +131,8 @@ class Many:
 
     def traces(self) -> Traces:
         """Return the traces of all rows in the order of the rows; the parts are used up."""
-        if len(self.parts) == 1:
-            return self.parts[0][1]
         assert self.ends is not None
-        offsets = np.concatenate(([0], np.cumsum(self.ends.updates + 1)))
-        values = np.empty(offsets[-1], dtype=self.parts[0][1].values.dtype)
-        while self.parts:
-            rows, traces = self.parts.pop()
-            if rows[-1] - rows[0] + 1 == len(rows):
-                values[offsets[rows[0]] : offsets[rows[-1] + 1]] = traces.values
-            else:
-                for i, row in enumerate(rows.tolist()):
-                    start, stop = traces.offsets[i : i + 2]
-                    values[offsets[row] : offsets[row + 1]] = traces.values[start:stop]
-        return Traces(values, offsets)
+        return in_order(self.parts, self.ends.updates)
 
 
 def _rows_at_once(kind: Kind, numbers: int) -> int:

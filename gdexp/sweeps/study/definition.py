@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.config import flatten, without_earlier_meaning
 from gdexp.core import BadInput
-from gdexp.sweeps.plan import Plan, comparable
+from gdexp.sweeps.comparable_definition import comparable
+from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study.attributes import BASE, DEFINITION
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gdexp.sweeps.plan import Plan, comparable
+from gdexp.sweeps.comparable_definition import comparable
+from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.study import stored_definition

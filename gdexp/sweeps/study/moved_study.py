@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gdexp.core import command_folder
-from gdexp.sweeps.plan import Plan, comparable
+from gdexp.sweeps.comparable_definition import comparable
+from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study.attributes import DEFINITION, PARENT
 from gdexp.tracking import holds_run
 

@@ -12,7 +12,8 @@ import pytest
 from gdexp import config
 from gdexp.config.identity import EARLIER_MEANING
 from gdexp.core.errors import BadInput
-from gdexp.sweeps.plan import Plan, comparable
+from gdexp.sweeps.comparable_definition import comparable
+from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.study import earlier_studies
 from gdexp.sweeps.study.definition import check_definition
