@@ -63,28 +63,27 @@ def new_database(template: Path) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def shortcuts(template: Path) -> Iterator[Callable[..., None]]:
+def shortcuts(template: Path) -> Iterator[list[tuple[type, str, Callable[..., object]]]]:
     """New databases are copies of one, and pictures small; the value draws real ones."""
-    from matplotlib.figure import Figure
-
     from gdexp.tracking import mlflow_internals
 
     os.environ[TEMPLATE] = str(template)
-    real = Figure.savefig
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
-        patch.setattr(Figure, "savefig", small_pictures())
+        real = []
+        for owner, name, stand_in in small_pictures():
+            real.append((owner, name, getattr(owner, name)))
+            patch.setattr(owner, name, stand_in)
         yield real
 
 
 @pytest.fixture(scope="module")
-def real_pictures(shortcuts: Callable[..., None]) -> Iterator[None]:
-    """Pictures as matplotlib draws them, for the tests of a module that look at them."""
-    from matplotlib.figure import Figure
-
+def real_pictures(shortcuts: list[tuple[type, str, Callable[..., object]]]) -> Iterator[None]:
+    """Pictures as they are drawn, for the tests of a module that look at them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", shortcuts)
+        for owner, name, method in shortcuts:
+            patch.setattr(owner, name, method)
         yield
 
 

@@ -162,6 +162,7 @@ def _hydra(arguments: list[str]) -> None:
         with (
             env_secrets.environment_learned(),
             hydra_internals.masked_config_files(),
+            hydra_internals.mode_from_the_command(),
             config.checked_config_files(_warn),
             _masked_output() if only_shows(arguments) else nullcontext(),
         ):

@@ -44,9 +44,8 @@ time.sleep(float(sys.argv[2]))
 
 def quick() -> None:
     """Draw pictures of a few points only: what is tested here is not in them."""
-    from matplotlib.figure import Figure
-
-    Figure.savefig = small_pictures()  # type: ignore[assignment]
+    for owner, name, stand_in in small_pictures():
+        setattr(owner, name, stand_in)
 
 
 def full(name: str, count: int = 1, room: int = 10) -> None:

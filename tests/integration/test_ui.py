@@ -21,7 +21,7 @@ from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.support.commands import environment, one_error_line
+from tests.support.commands import environment, gdexp, one_error_line
 
 pytestmark = pytest.mark.server
 
@@ -60,14 +60,7 @@ def served(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str
 
 def ended(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command where it ends by itself."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return gdexp(*arguments, cwd=folder, expect=None, module="gdexp.ui")
 
 
 def links(lines: Sequence[str]) -> dict[str, str]:

@@ -40,6 +40,7 @@ def gdexp(
     timeout: float = 300,
     quick: bool = True,
     real: bool = False,
+    module: str = "gdexp",
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m gdexp …` in a process of its own and check its exit status.
 
@@ -50,15 +51,16 @@ def gdexp(
         timeout: seconds until it is killed.
         quick: whether it copies a new database and draws small pictures.
         real: a new interpreter, where its start is what is tested; else a forked one.
+        module: that is run.
     """
     if real:
-        command = [sys.executable, "-m", "gdexp", *arguments]
+        command = [sys.executable, "-m", module, *arguments]
         process: subprocess.Popen[str] | RunningCommand = subprocess.Popen(
             command, cwd=cwd, env=environment(), stdout=PIPE, stderr=PIPE, text=True
         )
     else:
         server = _with_shortcuts() if quick else fork_server()
-        process = server.start(*arguments, cwd=cwd, variables=environment())
+        process = server.start(*arguments, cwd=cwd, variables=environment(), module=module)
     out, err = process.communicate(timeout=timeout)
     status = process.returncode
     if expect is not None:

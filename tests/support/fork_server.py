@@ -31,6 +31,7 @@ IMPORTED = (
     *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.cli.main"),
     *("gdexp.cli.run", "gdexp.cli.rerun", "gdexp.cli.compare", "gdexp.cli.export"),
     *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
+    *("gdexp.ui.server", "gdexp.ui.links"),
 )
 """What commands import on their way."""
 
@@ -181,8 +182,9 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         given: Sequence[object] = (),
         variables: Mapping[str, str] | None = None,
         unbuffered: bool = False,
+        module: str = "gdexp",
     ) -> RunningCommand:
-        """Start `python -m gdexp LINE`.
+        """Start `python -m MODULE LINE`.
 
         Args:
             line: the words of the command line.
@@ -191,6 +193,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             given: that function's arguments, as JSON can hold them.
             variables: all environment variables; None: those of the server.
             unbuffered: what it writes is there to be read at once.
+            module: that is run.
         """
         # Pipes, not files: a test may forbid files to grow.
         streams = [str(self._folder / f"{next(self._count):04}") for _ in range(2)]
@@ -205,6 +208,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             "calls": calls,
             "variables": None if variables is None else dict(variables),
             "unbuffered": unbuffered,
+            "module": module,
         }
         return RunningCommand(self, self.ask(order) or 0, pipes)
 
@@ -270,7 +274,7 @@ def _carry_out(order: Mapping[str, Any]) -> None:
     for function, given in order["calls"]:
         _call(function, given)
     sys.argv = ["gdexp", *order["line"]]
-    run_module("gdexp", run_name="__main__", alter_sys=True)
+    run_module(order["module"], run_name="__main__", alter_sys=True)
 
 
 def _call(place: str, given: Sequence[Any]) -> None:

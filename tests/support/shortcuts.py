@@ -12,10 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from typing import Any
 
 HERE = "tests.support.shortcuts"
 Create = Callable[[Path, str], None]
@@ -29,17 +26,23 @@ def take(template: str) -> None:
     Args:
         template: path of the database that is copied; it is made when it is first needed.
     """
-    from matplotlib.figure import Figure
-
     from gdexp.tracking import mlflow_internals
 
-    Figure.savefig = small_pictures()  # type: ignore[assignment]
+    for owner, name, stand_in in small_pictures():
+        setattr(owner, name, stand_in)
     mlflow_internals.create_database = copying(mlflow_internals.create_database, Path(template))
 
 
-def small_pictures() -> Callable[..., None]:
-    """A stand-in for `Figure.savefig` that writes a picture of a few points."""
+def small_pictures() -> list[tuple[type, str, Callable[..., Any]]]:
+    """Stand-ins for what turns a drawing into a file: each writes a picture of a few points.
+
+    Returns:
+        The class, the name of its method, and the stand-in.
+    """
+    from matplotlib.figure import Figure
     from PIL import Image
+
+    from gdexp.display.drawing.canvas import Canvas
 
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4)).save(buffer, "png")
@@ -48,7 +51,11 @@ def small_pictures() -> Callable[..., None]:
         del self, options
         file.write(buffer.getvalue())
 
-    return savefig
+    def png(self: Canvas) -> bytes:
+        del self
+        return buffer.getvalue()
+
+    return [(Figure, "savefig", savefig), (Canvas, "png", png)]
 
 
 def copying(create: Create, template: Path) -> Create:

@@ -12,7 +12,6 @@ import pytest
 from gdexp import load_runs
 from gdexp.sweeps.failure import FailureLimit
 from tests.support.commands import start
-from tests.support.shortcuts import small_pictures
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -82,7 +81,6 @@ def folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.syspath_prepend(str(here))
     monkeypatch.setenv("COLUMNS", "200")
     sys.modules.pop("own_losses", None)
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", small_pictures())
     yield here
     sys.modules.pop("own_losses", None)
 
