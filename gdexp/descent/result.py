@@ -20,6 +20,7 @@ from gdexp.descent.stopping import (
     hitting_time,
     projected_time,
 )
+from gdexp.engine import StoredPlan
 from gdexp.optimizers import UpdateRule
 
 
@@ -41,6 +42,7 @@ class Result:
         seconds: wall time of the loop.
         engine: portable or torch: how the losses were computed.
         engine_reason: why `engine=auto` took torch; else None.
+        program: what was computed, as data; None on engine torch.
     """
 
     status: Status
@@ -55,6 +57,7 @@ class Result:
     seconds: float = 0.0
     engine: str = "torch"
     engine_reason: str | None = None
+    program: StoredPlan | None = None
 
     @cached_property
     def iterations(self) -> int:

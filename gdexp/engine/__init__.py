@@ -1,7 +1,7 @@
 """How a descent is computed: one portable arithmetic, with the same bits everywhere."""
 
 from gdexp.engine import functions, scalars
-from gdexp.engine.agreement import check_against_torch
+from gdexp.engine.agreement import check_against_torch, difference_from_torch
 from gdexp.engine.arrays import compute
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.interpreter import Interpreter
@@ -9,12 +9,14 @@ from gdexp.engine.make_plan import evaluation_for, leaf, plan_for
 from gdexp.engine.native import CompiledPlans, NativeEngine, available
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
-from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
+from gdexp.engine.plans import Plans, Prepared, StoredPlans, fingerprint, plans_of
 from gdexp.engine.program import Array, Program
 from gdexp.engine.rows import NEVER, Block, Code, Counts, Doubles, Rows
 from gdexp.engine.saved_rows import load_rows, save_rows
+from gdexp.engine.stored_plan import MOST_STORED, StoredPlan
 
 __all__ = [
+    "MOST_STORED",
     "NEVER",
     "Array",
     "Block",
@@ -31,9 +33,12 @@ __all__ = [
     "Prepared",
     "Program",
     "Rows",
+    "StoredPlan",
+    "StoredPlans",
     "available",
     "check_against_torch",
     "compute",
+    "difference_from_torch",
     "evaluation_for",
     "fingerprint",
     "functions",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ import torch
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
 from gdexp.engine.program import Program
+from gdexp.engine.stored_plan import StoredPlan
 
 ATTRIBUTE = "_gdexp_plans"
 """A problem's own plans."""
@@ -41,6 +42,7 @@ class Prepared:
         double: the loss in float64, where it was asked for.
         held: the objects that its key names by their ids.
         nanoseconds: a guess at the time of an iteration.
+        stored: the plan as data, once it was asked for.
     """
 
     plan: Plan
@@ -49,6 +51,20 @@ class Prepared:
     double: Program | NotPortable | None = None
     held: list[object] = field(default_factory=list)
     nanoseconds: float | None = None
+    stored: StoredPlan | None = None
+
+    def as_data(self, describe: Callable[[Plan], StoredPlan]) -> StoredPlan:
+        """Return the plan as data, with the loss in float64 if that was made.
+
+        Args:
+            describe: adds what the plan does not know; it is asked once.
+        """
+        double = self.double if isinstance(self.double, Program) else None
+        if self.stored is None:
+            self.stored = describe(self.plan)
+        if self.stored.double is not double:
+            self.stored = replace(self.stored, double=double)
+        return self.stored
 
 
 class Plans:
@@ -102,6 +118,28 @@ class Plans:
 
     def __reduce__(self) -> tuple[type[Plans], tuple[()]]:
         return Plans, ()
+
+
+class StoredPlans(Plans):
+    """One plan that was stored, in place of all that a recording would give.
+
+    The descents that it is for must have its dtype, shape and update rule.
+
+    Args:
+        stored: the plan.
+    """
+
+    def __init__(self, stored: StoredPlan) -> None:
+        super().__init__()
+        self.stored = stored
+        self._prepared = Prepared(stored.plan, checked=True, double=stored.double, stored=stored)
+
+    def get(self, key: Hashable, held: list[object], make: Callable[[], Plan]) -> Prepared:
+        """Return the plan; nothing is recorded."""
+        return self._prepared
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plans:
+        return StoredPlans(self.stored)
 
 
 def plans_of(problem: object) -> Plans:

@@ -33,6 +33,9 @@ DTYPES: dict[str, dict[Kind, np.dtype[Any]]] = {
 }
 """How numbers of each kind are stored, for each dtype of a program."""
 
+LARGEST = 1 << 40
+"""The largest size, offset and stride."""
+
 Array = npt.NDArray[Any]
 
 
@@ -117,19 +120,24 @@ class Program:
             dtypes = DTYPES[header["dtype"]]
             constants, offset = [], 0
             for kind, shape in header["constants"]:
-                dtype, count = dtypes[Kind(kind)], math.prod(shape)
+                dtype, count = dtypes[Kind(kind)], math.prod(_sizes(shape))
                 array = np.frombuffer(rest, dtype, count, offset).reshape(shape)
+                if dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
+                    raise ValueError("a boolean that is neither true nor false")
                 offset += array.nbytes
                 constants.append(array)
             if offset != len(rest):
                 raise ValueError("bytes are left over")
             nodes = [
-                Node(op, tuple(i), tuple(s), Kind(k), d if isinstance(d, str) else tuple(d))
+                Node(op, _sizes(i), _sizes(s), Kind(k), d if isinstance(d, str) else tuple(d))
                 for op, i, s, k, d in header["nodes"]
             ]
             program = cls(header["dtype"], tuple(nodes), tuple(constants), header["outputs"])
             program.check()
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except (
+            *(ValueError, KeyError, TypeError, IndexError, AttributeError),
+            *(RecursionError, OverflowError),
+        ) as error:
             raise BadInput(
                 "program", "its bytes", f"are no program of this version: {error}"
             ) from None
@@ -145,8 +153,10 @@ class Program:
             problem = self._fault(i, node)
             if problem:
                 raise ValueError(f"node {i} ({node.operation}): {problem}")
+        if sum(node.operation == "input" for node in self.nodes) != len(self.inputs):
+            raise ValueError("two inputs have one name")
         for name, position in self.outputs.items():
-            if not 0 <= position < len(self.nodes):
+            if type(position) is not int or not 0 <= position < len(self.nodes):
                 raise ValueError(f"output {name} is node {position}")
 
     def _fault(self, position: int, node: Node) -> str | None:
@@ -170,8 +180,10 @@ class Program:
         operation, detail = node.operation, node.detail
         if operation == "input":
             return None if isinstance(detail, str) and not given else "it has no name"
-        if isinstance(detail, str) or any(not isinstance(n, int) for n in detail):
+        if isinstance(detail, str) or any(type(n) is not int or abs(n) > LARGEST for n in detail):
             return "its detail must be integers"
+        if operation in ("constant", "take", "scatter_add") and (len(detail) != 1 or detail[0] < 0):
+            return "its detail must be the position of a constant"
         if operation == "constant":
             constant = self.constants[detail[0]]
             fits = constant.shape == node.shape and _kind_of(constant) == node.kind
@@ -197,6 +209,17 @@ class Program:
         if index.size and not (index.min() >= 0 and index.max() < given[0].size):
             return "a position is outside of the array"
         return None
+
+
+def _sizes(given: list[int]) -> tuple[int, ...]:
+    """Return sizes or positions that were read.
+
+    Raises:
+        ValueError: one of them is not an integer from 0 to `LARGEST`.
+    """
+    if not isinstance(given, list) or not all(type(n) is int and 0 <= n <= LARGEST for n in given):
+        raise ValueError("a size or a position is no integer in its range")
+    return tuple(given)
 
 
 def _view_fault(node: Node, source: Node, detail: tuple[int, ...]) -> str | None:

@@ -13,6 +13,7 @@ import torch
 from gdexp import config
 from gdexp.core import BadInput, GdexpError, code_failed, validation
 from gdexp.descent import Result, Stopping, Watch, descend, resolve_engine, starting_point
+from gdexp.engine import Plans
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import RULES, UpdateRule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
@@ -27,6 +28,7 @@ class Experiment:
         engine: how the descent is computed: `portable`, `torch`; or `auto`, which takes portable
             here, unless the first descent shows that torch must compute it.
         engine_reason: why `engine=auto` takes torch; else None.
+        plans: what its portable descents compute; None: what is recorded of the problem.
     """
 
     problem: Problem
@@ -38,15 +40,19 @@ class Experiment:
     config: config.Config
     engine: str = "torch"
     engine_reason: str | None = None
+    plans: Plans | None = None
 
     @classmethod
-    def from_config(cls, composed: Mapping[str, Any], trust: Sequence[str] = ()) -> Experiment:
+    def from_config(
+        cls, composed: Mapping[str, Any], trust: Sequence[str] = (), plans: Plans | None = None
+    ) -> Experiment:
         """Build and check every part of a config.
 
         Args:
             composed: a plain config.
             trust: import paths that `problem=custom` may use. A path that a person typed on this
                 machine is trusted; a path from a stored config is not.
+            plans: the attribute of this name.
 
         Raises:
             BadInput: the first value that cannot be used, by its full key.
@@ -61,6 +67,7 @@ class Experiment:
             dtype=validation.dtype(chosen["dtype"]),
             device=validation.device(chosen["device"]),
             config=chosen,
+            plans=plans,
         )
         with experiment.problem_errors():
             start = starting_point(problem, experiment.seed)
@@ -71,6 +78,7 @@ class Experiment:
                 experiment.dtype,
                 experiment.device,
                 chosen.get("engine", "torch"),
+                plans,
             )
         for key, value in (("x0", start), ("target", problem.target)):
             experiment._check_range(f"problem.{key}", value)
@@ -138,6 +146,7 @@ class Experiment:
                 device=self.device,
                 watch=watch,
                 engine=self.engine,
+                plans=self.plans,
             )
 
     def rehearse(self) -> None:

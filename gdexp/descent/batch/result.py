@@ -15,6 +15,7 @@ from gdexp.core import BadInput, format_counts
 from gdexp.descent.batch.hitting_times import hitting_times, python_logarithms
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
+from gdexp.engine import StoredPlan
 from gdexp.optimizers import UpdateRule
 
 Floats = npt.NDArray[np.float64]
@@ -62,6 +63,8 @@ class BatchResult:
         seconds: wall time of all loops together.
         engine: portable or torch: how the losses were computed.
         engine_reason: why `engine=auto` took torch; else None.
+        programs: what was computed, as data, each with the numbers of its rows, which increase;
+            none on engine torch.
     """
 
     codes: npt.NDArray[np.int8]
@@ -83,6 +86,7 @@ class BatchResult:
     _loss_midway: Floats = field(repr=False)
     engine: str = "torch"
     engine_reason: str | None = None
+    programs: Sequence[tuple[Integers, StoredPlan]] = ()
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -115,7 +119,18 @@ class BatchResult:
             seconds=self.seconds * float(share),
             engine=self.engine,
             engine_reason=self.engine_reason,
+            program=self._program(row),
         )
+
+    def _program(self, row: int) -> StoredPlan | None:
+        """Return what was computed for a row."""
+        if len(self.programs) == 1:
+            return self.programs[0][1]
+        for rows, program in self.programs:
+            place = int(np.searchsorted(rows, row))
+            if place < len(rows) and rows[place] == row:
+                return program
+        return None
 
     def __iter__(self) -> Iterator[Result]:
         return (self[row] for row in range(len(self)))

@@ -2,12 +2,16 @@
 
 from gdexp.descent.portable.choice import check_engine, find_plan, needs_portable, refusal
 from gdexp.descent.portable.public import portable_batch, portable_result
+from gdexp.descent.portable.stored import RecordedHere, misfit, recorded_here
 
 __all__ = [
+    "RecordedHere",
     "check_engine",
     "find_plan",
+    "misfit",
     "needs_portable",
     "portable_batch",
     "portable_result",
+    "recorded_here",
     "refusal",
 ]

@@ -18,7 +18,7 @@ from gdexp.descent.portable.choice import (
 )
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.pace import Pace
-from gdexp.engine import Interpreter, NotPortable, Plans
+from gdexp.engine import Interpreter, NotPortable, Plans, StoredPlans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
@@ -71,7 +71,8 @@ def set_up(
         NotPortable: there is no plan, or it is refused.
     """
     found = find_plan(problem, rule, dtype, device, x, plans)
-    if found.prepared.checked and not _still_right(found, problem, x):
+    replays = isinstance(found.plans, StoredPlans)
+    if found.prepared.checked and not replays and not _still_right(found, problem, x):
         found.plans.drop(found.key)
         found = find_plan(problem, rule, dtype, device, x, plans)
     prepared = found.prepared

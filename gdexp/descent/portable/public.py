@@ -14,6 +14,7 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.portable.engine import Setup, set_up
 from gdexp.descent.portable.many import Kind, Many
 from gdexp.descent.portable.single import descend_alone
+from gdexp.descent.portable.stored import as_data
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import NotPortable, Plans
@@ -74,6 +75,7 @@ def portable_result(
         period=done.period,
         seconds=seconds,
         engine="portable",
+        program=as_data(setup.found.prepared, rule),
     )
 
 
@@ -141,6 +143,10 @@ def portable_batch(
         _loss_before=ends.loss_before,
         _loss_midway=ends.loss_midway,
         engine="portable",
+        programs=[
+            (rows, as_data(setup.found.prepared, rules.rules[0]))
+            for (rows, rules), setup in zip(parts, setups, strict=True)
+        ],
     )
 
 
