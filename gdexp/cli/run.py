@@ -104,7 +104,7 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
     made = descent_record(
         experiment,
         result,
-        provenance_files(experiment.config),
+        provenance_files(experiment.config, program=result.program),
         {
             run_display.COLOUR_TAG: run_display.status_colour(
                 str(result.status), int(run_id[:8], 16)

@@ -7,6 +7,7 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.portable import RecordedHere, misfit, recorded_here
 from gdexp.descent.resolved_engine import resolve_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.single_descent import descend
@@ -33,6 +34,7 @@ __all__ = [
     "BatchResult",
     "Cap",
     "Minimum",
+    "RecordedHere",
     "Result",
     "Status",
     "Stopping",
@@ -50,8 +52,10 @@ __all__ = [
     "in_one_tensor",
     "linear_crossing",
     "measure_note",
+    "misfit",
     "outcome_text",
     "projected_time",
+    "recorded_here",
     "resolve_engine",
     "starting_point",
 ]

@@ -70,9 +70,7 @@ def difference_from_torch(plan: Plan, problem: LossFunction, x: torch.Tensor) ->
     return _difference(recording, point, _interpreted(plan, point), LOOSE)
 
 
-def _recorded(
-    plan: Plan, problem: LossFunction, x: torch.Tensor
-) -> tuple[torch.Tensor, Recording]:
+def _recorded(plan: Plan, problem: LossFunction, x: torch.Tensor) -> tuple[torch.Tensor, Recording]:
     """Return a point in the plan's dtype, and what torch records there."""
     dtype: torch.dtype = getattr(torch, plan.dtype)
     point = leaf(x.to("cpu", dtype))

@@ -138,7 +138,7 @@ def _parsed(content: bytes) -> StoredPlan:
         raise ValueError("its header is odd")
     if not all(each is None or isinstance(each, bool) for each in choices):
         raise ValueError("its choices are odd")
-    plan = Plan(*(programs[name] for name in PROGRAMS), coefficients=numbers)
+    plan = Plan(programs["evaluate"], programs["first"], programs["update"], numbers)
     _check_plan(plan, programs.get(DOUBLE))
     return StoredPlan(plan, rule, tuple(choices), header["numerics"], programs.get(DOUBLE))
 

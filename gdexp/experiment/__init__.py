@@ -3,6 +3,7 @@
 from gdexp.experiment import provenance
 from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
+from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
     ALONE,
     BATCH,
@@ -30,6 +31,7 @@ __all__ = [
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
+    "PROGRAM",
     "SOURCE_TEXTS",
     "USER_SOURCES",
     "Experiment",
@@ -40,6 +42,7 @@ __all__ = [
     "pictures",
     "problem_code",
     "process_settings",
+    "program_digest",
     "provenance",
     "provenance_files",
     "recorded_code",

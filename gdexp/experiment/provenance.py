@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from gdexp.config import NUMERICS, overrides
 from gdexp.core import UserCode, mask_source, user_code
+from gdexp.engine import StoredPlan
+from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
@@ -42,8 +44,8 @@ ALONE, BATCH = "alone", "batch"
 
 ENVIRONMENT, DIFF = "environment.json", "source.diff"
 PROBLEM_SOURCE, USER_SOURCES = "problem_source.txt", "user_sources.json"
-SOURCE_TEXTS = (DIFF, PROBLEM_SOURCE, USER_SOURCES)
-"""The artifacts that hold source texts; `tracking.source=false` leaves them out."""
+SOURCE_TEXTS = (DIFF, PROBLEM_SOURCE, USER_SOURCES, PROGRAM)
+"""The artifacts made of source; `tracking.source=false` leaves them out."""
 
 MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
 """The most bytes of one text that are stored, a diff or a source; and of all in one JSON."""
@@ -54,23 +56,28 @@ def provenance_files(
     grouping: str | None = ALONE,
     whole: bool = True,
     settings: Settings | None = None,
+    program: StoredPlan | None = None,
 ) -> dict[str, bytes]:
     """Return the artifacts that say where and how a descent was made.
 
     Args:
         composed: its config.
         grouping: `ALONE` or `BATCH`; None for a sweep, which is not one descent.
-        whole: include the texts of changed source, which all trials of a sweep share.
+        whole: include the texts of changed source and the program, which all trials of a sweep
+            share.
         settings: of the process; None: as they are now.
+        program: what the descent computed; None on engine torch.
 
     Returns:
         `environment.json`; `source.diff` if gdexp's source was changed; if the problem is the
         user's own, `problem_source.txt`, and `user_sources.json` with the texts of its other
-        files. All texts are cut to `MOST_TEXT` and hold no secrets.
+        files; and `program.z`. All texts are cut to `MOST_TEXT` and hold no secrets.
     """
     own: dict[str, Any] = {} if grouping is None else {"grouping": grouping}
     own["overrides"] = overrides(composed)
     own |= _gpu(composed.get("device"))
+    if program is not None and program.is_storable:
+        own[PROGRAM_KEY] = program.sha256
     texts = {DIFF: source_diff()} if whole else {}
     code = problem_code(composed)
     if code is not None:
@@ -81,6 +88,8 @@ def provenance_files(
     # Two objects become one: the part that all descents of a process share is written once.
     text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
     found = {ENVIRONMENT: (text + "\n").encode()}
+    if whole and PROGRAM_KEY in own and program is not None:
+        found[PROGRAM] = program.packed
     return found | {name: text.encode() for name, text in texts.items() if text}
 
 

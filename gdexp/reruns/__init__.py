@@ -1,9 +1,9 @@
 """Reruns: a tracked run is read as untrusted data, replayed and compared bit for bit.
 
 `run_selection` finds the runs, `reference_reader` reads the record of one and checks it against
-its manifest, `replay` repeats the descent, `verdict` compares the two, `causes` lists what could
-explain a difference, `report` formats the outcome, `rerun_recorder` writes it to MLflow, and
-`export_folder` writes and reads exports.
+its manifest, `programs` chooses what a portable descent computes, `replay` repeats the descent,
+`verdict` compares the two, `causes` lists what could explain a difference, `report` formats the
+outcome, `rerun_recorder` writes it to MLflow, and `export_folder` writes and reads exports.
 """
 
 from gdexp.reruns.export_folder import folder_files, write_folder

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gdexp.core import printable_line
-from gdexp.experiment import NUMERIC_SOURCE, PROBLEM_SOURCE, recorded_code
+from gdexp.experiment import NUMERIC_SOURCE, PROBLEM_SOURCE, program_digest, recorded_code
 
 MOST_LINES = 6
 MOST_CHARACTERS = 120
@@ -75,7 +75,8 @@ def find_causes(
 ) -> tuple[Cause, ...]:
     """Return the differences, most likely cause first.
 
-    What only one of the two records is left out: later versions record more.
+    What only one of the two records is left out: later versions record more. Where both computed
+    one portable program, neither machine, settings nor other libraries can change a bit.
 
     Args:
         reference: the environment of the reference; any part may be missing or malformed.
@@ -88,9 +89,18 @@ def find_causes(
     found = [Cause(0, f"the record contradicts itself: {text}") for text in texts]
     found += _user_code(reference, rerun, sources)
     found += _source(_group(reference, "source"), _group(rerun, "source"))
-    found += _settings(reference, rerun)
-    found += _versions(reference, rerun)
+    if _same_program(reference, rerun):
+        found += _machine(reference, rerun, ("numerics",))
+    else:
+        found += _settings(reference, rerun)
+        found += _versions(reference, rerun)
     return tuple(sorted(found)[:MOST_CAUSES])
+
+
+def _same_program(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> bool:
+    """Return whether both say that they computed one stored program."""
+    sha256 = program_digest(rerun)
+    return sha256 is not None and sha256 == program_digest(reference)
 
 
 def _user_code(
@@ -180,7 +190,14 @@ def _versions(reference: Mapping[str, Any], rerun: Mapping[str, Any]) -> Iterato
         if before[name] != after[name]:
             rank = _PACKAGE_RANKS.get(name, 93)
             yield Cause(rank, f"the version of {name}", _text(before[name]), _text(after[name]))
-    for key, (rank, what) in _MACHINE_CAUSES.items():
+    yield from _machine(reference, rerun, _MACHINE_CAUSES)
+
+
+def _machine(
+    reference: Mapping[str, Any], rerun: Mapping[str, Any], keys: Iterable[str]
+) -> Iterator[Cause]:
+    for key in keys:
+        rank, what = _MACHINE_CAUSES[key]
         if key in reference and reference[key] != rerun.get(key):
             yield Cause(rank, what, _text(reference[key]), _text(rerun.get(key)))
 

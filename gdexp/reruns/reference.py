@@ -57,6 +57,7 @@ class Reference:
         tags: the known tags of the run.
         metrics: the known metrics of the run.
         params: the known params of the run.
+        program_reason: why a program that it names is not among the files.
     """
 
     run_id: str
@@ -67,6 +68,7 @@ class Reference:
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
+    program_reason: str = ""
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from gdexp.core import printable_line
 from gdexp.descent import Status
-from gdexp.experiment import DIFF, ENVIRONMENT, PROBLEM_SOURCE, USER_SOURCES
+from gdexp.engine import StoredPlan
+from gdexp.experiment import (
+    DIFF,
+    ENVIRONMENT,
+    PROBLEM_SOURCE,
+    PROGRAM,
+    USER_SOURCES,
+    program_digest,
+)
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
-from gdexp.runs import MOST_JSON, TrackedRun, UnreadableRun, parse_manifest, size_limit
-from gdexp.tracking import MANIFEST
+from gdexp.runs import (
+    MOST_JSON,
+    TrackedRun,
+    UnreadableRun,
+    parse_manifest,
+    program_bytes,
+    size_limit,
+)
+from gdexp.tracking import MANIFEST, program_name
 
 REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
 """The files that a rerun needs."""
 
 TEXTS = ("final_index.json", DIFF, PROBLEM_SOURCE, USER_SOURCES)
 
-RECORD_FILES = (*REQUIRED_FILES, *TEXTS)
+RECORD_FILES = (*REQUIRED_FILES, *TEXTS, PROGRAM)
 """The files that are the record of a run; the others are pictures."""
 
 Read = Callable[[str, int], bytes]
@@ -47,7 +64,25 @@ def reference_of_run(run: TrackedRun) -> Reference:
         "metrics": dict(run.metrics),
         "params": params,
     }
-    return read_reference(run.file_bytes, run.run_id, (shown, run.run_id), run.status, known)
+    names = shown, run.run_id
+    reference = read_reference(run.file_bytes, run.run_id, names, run.status, known)
+    return _with_program(reference, run)
+
+
+def _with_program(reference: Reference, run: TrackedRun) -> Reference:
+    """Add the program that a trial's record names, which stands in the run above it."""
+    sha256 = program_digest(reference.environment)
+    if sha256 is None or PROGRAM in reference.files:
+        return reference
+    try:
+        packed = program_bytes(run, sha256)
+        StoredPlan.unpack(packed, sha256)
+    except UnreadableRun as error:
+        return replace(reference, program_reason=str(error))
+    except ValueError as error:
+        reason = f"{program_name(sha256)} {printable_line(str(error))}"
+        return replace(reference, program_reason=reason)
+    return replace(reference, files={**reference.files, PROGRAM: packed})
 
 
 def read_reference(
@@ -91,7 +126,8 @@ def read_reference(
     files = _read_checked(read, manifest, shown)
     if not recorded:
         raise DamagedReference(f"{shown}: its status does not say why the descent ended")
-    reference = Reference(run_id, shown, argument, status, files, **known)
+    groups = known["tags"], known["metrics"], known["params"]
+    reference = Reference(run_id, shown, argument, status, files, *groups)
     for name in ("config", "environment", "initial", "final", "trace"):
         try:
             getattr(reference, name)

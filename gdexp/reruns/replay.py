@@ -13,6 +13,7 @@ import torch
 from gdexp import config
 from gdexp.core import BadInput
 from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
+from gdexp.engine import Plans, StoredPlans
 from gdexp.experiment import (
     BATCH,
     ENVIRONMENT,
@@ -23,6 +24,7 @@ from gdexp.experiment import (
     recorded_code,
 )
 from gdexp.reruns.causes import Cause, find_causes
+from gdexp.reruns.programs import ProgramUse, plans_to_build, plans_to_run, use_of
 from gdexp.reruns.reference import Reference, source_texts
 from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
@@ -49,6 +51,7 @@ class Rerun:
         verdict: the verdict on the two.
         captured: the environment of the rerun, as artifacts.
         threads: the thread count of the rerun.
+        program: what was computed; None on engine torch.
     """
 
     reference: Reference
@@ -57,6 +60,7 @@ class Rerun:
     verdict: Verdict
     captured: dict[str, bytes]
     threads: int
+    program: ProgramUse | None = None
 
 
 @dataclass(frozen=True)
@@ -75,20 +79,28 @@ def build_experiment(reference: Reference, trust: Sequence[str] = ()) -> Experim
         BadInput: gdexp does not write such a config, it does not fit the recorded start, or it
             needs code that is not trusted or a device that is missing.
     """
-    try:
-        experiment = stored_experiment(reference.config, trust, reference.initial.size)
-    except BadInput as error:
-        raise BadInput(f"{reference.shown}: {error.key}", error.value, error.allowed) from error
+    experiment = _built(reference, trust, plans_to_build(reference))
     start, shape = reference.initial, tuple(experiment.problem.shape)
     if shape and start.shape != shape:
         raise BadInput(
             f"{reference.shown}: initial.npy", f"shape {start.shape}", f"must have shape {shape}"
         )
+    plans = plans_to_run(reference, experiment)
+    if isinstance(experiment.plans, StoredPlans) and not isinstance(plans, StoredPlans):
+        experiment = _built(reference, trust, plans)
+    experiment = replace(experiment, plans=plans)
     if _took_below_for_converged(reference, experiment):
         problem = copy.copy(experiment.problem)
         problem.checks_minimum = False
         experiment = replace(experiment, problem=problem)
     return experiment
+
+
+def _built(reference: Reference, trust: Sequence[str], plans: Plans | None) -> Experiment:
+    try:
+        return stored_experiment(reference.config, trust, reference.initial.size, plans)
+    except BadInput as error:
+        raise BadInput(f"{reference.shown}: {error.key}", error.value, error.allowed) from error
 
 
 def _took_below_for_converged(reference: Reference, experiment: Experiment) -> bool:
@@ -131,6 +143,7 @@ def replay_descent(
             device=experiment.device,
             watch=watch,
             engine=experiment.engine,
+            plans=experiment.plans,
         )
         return _judge(reference, experiment, result, ulps)
 
@@ -191,6 +204,7 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
             dtype=first.dtype,
             device=first.device,
             engine=first.engine,
+            plans=first.plans,
         )
         return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
@@ -221,10 +235,13 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
     )
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compare_descents(reference, stored, dtype, ulps)
-    captured = provenance.provenance_files(experiment.config, reference.grouping)
+    captured = provenance.provenance_files(
+        experiment.config, reference.grouping, program=result.program
+    )
     found = _find_causes(reference, experiment, captured)
     verdict = replace(verdict, causes=found)
-    return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads())
+    use = use_of(experiment)
+    return Rerun(reference, experiment, result, verdict, captured, torch.get_num_threads(), use)
 
 
 def _find_causes(
@@ -253,4 +270,6 @@ def _batch_key(reference: Reference, experiment: Experiment) -> Hashable:
     """Return what is equal for all rows of a batch."""
     problem = config.digest(experiment.config["problem"]), experiment.problem.checks_minimum
     kind = (type(experiment.rule), experiment.dtype, str(experiment.device), experiment.engine)
-    return *problem, *kind, reference.threads, reference.initial.shape
+    use = use_of(experiment)
+    program = use.sha256 if use is not None and use.replayed else None
+    return *problem, *kind, program, reference.threads, reference.initial.shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.markup import escape
@@ -18,6 +19,7 @@ from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
 
 MOST_CAUSES = 8
 MOST_LISTED = 20
+MOST_NOTES = 4
 
 MEANING = {
     Level.CLOSE: "status and iterations agree, and the numbers but for rounding",
@@ -57,6 +59,7 @@ def rerun_facts(rerun: Rerun) -> list[Fact]:
             f"{problem.name} {rule.name}, {rerun.experiment.config['dtype']}",
         ),
         ("rerun", how),
+        *([] if rerun.program is None else [("program", rerun.program.note)]),
         ("verdict", f"[bold]{verdict.level}[/bold]: {MEANING.get(verdict.level) or _proof(rerun)}"),
     ]
     facts = [(name, value if name == "verdict" else escape(value)) for name, value in facts]
@@ -73,6 +76,9 @@ def rerun_facts(rerun: Rerun) -> list[Fact]:
 def summary_facts(outcomes: Sequence[Outcome]) -> list[Fact]:
     """Return what is printed of many reruns: counts, and those that are not identical."""
     facts = [("verdicts", format_counts(verdict_counts(outcomes)))]
+    notes = Counter(o.program.note for o in outcomes if isinstance(o, Rerun) and o.program)
+    for i, (note, count) in enumerate(notes.most_common(MOST_NOTES)):
+        facts.append(("" if i else "programs", escape(f"{count:,} {note}")))
     others = [o for o in outcomes if outcome_level(o) is not Level.IDENTICAL]
     for outcome in others[:MOST_LISTED]:
         if isinstance(outcome, Rerun):
@@ -126,6 +132,7 @@ def outcome_json(outcome: Outcome, accept: str, recorded: str | None = None) -> 
             "seconds": result.seconds,
             "threads": outcome.threads,
         },
+        "program": None if outcome.program is None else asdict(outcome.program),
         "trace": _difference(outcome.verdict.trace),
         "final": _difference(outcome.verdict.final),
     }

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gdexp.config import shortest_command
 from gdexp.core import format_counts, machine, process_start
-from gdexp.experiment import Experiment
+from gdexp.experiment import PROGRAM, Experiment
 from gdexp.reruns.reference import Reference
 from gdexp.reruns.replay import Rerun
 from gdexp.reruns.report import MOST_CAUSES, Outcome, outcome_json, verdict_counts
@@ -142,6 +142,8 @@ class _GroupRecording:
     def __init__(self, recorder: RerunRecorder, run_id: str | None) -> None:
         self._recorder = recorder
         self._run_id = run_id
+        store = recorder._store
+        self._programs = None if store is None or run_id is None else store.programs(run_id)
 
     def write_all(self, reruns: Iterable[Rerun]) -> list[Rerun]:
         """Write reruns as they are made, `RUNS_PER_WRITE` at a time; return all of them."""
@@ -176,7 +178,11 @@ class _GroupRecording:
             header = _header(rerun.reference, rerun.experiment, self._run_id)
             pending = store.prepare(header)
             self._recorder.run_ids[id(rerun)] = pending.run_id
-            runs.append((pending, self._recorder.record(rerun)))
+            runs.append((pending, self._recorder.record(rerun).without([PROGRAM])))
+            if self._programs is not None and rerun.result.program is not None:
+                self._programs.add(rerun.result.program)
+        if self._programs is not None:
+            self._programs.write()
         store.write(runs)
 
 
@@ -212,6 +218,8 @@ def _note(rerun: Rerun) -> str:
     reasons = [f"- {escape_markdown(reason)}" for reason in rerun.verdict.reasons]
     why = [f"- {escape_markdown(str(cause))}" for cause in rerun.verdict.causes[:MOST_CAUSES]]
     lines = [f"**{rerun.verdict.level}**: a rerun of `{reference.run_id}`.", "", *reasons]
+    if rerun.program is not None:
+        lines += ["", f"Its program was {escape_markdown(rerun.program.note)}."]
     if why:
         lines += ["", "What differs between the two places:", "", *why]
     lines += ["", "Compare again with", "", code_block(reference.command())]

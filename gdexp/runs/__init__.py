@@ -7,6 +7,7 @@ from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
 from gdexp.runs.safe_yaml import parse_config
 from gdexp.runs.shard_runs import CHILDREN_TAG
 from gdexp.runs.stored_config import check_stored_config, stored_experiment
+from gdexp.runs.stored_programs import program_bytes
 from gdexp.runs.stored_texts import param_value
 from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun
 
@@ -25,6 +26,7 @@ __all__ = [
     "param_value",
     "parse_config",
     "parse_manifest",
+    "program_bytes",
     "rank_key",
     "size_limit",
     "stored_experiment",

@@ -33,6 +33,10 @@ class UnreadableRun(GdexpError):
     """A file of a run is missing or cannot be read; the message is one clause."""
 
 
+class MissingFile(UnreadableRun):
+    """A file of a run is not there."""
+
+
 class AlteredRun(UnreadableRun):
     """A file of a run is not the one that its manifest lists."""
 
@@ -139,7 +143,7 @@ def _one_clause(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise UnreadableRun(f"holds no {name}") from None
+        raise MissingFile(f"holds no {name}") from None
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UnreadableRun(f"its {name} cannot be read ({reason})") from None
@@ -148,7 +152,7 @@ def _one_clause(name: str) -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("mlflow", "requests", "botocore"):
             raise
-        raise UnreadableRun(f"holds no {name} that MLflow can fetch") from error
+        raise MissingFile(f"holds no {name} that MLflow can fetch") from error
 
 
 def parse_manifest_file(file: BinaryIO) -> dict[str, str]:

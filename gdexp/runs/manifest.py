@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import BinaryIO
 
 from gdexp.core import printable_line
+from gdexp.engine import MOST_STORED
+from gdexp.experiment import PROGRAM
 from gdexp.runs.safe_yaml import MAX_CONFIG
 
 MOST_BYTES = 1 << 30
@@ -19,9 +21,11 @@ _PART = re.compile(r"(?!\.+$)[A-Za-z0-9 _.+~%@=,-]{1,200}")
 
 
 def size_limit(name: str) -> int:
-    """Return the largest size in bytes of a file that is read: of arrays, of texts, of configs."""
+    """Return the largest size in bytes of a file that is read: by its name."""
     if name == "config.yaml":
         return MAX_CONFIG
+    if name == PROGRAM or name.startswith("programs/"):
+        return MOST_STORED
     return MOST_JSON if name.endswith((".json", ".diff", ".txt")) else MOST_BYTES
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line, shown_path
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
+from gdexp.runs.parents import Parents
 from gdexp.runs.run_list import Runs
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.stored_texts import bounded_texts, stored_count
@@ -122,6 +123,7 @@ class RunLoader:
             raise BadInput("tracking.experiment", settings.experiment, f"{what}; name another")
         self.experiment_id = str(found.experiment_id)
         self._readers: dict[str, ArtifactReader] = {}
+        self._parents = Parents(self.client, self._run)
         self._minima: dict[tuple[tuple[str, str], ...], float | None] = {}
 
     def load(self, wanted: str | Sequence[str] | None = None, key: str = "runs") -> Runs:
@@ -282,6 +284,7 @@ class RunLoader:
             home=absolute_address(str(run.info.artifact_uri or ""), self.settings.folder),
             _files=self._reader(str(run.info.experiment_id)),
             _minima=self._minima,
+            _above=self._parents.find,
         )
 
     def _reader(self, experiment_id: str) -> ArtifactReader:

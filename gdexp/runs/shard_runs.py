@@ -174,5 +174,6 @@ def runs_of_rows(
             home=parent.home,
             _files=files,
             _minima=minima,
+            _above=lambda _: parent,
         )
     return [found[key] for key in sorted(found)]

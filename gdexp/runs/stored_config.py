@@ -13,6 +13,7 @@ from typing import Any
 
 from gdexp.config import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.core import MASK, BadInput, nearest, printable_line
+from gdexp.engine import Plans
 from gdexp.experiment import Experiment
 from gdexp.problems import PROBLEMS
 
@@ -36,7 +37,10 @@ MOST_OPTION = 10_000
 
 
 def stored_experiment(
-    stored: Mapping[str, Any], trust: Sequence[str] = (), numbers: int | None = None
+    stored: Mapping[str, Any],
+    trust: Sequence[str] = (),
+    numbers: int | None = None,
+    plans: Plans | None = None,
 ) -> Experiment:
     """Build the experiment of a stored config, from gdexp's own classes and trusted ones only.
 
@@ -45,6 +49,7 @@ def stored_experiment(
         trust: import paths of the user's own problems that may be imported, exactly as stored.
         numbers: the size of the recorded starting point, if it is known. A config that asks for
             another number of variables is refused before memory is allocated.
+        plans: what its portable descents compute; None: what is recorded of the problem.
 
     Raises:
         BadInput: names the first key whose value gdexp does not write.
@@ -52,7 +57,7 @@ def stored_experiment(
     check_stored_config(stored)
     _check_size(stored["problem"], numbers)
     try:
-        return Experiment.from_config(stored, trust)
+        return Experiment.from_config(stored, trust, plans)
     except BadInput as error:
         raise BadInput(
             error.key, printable_line(str(error.value)), printable_line(error.allowed)

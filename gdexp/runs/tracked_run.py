@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -74,6 +74,7 @@ class TrackedRun:
     home: str
     _files: ArtifactReader = field(repr=False)
     _minima: dict[tuple[tuple[str, str], ...], float | None] = field(repr=False)
+    _above: Callable[[str], TrackedRun | None] = field(default=lambda _: None, repr=False)
 
     @property
     def status(self) -> str:
@@ -266,6 +267,10 @@ class TrackedRun:
         return self._files.read(
             self.run_id, self.home, name, lambda file: read_bytes(file, most), check=False
         )
+
+    def above(self) -> TrackedRun | None:
+        """Return the run that this is a child of; None where there is none, or it is gone."""
+        return None if self.parent is None else self._above(self.parent)
 
     def why_not_comparable(self) -> str | None:
         """Return why it cannot be compared, in one clause; None if it can."""

@@ -20,6 +20,7 @@ from gdexp.tracking.mlflow_ui import (
     escape_markdown,
     run_display,
 )
+from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
     F_STAR_TAG,
     MANIFEST,
@@ -57,6 +58,7 @@ __all__ = [
     "RunHeader",
     "ShardFolder",
     "ShardRow",
+    "SharedPrograms",
     "Store",
     "TrackingSettings",
     "absolute_address",
@@ -87,6 +89,7 @@ __all__ = [
     "mask_uri",
     "params",
     "prepare_template",
+    "program_name",
     "quiet_mlflow",
     "read_array",
     "run_display",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
+from gdexp.engine import StoredPlan
 from gdexp.experiment import SOURCE_TEXTS
 from gdexp.tracking.address_conversion import convert_addresses
 from gdexp.tracking.arrays import Array, decode_array
@@ -23,6 +24,7 @@ from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import missing_reason
 from gdexp.tracking.mlflow_process import prepare_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
+from gdexp.tracking.programs import SharedPrograms, program_name, write_program
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
@@ -123,8 +125,23 @@ class Store(StoreLinks):
                 self._analyzed = True
 
     def kept(self, record: Record) -> Record:
-        """Return what is kept of a record: no source texts where `tracking.source` is false."""
+        """Return what is kept of a record: nothing of source where `tracking.source` is false."""
         return record if self.settings.source else record.without(SOURCE_TEXTS)
+
+    def programs(self, parent: str) -> SharedPrograms:
+        """Return what stores programs for all runs below a run."""
+        return SharedPrograms(lambda program: self._keep_program(parent, program))
+
+    def _keep_program(self, parent: str, program: StoredPlan) -> None:
+        """Store a program among the artifacts of a run; not where `tracking.source` is false."""
+        if not self.settings.source or not program.is_storable:
+            return
+        with self._one_line_errors():
+            folder = local_folder(self._home(parent))
+            if folder is None:
+                self._writer.log_files(parent, {program_name(program.sha256): program.packed})
+            else:
+                write_program(folder, program)
 
     def finish(self, run_id: str, record: Record, status: str = "FINISHED") -> None:
         """Write everything of a run that was started, its status last."""

@@ -11,11 +11,19 @@ from pathlib import Path
 import torch
 
 from gdexp.config import config_signature
-from gdexp.core import changed_files
+from gdexp.core import changed_files, read_regular
 from gdexp.descent import Minimum, Result, Status
 from gdexp.display import terminal
-from gdexp.experiment import ENVIRONMENT, Experiment, problem_code, recorded_code
-from gdexp.tracking import MANIFEST, Store, decode_array
+from gdexp.engine import MOST_STORED, StoredPlan
+from gdexp.experiment import (
+    ENVIRONMENT,
+    PROGRAM,
+    Experiment,
+    problem_code,
+    program_digest,
+    recorded_code,
+)
+from gdexp.tracking import MANIFEST, Store, decode_array, program_name
 
 ARRAYS = ("initial", "final", "trace")
 
@@ -34,6 +42,7 @@ class RunCache:
         self._store = store
         self._runs: dict[str, dict[str, tuple[str, str]]] = {}
         self._has_warned = False
+        self._programs: dict[str, StoredPlan | None] = {}
         for signature, run_id, status in _finished_runs(store):
             self.add(signature, run_id, status)
 
@@ -58,11 +67,21 @@ class RunCache:
             if files is None or status not in set(Status):
                 del of_config[signature]
             elif signature == wanted or self._has_same_code(signature, files, experiment):
-                result = _result(files, status, experiment)
+                result = _result(files, status, experiment, self._program(run_id, files))
                 if _is_above_minimum(result, experiment):
                     return run_id, result
                 del of_config[signature]
         return None
+
+    def _program(self, run_id: str, files: Mapping[str, bytes]) -> StoredPlan | None:
+        """Return the program that a run's descent computed; None if there is none to be had."""
+        recorded = json.loads(files[ENVIRONMENT])
+        sha256 = program_digest(recorded) if isinstance(recorded, dict) else None
+        if sha256 is None:
+            return None
+        if sha256 not in self._programs:
+            self._programs[sha256] = _read_program(self._store, run_id, sha256)
+        return self._programs[sha256]
 
     def _has_same_code(
         self, signature: str, files: Mapping[str, bytes], experiment: Experiment
@@ -89,7 +108,9 @@ def _is_above_minimum(result: Result, experiment: Experiment) -> bool:
     return not result.converged or minimum.is_above(result.final_loss, result.final)
 
 
-def _result(files: Mapping[str, bytes], status: str, experiment: Experiment) -> Result:
+def _result(
+    files: Mapping[str, bytes], status: str, experiment: Experiment, program: StoredPlan | None
+) -> Result:
     """Return the result that the files of a run hold."""
     arrays = {name: decode_array(files[f"{name}.npy"]) for name in ARRAYS}
     return Result(
@@ -101,6 +122,8 @@ def _result(files: Mapping[str, bytes], status: str, experiment: Experiment) -> 
         stopping=experiment.stopping,
         f_star=experiment.problem.reference,
         problem=experiment.problem.name,
+        engine=str(experiment.config.get("engine", "torch")),
+        program=program,
     )
 
 
@@ -121,6 +144,24 @@ def _finished_runs(store: Store) -> Iterator[tuple[str, str, str]]:
         token = page.token
         if not token:
             return
+
+
+def _read_program(store: Store, run_id: str, sha256: str) -> StoredPlan | None:
+    """Return a program from a run's own artifacts, or from those of a run above it."""
+    from mlflow.exceptions import MlflowException
+
+    above: str | None = run_id
+    name = PROGRAM
+    while above is not None:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(store.client.download_artifacts(above, name, folder))
+                return StoredPlan.unpack(read_regular(path, MOST_STORED), sha256)
+        except (MlflowException, OSError, ValueError):
+            pass
+        above = store.client.get_run(above).data.tags.get("mlflow.parentRunId")
+        name = program_name(sha256)
+    return None
 
 
 def _read_files(store: Store, run_id: str) -> dict[str, bytes] | None:

@@ -56,6 +56,9 @@ class TrialRecorder:
         store: that takes the runs.
         parent: the run id of the sweep.
         tags: of every run, beside those of its trial.
+
+    Attributes:
+        programs: of the descents, stored once for all of the sweep's trials.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class TrialRecorder:
         self._plan = plan
         self._store = store
         self._parent = parent
+        self.programs = store.programs(parent)
 
     def read_settings(self) -> None:
         """Read the settings of the process, which are the same for all trials written together."""
@@ -114,7 +118,10 @@ class TrialRecorder:
     ) -> tuple[PlannedRun, Record]:
         """Return the record of one descent."""
         config, settings = descent.experiment.config, self._settings
-        made = provenance_files(config, descent.grouping, whole=False, settings=settings)
+        program = descent.result.program
+        made = provenance_files(config, descent.grouping, False, settings, program)
+        if program is not None:
+            self.programs.add(program)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 

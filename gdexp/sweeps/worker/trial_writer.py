@@ -190,6 +190,14 @@ def _recorder(
     plan: Plan, store: Store, parent: str, tags: Mapping[str, str]
 ) -> tuple[TrialRecorder, Callable[[Runs], None]]:
     """Return what makes the records of trials, and what writes them."""
-    if plan.tracking.best is None:
-        return TrialRecorder(plan, store, parent, tags), store.write
-    return RowRecorder(plan, store, parent, tags), row_writer(store, parent)
+    of_kind = TrialRecorder if plan.tracking.best is None else RowRecorder
+    recorder = of_kind(plan, store, parent, tags)
+    write_runs: Callable[[Runs], None] = store.write
+    if plan.tracking.best is not None:
+        write_runs = row_writer(store, parent)
+
+    def write(runs: Runs) -> None:
+        recorder.programs.write()
+        write_runs(runs)
+
+    return recorder, write
