@@ -15,7 +15,7 @@ from typing import Any
 
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, StorageFailed, format_count, process_exists, read_regular
-from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, PROBLEM_SOURCE
+from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, PROBLEM_SOURCE, PROGRAM
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.reference_reader import read_reference
 from gdexp.runs import MOST_JSON, UnreadableRun, check_stored_config
@@ -201,6 +201,8 @@ def _readme(reference: Reference) -> str:
         "| `run.json` | what MLflow knew of the run |",
         "| `manifest.json` | the sha256 of every other file |",
     ]
+    if PROGRAM in reference.files:
+        lines.append(f"| `{PROGRAM}` | what was computed: every operation and constant, as data |")
     if DIFF in reference.files:
         lines.append(f"| `{DIFF}` | how gdexp's source differed from its commit |")
     sums = hashlib.sha256(reference.files["final.npy"]).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from gdexp.core import changed_files, printable_line
+from gdexp.core import GdexpError, changed_files, printable_line
 from gdexp.descent import RecordedHere, misfit, recorded_here
 from gdexp.engine import Plans, StoredPlan, StoredPlans
 from gdexp.experiment import (
@@ -93,18 +93,29 @@ def plans_to_run(reference: Reference, experiment: Experiment) -> Plans | None:
     """
     if not isinstance(experiment.plans, StoredPlans):
         return experiment.plans
-    stored, start = experiment.plans.stored, reference.initial
-    unfit = misfit(stored, experiment.rule, experiment.dtype, start.shape)
+    stored = experiment.plans.stored
+    unfit = misfit(stored, experiment.rule, experiment.dtype, reference.initial.shape)
     if unfit is not None:
         return _anew(reference, f"its {PROGRAM} {unfit}")
     if (changed := _changed_code(reference, experiment)) is not None:
         return _anew(reference, changed)
-    points = [torch.tensor(array) for array in (start, reference.final)]
-    with experiment.problem_errors():
-        here = recorded_here(stored, experiment.problem, experiment.rule, experiment.device, points)
+    here = _recorded_here(reference, experiment, stored)
     if here.wrong is not None:
         return _anew(reference, f"its {PROGRAM} is not the loss of its config here: {here.wrong}")
     return Replayed(stored, ProgramUse(stored.sha256, True, _told(stored, here, reference)))
+
+
+def _recorded_here(
+    reference: Reference, experiment: Experiment, stored: StoredPlan
+) -> RecordedHere:
+    """Compare a stored program with what is recorded here; code that fails here is no obstacle."""
+    points = [torch.tensor(array) for array in (reference.initial, reference.final)]
+    rule, device = experiment.rule, experiment.device
+    try:
+        with experiment.problem_errors():
+            return recorded_here(stored, experiment.problem, rule, device, points)
+    except GdexpError as error:
+        return RecordedHere(refused=str(error))
 
 
 def stored_program(reference: Reference) -> StoredPlan | str:
@@ -153,7 +164,7 @@ def _told(stored: StoredPlan, here: RecordedHere, reference: Reference) -> str:
         return f"{note}; recorded here it is the same"
     own = _source(reference.environment) != _source(now)
     why = f"{versions}, and gdexp's own source differs" if own else versions
-    return f"{note}; recorded here, {' and '.join(here.others)} would be other programs ({why})"
+    return f"{note}; recorded here, {' and '.join(here.others)} would be another ({why})"
 
 
 def _torch(recorded: Mapping[str, Any]) -> str:

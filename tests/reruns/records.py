@@ -31,14 +31,16 @@ CONFIG: config.Config = {
 def experiment(**values: object) -> Experiment:
     """The notebook's descent with other values; `a__b` stands for the key `a.b`."""
     given = {key.replace("__", "."): value for key, value in values.items()}
-    composed = config.with_values(CONFIG, given)
+    engine = {"engine": "torch"} if "engine" in given else {}
+    composed = config.with_values({**CONFIG, **engine}, given)
     return Experiment.from_config(composed, trusted_paths(composed))
 
 
 def reference(made: Experiment, result: Result | None = None, engine: str = "") -> Reference:
     """The record of a descent, as a store would hold it."""
     result = made.run() if result is None else result
-    record = descent_record(made, result, provenance_files(made.config, engine or ALONE))
+    files = provenance_files(made.config, engine or ALONE, program=result.program)
+    record = descent_record(made, result, files)
     return Reference(
         run_id=uuid.uuid4().hex,
         shown="run",
@@ -61,6 +63,7 @@ def batch(made: list[Experiment]) -> list[Result]:
             [each.stopping for each in made],
             seeds=[each.seed for each in made],
             dtype=first.dtype,
+            engine=first.engine,
         )
     )
 

@@ -9,7 +9,7 @@ import torch
 
 from gdexp.config import NUMERICS
 from gdexp.descent.portable.choice import booleans, find_plan
-from gdexp.engine import NotPortable, Prepared, StoredPlan, difference_from_torch
+from gdexp.engine import NotPortable, Plan, Prepared, StoredPlan, difference_from_torch
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
@@ -76,9 +76,18 @@ def recorded_here(
         others.append("the loss with its gradient")
     if (here.first.sha256, here.update.sha256) != (plan.first.sha256, plan.update.sha256):
         others.append("the update")
-    wrong = None
-    if others:
-        with torch.enable_grad():
-            found = (difference_from_torch(plan, problem, x) for x in points)
-            wrong = next((each for each in found if each is not None), None)
+    wrong = _difference(plan, problem, points) if others else None
     return RecordedHere(tuple(others), None, wrong)
+
+
+def _difference(plan: Plan, problem: Problem, points: Sequence[torch.Tensor]) -> str | None:
+    """Return how a plan is another function than a problem's loss at one of some points."""
+    with torch.enable_grad():
+        for x in points:
+            try:
+                found = difference_from_torch(plan, problem, x)
+            except NotPortable:
+                continue
+            if found is not None:
+                return found
+    return None
