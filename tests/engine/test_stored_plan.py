@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gdexp.engine.native import NativeEngine, available
 from gdexp.engine.interpreted import InterpretedEngine
+from gdexp.engine.native import NativeEngine, available
 from gdexp.engine.plan import Plan
 from gdexp.engine.rows import Block, Rows
 from gdexp.engine.stored_plan import MOST_STORED, StoredPlan

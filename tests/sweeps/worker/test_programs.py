@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gdexp.cli.main import main
+from gdexp.core import StorageFailed
 from gdexp.runs.run_loader import load_runs
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.store import Store
@@ -71,7 +72,7 @@ def test_a_sweep_that_was_killed_after_its_program_goes_on(
 
         def killed(store: Store, runs: Any, status: str = "FINISHED") -> None:
             if any("trace.npy" in record.artifacts for _, record in runs):
-                raise KeyboardInterrupt
+                raise StorageFailed("killed")
 
         patch.setattr(Store, "write", killed)
         assert main(SWEEP) != 0
