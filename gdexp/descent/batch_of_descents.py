@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from gdexp.core import BadInput, validation
-from gdexp.descent.batch import BatchResult, given, torch_batch
+from gdexp.core import validation
+from gdexp.descent.batch import BatchOptions, BatchResult, given, torch_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import out_of_memory
 from gdexp.descent.portable import check_engine, needs_portable, portable_batch, refusal
@@ -80,30 +80,13 @@ def descend_batch(
         GdexpError: a single row is too much for the device's memory.
     """
     dtype, device = validation.dtype(dtype), validation.device(device)
-    validation.boolean("keep_traces", keep_traces)
-    if block is not None:
-        validation.integer("block", block, low=1)
-    if chunk is not None:
-        validation.integer("chunk", chunk, low=1)
-    if cap is not None and not keep_traces:
-        raise BadInput("keep_traces", False, "must be true with a cap")
+    options = BatchOptions(keep_traces, block, chunk, cap, watch)
     batch = given(problem, rules, stopping, x0, seeds, dtype)
     row_size = batch.initial[0].numel()
     reason = None
     if check_engine(engine) != "torch":
         try:
-            return portable_batch(
-                problem,
-                batch,
-                dtype,
-                device,
-                keep_traces=keep_traces,
-                block=block,
-                chunk=chunk,
-                cap=cap,
-                watch=watch,
-                plans=plans,
-            )
+            return portable_batch(problem, batch, device, options, plans)
         except NotPortable as error:
             if engine == "portable":
                 raise refusal(error) from None
@@ -113,15 +96,5 @@ def descend_batch(
 
     if batch.rules[0].searches:
         raise needs_portable(batch.rules[0], reason)
-    result = torch_batch(
-        problem,
-        batch,
-        dtype,
-        device,
-        keep_traces=keep_traces,
-        block=block,
-        chunk=chunk,
-        cap=cap,
-        watch=watch,
-    )
+    result = torch_batch(problem, batch, device, options)
     return result if reason is None else replace(result, engine_reason=reason)
