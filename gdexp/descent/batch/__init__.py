@@ -11,25 +11,26 @@ from gdexp.descent.batch.finished import finished
 from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
 from gdexp.descent.batch.limits import Earliest, Limits
 from gdexp.descent.batch.options import BatchOptions
-from gdexp.descent.batch.outcome import CODES, WORTH_A_COPY
+from gdexp.descent.batch.outcome import CODES, Piece, joined_traces
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
 from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
     "CODES",
     "STATUSES",
-    "WORTH_A_COPY",
     "BatchOptions",
     "BatchResult",
     "Earliest",
     "Given",
     "Hyperparameters",
     "Limits",
+    "Piece",
     "Traces",
     "divided",
     "finished",
     "given",
     "in_one_tensor",
     "in_order",
+    "joined_traces",
     "torch_batch",
 ]

@@ -162,7 +162,7 @@ class BatchLoop:
     def _flush(self) -> None:
         if self.pending:
             values = np.concatenate(self.pending)
-            piece = Piece(self.ends.rows, self.k + 1 - len(values), values)
+            piece = Piece(self.ends.rows, self.k + 1 - len(values), values.T)
             self.ends.outcome.pieces.append(piece)
             self.pending = []
 

@@ -84,7 +84,7 @@ class Parts:
         except torch.OutOfMemoryError:
             return False  # with the error goes what its frames held
         if self.options.keep_traces:
-            traces = joined_traces(part)
+            traces = joined_traces(part.updates, part.pieces)
             self.parts.append((rows, traces))
             if cap is not None:
                 self.limits.settle(batch.stoppings, rows, part, traces, cap)

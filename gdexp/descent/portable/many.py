@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from gdexp.descent.batch import (
-    WORTH_A_COPY,
     BatchOptions,
     Given,
     Hyperparameters,
     Limits,
+    Piece,
     Traces,
     in_order,
+    joined_traces,
 )
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
@@ -24,7 +25,7 @@ from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
-from gdexp.engine import Array, Counts, InterpretedEngine
+from gdexp.engine import Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
 MOST_NUMBERS = 1 << 20
@@ -32,14 +33,6 @@ MOST_NUMBERS = 1 << 20
 
 MOST_OF_A_DEVICE = 1 << 22
 """The same where torch's operations compute them."""
-
-
-class Piece(NamedTuple):
-    """The losses of a block: `values[i, j]` is row `rows[i]` at iteration `first + j`."""
-
-    rows: Counts
-    first: int
-    values: Array
 
 
 class Kind(NamedTuple):
@@ -113,7 +106,7 @@ class Many:
         if not together:
             self.ends.put(rows, descents.ends)
         if options.keep_traces:
-            traces = joined(descents.ends.updates, pieces)
+            traces = joined_traces(descents.ends.updates, pieces)
             self.parts.append((rows, traces))
             if cap is not None:
                 self.limits.settle(self.stoppings, rows, descents.ends, traces, cap)
@@ -161,27 +154,3 @@ def _advanced(
             descents.compact()
     descents.record()
     return pieces
-
-
-def joined(updates: Counts, pieces: list[Piece]) -> Traces:
-    """Return the losses of blocks row by row; the pieces are used up."""
-    lengths = updates + 1
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    values = np.empty(offsets[-1], dtype=pieces[0].values.dtype)
-    while pieces:
-        rows, first, block = pieces.pop()
-        width = block.shape[1]
-        # A row that ended inside the piece, or before it, is cut back to its own end.
-        counts = np.clip(lengths[rows] - first, 0, width)
-        starts = offsets[rows] + first
-        if width >= WORTH_A_COPY:
-            for own, start, count in zip(block, starts.tolist(), counts.tolist(), strict=True):
-                values[start : start + count] = own[:count]
-        else:
-            places = np.repeat(starts - _ahead(counts), counts) + np.arange(counts.sum())
-            values[places] = block[np.arange(width) < counts[:, None]]
-    return Traces(values, offsets)
-
-
-def _ahead(counts: Counts) -> Counts:
-    return np.concatenate(([0], np.cumsum(counts)[:-1]))
