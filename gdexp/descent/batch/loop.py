@@ -20,9 +20,8 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Losses, Outcome, Piece
-from gdexp.descent.loop import COMPARED
 from gdexp.descent.minimum import Minimum
-from gdexp.problems import Problem, changes_x, unchanged_loss
+from gdexp.problems import Problem, loss_at, unchanged_loss
 
 SHORTEST_BLOCK, LONGEST_BLOCK = 4, 64
 """In iterations, once the descents are long enough for blocks at all."""
@@ -111,17 +110,14 @@ class BatchLoop:
             one before the first of them.
         """
         x, state = self.point
-        update, loss_of, gradient = self.update, self.problem.loss, self.gradient
+        update, problem, gradient = self.update, self.problem, self.gradient
         losses: list[torch.Tensor] = []
         points = [self.point]
         for k, coefficients in enumerate(self._coefficients(block), self.k + 1):
             # The rows do not mix, so the gradient of the sum is each row's own.
             x, state = update(x.detach(), gradient(loss.sum(), x), state, *coefficients)
             x = x.requires_grad_()
-            version = x._version
-            loss = unchanged_loss(self.problem, x) if k <= COMPARED else loss_of(x)
-            if x._version != version:
-                raise changes_x(self.problem)
+            loss = loss_at(problem, x, k)
             losses.append(loss.detach())
             points.append(Point(x, state))
         self.k += block
