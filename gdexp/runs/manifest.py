@@ -21,7 +21,7 @@ _PART = re.compile(r"(?!\.+$)[A-Za-z0-9 _.+~%@=,-]{1,200}")
 
 
 def size_limit(name: str) -> int:
-    """Return the largest size in bytes of a file that is read: by its name."""
+    """Return the largest size in bytes of a file with this name that is read."""
     if name == "config.yaml":
         return MAX_CONFIG
     if name == PROGRAM or name.startswith("programs/"):

@@ -55,8 +55,8 @@ class TrackingSettings:
             record, `trace.npy`, always has all.
         children: which trials of a sweep have runs: all; or best:N. Then every trial is a row in
             the sweep's shards, and only the best N and a few others have runs too.
-        source: whether the texts of changed source and of the user's own modules are stored; their
-            digests always are.
+        source: whether the texts of changed source and of the user's own modules are stored, and
+            the programs of portable descents; their digests always are.
     """
 
     uri: str | None = None
