@@ -164,7 +164,7 @@ def _told(stored: StoredPlan, here: RecordedHere, reference: Reference) -> str:
         return f"{note}; recorded here it is the same"
     own = _source(reference.environment) != _source(now)
     why = f"{versions}, and gdexp's own source differs" if own else versions
-    return f"{note}; recorded here, {' and '.join(here.others)} would be another ({why})"
+    return f"{note}; recorded here, {' and '.join(here.others)} would differ ({why})"
 
 
 def _torch(recorded: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -26,6 +28,7 @@ from gdexp.reruns.verdict import Level
 from tests.reruns.conftest import Ask
 from tests.reruns.records import batch, experiment, folder, other, reference, tampered
 from tests.support import names
+from tests.support.commands import environment
 
 PROGRAM = "program.z"
 
@@ -114,7 +117,7 @@ def test_another_recording_is_told_and_changes_no_bit(
     assert not again.verdict.causes
     assert dict(rerun_facts(again))["program"] == (
         f"replayed as stored (sha256 {digest(recorded)[:8]}); recorded here, the loss with its "
-        f"gradient would be another (torch 2.9.1 there, {version('torch')} here)"
+        f"gradient would differ (torch 2.9.1 there, {version('torch')} here)"
     )
     assert outcome_json(again, "identical")["program"]["replayed"] is True
 
@@ -255,6 +258,38 @@ def test_where_nothing_can_be_recorded_anew_it_is_refused(
     forbid_recording(monkeypatch)
     with pytest.raises(BadInput, match="aten::new has no portable form"):
         build_experiment(with_environment(recorded, lambda each: each.pop("program")))
+
+
+AGAIN = """
+from pathlib import Path
+from gdexp.reruns.export_folder import read_folder
+from gdexp.reruns.replay import build_experiment, replay_descent
+
+for place in sorted(Path().iterdir()):
+    found = read_folder(place, place.name)
+    made = replay_descent(found, build_experiment(found))
+    print(made.verdict.level, made.program.replayed, *made.verdict.causes)
+"""
+
+
+@pytest.mark.slow
+def test_another_instruction_set_changes_nothing(tmp_path: Path) -> None:
+    """Torch's plain code makes other constants of the function problem than the host's own."""
+    for dtype in ("float32", "float64"):
+        problem = {"name": "function", "points": 1000}
+        made = experiment(
+            problem=problem, stopping__max_iterations=20, dtype=dtype, engine="portable"
+        )
+        folder(tmp_path / dtype, reference(made))
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN],
+        cwd=tmp_path,
+        env={**environment(), "ATEN_CPU_CAPABILITY": "default"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["identical True"] * 2
 
 
 @pytest.mark.slow

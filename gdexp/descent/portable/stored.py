@@ -18,7 +18,7 @@ class RecordedHere(NamedTuple):
     """How the plan that is recorded on this machine compares with a stored one.
 
     Attributes:
-        others: the programs that are not the stored ones, in words.
+        others: what is not as it was stored, in words.
         refused: why nothing portable can be recorded here; None where it can.
         wrong: how the stored loss is another function than the problem's; None where it is not,
             or where this cannot be told because nothing is recorded.
@@ -73,7 +73,8 @@ def recorded_here(
         return RecordedHere(refused=str(error))
     others = []
     if here.evaluate.sha256 != plan.evaluate.sha256:
-        others.append("the loss with its gradient")
+        same = here.evaluate.nodes == plan.evaluate.nodes
+        others.append("the constants of the loss" if same else "the loss with its gradient")
     if (here.first.sha256, here.update.sha256) != (plan.first.sha256, plan.update.sha256):
         others.append("the update")
     wrong = _difference(plan, problem, points) if others else None
