@@ -9,7 +9,9 @@ from gdexp.config.env_secrets import check_secrets
 from gdexp.config.hydra_errors import as_gdexp_error
 from gdexp.config.hydra_internals import BASIC_LAUNCHER
 from gdexp.config.identity import (
+    ARITHMETIC,
     NUMERICS,
+    PORTABLE,
     SCHEMA,
     config_signature,
     digest,
@@ -23,9 +25,11 @@ from gdexp.config.overrides import literal, overrides, shortest_command
 
 __all__ = [
     "ADDED_KEYS",
+    "ARITHMETIC",
     "BASIC_LAUNCHER",
     "NUMERICS",
     "OUTCOME_KEYS",
+    "PORTABLE",
     "SCHEMA",
     "Config",
     "as_gdexp_error",

@@ -20,6 +20,13 @@ NUMERICS = 1
 """The version of gdexp's arithmetic; it rises when a descent may give other bits. What was stored
 without a number has version 1."""
 
+ARITHMETIC = 1
+"""The version of the portable engine's arithmetic. It rises when the order of an operation, a
+function, a constant or a coefficient changes: `tests/data/portable` holds the bits of a version."""
+
+PORTABLE = "portable"
+"""The value of `engine` for which the version of the portable arithmetic counts."""
+
 EARLIER_MEANING: Mapping[str, object] = {"schema": 1, "numerics": 1, **ADDED_KEYS}
 """Keys that not all versions wrote, each with the value that means what happened without the key.
 
@@ -34,7 +41,10 @@ def outcome(config: Mapping[str, Any]) -> Config:
 
 
 def signature(
-    config: Mapping[str, Any], code: Mapping[str, str] | None = None, numerics: int = NUMERICS
+    config: Mapping[str, Any],
+    code: Mapping[str, str] | None = None,
+    numerics: int = NUMERICS,
+    arithmetic: int = ARITHMETIC,
 ) -> str:
     """Return the signature of a descent: `CONFIG`, or `CONFIG-CODE` where the user's code runs.
 
@@ -43,11 +53,14 @@ def signature(
         code: digest of each file of the user's own code and data, by name; empty where the
             descent uses none, None where the files are not known.
         numerics: the version of gdexp's arithmetic.
+        arithmetic: that of the portable engine's; it decides nothing of a descent on torch's.
 
     Returns:
         One or two groups of 16 hex digits, each the start of a sha256.
     """
     decisive = {**outcome(config), "schema": SCHEMA, "numerics": numerics}
+    if config.get("engine") == PORTABLE:
+        decisive["arithmetic"] = arithmetic
     first = digest(without_earlier_meaning(decisive))
     return f"{first}-{digest(code)}" if code else first
 

@@ -69,11 +69,17 @@ def descend_batch(
     dtype, device = validation.dtype(dtype), validation.device(device)
     options = BatchOptions(keep_traces, block, chunk, cap, watch)
     batch = given(problem, rules, stopping, x0, seeds, dtype)
+
+    def by_portable() -> BatchResult:
+        form = problem.portable_form()
+        own = batch if form is problem else given(form, rules, stopping, x0, seeds, dtype)
+        return portable_batch(form, own, device, options, plans)
+
     return on_engine(
         engine,
         batch.rules[0],
         batch.initial[0],
         device,
-        lambda: portable_batch(problem, batch, device, options, plans),
+        by_portable,
         lambda: torch_batch(problem, batch, device, options),
     )

@@ -42,7 +42,8 @@ def resolve_engine(
     from gdexp.descent.portable import find_plan
 
     try:
-        find_plan(problem, rule, dtype, device, start.to("cpu", dtype), plans)
+        form = problem.portable_form()
+        find_plan(form, rule, dtype, device, start.to("cpu", dtype), plans)
     except NotPortable as error:
         if engine == "portable":
             raise refusal(error) from None

@@ -63,13 +63,17 @@ def descend(
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
+
+    def by_portable() -> Result:
+        form = problem.portable_form()
+        own = start if form is problem else starting_point(form, seed, x0)
+        return portable_result(form, rule, stopping, own.to("cpu", dtype), device, watch, plans)
+
     return on_engine(
         engine,
         rule,
         start,
         device,
-        lambda: portable_result(
-            problem, rule, stopping, start.to("cpu", dtype), device, watch, plans
-        ),
+        by_portable,
         lambda: torch_descent(problem, rule, stopping, start, dtype, device, watch),
     )

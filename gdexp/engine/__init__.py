@@ -2,20 +2,24 @@
 
 from gdexp.engine import functions, scalars
 from gdexp.engine.agreement import check_against_torch, difference_from_torch
-from gdexp.engine.arrays import compute
+from gdexp.engine.arrays import compute, linspace
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.interpreter import Interpreter
 from gdexp.engine.make_plan import evaluation_for, leaf, plan_for
 from gdexp.engine.native import CompiledPlans, NativeEngine, available
-from gdexp.engine.not_portable import NotPortable
+from gdexp.engine.not_portable import LARGEST, NotPortable
+from gdexp.engine.numpy_evaluation import tree_sum
 from gdexp.engine.plan import Plan
-from gdexp.engine.plans import Plans, Prepared, StoredPlans, fingerprint, plans_of
+from gdexp.engine.plans import HIDDEN, Plans, Prepared, StoredPlans, fingerprint, plans_of
+from gdexp.engine.processor_mode import exact_processor
 from gdexp.engine.program import Array, Program
 from gdexp.engine.rows import NEVER, Block, Code, Counts, Doubles, Rows
 from gdexp.engine.saved_rows import load_rows, save_rows
 from gdexp.engine.stored_plan import MOST_STORED, StoredPlan
 
 __all__ = [
+    "HIDDEN",
+    "LARGEST",
     "MOST_STORED",
     "NEVER",
     "Array",
@@ -40,12 +44,15 @@ __all__ = [
     "compute",
     "difference_from_torch",
     "evaluation_for",
+    "exact_processor",
     "fingerprint",
     "functions",
     "leaf",
+    "linspace",
     "load_rows",
     "plan_for",
     "plans_of",
     "save_rows",
     "scalars",
+    "tree_sum",
 ]

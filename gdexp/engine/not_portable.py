@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from gdexp.core import GdexpError
 
+LARGEST = 1 << 17
+"""Numbers in an array of a portable program; torch's own kernels compute larger ones faster."""
+
 
 class Place(NamedTuple):
     """A line of code outside torch."""

@@ -49,6 +49,16 @@ class Plan:
         return self.evaluate.dtype
 
     @cached_property
+    def constants_sha256(self) -> str:
+        """The digest of the programs' constants: types, shapes and bytes, in their order."""
+        total = hashlib.sha256()
+        for program in (self.evaluate, self.first, self.update):
+            for constant in program.constants:
+                total.update(f"{constant.dtype.str}{constant.shape}".encode())
+                total.update(constant.tobytes())
+        return total.hexdigest()
+
+    @cached_property
     def sha256(self) -> str:
         """The digest of all three programs."""
         joined = "".join(each.sha256 for each in (self.evaluate, self.first, self.update))

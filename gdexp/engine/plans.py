@@ -21,7 +21,10 @@ from gdexp.engine.plan import Plan
 from gdexp.engine.program import Program
 from gdexp.engine.stored_plan import StoredPlan
 
-ATTRIBUTE = "_gdexp_plans"
+HIDDEN = "_gdexp_"
+"""How the names of attributes begin that gdexp keeps with a problem and that decide nothing."""
+
+ATTRIBUTE = f"{HIDDEN}plans"
 """A problem's own plans."""
 
 KEPT = 16
@@ -161,7 +164,7 @@ def fingerprint(problem: object) -> tuple[Hashable, list[object]]:
     attributes = tuple(
         (name, _token(value, held, DEPTH))
         for name, value in vars(problem).items()
-        if name != ATTRIBUTE
+        if not name.startswith(HIDDEN)
     )
     return (type(problem), attributes), held
 
@@ -197,7 +200,8 @@ def _token(value: object, held: list[object], depth: int) -> Hashable:
         return (id(value.__code__), cells, _token(value.__defaults__, held, depth - 1))
     inner = getattr(value, "__dict__", None)
     if inner and not isinstance(value, type | types.ModuleType):
-        return (id(value), _token({**inner}, held, depth - 1))
+        own = {name: each for name, each in inner.items() if not str(name).startswith(HIDDEN)}
+        return (id(value), _token(own, held, depth - 1))
     return id(value)
 
 

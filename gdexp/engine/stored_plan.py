@@ -40,7 +40,7 @@ class StoredPlan:
         plan: the programs.
         rule: the name of the update rule.
         choices: the coefficients of the rule that chose a formula; None for each number.
-        numerics: the version of gdexp's arithmetic that they were made with.
+        numerics: the version of the portable arithmetic that they were made with.
         double: the loss in float64, where a descent in float32 needed it.
     """
 

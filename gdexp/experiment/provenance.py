@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gdexp.config import NUMERICS, overrides
+from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, overrides
 from gdexp.core import UserCode, mask_source, user_code
 from gdexp.engine import StoredPlan
 from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
@@ -76,8 +76,12 @@ def provenance_files(
     own: dict[str, Any] = {} if grouping is None else {"grouping": grouping}
     own["overrides"] = overrides(composed)
     own |= _gpu(composed.get("device"))
-    if program is not None and program.is_storable:
-        own[PROGRAM_KEY] = program.sha256
+    if composed.get("engine") == PORTABLE:
+        own["arithmetic"] = ARITHMETIC
+    if program is not None:
+        own["constants"] = program.plan.constants_sha256
+        if program.is_storable:
+            own[PROGRAM_KEY] = program.sha256
     texts = {DIFF: source_diff()} if whole else {}
     code = problem_code(composed)
     if code is not None:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from gdexp import config
 from gdexp.core import BadInput, validation
 from gdexp.optimizers.mathematics import Iteration, choose, cosine, power
-from gdexp.optimizers.stable_order import stable_order
+from gdexp.optimizers.stable_order import portable_order, stable_order
 
 LONGEST_CYCLE = 10_000
 """The most rates of a cyclic schedule; to order n rates takes n² steps."""
@@ -211,16 +211,14 @@ class _Cycle(Schedule):
 
     def rate(self, lr: float, iteration: Iteration) -> float:
         """Return the cycle's rate at this update."""
-        if isinstance(iteration, np.ndarray):
-            rates: float = self._portable_rates[(iteration - 1) % len(self.rates)]
-            return rates
-        rate: float = self.rates[(iteration - 1) % len(self.rates)]
+        rates: Any = self._portable_rates if isinstance(iteration, np.ndarray) else self.rates
+        rate: float = rates[(iteration - 1) % len(rates)]
         return rate
 
     @property
+    @abstractmethod
     def _portable_rates(self) -> npt.NDArray[np.float64]:
-        """The rates as they are on every machine."""
-        return np.array(self.rates)
+        """The rates with the same bits on every machine."""
 
     def constant_from(self, iteration: Iteration) -> bool:
         """Return whether the cycle has a single rate."""
@@ -264,20 +262,21 @@ class Chebyshev(_Cycle):
     @cached_property
     def rates(self) -> tuple[float, ...]:
         """The inverses of the roots, in stable order."""
-        return tuple(self._inverses([math.cos(angle) for angle in self._angles]))
+        roots = self._roots([math.cos(angle) for angle in self._angles])
+        return tuple(1 / root for root in stable_order(roots))
 
     @cached_property
     def _portable_rates(self) -> npt.NDArray[np.float64]:
-        cosines: list[float] = cosine(np.array(self._angles)).tolist()
-        return np.array(self._inverses(cosines))
+        roots = self._roots(cosine(np.array(self._angles)).tolist())
+        return 1 / np.array(portable_order(roots))
 
     @property
     def _angles(self) -> list[float]:
         return [math.pi * (2 * j + 1) / (2 * self.steps) for j in range(self.steps)]
 
-    def _inverses(self, cosines: list[float]) -> list[float]:
+    def _roots(self, cosines: list[float]) -> list[float]:
         middle, radius = self.mu / 2 + self.L / 2, self.L / 2 - self.mu / 2
-        return [1 / root for root in stable_order([middle + radius * each for each in cosines])]
+        return [middle + radius * each for each in cosines]
 
     @property
     def bound(self) -> float:
@@ -317,6 +316,10 @@ class InverseEigenvalue(_Cycle):
     def rates(self) -> tuple[float, ...]:
         """The inverses of the distinct eigenvalues, in stable order."""
         return tuple(1 / each for each in stable_order(sorted(set(self.eigenvalues))))
+
+    @cached_property
+    def _portable_rates(self) -> npt.NDArray[np.float64]:
+        return 1 / np.array(portable_order(sorted(set(self.eigenvalues))))
 
 
 SCHEDULES: dict[str, type[Schedule]] = {

@@ -31,3 +31,25 @@ def stable_order(points: Sequence[float]) -> list[float]:
         with np.errstate(divide="ignore"):
             logs += np.log(np.abs(rest - point))
     return ordered
+
+
+def portable_order(points: Sequence[float]) -> list[float]:
+    """Return points in the same order, found by operations that every machine rounds alike.
+
+    The products are kept as mantissas and exponents; their logarithms have other last bits on
+    other machines, and `stable_order` may then take another one of two nearly equal products.
+    """
+    rest: npt.NDArray[np.float64] = np.array(sorted(points, reverse=True), dtype=np.float64)
+    mantissas: npt.NDArray[np.float64] = np.ones_like(rest)
+    exponents: npt.NDArray[np.int64] = np.zeros(rest.size, dtype=np.int64)
+    ordered: list[float] = []
+    while rest.size:
+        top = int(exponents[mantissas > 0].max(initial=-(2**62)))
+        sizes = np.ldexp(mantissas, np.maximum(exponents - top, -2000))
+        chosen = int(np.flatnonzero(sizes >= sizes.max() * (1 - _TIE))[0])
+        point = rest[chosen]
+        ordered.append(float(point))
+        rest, mantissas = np.delete(rest, chosen), np.delete(mantissas, chosen)
+        mantissas, grown = np.frexp(mantissas * np.abs(rest - point))
+        exponents = np.delete(exponents, chosen) + grown
+    return ordered

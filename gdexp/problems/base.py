@@ -11,6 +11,8 @@ from typing import Self
 import torch
 
 from gdexp.core import BadInput, validation
+from gdexp.problems.constants import PORTABLE, TORCH, ConstantFunctions
+from gdexp.problems.portable_form import converted_constants, portable_form, set_constants
 
 ABSOLUTE = "absolute"
 """The `f_star` of a problem whose loss itself is compared with the threshold."""
@@ -145,7 +147,31 @@ class Problem(ABC):
                 setattr(clone, key, value.to(device=device, dtype=dtype))
             elif isinstance(value, torch.Tensor):
                 setattr(clone, key, value.to(device=device))
+        converted_constants(self, clone)
         return clone
+
+    def portable_form(self) -> Self:
+        """Return the problem with constants that have the same bits on every machine.
+
+        The portable engine computes it; torch's computes the problem as it is. A problem of the
+        user's own is its own form: its constants are those that its code makes.
+
+        Raises:
+            NotPortable: its constants are too many.
+        """
+        return portable_form(self, lambda: self._constants(PORTABLE))
+
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        """Return the attributes that are computed, by name.
+
+        Args:
+            functions: to compute them with.
+        """
+        return {}
+
+    def _set_constants(self) -> None:
+        """Set the attributes of `_constants`; a problem that has some calls it while it is made."""
+        set_constants(self, self._constants(TORCH))
 
     def declare_minimum(self, f_star: object) -> None:
         """Set f*: a number, None where it is unknown, or `absolute`.

@@ -8,6 +8,8 @@ import torch
 
 from gdexp.core import validation
 from gdexp.problems.base import Part, Problem, consecutive_parts
+from gdexp.problems.constants import ConstantFunctions
+from gdexp.problems.digits_minima import MINIMA
 
 
 class Factorization(Problem):
@@ -36,8 +38,7 @@ class Factorization(Problem):
         self._parts = consecutive_parts([("U", (rows, self.rank)), ("V", (columns, self.rank))])
         self.shape = ((rows + columns) * self.rank,)
         super().__init__(x0)
-        tail = values[self.rank :]
-        self.f_star = 0.5 * float(tail.square().sum())
+        self._set_constants()
         root = values[: self.rank].sqrt()
         factors = (left[:, : self.rank] * root, right[:, : self.rank] * root)
         self.x_star = torch.cat([factor.flatten() for factor in factors])
@@ -53,6 +54,12 @@ class Factorization(Problem):
     def parts(self) -> list[Part]:
         """Return U and V in the order of x."""
         return self._parts
+
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        if functions.portable:
+            return {"f_star": MINIMA[self.rank - 1]}
+        tail = _digits()[2][self.rank :]
+        return {"f_star": 0.5 * float(tail.square().sum())}
 
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
         """Return the product U Vᵀ and the loss."""

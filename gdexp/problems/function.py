@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 
 from gdexp.core import BadInput, validation
 from gdexp.problems.base import Curve, Part, Problem, consecutive_parts
+from gdexp.problems.constants import ConstantFunctions
 
-FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "sine": lambda t: torch.sin(math.pi * t),
-    "step": lambda t: (t >= 0).to(t.dtype),
-    "absolute": torch.abs,
-    "gaussian": lambda t: torch.exp(-4 * t * t),
-    "sawtooth": lambda t: t - torch.floor(t),
-}
 POLYNOMIAL = "polynomial"
+FUNCTIONS = ("sine", "step", "absolute", "gaussian", "sawtooth", POLYNOMIAL)
 CUBIC = (0.0, -1.0, 0.0, 2.0)
 
 
@@ -40,6 +35,8 @@ class Function(Problem):
     """
 
     name = "function"
+    grid: torch.Tensor
+    wanted: torch.Tensor
 
     def __init__(
         self,
@@ -50,15 +47,11 @@ class Function(Problem):
         interval: Sequence[float] = (-1.0, 1.0),
         x0: object = None,
     ) -> None:
-        self.function = validation.choice("function", function, [*FUNCTIONS, POLYNOMIAL])
-        low, high = _interval(interval)
-        self.grid = torch.linspace(
-            low,
-            high,
-            validation.integer("points", points, low=2, high=1_000_000),
-            dtype=torch.float64,
-        ).unsqueeze(1)
-        self.wanted = self._wanted(coefficients)
+        self.function = validation.choice("function", function, FUNCTIONS)
+        self._interval = _interval(interval)
+        self._points = validation.integer("points", points, low=2, high=1_000_000)
+        self._coefficients = self._polynomial(coefficients)
+        self._set_constants()
         self._parts = consecutive_parts(_layer_shapes(_widths(hidden)))
         self._sizes = [part.numel for part in self._parts]
         self.shape = (sum(self._sizes),)
@@ -103,17 +96,33 @@ class Function(Problem):
                 value = torch.tanh(value)
         return value
 
-    def _wanted(self, coefficients: Sequence[float] | None) -> torch.Tensor:
-        if self.function != POLYNOMIAL:
-            if coefficients is not None:
-                raise BadInput("coefficients", coefficients, "only with function=polynomial")
-            return FUNCTIONS[self.function](self.grid)
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        grid = functions.linspace(*self._interval, self._points).unsqueeze(1)
+        return {"grid": grid, "wanted": self._wanted(grid, functions)}
+
+    def _wanted(self, t: torch.Tensor, functions: ConstantFunctions) -> torch.Tensor:
+        match self.function:
+            case "sine":
+                return functions.sine(math.pi * t)
+            case "step":
+                return (t >= 0).to(t.dtype)
+            case "absolute":
+                return t.abs()
+            case "gaussian":
+                return functions.exponential(-4 * t * t)
+            case "sawtooth":
+                return t - torch.floor(t)
+        return functions.polynomial(t, self._coefficients)
+
+    def _polynomial(self, coefficients: Sequence[float] | None) -> tuple[float, ...]:
+        if self.function != POLYNOMIAL and coefficients is not None:
+            raise BadInput("coefficients", coefficients, "only with function=polynomial")
         terms = validation.tensor(
             "coefficients", CUBIC if coefficients is None else list(coefficients)
         )
         if terms.ndim != 1:
             raise BadInput("coefficients", coefficients, "must be a flat list of numbers")
-        return sum((c * self.grid**power for power, c in enumerate(terms)), 0 * self.grid)
+        return tuple(terms.tolist())
 
 
 def _interval(value: object) -> tuple[float, float]:

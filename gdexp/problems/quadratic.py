@@ -6,6 +6,7 @@ import torch
 
 from gdexp.core import BadInput, validation
 from gdexp.problems.base import Problem, row_sum
+from gdexp.problems.constants import ConstantFunctions
 
 
 class Quadratic(Problem):
@@ -27,6 +28,7 @@ class Quadratic(Problem):
     name = "quadratic"
     batchable = True
     f_star = 0.0
+    spectrum: torch.Tensor
 
     def __init__(
         self,
@@ -37,7 +39,8 @@ class Quadratic(Problem):
         x0: object = None,
     ) -> None:
         if spectrum is None:
-            self.spectrum = _geometric(dimension, mu, L)
+            self._spaced = _checked(dimension, mu, L)
+            self._set_constants()
         else:
             self.spectrum = validation.tensor("spectrum", spectrum)
             if self.spectrum.ndim != 1 or bool((self.spectrum <= 0).any()):
@@ -55,16 +58,20 @@ class Quadratic(Problem):
         """
         return row_sum(self.spectrum * x * x) * 0.5
 
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        n, low, high = self._spaced
+        shares = [i / max(n - 1, 1) for i in range(n)]
+        spectrum = low * functions.powers(high / low, shares)
+        spectrum[-1] = high  # without a rounding error
+        return {"spectrum": spectrum}
 
-def _geometric(dimension: object, mu: object, largest: object) -> torch.Tensor:
+
+def _checked(dimension: object, mu: object, largest: object) -> tuple[int, float, float]:
+    """Return the number of eigenvalues, the smallest and the largest."""
     n = validation.integer("dimension", dimension, low=1, high=10_000_000)
     low, high = validation.positive("mu", mu), validation.positive("L", largest)
     if low > high:
         raise BadInput("mu", mu, f"must be at most L, which is {high:g}")
     if n == 1 and low != high:
         raise BadInput("dimension", n, "one dimension has one eigenvalue: give mu and L the same")
-    spectrum = torch.tensor(
-        [low * (high / low) ** (i / max(n - 1, 1)) for i in range(n)], dtype=torch.float64
-    )
-    spectrum[-1] = high  # without a rounding error
-    return spectrum
+    return n, low, high

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from gdexp.problems.base import Part, Problem, consecutive_parts
+from gdexp.problems.constants import ConstantFunctions
 
 
 class Ols(Problem):
@@ -27,10 +28,12 @@ class Ols(Problem):
     """
 
     name = "ols"
+    features: torch.Tensor
+    labels: torch.Tensor
     f_star = 0.24112578888982508  # normal equations solved with 40 digits
 
     def __init__(self, x0: object = None) -> None:
-        self.features, self.labels = _diabetes()
+        self._set_constants()
         self.shape = (self.features.shape[1],)
         super().__init__(torch.zeros(self.shape, dtype=torch.float64) if x0 is None else x0)
         self.x_star = torch.linalg.lstsq(self.features, self.labels.unsqueeze(1)).solution[:, 0]
@@ -54,6 +57,9 @@ class Ols(Problem):
             ("loss", F.mse_loss(predictions, self.labels) * 0.5),
         ]
 
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        return _diabetes(functions)
+
 
 class Logistic(Problem):
     """Mean logistic loss plus `½ λ ‖w‖²` on the breast-cancer data: 569 tumours, 30 measurements.
@@ -68,11 +74,13 @@ class Logistic(Problem):
     """
 
     name = "logistic"
+    features: torch.Tensor
+    labels: torch.Tensor
     f_star = 0.10044630378120591  # evaluated with 40 digits at the root of the gradient
     RIDGE = 1e-2
 
     def __init__(self, x0: object = None) -> None:
-        self.features, self.labels = _tumours()
+        self._set_constants()
         self.shape = (self.features.shape[1],)
         super().__init__(torch.zeros(self.shape, dtype=torch.float64) if x0 is None else x0)
         self.x_star = self._newton()
@@ -89,6 +97,9 @@ class Logistic(Problem):
         """Return the log-odds and the loss."""
         log_odds = self.features @ x
         return [("log_odds", log_odds), ("loss", self._penalised(log_odds, x))]
+
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        return _tumours(functions)
 
     def _penalised(self, log_odds: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         fit = F.binary_cross_entropy_with_logits(log_odds, self.labels)
@@ -115,24 +126,25 @@ def _weights_and_bias(n: int) -> list[Part]:
 
 
 @cache
-def _diabetes() -> tuple[torch.Tensor, torch.Tensor]:
+def _diabetes(functions: ConstantFunctions) -> dict[str, object]:
     from sklearn.datasets import load_diabetes
 
-    data = load_diabetes()
-    labels = torch.from_numpy(data.target)
-    return _design(data.data), (labels - labels.mean()) / labels.std(correction=0)
+    # scikit-learn's scaling has other last bits on other machines; the measurements have not.
+    data = load_diabetes(scaled=not functions.portable)
+    labels = functions.standardised(torch.from_numpy(data.target))
+    return {"features": _design(data.data, functions), "labels": labels}
 
 
 @cache
-def _tumours() -> tuple[torch.Tensor, torch.Tensor]:
+def _tumours(functions: ConstantFunctions) -> dict[str, object]:
     from sklearn.datasets import load_breast_cancer
 
     data = load_breast_cancer()
-    return _design(data.data), torch.from_numpy(data.target).to(torch.float64)
+    labels = torch.from_numpy(data.target).to(torch.float64)
+    return {"features": _design(data.data, functions), "labels": labels}
 
 
-def _design(values: object) -> torch.Tensor:
+def _design(values: object, functions: ConstantFunctions) -> torch.Tensor:
     """Return the standardised columns and a column of ones; float64, (rows, columns + 1)."""
-    columns = torch.as_tensor(values, dtype=torch.float64)
-    columns = (columns - columns.mean(0)) / columns.std(0, correction=0)
+    columns = functions.standardised(torch.as_tensor(values, dtype=torch.float64))
     return torch.cat([columns, torch.ones(len(columns), 1, dtype=torch.float64)], dim=1)

@@ -8,6 +8,8 @@ import torch
 
 from gdexp.core import BadInput, validation
 from gdexp.problems.base import Curve, Part, Problem
+from gdexp.problems.constants import PORTABLE, TORCH, ConstantFunctions
+from gdexp.problems.portable_form import portable_form
 
 MAX_ROTATED = 4096
 """The most variables of a rotated problem; the matrix holds the square of that number."""
@@ -34,22 +36,44 @@ class Transformed(Problem):
         self.name = problem.name
         self.shape = tuple(problem.shape)
         super().__init__()
+        self.functions: ConstantFunctions = TORCH
+        self.rotation: torch.Tensor | None = None
         self.batchable = problem.batchable and rotation_seed is None
-        self.rotation = None if rotation_seed is None else _rotation(rotation_seed, self.shape)
+        self._seed = None if rotation_seed is None else _seed(rotation_seed, self.shape)
         self.shift = None if shift is None else _shift(shift, self.shape)
-        self.f_star, self.absolute = problem.f_star, problem.absolute
-        self.curvature = problem.curvature
-        self.x_star = None if problem.x_star is None else self.forward(problem.x_star)
+        self.absolute, self.curvature = problem.absolute, problem.curvature
         self.unique = problem.unique
-        self.target = None
-        if problem.target is not None and tuple(problem.target.shape) == self.shape:
-            self.target = self.forward(problem.target)
+        self._set_constants()
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
         """Return the point that the inner problem's y is mapped to; float64."""
+        return self._forward(y, self.rotation, self.functions)
+
+    def portable_form(self) -> Self:
+        """Return the problem with portable constants, those of the inner problem included."""
+        inner = self.inner.portable_form()
+        return portable_form(self, lambda: self._constants(PORTABLE), {"inner": inner})
+
+    def _constants(self, functions: ConstantFunctions) -> dict[str, object]:
+        inner, n = self.inner, torch.Size(self.shape).numel()
+        rotation = None if self._seed is None else functions.rotation(self._seed, n)
+        target = inner.target
+        if target is not None and tuple(target.shape) != self.shape:
+            target = None
+        mapped = (
+            None if y is None else self._forward(y, rotation, functions)
+            for y in (inner.x_star, target)
+        )
+        f_star = inner.portable_form().f_star if functions.portable else inner.f_star
+        names = ("functions", "rotation", "f_star", "x_star", "target")
+        return dict(zip(names, (functions, rotation, f_star, *mapped), strict=True))
+
+    def _forward(
+        self, y: torch.Tensor, rotation: torch.Tensor | None, functions: ConstantFunctions
+    ) -> torch.Tensor:
         x = y.to(torch.float64)
-        if self.rotation is not None:
-            x = (self.rotation @ x.flatten()).view(self.shape)
+        if rotation is not None:
+            x = functions.product(rotation, x.flatten()).view(self.shape)
         return x if self.shift is None else x + self.shift
 
     def back(self, x: torch.Tensor) -> torch.Tensor:
@@ -85,20 +109,11 @@ class Transformed(Problem):
         return [("y", y), *self.inner.nodes(y)]
 
 
-def _rotation(seed: object, shape: tuple[int, ...]) -> torch.Tensor:
-    """Return a uniformly distributed orthogonal matrix; float64, (n, n).
-
-    It is the Q of a Gaussian matrix, with the signs of R's diagonal moved into it; without them
-    the result depends on the library's convention (F. Mezzadri, How to generate random matrices
-    from the classical compact groups, 2007).
-    """
-    generator = torch.Generator().manual_seed(validation.integer("rotation_seed", seed))
-    n = torch.Size(shape).numel()
+def _seed(seed: object, shape: tuple[int, ...]) -> int:
+    checked, n = validation.integer("rotation_seed", seed), torch.Size(shape).numel()
     if n > MAX_ROTATED:
         raise BadInput("rotation_seed", seed, f"rotates at most {MAX_ROTATED} variables, not {n}")
-    q, r = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
-    signs: torch.Tensor = torch.where(torch.diagonal(r) < 0, -1.0, 1.0)
-    return torch.mul(q, signs)
+    return checked
 
 
 def _shift(value: object, shape: tuple[int, ...]) -> torch.Tensor:

@@ -29,6 +29,7 @@ _TORCH_CAUSES = {
 _PACKAGE_RANKS = {"torch": 52, "numpy": 70, "scikit-learn": 72}
 _MACHINE_CAUSES = {
     "numerics": (18, "the version of gdexp's arithmetic"),
+    "arithmetic": (19, "the version of the portable arithmetic"),
     "gpu_settings": (36, "the GPU's settings"),
     "gpu": (53, "the GPU"),
     "cudnn": (56, "the version of cuDNN"),
@@ -90,7 +91,7 @@ def find_causes(
     found += _user_code(reference, rerun, sources)
     found += _source(_group(reference, "source"), _group(rerun, "source"))
     if _same_program(reference, rerun):
-        found += _machine(reference, rerun, ("numerics",))
+        found += _machine(reference, rerun, ("numerics", "arithmetic"))
     else:
         found += _settings(reference, rerun)
         found += _versions(reference, rerun)

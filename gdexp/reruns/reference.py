@@ -148,8 +148,9 @@ class Reference:
         found = []
         signature = self.tags.get("gdexp.signature")
         if signature:
-            numerics = self.environment.get("numerics", 1)
-            own = config.signature(self.config, recorded_code(self.environment), numerics)
+            numerics, arithmetic = (self.environment.get(k, 1) for k in ("numerics", "arithmetic"))
+            code = recorded_code(self.environment)
+            own = config.signature(self.config, code, numerics, arithmetic)
             made_of = [config.config_signature(each) for each in (signature, own)]
             if signature != own:
                 name = ENVIRONMENT if made_of[0] == made_of[1] else "config.yaml"

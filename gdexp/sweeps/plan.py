@@ -198,8 +198,10 @@ class Plan:
             for key, value in config.flatten(self.base).items()
             if key not in self.space.keys and not key.startswith(groups)
         }
+        torch_only = self.base.get("engine", "torch") == "torch"
         return comparable(
             {
+                **({} if torch_only else {"arithmetic": config.ARITHMETIC}),
                 "schema": config.SCHEMA,
                 "numerics": config.NUMERICS,
                 "config": fixed,

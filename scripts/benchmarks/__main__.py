@@ -30,6 +30,7 @@ BENCHMARKS = {
     ),
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),
+    "bits": ("bits", "bits that differ between the ways to compute a portable descent"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""

@@ -23,6 +23,7 @@ from gdexp.optimizers.schedules import (
     StepDecay,
     Warmup,
     build_schedule,
+    portable_order,
     stable_order,
 )
 from tests.support import names
@@ -197,6 +198,20 @@ def test_a_schedule_is_built_from_its_name_and_keys(name: str) -> None:
     keys = {each.name: getattr(cls(), each.name) for each in dataclasses.fields(cls)}
     assert build_schedule({"name": name, **keys}) == cls()
     hash(cls())
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 32, 33, 100])
+def test_the_portable_order_is_the_order(steps: int) -> None:
+    cycle = Chebyshev(0.001, 3.0, steps)
+    portable = cycle._portable_rates
+    assert np.allclose(portable, cycle.rates, rtol=1e-14, atol=0)
+    assert sorted(1 / portable, reverse=True)[0] == 1 / portable[0]
+    random = np.random.default_rng(steps)
+    points = np.exp(random.normal(size=steps) * 20).tolist()
+    for some in (points, [1.0, 1.0, 2.0], [1e-300, 1e300, 1.0]):
+        assert portable_order(some) == stable_order(some)
+    cycles = InverseEigenvalue(points)
+    assert cycles._portable_rates.tolist() == list(cycles.rates)
 
 
 BAD: list[tuple[dict[str, object], str]] = [

@@ -17,6 +17,7 @@ import torch
 
 from gdexp.core import BadInput, GdexpError, printable_line, validation
 from gdexp.engine import (
+    LARGEST,
     Block,
     InterpretedEngine,
     NotPortable,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from gdexp.engine import CompiledPlans
 
 ENGINES = ("auto", "portable", "torch")
-
-LARGEST = 1 << 17
-"""Numbers in an array of a portable program."""
 
 LONGEST = 20_000
 """Operations of a portable program."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from gdexp.config import NUMERICS
+from gdexp.config import ARITHMETIC
 from gdexp.descent.portable.choice import booleans, find_plan
 from gdexp.engine import NotPortable, Plan, Prepared, StoredPlan, difference_from_torch
 from gdexp.optimizers import UpdateRule
@@ -31,7 +31,7 @@ class RecordedHere(NamedTuple):
 
 def as_data(prepared: Prepared, rule: UpdateRule) -> StoredPlan:
     """Return the plan of a descent as data."""
-    return prepared.as_data(lambda plan: StoredPlan(plan, rule.name, booleans(rule), NUMERICS))
+    return prepared.as_data(lambda plan: StoredPlan(plan, rule.name, booleans(rule), ARITHMETIC))
 
 
 def misfit(
@@ -68,7 +68,8 @@ def recorded_here(
     """
     plan, dtype = stored.plan, getattr(torch, stored.plan.dtype)
     try:
-        here = find_plan(problem, rule, dtype, device, points[0].to("cpu", dtype)).prepared.plan
+        form = problem.portable_form()
+        here = find_plan(form, rule, dtype, device, points[0].to("cpu", dtype)).prepared.plan
     except NotPortable as error:
         return RecordedHere(refused=str(error))
     others = []
@@ -77,7 +78,7 @@ def recorded_here(
         others.append("the constants of the loss" if same else "the loss with its gradient")
     if (here.first.sha256, here.update.sha256) != (plan.first.sha256, plan.update.sha256):
         others.append("the update")
-    wrong = _difference(plan, problem, points) if others else None
+    wrong = _difference(plan, form, points) if others else None
     return RecordedHere(tuple(others), None, wrong)
 
 

@@ -120,3 +120,19 @@ def test_the_numerics_version_is_part_of_both(here: Path, monkeypatch: pytest.Mo
     assert made.definition() == {**before[0], "numerics": 2}
     with pytest.raises(BadInput, match="numerics=None, not 2"):
         check_definition(Study(definition=before[0], base=made.base), made)  # type: ignore[arg-type]
+
+
+def test_the_version_of_the_portable_arithmetic_is_part_of_portable_ones_alone(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_torch, portable = plan(), plan("engine=portable")
+    before = by_torch.definition(), portable.definition()
+    assert "arithmetic" not in before[0]
+    assert before[1]["arithmetic"] == config.ARITHMETIC
+    for made, changes in ((by_torch, False), (portable, True)):
+        known = config.signature(made.base)
+        assert (config.signature(made.base, arithmetic=2) != known) == changes
+    monkeypatch.setattr("gdexp.config.ARITHMETIC", 2)
+    assert (by_torch.definition() == before[0], portable.definition() == before[1]) == (True, False)
+    with pytest.raises(BadInput, match="arithmetic=1, not 2"):
+        check_definition(Study(definition=before[1], base=portable.base), portable)  # type: ignore[arg-type]
