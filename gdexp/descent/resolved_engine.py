@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gdexp.descent.portable import check_engine, refusal
-from gdexp.engine import NotPortable
+from gdexp.descent.portable import check_engine, kind_of_rule, refusal
+from gdexp.engine import NotPortable, Plans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
@@ -17,6 +17,7 @@ def resolve_engine(
     dtype: torch.dtype,
     device: torch.device,
     engine: str,
+    plans: Plans | None = None,
 ) -> tuple[str, str | None]:
     """Return the engine that `descend` is to be given, and why `auto` takes torch.
 
@@ -27,6 +28,7 @@ def resolve_engine(
         dtype: of the descent.
         device: of the descent.
         engine: `auto`, `portable` or `torch`.
+        plans: keeps what is recorded of the loss; None: the problem keeps it.
 
     Returns:
         `torch`, `portable`, or `auto` where the descent has a portable form: its first
@@ -40,9 +42,14 @@ def resolve_engine(
     from gdexp.descent.portable import find_plan
 
     try:
-        find_plan(problem, rule, dtype, device, start.to("cpu", dtype))
+        find_plan(problem, rule, dtype, device, start.to("cpu", dtype), plans)
     except NotPortable as error:
         if engine == "portable":
             raise refusal(error) from None
         return "torch", str(error)
     return engine, None
+
+
+def same_engine(rule: UpdateRule, other: UpdateRule) -> bool:
+    """Return whether two rules have one engine wherever they are used: they differ in numbers."""
+    return kind_of_rule(rule) == kind_of_rule(other)

@@ -28,7 +28,7 @@ def descend(
     dtype: torch.dtype | str = torch.float32,
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
-    engine: str = "torch",
+    engine: str = "auto",
     plans: Plans | None = None,
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.

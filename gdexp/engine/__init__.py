@@ -9,7 +9,7 @@ from gdexp.engine.make_plan import evaluation_for, leaf, plan_for
 from gdexp.engine.native import CompiledPlans, NativeEngine, available
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
-from gdexp.engine.plans import Plans, Prepared, fingerprint, plans_of
+from gdexp.engine.plans import Kept, Plans, Prepared, plans_of
 from gdexp.engine.program import Array, Program
 from gdexp.engine.rows import NEVER, Block, Code, Counts, Doubles, Rows
 from gdexp.engine.saved_rows import load_rows, save_rows
@@ -24,6 +24,7 @@ __all__ = [
     "Doubles",
     "InterpretedEngine",
     "Interpreter",
+    "Kept",
     "NativeEngine",
     "NotPortable",
     "Plan",
@@ -35,7 +36,6 @@ __all__ = [
     "check_against_torch",
     "compute",
     "evaluation_for",
-    "fingerprint",
     "functions",
     "leaf",
     "load_rows",

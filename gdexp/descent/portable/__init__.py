@@ -1,11 +1,18 @@
 """Descents, single or in a batch, on the portable engine."""
 
-from gdexp.descent.portable.choice import check_engine, find_plan, needs_portable, refusal
+from gdexp.descent.portable.choice import (
+    check_engine,
+    find_plan,
+    kind_of_rule,
+    needs_portable,
+    refusal,
+)
 from gdexp.descent.portable.public import portable_batch, portable_result
 
 __all__ = [
     "check_engine",
     "find_plan",
+    "kind_of_rule",
     "needs_portable",
     "portable_batch",
     "portable_result",

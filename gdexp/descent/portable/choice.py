@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 from threading import get_ident
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -19,13 +19,13 @@ from gdexp.core import BadInput, GdexpError, printable_line, validation
 from gdexp.engine import (
     Block,
     InterpretedEngine,
+    Kept,
     NotPortable,
     Plan,
     Plans,
     Prepared,
     Program,
     Rows,
-    fingerprint,
     plans_of,
 )
 from gdexp.optimizers import UpdateRule
@@ -52,14 +52,6 @@ class Engine(Protocol):
         """Make a block of iterations."""
 
 
-class Found(NamedTuple):
-    """A plan, where it is kept and under which key."""
-
-    prepared: Prepared
-    plans: Plans
-    key: Hashable
-
-
 def find_plan(
     problem: Problem,
     rule: UpdateRule,
@@ -67,7 +59,7 @@ def find_plan(
     device: torch.device,
     x: torch.Tensor,
     plans: Plans | None = None,
-) -> Found:
+) -> Kept:
     """Return the plan of a descent, made if it is new.
 
     Args:
@@ -87,17 +79,19 @@ def find_plan(
         raise NotPortable(f"{type(rule).__name__} has no portable form")
     if device.type not in ("cpu", "cuda"):
         raise NotPortable(f"device {device.type} is not known to be portable")
-    shown, held = fingerprint(problem)
-    structure = (type(rule), booleans(rule), rule.name)
-    key = (shown, structure, dtype, tuple(x.shape))
-    kept = plans_of(problem) if plans is None else plans
 
     def make() -> Plan:
         plan = _recorded(problem, rule, dtype, x)
         check_size(plan)
         return plan
 
-    return Found(kept.get(key, held, make), kept, key)
+    kept = plans_of(problem) if plans is None else plans
+    return kept.get(problem, (kind_of_rule(rule), dtype, tuple(x.shape)), make)
+
+
+def kind_of_rule(rule: UpdateRule) -> Hashable:
+    """Return what a rule's recording depends on; rules that share it differ in numbers alone."""
+    return type(rule), booleans(rule), rule.name
 
 
 def booleans(rule: UpdateRule) -> tuple[bool | None, ...]:

@@ -101,6 +101,8 @@ def _result(files: Mapping[str, bytes], status: str, experiment: Experiment) -> 
         stopping=experiment.stopping,
         f_star=experiment.problem.reference,
         problem=experiment.problem.name,
+        engine=experiment.config.get("engine", "torch"),
+        engine_reason=experiment.engine_reason,
     )
 
 

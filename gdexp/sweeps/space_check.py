@@ -1,0 +1,82 @@
+"""The check of a sweep's space: the experiments at its ends are built and rehearsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gdexp import config
+from gdexp.core import BadInput, GdexpError
+from gdexp.experiment import Experiment
+
+if TYPE_CHECKING:
+    from gdexp.sweeps.plan import Plan
+
+
+def check_space(plan: Plan) -> Iterator[tuple[str, Experiment]]:
+    """Build the experiments at the ends of every range, so that a bad value shows early.
+
+    Args:
+        plan: of the sweep.
+
+    Yields:
+        The experiments, each with its values as text; those whose own code fails are left out.
+
+    Raises:
+        BadInput: a value that cannot be used.
+        GdexpError: the problem's own code fails at all ends.
+    """
+    space = plan.space
+    if not space.dimensions:
+        raise BadInput(
+            "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
+        )
+    for d in space.dimensions:
+        if not d.is_group and not space.variants:
+            try:
+                config.lookup(plan.base, d.key)
+            except BadInput as error:
+                shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
+                raise BadInput(d.key, shown, error.allowed) from None
+    for chosen in space.combinations():
+        part = space.dimensions_with(chosen)
+        first = {**chosen, **{d.name: d.corners()[0] for d in part}}
+        tried = [(d.name, {**first, d.name: value}) for d in part for value in d.corners()]
+        found = [(_text(chosen, name, v), _try(plan, v)) for name, v in tried or [("", first)]]
+        failed = [each for _, each in found if isinstance(each, GdexpError)]
+        # Code that fails at some corners only is a matter of single trials.
+        if len(failed) == len(found):
+            raise failed[0]
+        yield from ((text, each) for text, each in found if isinstance(each, Experiment))
+
+
+def _text(chosen: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> str:
+    """Return the files that were chosen, and the value that was varied."""
+    shown = {**chosen, **({name: values[name]} if name else {})}
+    return ", ".join(f"{key}={value}" for key, value in shown.items())
+
+
+def _try(plan: Plan, values: Mapping[str, Any]) -> Experiment | GdexpError:
+    """Build the experiment of these values, and make its first update.
+
+    Returns:
+        The experiment; the error of the problem's own code, if it failed.
+
+    Raises:
+        BadInput: a value that cannot be used.
+    """
+    try:
+        experiment = plan.experiment(plan.space.encoded(values))
+        experiment.rehearse()
+    except BadInput as error:
+        for d in plan.space.dimensions:
+            whole = float(d.low).is_integer() and float(d.high).is_integer()
+            if d.key == error.key and "an integer" in error.allowed and d.choices is None:
+                ends = f"{d.low:g},{d.high:g}" if whole else "a,b"
+                raise BadInput(
+                    d.key, d.text(), f"must be an integer: int(interval({ends}))"
+                ) from None
+        raise
+    except GdexpError as error:
+        return error
+    return experiment
