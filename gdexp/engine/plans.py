@@ -45,6 +45,14 @@ class Prepared:
     nanoseconds: float | None = None
 
 
+class Key(NamedTuple):
+    """What decided a recording: the problem, dtype and shape, and the update rule."""
+
+    problem: Hashable
+    kind: Hashable
+    rule: Hashable
+
+
 class Plans:
     """Plans by what decided their recording; refusals are kept too.
 
@@ -57,25 +65,35 @@ class Plans:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._known: OrderedDict[Hashable, tuple[Prepared | NotPortable, list[object]]]
+        self._known: OrderedDict[Key, tuple[Prepared | NotPortable, list[object]]]
         self._known = OrderedDict()
+        self._losses: OrderedDict[Hashable, Program | NotPortable] = OrderedDict()
         self._digests = TensorDigests()
 
-    def get(self, problem: object, others: Hashable, make: Callable[[], Plan]) -> Kept:
+    def get(
+        self,
+        problem: object,
+        kind: Hashable,
+        rule: Hashable,
+        record: Callable[[], Program],
+        make: Callable[[Program], Plan],
+    ) -> Kept:
         """Return the plan of a problem, made if it is new.
 
         Args:
             problem: what is recorded.
-            others: what else decides the recording: rule, dtype and shape.
-            make: returns the plan.
+            kind: what else decides the recording of the loss: dtype and shape.
+            rule: what decides the recording of the update.
+            record: returns the program of the loss.
+            make: returns the plan with this program.
 
         Raises:
             NotPortable: there is none.
         """
         shown, held = fingerprint(problem, ATTRIBUTE, self._digests)
-        key = (shown, others)
+        key = Key(shown, kind, rule)
         entry = self._known.get(key)
-        found = self._made(make) if entry is None else entry[0]
+        found = self._made(key, record, make) if entry is None else entry[0]
         # What the key names by its id must live as long.
         self._known[key] = found, held
         self._known.move_to_end(key)
@@ -85,21 +103,35 @@ class Plans:
             raise NotPortable(found.reason, found.place)
         return Kept(found, self, key)
 
-    @staticmethod
-    def _made(make: Callable[[], Plan]) -> Prepared | NotPortable:
+    def _made(
+        self, key: Key, record: Callable[[], Program], make: Callable[[Program], Plan]
+    ) -> Prepared | NotPortable:
+        """Return a new plan; the program of the loss is one for all rules."""
+        place = (key.problem, key.kind)
         try:
-            return Prepared(make())
+            loss = self._losses.get(place)
+            if loss is None:
+                loss = self._losses[place] = record()
+            if isinstance(loss, NotPortable):
+                return loss
+            return Prepared(make(loss))
         except NotPortable as error:
+            if place not in self._losses:
+                self._losses[place] = error
             return error
+        finally:
+            while len(self._losses) > self._kept:
+                self._losses.popitem(last=False)
 
-    def refuse(self, key: Hashable, error: NotPortable) -> None:
+    def refuse(self, key: Key, error: NotPortable) -> None:
         """Keep in place of a plan that it disagreed with torch."""
         if key in self._known:
             self._known[key] = error, self._known[key][1]
 
-    def drop(self, key: Hashable) -> None:
-        """Forget a plan."""
+    def drop(self, key: Key) -> None:
+        """Forget a plan, and the program of its loss."""
         self._known.pop(key, None)
+        self._losses.pop((key.problem, key.kind), None)
 
     def __copy__(self) -> Plans:
         return Plans()
@@ -116,7 +148,7 @@ class Kept(NamedTuple):
 
     prepared: Prepared
     plans: Plans
-    key: Hashable
+    key: Key
 
 
 def plans_of(problem: object) -> Plans:

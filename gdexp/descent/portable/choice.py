@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 from threading import get_ident
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 
@@ -26,6 +26,9 @@ from gdexp.engine import (
     Prepared,
     Program,
     Rows,
+    evaluation_for,
+    leaf,
+    plan_for,
     plans_of,
 )
 from gdexp.optimizers import UpdateRule
@@ -33,6 +36,8 @@ from gdexp.problems import Problem, first_loss
 
 if TYPE_CHECKING:
     from gdexp.engine import CompiledPlans
+
+T = TypeVar("T")
 
 ENGINES = ("auto", "portable", "torch")
 
@@ -80,13 +85,14 @@ def find_plan(
     if device.type not in ("cpu", "cuda"):
         raise NotPortable(f"device {device.type} is not known to be portable")
 
-    def make() -> Plan:
-        plan = _recorded(problem, rule, dtype, x)
+    def make(loss: Program) -> Plan:
+        plan = _recorded(lambda: plan_for(problem, rule, dtype, x, loss))
         check_size(plan)
         return plan
 
     kept = plans_of(problem) if plans is None else plans
-    return kept.get(problem, (kind_of_rule(rule), dtype, tuple(x.shape)), make)
+    kind = dtype, tuple(x.shape)
+    return kept.get(problem, kind, kind_of_rule(rule), lambda: _loss(problem, dtype, x), make)
 
 
 def kind_of_rule(rule: UpdateRule) -> Hashable:
@@ -182,23 +188,31 @@ def _compiled(sha256: str) -> CompiledPlans:
     return CompiledPlans()
 
 
-def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.Tensor) -> Plan:
-    """Return a new plan, of a loss that is a scalar function of x and leaves x alone.
+def _loss(problem: Problem, dtype: torch.dtype, x: torch.Tensor) -> Program:
+    """Return the program of a loss that is a scalar function of x and leaves x alone.
 
     Raises:
         BadInput: it is not.
-        NotPortable: there is no plan.
+        NotPortable: there is no program.
     """
-    from gdexp.engine import leaf, plan_for
-
     cpu = torch.device("cpu")
     with torch.enable_grad():
         first_loss(problem.to(dtype, cpu), leaf(x.to(cpu, dtype)))
+        return _recorded(lambda: evaluation_for(problem, dtype, x))
+
+
+def _recorded(record: Callable[[], T]) -> T:
+    """Return what is recorded.
+
+    Raises:
+        NotPortable: it has no portable form, or does not bear being watched; torch may compute it.
+    """
+    with torch.enable_grad():
         try:
-            return plan_for(problem, rule, dtype, x)
+            return record()
         except GdexpError:
             raise
-        except Exception as error:  # the loss does not bear being watched; torch may compute it
+        except Exception as error:
             raise NotPortable(f"its recording failed: {printable_line(str(error))}") from error
 
 
@@ -208,8 +222,6 @@ def double_loss(prepared: Prepared, problem: Problem, x: torch.Tensor) -> Progra
     Raises:
         NotPortable: there is none.
     """
-    from gdexp.engine import evaluation_for
-
     if prepared.double is None:
         try:
             prepared.double = evaluation_for(problem, torch.float64, x)
