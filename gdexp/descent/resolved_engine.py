@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from gdexp.core import GdexpError, printable_line
 from gdexp.descent.portable import check_engine, kind_of_rule, refusal
 from gdexp.engine import NotPortable, Plans
 from gdexp.optimizers import UpdateRule
@@ -47,6 +48,13 @@ def resolve_engine(
         if engine == "portable":
             raise refusal(error) from None
         return "torch", str(error)
+    except GdexpError:
+        raise
+    except Exception as error:
+        if engine == "portable":
+            raise
+        # With torch its first update fails in the same way, where such failures are expected.
+        return "torch", f"its loss fails: {printable_line(str(error))}"
     return engine, None
 
 

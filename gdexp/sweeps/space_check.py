@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from gdexp.sweeps.plan import Plan
 
 
-def check_space(plan: Plan) -> Iterator[tuple[str, Experiment]]:
+def check_space(plan: Plan) -> Iterator[tuple[dict[str, Any], Experiment]]:
     """Build the experiments at the ends of every range, so that a bad value shows early.
 
     Args:
         plan: of the sweep.
 
     Yields:
-        The experiments, each with its values as text; those whose own code fails are left out.
+        The experiments, each with its files and the value that was varied; those whose own code
+        fails are left out.
 
     Raises:
         BadInput: a value that cannot be used.
@@ -41,19 +42,13 @@ def check_space(plan: Plan) -> Iterator[tuple[str, Experiment]]:
     for chosen in space.combinations():
         part = space.dimensions_with(chosen)
         first = {**chosen, **{d.name: d.corners()[0] for d in part}}
-        tried = [(d.name, {**first, d.name: value}) for d in part for value in d.corners()]
-        found = [(_text(chosen, name, v), _try(plan, v)) for name, v in tried or [("", first)]]
+        varied = [{d.name: value} for d in part for value in d.corners()] or [{}]
+        found = [({**chosen, **each}, _try(plan, {**first, **each})) for each in varied]
         failed = [each for _, each in found if isinstance(each, GdexpError)]
         # Code that fails at some corners only is a matter of single trials.
         if len(failed) == len(found):
             raise failed[0]
-        yield from ((text, each) for text, each in found if isinstance(each, Experiment))
-
-
-def _text(chosen: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> str:
-    """Return the files that were chosen, and the value that was varied."""
-    shown = {**chosen, **({name: values[name]} if name else {})}
-    return ", ".join(f"{key}={value}" for key, value in shown.items())
+        yield from ((given, each) for given, each in found if isinstance(each, Experiment))
 
 
 def _try(plan: Plan, values: Mapping[str, Any]) -> Experiment | GdexpError:
