@@ -1,4 +1,11 @@
-"""The loop of one descent, from its start until its stopping rule ends it."""
+"""The loop of one descent, from its start until its stopping rule ends it.
+
+A descent stalls when its state repeats: the point and the rule's state have the same bits as one
+iteration ago (a fixed point), or as at the last power of two (a cycle; R. P. Brent, An improved
+Monte Carlo factorization algorithm, BIT 20, 1980). Equal states have equal losses, so tensors are
+compared only when two losses are equal. They are compared only once the rule's coefficients are
+constant: before that, equal states can have different successors.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +24,7 @@ from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.optimizers import State, UpdateRule
-from gdexp.problems import Problem, changes_x, first_loss, unchanged_loss
-
-COMPARED = 3
-"""The last iteration at which x is compared with a copy, to find a loss that changes it."""
+from gdexp.problems import Problem, first_loss, loss_at
 
 Watch = Callable[[int, "array[float]"], int]
 """A callback: it takes the iteration and the trace so far, and returns its next iteration."""
@@ -92,15 +96,9 @@ def _loop(
 
     With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
     Then only the trace grows.
-
-    The state repeats when the point and the rule's state have the same bits as one iteration ago
-    (a fixed point), or as at the last power of two (a cycle; R. P. Brent, An improved Monte Carlo
-    factorization algorithm, BIT 20, 1980). Equal states have equal losses, so tensors are
-    compared only when two losses are equal. They are compared only once the rule's coefficients
-    are constant: before that, equal states can have different successors.
     """
     trace = array("d")
-    record, finite, loss_of = trace.append, math.isfinite, problem.loss
+    record, finite = trace.append, math.isfinite
     f_star, threshold, limit = problem.reference, stopping.threshold, stopping.limit
     step, coefficients, constant = rule.stepper(problem), rule.coefficients(1), rule.constant
     end: _End | None = None
@@ -141,13 +139,7 @@ def _loop(
             coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
         x = x.requires_grad_()
-        if k <= COMPARED:
-            loss = unchanged_loss(problem, x)
-            continue
-        version = x._version
-        loss = loss_of(x)
-        if x._version != version:
-            raise changes_x(problem)
+        loss = loss_at(problem, x, k)
 
 
 def _same(x: torch.Tensor, state: State, other_x: torch.Tensor, other_state: State) -> bool:

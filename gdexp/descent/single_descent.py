@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from gdexp.core import validation
-from gdexp.descent.device import out_of_memory
+from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.loop import Watch, torch_descent
-from gdexp.descent.portable import check_engine, needs_portable, portable_result, refusal
+from gdexp.descent.portable import portable_result
 from gdexp.descent.result import Result
 from gdexp.descent.starts import starting_point, stopping_for
 from gdexp.descent.stopping import Stopping
-from gdexp.engine import NotPortable, Plans
+from gdexp.engine import Plans
 from gdexp.optimizers import GradientDescent, UpdateRule
 from gdexp.problems import Problem
 
@@ -65,19 +63,13 @@ def descend(
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
-    reason = None
-    try:
-        if check_engine(engine) != "torch":
-            try:
-                own = start.to(device="cpu", dtype=dtype)
-                return portable_result(problem, rule, stopping, own, device, watch, plans)
-            except NotPortable as error:
-                if engine == "portable":
-                    raise refusal(error) from None
-                reason = str(error)
-        if rule.searches:
-            raise needs_portable(rule, reason)
-        result = torch_descent(problem, rule, stopping, start, dtype, device, watch)
-    except torch.OutOfMemoryError:
-        raise out_of_memory(device, start.numel()) from None
-    return result if reason is None else replace(result, engine_reason=reason)
+    return on_engine(
+        engine,
+        rule,
+        start,
+        device,
+        lambda: portable_result(
+            problem, rule, stopping, start.to("cpu", dtype), device, watch, plans
+        ),
+        lambda: torch_descent(problem, rule, stopping, start, dtype, device, watch),
+    )

@@ -6,8 +6,8 @@ from gdexp.problems.base import (
     ROUNDING,
     Curve,
     Problem,
-    changes_x,
     first_loss,
+    loss_at,
     unchanged_loss,
 )
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
@@ -56,9 +56,9 @@ __all__ = [
     "Rosenbrock",
     "Transformed",
     "build_problem",
-    "changes_x",
     "check_problem",
     "first_loss",
     "gradient_error",
+    "loss_at",
     "unchanged_loss",
 ]

@@ -201,6 +201,25 @@ def row_sum(values: torch.Tensor) -> torch.Tensor:
     return row_sum(blocks) if whole == n else row_sum(blocks) + values[..., whole:].sum(-1)
 
 
+COMPARED = 3
+"""The last iteration at which x is compared with a copy, to find a loss that changes it."""
+
+
+def loss_at(problem: Problem, x: torch.Tensor, k: int) -> torch.Tensor:
+    """Return the loss at the x of iteration k.
+
+    Raises:
+        BadInput: the loss changed x.
+    """
+    if k <= COMPARED:
+        return unchanged_loss(problem, x)
+    version = x._version
+    loss = problem.loss(x)
+    if x._version != version:
+        raise _changes_x(problem)
+    return loss
+
+
 def unchanged_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
     """Return the loss at x, and compare x with a copy that was made before.
 
@@ -214,11 +233,11 @@ def unchanged_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
     loss = problem.loss(x)
     now = x.detach()
     if x._version != version or not ((now == before) | (before != before)).all():
-        raise changes_x(problem)
+        raise _changes_x(problem)
     return loss
 
 
-def changes_x(problem: Problem) -> BadInput:
+def _changes_x(problem: Problem) -> BadInput:
     """Return the error for a loss that changes x in place: its descent would not be its own."""
     return BadInput(
         "problem", problem.name, "its loss changes x in place; it must only read x: use x.clone()"

@@ -2,7 +2,8 @@
 
 MLflow 3.17 has no public way to put an application in front of its own. The option `--app-name`
 takes only the entry points of installed distributions, and gdexp runs from a plain folder too. So
-`serve` changes the command by which MLflow starts uvicorn.
+`serve` changes the command by which MLflow starts uvicorn, and runs it in the same process: a
+process of its own would import MLflow again, which takes two seconds.
 
 A program that MLflow's server gives a relative address of artifacts takes it from its own current
 directory. So the server's addresses are made absolute as they are read; the database keeps them.
@@ -10,15 +11,20 @@ directory. So the server's addresses are made absolute as they are read; the dat
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gdexp.tracking import absolute_address, local_folder
 
 PRIVATE_NAMES = (
     "mlflow.cli.cli",
     "mlflow.server._build_uvicorn_command",
+    "mlflow.server._exec_cmd",
+    "uvicorn.main.main",
     "mlflow.server.fastapi_app.app",
     "mlflow.store.tracking.dbmodels.models.SqlRun",
 )
@@ -74,5 +80,13 @@ def serve(factory: str) -> None:
     ) -> list[str]:
         return list(build(options, host, port, workers, factory, None, True))
 
+    def run_here(command: list[str], *, extra_env: Mapping[str, str], **_: object) -> NoReturn:
+        from uvicorn.main import main
+
+        os.environ.update(extra_env)
+        main(command[command.index("uvicorn") + 1 :], prog_name="uvicorn")
+        sys.exit(0)
+
     server._build_uvicorn_command = build_ours
+    server._exec_cmd = run_here
     cli.main(prog_name="mlflow")

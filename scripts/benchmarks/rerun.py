@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import statistics
 import subprocess
@@ -61,7 +62,28 @@ def run(rounds: int) -> list[Figure]:
             1.3,
             note=f"{seconds['rerun']:.2f} against {seconds['loop']:.2f} s",
         ),
+        _whole_matrix(),
     ]
+
+
+def _whole_matrix() -> Figure:
+    """Rerun every problem with every rule in every way to end; count what is not identical."""
+    environment = {**os.environ, "WAYS": "all"}
+    with tempfile.TemporaryDirectory() as place:
+        out = ""
+        for command in ("make", "again"):
+            line = [sys.executable, "-m", "tests.reruns.matrix", command, place, "0", "1"]
+            out = subprocess.run(
+                line, env=environment, capture_output=True, text=True, check=True
+            ).stdout
+    verdicts = json.loads(out)["verdicts"]
+    identical = verdicts.pop("identical", 0)
+    return figure(
+        "reruns of every problem × rule × way to end that are not identical",
+        [float(sum(verdicts.values()))],
+        0,
+        note=f"{identical} are",
+    )
 
 
 def _quiet(command: Callable[[], object]) -> float:

@@ -67,6 +67,11 @@ def _measured(folder: Path, rounds: int) -> list[Figure]:
     each = by_turns(
         {"gdexp": lambda: runs(tables, RUNS), "client": lambda: runs(client, FEW_RUNS)}, rounds
     )
+    return _figures(speeds, each)
+
+
+def _figures(speeds: dict[str, list[float]], each: dict[str, list[float]]) -> list[Figure]:
+    """Compare the points per second of the ways to write, and their seconds per run."""
     medians = {name: statistics.median(values) for name, values in speeds.items()}
     costs = {name: 1000 * statistics.median(values) for name, values in each.items()}
     return [

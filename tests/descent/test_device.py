@@ -20,6 +20,7 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.loop import SHORTEST_BLOCK, BatchLoop
 from gdexp.descent.batch.memory import MOST_POINTS, SHARE, Need, need, room_in
+from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.result import BatchResult
 from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
@@ -242,9 +243,8 @@ def test_a_batch_takes_no_more_memory_than_it_is_judged_to_need(
             Hyperparameters(own, np.arange(rows)),
             limits,
             x.clone(),
-            keep_traces=False,
-            held=0,
-            block=block,
+            0,
+            BatchOptions(keep_traces=False, block=block),
         )
         loop.run()
     planned = rows * (block * each.iteration + each.rest)

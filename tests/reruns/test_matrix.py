@@ -1,4 +1,4 @@
-"""Every shipped problem × every rule × every way to end, rerun in a new process: identical."""
+"""Every shipped problem × every rule, in all ways to end, rerun in a new process: identical."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def test_every_rerun_is_identical(tmp_path: Path) -> None:
         verdicts.update(told["verdicts"])
         statuses.update(told["statuses"])
     assert set(verdicts) == {"identical"}
-    assert verdicts["identical"] > 5 * len(PROBLEMS) * len(RULES)
+    assert verdicts["identical"] > len(PROBLEMS) * len(RULES)
     assert set(statuses) == set(Status) - {Status.BELOW_MINIMUM, Status.FAILED}

@@ -16,6 +16,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -36,7 +37,7 @@ LIGHT = frozenset({"config", "core", "hydra_plugins", "version"})
 _import = builtins.__import__
 
 
-class Deferred:
+class Deferred(ABC):
     """Stands for an object that nothing has imported yet.
 
     Args:
@@ -70,8 +71,9 @@ class Deferred:
             self._value = self._made()
         return self._value
 
+    @abstractmethod
     def _made(self) -> Any:
-        raise NotImplementedError
+        """Make the object."""
 
 
 class _Module(Deferred):

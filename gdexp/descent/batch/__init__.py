@@ -1,30 +1,36 @@
 """Many descents at once: what is given, how rows end, and torch's way to compute them.
 
-`arguments` checks what is given, `parts` divides it into tensors that `memory` has room for, `loop`
-descends one of them and `ends` finds the rows that end. `hyperparameters` and `limits` know what
-differs between the rows, `outcome` collects what becomes of them, and `result` is what is returned.
+`arguments` and `options` check what is given, `parts` divides it into tensors that `memory` has
+room for, `loop` descends one of them and `ends` finds the rows that end. `hyperparameters` and
+`limits` know what differs between the rows, `outcome` collects what becomes of them, `result` is
+what is returned, and `finished` puts it together.
 """
 
 from gdexp.descent.batch.arguments import Given, given
+from gdexp.descent.batch.finished import finished
 from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
 from gdexp.descent.batch.limits import Earliest, Limits
-from gdexp.descent.batch.outcome import CODES, WORTH_A_COPY
+from gdexp.descent.batch.options import BatchOptions
+from gdexp.descent.batch.outcome import CODES, Piece, joined_traces
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
 from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
     "CODES",
     "STATUSES",
-    "WORTH_A_COPY",
+    "BatchOptions",
     "BatchResult",
     "Earliest",
     "Given",
     "Hyperparameters",
     "Limits",
+    "Piece",
     "Traces",
     "divided",
+    "finished",
     "given",
     "in_one_tensor",
     "in_order",
+    "joined_traces",
     "torch_batch",
 ]

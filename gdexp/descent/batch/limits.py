@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from gdexp.descent.batch.outcome import CODES
-from gdexp.descent.batch.result import Floats, Integers, Traces
+from gdexp.descent.batch.result import Ended, Floats, Integers, Traces
 from gdexp.descent.cap import NO_LIMIT, Cap
 from gdexp.descent.stopping import Status, Stopping
 
@@ -33,14 +32,6 @@ class Earliest:
         begin = at - 1 if at and self._thresholds[at - 1] == threshold else at
         self._thresholds[begin:end], self._rows[begin:end] = [threshold], [row]
         return True
-
-
-class Ended(Protocol):
-    """What `Limits.settle` needs of how rows ended; arrays of shape (rows,)."""
-
-    codes: npt.NDArray[np.int8]
-    iterations: Integers
-    loss_midway: Floats
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ inside a block are cut back to their own end, so where the blocks lie changes no
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,10 @@ from gdexp.descent.batch.cycles import Point
 from gdexp.descent.batch.ends import Ends
 from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
+from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Losses, Outcome, Piece
-from gdexp.descent.cap import Cap
-from gdexp.descent.loop import COMPARED
 from gdexp.descent.minimum import Minimum
-from gdexp.problems import Problem, changes_x, unchanged_loss
+from gdexp.problems import Problem, loss_at, unchanged_loss
 
 SHORTEST_BLOCK, LONGEST_BLOCK = 4, 64
 """In iterations, once the descents are long enough for blocks at all."""
@@ -45,11 +43,8 @@ class BatchLoop:
         rules: the hyperparameters of the rows.
         limits: how the rows end; they are left as they are.
         x: the starts, shape (rows, *problem.shape).
-        keep_traces: whether `Outcome.pieces` is filled.
         held: bytes that the points of one block should take.
-        block: iterations between two looks at the losses; chosen as it goes when None.
-        cap: lowers the limits of the rows after one that converged.
-        watch: called at every look with the iteration and the number of rows still going.
+        options: of the batch. With traces `Outcome.pieces` is filled.
     """
 
     def __init__(
@@ -59,34 +54,29 @@ class BatchLoop:
         rules: Hyperparameters,
         limits: Limits,
         x: torch.Tensor,
-        *,
-        keep_traces: bool,
         held: int,
-        block: int | None,
-        cap: Cap | None = None,
-        watch: Callable[[int, int], None] | None = None,
+        options: BatchOptions,
     ) -> None:
-        self.watch = watch
         self.problem, self.rules, self.update = problem, rules, rules.update
-        self.keep_traces, self.held, self.block = keep_traces, held, block
+        self.held, self.options = held, options
         self.k = 0
         self.point = Point(x, ())
-        self.ends = Ends(rules, limits, x, minimum, cap)
+        self.ends = Ends(rules, limits, x, minimum, options.cap)
         self.pending: list[Losses] = []
         self.constant: tuple[Any, ...] | None = None
 
     def run(self) -> Outcome:
         """Descend until every row has ended."""
-        points, ends = [self.point, self.point], self.ends
+        points, ends, options = [self.point, self.point], self.ends, self.options
         loss = first_losses(self.problem, self.point.x.requires_grad_())
         self.gradient = gradient_like(loss.sum())
         losses = [loss.detach()]
         while True:
             made = ends.look(self.k, losses, points)
-            if self.keep_traces:
+            if options.keep_traces:
                 self._keep(made if isinstance(made, np.ndarray) else made.cpu().numpy())
-            if self.watch is not None:
-                self.watch(self.k, ends.open)
+            if options.watch is not None:
+                options.watch(self.k, ends.open)
             if not ends.open:
                 self._flush()
                 return ends.outcome
@@ -102,8 +92,8 @@ class BatchLoop:
         overrun their end by an eighth at most.
         """
         room = min(1 << self.k.bit_length(), self.ends.last_limit) - self.k
-        if self.block is not None:
-            return min(room, self.block)
+        if self.options.block is not None:
+            return min(room, self.options.block)
         x, state = self.point
         iteration = x.element_size() * x.numel() * (1 + len(state))
         longest = self.held // max(iteration, 1)
@@ -120,17 +110,14 @@ class BatchLoop:
             one before the first of them.
         """
         x, state = self.point
-        update, loss_of, gradient = self.update, self.problem.loss, self.gradient
+        update, problem, gradient = self.update, self.problem, self.gradient
         losses: list[torch.Tensor] = []
         points = [self.point]
         for k, coefficients in enumerate(self._coefficients(block), self.k + 1):
             # The rows do not mix, so the gradient of the sum is each row's own.
             x, state = update(x.detach(), gradient(loss.sum(), x), state, *coefficients)
             x = x.requires_grad_()
-            version = x._version
-            loss = unchanged_loss(self.problem, x) if k <= COMPARED else loss_of(x)
-            if x._version != version:
-                raise changes_x(self.problem)
+            loss = loss_at(problem, x, k)
             losses.append(loss.detach())
             points.append(Point(x, state))
         self.k += block
@@ -171,7 +158,7 @@ class BatchLoop:
     def _flush(self) -> None:
         if self.pending:
             values = np.concatenate(self.pending)
-            piece = Piece(self.ends.rows, self.k + 1 - len(values), values)
+            piece = Piece(self.ends.rows, self.k + 1 - len(values), values.T)
             self.ends.outcome.pieces.append(piece)
             self.pending = []
 

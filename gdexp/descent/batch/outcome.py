@@ -20,7 +20,7 @@ WORTH_A_COPY = 24
 
 
 class Piece(NamedTuple):
-    """Losses of consecutive iterations: `values[j, i]` is row `rows[i]` at `first + j`."""
+    """Losses of consecutive iterations: `values[i, j]` is row `rows[i]` at `first + j`."""
 
     rows: Integers
     first: int
@@ -63,22 +63,27 @@ class Outcome:
         self.final[row] = result.final
 
 
-def joined_traces(outcome: Outcome) -> Traces:
-    """The pieces of a run put together row by row; the pieces are used up."""
-    lengths = outcome.updates + 1
+def joined_traces(updates: Integers, pieces: list[Piece]) -> Traces:
+    """Return the losses of pieces put together row by row; the pieces are used up.
+
+    Args:
+        updates: of all rows.
+        pieces: one at least.
+    """
+    lengths = updates + 1
     offsets = np.concatenate(([0], np.cumsum(lengths)))
-    values = np.empty(offsets[-1], dtype=outcome.pieces[0].values.dtype)
-    while outcome.pieces:
-        rows, first, block = outcome.pieces.pop()
-        by_row = np.ascontiguousarray(block.T)
+    values = np.empty(offsets[-1], dtype=pieces[0].values.dtype)
+    while pieces:
+        rows, first, losses = pieces.pop()
+        by_row, width = np.ascontiguousarray(losses), losses.shape[1]
         # A row that ended inside the piece, or before it, is cut back to its own end.
-        counts = np.clip(lengths[rows] - first, 0, len(block))
+        counts = np.clip(lengths[rows] - first, 0, width)
         starts = offsets[rows] + first
-        if len(block) >= WORTH_A_COPY:
+        if width >= WORTH_A_COPY:
             for own, start, count in zip(by_row, starts.tolist(), counts.tolist(), strict=True):
                 values[start : start + count] = own[:count]
         else:
             ahead = np.concatenate(([0], np.cumsum(counts)[:-1]))
             places = np.repeat(starts - ahead, counts) + np.arange(counts.sum())
-            values[places] = by_row[np.arange(len(block)) < counts[:, None]]
+            values[places] = by_row[np.arange(width) < counts[:, None]]
     return Traces(values, offsets)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
@@ -12,9 +10,9 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.loop import BatchLoop
 from gdexp.descent.batch.memory import Room, room
+from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Outcome, joined_traces
 from gdexp.descent.batch.result import Integers, Traces, in_order
-from gdexp.descent.cap import Cap
 from gdexp.descent.device import out_of_memory
 from gdexp.descent.loop import torch_descent
 from gdexp.descent.minimum import Minimum
@@ -22,39 +20,34 @@ from gdexp.problems import Problem
 
 
 class Parts:
-    """The descents of a batch on their way: what is known of the rows so far."""
+    """The descents of a batch on their way: what is known of the rows so far.
+
+    Args:
+        problem: the problem.
+        batch: its rows; the stopping rules are replaced where the cap lowers a limit.
+        device: that they are computed on.
+        options: of the batch.
+    """
 
     def __init__(
-        self,
-        problem: Problem,
-        batch: Given,
-        dtype: torch.dtype,
-        device: torch.device,
-        keep_traces: bool,
-        cap: Cap | None,
-        watch: Callable[[int, int], None] | None,
+        self, problem: Problem, batch: Given, device: torch.device, options: BatchOptions
     ) -> None:
-        self.problem, self.batch, self.dtype, self.device = problem, batch, dtype, device
-        self.keep_traces, self.cap, self.watch = keep_traces, cap, watch
+        self.problem, self.batch, self.device, self.options = problem, batch, device, options
+        self.dtype = batch.initial.dtype
         self.limits = Limits.of(*batch.own_stoppings)
         self.outcome = Outcome(len(batch.rules), batch.initial)
         self.parts: list[tuple[Integers, Traces]] = []
 
-    def together(self, at_once: int | None, block: int | None) -> None:
-        """All rows as the rows of tensors.
-
-        Args:
-            at_once: the most that share one tensor; by default what the device has room for.
-            block: iterations between two looks at the losses; chosen for speed by default.
-        """
-        start, device = self.batch.initial[0], self.device
-        moved, held = self._moved(block)
-        limit = at_once or held.rows
-        for alike, own in divided(*self.batch.own_rules, in_order=self.cap is not None):
+    def together(self) -> None:
+        """All rows as the rows of tensors."""
+        start, device, options = self.batch.initial[0], self.device, self.options
+        moved, held = self._moved()
+        limit = options.chunk or held.rows
+        for alike, own in divided(*self.batch.own_rules, in_order=options.cap is not None):
             first = 0
             while first < len(alike):
                 some = slice(first, first + limit)
-                if self._chunk(moved, alike[some], own.part(some), held.points, block):
+                if self._chunk(moved, alike[some], own.part(some), held.points):
                     first += limit
                 elif len(alike[some]) == 1:
                     raise out_of_memory(device, start.numel())
@@ -63,25 +56,18 @@ class Parts:
                     if device.type == "cuda":
                         torch.cuda.empty_cache()
 
-    def _moved(self, block: int | None) -> tuple[Problem, Room]:
+    def _moved(self) -> tuple[Problem, Room]:
         """The problem on the device, and the room that there is for its rows."""
         rule, start = self.batch.rules[0], self.batch.initial[0]
         try:
             moved = self.problem.to(self.dtype, self.device)
-            return moved, room(moved, rule, start, self.device, block)
+            return moved, room(moved, rule, start, self.device, self.options.block)
         except torch.OutOfMemoryError:
             raise out_of_memory(self.device, start.numel()) from None
 
-    def _chunk(
-        self,
-        moved: Problem,
-        rows: Integers,
-        rules: Hyperparameters,
-        held: int,
-        block: int | None,
-    ) -> bool:
+    def _chunk(self, moved: Problem, rows: Integers, rules: Hyperparameters, held: int) -> bool:
         """Some rows in one tensor; False, and none of them made, where that is too much memory."""
-        batch, cap = self.batch, self.cap
+        batch, cap = self.batch, self.options.cap
         if cap is not None:
             self.limits.lower(batch.stoppings, rows, cap)
         try:
@@ -92,16 +78,13 @@ class Parts:
                     rules,
                     self.limits.part(rows),
                     batch.initial[torch.from_numpy(rows)].to(self.device),
-                    keep_traces=self.keep_traces,
-                    held=held,
-                    block=block,
-                    cap=cap,
-                    watch=self.watch,
+                    held,
+                    self.options,
                 ).run()
         except torch.OutOfMemoryError:
             return False  # with the error goes what its frames held
-        if self.keep_traces:
-            traces = joined_traces(part)
+        if self.options.keep_traces:
+            traces = joined_traces(part.updates, part.pieces)
             self.parts.append((rows, traces))
             if cap is not None:
                 self.limits.settle(batch.stoppings, rows, part, traces, cap)
@@ -110,7 +93,8 @@ class Parts:
 
     def one_by_one(self) -> None:
         """Each row by itself."""
-        batch, outcome, cap = self.batch, self.outcome, self.cap
+        batch, outcome, options = self.batch, self.outcome, self.options
+        cap, watch = options.cap, options.watch
         for row in range(len(batch.rules)):
             if cap is not None:
                 self.limits.lower(batch.stoppings, np.array([row]), cap)
@@ -120,9 +104,9 @@ class Parts:
             outcome.record(row, result)
             if cap is not None and result.converged:
                 cap.add(stopping.threshold, [result.iterations])
-            if self.watch is not None:
-                self.watch(result.iterations, len(batch.rules) - row - 1)
-            if self.keep_traces:
+            if watch is not None:
+                watch(result.iterations, len(batch.rules) - row - 1)
+            if options.keep_traces:
                 offsets = np.array([0, len(result.trace)])
                 self.parts.append((np.array([row]), Traces(result.trace, offsets)))
 

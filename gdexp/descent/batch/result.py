@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,24 @@ class Traces:
 
     def __getitem__(self, row: int) -> Floats:
         return self.values[self.offsets[row] : self.offsets[row + 1]].astype(np.float64)
+
+
+class Ended(Protocol):
+    """How rows ended: arrays with one entry for each, which `BatchResult` explains."""
+
+    codes: npt.NDArray[np.int8]
+    iterations: Integers
+    updates: Integers
+    periods: Integers
+    final_loss: Floats
+    loss_before: Floats
+    loss_midway: Floats
+    min_loss: Floats
+    max_loss: Floats
+
+    @property
+    def final(self) -> torch.Tensor | npt.NDArray[Any]:
+        """The x of each row at its end."""
 
 
 @dataclass(frozen=True, eq=False)

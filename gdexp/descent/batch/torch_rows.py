@@ -7,14 +7,14 @@ which, is a matter of speed only.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import torch
 
 from gdexp.descent.batch.arguments import Given
+from gdexp.descent.batch.finished import finished
+from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.parts import Parts
 from gdexp.descent.batch.result import BatchResult
-from gdexp.descent.cap import Cap
 from gdexp.descent.device import exact_arithmetic
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -29,47 +29,20 @@ a warp that sums up to 32 numbers in either case (aten/src/ATen/native/cuda/Redu
 
 
 def torch_batch(
-    problem: Problem,
-    batch: Given,
-    dtype: torch.dtype,
-    device: torch.device,
-    *,
-    keep_traces: bool,
-    block: int | None,
-    chunk: int | None,
-    cap: Cap | None,
-    watch: Callable[[int, int], None] | None,
+    problem: Problem, batch: Given, device: torch.device, options: BatchOptions
 ) -> BatchResult:
     """Return the result of a batch that torch's own kernels compute; see `descend_batch`."""
-    row_size = batch.initial[0].numel()
+    dtype, row_size = batch.initial.dtype, batch.initial[0].numel()
     began = time.perf_counter()
-    parts = Parts(problem, batch, dtype, device, keep_traces, cap, watch)
+    parts = Parts(problem, batch, device, options)
     with exact_arithmetic(device):
         if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
-            parts.together(chunk, block)
+            parts.together()
         else:
             parts.one_by_one()
-    result = parts.outcome
     seconds = time.perf_counter() - began
-    return BatchResult(
-        codes=result.codes,
-        iterations=result.iterations,
-        updates=result.updates,
-        periods=result.periods,
-        final_loss=result.final_loss,
-        min_loss=result.min_loss,
-        max_loss=result.max_loss,
-        initial=batch.initial,
-        final=result.final,
-        rules=batch.rules,
-        stoppings=batch.stoppings,
-        traces=parts.traces() if keep_traces else None,
-        f_star=problem.reference,
-        problem=problem.name or type(problem).__name__,
-        seconds=seconds,
-        _loss_before=result.loss_before,
-        _loss_midway=result.loss_midway,
-    )
+    traces = parts.traces() if options.keep_traces else None
+    return finished(problem, batch, parts.outcome, traces, seconds, engine="torch")
 
 
 def in_one_tensor(

@@ -8,8 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdexp.descent.batch import WORTH_A_COPY, Hyperparameters, Limits, Traces, in_order
-from gdexp.descent.cap import Cap
+from gdexp.descent.batch import (
+    BatchOptions,
+    Given,
+    Hyperparameters,
+    Limits,
+    Piece,
+    Traces,
+    in_order,
+    joined_traces,
+)
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.descents import Descents, Ends
@@ -17,8 +25,7 @@ from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
-from gdexp.descent.stopping import Stopping
-from gdexp.engine import Array, Counts, InterpretedEngine
+from gdexp.engine import Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
 MOST_NUMBERS = 1 << 20
@@ -26,14 +33,6 @@ MOST_NUMBERS = 1 << 20
 
 MOST_OF_A_DEVICE = 1 << 22
 """The same where torch's operations compute them."""
-
-
-class Piece(NamedTuple):
-    """The losses of a block: `values[i, j]` is row `rows[i]` at iteration `first + j`."""
-
-    rows: Counts
-    first: int
-    values: Array
 
 
 class Kind(NamedTuple):
@@ -60,29 +59,13 @@ class Many:
     """The descents of a batch on their way: what is known of the rows so far.
 
     Args:
-        stoppings: of the rows; replaced where a cap lowers a limit.
-        limits: what they say.
-        x: the starts, shape (B, *shape), in the plan's dtype.
-        keep_traces: whether `traces` may be asked.
-        cap: see `descend_batch`.
-        watch: see `descend_batch`.
-        chunk: the most rows that run at once; None: chosen.
+        batch: the rows; the stopping rules are replaced where the cap lowers a limit.
+        options: of the batch. With traces `traces` may be asked.
     """
 
-    def __init__(
-        self,
-        stoppings: list[Stopping],
-        limits: Limits,
-        x: Array,
-        *,
-        keep_traces: bool,
-        cap: Cap | None = None,
-        watch: Callable[[int, int], None] | None = None,
-        chunk: int | None = None,
-    ) -> None:
-        self.stoppings, self.x, self.keep_traces = stoppings, x, keep_traces
-        self.cap, self.watch, self.chunk = cap, watch, chunk
-        self.limits = limits
+    def __init__(self, batch: Given, options: BatchOptions) -> None:
+        self.stoppings, self.x, self.options = batch.stoppings, batch.initial.numpy(), options
+        self.limits = Limits.of(*batch.own_stoppings)
         self.ends: Ends | None = None
         self.parts: list[tuple[Counts, Traces]] = []
 
@@ -92,7 +75,7 @@ class Many:
         if self.ends is None:
             self.ends = Ends(plan, len(self.x))
         each = math.prod(plan.shape) + sum(map(math.prod, plan.state_shapes))
-        size = self.chunk or _rows_at_once(kind, each)
+        size = self.options.chunk or _rows_at_once(kind, each)
         checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
         for first in range(0, len(kind.rows), size):
             some = slice(first, first + size)
@@ -100,9 +83,10 @@ class Many:
             checks = None
 
     def _chunk(self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None) -> None:
-        cap = None if self.cap is None or self.cap.factor is None else self.cap
-        if self.cap is not None:
-            self.limits.lower(self.stoppings, rows, self.cap)
+        options, cap = self.options, self.options.cap
+        lowers = None if cap is None or cap.factor is None else cap
+        if cap is not None:
+            self.limits.lower(self.stoppings, rows, cap)
         assert self.ends is not None
         together = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
         some: Counts | slice = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
@@ -113,20 +97,19 @@ class Many:
             self.limits.part(some),
             kind.minimum,
             kind.pace,
-            keep_traces=self.keep_traces,
+            keep_traces=options.keep_traces,
             ends=self.ends.part(some) if isinstance(some, slice) else None,
-            at_once=cap is not None,
+            at_once=lowers is not None,
         )
-        pieces = _advanced(
-            descents, None if cap is None else Lowering(cap, descents), checks, self.watch
-        )
+        lowering = None if lowers is None else Lowering(lowers, descents)
+        pieces = _advanced(descents, lowering, checks, options.watch)
         if not together:
             self.ends.put(rows, descents.ends)
-        if self.keep_traces:
-            traces = joined(descents.ends.updates, pieces)
+        if options.keep_traces:
+            traces = joined_traces(descents.ends.updates, pieces)
             self.parts.append((rows, traces))
-            if self.cap is not None:
-                self.limits.settle(self.stoppings, rows, descents.ends, traces, self.cap)
+            if cap is not None:
+                self.limits.settle(self.stoppings, rows, descents.ends, traces, cap)
                 self.ends.loss_midway[some] = descents.ends.loss_midway
 
     def traces(self) -> Traces:
@@ -171,27 +154,3 @@ def _advanced(
             descents.compact()
     descents.record()
     return pieces
-
-
-def joined(updates: Counts, pieces: list[Piece]) -> Traces:
-    """Return the losses of blocks row by row; the pieces are used up."""
-    lengths = updates + 1
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    values = np.empty(offsets[-1], dtype=pieces[0].values.dtype)
-    while pieces:
-        rows, first, block = pieces.pop()
-        width = block.shape[1]
-        # A row that ended inside the piece, or before it, is cut back to its own end.
-        counts = np.clip(lengths[rows] - first, 0, width)
-        starts = offsets[rows] + first
-        if width >= WORTH_A_COPY:
-            for own, start, count in zip(block, starts.tolist(), counts.tolist(), strict=True):
-                values[start : start + count] = own[:count]
-        else:
-            places = np.repeat(starts - _ahead(counts), counts) + np.arange(counts.sum())
-            values[places] = block[np.arange(width) < counts[:, None]]
-    return Traces(values, offsets)
-
-
-def _ahead(counts: Counts) -> Counts:
-    return np.concatenate(([0], np.cumsum(counts)[:-1]))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from gdexp.descent.batch import BatchResult, Limits, divided
-from gdexp.descent.cap import Cap
+from gdexp.descent.batch import BatchResult, divided, finished
 from gdexp.descent.portable.engine import Setup, set_up
 from gdexp.descent.portable.many import Kind, Many
 from gdexp.descent.portable.single import descend_alone
@@ -21,7 +19,7 @@ from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
 if TYPE_CHECKING:
-    from gdexp.descent.batch import Given
+    from gdexp.descent.batch import BatchOptions, Given
     from gdexp.descent.loop import Watch
 
 
@@ -80,37 +78,27 @@ def portable_result(
 def portable_batch(
     problem: Problem,
     batch: Given,
-    dtype: torch.dtype,
     device: torch.device,
-    *,
-    keep_traces: bool,
-    block: int | None,
-    chunk: int | None,
-    cap: Cap | None,
-    watch: Callable[[int, int], None] | None,
+    options: BatchOptions,
     plans: Plans | None,
 ) -> BatchResult:
     """Return the result of a batch; see `descend_batch`.
 
     Raises:
         NotPortable: there is no plan for one of the rows, or it disagreed with torch on the way.
+            The batch and the cap are then as before.
     """
     began = time.perf_counter()
+    batch = batch._replace(stoppings=list(batch.stoppings))
+    cap = options.cap
+    earlier = None if cap is None else cap.copy()
     parts = list(divided(*batch.own_rules, in_order=cap is not None))
+    dtype, block = batch.initial.dtype, options.block
     setups = [
         set_up(problem, rules.rules[0], dtype, device, batch.initial[int(rows[0])], plans, block)
         for rows, rules in parts
     ]
-    stoppings, earlier = list(batch.stoppings), None if cap is None else cap.copy()
-    many = Many(
-        stoppings,
-        Limits.of(*batch.own_stoppings),
-        batch.initial.numpy(),
-        keep_traces=keep_traces,
-        cap=cap,
-        watch=watch,
-        chunk=chunk,
-    )
+    many = Many(batch, options)
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
             with FirstDescent(setup, stoppings[int(rows[0])]):
@@ -119,29 +107,10 @@ def portable_batch(
         if cap is not None and earlier is not None:
             cap.restore(earlier)
         raise
-    ends = many.ends
-    assert ends is not None
-    traces = many.traces() if keep_traces else None
-    return BatchResult(
-        codes=ends.codes,
-        iterations=ends.iterations,
-        updates=ends.updates,
-        periods=ends.periods,
-        final_loss=ends.final_loss,
-        min_loss=ends.min_loss,
-        max_loss=ends.max_loss,
-        initial=batch.initial,
-        final=torch.from_numpy(ends.final),
-        rules=batch.rules,
-        stoppings=stoppings,
-        traces=traces,
-        f_star=problem.reference,
-        problem=problem.name or type(problem).__name__,
-        seconds=time.perf_counter() - began,
-        _loss_before=ends.loss_before,
-        _loss_midway=ends.loss_midway,
-        engine="portable",
-    )
+    assert many.ends is not None
+    traces = many.traces() if options.keep_traces else None
+    seconds = time.perf_counter() - began
+    return finished(problem, batch, many.ends, traces, seconds, engine="portable")
 
 
 class FirstDescent:

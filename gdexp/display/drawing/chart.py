@@ -154,11 +154,15 @@ class _Area:
         self.right = canvas.width - points(12)
         self.top = (1.8 if title else 0.5) * line
         self.bottom = canvas.height - 2 * tick - line - (1.1 * line if x_label else 0)
-        for at, label in x_ticks:
+        taken = -math.inf
+        for at, label in sorted(x_ticks):
             across = self.left + at * (self.right - self.left)
             canvas.line([(across, self.top), (across, self.bottom)], GRID, points(0.8))
             canvas.line([(across, self.bottom), (across, self.bottom + tick)], SPINE, points(0.8))
-            canvas.text(label, (across, self.bottom + 1.7 * tick), anchor="mt")
+            half = text_size(label)[0] / 2
+            if across - half > taken + points(4):  # labels never touch: one of them is left out
+                canvas.text(label, (across, self.bottom + 1.7 * tick), anchor="mt")
+                taken = across + half
         for at, label in y_ticks:
             up = self.bottom - at * (self.bottom - self.top)
             canvas.line([(self.left, up), (self.right, up)], GRID, points(0.8))

@@ -23,12 +23,14 @@ class Scale:
         high: the value at place 1, likewise.
         log: whether the scale is logarithmic.
         inverted: whether the largest value is at place 0.
+        whole: whether every shown value is a whole number; then every tick is one.
     """
 
     low: float
     high: float
     log: bool = False
     inverted: bool = False
+    whole: bool = False
 
     @classmethod
     def around(
@@ -51,6 +53,7 @@ class Scale:
             for value in values
             if math.isfinite(value) and (value > 0 or not log)
         ]
+        whole = not log and all(value.is_integer() for value in shown)
         low, high = min(shown, default=0.0), max(shown, default=1.0)
         if floor is not None:
             low, high = floor, max(high, floor)
@@ -58,7 +61,7 @@ class Scale:
             spare = (0.5 if log else 0.05 * abs(high)) or 0.5
             low, high = low - (0 if floor is not None else spare), high + spare
         spare = MARGIN * (high - low)
-        return cls(low - (0 if floor is not None else spare), high + spare, log, inverted)
+        return cls(low - (0 if floor is not None else spare), high + spare, log, inverted, whole)
 
     def place(self, value: float) -> float:
         """Return where a value is, from 0 to 1; what lies outside is at the edge."""
@@ -76,6 +79,8 @@ class Scale:
             return [(self.place(10.0**power), _power(power)) for power in powers]
         low, high = (10**self.low, 10**self.high) if self.log else (self.low, self.high)
         gap = _step((high - low) / (MOST_TICKS - 2))
+        if self.whole:
+            gap = max(gap, 1.0) if gap != 2.5 else 5.0
         if gap <= 0:
             return []
         first, last = math.ceil(low / gap - 1e-9), math.floor(high / gap + 1e-9)

@@ -27,7 +27,7 @@ from tests.sweeps.test_resume import check_trials, check_whole, finished, load, 
 pytestmark = pytest.mark.slow
 
 SWEEP = ["+sweep", "sweep.name=s", "stopping.threshold=1e-5", "stopping.max_iterations=2000"]
-TRIALS = 200
+TRIALS = 100
 RANDOM = [*SWEEP, "sweep.sampler=random", f"sweep.n_trials={TRIALS}"]
 END_SECONDS = 30
 """So soon after the last trial a driver has ended, whatever became of its workers."""
