@@ -101,7 +101,7 @@ def portable_batch(
     many = Many(batch, options)
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
-            with FirstDescent(setup, stoppings[int(rows[0])]):
+            with FirstDescent(setup, batch.stoppings[int(rows[0])]):
                 many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
     except NotPortable:
         if cap is not None and earlier is not None:
