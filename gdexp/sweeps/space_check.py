@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput, GdexpError
 from gdexp.experiment import Experiment
-
-if TYPE_CHECKING:
-    from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.space import Space
 
 
-def check_space(plan: Plan) -> Iterator[tuple[dict[str, Any], Experiment]]:
+class TrialMaker(Protocol):
+    """What is needed of a sweep's plan."""
+
+    @property
+    def base(self) -> config.Config:
+        """The config that every trial starts from."""
+
+    @property
+    def space(self) -> Space:
+        """The keys that the trials change in it."""
+
+    def experiment(self, parameters: Mapping[str, Any]) -> Experiment:
+        """Return the experiment of a trial."""
+
+
+def check_space(plan: TrialMaker) -> Iterator[tuple[dict[str, Any], Experiment]]:
     """Build the experiments at the ends of every range, so that a bad value shows early.
 
     Args:
@@ -51,7 +64,7 @@ def check_space(plan: Plan) -> Iterator[tuple[dict[str, Any], Experiment]]:
         yield from ((given, each) for given, each in found if isinstance(each, Experiment))
 
 
-def _try(plan: Plan, values: Mapping[str, Any]) -> Experiment | GdexpError:
+def _try(plan: TrialMaker, values: Mapping[str, Any]) -> Experiment | GdexpError:
     """Build the experiment of these values, and make its first update.
 
     Returns:
