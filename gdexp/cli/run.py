@@ -63,9 +63,12 @@ def run(config: Config) -> Result:
         losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
         with losses:
             result = experiment.run(watch=losses)
+        asked, experiment = experiment, experiment.of_result(result)
         losses.close(result.trace)
         store.finish(run_id, record(experiment, result, run_id, store))
         report(out, experiment, result)
+        if experiment.engine_reason != asked.engine_reason:  # known only since the descent
+            terminal.print_facts(out, engine_line(experiment))
         log_pictures(out, experiment, result, run_id, store)
         store.save_runs_view()
         if (reason := store.missing_reason(run_id)) is not None:
@@ -175,12 +178,19 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
                 f"{gap} <= {stopping.threshold:g}{measure_note(stopping)}, "
                 f"at most {stopping.max_iterations:,} iterations",
             ),
+            *engine_line(experiment),
         ],
     )
     warning = experiment.threshold_warning()
     for each in filter(None, (warning, differing)):
         out.print(f"[yellow]warning[/yellow]  {terminal.escape_text(each)}")
     out.print()
+
+
+def engine_line(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return why `engine=auto` takes torch, if it does."""
+    reason = experiment.engine_reason
+    return [] if reason is None else [("engine", terminal.escape_text(f"torch: {reason}"))]
 
 
 def report(out: Console, experiment: Experiment, result: Result) -> None:
@@ -220,7 +230,8 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
 
 def sweep_command(experiment: Experiment) -> str:
     """Return the command that sweeps the learning rate of this experiment."""
-    kept = [o for o in overrides(experiment.config) if not o.startswith("optimizer.lr=")]
+    chosen = {**experiment.config, "engine": experiment.asked_engine}
+    kept = [o for o in overrides(chosen) if not o.startswith("optimizer.lr=")]
     return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from gdexp.config.composed import shipped
-from gdexp.config.keys import OUTCOME_KEYS, Config
+from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
@@ -31,7 +31,8 @@ def overrides(wanted: Mapping[str, Any]) -> list[str]:
 
     They start from the defaults, or from the shipped experiment that needs fewer.
     """
-    after = {key: wanted[key] for key in OUTCOME_KEYS if key in wanted}
+    meant = {**ADDED_KEYS, **wanted}
+    after = {key: meant[key] for key in OUTCOME_KEYS if key in meant}
     flat = flatten(after)
     found = [_overrides_after(name, after, flat) for name in (None, *_experiments())]
     return min(

@@ -8,7 +8,7 @@ from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.portable import RecordedHere, misfit, recorded_here
-from gdexp.descent.resolved_engine import resolve_engine
+from gdexp.descent.resolved_engine import resolve_engine, same_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.single_descent import descend
 from gdexp.descent.starts import starting_point
@@ -57,5 +57,6 @@ __all__ = [
     "projected_time",
     "recorded_here",
     "resolve_engine",
+    "same_engine",
     "starting_point",
 ]

@@ -31,7 +31,7 @@ def descend_batch(
     chunk: int | None = None,
     cap: Cap | None = None,
     watch: Callable[[int, int], None] | None = None,
-    engine: str = "torch",
+    engine: str = "auto",
     plans: Plans | None = None,
 ) -> BatchResult:
     """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.

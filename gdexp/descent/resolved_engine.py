@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gdexp.descent.portable import check_engine, refusal
+from gdexp.core import GdexpError, printable_line
+from gdexp.descent.portable import check_engine, kind_of_rule, refusal
 from gdexp.engine import NotPortable, Plans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -28,7 +29,7 @@ def resolve_engine(
         dtype: of the descent.
         device: of the descent.
         engine: `auto`, `portable` or `torch`.
-        plans: as for `descend`.
+        plans: keeps what is recorded of the loss; None: the problem keeps it.
 
     Returns:
         `torch`, `portable`, or `auto` where the descent has a portable form: its first
@@ -48,4 +49,16 @@ def resolve_engine(
         if engine == "portable":
             raise refusal(error) from None
         return "torch", str(error)
+    except GdexpError:
+        raise
+    except Exception as error:
+        if engine == "portable":
+            raise
+        # With torch its first update fails in the same way, where such failures are expected.
+        return "torch", f"its loss fails: {printable_line(str(error))}"
     return engine, None
+
+
+def same_engine(rule: UpdateRule, other: UpdateRule) -> bool:
+    """Return whether two rules have one engine wherever they are used: they differ in numbers."""
+    return kind_of_rule(rule) == kind_of_rule(other)

@@ -26,7 +26,7 @@ def descend(
     dtype: torch.dtype | str = torch.float32,
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
-    engine: str = "torch",
+    engine: str = "auto",
     plans: Plans | None = None,
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.
@@ -48,9 +48,9 @@ def descend(
         device: cpu (default), cuda or cuda:N.
         watch: a callback, called at iteration 0 and then at the iterations that it returns. It
             begins again where the first descent of a problem shows that torch must compute it.
-        engine: `portable`: one arithmetic with the same bits on every machine; `torch`: torch's
-            own kernels; `auto`: portable where each operation has a portable form and an
-            iteration is cheaper so, else torch, with the reason in the result.
+        engine: `auto` (default): portable where each operation has a portable form and an
+            iteration is cheaper so, else torch, with the reason in the result; `portable`: one
+            arithmetic with the same bits on every machine; `torch`: torch's own kernels.
         plans: keeps what was recorded of the loss for later descents; by default the problem
             keeps it.
 

@@ -24,8 +24,8 @@ EVERY_UNTIL = 20
 
 BAR_AFTER_SECONDS = 1.0
 
-LISTEN_EVERY = 10_000
-"""Iterations, some tenths of a second, between checks for a signal that was swallowed."""
+QUIET_SECONDS = 10.0
+"""How long a log goes without a line."""
 
 
 def next_printed(iteration: int) -> int:
@@ -44,7 +44,8 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
     """Prints losses during a descent, with a bar under them when it takes long.
 
     Give the instance to `descend(watch=…)`. The bar runs from the first gap to the threshold
-    on a log axis. Output that is not a terminal gets plain lines and no bar.
+    on a log axis. Output that is not a terminal gets plain lines and no bar, and a line at least
+    every ten seconds.
     """
 
     def __init__(self, out: Console, threshold: float, f_star: float) -> None:
@@ -53,7 +54,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         self._f_star = f_star
         self._next = 0
         self._last = -1
-        self._began = time.monotonic()
+        self._began = self._printed = time.monotonic()
         self._called = (0, self._began)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -77,11 +78,11 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
             self._print(iteration, trace[-1])
             self._next = next_printed(iteration)
         signals.check()
-        if not self._out.is_terminal:
-            return min(self._next, iteration + LISTEN_EVERY)
         now = time.monotonic()
-        if now - self._began > BAR_AFTER_SECONDS:
+        if self._out.is_terminal and now - self._began > BAR_AFTER_SECONDS:
             self._advance(trace)
+        elif not self._out.is_terminal and now - self._printed > QUIET_SECONDS:
+            self._print(iteration, trace[-1])
         # About ten calls a second, whatever an iteration costs.
         done, then = self._called
         rate = (iteration - done) / max(now - then, 1e-6)
@@ -97,7 +98,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
     def _print(self, iteration: int, loss: float) -> None:
         out = self._out if self._bar is None else self._bar.console
         out.print(f"{iteration:>10,}  {loss - self._f_star:>12.6g}")
-        self._last = iteration
+        self._last, self._printed = iteration, time.monotonic()
 
     def _advance(self, trace: array[float]) -> None:
         if self._bar is None:

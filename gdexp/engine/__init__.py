@@ -3,6 +3,7 @@
 from gdexp.engine import functions, scalars
 from gdexp.engine.agreement import check_against_torch, difference_from_torch
 from gdexp.engine.arrays import compute, linspace
+from gdexp.engine.fingerprint import HIDDEN, fingerprint
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.interpreter import Interpreter
 from gdexp.engine.make_plan import evaluation_for, leaf, plan_for
@@ -10,12 +11,13 @@ from gdexp.engine.native import CompiledPlans, NativeEngine, available
 from gdexp.engine.not_portable import LARGEST, NotPortable
 from gdexp.engine.numpy_evaluation import tree_sum
 from gdexp.engine.plan import Plan
-from gdexp.engine.plans import HIDDEN, Plans, Prepared, StoredPlans, fingerprint, plans_of
+from gdexp.engine.plans import Kept, Plans, Prepared, StoredPlans, plans_of
 from gdexp.engine.processor_mode import exact_processor
 from gdexp.engine.program import Array, Program
 from gdexp.engine.rows import NEVER, Block, Code, Counts, Doubles, Rows
 from gdexp.engine.saved_rows import load_rows, save_rows
 from gdexp.engine.stored_plan import MOST_STORED, StoredPlan
+from gdexp.engine.tensor_digests import TensorDigests
 
 __all__ = [
     "HIDDEN",
@@ -30,6 +32,7 @@ __all__ = [
     "Doubles",
     "InterpretedEngine",
     "Interpreter",
+    "Kept",
     "NativeEngine",
     "NotPortable",
     "Plan",
@@ -39,6 +42,7 @@ __all__ = [
     "Rows",
     "StoredPlan",
     "StoredPlans",
+    "TensorDigests",
     "available",
     "check_against_torch",
     "compute",

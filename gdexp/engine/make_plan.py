@@ -52,7 +52,13 @@ class Rule(Protocol):
         """Return numbers, and booleans that choose a formula."""
 
 
-def plan_for(problem: LossFunction, rule: Rule, dtype: torch.dtype | str, x: torch.Tensor) -> Plan:
+def plan_for(
+    problem: LossFunction,
+    rule: Rule,
+    dtype: torch.dtype | str,
+    x: torch.Tensor,
+    evaluate: Program | None = None,
+) -> Plan:
     """Return the programs of a descent.
 
     Args:
@@ -60,12 +66,13 @@ def plan_for(problem: LossFunction, rule: Rule, dtype: torch.dtype | str, x: tor
         rule: its update is recorded at the first update and at a later one.
         dtype: float32 or float64.
         x: the start.
+        evaluate: the program of the loss and its gradient, where it is known.
 
     Raises:
         NotPortable: an operation has no portable form, or a recording cannot be trusted.
     """
     dtype = _checked(dtype)
-    evaluate = evaluation_for(problem, dtype, x)
+    evaluate = evaluation_for(problem, dtype, x) if evaluate is None else evaluate
     if not rule.batchable:
         raise NotPortable("the update rule keeps its own state: it is no function of tensors")
     recipe = UpdateRecipe.of(rule, dtype, tuple(x.shape))

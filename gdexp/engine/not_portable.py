@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from gdexp.core import GdexpError
@@ -17,7 +18,7 @@ class Place(NamedTuple):
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}"
+        return f"{Path(self.file).name}, line {self.line}"  # a reason is recorded: no folders
 
 
 class NotPortable(GdexpError):

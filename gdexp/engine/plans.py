@@ -8,30 +8,23 @@ a global variable of the user's module, is found by the comparison of the first 
 
 from __future__ import annotations
 
-import types
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
-
+from gdexp.engine.fingerprint import HIDDEN, fingerprint
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
 from gdexp.engine.program import Program
 from gdexp.engine.stored_plan import StoredPlan
-
-HIDDEN = "_gdexp_"
-"""How the names of attributes begin that gdexp keeps with a problem and that decide nothing."""
+from gdexp.engine.tensor_digests import TensorDigests
 
 ATTRIBUTE = f"{HIDDEN}plans"
 """A problem's own plans."""
 
 KEPT = 16
-"""Plans of one problem; the one that was used last is dropped last."""
-
-DEPTH, LONGEST = 6, 256
-"""Of containers in a problem's attributes that are looked into."""
+"""Plans of one problem; the one that was used longest ago is dropped first."""
 
 
 @dataclass
@@ -43,7 +36,6 @@ class Prepared:
         checked: whether it agreed with torch all along its first descent.
         engines: what computes it, by device and threads.
         double: the loss in float64, where it was asked for.
-        held: the objects that its key names by their ids.
         nanoseconds: a guess at the time of an iteration.
         stored: the plan as data, once it was asked for.
     """
@@ -52,7 +44,6 @@ class Prepared:
     checked: bool = False
     engines: dict[Hashable, Any] = field(default_factory=dict)
     double: Program | NotPortable | None = None
-    held: list[object] = field(default_factory=list)
     nanoseconds: float | None = None
     stored: StoredPlan | None = None
 
@@ -70,48 +61,93 @@ class Prepared:
         return self.stored
 
 
+class Key(NamedTuple):
+    """What decided a recording: the problem, dtype and shape, and the update rule."""
+
+    problem: Hashable
+    kind: Hashable
+    rule: Hashable
+
+
 class Plans:
     """Plans by what decided their recording; refusals are kept too.
 
-    Every problem has its own. They are not copied or pickled with it.
+    Every problem has its own, unless others are given: equal problems, such as those of a sweep's
+    trials, share them then. They are not copied or pickled with a problem.
+
+    Args:
+        kept: the most plans; the one that was used longest ago is dropped first.
     """
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[Hashable, Prepared | NotPortable] = OrderedDict()
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._known: OrderedDict[Key, tuple[Prepared | NotPortable, list[object]]]
+        self._known = OrderedDict()
+        self._losses: OrderedDict[Hashable, Program | NotPortable] = OrderedDict()
+        self._digests = TensorDigests()
 
-    def get(self, key: Hashable, held: list[object], make: Callable[[], Plan]) -> Prepared:
-        """Return the plan under a key, made if it is new.
+    def get(
+        self,
+        problem: object,
+        kind: Hashable,
+        rule: Hashable,
+        record: Callable[[], Program],
+        make: Callable[[Program], Plan],
+    ) -> Kept:
+        """Return the plan of a problem, made if it is new.
 
         Args:
-            key: see `fingerprint`.
-            held: the objects that the key names by their ids: they must live as long.
-            make: returns the plan.
+            problem: what is recorded.
+            kind: what else decides the recording of the loss: dtype and shape.
+            rule: what decides the recording of the update.
+            record: returns the program of the loss.
+            make: returns the plan with this program.
 
         Raises:
             NotPortable: there is none.
         """
-        found = self._known.get(key)
-        if found is None:
-            try:
-                found = Prepared(make(), held=held)
-            except NotPortable as error:
-                found = error
-            self._known[key] = found
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
+        shown, held = fingerprint(problem, self._digests)
+        key = Key(shown, kind, rule)
+        entry = self._known.get(key)
+        found = self._made(key, record, make) if entry is None else entry[0]
+        # What the key names by its id must live as long.
+        self._known[key] = found, held
+        self._known.move_to_end(key)
+        while len(self._known) > self._kept:
+            self._known.popitem(last=False)
         if isinstance(found, NotPortable):
             raise NotPortable(found.reason, found.place)
-        return found
+        return Kept(found, self, key)
 
-    def refuse(self, key: Hashable, error: NotPortable) -> None:
+    def _made(
+        self, key: Key, record: Callable[[], Program], make: Callable[[Program], Plan]
+    ) -> Prepared | NotPortable:
+        """Return a new plan; the program of the loss is one for all rules."""
+        place = (key.problem, key.kind)
+        try:
+            loss = self._losses.get(place)
+            if loss is None:
+                loss = self._losses[place] = record()
+            if isinstance(loss, NotPortable):
+                return loss
+            return Prepared(make(loss))
+        except NotPortable as error:
+            if place not in self._losses:
+                self._losses[place] = error
+            return error
+        finally:
+            while len(self._losses) > self._kept:
+                self._losses.popitem(last=False)
+
+    def refuse(self, key: Key, error: NotPortable) -> None:
         """Keep in place of a plan that it disagreed with torch."""
-        self._known[key] = error
+        if key in self._known:
+            self._known[key] = error, self._known[key][1]
 
-    def drop(self, key: Hashable) -> None:
-        """Forget a plan."""
+    def drop(self, key: Key) -> None:
+        """Forget a plan, and the program of its loss."""
         self._known.pop(key, None)
+        self._losses.pop((key.problem, key.kind), None)
 
     def __copy__(self) -> Plans:
         return Plans()
@@ -121,6 +157,14 @@ class Plans:
 
     def __reduce__(self) -> tuple[type[Plans], tuple[()]]:
         return Plans, ()
+
+
+class Kept(NamedTuple):
+    """A plan, where it is kept and under which key."""
+
+    prepared: Prepared
+    plans: Plans
+    key: Key
 
 
 class StoredPlans(Plans):
@@ -137,9 +181,16 @@ class StoredPlans(Plans):
         self.stored = stored
         self._prepared = Prepared(stored.plan, checked=True, double=stored.double, stored=stored)
 
-    def get(self, key: Hashable, held: list[object], make: Callable[[], Plan]) -> Prepared:
+    def get(
+        self,
+        problem: object,
+        kind: Hashable,
+        rule: Hashable,
+        record: Callable[[], Program],
+        make: Callable[[Program], Plan],
+    ) -> Kept:
         """Return the plan; nothing is recorded."""
-        return self._prepared
+        return Kept(self._prepared, self, Key(None, kind, rule))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Plans:
         return StoredPlans(self.stored)
@@ -152,61 +203,3 @@ def plans_of(problem: object) -> Plans:
         kept = Plans()
         vars(problem)[ATTRIBUTE] = kept
     return kept
-
-
-def fingerprint(problem: object) -> tuple[Hashable, list[object]]:
-    """Return what a problem's attributes show of its loss, and the objects named by their ids.
-
-    Numbers and texts are there by value, tensors and modules by identity and version, containers
-    and functions with what they hold, everything else by identity.
-    """
-    held: list[object] = []
-    attributes = tuple(
-        (name, _token(value, held, DEPTH))
-        for name, value in vars(problem).items()
-        if not name.startswith(HIDDEN)
-    )
-    return (type(problem), attributes), held
-
-
-_PLAIN = (int, float, complex, str, bytes, bool, type(None), torch.dtype, torch.device)
-
-
-def _token(value: object, held: list[object], depth: int) -> Hashable:
-    kind = type(value)
-    if kind in _PLAIN:
-        return (kind, repr(value) if kind is float else value)
-    held.append(value)
-    if isinstance(value, torch.Tensor):
-        return (id(value), value._version)
-    if depth == 0 or (isinstance(value, list | tuple | dict) and len(value) > LONGEST):
-        return id(value)
-    if isinstance(value, list | tuple):
-        return (kind, tuple(_token(each, held, depth - 1) for each in value))
-    if isinstance(value, dict):
-        pairs = value.items()
-        return (
-            kind,
-            tuple((_token(k, held, depth - 1), _token(v, held, depth - 1)) for k, v in pairs),
-        )
-    if isinstance(value, torch.nn.Module):
-        numbers = (*value.parameters(), *value.buffers())
-        held.extend(numbers)
-        return (id(value), value.training, tuple((id(n), n._version) for n in numbers))
-    if isinstance(value, types.MethodType):
-        return (_token(value.__func__, held, depth), _token(value.__self__, held, depth - 1))
-    if isinstance(value, types.FunctionType):
-        cells = tuple(_token(_content(cell), held, depth - 1) for cell in value.__closure__ or ())
-        return (id(value.__code__), cells, _token(value.__defaults__, held, depth - 1))
-    inner = getattr(value, "__dict__", None)
-    if inner and not isinstance(value, type | types.ModuleType):
-        own = {name: each for name, each in inner.items() if not str(name).startswith(HIDDEN)}
-        return (id(value), _token(own, held, depth - 1))
-    return id(value)
-
-
-def _content(cell: types.CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None

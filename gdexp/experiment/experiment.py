@@ -11,8 +11,23 @@ from typing import Any
 import torch
 
 from gdexp import config
-from gdexp.core import BadInput, GdexpError, code_failed, validation
-from gdexp.descent import Result, Stopping, Watch, descend, resolve_engine, starting_point
+from gdexp.core import (
+    BadInput,
+    GdexpError,
+    code_failed,
+    mask_secrets,
+    printable_line,
+    validation,
+)
+from gdexp.descent import (
+    Result,
+    Stopping,
+    Watch,
+    descend,
+    resolve_engine,
+    same_engine,
+    starting_point,
+)
 from gdexp.engine import Plans
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import RULES, UpdateRule
@@ -28,7 +43,9 @@ class Experiment:
         engine: how the descent is computed: `portable`, `torch`; or `auto`, which takes portable
             here, unless the first descent shows that torch must compute it.
         engine_reason: why `engine=auto` takes torch; else None.
-        plans: what its portable descents compute; None: what is recorded of the problem.
+        asked_engine: what the config says of the engine.
+        plans: keeps what is recorded of the loss, for all experiments that have it; None: the
+            problem keeps it.
     """
 
     problem: Problem
@@ -40,6 +57,7 @@ class Experiment:
     config: config.Config
     engine: str = "torch"
     engine_reason: str | None = None
+    asked_engine: str = "torch"
     plans: Plans | None = None
 
     @classmethod
@@ -59,7 +77,7 @@ class Experiment:
         """
         chosen = config.outcome(composed)
         problem = build_problem(_group("problem", chosen), trust)
-        experiment = cls(
+        return cls(
             problem=problem,
             rule=config.choose("optimizer", RULES, chosen["optimizer"]),
             stopping=_stopping(chosen, problem),
@@ -67,38 +85,42 @@ class Experiment:
             dtype=validation.dtype(chosen["dtype"]),
             device=validation.device(chosen["device"]),
             config=chosen,
+            asked_engine=chosen.get("engine", "torch"),
             plans=plans,
-        )
-        with experiment.problem_errors():
-            start = starting_point(problem, experiment.seed)
-            engine, reason = resolve_engine(
-                problem,
-                experiment.rule,
-                start,
-                experiment.dtype,
-                experiment.device,
-                chosen.get("engine", "torch"),
-                plans,
-            )
-        for key, value in (("x0", start), ("target", problem.target)):
-            experiment._check_range(f"problem.{key}", value)
+        )._completed()
+
+    def _completed(self) -> Experiment:
+        """Return the experiment with its engine, after the checks of its numbers."""
+        with self.problem_errors():
+            start = starting_point(self.problem, self.seed)
+            parts = self.problem, self.rule, start, self.dtype, self.device
+            engine, reason = resolve_engine(*parts, self.asked_engine, self.plans)
+        for key, value in (("x0", start), ("target", self.problem.target)):
+            self._check_range(f"problem.{key}", value)
+        return self._on(engine, reason)
+
+    def on_torch(self) -> Experiment:
+        """Return the experiment on torch, which its study was resolved to."""
+        return self if self.engine == "torch" else self._on("torch", None)
+
+    def _on(self, engine: str, reason: str | None) -> Experiment:
+        """Return the experiment on an engine, which stands in its config if one was asked for."""
+        if reason is not None and reason != self.engine_reason:
+            reason = printable_line(mask_secrets(reason))  # it may quote the user's code
+        made = replace(self, engine=engine, engine_reason=reason)
+        if "engine" not in self.config:
+            return made
         resolved = "portable" if engine == "auto" else engine
-        return replace(
-            experiment,
-            engine=engine,
-            engine_reason=reason,
-            config={**chosen, "engine": resolved} if "engine" in chosen else chosen,
-        )
+        return replace(made, config={**self.config, "engine": resolved})
 
     def of_result(self, result: Result) -> Experiment:
         """Return the experiment as it was run: with the engine that computed the result."""
         if self.config.get("engine", "torch") == result.engine:
             return self
-        made = {**self.config, "engine": result.engine}
-        return replace(self, config=made, engine=result.engine, engine_reason=result.engine_reason)
+        return self._on(result.engine, result.engine_reason)
 
     def varied(self, composed: Mapping[str, Any]) -> Experiment | None:
-        """Return the experiment of a config that differs in the rule and the stopping rule alone.
+        """Return the experiment of a config that differs in rule, stopping rule and seed alone.
 
         It is equal to that of `from_config`, and shares the problem, whose making takes longest.
 
@@ -112,15 +134,21 @@ class Experiment:
         chosen = config.outcome(composed)
         if self.config["problem"].get("name") == CUSTOM or chosen.keys() != self.config.keys():
             return None
-        others = self.config.keys() - {"optimizer", "stopping"}
-        if any(repr(chosen[key]) != repr(self.config[key]) for key in others):
+        before = {**self.config, "engine": self.asked_engine}
+        others = self.config.keys() - {"optimizer", "stopping", "seed"}
+        if any(repr(chosen[key]) != repr(before[key]) for key in others):
             return None  # not by ==: 1 and true are two values
-        return replace(
+        rule = config.choose("optimizer", RULES, chosen["optimizer"])
+        made = replace(
             self,
-            rule=config.choose("optimizer", RULES, chosen["optimizer"]),
+            rule=rule,
             stopping=_stopping(chosen, self.problem),
+            seed=validation.integer("seed", chosen["seed"]),
             config=chosen,
         )
+        if made.seed == self.seed and same_engine(rule, self.rule):
+            return made._on(self.engine, self.engine_reason)
+        return made._completed()
 
     @property
     def signature(self) -> str:
@@ -168,6 +196,7 @@ class Experiment:
                 dtype=self.dtype,
                 device=self.device,
                 engine=self.engine,
+                plans=self.plans,
             )
 
     def _check_loss_dtype(self) -> None:

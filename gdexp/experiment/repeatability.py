@@ -34,7 +34,8 @@ def nondeterminism_warning(experiment: Experiment) -> str | None:
         return None
     with experiment.problem_errors(), _restored(experiment):
         problem = _copied(experiment.problem)
-        again = Experiment.from_config(experiment.config, trusted_paths(experiment.config))
+        on_torch = {**experiment.config, "engine": "torch"}  # the loss is called, not recorded
+        again = Experiment.from_config(on_torch, trusted_paths(on_torch))
         first, *others = [_evaluated(experiment, p) for p in (problem, problem, again.problem)]
     differing = [loss for loss, bits in others if bits != first[1]]
     if not differing:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from gdexp.engine import HIDDEN, exact_processor, fingerprint
+from gdexp.engine import HIDDEN, TensorDigests, exact_processor, fingerprint
 
 MADE, KEPT = f"{HIDDEN}constants", f"{HIDDEN}form"
 """The attributes of a problem that hold its constants as they were made, and its form."""
@@ -58,10 +58,13 @@ class Form:
         key: the fingerprint of the problem.
         held: the objects that the key names by their ids.
         problem: the form.
+        digests: of the problem's tensors.
     """
 
-    def __init__(self, key: Hashable, held: list[object], problem: object) -> None:
-        self.key, self.held, self.problem = key, held, problem
+    def __init__(
+        self, key: Hashable, held: list[object], problem: object, digests: TensorDigests
+    ) -> None:
+        self.key, self.held, self.problem, self.digests = key, held, problem, digests
 
     def __deepcopy__(self, memo: object) -> None:
         return None
@@ -111,8 +114,9 @@ def portable_form(
     names = unchanged_constants(problem)
     if not names and all(own[name] is part for name, part in parts.items()):
         return problem
-    key, held = fingerprint(problem)
     kept = own.get(KEPT)
+    digests = kept.digests if isinstance(kept, Form) else TensorDigests()
+    key, held = fingerprint(problem, digests)
     if isinstance(kept, Form) and kept.key == key:
         found: P = kept.problem  # type: ignore[assignment]
         if all(vars(found)[name] is part for name, part in parts.items()):
@@ -124,5 +128,5 @@ def portable_form(
         del vars(form)[name]
     vars(form).update(parts)
     vars(form).update({name: constants[name] for name in names})
-    own[KEPT] = Form(key, held, form)
+    own[KEPT] = Form(key, held, form, digests)
     return form

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, GdexpError, UserCode, command_folder, user_code, validation
+from gdexp.core import BadInput, UserCode, command_folder, user_code, validation
+from gdexp.engine import Plans
 from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import PARETO, SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
+from gdexp.sweeps.space_check import check_space
+from gdexp.sweeps.study_engine import ENGINE, KEPT, StudyEngine
 from gdexp.tracking import TrackingSettings, is_postgresql
 
 DEFAULT_TRIALS = 100
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
+MOST_MADE, MOST_PLANS = 8, 256
+"""Experiments and plans of descents that are kept, for trials that are like earlier ones."""
+
 CONTINUE_TO = "continue_to"
 """The key of `sweep`, and of a trial's `stopping`."""
 
@@ -35,6 +41,8 @@ class Plan:
         earlier_name: the name that version 0.1.0 gave the study, which held the absolute path of
             the store; None where the user gave a name.
         written: the plan as version 0.1.0 made it, where the space lists equal values; else None.
+        engine: of the trials; None where it is swept, or not known yet.
+        plans: keeps what is recorded of the losses.
     """
 
     base: config.Config
@@ -43,6 +51,8 @@ class Plan:
     tracking: TrackingSettings
     earlier_name: str | None = None
     written: Plan | None = None
+    engine: StudyEngine | None = None
+    plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -61,7 +71,8 @@ class Plan:
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
             base["stopping"] = {**base["stopping"], CONTINUE_TO: settings.continue_to}
         plan = cls(base, space, settings, tracking)
-        plan._check_space()
+        engine = StudyEngine.of(check_space(plan))
+        plan = replace(plan, engine=None if ENGINE in space.keys else engine)
         plan._check_goal()
         plan._check_sampler()
         repeated = space.as_written()
@@ -80,13 +91,13 @@ class Plan:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
         made = next(filter(None, (known.varied(configured) for known in self._made)), None)
         if made is None:
-            made = Experiment.from_config(configured, trusted_paths(configured))
-            self._made[:] = [made]
-        return made
+            made = Experiment.from_config(configured, trusted_paths(configured), self.plans)
+            self._made[:] = [made, *self._made][:MOST_MADE]
+        return made.on_torch() if self.engine is not None and self.engine.name == "torch" else made
 
     @cached_property
     def _made(self) -> list[Experiment]:
-        """The last experiment that was made whole; most others differ from it in few keys."""
+        """The last experiments that were made whole; most others differ from one in few keys."""
         return []
 
     def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
@@ -96,6 +107,11 @@ class Plan:
     def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """Return the config of a trial."""
         return self.space.trial_config(self.base, parameters)
+
+    def recorded_config(self, made: Mapping[str, Any]) -> config.Config:
+        """Return a config with the engine that all trials have, if they have one."""
+        known = self.engine is not None and self.engine.name != "auto"
+        return {**made, ENGINE: self.engine.name} if self.engine and known else dict(made)
 
     def learning_rate(self, parameters: Mapping[str, Any]) -> float | None:
         """Return the learning rate of a trial; None where it is not swept.
@@ -161,6 +177,23 @@ class Plan:
             settings = replace(settings, name=None)
         return replace(self, settings=settings)._completed()
 
+    def with_engine(self, name: str) -> Plan:
+        """Return the plan with the engine that its study began with, and the names that follow."""
+        settings = self.settings
+        if self.earlier_name is not None:
+            settings = replace(settings, name=None)
+        reasons = (("", KEPT),) if name == "torch" else ()
+        kept = StudyEngine(name, reasons)
+        return replace(self, settings=settings, engine=kept)._completed()
+
+    def with_other_engines(self) -> list[Plan]:
+        """Return the plan with each other engine that its study may have, if it may have any."""
+        asked = self.base.get(ENGINE)
+        if asked != "auto" or self.engine is None:
+            return []
+        others = ("torch", "portable", "auto")
+        return [self.with_engine(each) for each in others if each != self.engine.name]
+
     def user_codes(self) -> list[UserCode]:
         """Return the user's own code and data behind the problems that trials may have."""
         problems = [self.base["problem"], *self.space.variants.get("problem", {}).values()]
@@ -195,7 +228,7 @@ class Plan:
         groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
         fixed = {
             key: value
-            for key, value in config.flatten(self.base).items()
+            for key, value in config.flatten(self.recorded_config(self.base)).items()
             if key not in self.space.keys and not key.startswith(groups)
         }
         torch_only = self.base.get("engine", "torch") == "torch"
@@ -214,52 +247,6 @@ class Plan:
                 "tracking": {"experiment": self.tracking.experiment},
             }
         )
-
-    def _check_space(self) -> None:
-        """Build the experiments at the ends of every range, so that a bad value shows early."""
-        if not self.space.dimensions:
-            raise BadInput(
-                "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
-            )
-        for d in self.space.dimensions:
-            if not d.is_group and not self.space.variants:
-                try:
-                    config.lookup(self.base, d.key)
-                except BadInput as error:
-                    shown = d.text() if d.choices is None else ", ".join(map(str, d.choices))
-                    raise BadInput(d.key, shown, error.allowed) from None
-        for chosen in self.space.combinations():
-            part = self.space.dimensions_with(chosen)
-            first = {**chosen, **{d.name: d.corners()[0] for d in part}}
-            tried = [{**first, d.name: value} for d in part for value in d.corners()]
-            errors = [self._try(values) for values in tried or [first]]
-            # Code that fails at some corners only is a matter of single trials.
-            if errors[0] is not None and all(errors):
-                raise errors[0]
-
-    def _try(self, values: Mapping[str, Any]) -> GdexpError | None:
-        """Build the experiment of these values, and make its first update.
-
-        Returns:
-            The error of the problem's own code, if it failed.
-
-        Raises:
-            BadInput: a value that cannot be used.
-        """
-        try:
-            self.experiment(self.space.encoded(values)).rehearse()
-        except BadInput as error:
-            for d in self.space.dimensions:
-                whole = float(d.low).is_integer() and float(d.high).is_integer()
-                if d.key == error.key and "an integer" in error.allowed and d.choices is None:
-                    ends = f"{d.low:g},{d.high:g}" if whole else "a,b"
-                    raise BadInput(
-                        d.key, d.text(), f"must be an integer: int(interval({ends}))"
-                    ) from None
-            raise
-        except GdexpError as error:
-            return error
-        return None
 
     def _check_goal(self) -> None:
         if self.pareto and THRESHOLD not in self.space.keys:

@@ -25,7 +25,7 @@ def preview(out: Console, plan: Plan) -> None:
     """
     from gdexp.sweeps.results import print_plan
 
-    print_plan(out, plan)
+    print_plan(out, plan, preview=True)
     trials = first_trials(plan, SHOWN)
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")

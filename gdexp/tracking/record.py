@@ -29,6 +29,9 @@ MANIFEST = "manifest.json"
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
 
+ENGINE_REASON_TAG = "gdexp.engine_reason"
+"""The tag of a descent on torch that says why `engine=auto` took it."""
+
 
 @dataclass(frozen=True)
 class RunHeader:
@@ -133,7 +136,7 @@ def descent_record(
     if parts:
         index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
         artifacts["final_index.json"] = json_bytes(index)
-    continued = experiment.stopping.continue_to is not None
+    continued, reason = experiment.stopping.continue_to is not None, experiment.engine_reason
     return Record(
         params=params(experiment.config),
         metrics={
@@ -150,6 +153,7 @@ def descent_record(
             "gdexp.status": str(result.status),
             "gdexp.signature": experiment.signature,
             "gdexp.engine": result.engine,
+            **({} if reason is None else {ENGINE_REASON_TAG: reason}),
             **({F_STAR_TAG: ABSOLUTE} if experiment.problem.absolute else {}),
             **(tags or {}),
         },

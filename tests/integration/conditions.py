@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -156,6 +157,26 @@ def signalled(place: str, count: int, number: int, seconds: float = 0) -> None:
         if calls == count:
             os.kill(os.getpid(), number)
             time.sleep(seconds)
+
+    _before(place, send)
+
+
+def signalled_meanwhile(place: str, count: int, number: int, seconds: float) -> None:
+    """Have a signal come some time after a call, whatever the command does then.
+
+    Args:
+        place: `module:Class.method` or `module:function`.
+        count: after the so-manieth call.
+        number: of the signal.
+        seconds: after the call.
+    """
+    calls = 0
+
+    def send() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == count:
+            threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
 
     _before(place, send)
 

@@ -165,6 +165,8 @@ def test_its_runs_of_a_users_own_problem_are_reused_and_this_is_said(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lr = trials("custom-gd-9b083511")[0]["params"]["optimizer.lr"]
-    line = ("problem=custom", "problem.path=valley.Valley", *SHORT, "sweep.name=again")
+    # Of another engine no run is taken.
+    line = ("problem=custom", "problem.path=valley.Valley", *SHORT, "engine=torch")
+    line = (*line, "sweep.name=again")
     text = said(capsys, "-m", *line, f"optimizer.lr=choice({lr!r},0.03)", "sweep.reuse=true")
     assert "1 descents taken from earlier runs" in text

@@ -21,6 +21,7 @@ from tests.support.ports import free_port
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TRIALS = 6
 LIMITS = ["sweep.name=s", f"sweep.n_trials={TRIALS}", "stopping.max_iterations=30000"]
+LIMITS += ["engine=torch"]  # whose iterations are slow enough for a signal to come between
 LONG = ["+sweep", "optimizer.lr=interval(0.003,0.004)", "sweep.batch=1", *LIMITS]
 TOGETHER = ["+sweep", "sweep.sampler=random", "sweep.batch=3", *LIMITS]
 MANY = ["+sweep", "sweep.sampler=random", "sweep.batch=3", "sweep.name=s"]
@@ -93,6 +94,21 @@ def test_each_signal_ends_a_run_that_says_what_became_of_it(
     for number in SIGNALS:
         check_said(signalled(ready, folder, line, place, count, number), number, f"is {state}")
     assert statuses(folder / "mlflow.db", "run") == [state] * len(SIGNALS)
+
+
+def test_an_interrupt_ends_a_long_loop_of_native_code(ready: ForkServer, folder: Path) -> None:
+    """It may make a billion iterations, and the signal comes between two calls of Python."""
+    line = ["problem=rosenbrock", "optimizer.lr=1e-9", "engine=portable", "dtype=float64"]
+    place = "gdexp.display.loss_lines:LossPrinter.__call__"
+    done = ready.run(
+        *(*line, "stopping.max_iterations=1000000000"),
+        cwd=folder,
+        before=f"{HERE}:signalled_meanwhile",
+        given=[place, 30, signal.SIGINT, 0.2],
+    )
+    check_said(done, signal.SIGINT, "is KILLED")
+    assert "1,000,000,000  " not in done.out
+    assert statuses(folder / "mlflow.db", "run") == ["KILLED"]
 
 
 def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(

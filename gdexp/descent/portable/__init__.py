@@ -1,6 +1,12 @@
 """Descents, single or in a batch, on the portable engine."""
 
-from gdexp.descent.portable.choice import check_engine, find_plan, needs_portable, refusal
+from gdexp.descent.portable.choice import (
+    check_engine,
+    find_plan,
+    kind_of_rule,
+    needs_portable,
+    refusal,
+)
 from gdexp.descent.portable.public import portable_batch, portable_result
 from gdexp.descent.portable.stored import RecordedHere, misfit, recorded_here
 
@@ -8,6 +14,7 @@ __all__ = [
     "RecordedHere",
     "check_engine",
     "find_plan",
+    "kind_of_rule",
     "misfit",
     "needs_portable",
     "portable_batch",

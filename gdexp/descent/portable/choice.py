@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 from threading import get_ident
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 
@@ -20,13 +20,16 @@ from gdexp.engine import (
     LARGEST,
     Block,
     InterpretedEngine,
+    Kept,
     NotPortable,
     Plan,
     Plans,
     Prepared,
     Program,
     Rows,
-    fingerprint,
+    evaluation_for,
+    leaf,
+    plan_for,
     plans_of,
 )
 from gdexp.optimizers import UpdateRule
@@ -34,6 +37,8 @@ from gdexp.problems import Problem, first_loss
 
 if TYPE_CHECKING:
     from gdexp.engine import CompiledPlans
+
+T = TypeVar("T")
 
 ENGINES = ("auto", "portable", "torch")
 
@@ -50,14 +55,6 @@ class Engine(Protocol):
         """Make a block of iterations."""
 
 
-class Found(NamedTuple):
-    """A plan, where it is kept and under which key."""
-
-    prepared: Prepared
-    plans: Plans
-    key: Hashable
-
-
 def find_plan(
     problem: Problem,
     rule: UpdateRule,
@@ -65,7 +62,7 @@ def find_plan(
     device: torch.device,
     x: torch.Tensor,
     plans: Plans | None = None,
-) -> Found:
+) -> Kept:
     """Return the plan of a descent, made if it is new.
 
     Args:
@@ -85,17 +82,20 @@ def find_plan(
         raise NotPortable(f"{type(rule).__name__} has no portable form")
     if device.type not in ("cpu", "cuda"):
         raise NotPortable(f"device {device.type} is not known to be portable")
-    shown, held = fingerprint(problem)
-    structure = (type(rule), booleans(rule), rule.name)
-    key = (shown, structure, dtype, tuple(x.shape))
-    kept = plans_of(problem) if plans is None else plans
 
-    def make() -> Plan:
-        plan = _recorded(problem, rule, dtype, x)
+    def make(loss: Program) -> Plan:
+        plan = _recorded(lambda: plan_for(problem, rule, dtype, x, loss))
         check_size(plan)
         return plan
 
-    return Found(kept.get(key, held, make), kept, key)
+    kept = plans_of(problem) if plans is None else plans
+    kind = dtype, tuple(x.shape)
+    return kept.get(problem, kind, kind_of_rule(rule), lambda: _loss(problem, dtype, x), make)
+
+
+def kind_of_rule(rule: UpdateRule) -> Hashable:
+    """Return what a rule's recording depends on; rules that share it differ in numbers alone."""
+    return type(rule), booleans(rule), rule.name
 
 
 def booleans(rule: UpdateRule) -> tuple[bool | None, ...]:
@@ -186,23 +186,31 @@ def _compiled(sha256: str) -> CompiledPlans:
     return CompiledPlans()
 
 
-def _recorded(problem: Problem, rule: UpdateRule, dtype: torch.dtype, x: torch.Tensor) -> Plan:
-    """Return a new plan, of a loss that is a scalar function of x and leaves x alone.
+def _loss(problem: Problem, dtype: torch.dtype, x: torch.Tensor) -> Program:
+    """Return the program of a loss that is a scalar function of x and leaves x alone.
 
     Raises:
         BadInput: it is not.
-        NotPortable: there is no plan.
+        NotPortable: there is no program.
     """
-    from gdexp.engine import leaf, plan_for
-
     cpu = torch.device("cpu")
     with torch.enable_grad():
         first_loss(problem.to(dtype, cpu), leaf(x.to(cpu, dtype)))
+        return _recorded(lambda: evaluation_for(problem, dtype, x))
+
+
+def _recorded(record: Callable[[], T]) -> T:
+    """Return what is recorded.
+
+    Raises:
+        NotPortable: it has no portable form, or does not bear being watched; torch may compute it.
+    """
+    with torch.enable_grad():
         try:
-            return plan_for(problem, rule, dtype, x)
+            return record()
         except GdexpError:
             raise
-        except Exception as error:  # the loss does not bear being watched; torch may compute it
+        except Exception as error:
             raise NotPortable(f"its recording failed: {printable_line(str(error))}") from error
 
 
@@ -212,8 +220,6 @@ def double_loss(prepared: Prepared, problem: Problem, x: torch.Tensor) -> Progra
     Raises:
         NotPortable: there is none.
     """
-    from gdexp.engine import evaluation_for
-
     if prepared.double is None:
         try:
             prepared.double = evaluation_for(problem, torch.float64, x)

@@ -9,7 +9,6 @@ import torch
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import (
     Engine,
-    Found,
     check_of,
     double_loss,
     find_plan,
@@ -18,7 +17,7 @@ from gdexp.descent.portable.choice import (
 )
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.pace import Pace
-from gdexp.engine import Interpreter, NotPortable, Plans, StoredPlans
+from gdexp.engine import Interpreter, Kept, NotPortable, Plans, StoredPlans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
@@ -44,7 +43,7 @@ class Setup(NamedTuple):
     minimum: PortableMinimum
     pace: Pace
     checks: Checks | None
-    found: Found
+    found: Kept
 
 
 def set_up(
@@ -88,7 +87,7 @@ def set_up(
     return Setup(engine, minimum, Pace(nanoseconds(prepared), block), checks, found)
 
 
-def _still_right(found: Found, problem: Problem, x: torch.Tensor) -> bool:
+def _still_right(found: Kept, problem: Problem, x: torch.Tensor) -> bool:
     """Return whether a plan that was kept gives torch's loss at a start.
 
     A loss of the user's own may depend on what its problem's attributes do not show, such as a

@@ -50,7 +50,7 @@ def portable_result(
     """
     setup = set_up(problem, rule, initial.dtype, device, initial, plans)
     began = time.perf_counter()
-    with FirstDescent(setup):
+    with FirstDescent(setup, stopping):
         done = descend_alone(
             setup.engine,
             rule,
@@ -104,7 +104,7 @@ def portable_batch(
     many = Many(batch, options)
     try:
         for (rows, rules), setup in zip(parts, setups, strict=True):
-            with FirstDescent(setup):
+            with FirstDescent(setup, batch.stoppings[int(rows[0])]):
                 many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
     except NotPortable:
         if cap is not None and earlier is not None:
@@ -124,12 +124,15 @@ def portable_batch(
 class FirstDescent:
     """Keeps what the first descent of a plan shows: that it agrees with torch, or that it does not.
 
+    A rehearsal, which makes one iteration, shows too little for the first.
+
     Args:
         setup: of the descent.
+        stopping: of the descent that is compared.
     """
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    def __init__(self, setup: Setup, stopping: Stopping) -> None:
+        self._setup, self._rehearsal = setup, stopping.limit <= 1
 
     def __enter__(self) -> None:
         return None
@@ -140,5 +143,5 @@ class FirstDescent:
             return
         if isinstance(error, NotPortable):
             found.plans.refuse(found.key, error)
-        elif error is None:
+        elif error is None and not self._rehearsal:
             found.prepared.checked = True

@@ -44,6 +44,10 @@ class DescentLine:
         """Return the whole state in ASCII."""
         return f"{self.label}: {', '.join([self._where(), *self._loss('->')])}"
 
+    def where(self) -> str:
+        """Return the label and how far the descent has come, in ASCII."""
+        return f"{self.label}: {self._where()}"
+
     def line(self, width: int, ascii_only: bool) -> Text:
         """Return as many words as fit into a width, and a bar if there is room."""
         where, loss = self._where(), self._loss("->" if ascii_only else "→")

@@ -183,12 +183,19 @@ class Progress(AbstractContextManager["Progress"]):
         return [head, counts, self._spent_words(), descent, left]
 
     def _fitting_text(self, last: bool) -> str:
-        """Return as much of `text` as fits into a line of a log; the descent matters most."""
+        """Return as much of `text` as fits into a line of a log; the descent matters most.
+
+        While a descent runs, its iteration is in every line: all else may stand still.
+        """
         head, counts, spent, descent, left = self._parts(last)
         line = ""
+        moving = [] if self._descent is None else [[self._descent.where()]]
         for parts in (
             (head, counts, spent, descent, left),
-            *([(head[:1], descent, left)] if descent else []),
+            *([(head[:1], descent, left), (head[:1], descent)] if descent else []),
+            *((each, where, left) for where in moving for each in (head, head[:1])),
+            *((head[:1], where) for where in moving),
+            *((where,) for where in moving),
             (head, counts, spent, left),
             (head, counts, left),
             (head, counts),

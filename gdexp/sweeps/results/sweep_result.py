@@ -162,6 +162,8 @@ def count_text(record: TrialRecord) -> str:
 def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
     """Return the command that runs one trial alone, with all of its seeds."""
     config = plan.trial_config(parameters)
+    if plan.engine is not None and plan.engine.name == "torch":
+        config = plan.recorded_config(config)
     command = shortest_command(config)
     if plan.settings.seeds == 1:
         return command

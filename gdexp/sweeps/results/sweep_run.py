@@ -67,9 +67,10 @@ def _record(
 ) -> Record:
     """Return what the sweep's run holds at its end."""
     keys = sorted({key for trial in result.trials for key in trial.params})
+    base = plan.recorded_config(plan.base)
     artifacts = {
-        "config.yaml": config_yaml({**plan.base, "sweep": plan.definition()}),
-        **provenance_files(plan.base, grouping=None),
+        "config.yaml": config_yaml({**base, "sweep": plan.definition()}),
+        **provenance_files(base, grouping=None),
         "trials.csv": trials_csv(
             zip(result.trials, result.records, strict=True), keys, result.added
         ),

@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     from gdexp.sweeps.space import Dimension
 
 
-def print_plan(out: Console, plan: Plan) -> None:
-    """Print what is going to be swept."""
+def print_plan(out: Console, plan: Plan, preview: bool = False) -> None:
+    """Print what is going to be swept.
+
+    Args:
+        out: the console.
+        plan: of the sweep.
+        preview: whether the engine is shown in any case; else where it is torch for a reason.
+    """
     settings, workers = plan.settings, plan.settings.worker_count
     terminal.print_facts(
         out,
         [
             ("sweep", f"[bold]{plan.name}[/bold]"),
             ("problem", terminal.escape_text(f"{plan.problem_name}, {plan.rule_name}")),
+            *_engine(plan, preview),
             ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),
             *_limits(plan),
@@ -43,6 +50,14 @@ def print_plan(out: Console, plan: Plan) -> None:
             "sweep.workers=1, or sweep.sampler=random or qmc, tries the same.[/dim]"
         )
     out.print()
+
+
+def _engine(plan: Plan, always: bool) -> list[tuple[str, str]]:
+    """Return the engine of the trials, where it is to be shown."""
+    engine = plan.engine
+    if engine is None or not (always or engine.reasons):
+        return []
+    return [("engine", terminal.escape_text(engine.text()))]
 
 
 def _dimension(d: Dimension) -> str:

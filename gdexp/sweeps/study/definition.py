@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.config import flatten, without_earlier_meaning
+from gdexp.config import ADDED_KEYS, flatten, without_earlier_meaning
 from gdexp.core import BadInput
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study.attributes import BASE, DEFINITION
+from gdexp.sweeps.study_engine import ENGINE
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -29,13 +30,21 @@ def check_definition(study: Study, plan: Plan) -> None:
         return
     if comparable(stored) != wanted:
         difference = _first_difference(comparable(stored), wanted)
-    elif not same_config(study.user_attrs.get(BASE, {}), plan.base):
+    elif not same_config(_base(study), {**plan.base, ENGINE: None}):
         difference = "another base config"
     else:
+        asked = plan.base.get(ENGINE)
+        if asked == "portable" and study.user_attrs[BASE].get(ENGINE) != asked:
+            study.set_user_attr(BASE, plan.base)  # no trial may take torch from now on
         return
     raise BadInput(
         "sweep.name", plan.name, f"this study was made with {difference}; give another sweep.name"
     )
+
+
+def _base(study: Study) -> dict[str, Any]:
+    """Return the base config that a study stored, without the engine, which its definition has."""
+    return {**study.user_attrs.get(BASE, {}), ENGINE: None}
 
 
 def same_config(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -44,7 +53,7 @@ def same_config(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _first_difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    before, now = _flat(stored), _flat(wanted)
+    before, now = ({**ADDED_KEYS, **_flat(each)} for each in (stored, wanted))
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key):
             return f"{key}={before.get(key)}, not {now.get(key)}"

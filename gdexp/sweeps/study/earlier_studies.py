@@ -13,6 +13,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.study import stored_definition
+from gdexp.sweeps.study_engine import engine_in
 
 EARLIER_SAMPLERS: tuple[str, ...] = ()
 """The values that `sweep.sampler` had by default in earlier versions. A study keeps its sampler."""
@@ -21,7 +22,7 @@ Definition = Mapping[str, Any]
 
 
 def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
-    """Return the plan with name and sampler of the study that it goes on with.
+    """Return the plan with name, sampler and engine of the study that it goes on with.
 
     The name that an earlier version gave is looked up first: it held the store's path. If the
     folder was moved since, `continue_moved_study` finds the study. A study of 0.1.0 that lists
@@ -36,11 +37,14 @@ def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
         stored = _stored(listed)
         if stored is not None and comparable(stored)["space"] == listed.definition()["space"]:
             return listed
+    if plan.earlier_name is None:
+        plan = _with_stored_engine(plan)
     usual = not sampler_given and plan.settings.sampler == SweepSettings.sampler
     earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if usual else []
     if plan.earlier_name is None:
         return next((each for each in earlier if _is_stored(each)), plan)
-    for each in (plan, *earlier):
+    others = [other for each in (plan, *earlier) for other in each.with_other_engines()]
+    for each in (plan, *earlier, *others):
         for name in (str(each.earlier_name), each.name):
             if _is_stored(named := _with_name(each, name)):
                 return named
@@ -80,6 +84,16 @@ def _is_stored(plan: Plan) -> bool:
     """Return whether there is a study of this name with this sampler."""
     stored = _stored(plan)
     return stored is not None and stored.get("sampler") == plan.sampler.definition()
+
+
+def _with_stored_engine(plan: Plan) -> Plan:
+    """Return a plan whose name was given, with the engine of the study of that name."""
+    stored = _stored(plan)
+    if stored is None:
+        return plan
+    known = (plan, *plan.with_other_engines())
+    same = (each for each in known if engine_in(each.definition()) == engine_in(stored))
+    return next(same, plan)
 
 
 def _with_name(plan: Plan, name: str) -> Plan:

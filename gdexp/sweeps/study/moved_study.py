@@ -25,7 +25,7 @@ TAIL = re.compile(r"[0-9a-f]{8}")
 
 
 def continue_moved_study(plan: Plan) -> Plan:
-    """Return the plan with the name of the study that it continues, if the folder was moved.
+    """Return the plan with name and engine of the study that it goes on with in a moved folder.
 
     That is a study with the same definition, whose run is in the plan's store.
 
@@ -45,11 +45,16 @@ def continue_moved_study(plan: Plan) -> Plan:
     studies = [each for journal in journals for each in _studies(journal, given is None)]
     if plan.name in (name for name, _ in studies):
         return plan
-    for name, attributes in studies:
-        same = comparable(attributes.get(DEFINITION, {})) == plan.definition()
-        automatic = name.startswith(start) and TAIL.fullmatch(name[len(start) :])
-        if same and automatic and holds_run(database, str(attributes.get(PARENT))):
-            return replace(plan, settings=replace(plan.settings, name=name))
+    automatic = [
+        (name, attributes)
+        for name, attributes in studies
+        if name.startswith(start) and TAIL.fullmatch(name[len(start) :])
+    ]
+    for each in (plan, *plan.with_other_engines()) if automatic else ():
+        for name, attributes in automatic:
+            same = comparable(attributes.get(DEFINITION, {})) == each.definition()
+            if same and holds_run(database, str(attributes.get(PARENT))):
+                return replace(each, settings=replace(each.settings, name=name))
     return plan
 
 

@@ -123,6 +123,7 @@ def _result(
         f_star=experiment.problem.reference,
         problem=experiment.problem.name,
         engine=str(experiment.config.get("engine", "torch")),
+        engine_reason=experiment.engine_reason,
         program=program,
     )
 

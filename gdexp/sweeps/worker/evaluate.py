@@ -119,6 +119,7 @@ class TrialEvaluator:
                 dtype=first.dtype,
                 device=first.device,
                 engine=first.engine,
+                plans=first.plans,
                 cap=self._cap if self._cap.factor is not None else None,
                 watch=self._watch_batch([asked for asked, _ in pairs]),
             )

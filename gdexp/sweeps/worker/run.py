@@ -12,6 +12,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 from gdexp.sweeps.study import BASE, DEFINITION, PARENT, StudyCode, load_study
+from gdexp.sweeps.study_engine import ENGINE, StudyEngine, engine_in
 from gdexp.sweeps.worker.worker import Worker
 from gdexp.tracking import Store, TrackingSettings
 
@@ -37,11 +38,13 @@ def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None)
         raise BadInput("hydra/sweeper", "", "must be gdexp: another one cannot run this sweep")
     study = load_study(settings)
     definition = study.user_attrs[DEFINITION]
+    space = Space.from_definition(definition["space"], definition["files"])
     plan = Plan(
         base=study.user_attrs[BASE],
-        space=Space.from_definition(definition["space"], definition["files"]),
+        space=space,
         settings=settings,
         tracking=tracking,
+        engine=None if ENGINE in space.keys else StudyEngine(engine_in(definition)),
     )
     if started_by is not None and plan.user_codes():
         plan.examples()  # this process has loaded none of the user's code yet

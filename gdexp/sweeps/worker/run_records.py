@@ -109,7 +109,8 @@ class TrialRecorder:
         if trial.failure is None:
             together = _summary(trial, record)
         else:
-            together = _failed(self._plan.trial_config(trial.asked.trial.params), trial, record)
+            composed = self._plan.trial_config(trial.asked.trial.params)
+            together = _failed(self._plan.recorded_config(composed), trial, record)
         together = _with_chart_values(together, record.status, number, parameters)
         return [*written, (runs.trial, together)]
 

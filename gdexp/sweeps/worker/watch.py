@@ -47,15 +47,15 @@ class DescentWatch:
             nonlocal last, shown
             signals.check()
             now = time.monotonic()
-            if iteration:
-                gap = trace[-1] - f_star
-                self._progress.show_descent(label, iteration, gap, threshold, name=name)
+            gap = trace[-1] - f_star
+            self._progress.show_descent(label, iteration, gap, threshold, name=name)
             if not shown and now - start > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])
+            # Nothing is known of the first iterations: they may take a second each.
             per_second = (iteration - last[0]) / max(now - last[1], 1e-6)
             last = (iteration, now)
-            step = 100 if iteration == 0 else int(per_second / CALLS_PER_SECOND)
+            step = int(per_second / CALLS_PER_SECOND)
             return iteration + max(1, min(step, MAX_ITERATIONS))
 
         return watch

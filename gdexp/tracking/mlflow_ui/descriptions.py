@@ -38,6 +38,8 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
         f"| final loss | {result.final_loss:.6g} |",
         f"| smallest, largest loss | {result.min_loss:.6g}, {result.max_loss:.6g} |",
     ]
+    if experiment.engine_reason is not None:
+        lines.append(f"| engine | torch: {escape_markdown(experiment.engine_reason)} |")
     command = shortest_command(experiment.config)
     if len(command) <= MOST_COMMAND:
         lines += ["", "Repeat it with", "", code_block(command)]

@@ -258,6 +258,23 @@ def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
     assert "\x1b" not in shown.file.getvalue()
 
 
+@pytest.mark.parametrize("label", ["trial 38", "8,192 trials at once"])
+def test_a_line_of_a_log_moves_while_a_descent_runs_however_much_there_is_to_say(
+    label: str,
+) -> None:
+    shown = Shown(total=4_000_000, done=3_000_000)
+    for status in ("capped", "diverged", "stalled", "max_iterations", "below_minimum"):
+        shown.add(1, 3600.0, Trial(status=status))
+    written = len(shown.written)
+    for i in range(1, 4):
+        shown.clock.now += 11
+        shown.progress.show_descent(label, 10**9 * i, 1.234e-10, 1.2345e-11)
+    lines = shown.written[written:]
+    assert len(set(lines)) == 3
+    assert all(f"iteration {i},000,000,000" in line for i, line in enumerate(lines, 1))
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_a_log_of_a_short_sweep_is_one_line_and_of_none_is_empty() -> None:
     shown = Shown(total=3, width=40)
     with shown.progress:
