@@ -32,6 +32,7 @@ def test_every_relative_link_resolves(page: Path) -> None:
     assert [link for link in relative if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.slow
 def test_the_path_of_one_trial_follows_the_imports() -> None:
     section = CONTRIBUTING.partition("## The path of one trial\n")[2].partition("\n## ")[0]
     steps = [(f"gdexp.{path.replace('/', '.')}", name) for path, name in STEP.findall(section)]

@@ -178,6 +178,7 @@ def house() -> House:
     return House({module_name(path): path.read_text() for path in paths}, rooms)
 
 
+@pytest.mark.slow
 def test_every_import_goes_through_an_entrance(house: House) -> None:
     assert list(house.past_entrances()) == []
 

@@ -225,13 +225,14 @@ class Plan:
 
         A key that means what happened before there was such a key is left out.
         """
+        base = self.recorded_config(self.base)
         groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
         fixed = {
             key: value
-            for key, value in config.flatten(self.recorded_config(self.base)).items()
+            for key, value in config.flatten(base).items()
             if key not in self.space.keys and not key.startswith(groups)
         }
-        torch_only = self.base.get("engine", "torch") == "torch"
+        torch_only = base.get(ENGINE, "torch") == "torch" and ENGINE not in self.space.keys
         return comparable(
             {
                 **({} if torch_only else {"arithmetic": config.ARITHMETIC}),

@@ -267,6 +267,7 @@ def refused(
     return err.removeprefix("gdexp: error: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "words"), ALL, ids=[ascii(line) for line, _ in ALL])
 def test_bad_input_is_one_line_status_2_and_leaves_nothing(
     line: str, words: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -379,6 +380,7 @@ def losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("bad_losses", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["", "+sweep "], ids=["run", "sweep"])
 @pytest.mark.parametrize(("name", "status", "words"), LOSSES, ids=[name for name, *_ in LOSSES])
 def test_a_loss_that_cannot_work_is_found_before_anything_is_written(
@@ -398,6 +400,7 @@ def test_a_loss_that_cannot_work_is_found_before_anything_is_written(
     assert list(losses.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "status", "words"), CLASSES, ids=[name for name, *_ in CLASSES])
 def test_a_class_that_cannot_work_is_named(
     losses: Path, capsys: pytest.CaptureFixture[str], name: str, status: int, words: str
@@ -406,6 +409,7 @@ def test_a_class_that_cannot_work_is_named(
     assert list(losses.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "words"),
     [
@@ -499,6 +503,7 @@ def test_bad_input_changes_no_byte_of_a_store_and_a_study_that_are_there(
     assert contents(kept) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "status"),
     [

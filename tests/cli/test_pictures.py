@@ -32,6 +32,7 @@ def runs(folder: Path) -> list[Run]:
     return MlflowClient(f"sqlite:///{folder}/mlflow.db").search_runs(["1"])
 
 
+@pytest.mark.slow
 def test_a_run_is_whole_before_its_pictures_are_drawn(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,6 +86,7 @@ def test_exactly_a_bare_plus_name_is_rewritten(given_: list[str], expected: list
     assert rewrite(given_) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lines",
     [

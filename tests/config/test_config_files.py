@@ -35,6 +35,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return err.removeprefix("gdexp: error: ").rstrip("\n")
 
 
+@pytest.mark.slow
 def test_a_file_with_a_shipped_ones_name_is_used_and_that_is_said(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

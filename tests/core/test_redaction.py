@@ -192,6 +192,7 @@ def test_no_value_of_a_secret_name_is_left_in_a_source(name: str, sign: str, tai
     assert CANARY not in mask_source(f"# first\n{name}{sign}{CANARY}{tail}\n# last")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece", ["a", "password ", "x_", "token=", "a:", "sk-", "eyJ", "pass", '"', "http://a?", "-"]
 )

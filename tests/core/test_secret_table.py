@@ -50,6 +50,7 @@ def test_the_table_is_long_enough() -> None:
     assert len(LEFT) >= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "line"), MASKED)
 def test_a_secret_is_masked(form: str, line: str) -> None:
     secret = line.partition("«")[2].partition("»")[0]
@@ -63,6 +64,7 @@ def test_a_secret_is_masked(form: str, line: str) -> None:
     assert form == "source" or has_secret(text) or is_secret(*text.split(" ", 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "line"), LEFT)
 def test_what_is_none_is_left(form: str, line: str) -> None:
     if form != "key":

@@ -62,6 +62,7 @@ CASES: list[tuple[Problem, UpdateRule, Stopping, Status]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("problem", "rule", "until", "status"), CASES, ids=str)
 @pytest.mark.parametrize("goal", [1e-4, 1e-9, 1e-200])
 def test_status_count_and_tensor_stay_those_at_the_own_threshold(
@@ -105,6 +106,7 @@ def test_a_trace_is_censored_where_it_was_ended_and_failed_where_it_could_not_go
     assert continued.at_least(1e-6) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [None, 1, 5, 64])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_a_row_that_goes_on_equals_the_descent_alone(block: int | None, dtype: str) -> None:

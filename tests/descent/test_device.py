@@ -106,6 +106,7 @@ def usual() -> dict[str, BatchResult]:
     return {name: batch(name) for name in BATCHES}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_torch")
 @pytest.mark.parametrize("name", BATCHES)
 def test_losses_looked_at_on_the_device_give_the_same_bits(
@@ -152,6 +153,7 @@ def test_a_cap_limits_rows_the_same_on_the_device(monkeypatch: pytest.MonkeyPatc
     assert usual.counts[Status.CAPPED] > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [None, 1.5])
 @pytest.mark.parametrize(("most", "calls"), [(31, 0), (1, 0), (7, 40)])
 def test_rows_that_are_too_much_are_halved_and_begun_again_with_the_same_bits(
@@ -221,6 +223,7 @@ class Peak(TorchDispatchMode):
         return made
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("by_torch")
 @pytest.mark.parametrize("name", ["gd", "rmsprop", "adam"])
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_with_the_right_f_star_the_same_descent_converges() -> None:
     assert 0 <= result.final_loss - LOW <= 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_no_shipped_problem_is_below_its_own_minimum(dtype: str) -> None:
     for make in PROBLEMS.values():
@@ -116,6 +117,7 @@ def test_a_loss_that_takes_its_own_dtype_alone_is_judged_by_that() -> None:
         assert descend(problem, GradientDescent(lr=0.5), Stopping(1e-6)).status is status
 
 
+@pytest.mark.slow
 def test_rows_of_a_batch_end_as_they_do_alone() -> None:
     rules = [GradientDescent(lr=lr) for lr in np.geomspace(5e-3, 1.2, 10)]
     stops = [Stopping(10 ** -(i % 5), max_iterations=70) for i in range(10)]

@@ -64,6 +64,7 @@ def same(a: Rows, b: Rows) -> None:
         assert left.tobytes() == right.tobytes(), field.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("make", [plans.descent, plans.heavy_ball])
 def test_rows_in_step_are_what_they_are_word_for_word(

@@ -295,6 +295,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_loss_and_gradient_are_those_of_torch(case: str) -> None:
     signed = case.startswith(("activations", "losses"))

@@ -78,6 +78,7 @@ def test_all_shipped_problems_and_rules_are_tried() -> None:
     assert set(RULE_NAMES) == set(rules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_problem_agrees_with_torch(name: str, dtype: str) -> None:
@@ -90,6 +91,7 @@ def test_a_shipped_problem_agrees_with_torch(name: str, dtype: str) -> None:
             check_against_torch(plan, shown, shown.start(seed) + 0.125)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rule"),
     [(name, rule) for name in ("matrix", "rosenbrock") for rule in RULE_NAMES]

@@ -12,7 +12,7 @@ from gdexp import FunctionProblem, GradientDescent, Matrix, Momentum, Problem
 from gdexp.descent.portable import choice
 from gdexp.engine.fingerprint import fingerprint
 from gdexp.engine.not_portable import NotPortable
-from gdexp.engine.plans import ATTRIBUTE, Plans
+from gdexp.engine.plans import Plans
 from gdexp.engine.tensor_digests import SMALL, TensorDigests
 from gdexp.optimizers.base import UpdateRule
 
@@ -25,7 +25,7 @@ class Holder:
 
 
 def shown(digests: TensorDigests, **values: object) -> object:
-    return fingerprint(Holder(**values), ATTRIBUTE, digests)[0]
+    return fingerprint(Holder(**values), digests)[0]
 
 
 @pytest.mark.parametrize("more", [False, True])

@@ -226,6 +226,7 @@ def test_float16_is_refused() -> None:
         plan_for(FunctionProblem(lambda x: x.sum(), x0=X), GradientDescent(), torch.float16, X)
 
 
+@pytest.mark.slow
 def test_recording_imports_neither_dynamo_nor_sympy() -> None:
     code = """
         import sys, torch

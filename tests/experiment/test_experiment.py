@@ -21,6 +21,7 @@ def experiment(*lines: str) -> Experiment:
     return Experiment.from_config(found, trusted_paths(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("lr", [1.0, 0.1, 0.01])
 @pytest.mark.parametrize("rule", ["gd", "momentum"])

@@ -144,6 +144,7 @@ def test_the_run_is_tagged_and_its_rerun_names_the_cause(
     assert "could be the problem gave different losses for the same x" in said
 
 
+@pytest.mark.slow
 def test_the_trials_of_a_sweep_are_tagged(
     module: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -361,6 +361,7 @@ BATCHES = [pytest.param(name, {}, id=name) for name in BATCHABLE_RULES] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULED, ids=str)
 @pytest.mark.parametrize(("name", "shared"), BATCHES)
 def test_coefficients_of_arrays_are_the_numbers_own_bit_for_bit(
@@ -377,6 +378,7 @@ def test_coefficients_of_arrays_are_the_numbers_own_bit_for_bit(
         assert settled == [each.constant_from(k) for each in rules]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize(("name", "shared"), BATCHES)
 def test_a_row_of_a_batch_is_the_descent_alone_bit_for_bit(

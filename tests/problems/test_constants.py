@@ -12,6 +12,7 @@ import torch
 from gdexp import Momentum, Problem, Stopping, descend
 from gdexp.core.errors import BadInput
 from gdexp.engine.not_portable import NotPortable
+from gdexp.problems.constants import PORTABLE, TORCH
 from gdexp.problems.digits_minima import MINIMA
 from gdexp.problems.factorization import Factorization
 from gdexp.problems.function import Function
@@ -148,12 +149,19 @@ def test_too_many_constants_are_refused_before_they_are_made() -> None:
             descend(problem, engine="portable")
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 10, 37])
+def test_a_rotation_is_that_of_torch_within_rounding(n: int) -> None:
+    for seed in range(5):
+        ours, theirs = PORTABLE.rotation(seed, n), TORCH.rotation(seed, n)
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
 def test_each_engine_has_its_own_constants_and_start() -> None:
     problem = Transformed(Quadratic(20), 3, 0.5)
     until = Stopping(1e-12, 5)
-    by_torch = descend(problem, Momentum(0.1), until, dtype="float64")
+    by_torch = descend(problem, Momentum(0.1), until, dtype="float64", engine="torch")
     portable = descend(problem, Momentum(0.1), until, dtype="float64", engine="portable")
-    again = descend(problem, Momentum(0.1), until, dtype="float64")
+    again = descend(problem, Momentum(0.1), until, dtype="float64", engine="torch")
     assert np.array_equal(by_torch.trace, again.trace)
     assert torch.equal(by_torch.initial, problem.start(0))
     assert torch.equal(portable.initial, problem.portable_form().start(0))

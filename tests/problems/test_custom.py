@@ -104,6 +104,7 @@ def test_a_module_descends_as_in_a_training_loop() -> None:
     assert result.trace == pytest.approx(trace, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_modules_parameters_are_named_and_frozen_ones_stay() -> None:
     module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
     module[0].weight.requires_grad_(False)
@@ -132,6 +133,7 @@ def test_a_module_maker_starts_elsewhere_for_every_seed() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+@pytest.mark.slow
 def test_a_module_takes_class_labels_and_their_loss() -> None:
     inputs, _ = linear_data()
     labels = torch.arange(20) % 3

@@ -182,6 +182,7 @@ def test_the_regressions_have_the_published_minima() -> None:
     assert high / low == pytest.approx(470.08, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_logistic_curvature_stays_within_its_bounds() -> None:
     problem = Logistic()
     for seed in range(3):

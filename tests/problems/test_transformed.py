@@ -67,6 +67,7 @@ def test_a_rotation_is_orthogonal_and_reproducible(n: int) -> None:
     assert n == 1 or not torch.allclose(rotation, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [GradientDescent(lr=1.5), Momentum(lr=1.0, momentum=0.7)])
 @pytest.mark.parametrize("seed", range(5))
 def test_counts_do_not_change_under_rotation(rule: GradientDescent, seed: int) -> None:

@@ -16,6 +16,7 @@ def pit(x):
 OWN = ("problem=custom", "problem.path=old_pit.pit", "problem.x0=[3.0,4.0]", "optimizer.lr=0.1")
 
 
+@pytest.mark.slow
 def test_an_earlier_run_below_f_star_reruns_identical_and_is_not_reused(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_there_are_as_many_as_were_promised() -> None:
     assert len(CONFIGS) >= 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_hostile_config_is_refused_in_one_line(
     name: str, recorded: Reference, trap: Path, tmp_path_factory: pytest.TempPathFactory
@@ -87,6 +88,7 @@ def test_a_hostile_config_is_refused_in_one_line(
     refused(str(caught.value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -101,6 +103,7 @@ def test_the_commands_say_it_in_one_line_too(name: str, recorded: Reference, ask
     assert [path.name for path in Path.cwd().iterdir()] == [place.name]
 
 
+@pytest.mark.slow
 def test_a_path_is_trusted_only_as_it_was_typed_here(recorded: Reference, ask: Ask) -> None:
     Path("evil.py").write_text(f"open({hostile.CANARY!r}, 'w')\n")
     content = CONFIGS["a problem of the user's own"]
@@ -152,6 +155,7 @@ ARRAYS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("array", ["initial", "final", "trace"])
 @pytest.mark.parametrize("name", ARRAYS)
 def test_a_hostile_array_is_refused_in_one_line(
@@ -182,6 +186,7 @@ ENVIRONMENTS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_an_odd_environment_changes_nothing_but_what_is_said_of_it(
     name: str, recorded: Reference, ask: Ask
@@ -250,6 +255,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text("abc_", min_size=1, max_size=4), values, max_size=4))
 def test_every_config_that_is_written_is_read_back_equal(written: dict[str, Any]) -> None:
     read = parse_config(config_yaml(written))

@@ -22,6 +22,7 @@ def ended_process() -> int:
     return process.pid
 
 
+@pytest.mark.slow
 def test_the_run_of_a_killed_rerun_ends_with_the_next_one(ask: Ask, here: Path) -> None:
     ask("stopping.threshold=1e-3")
     store = Store(TrackingSettings())

@@ -50,6 +50,7 @@ def at(server: TrackingSettings) -> list[str]:
     return [f"tracking.uri={server.uri}", f"tracking.experiment={server.experiment}"]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_server_is_identical_and_its_rerun_is_kept_there(
     server: TrackingSettings, run_id: str, ask: Ask
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_run_of_a_server_is_identical_and_its_rerun_is_kept_there(
     assert not list(Path.cwd().iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_of_a_server_is_exported_and_rerun_without_it(
     server: TrackingSettings, run_id: str, ask: Ask
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_run_of_a_server_is_exported_and_rerun_without_it(
     assert [path.name for path in Path.cwd().iterdir()] == ["taken"]
 
 
+@pytest.mark.slow
 def test_a_file_that_the_server_lost_is_named(
     server: TrackingSettings, run_id: str, ask: Ask, kept: Path
 ) -> None:

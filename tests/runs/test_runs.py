@@ -166,6 +166,7 @@ def test_a_thousand_children_take_one_search_a_page(
     assert not any("trace" in run.__dict__ for run in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", ["ffffffff", "f" * 32, "no such run", "", 7])
 def test_an_unknown_run_is_refused_with_how_to_find_one(here: Path, wanted: str) -> None:
     run_id = record(Store(TrackingSettings()), RunHeader("alone", "run"))

@@ -81,6 +81,7 @@ SPOILT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "said"), SPOILT)
 def test_a_spoilt_trace_is_named_and_not_used(
     run: str, here: Path, spoil: Callable[[Path], None], said: str
@@ -117,6 +118,7 @@ def test_a_record_without_a_manifest_is_not_used(run: str, here: Path) -> None:
         _ = load_runs(run)[0].trace
 
 
+@pytest.mark.slow
 def test_compare_names_the_altered_runs_and_uses_the_others(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +147,7 @@ def test_an_address_outside_of_the_store_is_not_followed(
         _ = loaded.trace
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["²", "٣", "9" * 5_000, "-1", "1e3", "x", ""])
 def test_a_tag_that_is_no_count_is_none(here: Path, text: str) -> None:
     store = Store(TrackingSettings())

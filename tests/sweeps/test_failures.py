@@ -104,6 +104,7 @@ def runs(folder: Path, kind: str = "trial") -> list[Run]:
     return client.search_runs(["1"], f"tags.`gdexp.kind` = '{kind}'", order_by=["start_time"])
 
 
+@pytest.mark.slow
 def test_a_trial_that_raises_is_recorded_as_failed_and_the_sweep_goes_on(
     folder: Path, run: Command
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_trial_that_raises_is_recorded_as_failed_and_the_sweep_goes_on(
     assert len(found.frame()) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cap", "children"), [("null", "best:1"), ("1", "all")])
 def test_rows_that_fail_leave_the_others_of_their_batch(
     folder: Path, run: Command, cap: str, children: str
@@ -152,6 +154,7 @@ def test_rows_that_fail_leave_the_others_of_their_batch(
     assert set(statuses) <= {"converged", "capped", "failed"}
 
 
+@pytest.mark.slow
 def test_one_seed_that_fails_fails_its_trial(folder: Path, run: Command) -> None:
     own = ("problem=custom", "problem.path=own_losses.picky", "problem.shape=[2]")
     done = run(*GRID, *own, "sweep.seeds=2", "problem.f_star=0")
@@ -167,6 +170,7 @@ def trial_statuses(folder: Path) -> list[str]:
     return [record["status"] for record in records if record]
 
 
+@pytest.mark.slow
 def test_too_many_failures_end_a_sweep_with_what_failed(folder: Path, run: Command) -> None:
     rates = "optimizer.lr=choice(" + ",".join(["0.1", *(f"2.{i:02d}" for i in range(30)), "0.2"])
     own = (*OWN, "problem.path=own_losses.picky", "sweep.batch=1")
@@ -206,6 +210,7 @@ def test_the_limit_of_failures() -> None:
     assert ends_after("cfcf", most=2) == 4
 
 
+@pytest.mark.slow
 def test_a_sweep_in_which_nothing_converged_has_no_winner(folder: Path, run: Command) -> None:
     own = (*OWN, "problem.path=own_losses.picky", "stopping.max_iterations=3")
     done = run("+sweep=grid", "optimizer.lr=choice(0.001,0.01)", *own)

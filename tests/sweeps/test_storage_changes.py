@@ -73,6 +73,7 @@ def replace_journal(folder: Path) -> None:
     journal.with_name("other").replace(journal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "change"),
     [
@@ -99,6 +100,7 @@ def test_a_store_that_is_taken_away_ends_the_sweep_with_74(
     assert "recorded" not in printed.out
 
 
+@pytest.mark.slow
 def test_a_study_that_is_taken_away_at_the_end_is_no_success(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_study_that_is_taken_away_at_the_end_is_no_success(
     assert "recorded" not in printed.out
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_run_is_deleted_meanwhile_says_how_to_restore_it(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,6 +130,7 @@ def test_a_sweep_whose_run_is_deleted_meanwhile_says_how_to_restore_it(
     assert client_of(here).get_run(parent).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_experiment_is_deleted_meanwhile_says_how_to_restore_it(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +147,7 @@ def test_a_sweep_whose_experiment_is_deleted_meanwhile_says_how_to_restore_it(
     assert main(SWEEP) == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_run_is_deleted_for_good_ends_and_promises_nothing(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +161,7 @@ def test_a_sweep_whose_run_is_deleted_for_good_ends_and_promises_nothing(
     assert "give another sweep.name" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_trial_whose_run_is_deleted_for_good_still_counts(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,6 +202,7 @@ def test_a_trial_that_the_user_adds_counts_and_never_wins(
     assert client.get_run(parent_of(here)).data.tags["gdexp.best_trial"] != "3"
 
 
+@pytest.mark.slow
 def test_a_trial_that_a_dashboard_ends_meanwhile_is_the_dashboards(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +223,7 @@ def test_a_trial_that_a_dashboard_ends_meanwhile_is_the_dashboards(
     assert not runs
 
 
+@pytest.mark.slow
 def test_a_trial_of_another_kind_is_refused_by_name(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,6 +239,7 @@ def test_a_trial_of_another_kind_is_refused_by_name(
     assert "trial 3, which was added to this study, has another kind" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_trial_of_another_range_is_taken(here: Path) -> None:
     assert main(SWEEP) == 0
     load(here).add_trial(

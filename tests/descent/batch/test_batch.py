@@ -111,6 +111,7 @@ ROWS += [("matrix", rule, "portable") for rule in BATCHABLE_RULES]
 ROWS += [(problem, "gd", "portable") for problem in (*BATCHABLE_PROBLEMS[1:], "function", "ols")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("problem_name", "rule_name", "engine"), ROWS)
 def test_a_row_equals_the_descent_alone_in_a_batch_of_any_size(
     problem_name: str, rule_name: str, engine: str
@@ -178,6 +179,7 @@ def test_rows_equal_the_descent_alone_in_every_dtype(dtype: str) -> None:
         assert_same(batch[i], alone, batch, i)
 
 
+@pytest.mark.slow
 @both
 def test_schedules_may_differ_from_row_to_row() -> None:
     schedules = [Cosine(20), Warmup(8), StepDecay(5, 0.5), Cosine(20, floor=0.5)]
@@ -207,6 +209,7 @@ def test_rows_settle_and_stall_at_different_iterations() -> None:
         assert_same(batch[i], descend(Matrix(), each, until, seed=1), batch, i)
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("block", [1, 3, 16, 1000])
 def test_the_block_size_changes_nothing(block: int) -> None:
@@ -218,6 +221,7 @@ def test_the_block_size_changes_nothing(block: int) -> None:
         assert_same(other[i], result, other, i)
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("problem", [Quadratic(3000), Quadratic(40_000), Matrix()])
@@ -233,6 +237,7 @@ def test_the_number_of_threads_changes_nothing(problem: Problem) -> None:
             assert_same(batch[i], alone, batch, i)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule_name", BATCHABLE_RULES)
 def test_without_traces_everything_but_the_trace_is_known(rule_name: str) -> None:
     problem = Matrix()
@@ -261,6 +266,7 @@ def test_what_cannot_be_batched_runs_one_at_a_time_with_the_same_result(keep_tra
             assert_same(batch[i], alone, batch, i)
 
 
+@pytest.mark.slow
 def test_optimizers_of_torch_run_one_at_a_time_with_the_same_result() -> None:
     rules = [RULES["torch"](lr=lr) for lr in (0.5, 1.0)]  # type: ignore[call-arg]
     batch = descend_batch(Matrix(), rules, Stopping(1e-3, 30))

@@ -75,6 +75,7 @@ def test_native_and_interpreted_searches_have_the_same_bits() -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_rows_of_a_batch_search_as_they_do_alone() -> None:
     rules = [Armijo(lr=10.0**e, shrink=s) for e in (-2, 0, 2) for s in (0.3, 0.5)]
     batch = descend_batch(Rosenbrock(), rules, Stopping(1e-2, 400))
@@ -93,6 +94,7 @@ def test_a_search_needs_the_portable_engine() -> None:
             Armijo(*wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [Armijo(lr=7.0), Adam(0.01)], ids=["armijo", "adam"])
 def test_a_descent_that_was_saved_goes_on_with_the_same_bits(rule: UpdateRule) -> None:
     made = plan(Rosenbrock(), rule)

@@ -126,13 +126,13 @@ def test_a_plan_is_not_used_for_a_loss_that_changed() -> None:
 
 def test_a_plan_is_made_once_for_all_numbers_of_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[type] = []
-    real = choice._recorded
+    real = choice.plan_for
 
-    def counted(problem: Problem, rule: Any, dtype: torch.dtype, x: torch.Tensor) -> Any:
+    def counted(problem: Problem, rule: Any, *given: Any) -> Any:
         made.append(type(rule))
-        return real(problem, rule, dtype, x)
+        return real(problem, rule, *given)
 
-    monkeypatch.setattr(choice, "_recorded", counted)
+    monkeypatch.setattr(choice, "plan_for", counted)
     problem, plans = Matrix(), Plans()
     for lr in (0.1, 0.5, 1.0):
         descend(problem, GradientDescent(lr))
@@ -184,6 +184,7 @@ def test_the_loss_is_computed_in_double_precision_before_it_is_called_below_the_
         assert batch.final_loss[2] == result.final_loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_traces", [True, False])
 def test_rows_in_chunks_and_threads_are_the_descents_alone(keep_traces: bool) -> None:
     problem = Quadratic(5, mu=0.05)
@@ -219,6 +220,7 @@ def test_rows_in_chunks_and_threads_are_the_descents_alone(keep_traces: bool) ->
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [None, 7])
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_a_cap_gives_rows_the_limits_they_have_in_turn(factor: float, chunk: int | None) -> None:
@@ -287,6 +289,7 @@ def test_a_final_x_holds_the_one_nan() -> None:
     assert set(lost.view(np.int32).tolist()) <= {0x7FC00000}
 
 
+@pytest.mark.slow
 def test_a_large_matrix_product_stays_with_torch() -> None:
     big = torch.rand(600, 600)
 
@@ -310,6 +313,7 @@ def test_a_refusal_is_kept_too() -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_all_shipped_problems_but_the_large_factorization_are_portable(

@@ -23,6 +23,7 @@ TRIPLES = {"x86_64": "x86_64-unknown-linux-gnu", "aarch64": "aarch64-unknown-lin
 UPWARD = {"x86_64": 0x800, "AMD64": 0x800, "aarch64": 0x400000, "arm64": 0x400000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("architecture", TRIPLES)
 def test_no_instruction_is_fused(architecture: str, dtype: str) -> None:
@@ -86,6 +87,7 @@ def test_rounding_is_to_nearest_and_the_caller_s_comes_back() -> None:
     assert oracle.differences(rows, wanted) == []
 
 
+@pytest.mark.slow
 def test_code_lives_as_long_as_its_engine() -> None:
     plan = plans.gd_plan("float32", (9,), plans.matrix(9))
     engines = [NativeEngine(plan) for _ in range(3)]

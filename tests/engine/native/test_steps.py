@@ -36,6 +36,7 @@ def assert_same(
     return wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", [9, 16, 37])
 def test_a_matrix_descends_with_the_same_bits(n: int, dtype: str) -> None:
@@ -43,6 +44,7 @@ def test_a_matrix_descends_with_the_same_bits(n: int, dtype: str) -> None:
     assert_same(plan, [0.3 * n], 25, [HOST] if n == 16 else [PLAIN] if n == 37 else [HOST, PLAIN])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_quadratic_with_momentum_has_the_same_bits(dtype: str) -> None:
     assert_same(plans.momentum_plan(dtype, (7,), plans.quadratic(7)), [0.1, 0.9], 20, [HOST, PLAIN])
@@ -53,6 +55,7 @@ def test_reversed_views_gathers_scatters_and_bits_are_the_same(dtype: str) -> No
     assert_same(plans.gd_plan(dtype, (12,), plans.gathers(12)), [0.1], 12, [HOST, PLAIN])
 
 
+@pytest.mark.slow
 def test_long_products_and_trees_in_loops_are_the_same() -> None:
     """Sums of 70, 64, 16 and 331 numbers take each way that a tree can be written in loops."""
     loops = [("loops", "host")]
@@ -68,6 +71,7 @@ def test_a_line_search_makes_trials_that_are_no_iterations(form: tuple[str, str]
     assert (rows.k == 13).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [4, 9])
 def test_random_programs_have_the_same_bits(seed: int) -> None:
     plan = random_plan(seed, ("float32", "float64")[seed % 2], 12)
@@ -112,6 +116,7 @@ def native(
     return advance
 
 
+@pytest.mark.slow
 def test_rows_end_alike_for_every_reason() -> None:
     """Thresholds, goals, limits, cycles (lr 9), stalls (lr 0), divergence, waits below f*."""
     wanted = ended(oracle.advance)

@@ -314,6 +314,7 @@ anything = st.floats(allow_nan=True, allow_infinity=True)
 counts = st.integers(0, 10**12)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

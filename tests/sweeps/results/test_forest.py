@@ -21,6 +21,7 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("rows", [60, 300])
 def test_shares_are_those_of_scikit_learn(name: str, rows: int) -> None:
@@ -61,6 +62,7 @@ def test_shares_sum_to_one_or_nothing_is_explained(rows: list[tuple[float, float
     assert shares.sum() == pytest.approx(1) or not shares.any()
 
 
+@pytest.mark.slow
 def test_importances_need_no_scikit_learn() -> None:
     code = (
         "import sys, random\n"

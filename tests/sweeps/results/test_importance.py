@@ -105,6 +105,7 @@ def test_trials_that_failed_or_diverged() -> None:
     assert importances([trial(p, math.inf) for p in drawn(60)]) == {}
 
 
+@pytest.mark.slow
 def test_of_many_trials_some_spread_over_all_are_looked_at(monkeypatch: Any) -> None:
     monkeypatch.setattr(importance, "MOST_TRIALS", 60)
     trials = [trial(p, 30 / p[LR]) for p in drawn(5000)]

@@ -94,6 +94,7 @@ def test_a_censored_trial_that_could_need_fewer_is_said_to_hide_the_answer() -> 
     assert censoring_note(plan, proven) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "proven"),
     [

@@ -86,6 +86,7 @@ def test_a_bad_option_is_found_before_anything_is_written(
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tpe", "random"])
 def test_a_sampler_that_learns_says_what_several_workers_do_to_it(
     here: Path, capsys: pytest.CaptureFixture[str], name: str

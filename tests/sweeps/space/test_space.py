@@ -210,6 +210,7 @@ def test_each_rule_has_a_range_of_its_own_or_shares_one() -> None:
     assert again == made.space
 
 
+@pytest.mark.slow
 def test_only_what_belongs_to_a_trial_is_asked_for() -> None:
     made = planned("+sweep=rules")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -243,6 +244,7 @@ def test_a_chosen_file_leaves_the_space_and_keeps_its_own_ranges() -> None:
     assert made.name.startswith("matrix-adam-")
 
 
+@pytest.mark.slow
 def test_a_plain_value_holds_for_every_swept_file_that_has_the_key() -> None:
     made = planned("+sweep=rules", "optimizer.lr=0.25")
     assert not [name for name in made.space.names if name.endswith(".lr")]
@@ -253,6 +255,7 @@ def test_a_plain_value_holds_for_every_swept_file_that_has_the_key() -> None:
         assert made.trial_config(chosen)["optimizer"]["lr"] == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -38,6 +38,7 @@ ranges: st.SearchStrategy[BaseDistribution] = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(ranges, min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 def test_draws_are_those_of_optunas_random_sampler(
@@ -76,6 +77,7 @@ CASES = [*(("random", space) for space in SPACES), ("grid", "a choice")]
 """A grid needs a finite space."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sampler", "space"), CASES)
 def test_a_block_is_stored_as_trials_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, space: str
