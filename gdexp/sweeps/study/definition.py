@@ -54,7 +54,8 @@ def same_config(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _first_difference(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     before, now = ({**ADDED_KEYS, **_flat(each)} for each in (stored, wanted))
-    for key in sorted({*before, *now}):
+    # The engine first: others follow from it.
+    for key in sorted({*before, *now}, key=lambda each: (each != ENGINE, each)):
         if before.get(key) != now.get(key):
             return f"{key}={before.get(key)}, not {now.get(key)}"
     return "another definition"

@@ -125,7 +125,7 @@ def test_the_numerics_version_is_part_of_both(here: Path, monkeypatch: pytest.Mo
 def test_the_version_of_the_portable_arithmetic_is_part_of_portable_ones_alone(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_torch, portable = plan(), plan("engine=portable")
+    by_torch, portable = plan("engine=torch"), plan("engine=portable")
     before = by_torch.definition(), portable.definition()
     assert "arithmetic" not in before[0]
     assert before[1]["arithmetic"] == config.ARITHMETIC
