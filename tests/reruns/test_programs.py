@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import torch
 
-from gdexp import engine
 from gdexp.core import BadInput
 from gdexp.engine import NotPortable, Plan
 from gdexp.experiment.provenance import ENVIRONMENT
@@ -61,7 +60,7 @@ def forbid_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> Plan:
         raise NotPortable("aten::new has no portable form")
 
-    monkeypatch.setattr(engine, "plan_for", refused)
+    monkeypatch.setattr("gdexp.descent.portable.choice.plan_for", refused)
 
 
 def record_another(monkeypatch: pytest.MonkeyPatch) -> None:
