@@ -456,7 +456,7 @@ def test_the_command_that_is_shown_is_the_runs_own(here: Path) -> None:
     _, children = swept(store, 0.5, 4.5)
     comparison = Comparison.of(load_runs())
     (command,) = repeat_commands(comparison)
-    assert command == "python -m gdexp optimizer.lr=4.5 stopping.max_iterations=1000"
+    assert command == "python -m gdexp optimizer.lr=4.5 stopping.max_iterations=1000 engine=torch"
     assert comparison.best.run_id == children[1]
     attacked = comparison.best
     attacked.__dict__["config"] = {**attacked.config, "problem": {"name": "../../etc/passwd"}}

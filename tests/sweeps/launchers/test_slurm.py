@@ -42,7 +42,7 @@ def loss(x):
 OUTLASTING = [
     *("problem=custom", "problem.path=slow.loss", "problem.x0=[1.0,2.0]"),
     *("optimizer.lr=interval(1e-3, 1e-2)", "stopping.threshold=1e-5"),
-    "stopping.max_iterations=50",
+    *("stopping.max_iterations=50", "engine=torch"),  # which calls the loss at each iteration
 ]
 """Trials of a second each: more of them than two workers make until they are told to go."""
 
