@@ -15,6 +15,7 @@ BENCHMARKS = {
     "cap": ("cap", "gradient steps that the cap saves without changing the winner"),
     "sampler": ("sampler", "trials that the default sampler needs to a good learning rate"),
     "trials": ("trials", "time and memory over 5,000 trials"),
+    "many": ("many_trials", "100,000 random and 2,000 TPE trials against Optuna alone"),
     "bookkeeping": ("bookkeeping", "a trial's ask, config and tell against bare Optuna"),
     "tracking": ("tracking", "points and runs into MLflow against its client and bare SQLite"),
     "sweep": ("sweep", "a tracked sweep against the stack that people write by hand"),
