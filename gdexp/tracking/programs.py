@@ -6,11 +6,11 @@ changes. It is written before the runs that name it: a finished run has its prog
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from gdexp.engine import StoredPlan
+from gdexp.tracking.temporary_database import folder_lock
 
 FOLDER = "programs"
 """The folder among the artifacts of a sweep, or of a run that holds reruns."""
@@ -27,12 +27,14 @@ def write_program(home: Path, program: StoredPlan) -> None:
     if path.is_file() and path.read_bytes() == program.packed:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(program.packed)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    # Under the lock the file beside it is another process's only where a kill left it.
+    with folder_lock(path.parent):
+        unfinished = path.with_name(f".{path.name}.new")
+        try:
+            unfinished.write_bytes(program.packed)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 class SharedPrograms:
