@@ -29,7 +29,10 @@ from tests.sweeps.test_resume import check_whole, finished, load
 
 pytestmark = pytest.mark.slurm
 
-SWEEP = ["+sweep=slurm", "sweep.name=s", "sweep.sampler=random", "sweep.workers=2"]
+SWEEP = [
+    *("+sweep=slurm", "sweep.name=s", "sweep.sampler=random"),
+    *("engine=torch", "sweep.workers=2"),  # native descents are done before both workers are there
+]
 KILLED, LIMITED = 200, 92
 
 SLOW = """
@@ -42,7 +45,7 @@ def loss(x):
 OUTLASTING = [
     *("problem=custom", "problem.path=slow.loss", "problem.x0=[1.0,2.0]"),
     *("optimizer.lr=interval(1e-3, 1e-2)", "stopping.threshold=1e-5"),
-    *("stopping.max_iterations=50", "engine=torch"),  # which calls the loss at each iteration
+    "stopping.max_iterations=50",
 ]
 """Trials of a second each: more of them than two workers make until they are told to go."""
 

@@ -26,7 +26,10 @@ from tests.sweeps.test_resume import check_trials, check_whole, finished, load, 
 
 pytestmark = pytest.mark.slow
 
-SWEEP = ["+sweep", "sweep.name=s", "stopping.threshold=1e-5", "stopping.max_iterations=2000"]
+SWEEP = [
+    *("+sweep", "sweep.name=s", "stopping.threshold=1e-5", "stopping.max_iterations=2000"),
+    "engine=torch",  # native descents are done before all workers are there
+]
 TRIALS = 100
 RANDOM = [*SWEEP, "sweep.sampler=random", f"sweep.n_trials={TRIALS}"]
 END_SECONDS = 30
