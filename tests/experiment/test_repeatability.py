@@ -96,6 +96,10 @@ def experiment(path: str) -> Experiment:
     ],
 )
 def test_different_losses_are_said(module: str, name: str) -> None:
+    # One shuffle in six of three numbers leaves them as they were.
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
     said = str(nondeterminism_warning(experiment(f"{module}.{name}")))
     assert said.startswith(f"problem={module}.{name} gives different numbers for the same settings")
     assert NONDETERMINISTIC_TAG in said

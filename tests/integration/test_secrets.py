@@ -123,6 +123,7 @@ def test_what_the_user_s_code_says_when_it_fails(
 ) -> None:
     shape = ["problem.shape=2"] if name != "Unmade" else []
     line = ("problem=custom", *shape, f"problem.path=leaky.{name}", "optimizer.lr=0.1")
+    line += ("engine=torch",)  # which calls the loss at each iteration
     line = (*command, *(word for word in line if not command or word != "optimizer.lr=0.1"))
     done = world.run(*line, cwd=world.local, status=1)
     error = next(text for text in done.err.splitlines() if text.startswith("gdexp: "))
