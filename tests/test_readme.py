@@ -94,6 +94,7 @@ def test_the_readme_shows_commands_code_and_files() -> None:
     assert {"valley.py", "smooth.py", "cubic.py", "test_own.py"} == set(named_files("python"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_every_command_composes(line: str, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = words(line)
@@ -113,6 +114,7 @@ def test_every_command_composes(line: str, own: Path, capsys: pytest.CaptureFixt
     Experiment.from_config(found, trusted_paths(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "output"), shown())
 def test_the_output_that_is_shown_is_what_is_printed(
     line: str, output: list[str], own: Path, capsys: pytest.CaptureFixture[str]
@@ -143,6 +145,7 @@ def test_the_files_of_the_readme_are_those_in_tests(name: str) -> None:
     assert named_files("python")[name] == (OWN / name).read_text()
 
 
+@pytest.mark.slow
 def test_the_users_own_tests_pass(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(own)
     scope: dict[str, Any] = {}

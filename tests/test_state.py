@@ -102,6 +102,7 @@ def changed_containers(path: Path) -> Iterator[str]:
                 yield f"{path.relative_to(PACKAGE)}:{node.lineno}: {place.attr}"  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_has_no_variable_that_changes_after_its_import(path: Path) -> None:
     stated = [node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Global)]
@@ -109,6 +110,7 @@ def test_a_module_has_no_variable_that_changes_after_its_import(path: Path) -> N
     assert not [*changed_containers(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_an_import_changes_nothing_of_another_library(path: Path) -> None:
     for node in at_import(path):
@@ -120,6 +122,7 @@ def test_an_import_changes_nothing_of_another_library(path: Path) -> None:
             assert called in AT_IMPORT, f"line {node.lineno}: {called}()"
 
 
+@pytest.mark.slow
 def test_threads_are_made_in_one_module_that_hands_the_context_on() -> None:
     """A thread with an empty context would not mask what its command learned."""
     for path in MODULES:

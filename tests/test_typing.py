@@ -95,6 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_marker_of_types_and_every_config(site: Path) -> None:
     assert (site / "gdexp" / "py.typed").is_file()
     configs = {str(file.relative_to(ROOT)) for file in ROOT.glob("conf/**/*.yaml")}

@@ -520,6 +520,7 @@ def test_extreme_numbers_are_results_and_no_errors(lines: list[str], status: Sta
     assert experiment.run().status is status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

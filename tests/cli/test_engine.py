@@ -31,6 +31,7 @@ def refused(line: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_refused_in_one_line_before_anything_is_written(
     own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,6 +44,7 @@ def test_what_cannot_be_is_refused_in_one_line_before_anything_is_written(
     assert not (own / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_run_says_why_auto_takes_torch_and_else_nothing_of_engines(
     own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

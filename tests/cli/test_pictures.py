@@ -53,6 +53,7 @@ def test_a_run_is_whole_before_its_pictures_are_drawn(
     assert "identical" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_is_too_large_to_draw_is_left_out_and_said_once(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_what_is_too_large_to_draw_is_left_out_and_said_once(
     assert "final.png" not in names
 
 
+@pytest.mark.slow
 def test_summary_and_pictures_of_a_large_x_hold_no_copy_of_it() -> None:
     experiment = Experiment.from_config(composed())
     x, small = torch.rand(2**24), experiment.run()

@@ -12,6 +12,7 @@ from gdexp.problems.landscapes import Himmelblau
 from gdexp.theory.settings import stability_limit
 
 
+@pytest.mark.slow
 def test_a_limit_of_one_minimum_among_several_is_marked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -80,6 +80,7 @@ def test_without_failures_it_is_the_mean(spent: list[float]) -> None:
     assert expected_running_time(spent, [True] * len(spent)) == pytest.approx(np.mean(spent))
 
 
+@pytest.mark.slow
 @given(times)
 def test_an_ecdf_is_the_share_of_all_tasks_done(given_: list[float | None]) -> None:
     steps = ecdf(given_)
@@ -95,6 +96,7 @@ def test_a_performance_profile_by_hand() -> None:
         assert (found[solver](1.0), found[solver](1.99), found[solver](2.0)) == (0.5, 0.5, 1.0)
 
 
+@pytest.mark.slow
 @given(times, st.floats(0.01, 100))
 def test_a_profile_does_not_change_with_the_unit(given_: list[float | None], unit: float) -> None:
     other = [None if t is None else t * 2 for t in given_]
@@ -202,6 +204,7 @@ def test_nothing_left_to_compare_is_an_error_that_says_why() -> None:
     assert len(left.runs) == 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(1e-9, 1e3), min_size=1, max_size=3000),
     st.lists(st.floats(1e-8, 1e2), max_size=4),
@@ -475,6 +478,7 @@ def test_the_stability_limit_is_two_over_the_largest_eigenvalue(here: Path) -> N
     assert target.panels[-1][1].ravel() == pytest.approx(np.arange(1, 10) / 10)
 
 
+@pytest.mark.slow
 def test_a_page_of_a_thousand_runs_stays_small() -> None:
     runs = [
         run(i, np.geomspace(1, 1e-3 * (1 + i / 1000), 1000).tolist(), **{"optimizer.lr": i + 1.0})

@@ -117,6 +117,7 @@ plain_values = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(plain_values)
 def test_a_literal_reads_back_equal(value: Any) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -126,6 +127,7 @@ def test_a_literal_reads_back_equal(value: Any) -> None:
     assert type(parsed) is type(value)
 
 
+@pytest.mark.slow
 def test_the_signature_covers_what_decides_the_outcome_and_nothing_else() -> None:
     base = composed()
     assert config.signature(base) == config.signature(composed("tracking.experiment=other"))

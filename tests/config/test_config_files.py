@@ -61,6 +61,7 @@ def test_other_files_are_found_beside_the_shipped_ones_in_silence(
     assert "- 7.0" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "place", "words"),
     [
@@ -85,6 +86,7 @@ def test_an_error_in_a_file_names_file_line_and_column(
     assert words in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "content", "line", "key"),
     [

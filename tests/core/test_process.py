@@ -48,6 +48,7 @@ def environment_text(monkeypatch: pytest.MonkeyPatch) -> str:
     return "${oc.env:MY_CITY}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["+problems"], ["optimizer.lr=none"], ["--cfg", "job"]])
 def test_a_command_inside_a_command_restores_everything(
     arguments: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

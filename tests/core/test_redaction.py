@@ -179,6 +179,7 @@ def test_a_tracking_address_may_hold_a_password_and_secrets_may_be_left_open() -
     check_secrets({"problem": {"arguments": {"url": "https://host/data.csv?version=2"}}})
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_hiding_takes_nothing_from_a_text_without_secrets_and_never_fails(text: str) -> None:
     assert mask_secrets(mask_secrets(text)) == mask_secrets(text)

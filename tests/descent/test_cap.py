@@ -26,6 +26,7 @@ thresholds = st.sampled_from([1e-8, 1e-6, 1e-5, 1e-3, 1e-2])
 trials = st.lists(st.tuples(thresholds, st.integers(0, 50)), max_size=30)
 
 
+@pytest.mark.slow
 @given(trials, thresholds, st.sampled_from([1.0, 1.5, 3.0]))
 def test_the_limit_is_the_fewest_iterations_of_an_equal_or_tighter_threshold(
     finished: list[tuple[float, int]], threshold: float, factor: float
@@ -78,6 +79,7 @@ def test_with_cap_1_the_winner_is_the_same_for_fewer_steps(
             assert cut.hitting_time >= cut.stopping.limit + 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(thresholds, st.lists(st.integers(0, 50), min_size=3, max_size=3)), min_size=1

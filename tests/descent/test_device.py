@@ -317,6 +317,7 @@ def test_a_run_of_a_gpu_is_not_made_again_where_there_is_none() -> None:
         build_experiment(other(recorded, files={"config.yaml": config}))
 
 
+@pytest.mark.slow
 def test_more_trials_go_together_on_a_gpu() -> None:
     def at_once(place: str, *lines: str) -> int:
         chosen = composed("+sweep=default", "stopping.max_iterations=1000", *lines)

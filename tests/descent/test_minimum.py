@@ -56,6 +56,7 @@ ONE_ULP = (-13 + 1e-6, torch.float64)
 """In float32 this is one rounding error of a loss near 13, and forgiven."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("f_star", "dtype"), [*ABOVE, ONE_ULP])
 def test_a_loss_below_f_star_is_no_convergence(f_star: float | None, dtype: torch.dtype) -> None:
     result = descend(Pit(f_star), GradientDescent(lr=0.5), Stopping(1e-9), dtype=dtype)

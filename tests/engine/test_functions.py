@@ -40,11 +40,13 @@ def program_of(name: str, dtype: str) -> Program:
     return scalar_program(CASES[name].function, 2 if name == "power" else 1, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype"), EVERY)
 def test_values_are_within_one_unit_in_the_last_place(name: str, dtype: str) -> None:
     assert largest(name, dtype, 6_000, seed=1) < 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "dtype"), EVERY)
 def test_values_are_those_of_mpmath(name: str, dtype: str) -> None:
     arguments = points(name, dtype, 240, np.random.default_rng(2))
@@ -88,6 +90,7 @@ def test_zero_keeps_its_sign(name: str, dtype: str) -> None:
     np.testing.assert_array_equal(np.signbit(applied(name, [0.0, -0.0], dtype)), [False, True])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", UNARY)
 def test_values_at_the_ends_of_the_range_are_right(name: str, dtype: str) -> None:
@@ -142,6 +145,7 @@ def test_power_follows_c_where_a_number_is_special(dtype: str) -> None:
             assert repr(value) == repr(wanted), (a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("exponent", [-3.0, -2.0, -1.0, -0.5, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 1.5])
 def test_power_of_a_number_is_within_one_unit(dtype: str, exponent: float) -> None:

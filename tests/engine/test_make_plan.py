@@ -107,6 +107,7 @@ def test_fifty_losses_are_those_of_torch(name: str, rule: str) -> None:
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("lr", [0.5, 1.0, 3.0, 4.5, 8.0])
 def test_counts_of_the_notebooks_problem_are_those_of_torch(lr: float, dtype: str) -> None:

@@ -42,6 +42,7 @@ def test_tensors_count_by_what_they_hold(more: bool) -> None:
     assert shown(digests, b=one) != before
 
 
+@pytest.mark.slow
 def test_digests_of_tensors_that_are_gone_are_forgotten() -> None:
     digests = TensorDigests()
     tensor = torch.rand(SMALL + 1)

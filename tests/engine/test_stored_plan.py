@@ -45,6 +45,7 @@ def descended(engine: Any, numbers: list[float]) -> bytes:
     return trace.tobytes() + rows.x.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("make", [descent, heavy_ball])
 def test_a_plan_that_was_read_computes_the_same_bits(
@@ -130,6 +131,7 @@ def test_an_altered_program_is_refused_even_with_a_sha256_that_fits(name: str) -
         StoredPlan.unpack(zlib.compress(content), sha256)
 
 
+@pytest.mark.slow
 def test_files_that_are_no_plan_are_refused() -> None:
     plan = stored(descent())
     flipped = bytearray(plan.content)

@@ -44,6 +44,7 @@ def experiment(*lines: str, plans: Plans | None = None) -> Experiment:
     return Experiment.from_config(found, trusted_paths(found), plans)
 
 
+@pytest.mark.slow
 def test_auto_is_never_hashed_or_recorded() -> None:
     made = {engine: experiment(f"engine={engine}") for engine in ("auto", "portable", "torch")}
     assert experiment().config == made["auto"].config
@@ -63,6 +64,7 @@ def test_a_config_without_the_key_means_torch_as_in_earlier_versions() -> None:
     assert earlier.signature == experiment("engine=torch").signature
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own")
 def test_what_has_no_portable_form_is_named_with_its_line() -> None:
     made = experiment(*OWN)

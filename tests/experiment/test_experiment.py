@@ -87,6 +87,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.modules.pop("own_dtypes", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -103,6 +104,7 @@ def test_data_of_another_dtype_than_x_are_refused(own: None, name: str, words: s
     experiment(*lines, "dtype=float64").rehearse()
 
 
+@pytest.mark.slow
 def test_data_that_follow_x_are_taken_in_every_dtype(own: None) -> None:
     for dtype in ("float32", "float64", "bfloat16"):
         line = ["problem=custom", "problem.path=own_dtypes.converted", "problem.shape=[2]"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from gdexp import config
 from gdexp.experiment.experiment import Experiment
 from gdexp.experiment.provenance import ENVIRONMENT, provenance_files
@@ -19,6 +21,7 @@ def recorded(*lines: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_portable_run_names_its_arithmetic_and_the_sha256_of_its_constants() -> None:
     portable = ("engine=portable", "problem=function")
     first, again = recorded(*portable), recorded(*portable)

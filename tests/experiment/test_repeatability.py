@@ -136,6 +136,7 @@ def test_gdexps_own_problems_are_not_evaluated(monkeypatch: pytest.MonkeyPatch) 
     assert nondeterminism_warning(made) is None
 
 
+@pytest.mark.slow
 def test_the_run_is_tagged_and_its_rerun_names_the_cause(
     module: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

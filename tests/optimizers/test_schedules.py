@@ -113,6 +113,7 @@ def test_a_schedule_is_settled_from_where_its_rate_stays_the_same(
         assert len({schedule.rate(2.0, k) for k in range(first, 4000)}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kappa", [2.0, 100.0, 1e4])
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 16, 38, 100])
 def test_chebyshev_rates_shrink_every_error_to_the_chebyshev_bound(
@@ -154,6 +155,7 @@ def test_a_thousand_chebyshev_steps_are_stable_in_the_order_taken() -> None:
     assert rounding < 1e4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "eigenvalues", [[1.0, 3.0, 10.0, 30.0, 100.0], [5.0], [2.0, 2.0, 7.0], spectrum(1.0, 9.0, 9)]
 )

@@ -26,6 +26,7 @@ class Bowl(Problem):
         return self.floor + (x * x).sum() / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TORCH_CLASSES)
 def test_every_offered_class_lowers_the_loss_and_records_it_at_each_iteration(name: str) -> None:
     result = descend(Matrix(), TorchOptimizer(name), Stopping(threshold=1e-12, max_iterations=20))

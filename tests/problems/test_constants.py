@@ -141,6 +141,7 @@ def test_the_constants_of_a_users_problem_are_its_own() -> None:
     assert problem.portable_form() is problem
 
 
+@pytest.mark.slow
 def test_too_many_constants_are_refused_before_they_are_made() -> None:
     for problem in (Quadratic(140_000), Function(points=140_000), Transformed(Quadratic(370), 1)):
         with pytest.raises(NotPortable, match=r"an array of [\d,]+ numbers"):

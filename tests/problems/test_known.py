@@ -192,6 +192,7 @@ def test_logistic_curvature_stays_within_its_bounds() -> None:
         assert float(values[-1]) <= 3.3305
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [1, 5, 64])
 def test_factorization_reaches_the_tail_of_the_singular_values(rank: int) -> None:
     problem = Factorization(rank=rank)

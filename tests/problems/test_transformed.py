@@ -46,6 +46,7 @@ def test_a_shifted_problem_stays_batchable(name: str) -> None:
     check_problem(problem, seeds=(0,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ROTATABLE)
 def test_the_start_has_the_same_loss(name: str) -> None:
     inner = PROBLEMS[name]()

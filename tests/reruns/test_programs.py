@@ -80,6 +80,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("problem", CASES)
 def test_every_problem_replays_without_its_recording(
@@ -219,6 +220,7 @@ def test_a_record_that_names_no_program_is_recorded_anew(recorded: Reference) ->
     assert again.program.note == "recorded anew: its record names no program"
 
 
+@pytest.mark.slow
 def test_the_program_of_another_descent_is_not_used(recorded: Reference) -> None:
     def planted(values: dict[str, object]) -> Rerun:
         foreign = reference(experiment(engine="portable", **values))

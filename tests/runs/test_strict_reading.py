@@ -104,6 +104,7 @@ def test_only_a_check_finds_an_altered_trace_and_it_can_be_left_out(run: str, he
     assert load_runs(run, verify=False)[0].trace.tobytes() == (before / 2).tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["final.npy", "initial.npy", "config.yaml"])
 def test_every_file_of_the_record_is_checked(run: str, here: Path, name: str) -> None:
     path = folder(here) / name

@@ -39,6 +39,7 @@ def engines() -> list[tuple[str, str | None]]:
     return [(each["gdexp.engine"], each.get(ENGINE_REASON_TAG)) for each in tags]
 
 
+@pytest.mark.slow
 def test_a_default_sweep_records_once_for_planning_and_once_for_its_worker(
     here: Path, losses: list[str]
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_default_sweep_records_once_for_planning_and_once_for_its_worker(
     assert losses[before:] == ["matrix"] * 2
 
 
+@pytest.mark.slow
 def test_a_sweep_over_problems_and_rules_may_mix(
     here: Path, losses: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_sweep_over_problems_and_rules_may_mix(
         assert (run.config["optimizer"]["name"] == "torch") == (run.config["engine"] == "torch")
 
 
+@pytest.mark.slow
 def test_no_run_of_another_engine_is_reused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rates = ["-m", "optimizer.lr=choice(1,2)", *SHORT, "sweep.reuse=true"]
     for name, engine, taken in (
@@ -87,6 +90,7 @@ def test_no_run_of_another_engine_is_reused(here: Path, capsys: pytest.CaptureFi
         assert set(engines()) == {("torch" if engine == "torch" else "portable", None)}
 
 
+@pytest.mark.slow
 def test_a_preview_says_the_engine_and_why_it_is_torch(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +105,7 @@ def test_a_preview_says_the_engine_and_why_it_is_torch(
     assert not (here / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_a_trial_that_failed_records_no_auto(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "breaks.py").write_text(
         "from gdexp import Problem\n\n\nclass Breaks(Problem):\n    shape = (2,)\n\n"

@@ -226,6 +226,7 @@ def test_a_sweep_in_which_nothing_converged_has_no_winner(folder: Path, run: Com
     assert "iterations" not in sweep.data.metrics
 
 
+@pytest.mark.slow
 def test_a_loss_below_an_unknown_minimum_never_wins(folder: Path, run: Command) -> None:
     own = ("problem=custom", "problem.path=own_losses.pit", "problem.x0=[3.0,4.0]")
     done = run(*GRID, *own)

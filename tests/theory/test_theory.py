@@ -136,6 +136,7 @@ def test_3400_random_counts_of_each_rule_equal_a_simulation(kind: str, seed: int
     assert len(set(reached)) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gd", "momentum", "nesterov"])
 def test_a_threshold_that_is_a_loss_of_the_trace_is_known_to_be_within_rounding(kind: str) -> None:
     draw = np.random.default_rng(21)
@@ -294,6 +295,7 @@ def radius(rule: UpdateRule, lr: float, curvature: float) -> float:
     return float(np.abs(np.linalg.eigvals(later[0])).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kappa", [1.0, 3.0, 100.0, 1e4])
 @pytest.mark.parametrize(
     "rule",
@@ -353,6 +355,7 @@ def test_the_best_settings_have_the_published_rates(kappa: float) -> None:
         assert worst == pytest.approx(setting.rate, abs=2e-7)  # a double root loses half the digits
 
 
+@pytest.mark.slow
 def test_the_local_limits_of_curved_problems_are_known() -> None:
     assert stability_limit(Rosenbrock(), GradientDescent()) == pytest.approx(0.0019968, abs=5e-8)
     assert stability_limit(Hyperbola(), GradientDescent()) == pytest.approx(1.0)
@@ -396,6 +399,7 @@ def test_the_krylov_floor_is_at_most_the_number_of_distinct_eigenvalues() -> Non
     assert krylov_floor(Matrix(), Matrix().start(0), 1e-25) == 1
 
 
+@pytest.mark.slow
 def test_no_random_case_beats_its_floor_or_its_best() -> None:
     draw = np.random.default_rng(5)
     for _ in range(40):
@@ -447,6 +451,7 @@ def test_the_fewest_with_momentum_is_reached_by_its_learning_rate(rule: UpdateRu
     assert best.iterations <= slower
 
 
+@pytest.mark.slow
 def test_the_best_momentum_beats_the_best_gd_and_not_the_floor() -> None:
     problem = Quadratic()
     x0 = problem.start(0)

@@ -31,6 +31,7 @@ from tests.support.artifacts import run_folder
 PUBLIC = {"mlflow", "mlflow.entities", "mlflow.exceptions"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("internals", [mlflow_internals, ui_internals])
 def test_mlflow_has_every_private_name(internals: ModuleType) -> None:
@@ -50,6 +51,7 @@ def test_the_command_of_uvicorn_takes_the_same_parameters() -> None:
     assert tuple(inspect.signature(build).parameters) == ui_internals.UVICORN_PARAMETERS
 
 
+@pytest.mark.slow
 def test_the_private_names_are_used_in_their_modules_only() -> None:
     package = Path(gdexp.__file__).parent
     used = set()
@@ -196,6 +198,7 @@ def test_unexpected_columns_are_named_and_the_client_writes_the_same(
     assert written(store) == expected
 
 
+@pytest.mark.slow
 def test_a_command_says_once_why_it_writes_slowly(
     settings: TrackingSettings, here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_every_record_comes_back_bit_for_bit(
     assert all(same(a.record, b.record) for a, b in zip(rows, found, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_a_descent_comes_back_with_every_artifact(tmp_path: Path, dtype: str) -> None:
     experiment = Experiment.from_config(composed(f"dtype={dtype}", "stopping.max_iterations=50"))

@@ -170,6 +170,7 @@ def test_stalls_are_found_at_the_same_iteration_under_every_rule() -> None:
             assert_same(batch[i], descend(problem, each, until, seed=3), batch, i)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
 def test_rows_equal_the_descent_alone_in_every_dtype(dtype: str) -> None:
     rules = [rule("adam", i) for i in range(12)]
@@ -252,6 +253,7 @@ def test_without_traces_everything_but_the_trace_is_known(rule_name: str) -> Non
         batch[0]
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("keep_traces", [True, False])
 def test_what_cannot_be_batched_runs_one_at_a_time_with_the_same_result(keep_traces: bool) -> None:

@@ -47,6 +47,7 @@ def test_native_code_for_this_processor_has_the_shipped_bits() -> None:
     assert differing(made(part(TODAY))) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "way",
     [("host", 2, 7), ("baseline", 1, 1), ("interpreted", 1, 7)],

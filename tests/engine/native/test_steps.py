@@ -50,6 +50,7 @@ def test_a_quadratic_with_momentum_has_the_same_bits(dtype: str) -> None:
     assert_same(plans.momentum_plan(dtype, (7,), plans.quadratic(7)), [0.1, 0.9], 20, [HOST, PLAIN])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_reversed_views_gathers_scatters_and_bits_are_the_same(dtype: str) -> None:
     assert_same(plans.gd_plan(dtype, (12,), plans.gathers(12)), [0.1], 12, [HOST, PLAIN])
@@ -64,6 +65,7 @@ def test_long_products_and_trees_in_loops_are_the_same() -> None:
     assert_same(plans.gd_plan("float32", (31,), plans.regression(331, 31)), [0.5], 3, loops)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [HOST, PLAIN])
 def test_a_line_search_makes_trials_that_are_no_iterations(form: tuple[str, str]) -> None:
     rows = assert_same(plans.searching("float32", 5), [3.0], 12, [form])

@@ -121,6 +121,7 @@ def test_any_is_said_only_where_every_start_in_the_space_is_within_the_threshold
         assert line[:3] == ["1e-01", "0", "any"]
 
 
+@pytest.mark.slow
 def test_a_start_that_is_not_within_the_threshold_for_every_seed_is_shown_as_it_is() -> None:
     """The start of one seed is within the threshold, that of another is not."""
     plan = planned("+sweep=default", LR, "stopping.threshold=1e-1", "seed=range(0,100000)")

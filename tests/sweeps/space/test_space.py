@@ -187,6 +187,7 @@ def test_the_seed_of_the_last_descent_is_a_seed_too() -> None:
         planned("+sweep=default", f"seed={most}", "sweep.seeds=2")
 
 
+@pytest.mark.slow
 def test_each_rule_has_a_range_of_its_own_or_shares_one() -> None:
     made = planned(
         "+sweep=manual", "optimizer=choice(gd,momentum,adam)", "optimizer.lr=interval(1,2)",
@@ -226,6 +227,7 @@ def test_only_what_belongs_to_a_trial_is_asked_for() -> None:
     assert len(seen) == 7
 
 
+@pytest.mark.slow
 def test_a_grid_of_files_has_each_with_its_own_keys() -> None:
     made = planned(
         "+sweep=manual", "sweep.sampler=grid", "optimizer=choice(gd,adam)",

@@ -43,6 +43,7 @@ def journal(folder: Path, name: str, definition: dict[str, Any]) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+@pytest.mark.slow
 def test_the_name_does_not_depend_on_the_folder(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_the_earlier_name_is_looked_up_first(here: Path) -> None:
     assert continuing(plan("sweep.name=given")).name == "given"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [(), ("sweep.name=s",)])
 def test_a_study_keeps_the_sampler_that_was_the_default(
     here: Path, monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...]

@@ -22,6 +22,7 @@ def engine(made: Plan) -> str:
     return made.engine.name
 
 
+@pytest.mark.slow
 def test_auto_is_resolved_before_a_study_is_named(here: Path) -> None:
     auto, portable, torch = plan(), plan("engine=portable"), plan("engine=torch")
     assert engine(auto) == "portable"
@@ -30,6 +31,7 @@ def test_auto_is_resolved_before_a_study_is_named(here: Path) -> None:
     assert plan("dtype=bfloat16").name == plan("dtype=bfloat16", "engine=torch").name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [(), ("sweep.name=s",)])
 def test_a_study_on_torch_goes_on_with_torch(here: Path, named: tuple[str, ...]) -> None:
     before, today = plan(*named, "engine=torch"), plan(*named)
@@ -48,6 +50,7 @@ def test_a_study_on_torch_goes_on_with_torch(here: Path, named: tuple[str, ...])
             check_definition(study(before), asked)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [(), ("sweep.name=s",)])
 def test_a_study_on_the_portable_engine_goes_on_with_it(here: Path, named: tuple[str, ...]) -> None:
     before = plan(*named)

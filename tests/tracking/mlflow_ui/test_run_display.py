@@ -133,6 +133,7 @@ def test_a_picture_is_kept_whole_with_a_square_copy_to_show(size: tuple[int, int
     assert run_display.image_artifacts("final x", png, step=3, timestamp=1_700_000_000_000) == made
 
 
+@pytest.mark.slow
 def test_the_names_are_those_that_mlflow_gives(tmp_path: object) -> None:
     """MLflow's own writer, asked for its names without a store."""
     from mlflow import MlflowClient
