@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
 from gdexp.core import validation
-from gdexp.descent.batch import BatchOptions, BatchResult, given, torch_batch
+from gdexp.descent.batch import BatchOptions, BatchResult, Given, given, torch_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.portable import portable_batch
@@ -68,18 +69,22 @@ def descend_batch(
     """
     dtype, device = validation.dtype(dtype), validation.device(device)
     options = BatchOptions(keep_traces, block, chunk, cap, watch)
-    batch = given(problem, rules, stopping, x0, seeds, dtype)
+    rows_of = partial(given, rules=rules, stopping=stopping, x0=x0, seeds=seeds, dtype=dtype)
+    batch = rows_of(problem)
+    by_portable = partial(_by_portable, problem, batch, rows_of, device, options, plans)
+    by_torch = partial(torch_batch, problem, batch, device, options)
+    return on_engine(engine, batch.rules[0], batch.initial[0], device, by_portable, by_torch)
 
-    def by_portable() -> BatchResult:
-        form = problem.portable_form()
-        own = batch if form is problem else given(form, rules, stopping, x0, seeds, dtype)
-        return portable_batch(form, own, device, options, plans)
 
-    return on_engine(
-        engine,
-        batch.rules[0],
-        batch.initial[0],
-        device,
-        by_portable,
-        lambda: torch_batch(problem, batch, device, options),
-    )
+def _by_portable(
+    problem: Problem,
+    batch: Given,
+    rows_of: Callable[[Problem], Given],
+    device: torch.device,
+    options: BatchOptions,
+    plans: Plans | None,
+) -> BatchResult:
+    """Return the result on the portable engine, of the problem's portable form and its starts."""
+    form = problem.portable_form()
+    own = batch if form is problem else rows_of(form)
+    return portable_batch(form, own, device, options, plans)

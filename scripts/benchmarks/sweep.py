@@ -98,6 +98,7 @@ def _by_hand(trials: Sequence[FrozenTrial], seed: int) -> float:
     problem = Matrix()
 
     def objective(trial: Trial) -> int:
+        """Descend with the trial's values and log each loss; return the iterations."""
         lr = trial.suggest_float("optimizer.lr", 1e-12, 1e12, log=True)
         threshold = trial.suggest_float("stopping.threshold", 1e-300, 1e3, log=True)
         with mlflow.start_run():

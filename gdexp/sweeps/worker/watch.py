@@ -44,6 +44,7 @@ class DescentWatch:
         label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
 
         def watch(iteration: int, trace: array[float]) -> int:
+            """Show the iteration and return the one to be called at next."""
             nonlocal last, shown
             signals.check()
             now = time.monotonic()
@@ -66,6 +67,7 @@ class DescentWatch:
         shown = False
 
         def watch(iteration: int, running: int) -> None:
+            """Show the iteration and how many rows go on."""
             nonlocal last, shown
             now = time.monotonic()
             if now - last < 1 / CALLS_PER_SECOND:
