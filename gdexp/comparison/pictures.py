@@ -40,6 +40,10 @@ MARKERS = {
     Status.DIVERGED: ("cross", PALETTE[6]),
     Status.BELOW_MINIMUM: ("cross", PALETTE[2]),
     Status.FAILED: ("cross", PALETTE[5]),
+    Status.PRUNED: ("triangle", PALETTE[4]),
+    Status.PLATEAU: ("square", PALETTE[3]),
+    Status.OUT_OF_TIME: ("triangle", PALETTE[1]),
+    Status.MAX_EPOCHS: ("triangle", PALETTE[1]),
 }
 MOST_CELLS = 25
 BINS = 14

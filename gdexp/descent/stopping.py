@@ -33,6 +33,10 @@ class Status(StrEnum):
     CAPPED = "capped"
     BELOW_MINIMUM = "below_minimum"
     FAILED = "failed"
+    PRUNED = "pruned"
+    PLATEAU = "plateau"
+    OUT_OF_TIME = "out_of_time"
+    MAX_EPOCHS = "max_epochs"
 
     @property
     def explanation(self) -> str:
@@ -53,10 +57,17 @@ _EXPLANATIONS = {
     Status.CAPPED: "ended early: another trial had already needed fewer iterations",
     Status.BELOW_MINIMUM: "the loss is below f*, so the threshold says nothing: declare its f_star",
     Status.FAILED: "its code raised an exception",
+    Status.PRUNED: "ended early: the sweep's pruner found its readings worse than those of others",
+    Status.PLATEAU: "the readings did not improve for as long as stopping.patience allows",
+    Status.OUT_OF_TIME: "stopping.max_seconds had passed",
+    Status.MAX_EPOCHS: "all allowed epochs were made, the threshold was not reached",
 }
 
 
-ENDED_FROM_OUTSIDE = (Status.CONVERGED, Status.CAPPED)
+ENDED_FROM_OUTSIDE = (
+    *(Status.CONVERGED, Status.CAPPED, Status.PRUNED),
+    *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS),
+)
 """The statuses of descents that could have gone on, towards tighter thresholds."""
 
 

@@ -34,6 +34,10 @@ COLOURS: dict[str, str] = {
     Status.DIVERGED: "red",
     Status.BELOW_MINIMUM: "bright_red",
     Status.FAILED: "bright_red",
+    Status.PRUNED: "cyan",
+    Status.PLATEAU: "magenta",
+    Status.OUT_OF_TIME: "yellow",
+    Status.MAX_EPOCHS: "yellow",
 }
 
 

@@ -20,6 +20,10 @@ MARKERS = {
     Status.STALLED: "s",
     Status.DIVERGED: "x",
     Status.BELOW_MINIMUM: "v",
+    Status.PRUNED: "^",
+    Status.PLATEAU: "s",
+    Status.OUT_OF_TIME: "^",
+    Status.MAX_EPOCHS: "^",
 }
 
 

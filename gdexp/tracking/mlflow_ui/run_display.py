@@ -44,6 +44,13 @@ _HUES = {
     "below_minimum": "#28e080",
     "failed": "#111111",
 }
+# Ends that mean the same to a reader of curves have one colour: there is no room for more hues.
+_HUES |= {
+    "pruned": _HUES["capped"],
+    "plateau": _HUES["stalled"],
+    "out_of_time": _HUES["max_iterations"],
+    "max_epochs": _HUES["max_iterations"],
+}
 _OTHER = "#444444"
 _SHADES = (0.0, -0.10, 0.10, -0.05, 0.05)
 """Changes of lightness that tell curves of one status apart; the first is the colour itself."""
