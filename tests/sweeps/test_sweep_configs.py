@@ -24,7 +24,7 @@ def compositions(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     made: list[list[str]] = []
     compose = ConfigLoaderImpl.load_configuration
 
-    def counted(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+    def counted(self: ConfigLoaderImpl, *arguments: Any, **named: Any) -> Any:
         made.append(named["overrides"])
         return compose(self, *arguments, **named)
 
