@@ -213,7 +213,6 @@ SWEEPS = [
     ("-m optimizer=interval(1,2)", "must be choice(…) of its files"),
 ]
 COMMANDS = [
-    ("+swep", "did you mean sweep?"),
     ("+sweep=fsat", "no such choice"),
     ("+sweep=ray", "hydra/launcher=ray: is not installed; install gdexp[ray], in an environment"),
     ("+sweep hydra/launcher=joblib", "is not installed; install gdexp[local]"),
