@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted, format_number, format_value, gap_formula
+from gdexp.core import Interrupted, format_number, format_value
 from gdexp.descent import PENALTY, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import (
@@ -167,7 +167,6 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
     problem, stopping = experiment.problem, experiment.stopping
     name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
-    gap = gap_formula(problem.reference)
     terminal.print_facts(
         out,
         [
@@ -175,7 +174,7 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
             ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
-                f"{gap} <= {stopping.threshold:g}{measure_note(stopping)}, "
+                f"{stopping.goal_text(problem.reference)}{measure_note(stopping)}, "
                 f"at most {stopping.max_iterations:,} iterations",
             ),
             *engine_line(experiment),

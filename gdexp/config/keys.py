@@ -10,7 +10,14 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "engine")
 """The keys that decide a descent's outcome; names, paths and tracking do not."""
 
-ADDED_KEYS = {"engine": "torch"}
+ADDED_KEYS: dict[str, Any] = {
+    "engine": "torch",
+    "stopping.every": 50,
+    "stopping.patience": None,
+    "stopping.min_delta": 0.0,
+    "stopping.max_seconds": None,
+    "stopping.max_epochs": None,
+}
 """Keys that not all versions stored, with the value that means what happened without them."""
 
 COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")

@@ -10,7 +10,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import validation
+from gdexp.core import BadInput, gap_formula, validation
 
 PENALTY = 10
 """A hopeless descent, such as a diverged one, counts as this many times `max_iterations`."""
@@ -86,7 +86,8 @@ class Stopping:
     A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`.
 
     Args:
-        threshold: the largest gap of a converged descent, > 0; with `absolute` any number.
+        threshold: the largest gap of a converged descent, > 0; with `absolute` any number. None:
+            there is none, the descent ends by its limits alone; it is then minus infinity here.
         max_iterations: the most updates, >= 1.
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
         absolute: the loss itself is compared with the threshold, whatever its sign; `descend`
@@ -120,7 +121,12 @@ class Stopping:
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
         check = validation.number if self.absolute else validation.positive
-        check("threshold", self.threshold)
+        if self.threshold is None or self.threshold == -math.inf:
+            object.__setattr__(self, "threshold", -math.inf)
+            if self.continue_to is not None:
+                raise BadInput("continue_to", self.continue_to, "needs a threshold")
+        else:
+            check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
         if self.cap is not None:
             validation.integer("cap", self.cap, low=0, high=10**9)
@@ -134,6 +140,17 @@ class Stopping:
             validation.positive("max_seconds", self.max_seconds)
         if self.max_epochs is not None:
             validation.integer("max_epochs", self.max_epochs, low=1, high=10**9)
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether there is a threshold at which the descent converges."""
+        return self.threshold > -math.inf
+
+    def goal_text(self, f_star: float = 0.0) -> str:
+        """Return what is asked of the loss, such as `loss <= 1e-05`."""
+        if not self.has_threshold:
+            return "its limits"
+        return f"{gap_formula(f_star)} <= {self.threshold:g}"
 
     @property
     def goal(self) -> float:
@@ -292,7 +309,7 @@ def projection(
         return worst
     if iterations == 0:
         return allowed
-    if not gap < midway or (gap <= 0 and not stopping.absolute):
+    if not stopping.has_threshold or not gap < midway or (gap <= 0 and not stopping.absolute):
         return max(worst, allowed)
     if stopping.absolute:
         fall, missing = midway / 2 - gap / 2, gap / 2 - stopping.threshold / 2

@@ -20,6 +20,7 @@ from gdexp.core import (
     validation,
 )
 from gdexp.descent import (
+    Monitor,
     Result,
     Stopping,
     Watch,
@@ -158,8 +159,12 @@ class Experiment:
         """
         return config.signature(self.config, code_digests(self.config))
 
-    def run(self, watch: Watch | None = None) -> Result:
+    def run(self, watch: Watch | None = None, monitor: Monitor | None = None) -> Result:
         """Run the descent.
+
+        Args:
+            watch: a callback, see `descend`.
+            monitor: hears the readings and may end it.
 
         Raises:
             GdexpError: names the problem whose code raised another exception.
@@ -173,6 +178,7 @@ class Experiment:
                 dtype=self.dtype,
                 device=self.device,
                 watch=watch,
+                monitor=monitor,
                 engine=self.engine,
                 plans=self.plans,
             )
@@ -254,7 +260,7 @@ class Experiment:
 
     def threshold_warning(self) -> str | None:
         """Return a warning when the threshold is below what the dtype can resolve, else None."""
-        if self.problem.absolute:
+        if self.problem.absolute or not self.stopping.has_threshold:
             return None
         floor, stuck = self._rounding_floor(), self._stuck_floor()
         if self.stopping.threshold >= max(floor, stuck):
@@ -333,6 +339,8 @@ def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:
     given = _group("stopping", chosen)
     if "absolute" in given:
         raise BadInput("stopping.absolute", given["absolute"], "write problem.f_star=absolute")
+    if given.get("max_epochs") is not None:
+        raise BadInput("stopping.max_epochs", given["max_epochs"], "only a training has epochs")
     known = {**given, "absolute": True} if problem.absolute else given
     return config.construct("stopping", Stopping, known)
 
