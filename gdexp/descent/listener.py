@@ -60,6 +60,8 @@ class Listener:
         Returns:
             Where the monitor ends the descent; None where it goes on.
         """
+        if first == 0 and len(losses):  # what was made ready for the first loss does not count
+            self._began = time.perf_counter()
         seconds = time.perf_counter() - self._began
         while self._next < first + len(losses):
             k, self._next = self._next, self._next + self._every
