@@ -105,7 +105,7 @@ def run_sweep(
     result, failures = _run(out, plan, bool(differing), work)
     if failures.exceeded and len(result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
-    if result.best is None and result.records:
+    if result.best is None and result.records and plan.counts_iterations:
         raise CommandExit(NOTHING_CONVERGED)
 
 

@@ -115,6 +115,12 @@ class PrunedTrials:
         for other, each in self._finished.items():
             self._compare_with(other, each)
 
+    @property
+    def best(self) -> tuple[float, ...]:
+        """The best value of the finished trials; nothing where there is none."""
+        known = [each.value for each in self._finished.values() if each.holds]
+        return (min(known, key=self.objective.signed),) if known else ()
+
     def readings(self, results: Sequence[Result]) -> list[Reading]:
         """Return the readings of a finished trial: those that its pruner heard, and its end.
 

@@ -70,7 +70,9 @@ def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str
     }
     parameters = {trial.number: trial.params for trial in result.trials}
     wanted = [
-        number for number in trials_for_runs(result, plan.tracking.best or 1) if number not in runs
+        number
+        for number in trials_for_runs(plan, result, plan.tracking.best or 1)
+        if number not in runs
     ]
     for begin in range(0, len(wanted), TRIALS_AT_ONCE):
         written = []
@@ -82,15 +84,22 @@ def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str
     return result.with_run_ids(runs)
 
 
-def trials_for_runs(result: SweepResult, best: int) -> list[int]:
+def trials_for_runs(plan: Plan, result: SweepResult, best: int) -> list[int]:
     """Return the numbers of the trials that get runs, rising.
 
     Args:
+        plan: of the sweep.
         result: of at least one trial.
-        best: how many of the trials with the smallest hitting times.
+        best: how many of the trials with the best values.
     """
     numbers = [trial.number for trial in result.trials]
-    order = sorted(range(len(numbers)), key=lambda at: (result.records[at].hitting_time, at))
+    first, count = plan.objectives[0], len(plan.objectives)
+
+    def rank(at: int) -> tuple[bool, float, int]:
+        record = result.records[at]
+        return record.is_estimate, first.signed(record.told(count)[0]), at
+
+    order = sorted(range(len(numbers)), key=rank)
     size = min(max(LEAST_SAMPLE, best // BEST_PER_SAMPLE), len(numbers))
     sample = np.linspace(0, len(numbers) - 1, size).round().astype(int)
     return sorted({numbers[at] for at in [*order[:best], *sample.tolist()]})

@@ -13,6 +13,7 @@ from gdexp.descent import Result, Status
 from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN_TAG
 from gdexp.sweeps.goal import objective_name
+from gdexp.sweeps.objective import HITTING_TIME
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
@@ -20,6 +21,7 @@ from gdexp.sweeps.results.mlflow_description import description
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.threshold_table import thresholds_csv
 from gdexp.sweeps.results.trials_table import trials_csv
+from gdexp.sweeps.study import TrialRecord
 from gdexp.tracking import NOTE_TAG, Record, chart_views, config_yaml, run_display
 
 if TYPE_CHECKING:
@@ -75,10 +77,13 @@ def _record(
         "config.yaml": config_yaml({**base, "sweep": plan.definition()}),
         **provenance_files(base, grouping=None),
         "trials.csv": trials_csv(
-            zip(result.trials, result.records, strict=True), keys, result.added
+            zip(result.trials, result.records, strict=True),
+            keys,
+            result.added,
+            plan.told_objectives,
         ),
         "thresholds.csv": thresholds_csv(result.thresholds),
-        "front.csv": trials_csv(result.front_trials, keys),
+        "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
     }
@@ -88,7 +93,7 @@ def _record(
         "steps_saved": result.saved,
     }
     tags = {
-        "gdexp.status": "finished" if result.best is not None else "none converged",
+        "gdexp.status": _ending(plan, result),
         NOTE_TAG: description(plan, result, store.children_link(parent)),
     }
     if result.best_trial is not None:
@@ -97,6 +102,7 @@ def _record(
             "iterations": record.iterations,
             "hitting_time": record.hitting_time,
             "final_loss": record.final_loss,
+            **told_metrics(plan, record),
         }
         tags |= {
             "gdexp.status": record.status,
@@ -105,6 +111,20 @@ def _record(
             "gdexp.best_params": literal(dict(trial.params)),
         }
     return Record(metrics=metrics, tags=tags, artifacts=artifacts)
+
+
+def _ending(plan: Plan, result: SweepResult) -> str:
+    """Return the status of a sweep without a best trial."""
+    if result.best is not None or not plan.counts_iterations:
+        return "finished"
+    return "none converged"
+
+
+def told_metrics(plan: Plan, record: TrialRecord) -> dict[str, float]:
+    """Return the values of the objectives of a trial, where hitting times are not the only ones."""
+    told = record.told(len(plan.objectives))
+    pairs = zip(plan.objectives, told, strict=True) if plan.told_objectives else ()
+    return {each.name: value for each, value in pairs if each.kind != HITTING_TIME}
 
 
 def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None:

@@ -17,6 +17,7 @@ from gdexp.core import format_value
 from gdexp.descent import THRESHOLDS
 from gdexp.display import terminal
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
+from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.csv_file import csv_bytes
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
@@ -101,11 +102,15 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
     if not hidden:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
+    pruned = plan.pruner.name != NONE
     if goal is None or goal > hidden[-1]:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
         ways.append("sweep.cap=null")
-    end = "at its own threshold or by the cap" if capped else "at its own threshold"
+    if pruned:
+        ways.append(f"sweep.pruner={NONE}")
+    by = [name for name, used in (("the cap", capped), ("the pruner", pruned)) if used]
+    end = " or by ".join(["at its own threshold", *by])
     text = (
         f"A trial ends {end} and was not continued: it may need fewer iterations than those that "
         "reach a tighter one."

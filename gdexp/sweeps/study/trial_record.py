@@ -103,6 +103,7 @@ class TrialRecord:
         goal: Sequence[Objective] = (),
         *,
         pruned: bool = False,
+        best: Sequence[float] = (),
     ) -> TrialRecord:
         """Return the record of a trial from the results of its seeds.
 
@@ -114,6 +115,7 @@ class TrialRecord:
             reused: for each result, whether it was taken from an earlier run.
             goal: the objectives of the sweep, where hitting times are not the only ones.
             pruned: whether the pruner ended the trial after one of its seeds.
+            best: the best value of the trials before; a trial that was pruned is not told better.
         """
         first = results[0]
         counts = [result.iterations for result in results]
@@ -127,6 +129,11 @@ class TrialRecord:
         status = others[0] if others else first.status
         hitting = objective_value(results, cap, seeds, status)
         told = told_values(goal, results, status, hitting, first.threshold) if goal else None
+        if status is Status.PRUNED and best:
+            if told is None:
+                hitting = max(hitting, *best)
+            else:
+                told = told._replace(values=(goal[0].worse(told.values[0], *best),))
         return cls(
             run_id=run_id,
             status=str(status),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
-from gdexp.sweeps.display import Progress
+from gdexp.sweeps.display import Progress, progress_description, progress_value
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.goal import pruned_trials
 from gdexp.sweeps.patience import Patience
@@ -60,7 +60,8 @@ class Worker:
         self.failures = FailureLimit(plan.settings.max_failures)
         self.batch_size = BatchSize(plan)
         self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
-        self.progress = Progress(self._console(), plan.n_trials)
+        describe = progress_description(plan)
+        self.progress = Progress(self._console(), plan.n_trials, describe=describe)
         watch = DescentWatch(self.progress, self.writer.show)
         self.pruning = pruned_trials(plan)
         self.evaluator = TrialEvaluator(
@@ -93,7 +94,7 @@ class Worker:
         for trial in earlier:
             record = TrialRecord.of(trial)
             rate = self.plan.learning_rate(trial.params)
-            self.progress.add_earlier(record, record.hitting_time, rate)
+            self.progress.add_earlier(record, progress_value(self.plan, record), rate)
             self._count(record)
             self._compare_with(trial.number, record, readings_of(trial))
         self.failures = FailureLimit(self.plan.settings.max_failures)  # of this start alone
@@ -168,6 +169,7 @@ class Worker:
                 [descent.source is not None for descent in trial.descents],
                 goal,
                 pruned=trial.pruned,
+                best=() if self.pruning is None else self.pruning.best,
             )
         self._count(record)
         readings = [] if self.pruning is None else self.pruning.readings(results)
@@ -195,7 +197,7 @@ class Worker:
         """Show a trial that the study was told, and make its runs available for reuse."""
         trial, record, run_ids = written
         rate = self.plan.learning_rate(trial.asked.trial.params)
-        self.progress.add(record, record.hitting_time, rate)
+        self.progress.add(record, progress_value(self.plan, record), rate)
         if self.cache is not None:
             for descent, run_id in zip(trial.descents, run_ids, strict=False):
                 status = str(descent.result.status)
