@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput, validation
@@ -17,14 +17,48 @@ from gdexp.sweeps.objective import (
     VALUE_AT,
     Objective,
 )
-from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials
+from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
+from gdexp.sweeps.sampling import Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 
-if TYPE_CHECKING:
-    from gdexp.sweeps.plan import Plan
-
 THRESHOLD_KEY = "stopping.threshold"
+
+
+class GoalPlan(Protocol):
+    """What is needed of a sweep's plan."""
+
+    @property
+    def base(self) -> config.Config:
+        """The config that every trial starts from."""
+
+    @property
+    def space(self) -> Space:
+        """The keys that the trials change in it."""
+
+    @property
+    def settings(self) -> SweepSettings:
+        """The group `sweep`."""
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is minimised or maximised."""
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several objectives."""
+
+    @property
+    def pruner(self) -> Pruner:
+        """The pruner that ends trials early."""
+
+    @property
+    def sampler(self) -> Sampler:
+        """The sampler that chooses the trials."""
 
 
 def trial_stopping(settings: SweepSettings, stopping: Mapping[str, Any]) -> config.Config:
@@ -52,7 +86,7 @@ def _only_values(settings: SweepSettings, stopping: Mapping[str, Any]) -> bool:
     return all(each.is_value for each in settings.objectives(stopping))
 
 
-def goal_definition(plan: Plan) -> dict[str, Any]:
+def goal_definition(plan: GoalPlan) -> dict[str, Any]:
     """Return what a study stores of its goal beside `objective`; nothing for the earliest goals."""
     found: dict[str, Any] = {}
     if any(each.kind not in (HITTING_TIME, THRESHOLD) for each in plan.objectives):
@@ -64,7 +98,7 @@ def goal_definition(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def objective_name(plan: Plan) -> str:
+def objective_name(plan: GoalPlan) -> str:
     """Return what the objective is called in definitions and params."""
     given = plan.settings.objective
     if isinstance(given, str):
@@ -72,7 +106,7 @@ def objective_name(plan: Plan) -> str:
     return ", ".join(each.name for each in plan.objectives)
 
 
-def pruner_metric(plan: Plan) -> str:
+def pruner_metric(plan: GoalPlan) -> str:
     """Return the metric that the pruner reads."""
     first, asked = plan.objectives[0], plan.settings.metric
     if first.is_value:
@@ -80,7 +114,7 @@ def pruner_metric(plan: Plan) -> str:
     return asked if isinstance(asked, str) else str(plan.base["stopping"].get("metric") or LOSS)
 
 
-def pruned_trials(plan: Plan) -> PrunedTrials | None:
+def pruned_trials(plan: GoalPlan) -> PrunedTrials | None:
     """Return what compares trials with finished ones; None without a pruner."""
     if plan.pruner.name == NONE:
         return None
@@ -96,7 +130,7 @@ def pruned_trials(plan: Plan) -> PrunedTrials | None:
     )
 
 
-def check_goal(plan: Plan) -> None:
+def check_goal(plan: GoalPlan) -> None:
     """Refuse objectives and pruners that the sweep cannot have.
 
     Raises:
@@ -109,7 +143,7 @@ def check_goal(plan: Plan) -> None:
     _check_seeds(plan)
 
 
-def _check_objectives(plan: Plan) -> None:
+def _check_objectives(plan: GoalPlan) -> None:
     kinds = [each.kind for each in plan.objectives]
     name = objective_name(plan)
     if THRESHOLD in kinds and THRESHOLD_KEY not in plan.space.keys:
@@ -148,7 +182,7 @@ def _check_objectives(plan: Plan) -> None:
             )
 
 
-def _check_budget(plan: Plan) -> None:
+def _check_budget(plan: GoalPlan) -> None:
     budget = Budget.parse(plan.settings.budget)
     if budget is not None and f"stopping.{budget.key}" in plan.space.keys:
         raise BadInput(
@@ -156,7 +190,7 @@ def _check_budget(plan: Plan) -> None:
         )
 
 
-def _check_pruner(plan: Plan) -> None:
+def _check_pruner(plan: GoalPlan) -> None:
     pruner, settings = plan.pruner, plan.settings
     if pruner.name == NONE:
         return
@@ -179,7 +213,7 @@ def _check_pruner(plan: Plan) -> None:
         )
 
 
-def _check_continuation(plan: Plan) -> None:
+def _check_continuation(plan: GoalPlan) -> None:
     """Refuse a continuation that no trial would make."""
     goal = plan.settings.continue_to
     if goal is None:
@@ -195,7 +229,7 @@ def _check_continuation(plan: Plan) -> None:
         )
 
 
-def _check_seeds(plan: Plan) -> None:
+def _check_seeds(plan: GoalPlan) -> None:
     seeds = plan.settings.seeds
     if seeds > 1 and "seed" in plan.space.keys:
         raise BadInput("sweep.seeds", seeds, "must be 1 where seed itself is swept")
@@ -211,7 +245,7 @@ def _check_seeds(plan: Plan) -> None:
         )
 
 
-def goal_text(plan: Plan) -> str:
+def goal_text(plan: GoalPlan) -> str:
     """Return what is looked for: `the smallest hitting time`."""
     objectives: list[Objective] = list(plan.objectives)
     seeds = plan.settings.seeds

@@ -44,6 +44,11 @@ class FinishedReadings(NamedTuple):
     readings: Readings
 
     @property
+    def is_whole(self) -> bool:
+        """Whether its length tells that of others: it neither broke down nor was pruned."""
+        return self.holds and not Status(self.status).hopeless
+
+    @property
     def holds(self) -> bool:
         """Whether its last reading is what it would have later."""
         return self.status not in (Status.PRUNED, Status.FAILED)
@@ -80,7 +85,7 @@ class PrunedTrials:
         objective: of the sweep.
         metric: that is read.
         maximize: whether larger readings are better.
-        length: the updates of a whole trial; None: as many as the first finished trial made.
+        length: the updates of a whole trial; None: as many as the first made that could go on.
     """
 
     def __init__(
@@ -108,10 +113,10 @@ class PrunedTrials:
             return
         before = self._whole_length()
         self._finished[number] = finished
-        if before is None or self._whole_length() == before or not self.pruner.keeps_rungs:
+        if self._whole_length() == before or not self.pruner.keeps_rungs:
             self._compare_with(number, finished)
             return
-        self._study.clear()  # several workers: the first trial was not the first to finish
+        self._study.clear()  # what was promoted follows from the length
         for other, each in self._finished.items():
             self._compare_with(other, each)
 
@@ -153,9 +158,10 @@ class PrunedTrials:
 
     def _whole_length(self) -> int | None:
         """Return the updates of a whole trial; None while they are not known."""
-        if self._length is not None or not self._finished:
+        if self._length is not None:
             return self._length
-        return self._finished[min(self._finished)].readings[-1].step
+        whole = [number for number, each in self._finished.items() if each.is_whole]
+        return self._finished[min(whole)].readings[-1].step if whole else None
 
     def _pruner(self) -> BasePruner | None:
         """Return Optuna's pruner; None while something that it needs is not known."""
