@@ -1,0 +1,1 @@
+"""Trainings: mini-batches, metrics, checkpoints and foreign loops."""
