@@ -7,6 +7,7 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.monitor import LOSS, Monitor, Monitors
 from gdexp.descent.portable import RecordedHere, misfit, recorded_here
 from gdexp.descent.resolved_engine import resolve_engine, same_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
@@ -29,11 +30,14 @@ from gdexp.descent.stopping import (
 
 __all__ = [
     "ENDED_FROM_OUTSIDE",
+    "LOSS",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",
     "Cap",
     "Minimum",
+    "Monitor",
+    "Monitors",
     "RecordedHere",
     "Result",
     "Status",
