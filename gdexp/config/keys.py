@@ -10,7 +10,12 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "engine")
 """The keys that decide a descent's outcome; names, paths and tracking do not."""
 
-ADDED_KEYS = {"engine": "torch"}
+ADDED_KEYS: dict[str, Any] = {
+    "engine": "torch",
+    "stopping.metric": "loss",
+    "stopping.mode": None,
+    "stopping.every": 50,
+}
 """Keys that not all versions stored, with the value that means what happened without them."""
 
 COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")

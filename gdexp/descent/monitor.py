@@ -7,9 +7,6 @@ from typing import Protocol
 
 from gdexp.descent.stopping import Status
 
-LOSS = "loss"
-"""The metric that every descent and training has."""
-
 
 class Monitor(Protocol):
     """Hears every reading of a descent or training, in order; may end it.

@@ -10,13 +10,19 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import validation
+from gdexp.core import BadInput, gap_formula, validation
 
 PENALTY = 10
 """A hopeless descent, such as a diverged one, counts as this many times `max_iterations`."""
 
 THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """The thresholds at which runs are compared by default."""
+
+LOSS = "loss"
+"""The metric that every descent and training has: it is read at every iteration."""
+
+MODES = ("min", "max")
+"""The directions of a metric: which values are better."""
 
 Trace = npt.NDArray[np.float64]
 
@@ -87,6 +93,9 @@ class Stopping:
             this one, or can go no further: `max_iterations` are made, the loss is not finite, or
             the state repeats. Only the trace becomes longer; status, iterations, final x and
             hitting time stay those at `threshold`. None: the descent ends at `threshold`.
+        metric: what the threshold is of: `loss`, or a metric that a training's `evaluate` returns.
+        mode: `min` or `max`, the better direction of the metric; None is min for the loss.
+        every: updates between two evaluations of a training, >= 1.
     """
 
     threshold: float = 1e-5
@@ -94,9 +103,18 @@ class Stopping:
     cap: int | None = None
     continue_to: float | None = None
     absolute: bool = False
+    metric: str = LOSS
+    mode: str | None = None
+    every: int = 50
 
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
+        validation.text("metric", self.metric)
+        if self.mode is not None:
+            validation.choice("mode", self.mode, MODES)
+        if self.metric == LOSS and self.mode == "max":
+            raise BadInput("mode", self.mode, "must be min with metric=loss, which is minimised")
+        validation.integer("every", self.every, low=1, high=10**9)
         check = validation.number if self.absolute else validation.positive
         check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
@@ -110,6 +128,22 @@ class Stopping:
         """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
         further = self.continue_to
         return self.threshold if further is None else min(self.threshold, further)
+
+    @property
+    def sign(self) -> int:
+        """What the metric is multiplied by, so that smaller is better: 1, or -1 of `mode=max`."""
+        return -1 if self.mode == "max" else 1
+
+    @property
+    def level(self) -> float:
+        """The threshold of the metric multiplied by `sign`."""
+        return self.sign * self.threshold
+
+    def goal_text(self, f_star: float = 0.0) -> str:
+        """Return what is asked of the metric, such as `loss <= 1e-05`."""
+        if self.metric == LOSS:
+            return f"{gap_formula(f_star)} <= {self.threshold:g}"
+        return f"{self.metric} {'>=' if self.sign < 0 else '<='} {self.threshold:g}"
 
     @property
     def limit(self) -> int:

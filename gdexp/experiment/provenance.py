@@ -28,14 +28,8 @@ NUMERIC_VARIABLES = (
 """Prefixes of the environment variables that change numbers."""
 
 NUMERIC_SOURCE = (
-    *(
-        "problems",
-        "optimizers",
-        "descent",
-        "engine",
-        "experiment/experiment.py",
-        "core/validation.py",
-    ),
+    *("problems", "optimizers", "descent", "training", "engine", "core/validation.py"),
+    *(f"experiment/{kind}experiment.py" for kind in ("", "descent_", "training_")),
 )
 """The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
 

@@ -113,7 +113,8 @@ def _recorded_here(
     rule, device = experiment.rule, experiment.device
     try:
         with experiment.problem_errors():
-            return recorded_here(stored, experiment.problem, rule, device, points)
+            assert experiment.function is not None, "only a function of x has a program"
+            return recorded_here(stored, experiment.function, rule, device, points)
     except GdexpError as error:
         return RecordedHere(refused=str(error))
 

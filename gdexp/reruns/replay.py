@@ -12,7 +12,7 @@ import torch
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
+from gdexp.descent import Result, Status, Watch, descend_batch
 from gdexp.engine import Plans, StoredPlans
 from gdexp.experiment import (
     BATCH,
@@ -134,17 +134,8 @@ def replay_descent(
         (rerun,) = _batch([(reference, experiment)], ulps, restore)
         return rerun
     with torch_threads(reference.threads if restore else None), experiment.problem_errors():
-        result = descend(
-            experiment.problem,
-            experiment.rule,
-            _capped(reference, experiment).stopping,
-            x0=_start(reference, experiment),
-            dtype=experiment.dtype,
-            device=experiment.device,
-            watch=watch,
-            engine=experiment.engine,
-            plans=experiment.plans,
-        )
+        capped = _capped(reference, experiment)
+        result = capped.rerun(_start(reference, experiment), watch)
         return _judge(reference, experiment, result, ulps)
 
 
@@ -195,9 +186,10 @@ def torch_threads(count: int | None) -> Iterator[None]:
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
     """Replay references of one problem and rule as the rows of one batch."""
     reference, first = pairs[0]
+    assert first.function is not None, "only functions of x run in batches"
     with torch_threads(reference.threads if restore else None), first.problem_errors():
         batch = descend_batch(
-            first.problem,
+            first.function,
             [experiment.rule for _, experiment in pairs],
             [_capped(*pair).stopping for pair in pairs],
             x0=torch.stack([_start(*pair) for pair in pairs]),
@@ -255,8 +247,10 @@ def _find_causes(
         for name in recorded_code(reference.environment).keys() - environment["code"]["files"]:
             environment["code"]["files"][name] = code.here(name)
     contradictions = reference.contradictions()
-    drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
-    if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
+    drawn = experiment.start()
+    if drawn is not None and (
+        decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes()
+    ):
         contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )
