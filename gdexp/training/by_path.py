@@ -42,9 +42,9 @@ class TrainingClass:
         if (isinstance(named, type) and not issubclass(named, Training)) or not callable(named):
             kind = named.__name__ if isinstance(named, type) else type(named).__name__
             raise BadInput("path", path, f"must name a subclass of gdexp.Training, not {kind}")
-        if inspect.isabstract(named):
-            missing = ", ".join(sorted(named.__abstractmethods__))
-            raise BadInput("path", path, f"lacks the methods {missing}")
+        missing = sorted(getattr(named, "__abstractmethods__", ()))
+        if missing:
+            raise BadInput("path", path, f"lacks the methods {', '.join(missing)}")
         make = cast(Callable[..., object], named)
         check_arguments(path, make, given)
         return cls(path, make, given)
