@@ -18,6 +18,9 @@ ADDED_KEYS: dict[str, Any] = {
 }
 """Keys that not all versions stored, with the value that means what happened without them."""
 
+FREE = ("problem.arguments.",)
+"""The beginnings of keys that need not be in a file: arguments of the user's own code."""
+
 COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
 """The `+name` commands. Without one of them a single descent is run."""
 

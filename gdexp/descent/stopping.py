@@ -24,6 +24,9 @@ LOSS = "loss"
 MODES = ("min", "max")
 """The directions of a metric: which values are better."""
 
+EVERY = 50
+"""By default so many updates lie between two readings."""
+
 Trace = npt.NDArray[np.float64]
 
 Logarithm = Callable[[float], float]
@@ -48,6 +51,11 @@ class Status(StrEnum):
     def explanation(self) -> str:
         """The reason in one clause."""
         return _EXPLANATIONS[self]
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the descent neither converged nor could go no further."""
+        return self in ENDED_FROM_OUTSIDE and self is not Status.CONVERGED
 
     @property
     def hopeless(self) -> bool:
@@ -95,7 +103,15 @@ class Stopping:
             hitting time stay those at `threshold`. None: the descent ends at `threshold`.
         metric: what the threshold is of: `loss`, or a metric that a training's `evaluate` returns.
         mode: `min` or `max`, the better direction of the metric; None is min for the loss.
-        every: updates between two evaluations of a training, >= 1.
+        every: the updates between two readings, >= 1; the first is at iteration 0.
+        patience: the readings in a row without improvement after which a descent ends as
+            `plateau`, >= 1; None: never. A reading that is not a number is no improvement.
+        min_delta: by how much more than this a reading must be below the best one before it, to
+            be an improvement; >= 0.
+        max_seconds: the time after which a descent ends as `out_of_time`, > 0; None: no limit.
+            Its continuation has none.
+        max_epochs: the epochs of a training after which it ends as `max_epochs`, >= 1; None for
+            no limit, and for descents that have no epochs.
     """
 
     threshold: float = 1e-5
@@ -105,7 +121,11 @@ class Stopping:
     absolute: bool = False
     metric: str = LOSS
     mode: str | None = None
-    every: int = 50
+    every: int = EVERY
+    patience: int | None = None
+    min_delta: float = 0.0
+    max_seconds: float | None = None
+    max_epochs: int | None = None
 
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
@@ -114,7 +134,6 @@ class Stopping:
             validation.choice("mode", self.mode, MODES)
         if self.metric == LOSS and self.mode == "max":
             raise BadInput("mode", self.mode, "must be min with metric=loss, which is minimised")
-        validation.integer("every", self.every, low=1, high=10**9)
         check = validation.number if self.absolute else validation.positive
         check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
@@ -122,6 +141,14 @@ class Stopping:
             validation.integer("cap", self.cap, low=0, high=10**9)
         if self.continue_to is not None:
             check("continue_to", self.continue_to)
+        validation.integer("every", self.every, low=1, high=10**9)
+        if self.patience is not None:
+            validation.integer("patience", self.patience, low=1, high=10**9)
+        validation.non_negative("min_delta", self.min_delta)
+        if self.max_seconds is not None:
+            validation.positive("max_seconds", self.max_seconds)
+        if self.max_epochs is not None:
+            validation.integer("max_epochs", self.max_epochs, low=1, high=10**9)
 
     @property
     def goal(self) -> float:
@@ -180,10 +207,10 @@ def censoring_bounds(
 ) -> list[int | None]:
     """Return what is known of the thresholds that a trace says nothing of, because it was ended.
 
-    A descent that converged, or that the cap ended, could have gone on. Below the threshold where
-    it was ended it is censored: it needs at least one iteration more than it made. It has not
-    failed. A descent that used all iterations, diverged or stalled has failed there, and so has
-    one whose continuation ended in such a way.
+    A descent that converged, or that was ended from outside, could have gone on. Below the
+    threshold where it was ended it is censored: it needs at least one iteration more than it
+    made. It has not failed. A descent that used all iterations, diverged or stalled has failed
+    there, and so has one whose continuation ended in such a way.
 
     Args:
         trace: the losses at iterations 0 … n.
@@ -272,10 +299,10 @@ def projected_time(
 ) -> float:
     """Return the projected hitting time of a descent that did not converge.
 
-    A descent that reached its limit is continued at the mean rate (on a log axis, or on a linear
+    A descent that was ended is continued at the mean rate (on a log axis, or on a linear
     one where the threshold is absolute) of the second half of its trace. The result is at least
-    the limit plus one, and at most ten times `max_iterations`, which is the result for a hopeless
-    descent.
+    the iterations made plus one, and at most ten times `max_iterations`, which is the result for
+    a hopeless descent.
     """
     last = len(trace) - 1
     midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
@@ -291,7 +318,7 @@ def projection(
     log: Logarithm = math.log,
 ) -> float:
     """Return `projected_time` from the gaps at iteration `iterations // 2` and at the last."""
-    worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
+    worst, allowed = float(PENALTY * stopping.max_iterations), float(iterations + 1)
     if status.hopeless:
         return worst
     if iterations == 0:

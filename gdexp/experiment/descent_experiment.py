@@ -12,6 +12,7 @@ import torch
 from gdexp import config
 from gdexp.core import BadInput, mask_secrets, printable_line, validation
 from gdexp.descent import (
+    LOSS,
     Monitor,
     Result,
     Status,
@@ -111,14 +112,18 @@ class DescentExperiment(Experiment):
         self, watch: Watch | None = None, monitor: Monitor | None = None, kept: Kept = ALL
     ) -> Result:
         """Run the descent; see `Experiment`."""
-        return self._descend(self.stopping, watch)
+        return self._descend(self.stopping, watch, monitor)
 
     def rerun(self, initial: torch.Tensor, watch: Watch | None = None) -> Result:
         """Run the descent again from a start; see `Experiment`."""
-        return self._descend(self.stopping, watch, initial)
+        return self._descend(self.stopping, watch, x0=initial)
 
     def _descend(
-        self, stopping: Stopping, watch: Watch | None = None, x0: torch.Tensor | None = None
+        self,
+        stopping: Stopping,
+        watch: Watch | None = None,
+        monitor: Monitor | None = None,
+        x0: torch.Tensor | None = None,
     ) -> Result:
         with self.problem_errors():
             return descend(
@@ -130,6 +135,7 @@ class DescentExperiment(Experiment):
                 dtype=self.dtype,
                 device=self.device,
                 watch=watch,
+                monitor=monitor,
                 engine=self.engine,
                 plans=self.plans,
             )
@@ -291,5 +297,7 @@ def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:
     given = group("stopping", chosen)
     if "absolute" in given:
         raise BadInput("stopping.absolute", given["absolute"], "write problem.f_star=absolute")
+    if given.get("metric", LOSS) != LOSS:
+        raise BadInput("stopping.metric", given["metric"], "must be loss: only a training has more")
     known = {**given, "absolute": True} if problem.absolute else given
     return config.construct("stopping", Stopping, known)

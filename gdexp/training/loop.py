@@ -20,7 +20,16 @@ import torch
 from torch import nn
 
 from gdexp.core import BadInput, nearest
-from gdexp.descent import LOSS, Monitor, Status, Stopping, Watch, exact_arithmetic
+from gdexp.descent import (
+    LOSS,
+    Monitor,
+    Monitors,
+    Plateau,
+    Status,
+    Stopping,
+    Watch,
+    exact_arithmetic,
+)
 from gdexp.training.evaluation import evaluated
 from gdexp.training.metrics import MetricTrace
 from gdexp.training.random_state import seed_generators, unchanged_generators
@@ -44,6 +53,15 @@ class Kept(NamedTuple):
 
 ALL = Kept()
 """What a result keeps by default."""
+
+
+def _monitors(stopping: Stopping, monitor: Monitor | None) -> Monitor | None:
+    """Return what hears the readings: a given monitor, and the stopping rule's patience."""
+    if stopping.patience is None:
+        return monitor
+    maximize = stopping.sign < 0
+    own = Plateau(stopping.patience, stopping.min_delta, stopping.metric, maximize)
+    return own if monitor is None else Monitors([own, monitor])
 
 
 class TrainingLoop:
@@ -78,7 +96,7 @@ class TrainingLoop:
     ) -> None:
         self._make, self.name, self.settings, self.stopping = make, name, settings, stopping
         self.seed, self.dtype, self.device = seed, dtype, torch.device(device)
-        self._monitor, self._watch, self._kept = monitor, watch, kept
+        self._monitor, self._watch, self._kept = _monitors(stopping, monitor), watch, kept
         self._watch_at = -1 if watch is None else 0
         self.iteration = 0
         self.epoch = 0
@@ -129,13 +147,18 @@ class TrainingLoop:
         """Make updates until one of the limits; return how the training ended."""
         training, model, updates, stopping = self.training, self.model, self.updates, self.stopping
         every, limit, accumulate = stopping.every, stopping.limit, updates.accumulate
+        most_seconds = math.inf if stopping.max_seconds is None else stopping.max_seconds
         record, finite = self.losses.append, math.isfinite
         level = stopping.level if stopping.metric == LOSS else -math.inf
         status = self._evaluate()
         while status is None:
             if self.iteration >= limit:
                 return self._ended(stopping.limit_status)
+            if self.seconds >= most_seconds:
+                return self._ended(Status.OUT_OF_TIME)
             batches = self._next_batches(accumulate)
+            if not batches:
+                return self._ended(Status.MAX_EPOCHS)
             value = updates.gradients([partial(training.loss, model, each) for each in batches])
             record(value)
             if self.iteration == self._watch_at and self._watch is not None:
@@ -156,6 +179,8 @@ class TrainingLoop:
     def _next_batches(self, count: int) -> Sequence[Any]:
         """Return the batches of the next update, of one epoch; the next epoch begins after it.
 
+        There are none after the last epoch that the stopping rule allows.
+
         Raises:
             BadInput: an epoch has no batches.
         """
@@ -163,6 +188,8 @@ class TrainingLoop:
         if not found:
             if self.epoch:
                 self.updates.end_epoch()
+            if self.epoch == self.stopping.max_epochs:
+                return []
             self._batches = iter(self.training.batches(self.generator))
             self.epoch += 1
             found = list(islice(self._batches, count))
