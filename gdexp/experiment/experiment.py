@@ -30,7 +30,7 @@ from gdexp.descent import (
 )
 from gdexp.engine import Plans
 from gdexp.experiment.provenance import code_digests
-from gdexp.optimizers import RULES, UpdateRule
+from gdexp.optimizers import UpdateRule, build_rule, import_paths
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 
 
@@ -79,7 +79,7 @@ class Experiment:
         problem = build_problem(_group("problem", chosen), trust)
         return cls(
             problem=problem,
-            rule=config.choose("optimizer", RULES, chosen["optimizer"]),
+            rule=build_rule(chosen["optimizer"], trust),
             stopping=_stopping(chosen, problem),
             seed=validation.integer("seed", chosen["seed"]),
             dtype=validation.dtype(chosen["dtype"]),
@@ -138,7 +138,7 @@ class Experiment:
         others = self.config.keys() - {"optimizer", "stopping", "seed"}
         if any(repr(chosen[key]) != repr(before[key]) for key in others):
             return None  # not by ==: 1 and true are two values
-        rule = config.choose("optimizer", RULES, chosen["optimizer"])
+        rule = build_rule(chosen["optimizer"], import_paths(before["optimizer"]))
         made = replace(
             self,
             rule=rule,
@@ -323,9 +323,9 @@ class Experiment:
 
 
 def trusted_paths(composed: Mapping[str, Any]) -> list[str]:
-    """Return the import path of `problem=custom` in a config that a person composed here."""
+    """Return the import paths of the user's own code in a config that a person composed here."""
     path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
-    return [path] if isinstance(path, str) else []
+    return [*([path] if isinstance(path, str) else []), *import_paths(composed.get("optimizer"))]
 
 
 def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:

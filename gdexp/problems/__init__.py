@@ -10,7 +10,7 @@ from gdexp.problems.base import (
     loss_at,
     unchanged_loss,
 )
-from gdexp.problems.custom import FunctionProblem, ModuleProblem
+from gdexp.problems.custom import FunctionProblem, ModuleProblem, load_by_path
 from gdexp.problems.factorization import Factorization
 from gdexp.problems.function import Function
 from gdexp.problems.gradient_check import gradient_error
@@ -59,6 +59,7 @@ __all__ = [
     "check_problem",
     "first_loss",
     "gradient_error",
+    "load_by_path",
     "loss_at",
     "unchanged_loss",
 ]

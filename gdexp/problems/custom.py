@@ -206,6 +206,18 @@ def _problem_of(
     return problem
 
 
+def load_by_path(path: str) -> object:
+    """Return the object that an import path names, and note its modules as the user's own code.
+
+    Raises:
+        BadInput: as `import_by_path`.
+    """
+    with watched(path) as code, _current_directory_first():
+        named = import_by_path(path)
+        code.note_modules()
+    return named
+
+
 @contextmanager
 def _current_directory_first() -> Iterator[None]:
     """Let the user's modules be found before installed ones that have the same name.
