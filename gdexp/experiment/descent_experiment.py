@@ -31,7 +31,7 @@ from gdexp.experiment.experiment import (
     descent_metrics,
     group,
 )
-from gdexp.optimizers import RULES
+from gdexp.optimizers import build_rule, import_paths
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 from gdexp.training import ALL, Kept
 
@@ -47,7 +47,7 @@ class DescentExperiment(Experiment):
         problem = build_problem(group("problem", chosen), trust)
         return cls(
             problem=problem,
-            rule=config.choose("optimizer", RULES, chosen["optimizer"]),
+            rule=build_rule(chosen["optimizer"], trust),
             stopping=_stopping(chosen, problem),
             seed=validation.integer("seed", chosen["seed"]),
             dtype=validation.dtype(chosen["dtype"]),
@@ -96,7 +96,7 @@ class DescentExperiment(Experiment):
         others = self.config.keys() - {"optimizer", "stopping", "seed"}
         if any(repr(chosen[key]) != repr(before[key]) for key in others):
             return None  # not by ==: 1 and true are two values
-        rule = config.choose("optimizer", RULES, chosen["optimizer"])
+        rule = build_rule(chosen["optimizer"], import_paths(before["optimizer"]))
         made = replace(
             self,
             rule=rule,

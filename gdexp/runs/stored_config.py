@@ -135,10 +135,11 @@ def _check_value(key: str, value: object) -> None:
 
 
 def _check_torch(optimizer: Config) -> None:
+    """Check the class's name; an import path is checked against `trust` when it is used."""
     if optimizer.get("name") != "torch":
         return
     name = optimizer.get("class_name", "SGD")
-    if name not in TORCH_CLASSES:
+    if name not in TORCH_CLASSES and not (isinstance(name, str) and "." in name):
         raise BadInput("optimizer.class_name", name, nearest(str(name), TORCH_CLASSES))
     for key, value in _leaves(optimizer.get("options"), "optimizer.options"):
         if isinstance(value, int) and abs(value) > MOST_OPTION:

@@ -16,7 +16,8 @@ TORCH_CLASSES = (
     *("NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
 )
 SCHEDULES = (
-    *("constant", "inverse_time", "cosine", "step", "warmup", "chebyshev", "inverse_eigenvalue"),
+    *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
+    "inverse_eigenvalue",
 )
 SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
 STATUSES = (

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gdexp import config
 from gdexp.core import BadInput, validation
-from gdexp.optimizers import RULES, UpdateRule
+from gdexp.optimizers import UpdateRule, build_rule
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,9 @@ class UpdateSettings:
         validation.integer("accumulate", self.accumulate, low=1, high=10**6)
         if self.ema is not None:
             object.__setattr__(self, "ema", validation.fraction("ema", self.ema))
+        groups: object = self.groups
+        if groups is not None and not isinstance(groups, list | tuple):
+            raise BadInput("groups", groups, "must be a list: [{match: '*.bias', weight_decay: 0}]")
         if self.autocast is not None:
             validation.choice("autocast", self.autocast, ("bfloat16", "float16"))
 
@@ -57,7 +59,7 @@ class UpdateSettings:
             BadInput: the first value that cannot be used, by its full key.
         """
         own = {each.name for each in fields(cls)} - {"rule"}
-        rule = config.choose("optimizer", RULES, {k: v for k, v in group.items() if k not in own})
+        rule = build_rule({k: v for k, v in group.items() if k not in own}, trust)
         try:
             return cls(rule, **{key: group[key] for key in own if key in group})
         except BadInput as error:
