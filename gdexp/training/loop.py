@@ -115,7 +115,10 @@ class TrainingLoop:
         """
         with unchanged_generators(), exact_arithmetic(self.device), torch.enable_grad():
             self._begin()
-            status = self._train()
+            try:
+                status = self._train()
+            finally:
+                self._batches = iter(())  # ends a loader's workers and a generator's `finally`
             return self._result(status)
 
     @property
@@ -204,14 +207,14 @@ class TrainingLoop:
         self._check_names(metrics)
         for name, value in metrics.items():
             self.metrics.setdefault(name, MetricTrace()).add(self.iteration, value)
-        self.updates.evaluated(metrics)
+        losses = {LOSS: self.losses[-1]} if self.losses else {}
+        self.updates.evaluated({**losses, **metrics})
         goal = self.stopping.metric
         if goal == LOSS:
             self._pending = metrics  # heard with the loss, which is read after this
             return None
         if goal in metrics:
             self._keep_best(metrics[goal])
-        losses = {LOSS: self.losses[-1]} if self.losses else {}
         said = self._heard({**losses, **metrics})
         if goal in metrics and self.stopping.sign * metrics[goal] <= self.stopping.level:
             return Status.CONVERGED
