@@ -118,7 +118,7 @@ class TrainingLoop:
             try:
                 status = self._train()
             finally:
-                self._batches = iter(())  # ends a loader's workers and a generator's `finally`
+                self._batches = None  # ends a loader's workers and a generator's `finally`
             return self._result(status)
 
     @property
@@ -143,7 +143,7 @@ class TrainingLoop:
         tensors = tensors_of(self.model)
         self._initial_digests = digests(tensors)
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
-        self._batches: Iterator[Any] = iter(())
+        self._batches: Iterator[Any] | None = None
         self._started = time.perf_counter()
 
     def _train(self) -> Status:
@@ -187,15 +187,15 @@ class TrainingLoop:
         Raises:
             BadInput: an epoch has no batches.
         """
-        found = list(islice(self._batches, count))
+        found = list(islice(self._batches or (), count))
         if not found:
             if self.epoch:
                 self.updates.end_epoch()
             if self.epoch == self.stopping.max_epochs:
                 return []
-            self._batches = iter(self.training.batches(self.generator))
+            batches = self._batches = iter(self.training.batches(self.generator))
             self.epoch += 1
-            found = list(islice(self._batches, count))
+            found = list(islice(batches, count))
             if not found:
                 raise BadInput("problem", self.name, "its batches returned none for an epoch")
         return [self.training.to(each) for each in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from gdexp import Training
 class Small(Training):
     """Two classes of points; batches, loss and evaluation draw from all generators."""
 
-    modes = {"accuracy": "max", "val_loss": "min"}
+    modes: ClassVar = {"accuracy": "max", "val_loss": "min"}
 
     def __init__(self, width: int = 8, batch_size: int = 16, workers: int | None = None) -> None:
         points = torch.Generator().manual_seed(1)

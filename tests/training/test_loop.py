@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -163,7 +163,7 @@ def test_a_new_epoch_begins_until_the_updates_are_made() -> None:
 class Named(Small):
     """Returns what a test wants of an evaluation."""
 
-    found: Any = {}
+    found: ClassVar[Any] = {}
 
     def evaluate(self, model: Any) -> Any:
         return self.found
@@ -209,7 +209,7 @@ def test_metrics_that_are_no_numbers_are_refused_by_name(found: Any, words: str)
 
 def test_a_misspelt_metric_names_those_seen() -> None:
     stopping = Stopping(0.9, 5, absolute=True, metric="acuracy", mode="max")
-    with pytest.raises(BadInput, match="stopping.metric=acuracy: did you mean accuracy"):
+    with pytest.raises(BadInput, match=r"stopping\.metric=acuracy: did you mean accuracy"):
         train(Small, stopping)
 
 
