@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted, format_number, format_value, gap_formula
+from gdexp.core import Interrupted, format_number, format_value
 from gdexp.descent import PENALTY, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import (
@@ -165,17 +165,16 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
         differing: the warning of a problem that gives different losses for the same x.
     """
     problem, stopping = experiment.problem, experiment.stopping
-    name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
-    gap = gap_formula(problem.reference)
+    subject = terminal.escape_text(experiment.subject)
     terminal.print_facts(
         out,
         [
-            ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
+            ("problem", f"{subject}, {dtype} on {experiment.device}"),
             ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
-                f"{gap} <= {stopping.threshold:g}{measure_note(stopping)}, "
+                f"{stopping.goal_text(problem.reference)}{measure_note(stopping)}, "
                 f"at most {stopping.max_iterations:,} iterations",
             ),
             *engine_line(experiment),
@@ -196,10 +195,13 @@ def engine_line(experiment: Experiment) -> list[tuple[str, str]]:
 def report(out: Console, experiment: Experiment, result: Result) -> None:
     """Print the final tensor beside its target, and the numbers of the result."""
     out.print()
-    drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    function = experiment.function
+    drawn = None
+    if function is not None:
+        drawn = function.to(result.final.dtype, result.final.device).curve(result.final)
     if drawn is not None:
         print_curve(out, drawn.grid, drawn.wanted, drawn.fitted)
-    else:
+    elif function is not None:
         shown = [("final x", result.final)]
         if experiment.problem.target is not None:
             shown.append(("target", experiment.problem.target))
@@ -222,9 +224,10 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
     """Return the distance from the theoretical best if it is known; nothing for large problems."""
     from gdexp.theory import MOST_MODES, distance_from_best
 
-    if result.final.numel() > MOST_MODES:
+    function = experiment.function
+    if function is None or result.final.numel() > MOST_MODES:
         return []
-    distance = distance_from_best(experiment.problem, result)
+    distance = distance_from_best(function, result)
     return [] if distance is None else [("theory", str(distance))]
 
 

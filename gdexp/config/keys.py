@@ -10,8 +10,16 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "engine")
 """The keys that decide a descent's outcome; names, paths and tracking do not."""
 
-ADDED_KEYS = {"engine": "torch"}
+ADDED_KEYS: dict[str, Any] = {
+    "engine": "torch",
+    "stopping.metric": "loss",
+    "stopping.mode": None,
+    "stopping.every": 50,
+}
 """Keys that not all versions stored, with the value that means what happened without them."""
+
+FREE = ("problem.arguments.",)
+"""The beginnings of keys that need not be in a file: arguments of the user's own code."""
 
 COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
 """The `+name` commands. Without one of them a single descent is run."""

@@ -11,6 +11,7 @@ import torch
 
 from gdexp.core import format_count, gap_name
 from gdexp.descent.stopping import (
+    LOSS,
     Logarithm,
     Status,
     Stopping,
@@ -177,5 +178,7 @@ def outcome_text(result: Result) -> str:
 
 
 def measure_note(stopping: Stopping) -> str:
-    """Return a note on a threshold that is compared with the loss itself; else nothing."""
+    """Return a note on what a threshold is compared with, where it is no gap; else nothing."""
+    if stopping.metric != LOSS:
+        return f" (read every {format_count(stopping.every, 'update')})"
     return " (of the loss itself; hitting times are linear)" if stopping.absolute else ""

@@ -20,7 +20,10 @@ MOST_DRAWN = 2**20
 def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
     """Draw the pictures of one run: its losses, and its final x as an image or a curve."""
     drawn = {"loss.png": loss_png(result)}
-    curve = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    function = experiment.function
+    if function is None:
+        return drawn
+    curve = function.to(result.final.dtype, result.final.device).curve(result.final)
     if curve is not None:
         drawn["curve.png"] = curve_png(curve, result)
     elif not left_out(experiment, result):
@@ -30,8 +33,8 @@ def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
 
 def left_out(experiment: Experiment, result: Result) -> str:
     """Return which picture is left out because it would be too large, and why; else nothing."""
-    numbers = result.final.numel()
-    if numbers <= MOST_DRAWN or type(experiment.problem).curve is not Problem.curve:
+    numbers, function = result.final.numel(), experiment.function
+    if function is None or numbers <= MOST_DRAWN or type(function).curve is not Problem.curve:
         return ""
     return f"final.png: {numbers:,} numbers are more than the {MOST_DRAWN:,} that are drawn"
 

@@ -12,16 +12,16 @@ import torch
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
+from gdexp.descent import Result, Status, Watch, descend_batch
 from gdexp.engine import Plans, StoredPlans
 from gdexp.experiment import (
     BATCH,
     ENVIRONMENT,
     NONDETERMINISTIC_TAG,
     Experiment,
-    problem_code,
     provenance,
     recorded_code,
+    user_codes,
 )
 from gdexp.reruns.causes import Cause, find_causes
 from gdexp.reruns.programs import ProgramUse, plans_to_build, plans_to_run, use_of
@@ -134,17 +134,8 @@ def replay_descent(
         (rerun,) = _batch([(reference, experiment)], ulps, restore)
         return rerun
     with torch_threads(reference.threads if restore else None), experiment.problem_errors():
-        result = descend(
-            experiment.problem,
-            experiment.rule,
-            _capped(reference, experiment).stopping,
-            x0=_start(reference, experiment),
-            dtype=experiment.dtype,
-            device=experiment.device,
-            watch=watch,
-            engine=experiment.engine,
-            plans=experiment.plans,
-        )
+        capped = _capped(reference, experiment)
+        result = capped.rerun(_start(reference, experiment), watch)
         return _judge(reference, experiment, result, ulps)
 
 
@@ -195,9 +186,10 @@ def torch_threads(count: int | None) -> Iterator[None]:
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
     """Replay references of one problem and rule as the rows of one batch."""
     reference, first = pairs[0]
+    assert first.function is not None, "only functions of x run in batches"
     with torch_threads(reference.threads if restore else None), first.problem_errors():
         batch = descend_batch(
-            first.problem,
+            first.function,
             [experiment.rule for _, experiment in pairs],
             [_capped(*pair).stopping for pair in pairs],
             x0=torch.stack([_start(*pair) for pair in pairs]),
@@ -250,13 +242,16 @@ def _find_causes(
     here = {name: text.decode(errors="replace") for name, text in captured.items()}
     sources = reference.sources, source_texts(here)
     environment = json.loads(captured[ENVIRONMENT])
-    code = problem_code(experiment.config)
-    if code is not None:  # a module that this descent did not import counts as it is on the disk
+    codes = user_codes(experiment.config)
+    if codes:  # a module that this descent did not import counts as it is on the disk
         for name in recorded_code(reference.environment).keys() - environment["code"]["files"]:
-            environment["code"]["files"][name] = code.here(name)
+            places = (code.here(name) for code in codes)
+            environment["code"]["files"][name] = next(filter(None, places), None)
     contradictions = reference.contradictions()
-    drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
-    if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
+    drawn = experiment.start()
+    if drawn is not None and (
+        decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes()
+    ):
         contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )

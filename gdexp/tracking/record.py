@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gdexp import config
 from gdexp.descent import THRESHOLDS, Result, Trace
@@ -90,6 +91,7 @@ class Record:
         tags: further tags beside those of the header.
         artifacts: file name to content; `sealed` adds the manifest.
         levels: losses whose crossings a shortened metric history keeps.
+        curves: further metrics, each with updates and values, of shape (readings, 2).
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     levels: Sequence[float] = ()
+    curves: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def without(self, names: Collection[str]) -> Record:
         """Return the record without some of its artifacts."""
@@ -123,32 +126,21 @@ def descent_record(
         pictures: further artifacts by file name.
         tags: further tags.
     """
+    found, reason = experiment.recorded(result), experiment.engine_reason
     artifacts = {
-        "initial.npy": encode_array(result.initial),
-        "final.npy": encode_array(result.final),
-        "trace.npy": encode_array(result.trace),
+        **{name: encode_array(each) for name, each in found.arrays.items()},
         "config.yaml": config_yaml(experiment.config),
         **(pictures or {}),
     }
     if ENVIRONMENT not in artifacts:
         artifacts[ENVIRONMENT] = json_bytes(environment())
-    parts = experiment.problem.parts()
-    if parts:
-        index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
-        artifacts["final_index.json"] = json_bytes(index)
-    continued, reason = experiment.stopping.continue_to is not None, experiment.engine_reason
+    artifacts |= {name: json_bytes(each) for name, each in found.texts.items()}
+    artifacts |= found.blobs
     return Record(
         params=params(experiment.config),
-        metrics={
-            "iterations": result.iterations,
-            **({"updates": result.updates} if continued else {}),
-            "hitting_time": result.hitting_time,
-            "final_loss": result.final_loss,
-            "min_loss": result.min_loss,
-            "max_loss": result.max_loss,
-            "seconds": result.seconds,
-        },
+        metrics=found.metrics,
         trace=result.trace,
+        curves=found.curves,
         tags={
             "gdexp.status": str(result.status),
             "gdexp.signature": experiment.signature,

@@ -22,5 +22,5 @@ SCHEDULES = (
 SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
 STATUSES = (
     *("converged", "max_iterations", "diverged", "stalled", "capped"),
-    *("below_minimum", "failed"),
+    *("below_minimum", "failed", "pruned", "plateau", "out_of_time", "max_epochs"),
 )
