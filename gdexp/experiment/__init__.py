@@ -21,6 +21,7 @@ from gdexp.experiment.provenance import (
     provenance_files,
     recorded_code,
     source_state,
+    user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
 from gdexp.experiment.training_experiment import TRAINING, TrainingExperiment
@@ -54,4 +55,5 @@ __all__ = [
     "recorded_code",
     "source_state",
     "trusted_paths",
+    "user_codes",
 ]

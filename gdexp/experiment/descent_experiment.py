@@ -31,7 +31,7 @@ from gdexp.experiment.experiment import (
     descent_metrics,
     group,
 )
-from gdexp.optimizers import build_rule, import_paths
+from gdexp.optimizers import build_rule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 from gdexp.training import ALL, Kept
 
@@ -96,7 +96,7 @@ class DescentExperiment(Experiment):
         others = self.config.keys() - {"optimizer", "stopping", "seed"}
         if any(repr(chosen[key]) != repr(before[key]) for key in others):
             return None  # not by ==: 1 and true are two values
-        rule = build_rule(chosen["optimizer"], import_paths(before["optimizer"]))
+        rule = build_rule(chosen["optimizer"], config.optimizer_paths(before["optimizer"]))
         made = replace(
             self,
             rule=rule,

@@ -17,7 +17,7 @@ from gdexp.core import BadInput, GdexpError, code_failed
 from gdexp.descent import Monitor, Result, Status, Stopping, Watch
 from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.provenance import code_digests
-from gdexp.optimizers import UpdateRule, import_paths
+from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem, ProblemFacts
 from gdexp.training import ALL, Kept
 
@@ -279,9 +279,8 @@ def descent_metrics(result: Result, continued: bool = False) -> dict[str, float]
 
 
 def trusted_paths(composed: Mapping[str, Any]) -> list[str]:
-    """Return the import paths of the user's own code in a config that a person composed here."""
-    path = composed["problem"].get("path") if isinstance(composed["problem"], Mapping) else None
-    return [*([path] if isinstance(path, str) else []), *import_paths(composed.get("optimizer"))]
+    """Return the import paths in a config that a person composed here."""
+    return config.import_paths(composed)
 
 
 def group(name: str, composed: Mapping[str, Any]) -> Mapping[str, Any]:

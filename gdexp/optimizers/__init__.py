@@ -7,7 +7,6 @@ of torch.optim in the same loop.
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import State, Step, UpdateRule
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
-from gdexp.optimizers.own_classes import import_paths
 from gdexp.optimizers.registry import RULES, build_rule
 from gdexp.optimizers.schedules import (
     Chebyshev,
@@ -53,7 +52,6 @@ __all__ = [
     "WarmupCosine",
     "build_rule",
     "check_options",
-    "import_paths",
     "needs_closure",
     "switch_optimizer",
 ]

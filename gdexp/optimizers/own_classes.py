@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gdexp.config import optimizer_paths
 from gdexp.core import BadInput, GdexpError, code_failed
 from gdexp.problems import load_by_path
 
 CUSTOM = "custom"
 """The name of a user's own rule or schedule, which also needs a path."""
-
-
-def import_paths(group: object) -> list[str]:
-    """Return the import paths of the user's own code in a config group `optimizer`.
-
-    Args:
-        group: any part of it may be malformed.
-    """
-    return list(dict.fromkeys(_paths(group))) if isinstance(group, Mapping) else []
 
 
 def check_trust(group: Mapping[str, Any], trust: Sequence[str]) -> None:
@@ -28,21 +20,11 @@ def check_trust(group: Mapping[str, Any], trust: Sequence[str]) -> None:
     Raises:
         BadInput: `path` or `class_name`, by its key in the group.
     """
-    for path in import_paths(group):
+    for path in optimizer_paths(group):
         if path not in trust:
             raise BadInput(
                 "path", path, f"is not trusted to run: add trust=[{path}] if it is yours"
             )
-
-
-def _paths(group: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in group.items():
-        if key in ("path", "class_name", "lr_lambda", "scale_fn"):
-            texts = value if isinstance(value, list | tuple) else [value]
-            yield from (text for text in texts if isinstance(text, str) and "." in text)
-        for each in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(each, Mapping):
-                yield from _paths(each)
 
 
 def made_by_path(path: str, base: type[Any], arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401

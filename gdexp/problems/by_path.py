@@ -32,6 +32,18 @@ def user_modules_first() -> Iterator[None]:
             sys.path.remove(here)
 
 
+def load_by_path(path: str) -> object:
+    """Return the object that an import path names, and note its modules as the user's own code.
+
+    Raises:
+        BadInput: as `import_by_path`.
+    """
+    with watched(path) as code, user_modules_first():
+        named = import_by_path(path)
+        code.note_modules()
+    return named
+
+
 def import_by_path(path: str) -> object:
     """Return the object that `package.module.attribute` names, also in the current directory.
 

@@ -20,9 +20,9 @@ from gdexp.experiment import (
     PROGRAM,
     Experiment,
     environment,
-    problem_code,
     program_digest,
     recorded_code,
+    user_codes,
 )
 from gdexp.reruns.reference import Reference
 
@@ -140,13 +140,13 @@ def _anew(reference: Reference, reason: str) -> RecordedAnew:
 
 def _changed_code(reference: Reference, experiment: Experiment) -> str | None:
     """Return what is said where the user's code is not known to be as it was; else None."""
-    code = problem_code(experiment.config)
-    if code is None:
+    codes = user_codes(experiment.config)
+    if not codes:
         return None
     recorded = recorded_code(reference.environment)
     if not recorded:
         return "its record does not say which code it ran"
-    changed = changed_files(recorded, code)
+    changed = changed_files(recorded, *codes)
     if not changed:
         return None
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""

@@ -128,10 +128,8 @@ class Reference:
             argument: what to write after `+rerun=`; None: the attribute `argument`.
         """
         words = ["python -m gdexp", shlex.quote(f"+rerun={argument or self.argument}")]
-        problem = self.config.get("problem")
-        path = problem.get("path") if isinstance(problem, dict) else None
-        if isinstance(path, str):
-            words.append(shlex.quote(f"trust=[{path}]"))
+        if paths := config.import_paths(self.config):
+            words.append(shlex.quote(f"trust=[{','.join(paths)}]"))
         return " ".join(words)
 
     def text(self, name: str) -> str:

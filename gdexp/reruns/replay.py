@@ -19,9 +19,9 @@ from gdexp.experiment import (
     ENVIRONMENT,
     NONDETERMINISTIC_TAG,
     Experiment,
-    problem_code,
     provenance,
     recorded_code,
+    user_codes,
 )
 from gdexp.reruns.causes import Cause, find_causes
 from gdexp.reruns.programs import ProgramUse, plans_to_build, plans_to_run, use_of
@@ -242,10 +242,11 @@ def _find_causes(
     here = {name: text.decode(errors="replace") for name, text in captured.items()}
     sources = reference.sources, source_texts(here)
     environment = json.loads(captured[ENVIRONMENT])
-    code = problem_code(experiment.config)
-    if code is not None:  # a module that this descent did not import counts as it is on the disk
+    codes = user_codes(experiment.config)
+    if codes:  # a module that this descent did not import counts as it is on the disk
         for name in recorded_code(reference.environment).keys() - environment["code"]["files"]:
-            environment["code"]["files"][name] = code.here(name)
+            places = (code.here(name) for code in codes)
+            environment["code"]["files"][name] = next(filter(None, places), None)
     contradictions = reference.contradictions()
     drawn = experiment.start()
     if drawn is not None and (

@@ -105,6 +105,7 @@ class TrainingLoop:
         self._best = math.inf
         self._best_state: Tensors | None = None
         self._pending: dict[str, float] = {}
+        self._batches: Iterator[Any] | None = None
         self._seconds_before = 0.0
 
     def run(self) -> TrainingResult:
@@ -143,7 +144,6 @@ class TrainingLoop:
         tensors = tensors_of(self.model)
         self._initial_digests = digests(tensors)
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
-        self._batches: Iterator[Any] | None = None
         self._started = time.perf_counter()
 
     def _train(self) -> Status:
@@ -187,7 +187,7 @@ class TrainingLoop:
         Raises:
             BadInput: an epoch has no batches.
         """
-        found = list(islice(self._batches or (), count))
+        found: list[Any] = list(islice(self._batches or (), count))
         if not found:
             if self.epoch:
                 self.updates.end_epoch()
