@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from gdexp.theory import best_lr as best_lr
     from gdexp.theory import distance_from_best as distance_from_best
     from gdexp.theory import exact_count as exact_count
+    from gdexp.training import Training as Training
+    from gdexp.training import TrainingResult as TrainingResult
 
 
 _HOME = {
@@ -114,6 +116,8 @@ _HOME = {
     "Stopping": "descent",
     "TorchOptimizer": "optimizers",
     "TrackedRun": "runs",
+    "Training": "training",
+    "TrainingResult": "training",
     "Transformed": "problems",
     "UpdateRule": "optimizers",
     "Warmup": "optimizers",

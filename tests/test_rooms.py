@@ -24,6 +24,7 @@ FLOORS = [
     ["problems"],
     ["optimizers"],
     ["descent"],
+    ["training"],
     ["experiment", "theory"],
     ["tracking"],
     ["runs"],

@@ -25,6 +25,7 @@ from gdexp.experiment import (
 )
 from gdexp.tracking import (
     NOTE_TAG,
+    LiveCurves,
     Record,
     RunHeader,
     Store,
@@ -34,8 +35,9 @@ from gdexp.tracking import (
     descent_record,
     run_display,
 )
+from gdexp.training import Kept
 
-TELLING = ("final.png", "curve.png", "loss.png")
+TELLING = ("final.png", "curve.png", "metric.png", "loss.png")
 """Pictures of a run, the most telling first."""
 
 
@@ -61,8 +63,14 @@ def run(config: Config) -> Result:
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     try:
         losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-        with losses:
-            result = experiment.run(watch=losses)
+        with losses, LiveCurves(store, run_id) as curves:
+            kept = Kept(settings.tensors, settings.model)
+            is_training = experiment.function is None
+            result = experiment.run(
+                watch=curves.watching(losses) if is_training else losses,
+                monitor=curves if is_training else None,
+                kept=kept,
+            )
         asked, experiment = experiment, experiment.of_result(result)
         losses.close(result.trace)
         store.finish(run_id, record(experiment, result, run_id, store))
@@ -145,7 +153,9 @@ def log_pictures(
 def run_pictures(experiment: Experiment, result: Result) -> dict[str, bytes]:
     """Return the pictures of a run, the most telling also for MLflow's image card."""
     drawn = pictures(experiment, result)
-    shown = next(drawn[name] for name in TELLING if name in drawn)
+    shown = next((drawn[name] for name in TELLING if name in drawn), None)
+    if shown is None:
+        return {}
     return {**drawn, **run_display.image_artifacts(chart_views.PICTURE, shown)}
 
 
@@ -165,12 +175,12 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
         differing: the warning of a problem that gives different losses for the same x.
     """
     problem, stopping = experiment.problem, experiment.stopping
-    name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
+    subject = terminal.escape_text(experiment.subject)
     terminal.print_facts(
         out,
         [
-            ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
+            ("problem", f"{subject}, {dtype} on {experiment.device}"),
             ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
@@ -195,10 +205,13 @@ def engine_line(experiment: Experiment) -> list[tuple[str, str]]:
 def report(out: Console, experiment: Experiment, result: Result) -> None:
     """Print the final tensor beside its target, and the numbers of the result."""
     out.print()
-    drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    function = experiment.function
+    drawn = None
+    if function is not None:
+        drawn = function.to(result.final.dtype, result.final.device).curve(result.final)
     if drawn is not None:
         print_curve(out, drawn.grid, drawn.wanted, drawn.fitted)
-    else:
+    elif function is not None:
         shown = [("final x", result.final)]
         if experiment.problem.target is not None:
             shown.append(("target", experiment.problem.target))
@@ -210,6 +223,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
+            *((terminal.escape_text(name), text) for name, text in result.facts()),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -221,9 +235,10 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
     """Return the distance from the theoretical best if it is known; nothing for large problems."""
     from gdexp.theory import MOST_MODES, distance_from_best
 
-    if result.final.numel() > MOST_MODES:
+    function = experiment.function
+    if function is None or result.final.numel() > MOST_MODES:
         return []
-    distance = distance_from_best(experiment.problem, result)
+    distance = distance_from_best(function, result)
     return [] if distance is None else [("theory", str(distance))]
 
 

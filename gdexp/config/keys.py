@@ -12,6 +12,8 @@ OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "
 
 ADDED_KEYS: dict[str, Any] = {
     "engine": "torch",
+    "stopping.metric": "loss",
+    "stopping.mode": None,
     "stopping.every": 50,
     "stopping.patience": None,
     "stopping.min_delta": 0.0,
@@ -19,6 +21,9 @@ ADDED_KEYS: dict[str, Any] = {
     "stopping.max_epochs": None,
 }
 """Keys that not all versions stored, with the value that means what happened without them."""
+
+FREE = ("problem.arguments.",)
+"""The beginnings of keys that need not be in a file: arguments of the user's own code."""
 
 COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
 """The `+name` commands. Without one of them a single descent is run."""

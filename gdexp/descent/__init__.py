@@ -7,7 +7,7 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
 from gdexp.descent.minimum import Minimum
-from gdexp.descent.monitor import LOSS, Monitor, Monitors, Plateau
+from gdexp.descent.monitor import Monitor, Monitors, Plateau
 from gdexp.descent.portable import RecordedHere, misfit, recorded_here
 from gdexp.descent.resolved_engine import resolve_engine, same_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
@@ -15,6 +15,8 @@ from gdexp.descent.single_descent import descend
 from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
+    LOSS,
+    MODES,
     PENALTY,
     THRESHOLDS,
     Status,
@@ -31,6 +33,7 @@ from gdexp.descent.stopping import (
 __all__ = [
     "ENDED_FROM_OUTSIDE",
     "LOSS",
+    "MODES",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",

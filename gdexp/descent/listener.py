@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from gdexp.core import BadInput
-from gdexp.descent.monitor import LOSS, Monitor, Monitors, Plateau
-from gdexp.descent.stopping import Status, Stopping
+from gdexp.descent.monitor import Monitor, Monitors, Plateau
+from gdexp.descent.stopping import LOSS, Status, Stopping
 
 
 class EarlyEnd(NamedTuple):

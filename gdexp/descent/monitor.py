@@ -6,10 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gdexp.descent.stopping import Status
-
-LOSS = "loss"
-"""The metric that every descent and training has."""
+from gdexp.descent.stopping import LOSS, Status
 
 
 class Monitor(Protocol):

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from gdexp.core import BadInput, format_count, gap_name
-from gdexp.descent.monitor import LOSS
 from gdexp.descent.stopping import (
+    LOSS,
     Logarithm,
     Status,
     Stopping,
@@ -143,6 +143,10 @@ class Result:
         )
         return bound
 
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what else is known, as names and values: of a training its metrics."""
+        return []
+
     def summary(self) -> str:
         """Return the status, the iterations and the losses in one sentence."""
         steps, gap = format_count(self.iterations, "iteration"), gap_name(self.f_star)
@@ -185,6 +189,8 @@ def logarithm(engine: str) -> Logarithm:
 
 def outcome_text(result: Result) -> str:
     """Return why a descent ended, in one clause; below f* what to declare instead."""
+    if result.status is Status.CONVERGED and result.stopping.metric != LOSS:
+        return f"a reading met {result.stopping.goal_text()}"
     if result.status is not Status.BELOW_MINIMUM:
         return result.status.explanation
     return (
@@ -195,5 +201,7 @@ def outcome_text(result: Result) -> str:
 
 
 def measure_note(stopping: Stopping) -> str:
-    """Return a note on a threshold that is compared with the loss itself; else nothing."""
+    """Return a note on what a threshold is compared with, where it is no gap; else nothing."""
+    if stopping.metric != LOSS:
+        return f" (read every {format_count(stopping.every, 'update')})"
     return " (of the loss itself; hitting times are linear)" if stopping.absolute else ""

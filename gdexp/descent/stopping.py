@@ -18,6 +18,12 @@ PENALTY = 10
 THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """The thresholds at which runs are compared by default."""
 
+LOSS = "loss"
+"""The metric that every descent and training has: it is read at every iteration."""
+
+MODES = ("min", "max")
+"""The directions of a metric: which values are better."""
+
 EVERY = 50
 """By default so many updates lie between two readings."""
 
@@ -96,6 +102,8 @@ class Stopping:
             this one, or can go no further: `max_iterations` are made, the loss is not finite, or
             the state repeats. Only the trace becomes longer; status, iterations, final x and
             hitting time stay those at `threshold`. None: the descent ends at `threshold`.
+        metric: what the threshold is of: `loss`, or a metric that a training's `evaluate` returns.
+        mode: `min` or `max`, the better direction of the metric; None is min for the loss.
         every: the updates between two readings, >= 1; the first is at iteration 0.
         patience: the readings in a row without improvement after which a descent ends as
             `plateau`, >= 1; None: never. A reading that is not a number is no improvement.
@@ -112,6 +120,8 @@ class Stopping:
     cap: int | None = None
     continue_to: float | None = None
     absolute: bool = False
+    metric: str = LOSS
+    mode: str | None = None
     every: int = EVERY
     patience: int | None = None
     min_delta: float = 0.0
@@ -120,6 +130,11 @@ class Stopping:
 
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
+        validation.text("metric", self.metric)
+        if self.mode is not None:
+            validation.choice("mode", self.mode, MODES)
+        if self.metric == LOSS and self.mode == "max":
+            raise BadInput("mode", self.mode, "must be min with metric=loss, which is minimised")
         check = validation.number if self.absolute else validation.positive
         if self.threshold is None or self.threshold == -math.inf:
             object.__setattr__(self, "threshold", -math.inf)
@@ -146,17 +161,29 @@ class Stopping:
         """Whether there is a threshold at which the descent converges."""
         return self.threshold > -math.inf
 
-    def goal_text(self, f_star: float = 0.0) -> str:
-        """Return what is asked of the loss, such as `loss <= 1e-05`."""
-        if not self.has_threshold:
-            return "its limits"
-        return f"{gap_formula(f_star)} <= {self.threshold:g}"
-
     @property
     def goal(self) -> float:
         """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
         further = self.continue_to
         return self.threshold if further is None else min(self.threshold, further)
+
+    @property
+    def sign(self) -> int:
+        """What the metric is multiplied by, so that smaller is better: 1, or -1 of `mode=max`."""
+        return -1 if self.mode == "max" else 1
+
+    @property
+    def level(self) -> float:
+        """The threshold of the metric multiplied by `sign`; minus infinity where there is none."""
+        return self.sign * self.threshold if self.has_threshold else self.threshold
+
+    def goal_text(self, f_star: float = 0.0) -> str:
+        """Return what is asked of the metric, such as `loss <= 1e-05`."""
+        if not self.has_threshold:
+            return "its limits"
+        if self.metric == LOSS:
+            return f"{gap_formula(f_star)} <= {self.threshold:g}"
+        return f"{self.metric} {'>=' if self.sign < 0 else '<='} {self.threshold:g}"
 
     @property
     def limit(self) -> int:

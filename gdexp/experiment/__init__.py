@@ -1,7 +1,8 @@
 """Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
-from gdexp.experiment.experiment import Experiment, trusted_paths
+from gdexp.experiment.descent_experiment import DescentExperiment
+from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
@@ -20,8 +21,10 @@ from gdexp.experiment.provenance import (
     provenance_files,
     recorded_code,
     source_state,
+    user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
+from gdexp.experiment.training_experiment import TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [
     "ALONE",
@@ -33,9 +36,14 @@ __all__ = [
     "PROBLEM_SOURCE",
     "PROGRAM",
     "SOURCE_TEXTS",
+    "TRAINING",
+    "TRAININGS",
     "USER_SOURCES",
+    "DescentExperiment",
     "Experiment",
     "Settings",
+    "StoredFiles",
+    "TrainingExperiment",
     "environment",
     "left_out",
     "nondeterminism_warning",
@@ -48,4 +56,5 @@ __all__ = [
     "recorded_code",
     "source_state",
     "trusted_paths",
+    "user_codes",
 ]

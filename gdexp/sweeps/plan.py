@@ -240,12 +240,15 @@ class Plan:
         return [self.with_engine(each) for each in others if each != self.engine.name]
 
     def user_codes(self) -> list[UserCode]:
-        """Return the user's own code and data behind the problems that trials may have."""
-        problems = [self.base["problem"], *self.space.variants.get("problem", {}).values()]
-        paths = [problem.get("path") for problem in problems]
+        """Return the user's own code and data behind the configs that trials may have."""
+        configs = [self.base]
+        for name in ("problem", "optimizer"):
+            configs += [{name: each} for each in self.space.variants.get(name, {}).values()]
         for d in self.space.dimensions:
-            paths += (d.choices or ()) if d.key == "problem.path" else ()
-        return [user_code(path) for path in dict.fromkeys(paths) if isinstance(path, str)]
+            part, _, key = d.key.partition(".")
+            configs += [{part: {key: each}} for each in d.choices or ()] if key else []
+        paths = [path for each in configs for path in config.import_paths(each)]
+        return [user_code(path) for path in dict.fromkeys(paths)]
 
     def examples(self) -> list[Experiment]:
         """Return one experiment for each combination of swept files and each swept path."""

@@ -46,7 +46,7 @@ def check_space(plan: TrialMaker) -> Iterator[tuple[dict[str, Any], Experiment]]
             "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
         )
     for d in space.dimensions:
-        if not d.is_group and not space.variants:
+        if not d.is_group and not space.variants and not d.key.startswith(config.FREE):
             try:
                 config.lookup(plan.base, d.key)
             except BadInput as error:

@@ -128,11 +128,14 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
     if plan.settings.seeds > 1 or not plan.counts_iterations:
         return []
     experiment = plan.experiment(best.params)
-    x0 = starting_point(experiment.problem, experiment.seed)
+    function = experiment.function
+    if function is None:
+        return []
+    x0 = starting_point(function, experiment.seed)
     if x0.numel() > MOST_MODES:
         return []
     count = int(record.iterations) if record.status == Status.CONVERGED else None
-    known = distance(experiment.problem, experiment.rule, experiment.stopping.threshold, count, x0)
+    known = distance(function, experiment.rule, experiment.stopping.threshold, count, x0)
     return [] if known is None else [("theory", str(known))]
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import groupby
 from typing import TypeVar
 
-from gdexp import config
 from gdexp.core import GdexpError, StorageFailed
 from gdexp.descent import Cap, Monitor, Result, Status, Watch, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
@@ -119,9 +118,10 @@ class TrialEvaluator:
     def _run_batch(self, pairs: Pairs) -> Finished:
         experiments = [experiment for _, experiment in pairs]
         first = experiments[0]
+        assert first.function is not None, "only functions of x run together"
         with first.problem_errors():
             results = descend_batch(
-                first.problem,
+                first.function,
                 [experiment.rule for experiment in experiments],
                 [experiment.stopping for experiment in experiments],
                 seeds=[experiment.seed for experiment in experiments],
@@ -202,20 +202,22 @@ def _is_complete(asked: AskedTrial, finished: Finished) -> bool:
 
 
 def _fits_one_batch(experiment: Experiment) -> bool:
+    function = experiment.function
+    if function is None:
+        return False
     return experiment.engine != "torch" or in_one_tensor(
-        experiment.problem,
+        function,
         experiment.rule,
         experiment.dtype,
         experiment.device,
-        math.prod(experiment.problem.shape),
+        math.prod(function.shape),
     )
 
 
 def _kind(experiment: Experiment) -> Hashable:
     """Return what all rows of a batch must have in common."""
-    problem = config.digest(experiment.config["problem"])
-    kind = type(experiment.rule), experiment.dtype, experiment.device, experiment.engine
-    return problem, *kind
+    kind = experiment.batch_kind
+    return id(experiment) if kind is None else kind
 
 
 def _by_kind(pairs: Pairs) -> list[Pairs]:
