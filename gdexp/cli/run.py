@@ -25,6 +25,7 @@ from gdexp.experiment import (
 )
 from gdexp.tracking import (
     NOTE_TAG,
+    LiveCurves,
     Record,
     RunHeader,
     Store,
@@ -34,6 +35,7 @@ from gdexp.tracking import (
     descent_record,
     run_display,
 )
+from gdexp.training import Kept
 
 TELLING = ("final.png", "curve.png", "loss.png")
 """Pictures of a run, the most telling first."""
@@ -61,8 +63,14 @@ def run(config: Config) -> Result:
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     try:
         losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-        with losses:
-            result = experiment.run(watch=losses)
+        with losses, LiveCurves(store, run_id) as curves:
+            kept = Kept(settings.tensors, settings.model)
+            is_training = experiment.function is None
+            result = experiment.run(
+                watch=curves.watching(losses) if is_training else losses,
+                monitor=curves if is_training else None,
+                kept=kept,
+            )
         asked, experiment = experiment, experiment.of_result(result)
         losses.close(result.trace)
         store.finish(run_id, record(experiment, result, run_id, store))

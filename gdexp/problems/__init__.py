@@ -8,7 +8,7 @@ from gdexp.problems.base import (
     loss_at,
     unchanged_loss,
 )
-from gdexp.problems.by_path import import_by_path, load_by_path, user_modules_first
+from gdexp.problems.by_path import load_by_path, user_modules_first
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
 from gdexp.problems.factorization import Factorization
 from gdexp.problems.facts import ABSOLUTE, Curve, ProblemFacts
@@ -61,7 +61,6 @@ __all__ = [
     "check_trust",
     "first_loss",
     "gradient_error",
-    "import_by_path",
     "load_by_path",
     "loss_at",
     "unchanged_loss",

@@ -10,6 +10,7 @@ from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database, prepare_template
 from gdexp.tracking.lifecycle import has_active_run
+from gdexp.tracking.live_curves import LiveCurves, Points
 from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
@@ -53,7 +54,9 @@ __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
     "Array",
+    "LiveCurves",
     "PlannedRun",
+    "Points",
     "Record",
     "RunHeader",
     "ShardFolder",

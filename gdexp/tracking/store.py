@@ -22,6 +22,7 @@ from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import missing_reason
+from gdexp.tracking.live_curves import Points
 from gdexp.tracking.mlflow_process import prepare_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.programs import SharedPrograms, program_name, write_program
@@ -161,6 +162,12 @@ class Store(StoreLinks):
         started = self._existing(run_id).started
         with self._one_line_errors():
             self._writer.log_values(run_id, started, record)
+
+    def log_points(self, run_id: str, points: Points) -> None:
+        """Write points of metrics of a run that exists; to do so again is harmless."""
+        started = self._existing(run_id).started
+        with self._one_line_errors():
+            self._writer.log_points(run_id, started, points)
 
     def end(self, run_id: str, status: str) -> None:
         """Set the last status of a run: FINISHED, FAILED or KILLED."""

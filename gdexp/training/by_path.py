@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from gdexp.core import BadInput, GdexpError, code_failed, watched
 from gdexp.descent import MODES
-from gdexp.problems import import_by_path, user_modules_first
+from gdexp.problems import load_by_path, user_modules_first
 from gdexp.training.training import Training
 
 
@@ -36,9 +36,7 @@ class TrainingClass:
                 take the arguments.
         """
         given = dict(arguments or {})
-        with watched(path) as code, user_modules_first():
-            named = import_by_path(path)
-            code.note_modules()
+        named = load_by_path(path)
         if (isinstance(named, type) and not issubclass(named, Training)) or not callable(named):
             kind = named.__name__ if isinstance(named, type) else type(named).__name__
             raise BadInput("path", path, f"must name a subclass of gdexp.Training, not {kind}")

@@ -105,6 +105,7 @@ class TrainingLoop:
         self._best = math.inf
         self._best_state: Tensors | None = None
         self._pending: dict[str, float] = {}
+        self._batches: Iterator[Any] | None = None
         self._seconds_before = 0.0
 
     def run(self) -> TrainingResult:
@@ -115,7 +116,10 @@ class TrainingLoop:
         """
         with unchanged_generators(), exact_arithmetic(self.device), torch.enable_grad():
             self._begin()
-            status = self._train()
+            try:
+                status = self._train()
+            finally:
+                self._batches = None  # ends a loader's workers and a generator's `finally`
             return self._result(status)
 
     @property
@@ -140,7 +144,6 @@ class TrainingLoop:
         tensors = tensors_of(self.model)
         self._initial_digests = digests(tensors)
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
-        self._batches: Iterator[Any] = iter(())
         self._started = time.perf_counter()
 
     def _train(self) -> Status:
@@ -184,15 +187,15 @@ class TrainingLoop:
         Raises:
             BadInput: an epoch has no batches.
         """
-        found = list(islice(self._batches, count))
+        found: list[Any] = list(islice(self._batches or (), count))
         if not found:
             if self.epoch:
                 self.updates.end_epoch()
             if self.epoch == self.stopping.max_epochs:
                 return []
-            self._batches = iter(self.training.batches(self.generator))
+            batches = self._batches = iter(self.training.batches(self.generator))
             self.epoch += 1
-            found = list(islice(self._batches, count))
+            found = list(islice(batches, count))
             if not found:
                 raise BadInput("problem", self.name, "its batches returned none for an epoch")
         return [self.training.to(each) for each in found]
@@ -204,14 +207,14 @@ class TrainingLoop:
         self._check_names(metrics)
         for name, value in metrics.items():
             self.metrics.setdefault(name, MetricTrace()).add(self.iteration, value)
-        self.updates.evaluated(metrics)
+        losses = {LOSS: self.losses[-1]} if self.losses else {}
+        self.updates.evaluated({**losses, **metrics})
         goal = self.stopping.metric
         if goal == LOSS:
             self._pending = metrics  # heard with the loss, which is read after this
             return None
         if goal in metrics:
             self._keep_best(metrics[goal])
-        losses = {LOSS: self.losses[-1]} if self.losses else {}
         said = self._heard({**losses, **metrics})
         if goal in metrics and self.stopping.sign * metrics[goal] <= self.stopping.level:
             return Status.CONVERGED
