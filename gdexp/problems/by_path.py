@@ -95,15 +95,3 @@ def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise BadInput("path", path, f"importing {name} failed: {reason}") from error
     return module, names[-1:]
-
-
-def load_by_path(path: str) -> object:
-    """Return the object that an import path names, and note its modules as the user's own code.
-
-    Raises:
-        BadInput: as `import_by_path`.
-    """
-    with watched(path) as code, user_modules_first():
-        named = import_by_path(path)
-        code.note_modules()
-    return named
