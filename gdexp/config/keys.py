@@ -15,6 +15,10 @@ ADDED_KEYS: dict[str, Any] = {
     "stopping.metric": "loss",
     "stopping.mode": None,
     "stopping.every": 50,
+    "stopping.patience": None,
+    "stopping.min_delta": 0.0,
+    "stopping.max_seconds": None,
+    "stopping.max_epochs": None,
 }
 """Keys that not all versions stored, with the value that means what happened without them."""
 

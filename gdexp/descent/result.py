@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from gdexp.core import format_count, gap_name
+from gdexp.core import BadInput, format_count, gap_name
 from gdexp.descent.stopping import (
     LOSS,
     Logarithm,
@@ -91,6 +91,21 @@ class Result:
         return projected_time(self.trace, self.stopping, self.status, self.f_star, log)
 
     @property
+    def hitting_seconds(self) -> float:
+        """The time to the threshold in seconds, or its projection: of updates that take as long."""
+        return self.seconds * self.hitting_time / max(self.updates, 1)
+
+    def curve(self, metric: str) -> Trace:
+        """Return the readings of a metric: iterations and values, shape (readings, 2).
+
+        Raises:
+            BadInput: the descent has no such metric.
+        """
+        if metric != LOSS:
+            raise BadInput("metric", metric, f"must be {LOSS}: a descent has no other metric")
+        return np.column_stack([np.arange(len(self.trace), dtype=np.float64), self.trace])
+
+    @property
     def final_loss(self) -> float:
         """The loss at the descent's end."""
         return float(self.trace[self.iterations])
@@ -137,7 +152,9 @@ class Result:
             return f"diverged at iteration {self.iterations:,}: loss {self.final_loss}"
         if self.status is Status.BELOW_MINIMUM:
             return f"below_minimum at iteration {self.iterations:,}: {outcome_text(self)}"
-        text = f"{self.status} after {steps}: {gap} {value:.6g} {relation} {self.threshold:g}"
+        text = f"{self.status} after {steps}: {gap} {value:.6g}"
+        if self.stopping.has_threshold:
+            text += f" {relation} {self.threshold:g}"
         if self.status is Status.STALLED:
             cycle = (
                 "stands still" if self.period == 1 else f"repeats every {self.period:,} iterations"

@@ -92,7 +92,8 @@ class Stopping:
     A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`.
 
     Args:
-        threshold: the largest gap of a converged descent, > 0; with `absolute` any number.
+        threshold: the largest gap of a converged descent, > 0; with `absolute` any number. None:
+            there is none, the descent ends by its limits alone; it is then minus infinity here.
         max_iterations: the most updates, >= 1.
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
         absolute: the loss itself is compared with the threshold, whatever its sign; `descend`
@@ -135,7 +136,12 @@ class Stopping:
         if self.metric == LOSS and self.mode == "max":
             raise BadInput("mode", self.mode, "must be min with metric=loss, which is minimised")
         check = validation.number if self.absolute else validation.positive
-        check("threshold", self.threshold)
+        if self.threshold is None or self.threshold == -math.inf:
+            object.__setattr__(self, "threshold", -math.inf)
+            if self.continue_to is not None:
+                raise BadInput("continue_to", self.continue_to, "needs a threshold")
+        else:
+            check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
         if self.cap is not None:
             validation.integer("cap", self.cap, low=0, high=10**9)
@@ -151,6 +157,11 @@ class Stopping:
             validation.integer("max_epochs", self.max_epochs, low=1, high=10**9)
 
     @property
+    def has_threshold(self) -> bool:
+        """Whether there is a threshold at which the descent converges."""
+        return self.threshold > -math.inf
+
+    @property
     def goal(self) -> float:
         """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
         further = self.continue_to
@@ -163,11 +174,13 @@ class Stopping:
 
     @property
     def level(self) -> float:
-        """The threshold of the metric multiplied by `sign`."""
-        return self.sign * self.threshold
+        """The threshold of the metric multiplied by `sign`; minus infinity where there is none."""
+        return self.sign * self.threshold if self.has_threshold else self.threshold
 
     def goal_text(self, f_star: float = 0.0) -> str:
         """Return what is asked of the metric, such as `loss <= 1e-05`."""
+        if not self.has_threshold:
+            return "its limits"
         if self.metric == LOSS:
             return f"{gap_formula(f_star)} <= {self.threshold:g}"
         return f"{self.metric} {'>=' if self.sign < 0 else '<='} {self.threshold:g}"
@@ -323,7 +336,7 @@ def projection(
         return worst
     if iterations == 0:
         return allowed
-    if not gap < midway or (gap <= 0 and not stopping.absolute):
+    if not stopping.has_threshold or not gap < midway or (gap <= 0 and not stopping.absolute):
         return max(worst, allowed)
     if stopping.absolute:
         fall, missing = midway / 2 - gap / 2, gap / 2 - stopping.threshold / 2

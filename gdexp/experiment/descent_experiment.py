@@ -224,7 +224,7 @@ class DescentExperiment(Experiment):
 
     def threshold_warning(self) -> str | None:
         """Return a warning when the threshold is below what the dtype can resolve, else None."""
-        if self.problem.absolute:
+        if self.problem.absolute or not self.stopping.has_threshold:
             return None
         floor, stuck = self._rounding_floor(), self._stuck_floor()
         if self.stopping.threshold >= max(floor, stuck):
@@ -297,6 +297,8 @@ def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:
     given = group("stopping", chosen)
     if "absolute" in given:
         raise BadInput("stopping.absolute", given["absolute"], "write problem.f_star=absolute")
+    if given.get("max_epochs") is not None:
+        raise BadInput("stopping.max_epochs", given["max_epochs"], "only a training has epochs")
     if given.get("metric", LOSS) != LOSS:
         raise BadInput("stopping.metric", given["metric"], "must be loss: only a training has more")
     known = {**given, "absolute": True} if problem.absolute else given

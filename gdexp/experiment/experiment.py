@@ -271,6 +271,7 @@ def descent_metrics(result: Result, continued: bool = False) -> dict[str, float]
         "iterations": result.iterations,
         **({"updates": result.updates} if continued else {}),
         "hitting_time": result.hitting_time,
+        "hitting_seconds": result.hitting_seconds,
         "final_loss": result.final_loss,
         "min_loss": result.min_loss,
         "max_loss": result.max_loss,

@@ -55,7 +55,8 @@ def loss_png(result: Result) -> bytes:
         y_log=not absolute,
     )
     chart.line(steps[seen].tolist(), gaps[seen].tolist(), BLUE, label=name)
-    chart.level(result.threshold, ORANGE, "threshold")
+    if result.stopping.has_threshold:
+        chart.level(result.threshold, ORANGE, "threshold")
     return chart.png()
 
 

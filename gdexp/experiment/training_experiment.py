@@ -191,7 +191,7 @@ def _stopping(given: Mapping[str, Any], modes: Mapping[str, str]) -> Stopping:
         raise BadInput("stopping.absolute", given["absolute"], "follows from stopping.metric")
     metric, known = given.get("metric", LOSS), dict(given)
     threshold = given.get("threshold")
-    linear = isinstance(threshold, int | float) and not threshold > 0
+    linear = isinstance(threshold, int | float) and threshold <= 0
     if metric != LOSS:
         linear = True
         if known.get("mode") is None:

@@ -201,12 +201,22 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
         return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
 
+NOT_REPEATED = (Status.PRUNED, Status.OUT_OF_TIME)
+"""The statuses of descents that other trials or the clock ended; a rerun ends where they did."""
+
+
 def _capped(reference: Reference, experiment: Experiment) -> Experiment:
     """Return the experiment with a cap well above the iterations of the reference.
 
-    A cap does not end a continuation, so then the limit of all iterations is lowered.
+    A cap does not end a continuation, so then the limit of all iterations is lowered. A descent
+    that a rerun cannot end by itself is capped where its reference ended.
     """
-    limit = CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN
+    made = len(reference.trace) - 1
+    untimed = replace(experiment.stopping, max_seconds=None)
+    experiment = replace(experiment, stopping=untimed)
+    if reference.status in NOT_REPEATED:
+        return experiment.with_cap(made)
+    limit = CAP_FACTOR * made + CAP_MARGIN
     if experiment.stopping.continue_to is not None:
         return experiment.with_limit(limit)
     return experiment.with_cap(limit)
@@ -220,6 +230,8 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
 def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """Compare a result with its reference; must be called with the thread count of the descent."""
     capped = _capped(reference, experiment)
+    if reference.status in NOT_REPEATED and result.status is Status.CAPPED:
+        result = replace(result, status=Status(reference.status), stopping=experiment.stopping)
     if result.status is Status.CAPPED or result.updates == capped.stopping.max_iterations:
         experiment = capped
     stored = _StoredResult(

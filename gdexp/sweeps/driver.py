@@ -189,7 +189,7 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
     trials = completed_trials(study)
     if len(trials) >= plan.n_trials:
         return ""
-    patience = Patience(plan.settings.patience, plan.pareto)
+    patience = Patience(plan.settings.patience, plan.objectives)
     for trial in recorded_trials(study):
         patience.add(TrialRecord.of(trial))
         if patience.exhausted:

@@ -49,7 +49,7 @@ def supervise(
         workers: have all ended when this returns or raises.
     """
     states, abandoned_trials = TrialStates(study), AbandonedTrials()
-    patience = Patience(plan.settings.patience, plan.pareto)
+    patience = Patience(plan.settings.patience, plan.objectives)
     failures = FailureLimit(plan.settings.max_failures)
     deadly = DeadlyTrials(plan, study, store, parent)
     began = time.monotonic()

@@ -70,9 +70,11 @@ class EvaluatedTrial:
             if the next one failed.
         more: whether the next trial is finished too, because both ran in one batch.
         failure: why the trial has no result; None if it has one.
+        pruned: whether the pruner ended the trial.
     """
 
     asked: AskedTrial
     descents: list[FinishedDescent] = field(default_factory=list)
     more: bool = False
     failure: Failure | None = None
+    pruned: bool = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -179,4 +180,5 @@ def _text(value: object) -> str:
 def loss_levels(experiment: Experiment) -> list[float]:
     """Return the losses that meet the usual thresholds and the experiment's own."""
     wanted = {experiment.stopping.threshold, experiment.stopping.goal, *THRESHOLDS}
-    return [experiment.problem.reference + threshold for threshold in sorted(wanted)]
+    levels = sorted(each for each in wanted if math.isfinite(each))
+    return [experiment.problem.reference + threshold for threshold in levels]

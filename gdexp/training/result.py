@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from gdexp.core import format_count
+from gdexp.core import BadInput, format_count, nearest
 from gdexp.descent import LOSS, Result, Status, Trace, linear_crossing, projected_time
 from gdexp.training.metrics import Readings, best_value
 
@@ -107,6 +107,18 @@ class TrainingResult(Result):
         if projected >= worst or not readings_made:
             return max(projected, allowed)
         return min(max(projected * last / readings_made, allowed), worst)
+
+    def curve(self, metric: str) -> Readings:
+        """Return the readings of a metric: updates and values, shape (readings, 2).
+
+        Raises:
+            BadInput: the training has no such metric.
+        """
+        if metric == LOSS:
+            return super().curve(metric)
+        if metric not in self.readings:
+            raise BadInput("metric", metric, nearest(metric, [LOSS, *self.readings]))
+        return self.readings[metric]
 
     @property
     def final_loss(self) -> float:

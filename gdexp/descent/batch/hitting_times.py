@@ -52,7 +52,10 @@ def hitting_times(
     own, which = distinct(stoppings)
     absolute, given = own[0].absolute, np.array([each.threshold for each in own])
     axis = _halves if absolute else logarithms
-    thresholds, levels = given[which], axis(given)[which]
+    known = np.isfinite(given)
+    levels = np.full(len(own), -math.inf)
+    levels[known] = axis(given[known])
+    thresholds, levels = given[which], levels[which]
     worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
     allowed = iterations + 1.0
 

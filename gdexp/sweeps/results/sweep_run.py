@@ -12,7 +12,9 @@ from gdexp.config import literal
 from gdexp.descent import Result, Status
 from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN_TAG
+from gdexp.sweeps.goal import objective_name
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
 from gdexp.sweeps.results.sweep_result import SweepResult
@@ -30,7 +32,8 @@ def sweep_params(plan: Plan) -> dict[str, str]:
     return {
         "sweep.name": plan.name,
         "sweep.sampler": plan.sampler.name,
-        "sweep.objective": plan.settings.objective,
+        "sweep.objective": objective_name(plan),
+        **({} if plan.pruner.name == NONE else {"sweep.pruner": plan.pruner.name}),
         "sweep.seeds": str(plan.settings.seeds),
         "sweep.cap": str(plan.settings.cap),
         **({} if goal is None else {"sweep.continue_to": str(goal)}),

@@ -46,7 +46,9 @@ class RunCache:
             self.add(signature, run_id, status)
 
     def add(self, signature: str, run_id: str, status: str) -> None:
-        """Add a descent that was recorded."""
+        """Add a descent that was recorded; one that other trials ended early is left out."""
+        if status == Status.PRUNED:
+            return
         of_config = self._runs.setdefault(config_signature(signature), {})
         of_config.setdefault(signature, (run_id, status))
 

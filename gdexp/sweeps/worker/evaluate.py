@@ -9,9 +9,10 @@ from itertools import groupby
 from typing import TypeVar
 
 from gdexp.core import GdexpError, StorageFailed
-from gdexp.descent import Cap, Result, Status, Watch, descend_batch, in_one_tensor
+from gdexp.descent import Cap, Monitor, Result, Status, Watch, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
+from gdexp.sweeps.pruning import PrunedTrials
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
 
@@ -34,6 +35,7 @@ class TrialEvaluator:
         cache: earlier runs to be reused instead of new descents; None: none.
         watch: makes the callback of a descent that runs alone.
         watch_batch: makes the callback of descents that run together.
+        pruning: ends trials early; None: nothing does.
     """
 
     def __init__(
@@ -42,15 +44,18 @@ class TrialEvaluator:
         cache: RunCache | None,
         watch: Callable[[AskedTrial, Experiment], Watch],
         watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
+        pruning: PrunedTrials | None = None,
     ) -> None:
         self._cap = cap
         self._cache = cache
         self._watch = watch
         self._watch_batch = watch_batch
+        self._pruning = pruning
 
     def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """Yield the trials in order, each as soon as it and all before it are finished."""
-        if self._cap.factor is not None and any(len(t.experiments) > 1 for t in trials):
+        capped = self._cap.factor is not None and any(len(t.experiments) > 1 for t in trials)
+        if capped or self._pruning is not None:
             yield from map(self._seed_by_seed, trials)
             return
         pairs = [(asked, experiment) for asked in trials for experiment in asked.experiments]
@@ -95,13 +100,17 @@ class TrialEvaluator:
             yield {id(experiment): descent}
 
     def _run_alone(
-        self, asked: AskedTrial, experiment: Experiment, limit: int | None
+        self,
+        asked: AskedTrial,
+        experiment: Experiment,
+        limit: int | None,
+        monitor: Monitor | None = None,
     ) -> FinishedDescent | Failure:
         capped = experiment.with_cap(limit)
         watch = self._watch(asked, capped)
 
         def run() -> FinishedDescent:
-            result = capped.run(watch=watch)
+            result = capped.run(watch, monitor)
             return FinishedDescent(capped.of_result(result), result)
 
         return _attempt(run)
@@ -133,20 +142,24 @@ class TrialEvaluator:
         }
 
     def _seed_by_seed(self, asked: AskedTrial) -> EvaluatedTrial:
-        """Run the seeds of a trial one by one, until the cap on their total ends the trial."""
+        """Run the seeds of a trial one by one, until the cap or the pruner ends the trial."""
         trial = EvaluatedTrial(asked, failure=asked.failure)
+        pruning = None if self._pruning is None else self._pruning.begin(asked.number)
         counts: list[int] = []
         for experiment in asked.experiments:
             limit = self._cap.limit(experiment.stopping.threshold, counts)
             if limit is not None and limit < 1:
                 break
-            descent = self._find(experiment) or self._run_alone(asked, experiment, limit)
+            known = self._find(experiment)
+            descent = known or self._run_alone(asked, experiment, limit, pruning)
             if isinstance(descent, Failure):
                 trial.failure = descent
                 break
             trial.descents.append(descent)
             counts.append(descent.result.iterations)
-            if descent.result.status is Status.CAPPED:
+            is_last = len(counts) == len(asked.experiments)
+            trial.pruned = pruning is not None and pruning.end_seed(descent.result, is_last)
+            if trial.pruned or descent.result.status is Status.CAPPED:
                 break
         return trial
 

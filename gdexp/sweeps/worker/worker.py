@@ -12,13 +12,16 @@ from gdexp.descent import Cap
 from gdexp.display import terminal
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.failure import FailureLimit
+from gdexp.sweeps.goal import pruned_trials
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.pruning import FinishedReadings, Readings
 from gdexp.sweeps.study import (
     StudyCode,
     TrialRecord,
     completed_trials,
     grouped_writes,
+    readings_of,
     recorded_trials,
 )
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
@@ -53,13 +56,16 @@ class Worker:
         self.cap = Cap(plan.settings.cap)
         self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
-        self.patience = Patience(plan.settings.patience, plan.pareto)
+        self.patience = Patience(plan.settings.patience, plan.objectives)
         self.failures = FailureLimit(plan.settings.max_failures)
         self.batch_size = BatchSize(plan)
         self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
         self.progress = Progress(self._console(), plan.n_trials)
         watch = DescentWatch(self.progress, self.writer.show)
-        self.evaluator = TrialEvaluator(self.cap, self.cache, watch.alone, watch.together)
+        self.pruning = pruned_trials(plan)
+        self.evaluator = TrialEvaluator(
+            self.cap, self.cache, watch.alone, watch.together, self.pruning
+        )
 
     def run(self) -> None:
         """Run trials until there are enough, or until `_must_end`.
@@ -89,6 +95,7 @@ class Worker:
             rate = self.plan.learning_rate(trial.params)
             self.progress.add_earlier(record, record.hitting_time, rate)
             self._count(record)
+            self._compare_with(trial.number, record, readings_of(trial))
         self.failures = FailureLimit(self.plan.settings.max_failures)  # of this start alone
         asker = TrialAsker(self.study, self.plan)
         while ordinal < self.plan.n_trials and not self._must_end(start):
@@ -148,9 +155,10 @@ class Worker:
         """Give a finished trial to the writer."""
         run_id = self.writer.run_id(trial.asked.number)
         results = [descent.result for descent in trial.descents]
+        goal = self.plan.told_objectives
         if trial.failure is not None:
             stopping = self.plan.trial_config(trial.asked.trial.params)["stopping"]
-            record = TrialRecord.of_failure(run_id, trial.failure, stopping, results)
+            record = TrialRecord.of_failure(run_id, trial.failure, stopping, results, goal)
         else:
             record = TrialRecord.build(
                 run_id,
@@ -158,9 +166,19 @@ class Worker:
                 self.cap,
                 self.plan.settings.seeds,
                 [descent.source is not None for descent in trial.descents],
+                goal,
+                pruned=trial.pruned,
             )
         self._count(record)
-        self.writer.add(trial, record)
+        readings = [] if self.pruning is None else self.pruning.readings(results)
+        self._compare_with(trial.asked.number, record, readings)
+        self.writer.add(trial, record, readings)
+
+    def _compare_with(self, number: int, record: TrialRecord, readings: Readings) -> None:
+        """Let the pruner compare later trials with a finished one."""
+        if self.pruning is not None:
+            value = record.told(1)[0]
+            self.pruning.add(number, FinishedReadings(record.status, value, readings))
 
     def _count(self, record: TrialRecord) -> None:
         """Let a finished trial affect the cap, the batch size, and what ends the sweep."""
