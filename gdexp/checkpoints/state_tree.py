@@ -53,7 +53,7 @@ def decode_tree(
 class _Encoder:
     def __init__(self) -> None:
         self.tensors: dict[str, torch.Tensor] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[tuple[object, ...], str] = {}
 
     def encode(self, value: object, where: str) -> Json:
         """Return a value as JSON: itself, or an object whose one key says its type."""
@@ -90,9 +90,12 @@ class _Encoder:
         if tensor.dtype not in DTYPES or tensor.layout is not torch.strided:
             kind = f"{str(tensor.dtype).removeprefix('torch.')}, {tensor.layout}"
             raise GdexpError(f"{where} is a tensor of {kind}, which a checkpoint cannot hold")
-        name = self._names.get(id(tensor))
+        # Not by identity: tied weights have one memory, and each call gives them a new object.
+        size = tuple(tensor.shape), tensor.stride(), tensor.dtype
+        key = (tensor.data_ptr(), *size) if tensor.numel() else (id(tensor), *size)
+        name = self._names.get(key)
         if name is None:
-            name = self._names[id(tensor)] = f"{len(self.tensors)}:{where}"
+            name = self._names[key] = f"{len(self.tensors)}:{where}"
             self.tensors[name] = tensor
         return {"tensor": name, "device": tensor.device.type}
 
