@@ -37,7 +37,7 @@ from gdexp.tracking import (
 )
 from gdexp.training import Kept
 
-TELLING = ("final.png", "curve.png", "loss.png")
+TELLING = ("final.png", "curve.png", "metric.png", "loss.png")
 """Pictures of a run, the most telling first."""
 
 
@@ -153,7 +153,9 @@ def log_pictures(
 def run_pictures(experiment: Experiment, result: Result) -> dict[str, bytes]:
     """Return the pictures of a run, the most telling also for MLflow's image card."""
     drawn = pictures(experiment, result)
-    shown = next(drawn[name] for name in TELLING if name in drawn)
+    shown = next((drawn[name] for name in TELLING if name in drawn), None)
+    if shown is None:
+        return {}
     return {**drawn, **run_display.image_artifacts(chart_views.PICTURE, shown)}
 
 
@@ -221,6 +223,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
+            *((terminal.escape_text(name), text) for name, text in result.facts()),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),

@@ -143,6 +143,10 @@ class Result:
         )
         return bound
 
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what else is known, as names and values: of a training its metrics."""
+        return []
+
     def summary(self) -> str:
         """Return the status, the iterations and the losses in one sentence."""
         steps, gap = format_count(self.iterations, "iteration"), gap_name(self.f_star)
@@ -185,6 +189,8 @@ def logarithm(engine: str) -> Logarithm:
 
 def outcome_text(result: Result) -> str:
     """Return why a descent ended, in one clause; below f* what to declare instead."""
+    if result.status is Status.CONVERGED and result.stopping.metric != LOSS:
+        return f"a reading met {result.stopping.goal_text()}"
     if result.status is not Status.BELOW_MINIMUM:
         return result.status.explanation
     return (

@@ -24,7 +24,7 @@ from gdexp.experiment.provenance import (
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
-from gdexp.experiment.training_experiment import TRAINING, TrainingExperiment
+from gdexp.experiment.training_experiment import TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [
     "ALONE",
@@ -37,6 +37,7 @@ __all__ = [
     "PROGRAM",
     "SOURCE_TEXTS",
     "TRAINING",
+    "TRAININGS",
     "USER_SOURCES",
     "DescentExperiment",
     "Experiment",

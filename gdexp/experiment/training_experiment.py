@@ -33,6 +33,11 @@ from gdexp.training import (
 TRAINING = "training"
 """The value of `problem.name` for a user's `Training`."""
 
+LOOP = "loop"
+"""The value of `problem.name` for a loop of the user's own."""
+
+TRAININGS = (TRAINING, LOOP)
+
 KEYS = ("name", "path", "arguments")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from gdexp import config
@@ -25,10 +26,16 @@ from gdexp.experiment import (
 )
 from gdexp.reruns.causes import Cause, find_causes
 from gdexp.reruns.programs import ProgramUse, plans_to_build, plans_to_run, use_of
-from gdexp.reruns.reference import Reference, source_texts
+from gdexp.reruns.reference import (
+    RecordedTraining,
+    Reference,
+    is_metric_trace,
+    source_texts,
+)
 from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
-from gdexp.tracking import Array, decode_array, encode_array
+from gdexp.tracking import Array, decode_array, encode_array, json_bytes
+from gdexp.training import TENSORS
 
 CAP_FACTOR, CAP_MARGIN = 2, 1_000
 """A rerun is capped at so many times the iterations of its reference, plus the margin.
@@ -70,6 +77,25 @@ class _StoredResult:
     status: str
     trace: Array
     final: Array
+    updates: int
+    readings: Mapping[str, Array]
+    digests: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, experiment: Experiment, result: Result) -> _StoredResult:
+        """Return a result as it would be stored."""
+        found = experiment.recorded(result)
+        arrays = {name: decode_array(encode_array(each)) for name, each in found.arrays.items()}
+        texts = {name: json_bytes(each) for name, each in found.texts.items()}
+        training = RecordedTraining.parse(texts[TENSORS]) if TENSORS in texts else None
+        return cls(
+            str(result.status),
+            result.trace,
+            arrays.get("final.npy", np.empty(0)),
+            result.updates,
+            {name: each for name, each in arrays.items() if is_metric_trace(name)},
+            {} if training is None else training.digests,
+        )
 
 
 def build_experiment(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
@@ -109,6 +135,8 @@ def _took_below_for_converged(reference: Reference, experiment: Experiment) -> b
     These knew no status `below_minimum`. A later version never records such a run, so no other
     mark is needed. The rerun gives the status the meaning that it had.
     """
+    if experiment.function is None:
+        return False
     below = float(reference.trace[-1]) < experiment.problem.reference
     return below and reference.status == Status.CONVERGED
 
@@ -211,7 +239,7 @@ def _capped(reference: Reference, experiment: Experiment) -> Experiment:
     A cap does not end a continuation, so then the limit of all iterations is lowered. A descent
     that a rerun cannot end by itself is capped where its reference ended.
     """
-    made = len(reference.trace) - 1
+    made = reference.updates
     untimed = replace(experiment.stopping, max_seconds=None)
     experiment = replace(experiment, stopping=untimed)
     if reference.status in NOT_REPEATED:
@@ -234,9 +262,7 @@ def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: i
         result = replace(result, status=Status(reference.status), stopping=experiment.stopping)
     if result.status is Status.CAPPED or result.updates == capped.stopping.max_iterations:
         experiment = capped
-    stored = _StoredResult(
-        str(result.status), result.trace, decode_array(encode_array(result.final))
-    )
+    stored = _StoredResult.of(experiment, result)
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compare_descents(reference, stored, dtype, ulps)
     captured = provenance.provenance_files(

@@ -65,13 +65,17 @@ def read_array(file: BinaryIO) -> Array:
     return np.memmap(file, header.dtype, "r", header.offset, header.shape, header.order)
 
 
-def check_trace(array: Array) -> npt.NDArray[np.float64]:
+def check_trace(array: Array, empty: bool = False) -> npt.NDArray[np.float64]:
     """Check that an array is a loss trace: float64, shape (n + 1,).
+
+    Args:
+        array: that was read.
+        empty: whether it may have no losses, as of a training that made no update.
 
     Raises:
         ValueError: it is not.
     """
-    if array.ndim != 1 or array.size == 0 or array.dtype != np.float64:
+    if array.ndim != 1 or (array.size == 0 and not empty) or array.dtype != np.float64:
         raise ValueError(f"is no loss trace: {array.dtype} of shape {array.shape}")
     return array
 

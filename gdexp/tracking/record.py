@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gdexp import config
-from gdexp.descent import THRESHOLDS, Result, Trace
+from gdexp.descent import LOSS, THRESHOLDS, Result, Stopping, Trace
 from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
 from gdexp.problems import ABSOLUTE
 from gdexp.tracking.arrays import encode_array
@@ -147,12 +147,17 @@ def descent_record(
             "gdexp.signature": experiment.signature,
             "gdexp.engine": result.engine,
             **({} if reason is None else {ENGINE_REASON_TAG: reason}),
-            **({F_STAR_TAG: ABSOLUTE} if experiment.problem.absolute else {}),
+            **({F_STAR_TAG: ABSOLUTE} if _is_absolute(experiment.stopping) else {}),
             **(tags or {}),
         },
         artifacts=artifacts,
         levels=loss_levels(experiment),
     )
+
+
+def _is_absolute(stopping: Stopping) -> bool:
+    """Return whether the threshold is of the loss itself, not of its distance from f*."""
+    return stopping.absolute and stopping.metric == LOSS
 
 
 def params(composed: Mapping[str, Any]) -> dict[str, str]:

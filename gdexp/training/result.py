@@ -145,6 +145,17 @@ class TrainingResult(Result):
         """Return the last value of a metric."""
         return float(self.readings[metric][-1, 1])
 
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the metrics in words, and how exactly the count is known."""
+        found = [("epochs", f"{self.epochs:,} begun")]
+        if self.stopping.metric != LOSS and self.converged and self.resolution > 1:
+            first = self.updates_made - self.resolution + 1
+            found.append(("count", f"between {first:,} and {self.updates_made:,} updates"))
+        for name in self.readings:
+            best = f", best {self.best(name):.6g}" if name in self.modes else ""
+            found.append((name, f"{self.last(name):.6g}{best}"))
+        return found
+
     def summary(self) -> str:
         """Return the status, the updates and the value that ended the training in one sentence."""
         steps, stopping = format_count(self.updates_made, "update"), self.stopping

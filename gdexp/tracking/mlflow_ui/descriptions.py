@@ -37,6 +37,7 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
         f"| final loss | {result.final_loss:.6g} |",
         f"| smallest, largest loss | {result.min_loss:.6g}, {result.max_loss:.6g} |",
     ]
+    lines += [f"| {escape_markdown(name)} | {text} |" for name, text in result.facts()]
     if experiment.engine_reason is not None:
         lines.append(f"| engine | torch: {escape_markdown(experiment.engine_reason)} |")
     command = shortest_command(experiment.config)
