@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gdexp.descent import Result, Status
@@ -126,22 +126,6 @@ class PrunedTrials:
         known = [each.value for each in self._finished.values() if each.holds]
         return (min(known, key=self.objective.signed),) if known else ()
 
-    def readings(self, results: Sequence[Result]) -> list[Reading]:
-        """Return the readings of a finished trial: those that its pruner heard, and its end.
-
-        Args:
-            results: of its seeds.
-        """
-        if self.by_seeds:
-            own = (seed_value(self.objective, result) for result in results)
-            return [Reading(place, value) for place, value in enumerate(own, 1)]
-        found: list[Reading] = []
-        before: list[float] = []
-        for result in results:
-            found += seed_readings(result, self.metric, before)
-            before.append(last_reading(result, self.metric))
-        return found
-
     def begin(self, number: int) -> TrialPruning:
         """Return what follows the readings of a trial that begins."""
         return TrialPruning(self, number)
@@ -237,13 +221,19 @@ class TrialPruning:
             result: of the seed.
             is_last: whether the trial has no other seed.
         """
+        self.pruned = result.status is Status.PRUNED
+        if self._trials.by_seeds:
+            step, value = len(self._before) + 1, seed_value(self._trials.objective, result)
+            self.pruned = self._judges(step, value) and not is_last
+        else:
+            own = seed_readings(result, self._trials.metric, self._before)
+            # Of a descent that ran the end alone is new; of one that was reused, all.
+            heard = self.readings[-1].step if self.readings else NOTHING
+            heard = max(heard, self._first if self._before else NOTHING)
+            self.readings += [each for each in own if each.step > heard]
         self._before.append(last_reading(result, self._trials.metric))
         self._first = len(self._before) * result.stopping.max_iterations
         self._heard = NOTHING
-        self.pruned = result.status is Status.PRUNED
-        if self._trials.by_seeds and not is_last:
-            value = seed_value(self._trials.objective, result)
-            self.pruned = self._judges(len(self._before), value)
         return self.pruned
 
     def _judges(self, step: int, value: float) -> bool:

@@ -172,9 +172,8 @@ class Worker:
                 best=() if self.pruning is None else self.pruning.best,
             )
         self._count(record)
-        readings = [] if self.pruning is None else self.pruning.readings(results)
-        self._compare_with(trial.asked.number, record, readings)
-        self.writer.add(trial, record, readings)
+        self._compare_with(trial.asked.number, record, trial.readings)
+        self.writer.add(trial, record)
 
     def _compare_with(self, number: int, record: TrialRecord, readings: Readings) -> None:
         """Let the pruner compare later trials with a finished one."""
