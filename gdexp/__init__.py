@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from gdexp.optimizers import Schedule as Schedule
     from gdexp.optimizers import StepDecay as StepDecay
     from gdexp.optimizers import TorchOptimizer as TorchOptimizer
+    from gdexp.optimizers import TorchSchedule as TorchSchedule
     from gdexp.optimizers import UpdateRule as UpdateRule
     from gdexp.optimizers import Warmup as Warmup
+    from gdexp.optimizers import WarmupCosine as WarmupCosine
     from gdexp.problems import Autograd as Autograd
     from gdexp.problems import Beale as Beale
     from gdexp.problems import Booth as Booth
@@ -115,12 +117,14 @@ _HOME = {
     "StepDecay": "optimizers",
     "Stopping": "descent",
     "TorchOptimizer": "optimizers",
+    "TorchSchedule": "optimizers",
     "TrackedRun": "runs",
     "Training": "training",
     "TrainingResult": "training",
     "Transformed": "problems",
     "UpdateRule": "optimizers",
     "Warmup": "optimizers",
+    "WarmupCosine": "optimizers",
     "best_lr": "theory",
     "build_problem": "problems",
     "check_problem": "problems",

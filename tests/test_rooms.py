@@ -20,7 +20,7 @@ PACKAGE = Path(gdexp.__file__).parent
 
 FLOORS = [
     ["core", "import_path", "version"],
-    ["config", "display", "engine"],
+    ["checkpoints", "config", "display", "engine"],
     ["problems"],
     ["optimizers"],
     ["descent"],

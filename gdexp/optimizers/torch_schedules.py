@@ -44,7 +44,7 @@ class TorchSchedule(Schedule):
         class_name: its name in torch.optim.lr_scheduler, or the import path of another class.
         options: the keyword arguments of the class. `schedulers`, of SequentialLR and
             ChainedScheduler, is a list of groups with `class_name` and `options`; functions are
-            given by their import paths.
+            given by their import paths. `max_lr` of OneCycleLR is by default `lr`.
         interval: when it is stepped: after each `update`, `epoch` or `evaluation`. None: after
             each update, or after each evaluation where its steps take a metric.
         metric: what the steps of ReduceLROnPlateau take, read at the evaluation, or `loss`.
@@ -169,6 +169,8 @@ def _made(name: object, options: Mapping[str, Any], optimizer: torch.optim.Optim
     """Return a scheduler with those that its options name."""
     build: Callable[..., Any] = scheduler_class(name)
     given = {key: _value(key, value, optimizer) for key, value in options.items()}
+    if name == "OneCycleLR" and given.get("max_lr") is None:
+        given["max_lr"] = [group["lr"] for group in optimizer.param_groups]
     if name == "ChainedScheduler":
         return build(given.pop("schedulers", []), optimizer=optimizer, **given)
     return build(optimizer, **given)

@@ -1,6 +1,7 @@
 """Trainings: mini-batches, metrics, checkpoints and foreign loops."""
 
 from gdexp.training.by_path import TrainingClass
+from gdexp.training.checkpointing import Checkpointing
 from gdexp.training.loop import ALL, Kept, TrainingLoop
 from gdexp.training.metrics import MetricTrace, Readings
 from gdexp.training.record_files import (
@@ -18,6 +19,7 @@ __all__ = [
     "ALL",
     "TENSORS",
     "TRACES",
+    "Checkpointing",
     "Kept",
     "MetricTrace",
     "Readings",

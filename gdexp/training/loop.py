@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from gdexp.core import BadInput, nearest
+from gdexp.core import BadInput, nearest, signals
 from gdexp.descent import (
     LOSS,
     Monitor,
@@ -30,7 +30,10 @@ from gdexp.descent import (
     Watch,
     exact_arithmetic,
 )
+from gdexp.training.batches import Batches
+from gdexp.training.checkpointing import Checkpointing
 from gdexp.training.evaluation import evaluated
+from gdexp.training.loop_state import load_loop_state, loop_state
 from gdexp.training.metrics import MetricTrace
 from gdexp.training.random_state import seed_generators, unchanged_generators
 from gdexp.training.result import Tensors, TrainingResult
@@ -78,6 +81,7 @@ class TrainingLoop:
         monitor: hears the readings and may end the training.
         watch: as in `descend`; it sees the mini-batch losses.
         kept: what the result keeps of the weights.
+        checkpoints: where the training is saved, and goes on if there is a checkpoint.
     """
 
     def __init__(
@@ -93,20 +97,21 @@ class TrainingLoop:
         monitor: Monitor | None = None,
         watch: Watch | None = None,
         kept: Kept = ALL,
+        checkpoints: Checkpointing | None = None,
     ) -> None:
         self._make, self.name, self.settings, self.stopping = make, name, settings, stopping
         self.seed, self.dtype, self.device = seed, dtype, torch.device(device)
         self._monitor, self._watch, self._kept = _monitors(stopping, monitor), watch, kept
         self._watch_at = -1 if watch is None else 0
+        self._checkpoints = checkpoints
         self.iteration = 0
-        self.epoch = 0
         self.losses = array("d")
         self.metrics: dict[str, MetricTrace] = {}
-        self._best = math.inf
-        self._best_state: Tensors | None = None
-        self._pending: dict[str, float] = {}
-        self._batches: Iterator[Any] | None = None
-        self._seconds_before = 0.0
+        self.heard: list[tuple[int, dict[str, float], float]] = []
+        self.best = math.inf
+        self.best_state: Tensors | None = None
+        self.pending: dict[str, float] = {}
+        self.seconds_before = 0.0
 
     def run(self) -> TrainingResult:
         """Train until the end; the process's random generators are restored after it.
@@ -117,15 +122,16 @@ class TrainingLoop:
         with unchanged_generators(), exact_arithmetic(self.device), torch.enable_grad():
             self._begin()
             try:
-                status = self._train()
+                with nullcontext() if self._checkpoints is None else self._checkpoints.shielded():
+                    status = self._train()
             finally:
-                self._batches = None  # ends a loader's workers and a generator's `finally`
+                self.batches.close()
             return self._result(status)
 
     @property
     def seconds(self) -> float:
         """Wall time of the loop so far."""
-        return self._seconds_before + time.perf_counter() - self._started
+        return self.seconds_before + time.perf_counter() - self._started
 
     def _begin(self) -> None:
         """Seed all generators and make the training, its model and its updates."""
@@ -141,8 +147,9 @@ class TrainingLoop:
         groups = self.training.parameter_groups(self.model)
         self.updates = Updates(self.settings, self.model, groups)
         self.generator = torch.Generator().manual_seed(self.seed)
+        self.batches = Batches(self.training, self.generator, self.name)
         tensors = tensors_of(self.model)
-        self._initial_digests = digests(tensors)
+        self.initial_digests = digests(tensors)
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
         self._started = time.perf_counter()
 
@@ -153,13 +160,16 @@ class TrainingLoop:
         most_seconds = math.inf if stopping.max_seconds is None else stopping.max_seconds
         record, finite = self.losses.append, math.isfinite
         level = stopping.level if stopping.metric == LOSS else -math.inf
-        status = self._evaluate()
+        status = None if self._resumed() else self._evaluate()
         while status is None:
             if self.iteration >= limit:
                 return self._ended(stopping.limit_status)
             if self.seconds >= most_seconds:
                 return self._ended(Status.OUT_OF_TIME)
-            batches = self._next_batches(accumulate)
+            is_due = self._checkpoints is not None and self._checkpoints.is_due()
+            batches = self.batches.take(
+                accumulate, stopping.max_epochs, updates.end_epoch, mark=is_due
+            )
             if not batches:
                 return self._ended(Status.MAX_EPOCHS)
             value = updates.gradients([partial(training.loss, model, each) for each in batches])
@@ -177,28 +187,29 @@ class TrainingLoop:
             self.iteration += 1
             if self.iteration % every == 0:
                 status = self._evaluate()
+            if is_due and status is None:
+                self._save()
         return status
 
-    def _next_batches(self, count: int) -> Sequence[Any]:
-        """Return the batches of the next update, of one epoch; the next epoch begins after it.
+    def _resumed(self) -> bool:
+        """Go to the newest checkpoint; return whether there is one."""
+        state = None if self._checkpoints is None else self._checkpoints.load(self.device)
+        if state is None:
+            return False
+        load_loop_state(self, state)
+        self._started = time.perf_counter()
+        if self._monitor is not None:
+            for iteration, metrics, seconds in self.heard:
+                self._monitor.reading(iteration, metrics, seconds)
+        if self._watch is not None:
+            self._watch_at = self._watch(self.iteration - 1, self.losses)
+        return True
 
-        There are none after the last epoch that the stopping rule allows.
-
-        Raises:
-            BadInput: an epoch has no batches.
-        """
-        found: list[Any] = list(islice(self._batches or (), count))
-        if not found:
-            if self.epoch:
-                self.updates.end_epoch()
-            if self.epoch == self.stopping.max_epochs:
-                return []
-            batches = self._batches = iter(self.training.batches(self.generator))
-            self.epoch += 1
-            found = list(islice(batches, count))
-            if not found:
-                raise BadInput("problem", self.name, "its batches returned none for an epoch")
-        return [self.training.to(each) for each in found]
+    def _save(self) -> None:
+        """Make a checkpoint; then a signal that waited for it ends the training."""
+        assert self._checkpoints is not None, "one is due"
+        self._checkpoints.save(self.iteration, loop_state(self))
+        signals.check()
 
     def _evaluate(self) -> Status | None:
         """Evaluate the model; return why the training ends here, if it does."""
@@ -211,7 +222,7 @@ class TrainingLoop:
         self.updates.evaluated({**losses, **metrics})
         goal = self.stopping.metric
         if goal == LOSS:
-            self._pending = metrics  # heard with the loss, which is read after this
+            self.pending = metrics  # heard with the loss, which is read after this
             return None
         if goal in metrics:
             self._keep_best(metrics[goal])
@@ -225,12 +236,15 @@ class TrainingLoop:
         if self.stopping.metric != LOSS:
             return None
         self._keep_best(value)
-        return self._heard({LOSS: value, **self._pending})
+        return self._heard({LOSS: value, **self.pending})
 
     def _heard(self, metrics: dict[str, float]) -> Status | None:
         if self._monitor is None:
             return None
-        return self._monitor.reading(self.iteration, metrics, self.seconds)
+        seconds = self.seconds
+        if self._checkpoints is not None:
+            self.heard.append((self.iteration, metrics, seconds))
+        return self._monitor.reading(self.iteration, metrics, seconds)
 
     def _ended(self, status: Status) -> Status:
         """Evaluate at the last update, if that was not done; return how the training ended."""
@@ -247,11 +261,11 @@ class TrainingLoop:
     def _keep_best(self, value: float) -> None:
         """Keep the model's state if the value is the best so far and the best is wanted."""
         number = self.stopping.sign * value
-        if math.isnan(number) or number >= self._best:
+        if math.isnan(number) or number >= self.best:
             return
-        self._best = number
+        self.best = number
         if self._kept.model == "best":
-            self._best_state = self._state()
+            self.best_state = self._state()
 
     def _state(self) -> Tensors:
         """Return copies of the parameters and buffers that evaluations read."""
@@ -273,14 +287,14 @@ class TrainingLoop:
             problem=self.name,
             seconds=seconds,
             updates_made=self.iteration,
-            epochs=self.epoch,
+            epochs=self.batches.epoch,
             readings={name: each.readings() for name, each in self.metrics.items()},
             modes={name: mode for name, mode in modes.items() if name in self.metrics},
             digests={
-                "initial": self._initial_digests,
+                "initial": self.initial_digests,
                 "final": digests(tensors_of(self.model)),
             },
             parts={n: tuple(each.shape) for n, each in trained_parameters(self.model).items()},
             state=self._state() if self._kept.model != "none" else {},
-            best_state=self._best_state,
+            best_state=self.best_state,
         )
