@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from gdexp import config
 from gdexp.core import BadInput, validation
 from gdexp.descent import LOSS, Result
+from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import (
     HITTING_TIME,
@@ -132,18 +133,17 @@ def pruned_trials(plan: GoalPlan) -> PrunedTrials | None:
     )
 
 
-def with_directions(
-    settings: SweepSettings, stopping: Mapping[str, Any], modes: Mapping[str, str]
-) -> SweepSettings:
+def with_declared_directions(settings: SweepSettings, base: config.Config) -> SweepSettings:
     """Return the settings with the directions that a training's class declares of its metrics.
 
     Args:
         settings: of the sweep.
-        stopping: of the composed config.
-        modes: metrics with `min` or `max`.
+        base: the composed config.
     """
-    if settings.direction is not None:
+    if base["problem"].get("name") not in TRAININGS or settings.direction is not None:
         return settings
+    modes = Experiment.from_config(base, trusted_paths(base)).metric_modes
+    stopping = base["stopping"]
     given = settings.metric if isinstance(settings.metric, Sequence | None) else None
     own = stopping.get("metric") or LOSS
     asked = given if isinstance(given, list | tuple) else [given]

@@ -77,10 +77,6 @@ class Objective:
         """Return a value so that smaller is better."""
         return -value if self.maximize else value
 
-    def worse(self, *values: float) -> float:
-        """Return the worst of some values."""
-        return max(values, key=self.signed)
-
     def of_result(self, result: Result) -> float:
         """Return the value of one result; NaN where it has none.
 

@@ -11,7 +11,7 @@ from typing import Any
 from gdexp import config
 from gdexp.core import BadInput, UserCode, command_folder, user_code
 from gdexp.engine import Plans
-from gdexp.experiment import TRAININGS, Experiment, trusted_paths
+from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import (
     check_goal,
@@ -19,7 +19,7 @@ from gdexp.sweeps.goal import (
     objective_name,
     trial_space,
     trial_stopping,
-    with_directions,
+    with_declared_directions,
 )
 from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
@@ -35,8 +35,6 @@ DEFAULT_TRIALS = 100
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
 MOST_MADE, MOST_PLANS = 8, 256
 """Experiments and plans of descents that are kept, for trials that are like earlier ones."""
-
-_COUNTED = (HITTING_TIME, SECONDS, THRESHOLD_OBJECTIVE)
 
 CONTINUE_TO = "continue_to"
 """The key of `sweep`, and of a trial's `stopping`."""
@@ -81,7 +79,7 @@ class Plan:
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
         base = config.outcome(composed)
-        settings = _directed(settings, base)
+        settings = with_declared_directions(settings, base)
         space = trial_space(settings, base["stopping"], space)
         base["stopping"] = trial_stopping(settings, base["stopping"])
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
@@ -171,7 +169,7 @@ class Plan:
     @property
     def counts_iterations(self) -> bool:
         """Whether a trial must come to its threshold to win: nothing else is minimised."""
-        return all(each.kind in _COUNTED for each in self.objectives)
+        return not any(each.is_value for each in self.objectives)
 
     @property
     def told_objectives(self) -> tuple[Objective, ...]:
@@ -354,11 +352,3 @@ class Plan:
         """Return the automatic name of the study of this plan, with its runs in this store."""
         tail = config.digest([self.definition(), [store, self.tracking.experiment]])[:8]
         return f"{self.problem_name}-{self.rule_name}-{tail}"
-
-
-def _directed(settings: SweepSettings, base: config.Config) -> SweepSettings:
-    """Return the settings with the directions of metrics that a user's class declares."""
-    if base["problem"].get("name") not in TRAININGS or settings.direction is not None:
-        return settings
-    experiment = Experiment.from_config(base, trusted_paths(base))
-    return with_directions(settings, base["stopping"], experiment.metric_modes)

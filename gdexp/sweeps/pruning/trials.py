@@ -121,10 +121,16 @@ class PrunedTrials:
             self._compare_with(other, each)
 
     @property
-    def best(self) -> tuple[float, ...]:
-        """The best value of the finished trials; nothing where there is none."""
+    def worst(self) -> float | None:
+        """The worst value of the trials that ended by themselves; None where there is none.
+
+        It is what the sampler is told of a pruned trial that is not worse. A projection from few
+        readings can look better than the best trial; then samplers go there again and again. Told
+        so, TPE finds the optimum in as few updates as with Optuna's PRUNED, and in fewer than with
+        projections (`scripts/bench pruning`), and all samplers learn from the trial.
+        """
         known = [each.value for each in self._finished.values() if each.holds]
-        return (min(known, key=self.objective.signed),) if known else ()
+        return max(known, key=self.objective.signed, default=None)
 
     def begin(self, number: int) -> TrialPruning:
         """Return what follows the readings of a trial that begins."""

@@ -169,7 +169,7 @@ class Worker:
                 [descent.source is not None for descent in trial.descents],
                 goal,
                 pruned=trial.pruned,
-                best=() if self.pruning is None else self.pruning.best,
+                worst=None if self.pruning is None else self.pruning.worst,
             )
         self._count(record)
         self._compare_with(trial.asked.number, record, trial.readings)
