@@ -6,6 +6,7 @@ from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
+from gdexp.descent.metric_thresholds import metric_thresholds
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.monitor import EndsAt, Monitor, Monitors, Plateau
 from gdexp.descent.portable import RecordedHere, misfit, recorded_here
@@ -61,6 +62,7 @@ __all__ = [
     "in_one_tensor",
     "linear_crossing",
     "measure_note",
+    "metric_thresholds",
     "misfit",
     "outcome_text",
     "projected_time",

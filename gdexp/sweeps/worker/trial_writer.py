@@ -21,6 +21,7 @@ from gdexp.sweeps.study import (
     set_attributes,
     tell_all,
 )
+from gdexp.sweeps.thresholds import study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
@@ -187,7 +188,9 @@ def failed_trial_runs(
     runs = recorder.reserve(asked)
     failure = asked.failure or Failure("")
     stopping = plan.trial_config(asked.trial.params)["stopping"]
-    record = TrialRecord.of_failure(runs.trial.run_id, failure, stopping, [])
+    record = TrialRecord.of_failure(
+        runs.trial.run_id, failure, stopping, [], thresholds=study_thresholds(plan)
+    )
     evaluated = EvaluatedTrial(asked, failure=failure)
     return record, lambda: write(recorder.records(runs, evaluated, record))
 

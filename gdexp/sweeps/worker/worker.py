@@ -24,6 +24,7 @@ from gdexp.sweeps.study import (
     readings_of,
     recorded_trials,
 )
+from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.batch_size import BatchSize
@@ -53,7 +54,8 @@ class Worker:
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
-        self.cap = Cap(plan.settings.cap)
+        self.cap = Cap(plan.settings.cap, study_sign(plan))
+        self._thresholds = study_thresholds(plan)
         self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.objectives)
@@ -159,7 +161,9 @@ class Worker:
         goal = self.plan.told_objectives
         if trial.failure is not None:
             stopping = self.plan.trial_config(trial.asked.trial.params)["stopping"]
-            record = TrialRecord.of_failure(run_id, trial.failure, stopping, results, goal)
+            record = TrialRecord.of_failure(
+                run_id, trial.failure, stopping, results, goal, self._thresholds
+            )
         else:
             record = TrialRecord.build(
                 run_id,
@@ -168,6 +172,7 @@ class Worker:
                 self.plan.settings.seeds,
                 [descent.source is not None for descent in trial.descents],
                 goal,
+                thresholds=self._thresholds,
                 pruned=trial.pruned,
                 worst=None if self.pruning is None else self.pruning.worst,
             )
