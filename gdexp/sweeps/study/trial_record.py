@@ -104,7 +104,7 @@ class TrialRecord:
         *,
         thresholds: Sequence[float] = THRESHOLDS,
         pruned: bool = False,
-        best: Sequence[float] = (),
+        worst: float | None = None,
     ) -> TrialRecord:
         """Return the record of a trial from the results of its seeds.
 
@@ -117,7 +117,7 @@ class TrialRecord:
             goal: the objectives of the sweep, where hitting times are not the only ones.
             thresholds: of the study's tables.
             pruned: whether the pruner ended the trial after one of its seeds.
-            best: the best value of the trials before; a trial that was pruned is not told better.
+            worst: the worst value of the trials before; of a pruned one nothing better is told.
         """
         first = results[0]
         counts = [result.iterations for result in results]
@@ -131,11 +131,10 @@ class TrialRecord:
         status = others[0] if others else first.status
         hitting = objective_value(results, cap, seeds, status)
         told = told_values(goal, results, status, hitting, first.threshold) if goal else None
-        if status is Status.PRUNED and best:
-            if told is None:
-                hitting = max(hitting, *best)
-            else:
-                told = told._replace(values=(goal[0].worse(told.values[0], *best),))
+        if status is Status.PRUNED and worst is not None:
+            goal = goal or (Objective(HITTING_TIME),)
+            known = hitting if told is None else told.values[0]
+            told = Told((max(known, worst, key=goal[0].signed),), estimated=True)
         return cls(
             run_id=run_id,
             status=str(status),

@@ -159,6 +159,7 @@ class TrialEvaluator:
             counts.append(descent.result.iterations)
             is_last = len(counts) == len(asked.experiments)
             trial.pruned = pruning is not None and pruning.end_seed(descent.result, is_last)
+            trial.readings = () if pruning is None else pruning.readings
             if trial.pruned or descent.result.status is Status.CAPPED:
                 break
         return trial

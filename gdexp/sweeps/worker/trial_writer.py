@@ -82,7 +82,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         self._recorder, write = _recorder(plan, store, parent, tags)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
-        self._ready: list[tuple[EvaluatedTrial, TrialRecord, Readings]] = []
+        self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
         self.unrecorded: set[int] = set()
 
     def __exit__(
@@ -113,22 +113,16 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for asked in trials:
             self._recorder.show(self._runs[asked.number])
 
-    def add(self, trial: EvaluatedTrial, record: TrialRecord, readings: Readings = ()) -> None:
-        """Add a trial that the next `write` writes.
-
-        Args:
-            trial: with its descents.
-            record: that the study keeps of it.
-            readings: that a pruner compares later trials with.
-        """
-        self._ready.append((trial, record, readings))
+    def add(self, trial: EvaluatedTrial, record: TrialRecord) -> None:
+        """Add a trial that the next `write` writes."""
+        self._ready.append((trial, record))
 
     def write(self) -> None:
         """Write the trials that were added, and tell the study of those whose runs are written."""
         if not self._ready:
             return
         with grouped_writes(self._study):
-            numbers = [trial.asked.number for trial, _, _ in self._ready]
+            numbers = [trial.asked.number for trial, _ in self._ready]
             lost = set(self._find_lost(numbers))
             marks = {CHANGED_CODE: self._marks} if self._marks else {}
             # A dashboard may have told the study something else of a trial: it is lost too.
@@ -137,10 +131,10 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                 {
                     trial.asked.number: {
                         RECORD: record.as_attribute(),
-                        **_stored(readings),
+                        **_stored(trial.readings),
                         **marks,
                     }
-                    for trial, record, readings in self._ready
+                    for trial, record in self._ready
                     if trial.asked.number not in lost
                 },
             )
@@ -150,7 +144,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                 self._recorder.abandon(self._runs.pop(number), "KILLED")
         runs, written = [], []
         self._recorder.read_settings()
-        for trial, record, _ in kept:
+        for trial, record in kept:
             own = self._runs.pop(trial.asked.number)
             runs += self._recorder.records(own, trial, record)
             for run in own.seeds[len(trial.descents) :] if trial.failure is not None else []:

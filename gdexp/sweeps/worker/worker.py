@@ -174,12 +174,11 @@ class Worker:
                 goal,
                 thresholds=self._thresholds,
                 pruned=trial.pruned,
-                best=() if self.pruning is None else self.pruning.best,
+                worst=None if self.pruning is None else self.pruning.worst,
             )
         self._count(record)
-        readings = [] if self.pruning is None else self.pruning.readings(results)
-        self._compare_with(trial.asked.number, record, readings)
-        self.writer.add(trial, record, readings)
+        self._compare_with(trial.asked.number, record, trial.readings)
+        self.writer.add(trial, record)
 
     def _compare_with(self, number: int, record: TrialRecord, readings: Readings) -> None:
         """Let the pruner compare later trials with a finished one."""
