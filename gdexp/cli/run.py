@@ -63,7 +63,7 @@ def run(config: Config) -> Result:
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     try:
         losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-        with losses, LiveCurves(store, run_id) as curves:
+        with losses, LiveCurves(store, store.existing(run_id)) as curves:
             kept = Kept(settings.tensors, settings.model)
             is_training = experiment.function is None
             result = experiment.run(

@@ -147,7 +147,7 @@ class Store(StoreLinks):
 
     def finish(self, run_id: str, record: Record, status: str = "FINISHED") -> None:
         """Write everything of a run that was started, its status last."""
-        self.write([(self._existing(run_id), record)], status)
+        self.write([(self.existing(run_id), record)], status)
 
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
@@ -160,15 +160,14 @@ class Store(StoreLinks):
         All points have the run's start time. MLflow keeps a step twice when its time differs, so
         a fixed time makes it harmless to write again.
         """
-        started = self._existing(run_id).started
+        started = self.existing(run_id).started
         with self._one_line_errors():
             self._writer.log_values(run_id, started, record)
 
-    def log_points(self, run_id: str, points: Points) -> None:
-        """Write points of metrics of a run that exists; to do so again is harmless."""
-        started = self._existing(run_id).started
+    def log_points(self, run: PlannedRun, points: Points) -> None:
+        """Write points of metrics of a run that is shown; to do so again is harmless."""
         with self._one_line_errors():
-            self._writer.log_points(run_id, started, points)
+            self._writer.log_points(run.run_id, run.started, points)
 
     def end(self, run_id: str, status: str) -> None:
         """Set the last status of a run: FINISHED, FAILED or KILLED."""
@@ -315,7 +314,7 @@ class Store(StoreLinks):
         """Return the absolute address of a run's artifacts."""
         return absolute_address(self._known(run_id).address, self.settings.folder)
 
-    def _existing(self, run_id: str) -> PlannedRun:
+    def existing(self, run_id: str) -> PlannedRun:
         """Return a run that is in the store already."""
         started = self._started.get(run_id)
         if started is None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import TypeVar
 
 from gdexp.core import GdexpError, StorageFailed
-from gdexp.descent import Cap, Monitor, Result, Status, Watch, descend_batch, in_one_tensor
+from gdexp.descent import Cap, Monitor, Result, Status, descend_batch, in_one_tensor
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.pruning import PrunedTrials
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.watch import Observer
+from gdexp.training import ALL, Kept
 
 T = TypeVar("T")
 
@@ -33,24 +36,28 @@ class TrialEvaluator:
     Args:
         cap: limits every trial; trials that converge are added to it.
         cache: earlier runs to be reused instead of new descents; None: none.
-        watch: makes the callback of a descent that runs alone.
+        observe: gives what sees a descent that runs alone.
         watch_batch: makes the callback of descents that run together.
         pruning: ends trials early; None: nothing does.
+        kept: what results of trainings keep of the weights.
     """
 
     def __init__(
         self,
         cap: Cap,
         cache: RunCache | None,
-        watch: Callable[[AskedTrial, Experiment], Watch],
+        observe: Callable[
+            [AskedTrial, Experiment, Monitor | None], AbstractContextManager[Observer]
+        ],
         watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
         pruning: PrunedTrials | None = None,
+        kept: Kept = ALL,
     ) -> None:
         self._cap = cap
         self._cache = cache
-        self._watch = watch
+        self._observe = observe
         self._watch_batch = watch_batch
-        self._pruning = pruning
+        self._pruning, self._kept = pruning, kept
 
     def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """Yield the trials in order, each as soon as it and all before it are finished."""
@@ -107,10 +114,10 @@ class TrialEvaluator:
         monitor: Monitor | None = None,
     ) -> FinishedDescent | Failure:
         capped = experiment.with_cap(limit)
-        watch = self._watch(asked, capped)
 
         def run() -> FinishedDescent:
-            result = capped.run(watch, monitor)
+            with self._observe(asked, experiment, monitor) as seen:
+                result = capped.run(seen.watch, seen.monitor, self._kept)
             return FinishedDescent(capped.of_result(result), result)
 
         return _attempt(run)

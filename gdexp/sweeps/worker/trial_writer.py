@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdexp.experiment import Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import Readings
@@ -26,7 +27,7 @@ from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
 from gdexp.sweeps.worker.run_writer import Runs, RunWriter
-from gdexp.tracking import Store
+from gdexp.tracking import LiveCurves, Store
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -77,6 +78,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         parent = str(study.user_attrs[PARENT])
         code = StudyCode(study, plan)
         tags, self._marks = code.tags(), code.marks
+        self._store = store
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
         self._recorder, write = _recorder(plan, store, parent, tags)
@@ -112,6 +114,20 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         """Let the runs of these trials be seen in MLflow as RUNNING."""
         for asked in trials:
             self._recorder.show(self._runs[asked.number])
+
+    def curves(self, asked: AskedTrial, experiment: Experiment) -> LiveCurves | None:
+        """Return what writes the curves of a training while it runs; None if it has no run.
+
+        Args:
+            asked: its trial.
+            experiment: one of the trial's.
+        """
+        if not self._has_runs:
+            return None
+        runs = self._runs[asked.number]
+        place = next(i for i, each in enumerate(asked.experiments) if each is experiment)
+        run = runs.seeds[place] if runs.seeds else runs.trial
+        return LiveCurves(self._store, run)
 
     def add(self, trial: EvaluatedTrial, record: TrialRecord) -> None:
         """Add a trial that the next `write` writes."""

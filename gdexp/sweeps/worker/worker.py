@@ -33,6 +33,7 @@ from gdexp.sweeps.worker.evaluate import TrialEvaluator
 from gdexp.sweeps.worker.trial_writer import MAX_TRIALS, TrialWriter, WrittenTrial
 from gdexp.sweeps.worker.watch import DescentWatch
 from gdexp.tracking import Store
+from gdexp.training import Kept
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -64,10 +65,15 @@ class Worker:
         self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
         describe = progress_description(plan)
         self.progress = Progress(self._console(), plan.n_trials, describe=describe)
-        watch = DescentWatch(self.progress, self.writer.show)
+        watch = DescentWatch(self.progress, self.writer.show, self.writer.curves)
         self.pruning = pruned_trials(plan)
         self.evaluator = TrialEvaluator(
-            self.cap, self.cache, watch.alone, watch.together, self.pruning
+            self.cap,
+            self.cache,
+            watch.observed,
+            watch.together,
+            self.pruning,
+            Kept(plan.tracking.tensors, plan.tracking.model),
         )
 
     def run(self) -> None:
