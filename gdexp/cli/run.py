@@ -62,8 +62,12 @@ def run(config: Config) -> Result:
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     try:
-        losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-        with losses, LiveCurves(store, store.existing(run_id)) as curves:
+        stopping, f_star = experiment.stopping, experiment.problem.reference
+        losses = LossPrinter(out, stopping.threshold, f_star, experiment.watched_name)
+        with (
+            losses,
+            LiveCurves(store, store.existing(run_id), experiment.watched_name is None) as curves,
+        ):
             kept = Kept(settings.tensors, settings.model)
             is_training = experiment.function is None
             result = experiment.run(
@@ -72,7 +76,7 @@ def run(config: Config) -> Result:
                 kept=kept,
             )
         asked, experiment = experiment, experiment.of_result(result)
-        losses.close(result.trace)
+        losses.close(result.watched)
         store.finish(run_id, record(experiment, result, run_id, store))
         report(out, experiment, result)
         if experiment.engine_reason != asked.engine_reason:  # known only since the descent

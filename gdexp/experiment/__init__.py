@@ -4,6 +4,7 @@ from gdexp.experiment import provenance
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
+from gdexp.experiment.loop_experiment import LoopExperiment
 from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
     ALONE,
@@ -24,13 +25,14 @@ from gdexp.experiment.provenance import (
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
-from gdexp.experiment.training_experiment import TRAINING, TRAININGS, TrainingExperiment
+from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [
     "ALONE",
     "BATCH",
     "DIFF",
     "ENVIRONMENT",
+    "LOOP",
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
@@ -41,6 +43,7 @@ __all__ = [
     "USER_SOURCES",
     "DescentExperiment",
     "Experiment",
+    "LoopExperiment",
     "Settings",
     "StoredFiles",
     "TrainingExperiment",
