@@ -1,6 +1,12 @@
 """Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
+from gdexp.experiment.checkpoints import (
+    FOLDER,
+    CheckpointSettings,
+    checkpointing,
+    has_same_config,
+)
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
@@ -31,6 +37,7 @@ __all__ = [
     "BATCH",
     "DIFF",
     "ENVIRONMENT",
+    "FOLDER",
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
@@ -39,12 +46,15 @@ __all__ = [
     "TRAINING",
     "TRAININGS",
     "USER_SOURCES",
+    "CheckpointSettings",
     "DescentExperiment",
     "Experiment",
     "Settings",
     "StoredFiles",
     "TrainingExperiment",
+    "checkpointing",
     "environment",
+    "has_same_config",
     "left_out",
     "nondeterminism_warning",
     "pictures",

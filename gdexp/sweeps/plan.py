@@ -11,7 +11,7 @@ from typing import Any
 from gdexp import config
 from gdexp.core import BadInput, UserCode, command_folder, user_code
 from gdexp.engine import Plans
-from gdexp.experiment import Experiment, trusted_paths
+from gdexp.experiment import FOLDER, CheckpointSettings, Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import (
     check_goal,
@@ -55,6 +55,7 @@ class Plan:
         written: the plan as version 0.1.0 made it, where the space lists equal values; else None.
         engine: of the trials; None where it is swept, or not known yet.
         plans: keeps what is recorded of the losses.
+        checkpoint: when a trial is saved.
     """
 
     base: config.Config
@@ -65,6 +66,8 @@ class Plan:
     written: Plan | None = None
     engine: StudyEngine | None = None
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
+
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -84,7 +87,7 @@ class Plan:
         base["stopping"] = trial_stopping(settings, base["stopping"])
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
             base["stopping"] = {**base["stopping"], CONTINUE_TO: settings.continue_to}
-        plan = cls(base, space, settings, tracking)
+        plan = cls(base, space, settings, tracking, checkpoint=CheckpointSettings.of(composed))
         engine = StudyEngine.of(check_space(plan))
         plan = replace(plan, engine=None if ENGINE in space.keys else engine)
         check_goal(plan)
@@ -214,6 +217,11 @@ class Plan:
         """The absolute path of the study's journal file."""
         given = self.settings.storage
         return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
+
+    @property
+    def checkpoints(self) -> Path:
+        """The absolute path of the folder of the trials' checkpoints."""
+        return command_folder() / "sweeps" / str(self.name) / FOLDER
 
     def with_sampler(self, sampler: str | Mapping[str, Any]) -> Plan:
         """Return the plan with another sampler, and with the names that follow from it."""

@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from gdexp.core import GdexpError, StorageFailed
 from gdexp.descent import Cap, Monitor, Result, Status, Watch, descend_batch, in_one_tensor
+from gdexp.display import terminal
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.pruning import PrunedTrials
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class TrialEvaluator:
         watch: makes the callback of a descent that runs alone.
         watch_batch: makes the callback of descents that run together.
         pruning: ends trials early; None: nothing does.
+        checkpoints: of the trials.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class TrialEvaluator:
         watch: Callable[[AskedTrial, Experiment], Watch],
         watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
         pruning: PrunedTrials | None = None,
+        checkpoints: TrialCheckpoints | None = None,
     ) -> None:
         self._cap = cap
         self._cache = cache
         self._watch = watch
         self._watch_batch = watch_batch
         self._pruning = pruning
+        self._checkpoints = checkpoints
 
     def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """Yield the trials in order, each as soon as it and all before it are finished."""
@@ -110,7 +115,10 @@ class TrialEvaluator:
         watch = self._watch(asked, capped)
 
         def run() -> FinishedDescent:
-            result = capped.run(watch, monitor)
+            saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
+            result = capped.run(watch, monitor, checkpoints=saves)
+            for each in saves.warnings if saves is not None else ():
+                terminal.print_warning(f"trial {asked.number}: {each}")
             return FinishedDescent(capped.of_result(result), result)
 
         return _attempt(run)
