@@ -116,7 +116,7 @@ def _recorded(
 ) -> Result:
     """Run, print and record; then the checkpoints are removed."""
     losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-    with losses, LiveCurves(store, run_id) as curves:
+    with losses, LiveCurves(store, store.existing(run_id)) as curves:
         kept = Kept(store.settings.tensors, store.settings.model)
         is_training = experiment.function is None
         result = experiment.run(

@@ -51,6 +51,24 @@ class Monitors:
         return next((status for status in said if status is not None), None)
 
 
+class EndsAt:
+    """Ends a descent at its reading of an iteration, such as one that was recorded.
+
+    Args:
+        iteration: of the reading.
+        status: with which it ends.
+    """
+
+    def __init__(self, iteration: int, status: Status) -> None:
+        self._iteration, self._status = iteration, status
+
+    def reading(
+        self, iteration: int, metrics: Mapping[str, float], seconds: float
+    ) -> Status | None:
+        """Hear a reading; see `Monitor`."""
+        return self._status if iteration >= self._iteration else None
+
+
 class Plateau:
     """Ends a descent after so many readings of a metric in a row without improvement.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from gdexp.descent.stopping import (
     Trace,
     censoring_bounds,
     first_hit,
+    first_hits,
     hitting_time,
     projected_time,
 )
@@ -124,24 +126,38 @@ class Result:
         numbers = own[~np.isnan(own)]
         return float(numbers.max()) if numbers.size else self.final_loss
 
+    @property
+    def goal_trace(self) -> Trace:
+        """What is compared with thresholds at iterations 0 … n: the losses."""
+        return self.trace
+
+    def hits(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return `iterations_to` for many thresholds, in one pass over the trace."""
+        if self.status is Status.BELOW_MINIMUM:
+            return [None] * len(thresholds)
+        return first_hits(self.goal_trace, self._levels(thresholds), self.f_star)
+
+    def bounds(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return `at_least` for many thresholds."""
+        levels, goal = self._levels(thresholds), self.stopping.sign * self.stopping.goal
+        return censoring_bounds(self.goal_trace, levels, goal, self.status, self.f_star)
+
+    def _levels(self, thresholds: Sequence[float]) -> list[float]:
+        return [self.stopping.sign * each for each in thresholds]
+
     def iterations_to(self, threshold: float) -> int | None:
         """Return the first iteration within another threshold; None when the trace has none.
 
         Then `at_least` says whether the descent has failed there or was not continued.
         """
-        if self.status is Status.BELOW_MINIMUM:
-            return None  # from a wrong f* no threshold says anything
-        return first_hit(self.trace, threshold, self.f_star)
+        return self.hits([threshold])[0]  # from a wrong f* no threshold says anything
 
     def at_least(self, threshold: float) -> int | None:
         """Return the fewest iterations that a threshold can need where the trace is censored.
 
         None where the trace answers: it reaches the threshold, or the descent failed to.
         """
-        (bound,) = censoring_bounds(
-            self.trace, [threshold], self.stopping.goal, self.status, self.f_star
-        )
-        return bound
+        return self.bounds([threshold])[0]
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what else is known, as names and values: of a training its metrics."""

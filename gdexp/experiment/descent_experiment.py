@@ -118,9 +118,11 @@ class DescentExperiment(Experiment):
         """Run the descent; see `Experiment`."""
         return self._descend(self.stopping, watch, monitor)
 
-    def rerun(self, initial: torch.Tensor, watch: Watch | None = None) -> Result:
+    def rerun(
+        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
+    ) -> Result:
         """Run the descent again from a start; see `Experiment`."""
-        return self._descend(self.stopping, watch, x0=initial)
+        return self._descend(self.stopping, watch, monitor, initial)
 
     def _descend(
         self,
@@ -194,8 +196,8 @@ class DescentExperiment(Experiment):
         problem = config.digest(self.config["problem"])
         return problem, type(self.rule), self.dtype, self.device, self.engine
 
-    def rehearse(self) -> None:
-        """Make one update and drop its result; see `Experiment`.
+    def rehearse(self) -> Result:
+        """Make one update; see `Experiment`.
 
         Raises:
             BadInput: a loss that is no scalar function of x, or whose data have another dtype
@@ -203,7 +205,7 @@ class DescentExperiment(Experiment):
         """
         with self.problem_errors():
             self._check_loss_dtype()
-        self._descend(replace(self.stopping, max_iterations=1, cap=None))
+        return self._descend(replace(self.stopping, max_iterations=1, cap=None))
 
     def _check_loss_dtype(self) -> None:
         """Refuse data of another dtype than x: torch fails on them, or computes in theirs."""

@@ -14,7 +14,7 @@ import torch
 from gdexp import config
 from gdexp.config import Config
 from gdexp.core import BadInput, GdexpError, code_failed
-from gdexp.descent import Monitor, Result, Status, Stopping, Watch
+from gdexp.descent import LOSS, Monitor, Result, Status, Stopping, Watch
 from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import UpdateRule
@@ -141,17 +141,20 @@ class Experiment(ABC):
         """
 
     @abstractmethod
-    def rerun(self, initial: torch.Tensor, watch: Watch | None = None) -> Result:
+    def rerun(
+        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
+    ) -> Result:
         """Run it again from the recorded start.
 
         Args:
             initial: the recorded start; a training makes its own, which is compared.
             watch: a callback.
+            monitor: may end it.
         """
 
     @abstractmethod
-    def rehearse(self) -> None:
-        """Make one update and drop its result, so that errors come before anything is written.
+    def rehearse(self) -> Result:
+        """Make one update, so that errors come before anything is written; return its result.
 
         Raises:
             BadInput: the loss, the rule or the data cannot be used.
@@ -182,6 +185,11 @@ class Experiment(ABC):
     @abstractmethod
     def subject(self) -> str:
         """What is minimised, in a few words."""
+
+    @property
+    def metric_modes(self) -> Mapping[str, str]:
+        """The metrics whose better direction is known, `min` or `max`."""
+        return {LOSS: "min"}
 
     @property
     def function(self) -> Problem | None:

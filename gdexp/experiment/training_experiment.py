@@ -105,14 +105,23 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         """Train; see `Experiment`."""
         return self._train(self.stopping, watch, monitor, kept, checkpoints)
 
-    def rerun(self, initial: torch.Tensor, watch: Watch | None = None) -> TrainingResult:
+    def rerun(
+        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
+    ) -> TrainingResult:
         """Train again, from the same seed; see `Experiment`."""
-        return self._train(self.stopping, watch, None, ALL)
+        return self._train(self.stopping, watch, monitor, ALL)
 
-    def rehearse(self) -> None:
-        """Make one update between two evaluations, and drop its result; see `Experiment`."""
+    def rehearse(self) -> TrainingResult:
+        """Make one update between two evaluations; see `Experiment`."""
         stopping = replace(self.stopping, max_iterations=1, cap=None, every=1)
-        self._train(stopping, None, None, Kept(tensors=False, model="none"))
+        return self._train(stopping, None, None, Kept(tensors=False, model="none"))
+
+    @property
+    def metric_modes(self) -> Mapping[str, str]:
+        """The metrics whose direction the class or the stopping rule says."""
+        known = {LOSS: "min", **self.source.modes}
+        own = self.stopping.mode
+        return known if own is None else {**known, self.stopping.metric: own}
 
     def start(self) -> None:
         """Return None: the run makes the model."""

@@ -13,7 +13,7 @@ import torch
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import Result, Status, Watch, descend_batch
+from gdexp.descent import EndsAt, Monitor, Result, Status, Watch, descend_batch
 from gdexp.engine import Plans, StoredPlans
 from gdexp.experiment import (
     BATCH,
@@ -163,7 +163,7 @@ def replay_descent(
         return rerun
     with torch_threads(reference.threads if restore else None), experiment.problem_errors():
         capped = _capped(reference, experiment)
-        result = capped.rerun(_start(reference, experiment), watch)
+        result = capped.rerun(_start(reference, experiment), watch, _monitor(reference))
         return _judge(reference, experiment, result, ulps)
 
 
@@ -229,20 +229,23 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
         return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
 
-NOT_REPEATED = (Status.PRUNED, Status.OUT_OF_TIME)
-"""The statuses of descents that other trials or the clock ended; a rerun ends where they did."""
+def _monitor(reference: Reference) -> Monitor | None:
+    """Return what ends a rerun at the reading at which the sweep's pruner ended its reference."""
+    if reference.status != Status.PRUNED:
+        return None
+    return EndsAt(reference.updates, Status.PRUNED)
 
 
 def _capped(reference: Reference, experiment: Experiment) -> Experiment:
     """Return the experiment with a cap well above the iterations of the reference.
 
-    A cap does not end a continuation, so then the limit of all iterations is lowered. A descent
-    that a rerun cannot end by itself is capped where its reference ended.
+    A cap does not end a continuation, so then the limit of all iterations is lowered. The clock
+    ends no rerun: one whose reference it ended is capped where that was.
     """
     made = reference.updates
     untimed = replace(experiment.stopping, max_seconds=None)
     experiment = replace(experiment, stopping=untimed)
-    if reference.status in NOT_REPEATED:
+    if reference.status == Status.OUT_OF_TIME:
         return experiment.with_cap(made)
     limit = CAP_FACTOR * made + CAP_MARGIN
     if experiment.stopping.continue_to is not None:
@@ -258,8 +261,8 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
 def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """Compare a result with its reference; must be called with the thread count of the descent."""
     capped = _capped(reference, experiment)
-    if reference.status in NOT_REPEATED and result.status is Status.CAPPED:
-        result = replace(result, status=Status(reference.status), stopping=experiment.stopping)
+    if reference.status == Status.OUT_OF_TIME and result.status is Status.CAPPED:
+        result = replace(result, status=Status.OUT_OF_TIME, stopping=experiment.stopping)
     if result.status is Status.CAPPED or result.updates == capped.stopping.max_iterations:
         experiment = capped
     stored = _StoredResult.of(experiment, result)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput, validation
-from gdexp.descent import LOSS
+from gdexp.descent import LOSS, Result
+from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import (
     HITTING_TIME,
@@ -15,6 +17,7 @@ from gdexp.sweeps.objective import (
     PARETO,
     THRESHOLD,
     VALUE_AT,
+    VALUES,
     Objective,
 )
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
@@ -130,6 +133,54 @@ def pruned_trials(plan: GoalPlan) -> PrunedTrials | None:
     )
 
 
+def with_declared_directions(settings: SweepSettings, base: config.Config) -> SweepSettings:
+    """Return the settings with the directions that a training's class declares of its metrics.
+
+    Args:
+        settings: of the sweep.
+        base: the composed config.
+    """
+    if base["problem"].get("name") not in TRAININGS or settings.direction is not None:
+        return settings
+    modes = Experiment.from_config(base, trusted_paths(base)).metric_modes
+    stopping = base["stopping"]
+    given = settings.metric if isinstance(settings.metric, Sequence | None) else None
+    own = stopping.get("metric") or LOSS
+    asked = given if isinstance(given, list | tuple) else [given]
+    known = [modes.get(str(own if metric is None else metric)) for metric in asked]
+    directions = [None if mode is None else MODES[mode] for mode in known]
+    if isinstance(given, list | tuple):
+        return replace(settings, direction=directions)
+    names = settings.objective
+    values = [names] if isinstance(names, str) else list(names)
+    wanted = [directions[0] if _is_value(each) else None for each in values]
+    return replace(settings, direction=wanted[0] if isinstance(names, str) else wanted)
+
+
+def _is_value(name: object) -> bool:
+    return isinstance(name, str) and name.startswith(VALUES)
+
+
+def check_metrics(plan: GoalPlan, result: Result) -> None:
+    """Refuse a metric that a trial does not have.
+
+    Args:
+        plan: of the sweep.
+        result: of a rehearsal.
+
+    Raises:
+        BadInput: names the metrics that were seen.
+    """
+    wanted = [each.metric for each in plan.objectives if each.is_value]
+    if plan.pruner.name != NONE:
+        wanted.append(pruner_metric(plan))
+    for metric in wanted:
+        try:
+            result.curve(metric)
+        except BadInput as error:
+            raise error.in_section("sweep") from None
+
+
 def check_goal(plan: GoalPlan) -> None:
     """Refuse objectives and pruners that the sweep cannot have.
 
@@ -173,8 +224,8 @@ def _check_objectives(plan: GoalPlan) -> None:
                 f"{VALUE_AT}:{each.at}",
                 f"is never reached: stopping.max_iterations is {stopping['max_iterations']}",
             )
-        every = int(stopping.get("every", 1))
-        if each.metric != LOSS and each.at % every:
+        every, most = int(stopping.get("every", 1)), int(stopping["max_iterations"])
+        if each.metric != LOSS and each.at % every and each.at != most:
             raise BadInput(
                 "sweep.objective",
                 f"{VALUE_AT}:{each.at}",

@@ -77,21 +77,17 @@ class Objective:
         """Return a value so that smaller is better."""
         return -value if self.maximize else value
 
-    def worse(self, *values: float) -> float:
-        """Return the worst of some values."""
-        return max(values, key=self.signed)
-
     def of_result(self, result: Result) -> float:
         """Return the value of one result; NaN where it has none.
 
         `best` is the best number of all readings, `last` the last reading, which may be no number.
         `value_at` is the reading at exactly that iteration, which a result that ended before it
         does not have.
-
-        Raises:
-            BadInput: the result has no such metric.
         """
-        iterations, values = result.curve(self.metric).T
+        try:
+            iterations, values = result.curve(self.metric).T
+        except BadInput:  # no evaluation returned it
+            return math.nan
         if self.kind == BEST:
             known = values[np.isfinite(values)]
             if not known.size:

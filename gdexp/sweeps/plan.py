@@ -19,6 +19,7 @@ from gdexp.sweeps.goal import (
     objective_name,
     trial_space,
     trial_stopping,
+    with_declared_directions,
 )
 from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
@@ -34,8 +35,6 @@ DEFAULT_TRIALS = 100
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
 MOST_MADE, MOST_PLANS = 8, 256
 """Experiments and plans of descents that are kept, for trials that are like earlier ones."""
-
-_COUNTED = (HITTING_TIME, SECONDS, THRESHOLD_OBJECTIVE)
 
 CONTINUE_TO = "continue_to"
 """The key of `sweep`, and of a trial's `stopping`."""
@@ -83,6 +82,7 @@ class Plan:
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
         base = config.outcome(composed)
+        settings = with_declared_directions(settings, base)
         space = trial_space(settings, base["stopping"], space)
         base["stopping"] = trial_stopping(settings, base["stopping"])
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
@@ -172,7 +172,7 @@ class Plan:
     @property
     def counts_iterations(self) -> bool:
         """Whether a trial must come to its threshold to win: nothing else is minimised."""
-        return all(each.kind in _COUNTED for each in self.objectives)
+        return not any(each.is_value for each in self.objectives)
 
     @property
     def told_objectives(self) -> tuple[Objective, ...]:

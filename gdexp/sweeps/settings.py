@@ -140,7 +140,10 @@ class SweepSettings:
         metric = own if self.metric is None else self.metric
         mode = stopping.get("mode") if same else None
         iterations = None if budget is None else budget.iterations
-        return objectives(self.objective, metric, self.direction, iterations, mode)
+        try:
+            return objectives(self.objective, metric, self.direction, iterations, mode)
+        except BadInput as error:
+            raise error.in_section("sweep") from None
 
     @property
     def worker_count(self) -> int:

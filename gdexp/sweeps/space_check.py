@@ -8,19 +8,11 @@ from typing import Any, Protocol
 from gdexp import config
 from gdexp.core import BadInput, GdexpError
 from gdexp.experiment import Experiment
-from gdexp.sweeps.space import Space
+from gdexp.sweeps.goal import GoalPlan, check_metrics
 
 
-class TrialMaker(Protocol):
+class TrialMaker(GoalPlan, Protocol):
     """What is needed of a sweep's plan."""
-
-    @property
-    def base(self) -> config.Config:
-        """The config that every trial starts from."""
-
-    @property
-    def space(self) -> Space:
-        """The keys that the trials change in it."""
 
     def experiment(self, parameters: Mapping[str, Any]) -> Experiment:
         """Return the experiment of a trial."""
@@ -75,7 +67,8 @@ def _try(plan: TrialMaker, values: Mapping[str, Any]) -> Experiment | GdexpError
     """
     try:
         experiment = plan.experiment(plan.space.encoded(values))
-        experiment.rehearse()
+        result = experiment.rehearse()
+        check_metrics(plan, result)
     except BadInput as error:
         for d in plan.space.dimensions:
             whole = float(d.low).is_integer() and float(d.high).is_integer()

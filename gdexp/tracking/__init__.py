@@ -1,7 +1,14 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
 from gdexp.tracking.address_conversion import convert_addresses
-from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
+from gdexp.tracking.arrays import (
+    Array,
+    check_trace,
+    decode_array,
+    encode_array,
+    read_array,
+    stored_files,
+)
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
@@ -96,6 +103,7 @@ __all__ = [
     "quiet_mlflow",
     "read_array",
     "run_display",
+    "stored_files",
     "upload",
     "with_driver",
     "write_files",

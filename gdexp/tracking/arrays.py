@@ -8,11 +8,14 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Mapping
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from gdexp.experiment import StoredFiles
 
 Array = npt.NDArray[Any]
 
@@ -50,6 +53,16 @@ def decode_array(content: bytes) -> Array:
     header = _read_header(io.BytesIO(content), len(content))
     flat: Array = np.frombuffer(content, header.dtype, offset=header.offset)
     return flat.reshape(header.shape, order=header.order).copy()
+
+
+def stored_files(files: Mapping[str, bytes]) -> StoredFiles:
+    """Return the files of a run by name, their arrays decoded.
+
+    Raises:
+        ValueError: an array is malformed.
+    """
+    arrays = {name: decode_array(each) for name, each in files.items() if name.endswith(".npy")}
+    return StoredFiles(arrays, files)
 
 
 def read_array(file: BinaryIO) -> Array:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from gdexp.core import StorageFailed, submit_in_context
 from gdexp.descent import LOSS, Status, Watch
+from gdexp.tracking.record import PlannedRun
 from gdexp.tracking.settings import TrackingSettings
 
 SECONDS = 2.0
@@ -38,7 +39,7 @@ class PointStore(Protocol):
     def settings(self) -> TrackingSettings:
         """Where the store is."""
 
-    def log_points(self, run_id: str, points: Points) -> None:
+    def log_points(self, run: PlannedRun, points: Points) -> None:
         """Write points of metrics."""
 
 
@@ -50,11 +51,11 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
 
     Args:
         store: of the run.
-        run_id: of the run, which the store shows.
+        run: its run; nothing is written before the store shows it.
     """
 
-    def __init__(self, store: PointStore, run_id: str) -> None:
-        self._store, self._run_id = store, run_id
+    def __init__(self, store: PointStore, run: PlannedRun) -> None:
+        self._store, self._run = store, run
         self._step = 1 if store.settings.max_points is None else SPARSE
         self._metrics: dict[str, tuple[array[float], array[float]]] = {}
         self._losses: array[float] = array("d")
@@ -98,11 +99,12 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
                 updates, values = self._metrics.setdefault(name, (array("d"), array("d")))
                 updates.append(iteration)
                 values.append(value)
-        self._write_if_due()
         return None
 
     def _write_if_due(self) -> None:
         """Write what is new, if the last write is long enough ago."""
+        if not self._run.shown:
+            return
         if self._in_progress is not None:
             if self._in_progress.done():
                 self._finished(*self._in_progress.result())
@@ -118,7 +120,7 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
         """Write points; return how long it took, and the points if it failed."""
         began = time.monotonic()
         try:
-            self._store.log_points(self._run_id, points)
+            self._store.log_points(self._run, points)
         except StorageFailed:
             return time.monotonic() - began, points
         return time.monotonic() - began, {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -97,13 +97,15 @@ class TrainingResult(Result):
     def _projection(self, readings: Readings) -> float:
         """Return the hitting time that the readings of the second half lead to."""
         finite = readings[np.isfinite(readings[:, 1])]
+        # The readings fall towards the level, whichever direction of the metric is better.
+        stopping = replace(self.stopping, threshold=self.stopping.level, mode="min")
         if not len(finite):
-            return projected_time(np.array([math.inf]), self.stopping, self.status)
+            return projected_time(np.array([math.inf]), stopping, self.status)
         # One entry for each reading; then from readings to updates.
         last = float(finite[-1, 0])
-        projected = projected_time(finite[:, 1], self.stopping, self.status)
-        allowed, readings_made = float(self.stopping.limit + 1), len(finite) - 1
-        worst = projected_time(np.array([math.inf]), self.stopping, Status.STALLED)
+        projected = projected_time(finite[:, 1], stopping, self.status)
+        allowed, readings_made = float(self.updates_made + 1), len(finite) - 1
+        worst = projected_time(np.array([math.inf]), stopping, Status.STALLED)
         if projected >= worst or not readings_made:
             return max(projected, allowed)
         return min(max(projected * last / readings_made, allowed), worst)

@@ -8,11 +8,13 @@ reading. So every seed counts in it as it does in the objective.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from gdexp.core import BadInput
 from gdexp.descent import LOSS, Result
 
 
@@ -38,11 +40,11 @@ def seed_readings(result: Result, metric: str, before: Sequence[float] = ()) -> 
         result: of the seed.
         metric: that is read.
         before: the last readings of the seeds before it.
-
-    Raises:
-        BadInput: the result has no such metric.
     """
-    curve, stopping = result.curve(metric), result.stopping
+    try:
+        curve, stopping = result.curve(metric), result.stopping
+    except BadInput:  # no evaluation returned it
+        return []
     if metric == LOSS:
         curve = curve[: result.iterations + 1]  # where it went on, nothing was heard any more
         last = len(curve) - 1
@@ -59,8 +61,11 @@ def last_reading(result: Result, metric: str) -> float:
     """Return the reading of a metric at the end of a result; NaN where there is none."""
     if metric == LOSS:
         return result.final_loss
-    values = result.curve(metric)[:, 1]
-    return float(values[-1]) if values.size else float("nan")
+    try:
+        values = result.curve(metric)[:, 1]
+    except BadInput:
+        return math.nan
+    return float(values[-1]) if values.size else math.nan
 
 
 def mean(values: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gdexp.descent import Result, Status
@@ -121,26 +121,16 @@ class PrunedTrials:
             self._compare_with(other, each)
 
     @property
-    def best(self) -> tuple[float, ...]:
-        """The best value of the finished trials; nothing where there is none."""
-        known = [each.value for each in self._finished.values() if each.holds]
-        return (min(known, key=self.objective.signed),) if known else ()
+    def worst(self) -> float | None:
+        """The worst value of the trials that ended by themselves; None where there is none.
 
-    def readings(self, results: Sequence[Result]) -> list[Reading]:
-        """Return the readings of a finished trial: those that its pruner heard, and its end.
-
-        Args:
-            results: of its seeds.
+        It is what the sampler is told of a pruned trial that is not worse. A projection from few
+        readings can look better than the best trial; then samplers go there again and again. Told
+        so, TPE finds the optimum in as few updates as with Optuna's PRUNED, and in fewer than with
+        projections (`scripts/bench pruning`), and all samplers learn from the trial.
         """
-        if self.by_seeds:
-            own = (seed_value(self.objective, result) for result in results)
-            return [Reading(place, value) for place, value in enumerate(own, 1)]
-        found: list[Reading] = []
-        before: list[float] = []
-        for result in results:
-            found += seed_readings(result, self.metric, before)
-            before.append(last_reading(result, self.metric))
-        return found
+        known = [each.value for each in self._finished.values() if each.holds]
+        return max(known, key=self.objective.signed, default=None)
 
     def begin(self, number: int) -> TrialPruning:
         """Return what follows the readings of a trial that begins."""
@@ -237,13 +227,19 @@ class TrialPruning:
             result: of the seed.
             is_last: whether the trial has no other seed.
         """
+        self.pruned = result.status is Status.PRUNED
+        if self._trials.by_seeds:
+            step, value = len(self._before) + 1, seed_value(self._trials.objective, result)
+            self.pruned = self._judges(step, value) and not is_last
+        else:
+            own = seed_readings(result, self._trials.metric, self._before)
+            # Of a descent that ran the end alone is new; of one that was reused, all.
+            heard = self.readings[-1].step if self.readings else NOTHING
+            heard = max(heard, self._first if self._before else NOTHING)
+            self.readings += [each for each in own if each.step > heard]
         self._before.append(last_reading(result, self._trials.metric))
         self._first = len(self._before) * result.stopping.max_iterations
         self._heard = NOTHING
-        self.pruned = result.status is Status.PRUNED
-        if self._trials.by_seeds and not is_last:
-            value = seed_value(self._trials.objective, result)
-            self.pruned = self._judges(len(self._before), value)
         return self.pruned
 
     def _judges(self, step: int, value: float) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from gdexp.config import literal
 from gdexp.descent import Result, Status
@@ -135,17 +134,8 @@ def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None
     if store.missing_reason(record.run_id) is not None:
         return None
     experiment = plan.experiment(trial.params)
-    arrays = store.arrays(record.run_id)
-    return Result(
-        status=Status(record.status),
-        trace=arrays["trace"],
-        initial=torch.from_numpy(arrays["initial"]),
-        final=torch.from_numpy(arrays["final"]),
-        rule=experiment.rule,
-        stopping=experiment.stopping,
-        f_star=experiment.problem.reference,
-        problem=experiment.problem.name,
-    )
+    status = Status(record.status)
+    return experiment.stored_result(status, store.stored_files(record.run_id))
 
 
 def _pictures(plan: Plan, result: SweepResult, best: Result) -> Mapping[str, bytes]:

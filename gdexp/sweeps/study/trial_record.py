@@ -60,12 +60,12 @@ class TrialRecord:
         counts: updates of each seed; fewer than the seeds if the cap ended the trial.
         successes: the number of seeds that converged.
         saved: an estimate of the iterations that the cap saved; 0 if it did not end the trial.
-        hits: iterations to each of `THRESHOLDS` (of several seeds the expected running time);
-            None where not reached. `at_thresholds` tells failures from censored counts.
+        hits: iterations to each of the study's thresholds (of several seeds the expected running
+            time); None where not reached. `at_thresholds` tells failures from censored counts.
         steps: updates that this sweep made itself.
         reused: the number of descents that were taken from earlier runs.
         reason: why the trial failed, in one line; empty where it did not.
-        bounds: for each of `THRESHOLDS` the fewest iterations where the trial was not continued to
+        bounds: for each of these the fewest iterations where the trial was not continued to
             it, else None. None in all: follows from the other fields.
         updates: updates of all traces, continuations included; None: the sum of `counts`.
         values: what Optuna is told, one number for each objective; None: the hitting time, and
@@ -102,8 +102,9 @@ class TrialRecord:
         reused: Sequence[bool],
         goal: Sequence[Objective] = (),
         *,
+        thresholds: Sequence[float] = THRESHOLDS,
         pruned: bool = False,
-        best: Sequence[float] = (),
+        worst: float | None = None,
     ) -> TrialRecord:
         """Return the record of a trial from the results of its seeds.
 
@@ -114,8 +115,9 @@ class TrialRecord:
             seeds: the number of seeds of a trial.
             reused: for each result, whether it was taken from an earlier run.
             goal: the objectives of the sweep, where hitting times are not the only ones.
+            thresholds: of the study's tables.
             pruned: whether the pruner ended the trial after one of its seeds.
-            best: the best value of the trials before; a trial that was pruned is not told better.
+            worst: the worst value of the trials before; of a pruned one nothing better is told.
         """
         first = results[0]
         counts = [result.iterations for result in results]
@@ -124,16 +126,15 @@ class TrialRecord:
         others += [Status.PRUNED] if pruned else []
         others.sort(key=_concerns_fewer)
         updates = [result.updates for result in results]
-        hits, bounds = threshold_counts(results, seeds)
+        hits, bounds = threshold_counts(results, seeds, thresholds)
         iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
         status = others[0] if others else first.status
         hitting = objective_value(results, cap, seeds, status)
         told = told_values(goal, results, status, hitting, first.threshold) if goal else None
-        if status is Status.PRUNED and best:
-            if told is None:
-                hitting = max(hitting, *best)
-            else:
-                told = told._replace(values=(goal[0].worse(told.values[0], *best),))
+        if status is Status.PRUNED and worst is not None:
+            goal = goal or (Objective(HITTING_TIME),)
+            known = hitting if told is None else told.values[0]
+            told = Told((max(known, worst, key=goal[0].signed),), estimated=True)
         return cls(
             run_id=run_id,
             status=str(status),
@@ -161,6 +162,7 @@ class TrialRecord:
         stopping: Mapping[str, Any],
         done: Sequence[Result],
         goal: Sequence[Objective] = (),
+        thresholds: Sequence[float] = THRESHOLDS,
     ) -> TrialRecord:
         """Return the record of a trial that failed.
 
@@ -170,6 +172,7 @@ class TrialRecord:
             stopping: the group `stopping` of its config.
             done: results of the seeds before the one that failed.
             goal: as in `build`.
+            thresholds: as in `build`.
         """
         counts = [result.iterations for result in done]
         projected = sum(result.hitting_time for result in done)
@@ -187,10 +190,10 @@ class TrialRecord:
             counts=tuple(counts),
             successes=0,
             saved=0.0,
-            hits=(None,) * len(THRESHOLDS),
+            hits=(None,) * len(thresholds),
             steps=sum(result.updates for result in done),
             reason=failure.reason,
-            bounds=(None,) * len(THRESHOLDS),
+            bounds=(None,) * len(thresholds),
             values=tuple(worst.get(each.kind, each.worst) for each in goal) if goal else None,
             estimated=True if goal else None,
         )
@@ -219,7 +222,7 @@ class TrialRecord:
         return (self.hitting_time, self.threshold)[:count] if self.values is None else self.values
 
     def at_thresholds(self, seeds: int) -> ThresholdCounts:
-        """Return the counts at each of `THRESHOLDS`, with bounds where they are censored.
+        """Return the counts at each of the thresholds, with bounds where they are censored.
 
         Args:
             seeds: the number of seeds of a trial.

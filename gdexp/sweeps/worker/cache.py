@@ -17,12 +17,11 @@ from gdexp.experiment import (
     ENVIRONMENT,
     PROGRAM,
     Experiment,
-    StoredFiles,
     problem_code,
     program_digest,
     recorded_code,
 )
-from gdexp.tracking import MANIFEST, Store, decode_array, program_name
+from gdexp.tracking import MANIFEST, Store, decode_array, program_name, stored_files
 
 ARRAYS = ("initial", "final", "trace")
 
@@ -69,7 +68,7 @@ class RunCache:
                 del of_config[signature]
             elif signature == wanted or self._has_same_code(signature, files, experiment):
                 program = self._program(run_id, files)
-                result = experiment.stored_result(Status(status), _stored(files), program)
+                result = experiment.stored_result(Status(status), stored_files(files), program)
                 if _is_above_minimum(result, experiment):
                     return run_id, result
                 del of_config[signature]
@@ -110,12 +109,6 @@ def _is_above_minimum(result: Result, experiment: Experiment) -> bool:
         return True
     minimum = Minimum(experiment.function, result.final.device)
     return not result.converged or minimum.is_above(result.final_loss, result.final)
-
-
-def _stored(files: Mapping[str, bytes]) -> StoredFiles:
-    """Return the files of a run, their arrays decoded."""
-    arrays = {name: decode_array(each) for name, each in files.items() if name.endswith(".npy")}
-    return StoredFiles(arrays, files)
 
 
 def _finished_runs(store: Store) -> Iterator[tuple[str, str, str]]:

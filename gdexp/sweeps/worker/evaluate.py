@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import TypeVar
 
 from gdexp.core import GdexpError, StorageFailed
-from gdexp.descent import Cap, Monitor, Result, Status, Watch, descend_batch, in_one_tensor
+from gdexp.descent import Cap, Monitor, Result, Status, descend_batch, in_one_tensor
 from gdexp.display import terminal
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
@@ -17,6 +18,8 @@ from gdexp.sweeps.pruning import PrunedTrials
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
 from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
+from gdexp.sweeps.worker.watch import Observer
+from gdexp.training import ALL, Kept
 
 T = TypeVar("T")
 
@@ -35,9 +38,10 @@ class TrialEvaluator:
     Args:
         cap: limits every trial; trials that converge are added to it.
         cache: earlier runs to be reused instead of new descents; None: none.
-        watch: makes the callback of a descent that runs alone.
+        observe: gives what sees a descent that runs alone.
         watch_batch: makes the callback of descents that run together.
         pruning: ends trials early; None: nothing does.
+        kept: what results of trainings keep of the weights.
         checkpoints: of the trials.
     """
 
@@ -45,17 +49,19 @@ class TrialEvaluator:
         self,
         cap: Cap,
         cache: RunCache | None,
-        watch: Callable[[AskedTrial, Experiment], Watch],
+        observe: Callable[
+            [AskedTrial, Experiment, Monitor | None], AbstractContextManager[Observer]
+        ],
         watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
         pruning: PrunedTrials | None = None,
+        kept: Kept = ALL,
         checkpoints: TrialCheckpoints | None = None,
     ) -> None:
         self._cap = cap
         self._cache = cache
-        self._watch = watch
+        self._observe = observe
         self._watch_batch = watch_batch
-        self._pruning = pruning
-        self._checkpoints = checkpoints
+        self._pruning, self._kept, self._checkpoints = pruning, kept, checkpoints
 
     def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """Yield the trials in order, each as soon as it and all before it are finished."""
@@ -112,11 +118,11 @@ class TrialEvaluator:
         monitor: Monitor | None = None,
     ) -> FinishedDescent | Failure:
         capped = experiment.with_cap(limit)
-        watch = self._watch(asked, capped)
 
         def run() -> FinishedDescent:
             saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
-            result = capped.run(watch, monitor, checkpoints=saves)
+            with self._observe(asked, experiment, monitor) as seen:
+                result = capped.run(seen.watch, seen.monitor, self._kept, saves)
             for each in saves.warnings if saves is not None else ():
                 terminal.print_warning(f"trial {asked.number}: {each}")
             return FinishedDescent(capped.of_result(result), result)
@@ -167,6 +173,7 @@ class TrialEvaluator:
             counts.append(descent.result.iterations)
             is_last = len(counts) == len(asked.experiments)
             trial.pruned = pruning is not None and pruning.end_seed(descent.result, is_last)
+            trial.readings = () if pruning is None else pruning.readings
             if trial.pruned or descent.result.status is Status.CAPPED:
                 break
         return trial

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdexp.experiment import Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import Readings
@@ -21,11 +22,12 @@ from gdexp.sweeps.study import (
     set_attributes,
     tell_all,
 )
+from gdexp.sweeps.thresholds import study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
 from gdexp.sweeps.worker.run_writer import Runs, RunWriter
-from gdexp.tracking import Store
+from gdexp.tracking import LiveCurves, Store
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -76,12 +78,13 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         parent = str(study.user_attrs[PARENT])
         code = StudyCode(study, plan)
         tags, self._marks = code.tags(), code.marks
+        self._store = store
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
         self._recorder, write = _recorder(plan, store, parent, tags)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
-        self._ready: list[tuple[EvaluatedTrial, TrialRecord, Readings]] = []
+        self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
         self.unrecorded: set[int] = set()
 
     def __exit__(
@@ -112,22 +115,30 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for asked in trials:
             self._recorder.show(self._runs[asked.number])
 
-    def add(self, trial: EvaluatedTrial, record: TrialRecord, readings: Readings = ()) -> None:
-        """Add a trial that the next `write` writes.
+    def curves(self, asked: AskedTrial, experiment: Experiment) -> LiveCurves | None:
+        """Return what writes the curves of a training while it runs; None if it has no run.
 
         Args:
-            trial: with its descents.
-            record: that the study keeps of it.
-            readings: that a pruner compares later trials with.
+            asked: its trial.
+            experiment: one of the trial's.
         """
-        self._ready.append((trial, record, readings))
+        if not self._has_runs:
+            return None
+        runs = self._runs[asked.number]
+        place = next(i for i, each in enumerate(asked.experiments) if each is experiment)
+        run = runs.seeds[place] if runs.seeds else runs.trial
+        return LiveCurves(self._store, run)
+
+    def add(self, trial: EvaluatedTrial, record: TrialRecord) -> None:
+        """Add a trial that the next `write` writes."""
+        self._ready.append((trial, record))
 
     def write(self) -> None:
         """Write the trials that were added, and tell the study of those whose runs are written."""
         if not self._ready:
             return
         with grouped_writes(self._study):
-            numbers = [trial.asked.number for trial, _, _ in self._ready]
+            numbers = [trial.asked.number for trial, _ in self._ready]
             lost = set(self._find_lost(numbers))
             marks = {CHANGED_CODE: self._marks} if self._marks else {}
             # A dashboard may have told the study something else of a trial: it is lost too.
@@ -136,10 +147,10 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                 {
                     trial.asked.number: {
                         RECORD: record.as_attribute(),
-                        **_stored(readings),
+                        **_stored(trial.readings),
                         **marks,
                     }
-                    for trial, record, readings in self._ready
+                    for trial, record in self._ready
                     if trial.asked.number not in lost
                 },
             )
@@ -149,7 +160,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                 self._recorder.abandon(self._runs.pop(number), "KILLED")
         runs, written = [], []
         self._recorder.read_settings()
-        for trial, record, _ in kept:
+        for trial, record in kept:
             own = self._runs.pop(trial.asked.number)
             runs += self._recorder.records(own, trial, record)
             for run in own.seeds[len(trial.descents) :] if trial.failure is not None else []:
@@ -193,7 +204,9 @@ def failed_trial_runs(
     runs = recorder.reserve(asked)
     failure = asked.failure or Failure("")
     stopping = plan.trial_config(asked.trial.params)["stopping"]
-    record = TrialRecord.of_failure(runs.trial.run_id, failure, stopping, [])
+    record = TrialRecord.of_failure(
+        runs.trial.run_id, failure, stopping, [], thresholds=study_thresholds(plan)
+    )
     evaluated = EvaluatedTrial(asked, failure=failure)
     return record, lambda: write(recorder.records(runs, evaluated, record))
 

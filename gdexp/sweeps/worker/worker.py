@@ -24,6 +24,7 @@ from gdexp.sweeps.study import (
     readings_of,
     recorded_trials,
 )
+from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.batch_size import BatchSize
@@ -33,6 +34,7 @@ from gdexp.sweeps.worker.evaluate import TrialEvaluator
 from gdexp.sweeps.worker.trial_writer import MAX_TRIALS, TrialWriter, WrittenTrial
 from gdexp.sweeps.worker.watch import DescentWatch
 from gdexp.tracking import Store
+from gdexp.training import Kept
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -54,7 +56,8 @@ class Worker:
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
-        self.cap = Cap(plan.settings.cap)
+        self.cap = Cap(plan.settings.cap, study_sign(plan))
+        self._thresholds = study_thresholds(plan)
         self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
         self.patience = Patience(plan.settings.patience, plan.objectives)
@@ -63,10 +66,16 @@ class Worker:
         self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
         describe = progress_description(plan)
         self.progress = Progress(self._console(), plan.n_trials, describe=describe)
-        watch = DescentWatch(self.progress, self.writer.show)
+        watch = DescentWatch(self.progress, self.writer.show, self.writer.curves)
         self.pruning, self.checkpoints = pruned_trials(plan), TrialCheckpoints(plan)
         self.evaluator = TrialEvaluator(
-            self.cap, self.cache, watch.alone, watch.together, self.pruning, self.checkpoints
+            self.cap,
+            self.cache,
+            watch.observed,
+            watch.together,
+            self.pruning,
+            Kept(plan.tracking.tensors, plan.tracking.model),
+            self.checkpoints,
         )
 
     def run(self) -> None:
@@ -160,7 +169,9 @@ class Worker:
         goal = self.plan.told_objectives
         if trial.failure is not None:
             stopping = self.plan.trial_config(trial.asked.trial.params)["stopping"]
-            record = TrialRecord.of_failure(run_id, trial.failure, stopping, results, goal)
+            record = TrialRecord.of_failure(
+                run_id, trial.failure, stopping, results, goal, self._thresholds
+            )
         else:
             record = TrialRecord.build(
                 run_id,
@@ -169,13 +180,13 @@ class Worker:
                 self.plan.settings.seeds,
                 [descent.source is not None for descent in trial.descents],
                 goal,
+                thresholds=self._thresholds,
                 pruned=trial.pruned,
-                best=() if self.pruning is None else self.pruning.best,
+                worst=None if self.pruning is None else self.pruning.worst,
             )
         self._count(record)
-        readings = [] if self.pruning is None else self.pruning.readings(results)
-        self._compare_with(trial.asked.number, record, readings)
-        self.writer.add(trial, record, readings)
+        self._compare_with(trial.asked.number, record, trial.readings)
+        self.writer.add(trial, record)
 
     def _compare_with(self, number: int, record: TrialRecord, readings: Readings) -> None:
         """Let the pruner compare later trials with a finished one."""
