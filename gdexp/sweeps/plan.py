@@ -220,8 +220,14 @@ class Plan:
 
     @property
     def checkpoints(self) -> Path:
-        """The absolute path of the folder of the trials' checkpoints."""
-        return command_folder() / "sweeps" / str(self.name) / FOLDER
+        """The absolute path of the folder of the trials' checkpoints, beside the study's journal.
+
+        A journal may hold several studies, so it has the study's name. Where a server holds the
+        study, it is where the journal would be.
+        """
+        served = self.storage_server is not None
+        beside = command_folder() / "sweeps" / str(self.name) if served else self.journal.parent
+        return beside / FOLDER / str(self.name)
 
     def with_sampler(self, sampler: str | Mapping[str, Any]) -> Plan:
         """Return the plan with another sampler, and with the names that follow from it."""

@@ -40,3 +40,4 @@ class TrialCheckpoints:
             shutil.rmtree(own, ignore_errors=True)
             with suppress(OSError):  # those of other trials are there
                 self._folder.rmdir()
+                self._folder.parent.rmdir()
