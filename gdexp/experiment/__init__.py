@@ -1,6 +1,12 @@
 """Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
+from gdexp.experiment.checkpoints import (
+    FOLDER,
+    CheckpointSettings,
+    checkpointing,
+    has_same_config,
+)
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
@@ -32,6 +38,7 @@ __all__ = [
     "BATCH",
     "DIFF",
     "ENVIRONMENT",
+    "FOLDER",
     "LOOP",
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
@@ -41,13 +48,16 @@ __all__ = [
     "TRAINING",
     "TRAININGS",
     "USER_SOURCES",
+    "CheckpointSettings",
     "DescentExperiment",
     "Experiment",
     "LoopExperiment",
     "Settings",
     "StoredFiles",
     "TrainingExperiment",
+    "checkpointing",
     "environment",
+    "has_same_config",
     "left_out",
     "nondeterminism_warning",
     "pictures",

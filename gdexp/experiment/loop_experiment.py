@@ -26,7 +26,7 @@ from gdexp.experiment.training_experiment import (
     user_code_of,
 )
 from gdexp.optimizers import OwnRule
-from gdexp.training import ALL, TENSORS, Kept, LoopFunction, OwnLoop, TrainingResult
+from gdexp.training import ALL, TENSORS, Checkpointing, Kept, LoopFunction, OwnLoop, TrainingResult
 
 OWN = {"name": OwnRule.name}
 """The group `optimizer` of a loop: gdexp knows nothing of its optimizer."""
@@ -65,7 +65,11 @@ class LoopExperiment(Experiment, names=(LOOP,)):
         )
 
     def run(
-        self, watch: Watch | None = None, monitor: Monitor | None = None, kept: Kept = ALL
+        self,
+        watch: Watch | None = None,
+        monitor: Monitor | None = None,
+        kept: Kept = ALL,
+        checkpoints: Checkpointing | None = None,
     ) -> TrainingResult:
         """Run the loop; see `Experiment`."""
         with self.problem_errors():
@@ -78,6 +82,7 @@ class LoopExperiment(Experiment, names=(LOOP,)):
                 device=self.device,
                 monitor=monitor,
                 watch=watch,
+                checkpoints=checkpoints,
             ).run()
 
     def rerun(

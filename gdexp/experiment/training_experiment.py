@@ -21,6 +21,7 @@ from gdexp.training import (
     ALL,
     TENSORS,
     TRACES,
+    Checkpointing,
     Kept,
     TrainingClass,
     TrainingLoop,
@@ -84,10 +85,14 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         )
 
     def run(
-        self, watch: Watch | None = None, monitor: Monitor | None = None, kept: Kept = ALL
+        self,
+        watch: Watch | None = None,
+        monitor: Monitor | None = None,
+        kept: Kept = ALL,
+        checkpoints: Checkpointing | None = None,
     ) -> TrainingResult:
         """Train; see `Experiment`."""
-        return self._train(self.stopping, watch, monitor, kept)
+        return self._train(self.stopping, watch, monitor, kept, checkpoints)
 
     def rerun(
         self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
@@ -110,7 +115,12 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         return
 
     def _train(
-        self, stopping: Stopping, watch: Watch | None, monitor: Monitor | None, kept: Kept
+        self,
+        stopping: Stopping,
+        watch: Watch | None,
+        monitor: Monitor | None,
+        kept: Kept,
+        checkpoints: Checkpointing | None = None,
     ) -> TrainingResult:
         with self.problem_errors():
             return TrainingLoop(
@@ -124,6 +134,7 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
                 monitor=monitor,
                 watch=watch,
                 kept=kept,
+                checkpoints=checkpoints,
             ).run()
 
     def recorded(self, result: Result) -> Recorded:

@@ -84,11 +84,11 @@ def model_files(result: TrainingResult) -> dict[str, bytes]:
 
     Tied weights are stored once, under their first name; safetensors' `load_model` finds them.
     """
-    from safetensors.torch import save
-
     state = result.best_state if result.best_state is not None else result.state
     if not state:
         return {}
+    from safetensors.torch import save
+
     first: dict[int, str] = {}
     kept = {name: each for name, each in state.items() if first.setdefault(id(each), name) == name}
     return {MODEL: save({name: each.contiguous() for name, each in kept.items()})}
