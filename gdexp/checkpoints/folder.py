@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from gdexp.checkpoints.state_tree import decode_tree, encode_tree
-from gdexp.checkpoints.tensor_file import DamagedFile, read_tensors, write_tensors
-from gdexp.core import GdexpError, StorageFailed, failure_reason, signals
+from gdexp.checkpoints.tensor_file import (
+    DamagedFile,
+    read_tensors,
+    read_texts,
+    write_tensors,
+)
+from gdexp.core import GdexpError, StorageFailed, StudyInUse, failure_reason, signals
 from gdexp.version import __version__
 
 FORMAT = "gdexp checkpoint 1"
@@ -29,6 +36,25 @@ PART = "new.part"
 same, and what a killed process left is overwritten."""
 
 
+LOCK = "lock"
+
+
+class Checkpoint(NamedTuple):
+    """What was saved.
+
+    Attributes:
+        number: the updates made.
+        state: the nested state.
+        about: what the descent is; values for JSON.
+        warnings: of newer checkpoints that cannot be used.
+    """
+
+    number: int
+    state: Any
+    about: Mapping[str, Any]
+    warnings: list[str]
+
+
 class CheckpointFolder:
     """Where one descent keeps its last checkpoints.
 
@@ -39,19 +65,28 @@ class CheckpointFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def save(self, number: int, state: Mapping[str, Any]) -> Path:
+    def save(
+        self, number: int, state: Mapping[str, Any], about: Mapping[str, Any] | None = None
+    ) -> Path:
         """Write a checkpoint; it is there as a whole, or not at all.
 
         Args:
             number: the updates made.
             state: a nested state, see `encode_tree`.
+            about: what the descent is; values for JSON, which `about` reads quickly.
 
         Raises:
             StorageFailed: the disk does not take it; earlier checkpoints are as they were.
             GdexpError: the state holds something that is no data.
         """
         text, tensors = encode_tree(state)
-        texts = {"format": FORMAT, "gdexp": __version__, "number": str(number), "state": text}
+        texts = {
+            "format": FORMAT,
+            "gdexp": __version__,
+            "number": str(number),
+            "about": json.dumps(about or {}),
+            "state": text,
+        }
         part, path = self.path / PART, self.path / f"{number:012d}.safetensors"
         try:
             with signals.shielded():
@@ -75,8 +110,38 @@ class CheckpointFolder:
         found = ((_NAME.fullmatch(name), name) for name in names)
         return {int(match[1]): name for match, name in found if match}
 
-    def load(self, device: torch.device | str = "cpu") -> tuple[int, Any, list[str]] | None:
-        """Return the newest checkpoint that is whole: its number, its state and warnings.
+    def about(self) -> Mapping[str, Any] | None:
+        """Return what the descent of the newest checkpoint is; None where none can be read."""
+        for number in sorted(self.numbers(), reverse=True):
+            with suppress(DamagedFile, OSError, KeyError, ValueError):
+                found: Mapping[str, Any] = json.loads(read_texts(self._file(number))["about"])
+                return found
+        return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let no other process go on with the descent inside the block.
+
+        Raises:
+            StudyInUse: another process has it.
+            StorageFailed: the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(self.path / LOCK, "w")  # noqa: SIM115 - open as long as the block
+        except OSError as error:
+            raise StorageFailed(f"checkpoint {self.path}: {failure_reason(error)}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StudyInUse(f"checkpoint {self.path}: another process makes it") from None
+            except OSError:  # a file system without locks
+                pass
+            yield
+
+    def load(self, device: torch.device | str = "cpu") -> Checkpoint | None:
+        """Return the newest checkpoint that is whole.
 
         Files of writes that were never finished are removed.
 
@@ -101,7 +166,7 @@ class CheckpointFolder:
                     raise DamagedFile(f"gdexp {written} wrote it, in a form that is not known here")
                 state = decode_tree(texts["state"], tensors, device)
                 self._remove_old()
-                return number, state, warnings
+                return Checkpoint(number, state, json.loads(texts["about"]), warnings)
             except (DamagedFile, OSError, KeyError, ValueError) as error:
                 warnings.append(f"checkpoint {path} is not used: {error}")
         if warnings:

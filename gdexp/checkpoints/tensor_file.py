@@ -91,6 +91,24 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         raise DamagedFile(f"it is no file of tensors: {error}") from error
 
 
+def read_texts(path: Path) -> dict[str, str]:
+    """Return the texts of a file, which are not compared with its digest.
+
+    Raises:
+        DamagedFile: it is no such file.
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        if length > LARGEST_HEADER:
+            raise DamagedFile("its header is too long")
+        try:
+            texts: dict[str, str] = json.loads(file.read(length))["__metadata__"]
+        except (ValueError, KeyError) as error:
+            raise DamagedFile(f"it is no file of tensors: {error}") from error
+    return texts
+
+
 def _header(tensors: Mapping[str, torch.Tensor], texts: Mapping[str, str]) -> bytes:
     """Return the length of the JSON header, and the header: texts, dtypes, shapes and places."""
     entries: dict[str, Any] = {"__metadata__": dict(texts)}

@@ -25,13 +25,13 @@ ADDED_KEYS: dict[str, Any] = {
 FREE = ("problem.arguments.",)
 """The beginnings of keys that need not be in a file: arguments of the user's own code."""
 
-COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
+COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems", "resume")
 """The `+name` commands. Without one of them a single descent is run."""
 
-ONLY_WITH = {"trust": "rerun", "rerun_all": "rerun"}
-"""Keys that only one command reads."""
+ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",)}
+"""Keys that only some commands read."""
 
-KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS, *ONLY_WITH)
+KEYS = (*OUTCOME_KEYS, "tracking", "checkpoint", *COMMANDS, *ONLY_WITH)
 
 NAMES = {
     "problem.name": "problem",

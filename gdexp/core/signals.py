@@ -52,8 +52,8 @@ class Signals:
         self._wakeup: int | None = None
 
     def check(self) -> None:
-        """Raise `Interrupted` when a signal has come."""
-        if self._received is not None and not self._endings:
+        """Raise `Interrupted` when a signal has come and is not held back."""
+        if self._received is not None and not self._endings and not self._shields:
             raise Interrupted(self._received)
 
     @property

@@ -33,7 +33,7 @@ from gdexp.experiment.experiment import (
 )
 from gdexp.optimizers import build_rule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
-from gdexp.training import ALL, Kept
+from gdexp.training import ALL, Checkpointing, Kept
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,11 @@ class DescentExperiment(Experiment):
         return made._completed()
 
     def run(
-        self, watch: Watch | None = None, monitor: Monitor | None = None, kept: Kept = ALL
+        self,
+        watch: Watch | None = None,
+        monitor: Monitor | None = None,
+        kept: Kept = ALL,
+        checkpoints: Checkpointing | None = None,
     ) -> Result:
         """Run the descent; see `Experiment`."""
         return self._descend(self.stopping, watch, monitor)

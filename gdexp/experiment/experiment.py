@@ -19,7 +19,7 @@ from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem, ProblemFacts
-from gdexp.training import ALL, Kept
+from gdexp.training import ALL, Checkpointing, Kept
 
 
 class Recorded(NamedTuple):
@@ -122,7 +122,11 @@ class Experiment(ABC):
 
     @abstractmethod
     def run(
-        self, watch: Watch | None = None, monitor: Monitor | None = None, kept: Kept = ALL
+        self,
+        watch: Watch | None = None,
+        monitor: Monitor | None = None,
+        kept: Kept = ALL,
+        checkpoints: Checkpointing | None = None,
     ) -> Result:
         """Run the descent or training.
 
@@ -130,6 +134,7 @@ class Experiment(ABC):
             watch: a callback, see `descend`.
             monitor: hears the readings and may end it.
             kept: what the result of a training keeps of the weights.
+            checkpoints: where a training is saved, and goes on; a descent makes none.
 
         Raises:
             GdexpError: names the problem whose code raised another exception.
@@ -148,8 +153,10 @@ class Experiment(ABC):
         """
 
     @abstractmethod
-    def rehearse(self) -> Result:
+    def rehearse(self) -> Result | None:
         """Make one update, so that errors come before anything is written; return its result.
+
+        None where that would take too long.
 
         Raises:
             BadInput: the loss, the rule or the data cannot be used.
@@ -175,6 +182,11 @@ class Experiment(ABC):
     @abstractmethod
     def recorded(self, result: Result) -> Recorded:
         """Return what a record holds of a result."""
+
+    @property
+    def watched_name(self) -> str | None:
+        """What a watch sees; None: the loss."""
+        return None
 
     @property
     @abstractmethod

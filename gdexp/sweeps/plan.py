@@ -11,7 +11,7 @@ from typing import Any
 from gdexp import config
 from gdexp.core import BadInput, UserCode, command_folder, user_code
 from gdexp.engine import Plans
-from gdexp.experiment import Experiment, trusted_paths
+from gdexp.experiment import FOLDER, LOOP, CheckpointSettings, Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import (
     check_goal,
@@ -54,6 +54,7 @@ class Plan:
         written: the plan as version 0.1.0 made it, where the space lists equal values; else None.
         engine: of the trials; None where it is swept, or not known yet.
         plans: keeps what is recorded of the losses.
+        checkpoint: when a trial is saved.
     """
 
     base: config.Config
@@ -64,6 +65,8 @@ class Plan:
     written: Plan | None = None
     engine: StudyEngine | None = None
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
+
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -84,7 +87,7 @@ class Plan:
         base["stopping"] = trial_stopping(settings, base["stopping"])
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
             base["stopping"] = {**base["stopping"], CONTINUE_TO: settings.continue_to}
-        plan = cls(base, space, settings, tracking)
+        plan = cls(base, space, settings, tracking, checkpoint=CheckpointSettings.of(composed))
         engine = StudyEngine.of(check_space(plan))
         plan = replace(plan, engine=None if ENGINE in space.keys else engine)
         check_goal(plan)
@@ -201,7 +204,8 @@ class Plan:
     def rule_name(self) -> str:
         """The name of the update rule; `rules` where several are swept."""
         swept = "optimizer" in self.space.variants
-        return "rules" if swept else str(self.base["optimizer"]["name"])
+        own = self.base["problem"].get("name") == LOOP
+        return "rules" if swept else "own" if own else str(self.base["optimizer"]["name"])
 
     @property
     def storage_server(self) -> str | None:
@@ -214,6 +218,17 @@ class Plan:
         """The absolute path of the study's journal file."""
         given = self.settings.storage
         return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
+
+    @property
+    def checkpoints(self) -> Path:
+        """The absolute path of the folder of the trials' checkpoints, beside the study's journal.
+
+        A journal may hold several studies, so it has the study's name. Where a server holds the
+        study, it is where the journal would be.
+        """
+        served = self.storage_server is not None
+        beside = command_folder() / "sweeps" / str(self.name) if served else self.journal.parent
+        return beside / FOLDER / str(self.name)
 
     def with_sampler(self, sampler: str | Mapping[str, Any]) -> Plan:
         """Return the plan with another sampler, and with the names that follow from it."""

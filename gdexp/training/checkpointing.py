@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,6 +16,9 @@ from gdexp.core import GdexpError, signals
 SHARE = 0.02
 """The largest share of the time that checkpoints may take; large states are saved less often."""
 
+Differs = Callable[[Mapping[str, Any]], str | None]
+"""It returns how the descent of a checkpoint differs from this one; None if it does not."""
+
 
 class Checkpointing:
     """The checkpoints of one descent while it runs.
@@ -23,7 +26,10 @@ class Checkpointing:
     Args:
         folder: where they are.
         every: seconds between two checkpoints; None: only where a signal ends the run.
-        identity: what must be the same when the descent goes on, such as its signature; by name.
+        about: what the descent is; values for JSON.
+        differs: compares a checkpoint's `about` with this descent.
+        drops_others: whether a checkpoint of another descent is removed, with a warning; else it
+            is an error.
 
     Attributes:
         warnings: what was found of checkpoints that could not be used.
@@ -31,9 +37,15 @@ class Checkpointing:
     """
 
     def __init__(
-        self, folder: CheckpointFolder, every: float | None, identity: Mapping[str, str]
+        self,
+        folder: CheckpointFolder,
+        every: float | None,
+        about: Mapping[str, Any],
+        differs: Differs = lambda about: None,
+        drops_others: bool = False,
     ) -> None:
-        self.folder, self._identity = folder, dict(identity)
+        self.folder, self._about, self._differs = folder, dict(about), differs
+        self._drops_others = drops_others
         self._every = math.inf if every is None else every
         self._next = time.monotonic() + self._every
         self.warnings: list[str] = []
@@ -55,7 +67,7 @@ class Checkpointing:
             GdexpError: the state holds something that is no data.
         """
         began = time.monotonic()
-        self.folder.save(number, {"identity": self._identity, "descent": state})
+        self.folder.save(number, state, self._about)
         ended = time.monotonic()
         self._next = ended + max(self._every, (ended - began) / SHARE)
 
@@ -68,18 +80,14 @@ class Checkpointing:
         found = self.folder.load(device)
         if found is None:
             return None
-        number, state, warnings = found
-        stored = state["identity"]
-        for name, own in self._identity.items():
-            there = stored.get(name)
-            if there != own:
-                raise GdexpError(
-                    f"checkpoint {self.folder.path}: its {name} is {there}, this descent's is {own}"
-                )
-        self.warnings += warnings
-        self.resumed_at = number
-        return state["descent"]
-
-    def remove(self) -> None:
-        """Remove the checkpoints of a descent that has ended."""
-        self.folder.remove()
+        reason = self._differs(found.about)
+        if reason is not None:
+            said = f"checkpoint {self.folder.path}: {reason}"
+            if not self._drops_others:
+                raise GdexpError(said)
+            self.warnings.append(f"{said}; the descent begins again")
+            self.folder.remove()
+            return None
+        self.warnings += found.warnings
+        self.resumed_at = found.number
+        return found.state

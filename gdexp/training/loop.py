@@ -58,7 +58,7 @@ ALL = Kept()
 """What a result keeps by default."""
 
 
-def _monitors(stopping: Stopping, monitor: Monitor | None) -> Monitor | None:
+def stopping_monitor(stopping: Stopping, monitor: Monitor | None) -> Monitor | None:
     """Return what hears the readings: a given monitor, and the stopping rule's patience."""
     if stopping.patience is None:
         return monitor
@@ -101,7 +101,7 @@ class TrainingLoop:
     ) -> None:
         self._make, self.name, self.settings, self.stopping = make, name, settings, stopping
         self.seed, self.dtype, self.device = seed, dtype, torch.device(device)
-        self._monitor, self._watch, self._kept = _monitors(stopping, monitor), watch, kept
+        self._monitor, self._watch, self._kept = stopping_monitor(stopping, monitor), watch, kept
         self._watch_at = -1 if watch is None else 0
         self._checkpoints = checkpoints
         self.iteration = 0
@@ -126,6 +126,9 @@ class TrainingLoop:
                     status = self._train()
             finally:
                 self.batches.close()
+            if status is None:
+                signals.check()
+                raise AssertionError("only a signal ends a training so")
             return self._result(status)
 
     @property
@@ -153,8 +156,11 @@ class TrainingLoop:
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
         self._started = time.perf_counter()
 
-    def _train(self) -> Status:
-        """Make updates until one of the limits; return how the training ended."""
+    def _train(self) -> Status | None:
+        """Make updates until one of the limits; return how the training ended.
+
+        None where a signal ends it, after a checkpoint.
+        """
         training, model, updates, stopping = self.training, self.model, self.updates, self.stopping
         every, limit, accumulate = stopping.every, stopping.limit, updates.accumulate
         most_seconds = math.inf if stopping.max_seconds is None else stopping.max_seconds
@@ -187,8 +193,8 @@ class TrainingLoop:
             self.iteration += 1
             if self.iteration % every == 0:
                 status = self._evaluate()
-            if is_due and status is None:
-                self._save()
+            if is_due and status is None and self._save():
+                return None
         return status
 
     def _resumed(self) -> bool:
@@ -205,11 +211,11 @@ class TrainingLoop:
             self._watch_at = self._watch(self.iteration - 1, self.losses)
         return True
 
-    def _save(self) -> None:
-        """Make a checkpoint; then a signal that waited for it ends the training."""
+    def _save(self) -> bool:
+        """Make a checkpoint; return whether a signal waited for it."""
         assert self._checkpoints is not None, "one is due"
         self._checkpoints.save(self.iteration, loop_state(self))
-        signals.check()
+        return signals.received()
 
     def _evaluate(self) -> Status | None:
         """Evaluate the model; return why the training ends here, if it does."""

@@ -73,7 +73,7 @@ def test_a_state_comes_back_with_its_types_dtypes_and_bits(tmp_path: Path) -> No
     folder.save(3, state)
     found = folder.load()
     assert found is not None
-    number, loaded, warnings = found
+    number, loaded, _, warnings = found
     assert (number, warnings) == (3, [])
     assert equal(loaded, state)
     assert loaded["shared"][0] is loaded["shared"][1]
@@ -126,8 +126,8 @@ def test_a_changed_bit_is_found_and_the_one_before_is_used(where: int, tmp_path:
     assert found is not None
     assert found[0] == 900
     assert equal(found[1]["x"], torch.ones(300))
-    assert str(path) in found[2][0]
-    assert "not used" in found[2][0]
+    assert str(path) in found.warnings[0]
+    assert "not used" in found.warnings[0]
 
 
 @pytest.mark.parametrize("length", [0, 7, 39, 100, -1])
@@ -201,7 +201,7 @@ found = folder.load()
 number = 0 if found is None else found[0]
 if found is not None:
     assert bool((found[1]["x"] == number).all()), "a mixture"
-    assert not found[2], found[2]
+    assert not found.warnings, found.warnings
 print("begin", flush=True)
 while True:
     number += 1
@@ -223,7 +223,7 @@ def test_a_kill_inside_a_write_leaves_a_whole_checkpoint(tmp_path: Path) -> None
         assert process.returncode == -signal.SIGKILL
         found = CheckpointFolder(tmp_path).load()
         if found is not None:
-            assert found[2] == []
+            assert found.warnings == []
             assert found[0] >= last
             assert bool((found[1]["x"] == found[0]).all())
             last = found[0]

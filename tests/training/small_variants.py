@@ -12,7 +12,6 @@ from gdexp.checkpoints import CheckpointFolder
 from gdexp.training import Checkpointing, TrainingLoop
 from tests.training.small_training import Small
 
-IDENTITY = {"signature": "abc"}
 EPOCH = 5
 """Batches of an epoch of the small training."""
 
@@ -25,7 +24,7 @@ class At(Checkpointing):
     """Saves after some updates, and kills after others."""
 
     def __init__(self, folder: Path, saves: Iterable[int], kill: int | None = None) -> None:
-        super().__init__(CheckpointFolder(folder), None, IDENTITY)
+        super().__init__(CheckpointFolder(folder), None, {})
         self.saves, self.kill = set(saves), kill
         self.loop: TrainingLoop | None = None
 

@@ -15,7 +15,7 @@ from gdexp import GdexpError, Status, Stopping, TrainingResult
 from gdexp.checkpoints import CheckpointFolder
 from gdexp.training import Checkpointing, Kept, TrainingLoop, UpdateSettings
 from tests.training.small_training import Small
-from tests.training.small_variants import IDENTITY, At, Kill, Ordered, Recording, WithState
+from tests.training.small_variants import At, Kill, Ordered, Recording, WithState
 
 ADAM: dict[str, Any] = {"name": "torch", "class_name": "AdamW", "lr": 0.01}
 OWN = "tests.training.updates.own_optimizers"
@@ -194,9 +194,14 @@ def test_another_model_is_refused_and_named(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_other_settings_or_code_is_refused(tmp_path: Path) -> None:
     assert train(tmp_path, LIMIT, saves=[3], kill=3) is None
-    other = Checkpointing(CheckpointFolder(tmp_path), None, {"signature": "def"})
-    with pytest.raises(GdexpError, match="its signature is abc, this descent's is def"):
-        TrainingLoop(Small, "small", settings(ADAM), LIMIT, checkpoints=other).run()
+    given = CheckpointFolder(tmp_path), None, {}, lambda about: "train.py changed"
+    with pytest.raises(GdexpError, match=r"checkpoint .*: train\.py changed"):
+        TrainingLoop(Small, "s", settings(ADAM), LIMIT, checkpoints=Checkpointing(*given)).run()
+    fresh = Checkpointing(*given, drops_others=True)
+    begun = TrainingLoop(Small, "small", settings(ADAM), LIMIT, checkpoints=fresh).run()
+    assert fresh.resumed_at is None
+    assert fresh.warnings[0].endswith("train.py changed; the descent begins again")
+    assert_same(begun, train(tmp_path / "other", LIMIT))
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(tmp_path: Path) -> None:
@@ -212,9 +217,7 @@ def test_seconds_before_the_kill_count(tmp_path: Path) -> None:
     assert train(tmp_path, stopping, saves=[5, 10**6], kill=6) is None
     found = CheckpointFolder(tmp_path).load()
     assert found is not None
-    state = found[1]["descent"]
-    state["seconds"] = 0.3
-    CheckpointFolder(tmp_path).save(6, {"identity": IDENTITY, "descent": state})
+    CheckpointFolder(tmp_path).save(6, {**found.state, "seconds": 0.3})
     result = train(tmp_path, stopping)
     assert result is not None
     assert result.status is Status.OUT_OF_TIME

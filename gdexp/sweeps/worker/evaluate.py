@@ -11,11 +11,13 @@ from typing import TypeVar
 
 from gdexp.core import GdexpError, StorageFailed
 from gdexp.descent import Cap, Monitor, Result, Status, descend_batch, in_one_tensor
+from gdexp.display import terminal
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.pruning import PrunedTrials
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
 from gdexp.sweeps.worker.watch import Observer
 from gdexp.training import ALL, Kept
 
@@ -40,6 +42,7 @@ class TrialEvaluator:
         watch_batch: makes the callback of descents that run together.
         pruning: ends trials early; None: nothing does.
         kept: what results of trainings keep of the weights.
+        checkpoints: of the trials.
     """
 
     def __init__(
@@ -52,12 +55,13 @@ class TrialEvaluator:
         watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
         pruning: PrunedTrials | None = None,
         kept: Kept = ALL,
+        checkpoints: TrialCheckpoints | None = None,
     ) -> None:
         self._cap = cap
         self._cache = cache
         self._observe = observe
         self._watch_batch = watch_batch
-        self._pruning, self._kept = pruning, kept
+        self._pruning, self._kept, self._checkpoints = pruning, kept, checkpoints
 
     def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """Yield the trials in order, each as soon as it and all before it are finished."""
@@ -116,8 +120,11 @@ class TrialEvaluator:
         capped = experiment.with_cap(limit)
 
         def run() -> FinishedDescent:
+            saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
             with self._observe(asked, experiment, monitor) as seen:
-                result = capped.run(seen.watch, seen.monitor, self._kept)
+                result = capped.run(seen.watch, seen.monitor, self._kept, saves)
+            for each in saves.warnings if saves is not None else ():
+                terminal.print_warning(f"trial {asked.number}: {each}")
             return FinishedDescent(capped.of_result(result), result)
 
         return _attempt(run)

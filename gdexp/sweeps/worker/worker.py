@@ -29,6 +29,7 @@ from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.batch_size import BatchSize
 from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
 from gdexp.sweeps.worker.evaluate import TrialEvaluator
 from gdexp.sweeps.worker.trial_writer import MAX_TRIALS, TrialWriter, WrittenTrial
 from gdexp.sweeps.worker.watch import DescentWatch
@@ -66,7 +67,7 @@ class Worker:
         describe = progress_description(plan)
         self.progress = Progress(self._console(), plan.n_trials, describe=describe)
         watch = DescentWatch(self.progress, self.writer.show, self.writer.curves)
-        self.pruning = pruned_trials(plan)
+        self.pruning, self.checkpoints = pruned_trials(plan), TrialCheckpoints(plan)
         self.evaluator = TrialEvaluator(
             self.cap,
             self.cache,
@@ -74,6 +75,7 @@ class Worker:
             watch.together,
             self.pruning,
             Kept(plan.tracking.tensors, plan.tracking.model),
+            self.checkpoints,
         )
 
     def run(self) -> None:
@@ -206,6 +208,7 @@ class Worker:
     def _on_told(self, written: WrittenTrial) -> None:
         """Show a trial that the study was told, and make its runs available for reuse."""
         trial, record, run_ids = written
+        self.checkpoints.remove(trial.asked.number)
         rate = self.plan.learning_rate(trial.asked.trial.params)
         self.progress.add(record, progress_value(self.plan, record), rate)
         if self.cache is not None:
