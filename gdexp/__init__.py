@@ -72,8 +72,11 @@ if TYPE_CHECKING:
     from gdexp.theory import best_lr as best_lr
     from gdexp.theory import distance_from_best as distance_from_best
     from gdexp.theory import exact_count as exact_count
+    from gdexp.training import Checkpoint as Checkpoint
+    from gdexp.training import Stopped as Stopped
     from gdexp.training import Training as Training
     from gdexp.training import TrainingResult as TrainingResult
+    from gdexp.training import report as report
 
 
 _HOME = {
@@ -86,6 +89,7 @@ _HOME = {
     "Beale": "problems",
     "Booth": "problems",
     "Chebyshev": "optimizers",
+    "Checkpoint": "training",
     "CheckFailed": "problems",
     "Constant": "optimizers",
     "Cosine": "optimizers",
@@ -115,6 +119,7 @@ _HOME = {
     "Schedule": "optimizers",
     "Status": "descent",
     "StepDecay": "optimizers",
+    "Stopped": "training",
     "Stopping": "descent",
     "TorchOptimizer": "optimizers",
     "TorchSchedule": "optimizers",
@@ -135,6 +140,7 @@ _HOME = {
     "gradient_error": "problems",
     "hitting_time": "descent",
     "load_runs": "runs",
+    "report": "training",
 }
 
 __all__ = [*_HOME]

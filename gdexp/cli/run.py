@@ -115,8 +115,10 @@ def _recorded(
     checkpoints: Checkpointing | None,
 ) -> Result:
     """Run, print and record; then the checkpoints are removed."""
-    losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-    with losses, LiveCurves(store, store.existing(run_id)) as curves:
+    stopping, f_star = experiment.stopping, experiment.problem.reference
+    losses = LossPrinter(out, stopping.threshold, f_star, experiment.watched_name)
+    of_losses = experiment.watched_name is None
+    with losses, LiveCurves(store, store.existing(run_id), of_losses) as curves:
         kept = Kept(store.settings.tensors, store.settings.model)
         is_training = experiment.function is None
         result = experiment.run(
@@ -128,7 +130,7 @@ def _recorded(
     for each in checkpoints.warnings if checkpoints is not None else ():
         terminal.print_warning(each)
     asked, experiment = experiment, experiment.of_result(result)
-    losses.close(result.trace)
+    losses.close(result.watched)
     store.finish(run_id, record(experiment, result, run_id, store))
     if checkpoints is not None:
         checkpoints.folder.remove()

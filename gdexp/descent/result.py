@@ -127,6 +127,11 @@ class Result:
         return float(numbers.max()) if numbers.size else self.final_loss
 
     @property
+    def watched(self) -> Trace:
+        """What a watch saw."""
+        return self.trace
+
+    @property
     def goal_trace(self) -> Trace:
         """What is compared with thresholds at iterations 0 … n: the losses."""
         return self.trace
@@ -219,5 +224,7 @@ def outcome_text(result: Result) -> str:
 def measure_note(stopping: Stopping) -> str:
     """Return a note on what a threshold is compared with, where it is no gap; else nothing."""
     if stopping.metric != LOSS:
+        if stopping.every == 1:
+            return ""
         return f" (read every {format_count(stopping.every, 'update')})"
     return " (of the loss itself; hitting times are linear)" if stopping.absolute else ""

@@ -10,6 +10,7 @@ from gdexp.experiment.checkpoints import (
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
+from gdexp.experiment.loop_experiment import LoopExperiment
 from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
     ALONE,
@@ -30,7 +31,7 @@ from gdexp.experiment.provenance import (
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
-from gdexp.experiment.training_experiment import TRAINING, TRAININGS, TrainingExperiment
+from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [
     "ALONE",
@@ -38,6 +39,7 @@ __all__ = [
     "DIFF",
     "ENVIRONMENT",
     "FOLDER",
+    "LOOP",
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
@@ -49,6 +51,7 @@ __all__ = [
     "CheckpointSettings",
     "DescentExperiment",
     "Experiment",
+    "LoopExperiment",
     "Settings",
     "StoredFiles",
     "TrainingExperiment",

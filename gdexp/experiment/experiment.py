@@ -153,8 +153,10 @@ class Experiment(ABC):
         """
 
     @abstractmethod
-    def rehearse(self) -> Result:
+    def rehearse(self) -> Result | None:
         """Make one update, so that errors come before anything is written; return its result.
+
+        None where that would take too long.
 
         Raises:
             BadInput: the loss, the rule or the data cannot be used.
@@ -180,6 +182,11 @@ class Experiment(ABC):
     @abstractmethod
     def recorded(self, result: Result) -> Recorded:
         """Return what a record holds of a result."""
+
+    @property
+    def watched_name(self) -> str | None:
+        """What a watch sees; None: the loss."""
+        return None
 
     @property
     @abstractmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -62,33 +63,21 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         updates: the settings between a loss and the changed weights.
     """
 
-    source: TrainingClass = None  # type: ignore[assignment]
-    updates: UpdateSettings = None  # type: ignore[assignment]
+    source: TrainingClass = field(kw_only=True)
+    updates: UpdateSettings = field(kw_only=True)
 
     @classmethod
     def _built(cls, chosen: config.Config, trust: Sequence[str], plans: Plans | None) -> Self:
-        given = group("problem", chosen)
-        for key, value in given.items():
-            if key not in KEYS:
-                raise BadInput(f"problem.{key}", value, nearest(str(key), KEYS))
-        try:
-            check_trust(given.get("path"), trust)
-            source = TrainingClass.named(str(given["path"]), _arguments(given.get("arguments")))
-        except BadInput as error:
-            raise error.in_section("problem") from error
+        with in_problem():
+            source = TrainingClass.named(*user_code_of(chosen, trust))
         updates = UpdateSettings.from_config(group("optimizer", chosen), trust)
-        stopping = _stopping(group("stopping", chosen), source.modes)
-        resolved = {**chosen, "stopping": {**chosen["stopping"], "mode": stopping.mode}}
-        if stopping.metric == LOSS:
-            resolved = chosen
+        stopping = stopping_of(chosen, source.modes)
         return cls(
             problem=TrainingFacts(source.name),
             rule=updates.rule,
             stopping=stopping,
-            seed=validation.integer("seed", chosen["seed"]),
-            dtype=validation.dtype(chosen["dtype"]),
-            device=validation.device(chosen["device"]),
-            config=_on_torch(resolved),
+            **settings_of(chosen),
+            config=resolved(chosen, stopping),
             asked_engine=chosen.get("engine", "torch"),
             plans=plans,
             source=source,
@@ -119,9 +108,7 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
     @property
     def metric_modes(self) -> Mapping[str, str]:
         """The metrics whose direction the class or the stopping rule says."""
-        known = {LOSS: "min", **self.source.modes}
-        own = self.stopping.mode
-        return known if own is None else {**known, self.stopping.metric: own}
+        return known_modes(self.source.modes, self.stopping)
 
     def start(self) -> None:
         """Return None: the run makes the model."""
@@ -152,15 +139,7 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
 
     def recorded(self, result: Result) -> Recorded:
         """Return what a record holds of a result; see `Experiment`."""
-        assert isinstance(result, TrainingResult), "what `run` returns"
-        found = record_files(result)
-        return Recorded(
-            metrics={**descent_metrics(result), **metric_numbers_of(result)},
-            arrays=found.arrays,
-            texts={TENSORS: found.facts},
-            curves=result.readings,
-            blobs=model_files(result),
-        )
+        return recorded_training(result)
 
     @property
     def subject(self) -> str:
@@ -176,42 +155,107 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         self, status: Status, stored: StoredFiles, program: StoredPlan | None = None
     ) -> Result:
         """Return the result that the files of a recorded run hold; see `Experiment`."""
-        known = json.loads(stored.texts[TENSORS])
-        metrics = known["metrics"]
-        empty = np.empty(0)
-        initial, final = (stored.arrays.get(f"{each}.npy", empty) for each in ("initial", "final"))
-        return TrainingResult(
-            status=status,
-            trace=stored.arrays["trace.npy"],
-            initial=torch.from_numpy(initial).to(self.dtype),
-            final=torch.from_numpy(final).to(self.dtype),
-            rule=self.rule,
-            stopping=self.stopping,
-            problem=self.problem.name,
-            updates_made=known["updates"],
-            epochs=known["epochs"],
-            readings={
-                name: stored.arrays[f"{TRACES}/{file}.npy"] for name, file in metrics.items()
-            },
-            modes=known["modes"],
-            digests={each: known[each] for each in ("initial", "final")},
-            parts={name: tuple(shape) for name, shape in known["parts"].items()},
-        )
+        return stored_training(self, status, stored)
 
 
-def _arguments(given: object) -> Mapping[str, Any]:
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise BadInput("arguments", given, "must be a group of keyword arguments: {width: 64}")
-    return given
+def recorded_training(result: Result) -> Recorded:
+    """Return what a record holds of the result of a training or loop."""
+    assert isinstance(result, TrainingResult), "what their `run` returns"
+    found = record_files(result)
+    return Recorded(
+        metrics={**descent_metrics(result), **metric_numbers_of(result)},
+        arrays=found.arrays,
+        texts={TENSORS: found.facts},
+        curves=result.readings,
+        blobs=model_files(result),
+    )
 
 
-def _stopping(given: Mapping[str, Any], modes: Mapping[str, str]) -> Stopping:
+def stored_training(experiment: Experiment, status: Status, stored: StoredFiles) -> TrainingResult:
+    """Return the result that the files of a recorded training or loop hold."""
+    known = json.loads(stored.texts[TENSORS])
+    empty = np.empty(0)
+    initial, final = (stored.arrays.get(f"{each}.npy", empty) for each in ("initial", "final"))
+    metrics = known["metrics"]
+    return TrainingResult(
+        status=status,
+        trace=stored.arrays["trace.npy"],
+        initial=torch.from_numpy(initial).to(experiment.dtype),
+        final=torch.from_numpy(final).to(experiment.dtype),
+        rule=experiment.rule,
+        stopping=experiment.stopping,
+        problem=experiment.problem.name,
+        updates_made=known["updates"],
+        epochs=known["epochs"],
+        readings={n: stored.arrays[f"{TRACES}/{file}.npy"] for n, file in metrics.items()},
+        modes=known["modes"],
+        digests={each: known[each] for each in ("initial", "final")},
+        parts={name: tuple(shape) for name, shape in known["parts"].items()},
+    )
+
+
+def known_modes(modes: Mapping[str, str], stopping: Stopping) -> Mapping[str, str]:
+    """Return the directions of metrics, from the user's code and the stopping rule."""
+    own = {} if stopping.mode is None else {stopping.metric: stopping.mode}
+    return {LOSS: "min", **modes, **own}
+
+
+def user_code_of(chosen: config.Config, trust: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """Return the import path and the arguments of the user's code in a config.
+
+    Raises:
+        BadInput: the path is not trusted, or a key of `problem` is wrong.
+    """
+    given = group("problem", chosen)
+    for key, value in given.items():
+        if key not in KEYS:
+            raise BadInput(f"problem.{key}", value, nearest(str(key), KEYS))
+    path, arguments = given.get("path"), given.get("arguments")
+    check_trust(path, trust)
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise BadInput("arguments", arguments, "must be a group: {width: 64}")
+    return str(path), dict(arguments or {})
+
+
+@contextmanager
+def in_problem() -> Iterator[None]:
+    """Let errors inside the block name keys of the group `problem`."""
+    try:
+        yield
+    except BadInput as error:
+        raise (error if error.key.startswith("problem") else error.in_section("problem")) from error
+
+
+def settings_of(chosen: config.Config) -> dict[str, Any]:
+    """Return the checked seed, dtype and device of a config."""
+    return {
+        "seed": validation.integer("seed", chosen["seed"]),
+        "dtype": validation.dtype(chosen["dtype"]),
+        "device": validation.device(chosen["device"]),
+    }
+
+
+def resolved(chosen: config.Config, stopping: Stopping) -> config.Config:
+    """Return the config with the direction of its metric, and engine torch.
+
+    Raises:
+        BadInput: another engine was asked for.
+    """
+    asked = chosen.get("engine", "torch")
+    if asked not in ("auto", "torch"):
+        raise BadInput("engine", asked, "must be torch or auto: torch computes every training")
+    engine = {"engine": "torch"} if "engine" in chosen else {}
+    if stopping.metric == LOSS:
+        return {**chosen, **engine}
+    return {**chosen, **engine, "stopping": {**chosen["stopping"], "mode": stopping.mode}}
+
+
+def stopping_of(chosen: config.Config, modes: Mapping[str, str]) -> Stopping:
     """Return the stopping rule of a config; the class may say which direction of a metric is best.
 
-    A metric of `evaluate` is compared as it is, so its threshold may have any sign.
+    A metric is compared as it is, so its threshold may have any sign.
     """
+    given = group("stopping", chosen)
     if "absolute" in given:
         raise BadInput("stopping.absolute", given["absolute"], "follows from stopping.metric")
     metric, known = given.get("metric", LOSS), dict(given)
@@ -231,11 +275,3 @@ def _stopping(given: Mapping[str, Any], modes: Mapping[str, str]) -> Stopping:
     if known.get("continue_to") is not None:
         raise BadInput("stopping.continue_to", known["continue_to"], "a training ends at threshold")
     return config.construct("stopping", Stopping, {**known, "absolute": linear})
-
-
-def _on_torch(chosen: config.Config) -> config.Config:
-    """Return the config with engine torch, which computes all trainings."""
-    asked = chosen.get("engine", "torch")
-    if asked not in ("auto", "torch"):
-        raise BadInput("engine", asked, "must be torch or auto: torch computes every training")
-    return {**chosen, "engine": "torch"} if "engine" in chosen else chosen

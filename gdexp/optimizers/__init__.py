@@ -7,6 +7,7 @@ of torch.optim in the same loop.
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import State, Step, UpdateRule
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
+from gdexp.optimizers.own_rule import OwnRule
 from gdexp.optimizers.registry import RULES, build_rule
 from gdexp.optimizers.schedules import (
     Chebyshev,
@@ -40,6 +41,7 @@ __all__ = [
     "InverseTime",
     "Momentum",
     "Nesterov",
+    "OwnRule",
     "RMSprop",
     "Schedule",
     "State",

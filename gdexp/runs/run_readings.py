@@ -115,7 +115,7 @@ class RunReadings(ABC):
         if self.metric == LOSS and not self.is_training:
             return self.gaps
         found = np.full(self.updates + 1, np.inf)
-        if self.metric == LOSS:
+        if self.metric == LOSS and LOSS not in self.readings:
             found[: len(self.trace)] = self.trace[: self.updates + 1]
             return found
         for update, value in self.readings.get(self.metric, np.empty((0, 2))):
@@ -132,7 +132,7 @@ class RunReadings(ABC):
     def hitting_times(self, thresholds: Sequence[float]) -> list[float | None]:
         """Return the hitting times at many thresholds; None: its trace does not reach it."""
         gaps = self.goal_trace
-        read = np.flatnonzero(np.isfinite(gaps)) if self.metric != LOSS else None
+        read = np.flatnonzero(np.isfinite(gaps)) if self.metric in self.readings else None
         found: list[float | None] = []
         levels = self._levels(thresholds)
         for k, level in zip(self._first_hits(thresholds), levels, strict=True):
@@ -144,7 +144,7 @@ class RunReadings(ABC):
             if read is None or not k:
                 found.append(crossed(k, before, float(gaps[k]), level, self.absolute))
             else:
-                fraction = crossed(1, before, float(gaps[k]), level, absolute=True)
+                fraction = crossed(1, before, float(gaps[k]), level, self.absolute)
                 found.append(last + fraction * (k - last))
         return found
 

@@ -11,7 +11,7 @@ from typing import Any
 from gdexp import config
 from gdexp.core import BadInput, UserCode, command_folder, user_code
 from gdexp.engine import Plans
-from gdexp.experiment import FOLDER, CheckpointSettings, Experiment, trusted_paths
+from gdexp.experiment import FOLDER, LOOP, CheckpointSettings, Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import (
     check_goal,
@@ -204,7 +204,8 @@ class Plan:
     def rule_name(self) -> str:
         """The name of the update rule; `rules` where several are swept."""
         swept = "optimizer" in self.space.variants
-        return "rules" if swept else str(self.base["optimizer"]["name"])
+        own = self.base["problem"].get("name") == LOOP
+        return "rules" if swept else "own" if own else str(self.base["optimizer"]["name"])
 
     @property
     def storage_server(self) -> str | None:

@@ -68,7 +68,8 @@ def _try(plan: TrialMaker, values: Mapping[str, Any]) -> Experiment | GdexpError
     try:
         experiment = plan.experiment(plan.space.encoded(values))
         result = experiment.rehearse()
-        check_metrics(plan, result)
+        if result is not None:
+            check_metrics(plan, result)
     except BadInput as error:
         for d in plan.space.dimensions:
             whole = float(d.low).is_integer() and float(d.high).is_integer()

@@ -52,10 +52,11 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
     Args:
         store: of the run.
         run: its run; nothing is written before the store shows it.
+        of_losses: whether the callback sees the losses; else they are among the readings.
     """
 
-    def __init__(self, store: PointStore, run: PlannedRun) -> None:
-        self._store, self._run = store, run
+    def __init__(self, store: PointStore, run: PlannedRun, of_losses: bool = True) -> None:
+        self._store, self._run, self._of_losses = store, run, of_losses
         self._step = 1 if store.settings.max_points is None else SPARSE
         self._metrics: dict[str, tuple[array[float], array[float]]] = {}
         self._losses: array[float] = array("d")
@@ -84,7 +85,8 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
 
         def both(iteration: int, losses: array[float]) -> int:
             following = watch(iteration, losses)
-            self._losses = losses
+            if self._of_losses:
+                self._losses = losses
             self._write_if_due()
             return following
 
@@ -95,7 +97,7 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
     ) -> Status | None:
         """Hear the metrics of an evaluation; see `Monitor`."""
         for name, value in metrics.items():
-            if name != LOSS:
+            if name != LOSS or not self._of_losses:
                 updates, values = self._metrics.setdefault(name, (array("d"), array("d")))
                 updates.append(iteration)
                 values.append(value)
@@ -130,7 +132,7 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
         self._due = time.monotonic() + max(SECONDS, seconds / SHARE)
         self.failures += bool(failed)
         for name, rows in failed.items():
-            if name == LOSS:
+            if name == LOSS and self._of_losses:
                 self._sent = min(self._sent, int(rows[0, 0]))
             else:
                 self._put_back(name, rows)

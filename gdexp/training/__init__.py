@@ -1,9 +1,11 @@
 """Trainings: mini-batches, metrics, checkpoints and foreign loops."""
 
-from gdexp.training.by_path import TrainingClass
+from gdexp.training.by_path import LoopFunction, TrainingClass
+from gdexp.training.checkpoint import Checkpoint
 from gdexp.training.checkpointing import Checkpointing
 from gdexp.training.loop import ALL, Kept, TrainingLoop
 from gdexp.training.metrics import MetricTrace, Readings
+from gdexp.training.own_loop import OwnLoop
 from gdexp.training.record_files import (
     TENSORS,
     TRACES,
@@ -11,6 +13,7 @@ from gdexp.training.record_files import (
     model_files,
     record_files,
 )
+from gdexp.training.reports import Stopped, report
 from gdexp.training.result import TrainingResult
 from gdexp.training.training import Training
 from gdexp.training.updates import Updates, UpdateSettings
@@ -19,10 +22,14 @@ __all__ = [
     "ALL",
     "TENSORS",
     "TRACES",
+    "Checkpoint",
     "Checkpointing",
     "Kept",
+    "LoopFunction",
     "MetricTrace",
+    "OwnLoop",
     "Readings",
+    "Stopped",
     "Training",
     "TrainingClass",
     "TrainingLoop",
@@ -32,4 +39,5 @@ __all__ = [
     "metric_numbers_of",
     "model_files",
     "record_files",
+    "report",
 ]

@@ -1,9 +1,9 @@
-"""The user's training class, named by its import path."""
+"""The user's training class or loop, named by its import path."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,12 +14,12 @@ from gdexp.training.training import Training
 
 
 @dataclass(frozen=True)
-class TrainingClass:
-    """A user's class and the arguments of its objects.
+class UserCallable:
+    """A class or function of the user's and the arguments that it is called with.
 
     Attributes:
-        path: `package.module.Class`.
-        make: the class, or a function that returns a training.
+        path: `package.module.attribute`.
+        make: the class or function.
         arguments: by name.
     """
 
@@ -27,15 +27,28 @@ class TrainingClass:
     make: Callable[..., object]
     arguments: Mapping[str, Any]
 
+    @property
+    def name(self) -> str:
+        """The name of the problem: that of the class or function, in lower case."""
+        return str(getattr(self.make, "__name__", type(self.make).__name__)).lower()
+
+    @property
+    def modes(self) -> Mapping[str, str]:
+        """The directions of metrics that it declares."""
+        return declared_modes(self.path, getattr(self.make, "modes", {}))
+
+
+class TrainingClass(UserCallable):
+    """A subclass of `Training`, or a function that returns one, with the arguments."""
+
     @classmethod
-    def named(cls, path: str, arguments: Mapping[str, Any] | None) -> TrainingClass:
+    def named(cls, path: str, arguments: Mapping[str, Any]) -> TrainingClass:
         """Return the class that a path names. Its module's code runs.
 
         Raises:
             BadInput: the path names nothing that can be imported, or no training; or it does not
                 take the arguments.
         """
-        given = dict(arguments or {})
         named = load_by_path(path)
         if (isinstance(named, type) and not issubclass(named, Training)) or not callable(named):
             kind = named.__name__ if isinstance(named, type) else type(named).__name__
@@ -44,18 +57,8 @@ class TrainingClass:
         if missing:
             raise BadInput("path", path, f"lacks the methods {', '.join(missing)}")
         make = cast(Callable[..., object], named)
-        check_arguments(path, make, given)
-        return cls(path, make, given)
-
-    @property
-    def name(self) -> str:
-        """The name of the problem: that of the class, in lower case."""
-        return str(getattr(self.make, "__name__", type(self.make).__name__)).lower()
-
-    @property
-    def modes(self) -> Mapping[str, str]:
-        """The directions of metrics that the class declares."""
-        return declared_modes(self.path, getattr(self.make, "modes", {}))
+        check_arguments(path, make, arguments)
+        return cls(path, make, arguments)
 
     def instance(self) -> Training:
         """Return a new object of the class; the files that it reads become part of the identity.
@@ -77,8 +80,47 @@ class TrainingClass:
         return made
 
 
+class LoopFunction(UserCallable):
+    """A loop of the user's own: a generator function, or one that calls `gdexp.report`."""
+
+    @classmethod
+    def named(
+        cls, path: str, arguments: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> LoopFunction:
+        """Return the function that a path names. Its module's code runs.
+
+        Args:
+            path: of the function.
+            arguments: that were given.
+            settings: `seed`, `device` and `dtype`, for parameters of these names.
+
+        Raises:
+            BadInput: the path names nothing that can be imported, or no function; or it does not
+                take the arguments.
+        """
+        named = load_by_path(path)
+        if not callable(named) or isinstance(named, type):
+            kind = named.__name__ if isinstance(named, type) else type(named).__name__
+            raise BadInput("path", path, f"must name a function that yields metrics, not {kind}")
+        make = cast(Callable[..., object], named)
+        check_arguments(path, make, arguments, partial=True)
+        taken = _parameters(make)
+        own = {key: value for key, value in settings.items() if key in taken}
+        whole = {**own, **arguments}
+        checked = {**whole, "checkpoint": None} if "checkpoint" in taken else whole
+        check_arguments(path, make, checked)
+        return cls(path, make, whole)
+
+
+def _parameters(function: Callable[..., object]) -> Collection[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
+
+
 def check_arguments(
-    path: str, make: Callable[..., object], arguments: Mapping[str, Any], *positional: object
+    path: str, make: Callable[..., object], arguments: Mapping[str, Any], partial: bool = False
 ) -> None:
     """Refuse arguments that a class or function does not take.
 
@@ -86,14 +128,14 @@ def check_arguments(
         path: of the class or function.
         make: it.
         arguments: by name.
-        positional: arguments that come first.
+        partial: whether more arguments will follow.
     """
     try:
         signature = inspect.signature(make)
     except (TypeError, ValueError):
         return
     try:
-        signature.bind(*positional, **arguments)
+        (signature.bind_partial if partial else signature.bind)(**arguments)
     except TypeError as error:
         known = ", ".join(signature.parameters) or "none"
         raise BadInput("arguments", dict(arguments), f"{path} takes {known}: {error}") from None

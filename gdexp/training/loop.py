@@ -58,7 +58,7 @@ ALL = Kept()
 """What a result keeps by default."""
 
 
-def _monitors(stopping: Stopping, monitor: Monitor | None) -> Monitor | None:
+def stopping_monitor(stopping: Stopping, monitor: Monitor | None) -> Monitor | None:
     """Return what hears the readings: a given monitor, and the stopping rule's patience."""
     if stopping.patience is None:
         return monitor
@@ -101,7 +101,7 @@ class TrainingLoop:
     ) -> None:
         self._make, self.name, self.settings, self.stopping = make, name, settings, stopping
         self.seed, self.dtype, self.device = seed, dtype, torch.device(device)
-        self._monitor, self._watch, self._kept = _monitors(stopping, monitor), watch, kept
+        self._monitor, self._watch, self._kept = stopping_monitor(stopping, monitor), watch, kept
         self._watch_at = -1 if watch is None else 0
         self._checkpoints = checkpoints
         self.iteration = 0

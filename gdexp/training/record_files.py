@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
-from gdexp.descent import MODES
+from gdexp.descent import LOSS, MODES
 from gdexp.training.metrics import best_value
 from gdexp.training.result import TrainingResult
 
@@ -43,8 +42,7 @@ def record_files(result: TrainingResult) -> RecordFiles:
     arrays: dict[str, torch.Tensor | npt.NDArray[Any]] = {"trace.npy": result.trace}
     if result.initial.numel():
         arrays |= {"initial.npy": result.initial, "final.npy": result.final}
-    steps = np.arange(len(result.trace), dtype=np.float64)
-    arrays[LOSSES] = np.column_stack([steps, result.trace])
+    arrays[LOSSES] = result.curve(LOSS)
     arrays |= {f"{TRACES}/{file}.npy": result.readings[name] for name, file in files.items()}
     facts = {
         "updates": result.updates,
@@ -63,7 +61,7 @@ def metric_files(names: Mapping[str, object]) -> dict[str, str]:
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_.-]", "-", name).lstrip(".") or "metric"
         made, number = plain, 2
-        while made.lower() in {"loss", *(each.lower() for each in found.values())}:
+        while name != LOSS and made.lower() in {LOSS, *(each.lower() for each in found.values())}:
             made, number = f"{plain}-{number}", number + 1
         found[name] = made
     return found
@@ -71,7 +69,7 @@ def metric_files(names: Mapping[str, object]) -> dict[str, str]:
 
 def metric_numbers_of(result: TrainingResult) -> dict[str, float]:
     """Return the last, smallest, largest and, if its direction is known, best of each metric."""
-    found: dict[str, float] = {"epochs": result.epochs}
+    found: dict[str, float] = {"epochs": result.epochs} if result.epochs else {}
     for name, readings in result.readings.items():
         found[f"last/{name}"] = result.last(name)
         for mode in MODES:

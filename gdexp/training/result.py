@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from gdexp.core import BadInput, format_count, nearest
-from gdexp.descent import LOSS, Result, Status, Trace, linear_crossing, projected_time
+from gdexp.descent import LOSS, Result, Status, Trace, crossing, linear_crossing, projected_time
 from gdexp.training.metrics import Readings, best_value
 
 Tensors = Mapping[str, torch.Tensor]
@@ -60,16 +60,16 @@ class TrainingResult(Result):
     @property
     def resolution(self) -> int:
         """To how many updates the count is known: the distance of the readings before the hit."""
-        if self.stopping.metric == LOSS:
-            return 1
         updates = self._goal_readings[:, 0]
+        if self._reads_losses:
+            return 1
         return int(updates[-1] - updates[-2]) if len(updates) > 1 else 0
 
     @cached_property
     def goal_trace(self) -> Trace:
         """What is compared with `stopping.level`, at updates 0 … n; infinite where not read."""
         trace = np.full(self.updates_made + 1, math.inf)
-        if self.stopping.metric == LOSS:
+        if self._reads_losses:
             trace[: len(self.trace)] = self.trace
         else:
             readings = self._goal_readings
@@ -86,12 +86,12 @@ class TrainingResult(Result):
     @cached_property
     def hitting_time(self) -> float:
         """The hitting time; between two readings of a metric the line between them crosses."""
-        if self.stopping.metric == LOSS:
+        if self._reads_losses:
             return super().hitting_time
         readings, level = self._goal_readings, self.stopping.level
         hits = np.flatnonzero(readings[:, 1] <= level)
         if self.converged and hits.size:
-            return _crossing(readings, int(hits[0]), level)
+            return _crossing(readings, int(hits[0]), level, self.stopping.absolute)
         return self._projection(readings)
 
     def _projection(self, readings: Readings) -> float:
@@ -116,7 +116,7 @@ class TrainingResult(Result):
         Raises:
             BadInput: the training has no such metric.
         """
-        if metric == LOSS:
+        if metric == LOSS and LOSS not in self.readings:
             return super().curve(metric)
         if metric not in self.readings:
             raise BadInput("metric", metric, nearest(metric, [LOSS, *self.readings]))
@@ -124,19 +124,37 @@ class TrainingResult(Result):
 
     @property
     def final_loss(self) -> float:
-        """The last mini-batch loss; NaN where none was read."""
-        return float(self.trace[-1]) if len(self.trace) else math.nan
+        """The last loss; NaN where none was read."""
+        return float(self._losses[-1]) if len(self._losses) else math.nan
+
+    @property
+    def watched(self) -> Trace:
+        """What a watch saw: the losses; of a loop its stopping metric, from reading 1 on."""
+        if self.parts:
+            return self.trace
+        values = self.readings.get(self.stopping.metric, np.empty((0, 2)))[:, 1]
+        return np.array([math.nan, *values])
+
+    @property
+    def _losses(self) -> Trace:
+        """The losses that were read, of mini-batches or of a loop's metric."""
+        return self.readings[LOSS][:, 1] if LOSS in self.readings else self.trace
+
+    @property
+    def _reads_losses(self) -> bool:
+        """Whether the threshold is of the mini-batch losses."""
+        return self.stopping.metric == LOSS and LOSS not in self.readings
 
     @cached_property
     def min_loss(self) -> float:
-        """The smallest finite mini-batch loss; the last where none is finite."""
-        finite = self.trace[np.isfinite(self.trace)]
+        """The smallest finite loss; the last where none is finite."""
+        finite = self._losses[np.isfinite(self._losses)]
         return float(finite.min()) if finite.size else self.final_loss
 
     @cached_property
     def max_loss(self) -> float:
-        """The largest mini-batch loss."""
-        numbers = self.trace[~np.isnan(self.trace)]
+        """The largest loss."""
+        numbers = self._losses[~np.isnan(self._losses)]
         return float(numbers.max()) if numbers.size else self.final_loss
 
     def best(self, metric: str) -> float:
@@ -149,7 +167,7 @@ class TrainingResult(Result):
 
     def facts(self) -> list[tuple[str, str]]:
         """Return the metrics in words, and how exactly the count is known."""
-        found = [("epochs", f"{self.epochs:,} begun")]
+        found = [("epochs", f"{self.epochs:,} begun")] if self.epochs else []
         if self.stopping.metric != LOSS and self.converged and self.resolution > 1:
             first = self.updates_made - self.resolution + 1
             found.append(("count", f"between {first:,} and {self.updates_made:,} updates"))
@@ -168,13 +186,21 @@ class TrainingResult(Result):
         return f"{self.status} after {steps}: {name} {value:.6g} (until {stopping.goal_text()})"
 
 
-def _crossing(readings: Readings, at: int, level: float) -> float:
-    """Return where the line from the reading before a hit crosses the level."""
+def _crossing(readings: Readings, at: int, level: float, linear: bool) -> float:
+    """Return where the line from the reading before a hit crosses the level.
+
+    Args:
+        readings: falling towards the level.
+        at: the first that met it.
+        level: the threshold.
+        linear: whether the line is one on a linear axis, and not on a log axis.
+    """
     update = float(readings[at, 0])
     if at == 0:
         return update
     before = float(readings[at - 1, 0])
     if not math.isfinite(readings[at - 1, 1]):
         return update
-    fraction = linear_crossing(1, float(readings[at - 1, 1]), float(readings[at, 1]), level)
+    ends = float(readings[at - 1, 1]), float(readings[at, 1])
+    fraction = (linear_crossing if linear else crossing)(1, *ends, level)
     return before + fraction * (update - before)

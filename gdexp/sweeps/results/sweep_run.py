@@ -150,7 +150,7 @@ def _losses(result: SweepResult, best: Result | None) -> tuple[float, float] | N
 
     A curve that diverges would squeeze all other curves together.
     """
-    if best is None or best.trace[0] <= 0 or not np.isfinite(best.trace[0]):
+    if best is None or not best.trace.size or best.trace[0] <= 0 or not np.isfinite(best.trace[0]):
         return None
     start = float(best.trace[0])
     smallest = [r.final_loss for r in result.records if 0 < r.final_loss < start]

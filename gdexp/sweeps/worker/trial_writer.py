@@ -127,7 +127,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         runs = self._runs[asked.number]
         place = next(i for i, each in enumerate(asked.experiments) if each is experiment)
         run = runs.seeds[place] if runs.seeds else runs.trial
-        return LiveCurves(self._store, run)
+        return LiveCurves(self._store, run, experiment.watched_name is None)
 
     def add(self, trial: EvaluatedTrial, record: TrialRecord) -> None:
         """Add a trial that the next `write` writes."""
