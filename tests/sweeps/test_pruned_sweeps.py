@@ -15,7 +15,7 @@ from gdexp.cli.main import main
 from gdexp.sweeps.study import READINGS, TrialRecord, readings_of
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.sweeps.test_resume import check_whole, finished, load, told
+from tests.sweeps.test_resume import check_whole, finished, load
 
 pytestmark = pytest.mark.slow
 
@@ -101,11 +101,11 @@ def test_seeds_of_a_trial_end_together(here: Path) -> None:
 
 
 def test_wilcoxon_compares_seeds(here: Path) -> None:
-    lines = ["sweep.seeds=8", "sweep.n_trials=6", "sweep.pruner=wilcoxon"]
+    lines = ["sweep.seeds=6", "sweep.n_trials=5", "sweep.pruner=wilcoxon"]
     assert main([*BASE, *lines, "stopping.max_iterations=300"]) == 0
     found = records(here)
-    assert any(each.status == "pruned" and len(each.counts) < 8 for each in found)
-    assert any(each.can_win and len(each.counts) == 8 for each in found)
+    assert any(each.status == "pruned" and len(each.counts) < 6 for each in found)
+    assert any(each.can_win and len(each.counts) == 6 for each in found)
     for trial in finished(here):
         assert [each.step for each in readings_of(trial)] == list(
             range(1, len(TrialRecord.of(trial).counts) + 1)
@@ -120,7 +120,7 @@ def test_workers_share_the_readings(here: Path) -> None:
     assert all(READINGS in t.user_attrs for t in finished(here))
 
 
-VALUED = ["+sweep", "sweep.name=s", RATES, "sweep.n_trials=6"]
+VALUED = ["+sweep", "sweep.name=s", RATES, "sweep.n_trials=4"]
 
 
 @pytest.mark.parametrize(
@@ -195,10 +195,9 @@ def test_seconds_to_the_threshold(here: Path) -> None:
 
 
 def test_nothing_converged_is_a_failure_of_counts_alone(here: Path) -> None:
-    few = ["stopping.max_iterations=2", "sweep.n_trials=2", RATES, "stopping.threshold=1e-7"]
+    few = ["stopping.max_iterations=2", "sweep.n_trials=1", RATES, "stopping.threshold=1e-7"]
     assert main(["+sweep", "sweep.name=a", *few]) == 1
     assert main(["+sweep", "sweep.name=b", "sweep.objective=best", *few]) == 0
-    assert main(["+sweep", "sweep.name=c", "sweep.objective=seconds", *few]) == 1
 
 
 @pytest.mark.parametrize(
@@ -257,11 +256,10 @@ def trial_states(folder: Path) -> list[FrozenTrial]:
 
 
 def test_what_was_made_without_a_pruner_is_kept(here: Path) -> None:
-    assert main([*BASE, "sweep.n_trials=3"]) == 0
-    check_whole(here, 3)
+    assert main([*BASE, "sweep.n_trials=2"]) == 0
+    check_whole(here, 2)
     assert not any(READINGS in t.user_attrs for t in trial_states(here))
     assert not any(
         {"values", "estimated"} & t.user_attrs["gdexp.record"].keys() for t in trial_states(here)
     )
     assert main([*PRUNED, "sweep.n_trials=5"]) == 2  # another definition
-    assert told(finished(here)) == told(finished(here))

@@ -107,11 +107,11 @@ def test_a_training_is_projected_towards_its_metrics_threshold(small: Path) -> N
 def test_the_best_accuracy_is_found_with_a_pruner(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lines = ["sweep.objective=best", "stopping.metric=accuracy", "sweep.n_trials=8"]
+    lines = ["sweep.objective=best", "stopping.metric=accuracy", "sweep.n_trials=6"]
     pruner = "sweep.pruner={name: percentile, percentile: 60, n_startup_trials: 2}"
     assert main([*SWEEP, *lines, pruner]) == 0
     said = capsys.readouterr().out
-    assert "the largest accuracy in 8 trials" in said  # the class says that max is best
+    assert "the largest accuracy in 6 trials" in said  # the class says that max is best
     found = [(trial, TrialRecord.of(trial)) for trial in finished(small)]
     assert {record.status for _, record in found} == {"max_iterations", "pruned"}
     store = Store(TrackingSettings())
