@@ -31,6 +31,7 @@ BENCHMARKS = {
         "durability",
         "what checks and durability add; sweeps beside outside readers",
     ),
+    "training": ("training", "a recorded training against a hand-written loop"),
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "engine": ("engine_speed", "the portable engine against loops, torch, C and imports"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),

@@ -1,0 +1,115 @@
+"""A training with everything recorded against the loop that one writes by hand.
+
+One MLP of 1.86 million weights, mini-batches of 128. CPU time, for other work on the machine does
+not change it; imports are made before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
+from benchmarks.wide_net import hand_loop
+from gdexp.cli import run as runs
+
+UPDATES, EVERY = 500, 50
+WEIGHTS = 1_863_690
+MEGABYTE = 1e6
+
+CONFIG: dict[str, Any] = {
+    "problem": {"name": "training", "path": "benchmarks.wide_net.WideNet", "arguments": None},
+    "optimizer": {"name": "torch", "class_name": "SGD", "lr": 0.01, "options": {"momentum": 0.9}},
+    "stopping": {"threshold": 1e-9, "max_iterations": UPDATES, "every": EVERY},
+    "seed": 0,
+    "dtype": "float32",
+    "device": "cpu",
+    "tracking": {},
+}
+
+
+def run(rounds: int) -> list[Figure]:
+    """CPU seconds of whole runs, memory above the hand loop's, and bytes of a sweep."""
+    with one_thread(), _folder():
+        times = by_turns({"hand": lambda: _cpu(_by_hand), "gdexp": lambda: _cpu(_run)}, rounds)
+        peaks = by_turns({"hand": lambda: _peak(_by_hand), "gdexp": lambda: _peak(_run)}, rounds)
+    seconds = {name: statistics.median(values) for name, values in times.items()}
+    copies = [
+        (ours - hand) / (4 * WEIGHTS)
+        for ours, hand in zip(peaks["gdexp"], peaks["hand"], strict=True)
+    ]
+    return [
+        figure(
+            f"CPU time of {UPDATES} updates, recorded / hand loop",
+            ratios(times["gdexp"], times["hand"]),
+            1.05,
+            note=f"{seconds['gdexp']:.2f} against {seconds['hand']:.2f} s",
+        ),
+        figure("peak memory above the hand loop's, in copies of the weights", copies, 1.0),
+        figure("MB that a sweep of 3 trials leaves", [_sweep_size()], 10.0),
+    ]
+
+
+def _by_hand() -> None:
+    hand_loop(UPDATES, EVERY)
+
+
+def _run() -> None:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        runs.run(CONFIG)
+
+
+def _cpu(work: Callable[[], None]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def _peak(work: Callable[[], None]) -> float:
+    """Return the largest memory while a function runs, above that before it, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
+    before = _status("VmRSS")
+    work()
+    return float(_status("VmHWM") - before)
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+def _sweep_size() -> float:
+    """Return the megabytes of a sweep without weights."""
+    arguments = [
+        *("-m", "problem=training", "problem.path=benchmarks.wide_net.WideNet"),
+        *("optimizer.lr=0.01,0.02,0.03", "stopping.max_iterations=20", "stopping.threshold=1e-9"),
+        *("tracking.tensors=false", "tracking.model=none"),
+    ]
+    with _folder():
+        done = subprocess.run(
+            [sys.executable, "-m", "gdexp", *arguments], capture_output=True, check=False
+        )
+        if done.returncode not in (0, 1):  # 1: none of 20 updates converges
+            raise RuntimeError(done.stderr.decode())
+        files = [path for path in Path().rglob("*") if path.is_file()]
+        return sum(path.stat().st_size for path in files) / MEGABYTE
+
+
+@contextlib.contextmanager
+def _folder() -> Any:  # noqa: ANN401
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
