@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli.run import carry_out, unfinished
-from gdexp.config import Config, construct
+from gdexp.config import Config, construct, parse_overrides, typed_overrides
 from gdexp.core import BadInput, StudyInUse, validation
 from gdexp.descent import Result
 from gdexp.display import terminal
-from gdexp.experiment import CheckpointSettings
+from gdexp.experiment import CheckpointSettings, kept_of
 from gdexp.reruns import check_overrides
 from gdexp.runs import stored_experiment
 from gdexp.tracking import Store, TrackingSettings
+from gdexp.training import Kept
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def resume(config: Config) -> Result:
     if about is None:
         raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
     experiment = stored_experiment(about["config"], trust)
+    tracking = _keeping(tracking, kept_of(about))
     tracking.preflight()
     store = Store(tracking)
     if store.warning:
@@ -70,6 +73,13 @@ def resume(config: Config) -> Result:
     except StudyInUse:
         store.reopen(run_id)
         raise
+
+
+def _keeping(tracking: TrackingSettings, kept: Kept) -> TrackingSettings:
+    """Return the settings with what the run keeps of the weights, unless the user says it anew."""
+    typed = {each.get_key_element().lstrip("+") for each in parse_overrides(typed_overrides())}
+    own: dict[str, Any] = {"tensors": kept.tensors, "model": kept.model}
+    return replace(tracking, **{k: v for k, v in own.items() if f"tracking.{k}" not in typed})
 
 
 def _folder(run: str | None) -> CheckpointFolder:

@@ -55,6 +55,7 @@ def run(config: Config) -> Result:
     """
     experiment = Experiment.from_config(config, trusted_paths(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
+    saves = CheckpointSettings.of(config)
     settings.preflight()
     experiment.rehearse()
     differing = nondeterminism_warning(experiment)
@@ -65,7 +66,6 @@ def run(config: Config) -> Result:
     if store.warning:
         terminal.print_warning(store.warning)
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
-    saves = CheckpointSettings.of(config)
     name_unfinished(experiment, store)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     return carry_out(out, experiment, store, run_id, saves)
@@ -92,7 +92,8 @@ def carry_out(
         StorageFailed: MLflow's store refused the record, or the disk a checkpoint.
     """
     folder = CheckpointFolder(command_folder() / FOLDER / run_id)
-    checkpoints = checkpointing(experiment, folder, saves)
+    kept = Kept(store.settings.tensors, store.settings.model)
+    checkpoints = checkpointing(experiment, folder, saves, kept=kept)
     try:
         with nullcontext() if checkpoints is None else folder.locked():
             return _recorded(out, experiment, store, run_id, checkpoints)

@@ -6,6 +6,7 @@ from gdexp.experiment.checkpoints import (
     CheckpointSettings,
     checkpointing,
     has_same_config,
+    kept_of,
 )
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
@@ -58,6 +59,7 @@ __all__ = [
     "checkpointing",
     "environment",
     "has_same_config",
+    "kept_of",
     "left_out",
     "nondeterminism_warning",
     "pictures",

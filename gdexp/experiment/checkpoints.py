@@ -10,10 +10,10 @@ import torch
 
 from gdexp import config
 from gdexp.checkpoints import CheckpointFolder
-from gdexp.core import changed_files, validation
+from gdexp.core import BadInput, changed_files, validation
 from gdexp.experiment.experiment import Experiment
 from gdexp.experiment.provenance import code_digests, user_codes
-from gdexp.training import Checkpointing
+from gdexp.training import ALL, Checkpointing, Kept
 
 FOLDER = "checkpoints"
 """The folder of checkpoints: of single runs in the command's folder, of trials in a study's."""
@@ -48,6 +48,7 @@ def checkpointing(
     folder: CheckpointFolder,
     settings: CheckpointSettings,
     drops_others: bool = False,
+    kept: Kept = ALL,
 ) -> Checkpointing | None:
     """Return what saves an experiment and goes on with it; None for descents, which begin again.
 
@@ -56,6 +57,7 @@ def checkpointing(
         folder: of the checkpoints.
         settings: when they are made.
         drops_others: as of `Checkpointing`.
+        kept: what the result keeps of the weights; `kept_of` reads it again.
     """
     if experiment.function is not None:
         return None
@@ -63,12 +65,25 @@ def checkpointing(
         "config": _config(experiment.config),
         "code": code_digests(experiment.config),
         "torch": torch.__version__,
+        "kept": kept._asdict(),
     }
 
     def differs(saved: Mapping[str, Any]) -> str | None:
         return _difference(experiment, saved)
 
     return Checkpointing(folder, settings.every, about, differs, drops_others)
+
+
+def kept_of(saved: Mapping[str, Any]) -> Kept:
+    """Return what the result of a saved descent keeps of the weights.
+
+    Raises:
+        BadInput: the checkpoint says something else.
+    """
+    found = saved.get("kept")
+    if not isinstance(found, Mapping) or set(found) != set(Kept._fields):
+        raise BadInput("+resume", "", "its checkpoint does not say what is kept of the weights")
+    return Kept(**found)
 
 
 def has_same_config(experiment: Experiment, saved: Mapping[str, Any]) -> bool:

@@ -214,7 +214,7 @@ def _live(ready: ForkServer, life: Life, most: int, drawn: random.Random) -> Non
         line = KINDS[life.kind]
         if _saved(life.folder):
             life.resumed += 1
-            line = line if life.kind == "sweep" else ("+resume", TRUST, "tracking.model=none")
+            line = line if life.kind == "sweep" else ("+resume", TRUST)
         running = ready.start(*line, cwd=life.folder)
         if life.kills < most:
             _await(life.folder, drawn)
