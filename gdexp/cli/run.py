@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
@@ -77,6 +77,7 @@ def carry_out(
     store: Store,
     run_id: str,
     saves: CheckpointSettings,
+    changed: Collection[str] = (),
 ) -> Result:
     """Run an experiment, from its checkpoint if it has one; print and record the result.
 
@@ -86,6 +87,7 @@ def carry_out(
         store: of the run.
         run_id: of the run, which the store has as RUNNING.
         saves: when checkpoints are made.
+        changed: keys whose values are others than the checkpoint's.
 
     Raises:
         StudyInUse: another process goes on with the run.
@@ -93,7 +95,7 @@ def carry_out(
     """
     folder = CheckpointFolder(command_folder() / FOLDER / run_id)
     kept = Kept(store.settings.tensors, store.settings.model)
-    checkpoints = checkpointing(experiment, folder, saves, kept=kept)
+    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed)
     try:
         with nullcontext() if checkpoints is None else folder.locked():
             return _recorded(out, experiment, store, run_id, checkpoints)

@@ -2,6 +2,7 @@
 
 from gdexp.experiment import provenance
 from gdexp.experiment.checkpoints import (
+    CHANGEABLE,
     FOLDER,
     CheckpointSettings,
     checkpointing,
@@ -37,6 +38,7 @@ from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, Trai
 __all__ = [
     "ALONE",
     "BATCH",
+    "CHANGEABLE",
     "DIFF",
     "ENVIRONMENT",
     "FOLDER",

@@ -45,6 +45,8 @@ def test_a_run_that_a_signal_ends_is_saved_and_goes_on_with_the_same_bits(tmp_pa
     changed = gdexp("+resume", "trust=[net.Net]", cwd=own, expect=1)
     assert "net.py changed since it was made" in changed.stderr
     (own / "net.py").write_text(TRAINING)
+    other = gdexp("+resume", "trust=[net.Net]", "optimizer.lr=1", cwd=own, expect=2)
+    assert "comes from the run itself; only stopping.max_iterations" in other.stderr
     resumed = gdexp(f"+resume={run_id[:9]}", "trust=[net.Net]", cwd=own)
     assert f"run {run_id} at update" in resumed.stdout
     made = outcome(own)
