@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -11,7 +12,8 @@ import torch
 
 from gdexp.descent import LOSS, MODES
 from gdexp.training.metrics import best_value
-from gdexp.training.result import TrainingResult
+from gdexp.training.result import Tensors, TrainingResult
+from gdexp.training.weights import Memory, memory_of
 
 TENSORS = "training.json"
 """Updates, epochs, metrics, and shapes and digests of the weights."""
@@ -79,16 +81,18 @@ def metric_numbers_of(result: TrainingResult) -> dict[str, float]:
     return found
 
 
-def model_files(result: TrainingResult) -> dict[str, bytes]:
-    """Return `model.safetensors`: the state of the best evaluation if it was kept, else the last.
+def model_files(result: TrainingResult) -> dict[str, Callable[[], bytes]]:
+    """Return what makes `model.safetensors`: the best state if it was kept, else the last.
 
     Tied weights are stored once, under their first name; safetensors' `load_model` finds them.
     """
     state = result.best_state if result.best_state is not None else result.state
-    if not state:
-        return {}
+    return {MODEL: partial(_saved, state)} if state else {}
+
+
+def _saved(state: Tensors) -> bytes:
     from safetensors.torch import save
 
-    first: dict[int, str] = {}
-    kept = {name: each for name, each in state.items() if first.setdefault(id(each), name) == name}
-    return {MODEL: save({name: each.contiguous() for name, each in kept.items()})}
+    first: dict[Memory, str] = {}
+    kept = {n: each for n, each in state.items() if first.setdefault(memory_of(each), n) == n}
+    return save({name: each.cpu().contiguous() for name, each in kept.items()})
