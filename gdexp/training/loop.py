@@ -292,16 +292,18 @@ class TrainingLoop:
         for each in self.model.parameters():
             each.grad = None
         modes = {**self.training.modes, goal: "max" if self.stopping.sign < 0 else "min"}
-        parameters, tensors = trained_parameters(self.model), tensors_of(self.model)
-        final_digests = digests(tensors) if self._kept.digests else {}
-        final = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
+        final_digests = digests(tensors_of(self.model)) if self._kept.digests else {}
         state: Tensors = {}
-        if self._kept.model != "none" and self.updates.averages:
-            state = self._state()
-        elif self._kept.model != "none":
+        keeps = self._kept.model != "none"
+        if keeps and self.updates.averages:
+            state, keeps = self._state(), False
+        del self.updates  # the record needs its memory
+        final = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
+        parameters, tensors = trained_parameters(self.model), tensors_of(self.model)
+        if keeps:
             state = moved_into(tensors, final, parameters) if final.numel() else tensors
         parts = {name: tuple(each.shape) for name, each in parameters.items()}
-        del self.model, self.updates, parameters, tensors  # what is recorded needs their memory
+        del self.model, parameters, tensors
         return TrainingResult(
             status=status,
             trace=np.array(self.losses),

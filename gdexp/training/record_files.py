@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 import torch
 
+from gdexp.checkpoints import encode_tensors
 from gdexp.descent import LOSS, MODES
 from gdexp.training.metrics import best_value
 from gdexp.training.result import Tensors, TrainingResult
@@ -22,6 +23,9 @@ TRACES = "traces"
 """The folder of the metrics' traces, each of shape (readings, 2): updates and values."""
 
 MODEL = "model.safetensors"
+
+PYTORCH = {"format": "pt"}
+"""What the package safetensors writes of tensors of torch; some of its readers want it."""
 
 LOSSES = f"{TRACES}/loss.npy"
 
@@ -91,8 +95,6 @@ def model_files(result: TrainingResult) -> dict[str, Callable[[], bytes]]:
 
 
 def _saved(state: Tensors) -> bytes:
-    from safetensors.torch import save
-
     first: dict[Memory, str] = {}
     kept = {n: each for n, each in state.items() if first.setdefault(memory_of(each), n) == n}
-    return save({name: each.cpu().contiguous() for name, each in kept.items()})
+    return encode_tensors({n: each.cpu().contiguous() for n, each in kept.items()}, PYTORCH)
