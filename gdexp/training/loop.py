@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gdexp.core import BadInput, nearest, signals
+from gdexp.core import BadInput, nearest, release_freed_memory, signals
 from gdexp.descent import (
     LOSS,
     Monitor,
@@ -304,6 +304,7 @@ class TrainingLoop:
             state = moved_into(tensors, final, parameters) if final.numel() else tensors
         parts = {name: tuple(each.shape) for name, each in parameters.items()}
         del self.model, parameters, tensors
+        release_freed_memory()
         return TrainingResult(
             status=status,
             trace=np.array(self.losses),
