@@ -11,10 +11,11 @@ from hypothesis import settings
 
 from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
+from tests.support.long_form import share
 from tests.support.shortcuts import TEMPLATE, copying, small_pictures
 
 # The same cases in every run, and no verdict from how busy the machine is.
-settings.register_profile("gdexp", deadline=None, derandomize=True)
+settings.register_profile("gdexp", deadline=None, derandomize=True, max_examples=share(100, 3))
 settings.load_profile("gdexp")
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -7,6 +7,7 @@ none. Tests and benchmarks of many commands would take hours otherwise.
 from __future__ import annotations
 
 import copy
+import io
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +32,11 @@ IMPORTED = (
     *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.cli.main"),
     *("gdexp.cli.run", "gdexp.cli.rerun", "gdexp.cli.compare", "gdexp.cli.export"),
     *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
-    *("gdexp.ui.server", "gdexp.ui.links"),
+    *("gdexp.ui.server", "gdexp.ui.links", "gdexp.cli.inspect", "gdexp.cli.problems"),
+    *("hydra", "sklearn.datasets", "llvmlite.binding", "PIL.ImageFont", "PIL.WebPImagePlugin"),
+    *("sqlalchemy.dialects.sqlite", "alembic.command", "rich.tree", "rich._emoji_codes"),
+    *("gdexp.sweeps.sweep_configs", "gdexp.sweeps.study.journal_storage"),
+    *("gdexp.sweeps.launchers.worker_job", "gdexp.sweeps.launchers.hydra_jobs"),
 )
 """What commands import on their way."""
 
@@ -237,6 +242,7 @@ def _serve() -> dict[str, Any] | None:
         warnings.simplefilter("ignore")
         for name in IMPORTED:
             import_module(name)
+        _warm_up()
     for line in sys.stdin:
         asked = json.loads(line)
         if "ended" in asked:
@@ -245,6 +251,19 @@ def _serve() -> dict[str, Any] | None:
             return dict(asked)
         print(json.dumps(answer), flush=True)
     return None
+
+
+def _warm_up() -> None:
+    """Do what every command does at first, and what leaves no state but caches of libraries."""
+    from sqlalchemy.orm import configure_mappers
+
+    from gdexp import Matrix, descend
+    from gdexp.cli.main import main
+
+    with redirect_stdout(io.StringIO()):
+        main(["--cfg", "job"])
+    descend(Matrix())
+    configure_mappers()
 
 
 def _ended(pid: int) -> int | None:
