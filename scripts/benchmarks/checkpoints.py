@@ -205,7 +205,11 @@ def _await(folder: Path, drawn: random.Random) -> None:
 
 def _saved(folder: Path) -> set[str]:
     """Return the checkpoints that are there."""
-    return {str(each) for each in folder.glob("**/checkpoints/**/*.safetensors")}
+    found = set()
+    for place in ("checkpoints", "sweeps"):
+        for where, _, names in os.walk(folder / place):  # no error of a folder that goes meanwhile
+            found |= {os.path.join(where, name) for name in names if name.endswith(".safetensors")}
+    return found
 
 
 def _live(ready: ForkServer, life: Life, most: int, drawn: random.Random) -> None:
@@ -214,7 +218,7 @@ def _live(ready: ForkServer, life: Life, most: int, drawn: random.Random) -> Non
         line = KINDS[life.kind]
         if _saved(life.folder):
             life.resumed += 1
-            line = line if life.kind == "sweep" else ("+resume", TRUST, "tracking.model=none")
+            line = line if life.kind == "sweep" else ("+resume", TRUST)
         running = ready.start(*line, cwd=life.folder)
         if life.kills < most:
             _await(life.folder, drawn)

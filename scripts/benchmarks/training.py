@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
 from benchmarks.wide_net import hand_loop
 from gdexp.cli import run as runs
 
-UPDATES, EVERY = 500, 50
+UPDATES, EVERY = 1_000, 50
 WEIGHTS = 1_863_690
 MEGABYTE = 1e6
 
@@ -37,15 +37,35 @@ CONFIG: dict[str, Any] = {
 }
 
 
+PEAK = """
+import ctypes, gc, pathlib, torch
+from benchmarks import training
+
+torch.set_num_threads(1)
+with training._folder():
+    training.UPDATES = training.CONFIG["stopping"]["max_iterations"] = 30
+    lines = lambda: pathlib.Path("/proc/self/status").read_text().splitlines()
+    size = lambda name: next(int(l.split()[1]) for l in lines() if l.startswith(name)) * 1024
+    training.{work}()  # imports, and what is made once
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
+    before = size("VmRSS")
+    training.{work}()
+    print(size("VmHWM") - before)
+"""
+"""A program that prints the memory that `_by_hand` or `_run` needs; its second time is measured."""
+
+
 def run(rounds: int) -> list[Figure]:
     """CPU seconds of whole runs, memory above the hand loop's, and bytes of a sweep."""
     with one_thread(), _folder():
         times = by_turns({"hand": lambda: _cpu(_by_hand), "gdexp": lambda: _cpu(_run)}, rounds)
-        peaks = by_turns({"hand": lambda: _peak(_by_hand), "gdexp": lambda: _peak(_run)}, rounds)
+        peaks = {name: [_peak(name) for _ in range(rounds)] for name in ("_by_hand", "_run")}
     seconds = {name: statistics.median(values) for name, values in times.items()}
     copies = [
         (ours - hand) / (4 * WEIGHTS)
-        for ours, hand in zip(peaks["gdexp"], peaks["hand"], strict=True)
+        for ours, hand in zip(peaks["_run"], peaks["_by_hand"], strict=True)
     ]
     return [
         figure(
@@ -64,8 +84,12 @@ def _by_hand() -> None:
 
 
 def _run() -> None:
+    _quiet(CONFIG)
+
+
+def _quiet(config: dict[str, Any]) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        runs.run(CONFIG)
+        runs.run(config)
 
 
 def _cpu(work: Callable[[], None]) -> float:
@@ -74,17 +98,12 @@ def _cpu(work: Callable[[], None]) -> float:
     return time.process_time() - began
 
 
-def _peak(work: Callable[[], None]) -> float:
-    """Return the largest memory while a function runs, above that before it, in bytes."""
-    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
-    before = _status("VmRSS")
-    work()
-    return float(_status("VmHWM") - before)
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+def _peak(work: str) -> float:
+    """Return the largest memory of a process of its own while it works, above that before it."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK.format(work=work)], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
 
 
 def _sweep_size() -> float:
@@ -105,7 +124,7 @@ def _sweep_size() -> float:
 
 
 @contextlib.contextmanager
-def _folder() -> Any:  # noqa: ANN401
+def _folder() -> Iterator[None]:
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

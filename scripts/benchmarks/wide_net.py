@@ -29,7 +29,8 @@ class WideNet(Training):
 
     def batches(self, generator: torch.Generator) -> Iterator[Any]:
         """Yield the rows in random order."""
-        for rows in torch.randperm(ROWS, generator=generator).split(BATCH):
+        order = torch.randperm(ROWS, generator=generator)
+        for rows in torch.split(order, BATCH):
             yield self.x[rows], self.y[rows]
 
     def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:  # noqa: ANN401
@@ -60,7 +61,7 @@ def hand_loop(updates: int, every: int) -> list[float]:
             loss = training.loss(model, batch)
             losses.append(loss.item())
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             if len(losses) == updates:
                 return losses

@@ -179,8 +179,8 @@ def checkpointing(folder: Path) -> Checkpointing:
 
 def test_a_loop_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path: Path) -> None:
     whole = run(saving, Stopping(1e-9, 15))
+    saves = checkpointing(tmp_path)
     with pytest.raises(RuntimeError, match="killed"):
-        saves = checkpointing(tmp_path)
         run(saving, Stopping(1e-9, 15), {"kill_at": 9}, checkpoints=saves)
     saves = checkpointing(tmp_path)
     resumed = run(saving, Stopping(1e-9, 15), checkpoints=saves)
