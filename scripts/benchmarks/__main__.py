@@ -36,6 +36,7 @@ BENCHMARKS = {
     "engine": ("engine_speed", "the portable engine against loops, torch, C and imports"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),
     "bits": ("bits", "bits that differ between the ways to compute a portable descent"),
+    "tests": ("long_tests", "the tests in their long form: what every run takes a share of"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""
