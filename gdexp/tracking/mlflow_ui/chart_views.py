@@ -83,7 +83,7 @@ def view_state(
     """
     shown = list(swept[:MAX_AXES])
     cards = [
-        *map(_metric, metrics),
+        *map(_readings, metrics),
         _loss("loss", _LOSSES, "linear", losses),
         *_by_learning_rate(shown, log),
         *_space(shown, log),
@@ -225,7 +225,7 @@ def _envelope(name: str, created: int, state: dict[str, Any]) -> str:
     return json.dumps(envelope, separators=(",", ":"))
 
 
-def _metric(metric: str) -> dict[str, Any]:
+def _readings(metric: str) -> dict[str, Any]:
     """Return a card with a metric of trainings by update."""
     return _card(
         f"metric-{metric}",
