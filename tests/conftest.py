@@ -11,10 +11,11 @@ from hypothesis import settings
 
 from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
+from tests.support.long_form import share
 from tests.support.shortcuts import TEMPLATE, copying, small_pictures
 
 # The same cases in every run, and no verdict from how busy the machine is.
-settings.register_profile("gdexp", deadline=None, derandomize=True)
+settings.register_profile("gdexp", deadline=None, derandomize=True, max_examples=share(100, 3))
 settings.load_profile("gdexp")
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -27,6 +28,10 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(DeferredImports())
+    if getattr(config.option, "numprocesses", None):  # the process that starts the others
+        from tests.support.commands import share_fork_server
+
+        share_fork_server()
 
 
 @pytest.hookimpl(trylast=True)

@@ -52,6 +52,7 @@ def targets(node: ast.AST) -> list[ast.expr]:
     return [node.target] if isinstance(node, ast.AnnAssign | ast.AugAssign) else []
 
 
+@cache
 def containers(path: Path) -> set[str]:
     """The names of a module's own lists, dictionaries and sets."""
     found = set()
@@ -86,10 +87,15 @@ def local_names(function: ast.AST) -> set[str]:
     }
 
 
+@cache
+def all_containers() -> set[str]:
+    """The names of the lists, dictionaries and sets of all modules."""
+    return {name for module in MODULES for name in containers(module)}
+
+
 def changed_containers(path: Path) -> Iterator[str]:
     """The module-level containers that the package changes after the import, with their lines."""
-    known = {name for module in MODULES for name in containers(module)}
-    own = containers(path)
+    known, own = all_containers(), containers(path)
     for function in ast.walk(tree(path)):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue

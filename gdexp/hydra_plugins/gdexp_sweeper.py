@@ -30,28 +30,31 @@ class GdexpSweeper(Sweeper):
     ) -> None:
         """Keep what Hydra hands over, and make the launcher."""
         from hydra.core.plugins import Plugins
+        from hydra.types import HydraContext
 
-        self.loader = hydra_context.config_loader
-        self.composed = config
+        from gdexp.sweeps import SweepConfigs, is_basic
+
+        self.configs = SweepConfigs(hydra_context.config_loader, config)
         self.job_launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        if is_basic(self.job_launcher):
+            own = HydraContext(self.configs.loader(), hydra_context.callbacks)
+            self.job_launcher.setup(hydra_context=own, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
         from gdexp.core import CommandFailed
         from gdexp.sweeps import job_failure, run_sweep, worker_launcher
 
-        def compose(overrides: list[str]) -> DictConfig:
-            return self.loader.load_sweep_config(self.composed, overrides)
-
         def launch(overrides: list[list[str]]) -> None:
             for job in self.job_launcher.launch(overrides, initial_job_idx=0):
                 if (failure := job_failure(job)) is not None:
                     raise failure
 
+        started_by = worker_launcher(self.job_launcher, launch)
         try:
-            run_sweep(arguments, compose, launch, worker_launcher(self.job_launcher, launch))
+            run_sweep(arguments, self.configs.compose, launch, started_by)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

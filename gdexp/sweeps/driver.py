@@ -238,8 +238,6 @@ def _ended(
 
 
 def _without_hydra(cfg: DictConfig) -> DictConfig:
-    from omegaconf import open_dict
+    from omegaconf import OmegaConf
 
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return cfg
+    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])

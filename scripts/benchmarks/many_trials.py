@@ -72,7 +72,7 @@ def _ours(sampler: str, trials: int, children: str) -> float:
             status = main(
                 [
                     *("+sweep", f"sweep.name={name}", f"sweep.n_trials={count}"),
-                    *(f"sweep.sampler={sampler}", f"sweep.children='{children}'"),
+                    *(f"sweep.sampler={sampler}", f"tracking.children='{children}'"),
                     f"sweep.storage={name}.journal",
                 ]
             )

@@ -23,6 +23,7 @@ from gdexp import (
     Stopping,
     descend,
 )
+from tests.support.long_form import share
 
 NOTEBOOK_X0 = [[0.0515, 0.9451, 0.0815], [0.7376, 0.7345, 0.3697], [0.9189, 0.5949, 0.6095]]
 TARGET = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]]
@@ -132,7 +133,7 @@ def unconverged(lr: float, first: float, limit: int, dtype: torch.dtype) -> Stat
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "portable"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_500_random_cases_have_the_status_and_count_of_the_closed_form(
+def test_random_cases_have_the_status_and_count_of_the_closed_form(
     dtype: torch.dtype, engine: str
 ) -> None:
     """In float64 every count is the formula's; in float32 too, unless rounding can decide.
@@ -144,7 +145,8 @@ def test_500_random_cases_have_the_status_and_count_of_the_closed_form(
     limit = 5000
     eps = torch.finfo(dtype).eps
     within, problem = 0, Matrix()
-    for lr, threshold, x0 in random_cases(500, seed=7):
+    count = share(500)
+    for lr, threshold, x0 in random_cases(count, seed=7):
         result = descend(
             problem,
             GradientDescent(lr=lr),
@@ -168,7 +170,7 @@ def test_500_random_cases_have_the_status_and_count_of_the_closed_form(
             assert result.status is unconverged(lr, float(np.mean(form.gap**2)), limit, dtype)
         else:
             assert (result.status, result.iterations) == (Status.CONVERGED, expected)
-    assert within <= (0 if dtype is torch.float64 else 75)
+    assert within <= (0 if dtype is torch.float64 else 0.15 * count)
 
 
 @pytest.mark.parametrize("lr", [4.5, 3.0, 1.0])

@@ -28,6 +28,7 @@ from gdexp import (
 )
 from gdexp.theory.counts import count_with_margin
 from gdexp.theory.settings import stability_limit
+from tests.support.long_form import share
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ ROUNDING = 1e-7
 """Relative error of a float64 loss after thousands of updates, generously."""
 
 LIMIT = 4000
-ROWS = 350
+ROWS = share(350)
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     "matrix 3x3": Matrix,
@@ -73,7 +74,7 @@ def _limit(problem: Problem, rule: UpdateRule) -> float:
 @pytest.mark.parametrize("rule_name", ["gd", "momentum", "nesterov"])
 @pytest.mark.parametrize("problem_name", PROBLEMS)
 def test_every_count_is_the_one_of_exact_arithmetic(rule_name: str, problem_name: str) -> None:
-    """30 times 350 cases: 10,500. A mismatch outside rounding fails; so do many inside it."""
+    """A mismatch outside rounding fails; so do many inside it. In the long form 10,500 cases."""
     problem = PROBLEMS[problem_name]()
     key = f"{rule_name}/{problem_name}".encode()
     draw = np.random.default_rng(int.from_bytes(key, "big") % 2**63)

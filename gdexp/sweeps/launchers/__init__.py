@@ -11,6 +11,7 @@ from gdexp.core import lazy_names
 if TYPE_CHECKING:
     from gdexp.sweeps.launchers.base import WorkerLauncher as WorkerLauncher
     from gdexp.sweeps.launchers.base import Workers as Workers
+    from gdexp.sweeps.launchers.choice import is_basic as is_basic
     from gdexp.sweeps.launchers.choice import worker_launcher as worker_launcher
     from gdexp.sweeps.launchers.hydra_jobs import job_failure as job_failure
     from gdexp.sweeps.launchers.local_workers import LocalWorkers as LocalWorkers
@@ -21,6 +22,7 @@ __all__ = [
     "LocalWorkers",
     "WorkerLauncher",
     "Workers",
+    "is_basic",
     "job_failure",
     "run_launched_worker",
     "threads_per_worker",
@@ -33,6 +35,7 @@ __getattr__ = lazy_names(
         "LocalWorkers": "local_workers",
         "WorkerLauncher": "base",
         "Workers": "base",
+        "is_basic": "choice",
         "job_failure": "hydra_jobs",
         "run_launched_worker": "worker_job",
         "threads_per_worker": "local_workers",

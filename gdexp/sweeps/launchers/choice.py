@@ -18,6 +18,12 @@ RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
 """Modules of Hydra's launchers. A launcher is known by its module, so that no other is imported."""
 
 
+def is_basic(hydra_launcher: Launcher) -> bool:
+    """Return whether a launcher is Hydra's own basic one, which runs jobs in this process."""
+    cls = type(hydra_launcher)
+    return f"{cls.__module__}.{cls.__name__}" == BASIC_LAUNCHER
+
+
 def worker_launcher(
     hydra_launcher: Launcher, launch: Callable[[list[list[str]]], None]
 ) -> WorkerLauncher | None:
@@ -30,10 +36,10 @@ def worker_launcher(
     Returns:
         None for Hydra's own basic launcher: the driver starts workers on this machine.
     """
+    if is_basic(hydra_launcher):
+        return None
     module = type(hydra_launcher).__module__
     launcher: Any = hydra_launcher
-    if f"{module}.{type(hydra_launcher).__name__}" == BASIC_LAUNCHER:
-        return None
     if module == SUBMITIT:
         from gdexp.sweeps.launchers.slurm_workers import SlurmWorkers, check_cluster
 

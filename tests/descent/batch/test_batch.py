@@ -30,6 +30,7 @@ from gdexp.problems.function import Function
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS
+from tests.support.long_form import share
 from tests.support.names import BATCHABLE_PROBLEMS, BATCHABLE_RULES
 
 both = pytest.mark.usefixtures("each_engine")
@@ -49,6 +50,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
 THRESHOLDS = (1e-12, 1e-5, 1e-2, 0.3, 1e3)
 LIMITS = ((40, None), (25, None), (40, 9), (3, None), (40, 0))
 DISTINCT = 40
+SIZES = [(8, 2), (20, 7), (0, 64), (3, 1), (0, 300)][: share(5, 2) + 1]
+"""The first row and the number of rows of the batches."""
 SHARED = Matrix()
 
 
@@ -123,7 +126,7 @@ def test_a_row_equals_the_descent_alone_in_a_batch_of_any_size(
         for i in range(DISTINCT)
     ]
     assert len({result.status for result in alone}) >= 2
-    for first, size in ((3, 1), (8, 2), (20, 7), (0, 64), (0, 300)):
+    for first, size in SIZES:
         rows = [(first + i) % DISTINCT for i in range(size)]
         batch = descend_batch(
             problem,
