@@ -30,7 +30,7 @@ from gdexp.comparison import (
 )
 from gdexp.config import Config, construct, digest
 from gdexp.core import BadInput, StorageFailed, command_folder, shown_path, validation
-from gdexp.descent import THRESHOLDS
+from gdexp.descent import LOSS, THRESHOLDS
 from gdexp.display import terminal
 from gdexp.runs import RunLoader, best_runs
 from gdexp.tracking import TrackingSettings
@@ -128,8 +128,11 @@ def show(out: Console, comparison: Comparison, most: int) -> None:
         _print(out, differences_table(comparison, most))
     if comparison.thresholds_differ:
         out.print(f"\n{DIFFERENT_THRESHOLDS_NOTE}")
+    metrics = {run.metric for run in comparison.runs} - {LOSS}
+    of_metric = f" of {terminal.escape_text(', '.join(sorted(metrics)))}" if metrics else ""
     out.print(
-        "\n[bold]iterations to each threshold[/bold] [dim](- not reached; >= not continued)[/dim]"
+        f"\n[bold]iterations to each threshold{of_metric}[/bold] "
+        "[dim](- not reached; >= not continued)[/dim]"
     )
     _print(out, threshold_table(comparison, most, fraction=False))
     seeds = running_time_table(comparison, most)

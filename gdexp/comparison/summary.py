@@ -28,7 +28,7 @@ def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
         return [*(("best", f"{name}: {_outcome(run)}") for name, run in winners.items()), runs]
     best = comparison.best
     lines = [("best", _outcome(best))]
-    keys = [key for key in comparison.params if key != "stopping.cap"]
+    keys = [key for key in comparison.params if key != "stopping.cap" and key in best.params]
     if "optimizer.lr" in best.params and "optimizer.lr" not in keys:
         keys.insert(0, "optimizer.lr")
     chosen = [f"{key} = {text(best.values.get(key))}" for key in keys[:6]]

@@ -16,6 +16,7 @@ from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, group
 from gdexp.experiment.training_experiment import (
     LOOP,
     TrainingFacts,
+    check_alone,
     in_problem,
     known_modes,
     recorded_training,
@@ -92,7 +93,8 @@ class LoopExperiment(Experiment, names=(LOOP,)):
         return self.run(watch, monitor)
 
     def rehearse(self) -> None:
-        """Do nothing: the loop's first yield may take as long as an epoch."""
+        """Check the process alone: the loop's first yield may take as long as an epoch."""
+        check_alone()
 
     def start(self) -> None:
         """Return None: the loop makes what it trains."""

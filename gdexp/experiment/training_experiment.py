@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -101,7 +102,12 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         return self._train(self.stopping, watch, monitor, ALL)
 
     def rehearse(self) -> TrainingResult:
-        """Make one update between two evaluations; see `Experiment`."""
+        """Make one update between two evaluations; see `Experiment`.
+
+        Raises:
+            BadInput: this process is one of several that a launcher such as torchrun started.
+        """
+        check_alone()
         stopping = replace(self.stopping, max_iterations=1, cap=None, every=1)
         return self._train(stopping, None, None, Kept(tensors=False, model="none", digests=False))
 
@@ -275,3 +281,21 @@ def stopping_of(chosen: config.Config, modes: Mapping[str, str]) -> Stopping:
     if known.get("continue_to") is not None:
         raise BadInput("stopping.continue_to", known["continue_to"], "a training ends at threshold")
     return config.construct("stopping", Stopping, {**known, "absolute": linear})
+
+
+def check_alone() -> None:
+    """Refuse to train as one of several processes of a distributed launcher.
+
+    Each of them would make a run of its own, of the same weights.
+
+    Raises:
+        BadInput: `WORLD_SIZE` is more than 1, as torchrun and others set it.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size.strip() not in ("", "1"):
+        raise BadInput(
+            "WORLD_SIZE",
+            size,
+            "a training is one process; start it without torchrun or another distributed launcher "
+            "(unset WORLD_SIZE if there is none)",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -102,11 +103,19 @@ class TorchSchedule(Schedule):
             return each  # type: ignore[no-any-return]
         if self.interval != "update":
             raise BadInput("interval", self.interval, "only trainings have epochs and evaluations")
-        rates = _rates(self, float(lr))
+        key = float(lr)
+        if key not in self._rates:
+            self._rates[key] = _Rates(self, key)
+        rates = self._rates[key]
         while len(rates.known) < iteration:
             rates.known.append(next(rates.further))
         rate: float = rates.known[iteration - 1]
         return rate
+
+    @cached_property
+    def _rates(self) -> dict[float, _Rates]:
+        """The rates that were asked for, by the learning rate."""
+        return {}
 
     def constant_from(self, iteration: Iteration) -> bool:
         """Return False: what a scheduler will do is not known."""
@@ -129,18 +138,6 @@ class _Rates:
             yield float(optimizer.param_groups[0]["lr"])
             optimizer.step()
             scheduler.step()
-
-
-_CACHE: dict[tuple[str, str, float], _Rates] = {}
-
-
-def _rates(schedule: TorchSchedule, lr: float) -> _Rates:
-    key = schedule.class_name, repr(schedule.options), lr
-    if key not in _CACHE:
-        while len(_CACHE) >= 64:
-            del _CACHE[next(iter(_CACHE))]
-        _CACHE[key] = _Rates(schedule, lr)
-    return _CACHE[key]
 
 
 def scheduler_class(name: object) -> type[Any]:

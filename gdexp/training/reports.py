@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from gdexp.core import BadInput
 
 Receiver = Callable[[int, Mapping[str, Any]], bool]
 
-_receivers: list[Receiver] = []
-"""What takes reports, of the loop that runs in this process; none outside of one."""
+RECEIVER: ContextVar[Receiver | None] = ContextVar("RECEIVER", default=None)
+"""What takes the reports of the loop that runs here; None outside of one."""
 
 
 class Stopped(BaseException):
@@ -38,12 +39,13 @@ def report(step: int, *, raises: bool = True, **metrics: Any) -> bool:  # noqa: 
         Stopped: the run is over.
         BadInput: the step is no whole number, or a metric is no number.
     """
-    if not _receivers:
+    receiver = RECEIVER.get()
+    if receiver is None:
         return False
     is_whole = isinstance(step, int | float) and not isinstance(step, bool) and step == int(step)
     if not is_whole or step < 0:
         raise BadInput("report", step, "the step must be a whole number, 0 or more")
-    is_over = _receivers[-1](int(step), metrics)
+    is_over = receiver(int(step), metrics)
     if is_over and raises:
         raise Stopped
     return is_over
@@ -52,8 +54,8 @@ def report(step: int, *, raises: bool = True, **metrics: Any) -> bool:  # noqa: 
 @contextmanager
 def receiving(receiver: Receiver) -> Iterator[None]:
     """Let a function take the reports inside the block."""
-    _receivers.append(receiver)
+    token = RECEIVER.set(receiver)
     try:
         yield
     finally:
-        _receivers.remove(receiver)
+        RECEIVER.reset(token)

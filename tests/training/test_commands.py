@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,42 @@ def test_a_swept_optimizer_of_a_loop_is_refused(
 ) -> None:
     assert main(["problem=loop", "problem.path=own_net.fit", "optimizer.lr=0.3"]) == 2
     assert "a loop has an optimizer of its own" in capsys.readouterr().err
+
+
+def test_one_of_several_processes_of_a_launcher_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for given in (NET, ("problem=loop", "problem.path=own_net.fit")):
+        assert main([*given, "stopping.max_iterations=3"]) == 2
+        assert "WORLD_SIZE=2: a training is one process" in capsys.readouterr().err
+    assert not (here / "mlflow.db").exists()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert main([*NET, "stopping.max_iterations=3"]) == 0
+
+
+def test_trainings_are_compared_by_their_metric(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = []
+    for lr in (0.1, 0.4):
+        assert main([*NET[:2], f"optimizer.lr={lr}", *ACCURACY]) == 0
+        ids += re.findall("MLflow run ([0-9a-f]{32})", capsys.readouterr().out)
+    assert main([f"+compare=[{','.join(ids)}]"]) == 0
+    said = capsys.readouterr().out
+    best = min(load_runs(ids), key=lambda run: run.recorded_time)
+    assert f"best  {best.iterations} iterations (converged, run {best.short})" in said
+    assert "iterations to each threshold of accuracy" in said
+
+
+def test_a_single_training_prints_the_readings_of_its_metric(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*NET, *ACCURACY]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    at = lines.index(["iteration", "loss", "accuracy"])
+    (run,) = load_runs()
+    read = {int(k): float(v) for k, v in run.readings["accuracy"]}
+    printed = {int(row[0]): float(row[2]) for row in lines[at + 1 : at + 14] if len(row) == 3}
+    assert {0, 5, 10} <= printed.keys()
+    assert all(printed[k] == pytest.approx(read[k], rel=1e-5) for k in (0, 5, 10))
