@@ -20,10 +20,11 @@ PACKAGE = Path(gdexp.__file__).parent
 
 FLOORS = [
     ["core", "import_path", "version"],
-    ["config", "display", "engine"],
+    ["checkpoints", "config", "display", "engine"],
     ["problems"],
     ["optimizers"],
     ["descent"],
+    ["training"],
     ["experiment", "theory"],
     ["tracking"],
     ["runs"],

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from gdexp.config.keys import FREE
 from gdexp.core import BadInput, mask_value, nearest
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
-TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
+TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run", "resume": "run"}
 """Commands whose value names tracked runs, with the key under the command that holds them.
 
 A key in the plural takes a list of them.
@@ -41,7 +42,8 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
 
     A bare `+name` becomes `+name=default`; a sweep is a Hydra multirun, and a multirun that
     names no sweep takes its space from the command line alone. A command that takes runs gets
-    them as text under a key: `+compare=1e10` as `+compare=default compare.runs=['1e10']`.
+    them as text under a key: `+compare=1e10` as `+compare=default compare.runs=['1e10']`. A key
+    that may be new is set or added, `++key=value`.
     Overrides come first, because Hydra reads them together.
 
     Raises:
@@ -53,6 +55,7 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
         if not re.match(r"[+~]*[^+~=]", override):
             raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
     overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
+    overrides = [f"++{a}" if a.startswith(FREE) else a for a in overrides]
     _check_twice(overrides)
     _check_hydra(overrides)
     folders = config_dirs(options)

@@ -54,7 +54,7 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
         )
     if key in ONLY_WITH:
         return BadInput(
-            key, _typed_value(key, arguments), f"is only read with +{ONLY_WITH[key]}=RUN_ID"
+            key, _typed_value(key, arguments), f"is only read with +{ONLY_WITH[key][0]}=RUN_ID"
         )
     return BadInput(key, _typed_value(key, arguments), f"unknown key; {_like(key, arguments)}")
 

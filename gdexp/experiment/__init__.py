@@ -1,8 +1,16 @@
 """Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
-from gdexp.experiment.experiment import Experiment, trusted_paths
+from gdexp.experiment.checkpoints import (
+    FOLDER,
+    CheckpointSettings,
+    checkpointing,
+    has_same_config,
+)
+from gdexp.experiment.descent_experiment import DescentExperiment
+from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
+from gdexp.experiment.loop_experiment import LoopExperiment
 from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
     ALONE,
@@ -20,23 +28,36 @@ from gdexp.experiment.provenance import (
     provenance_files,
     recorded_code,
     source_state,
+    user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
+from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [
     "ALONE",
     "BATCH",
     "DIFF",
     "ENVIRONMENT",
+    "FOLDER",
+    "LOOP",
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
     "PROGRAM",
     "SOURCE_TEXTS",
+    "TRAINING",
+    "TRAININGS",
     "USER_SOURCES",
+    "CheckpointSettings",
+    "DescentExperiment",
     "Experiment",
+    "LoopExperiment",
     "Settings",
+    "StoredFiles",
+    "TrainingExperiment",
+    "checkpointing",
     "environment",
+    "has_same_config",
     "left_out",
     "nondeterminism_warning",
     "pictures",
@@ -48,4 +69,5 @@ __all__ = [
     "recorded_code",
     "source_state",
     "trusted_paths",
+    "user_codes",
 ]

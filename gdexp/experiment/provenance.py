@@ -8,13 +8,13 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, overrides
+from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, import_paths, overrides
 from gdexp.core import UserCode, mask_source, user_code
 from gdexp.engine import StoredPlan
 from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
@@ -28,14 +28,8 @@ NUMERIC_VARIABLES = (
 """Prefixes of the environment variables that change numbers."""
 
 NUMERIC_SOURCE = (
-    *(
-        "problems",
-        "optimizers",
-        "descent",
-        "engine",
-        "experiment/experiment.py",
-        "core/validation.py",
-    ),
+    *("problems", "optimizers", "descent", "training", "engine", "core/validation.py"),
+    *(f"experiment/{kind}experiment.py" for kind in ("", "descent_", "training_")),
 )
 """The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
 
@@ -84,10 +78,12 @@ def provenance_files(
             own[PROGRAM_KEY] = program.sha256
     texts = {DIFF: source_diff()} if whole else {}
     code = problem_code(composed)
-    if code is not None:
-        own["code"] = {"files": code.digests, "distributions": code.distributions}
-        own |= _problem_entry(code)
-        texts |= _sources(code)
+    codes = user_codes(composed)
+    if codes:
+        libraries = _merged(each.distributions for each in codes)
+        own["code"] = {"files": code_digests(composed), "distributions": libraries}
+        own |= {} if code is None else _problem_entry(code)
+        texts |= _sources(codes, code)
     shared = _environment_text(settings or process_settings())
     # Two objects become one: the part that all descents of a process share is written once.
     text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
@@ -183,10 +179,14 @@ def problem_code(composed: Mapping[str, Any]) -> UserCode | None:
     return user_code(path) if isinstance(path, str) else None
 
 
+def user_codes(composed: Mapping[str, Any]) -> list[UserCode]:
+    """Return the user's own code and data of a config: of its problem, optimizer and schedule."""
+    return [user_code(path) for path in import_paths(composed)]
+
+
 def code_digests(composed: Mapping[str, Any]) -> dict[str, str]:
     """Return the digest of each file of the user's own code and data of a config, by name."""
-    code = problem_code(composed)
-    return {} if code is None else code.digests
+    return _merged(code.digests for code in user_codes(composed))
 
 
 def recorded_code(recorded: Mapping[str, Any]) -> dict[str, str]:
@@ -282,10 +282,16 @@ def _problem_entry(code: UserCode) -> dict[str, Any]:
     return {"problem": {"path": code.path, "file": Path(name).name, "digest": file.digest}}
 
 
-def _sources(code: UserCode) -> dict[str, str]:
+def _merged(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the entries of all parts, in the order of their names."""
+    return dict(sorted((name, value) for part in parts for name, value in part.items()))
+
+
+def _sources(codes: Iterable[UserCode], problem: UserCode | None) -> dict[str, str]:
     """Return the texts of a user's files: the problem's module, and one JSON of all others."""
-    texts = {name: limited(f.text) for name, f in code.files.items() if f.text}
-    module = "" if code.module is None else code.module[0]
+    files = {name: file for each in codes for name, file in each.files.items()}
+    texts = {name: limited(f.text) for name, f in files.items() if f.text}
+    module = "" if problem is None or problem.module is None else problem.module[0]
     found = {PROBLEM_SOURCE: texts.pop(module, "")}
     kept: dict[str, str] = {}
     size = 0
