@@ -8,7 +8,7 @@ from typing import Any
 
 from gdexp.core import BadInput
 
-TRIED = ("no such value ☃", -1, 0, 0.5, [], {})
+TRIED: tuple[Any, ...] = ("no such value ☃", -1, 0, 0.5, [], {})
 """Values that most keys refuse; none is large, for some are sizes."""
 
 KINDS = {
@@ -40,7 +40,7 @@ def allowed(build: Callable[..., object], key: str, given: Mapping[str, Any] | N
         except BadInput as error:
             if error.key == key:
                 found[error.allowed] = None
-        except Exception:  # noqa: S112 (only what is refused on purpose says what is allowed)
+        except Exception:  # only what is refused on purpose says what is allowed
             continue
     exact = [each for each in found if each not in VAGUE] or list(found)
     told = "; ".join(each.removeprefix("must be ") for each in exact)

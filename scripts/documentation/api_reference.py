@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Iterator
 from functools import cached_property
 
-from documentation.markdown import first_sentence, from_docstring
-
 import gdexp
+from documentation.markdown import first_sentence, from_docstring
 
 ROOMS = {
     "descent": "Descents",
@@ -89,9 +88,9 @@ def _members(cls: type) -> Iterator[tuple[str, object]]:
             if name.startswith("_") or name in seen:
                 continue
             seen.add(name)
-            if isinstance(member, property | cached_property | classmethod | staticmethod):
-                yield name, member
-            elif inspect.isfunction(member):
+            if isinstance(
+                member, property | cached_property | classmethod | staticmethod
+            ) or inspect.isfunction(member):
                 yield name, member
 
 

@@ -6,7 +6,6 @@ import io
 from contextlib import redirect_stdout
 
 from documentation.config_reference import experiments, ready_sweeps
-
 from gdexp.cli.help import print_help
 
 SCRIPTS = """\

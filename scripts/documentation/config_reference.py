@@ -11,7 +11,6 @@ from documentation import config_files
 from documentation.allowed_values import allowed
 from documentation.config_files import ConfigFile, Key
 from documentation.markdown import code, escaped, first_sentence, table
-
 from gdexp import Quadratic, Stopping, TorchSchedule, Transformed, best_lr
 from gdexp.cli.compare import CompareSettings
 from gdexp.cli.export import ExportSettings
@@ -160,7 +159,11 @@ def rules() -> str:
         file, build = config_files.read(path), BY_NAME.get(path.stem)
         parts += [f"## {path.stem}\n", _about(build, file), _keys(file, "optimizer", build)]
     updates = config_files.read(shipped() / "optimizer" / "updates" / "default.yaml")
-    parts += [_heading("of trainings"), _intro(updates), _keys(updates, "optimizer", UpdateSettings)]
+    parts += [
+        _heading("of trainings"),
+        _intro(updates),
+        _keys(updates, "optimizer", UpdateSettings),
+    ]
     parts += ["## Schedules\n"]
     for path in _files(shipped() / "optimizer" / "schedule"):
         file, build = config_files.read(path), SCHEDULES_BY_NAME.get(path.stem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
@@ -43,9 +44,9 @@ def from_docstring(docstring: str | None) -> str:
     for block in _blocks(inspect.cleandoc(docstring or "")):
         head, _, body = block.partition("\n")
         if head.removesuffix(":") in SECTIONS and head.endswith(":"):
-            found.append(f"**{head}**\n\n{_section(inspect.cleandoc(body))}")
+            found.append(f"**{head}**\n\n{_section(textwrap.dedent(body))}")
         elif block.startswith("    "):
-            shown = inspect.cleandoc(block)
+            shown = textwrap.dedent(block)
             whole = shown.startswith(("from ", "import "))  # else an outline, not to be run
             found.append(f"```{'python' if whole else 'text'}\n{shown}\n```")
         elif re.match(r"\s*- ", block):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from documentation.markdown import code, escaped, table
-
 from gdexp import Status
 from gdexp.cli.exit_statuses import EXIT_STATUSES
 from gdexp.tracking.recorded_names import FILES, METRICS, TAGS

@@ -5,29 +5,26 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
-
-from documentation.api_reference import api
-from documentation.command_reference import commands
-from documentation.config_reference import config_keys, problems, rules
-from documentation.records_reference import exit_statuses, records
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
-GENERATED: dict[str, Callable[[], str]] = {
-    "reference/commands.md": commands,
-    "reference/config.md": config_keys,
-    "reference/problems.md": problems,
-    "reference/rules.md": rules,
-    "reference/records.md": records,
-    "reference/exit-statuses.md": exit_statuses,
-    "reference/api.md": api,
+GENERATED = {
+    "reference/commands.md": ("command_reference", "commands"),
+    "reference/config.md": ("config_reference", "config_keys"),
+    "reference/problems.md": ("config_reference", "problems"),
+    "reference/rules.md": ("config_reference", "rules"),
+    "reference/records.md": ("records_reference", "records"),
+    "reference/exit-statuses.md": ("records_reference", "exit_statuses"),
+    "reference/api.md": ("api_reference", "api"),
 }
-"""The pages that are made from the code and `conf/`, by their place in the site."""
+"""The pages made from the code and `conf/`, by their place: the module and function of each.
+
+They are imported when they are used, because they import torch."""
 
 ADDRESS = "127.0.0.1"
 
@@ -42,6 +39,12 @@ def written_pages() -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
 
 
+def generated(place: str) -> str:
+    """Return the text of a page that is made from the code and `conf/`."""
+    module, name = GENERATED[place]
+    return str(getattr(import_module(f"documentation.{module}"), name)())
+
+
 def assemble(folder: Path) -> Path:
     """Write all pages and pictures below a folder, with the settings of the site.
 
@@ -53,10 +56,10 @@ def assemble(folder: Path) -> Path:
     shutil.copytree(HERE / "pages", pages)
     shutil.copytree(ROOT / ".images", pages / "images")
     shutil.copy(HERE / "zensical.toml", folder)
-    for place, make in GENERATED.items():
+    for place in GENERATED:
         path = pages / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(make(), encoding="utf-8")
+        path.write_text(generated(place), encoding="utf-8")
     return pages
 
 
