@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gdexp.core import BadInput as BadInput
     from gdexp.core import GdexpError as GdexpError
     from gdexp.descent import BatchResult as BatchResult
+    from gdexp.descent import Monitor as Monitor
     from gdexp.descent import Result as Result
     from gdexp.descent import Status as Status
     from gdexp.descent import Stopping as Stopping
@@ -107,6 +108,7 @@ _HOME = {
     "Matyas": "problems",
     "ModuleProblem": "problems",
     "Momentum": "optimizers",
+    "Monitor": "descent",
     "Nesterov": "optimizers",
     "Ols": "problems",
     "Problem": "problems",

@@ -3,13 +3,14 @@
 from gdexp.checkpoints.folder import Checkpoint, CheckpointFolder
 from gdexp.checkpoints.generators import generator_states, restore_generators
 from gdexp.checkpoints.state_tree import decode_tree, encode_tree
-from gdexp.checkpoints.tensor_file import DamagedFile, read_tensors, write_tensors
+from gdexp.checkpoints.tensor_file import DamagedFile, encode_tensors, read_tensors, write_tensors
 
 __all__ = [
     "Checkpoint",
     "CheckpointFolder",
     "DamagedFile",
     "decode_tree",
+    "encode_tensors",
     "encode_tree",
     "generator_states",
     "read_tensors",

@@ -72,6 +72,12 @@ def write_tensors(
         os.fsync(file.fileno())
 
 
+def encode_tensors(tensors: Mapping[str, torch.Tensor], texts: Mapping[str, str]) -> bytes:
+    """Return the bytes of a safetensors file without the digest, as other programs write it."""
+    head = _header(tensors, texts, has_digest=False)
+    return b"".join([head, *map(_bytes, tensors.values())])
+
+
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return tensors and texts of a file, after its digest was compared.
 
@@ -109,7 +115,9 @@ def read_texts(path: Path) -> dict[str, str]:
     return texts
 
 
-def _header(tensors: Mapping[str, torch.Tensor], texts: Mapping[str, str]) -> bytes:
+def _header(
+    tensors: Mapping[str, torch.Tensor], texts: Mapping[str, str], has_digest: bool = True
+) -> bytes:
     """Return the length of the JSON header, and the header: texts, dtypes, shapes and places."""
     entries: dict[str, Any] = {"__metadata__": dict(texts)}
     end = 0
@@ -117,8 +125,9 @@ def _header(tensors: Mapping[str, torch.Tensor], texts: Mapping[str, str]) -> by
         start, end = end, end + each.numel() * each.element_size()
         kind, shape = DTYPES[each.dtype], list(each.shape)
         entries[name] = {"dtype": kind, "shape": shape, "data_offsets": [start, end]}
-    offsets = [end, end + DIGEST_BYTES]
-    entries[DIGEST] = {"dtype": "U8", "shape": [DIGEST_BYTES], "data_offsets": offsets}
+    if has_digest:
+        offsets = [end, end + DIGEST_BYTES]
+        entries[DIGEST] = {"dtype": "U8", "shape": [DIGEST_BYTES], "data_offsets": offsets}
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
     return len(text).to_bytes(LENGTH_BYTES, "little") + text

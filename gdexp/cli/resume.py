@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli.run import carry_out, unfinished
-from gdexp.config import Config, construct
+from gdexp.config import (
+    Config,
+    construct,
+    lookup,
+    parse_overrides,
+    typed_overrides,
+    with_values,
+)
 from gdexp.core import BadInput, StudyInUse, validation
 from gdexp.descent import Result
 from gdexp.display import terminal
-from gdexp.experiment import CheckpointSettings
-from gdexp.reruns import check_overrides
+from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
 from gdexp.runs import stored_experiment
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.tracking import Record, Store, TrackingSettings
+from gdexp.training import Kept
+
+RESUMED_TAG = "gdexp.resumed"
+"""The tag of a run that went on: from where, and with which other settings."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ def resume(config: Config) -> Result:
         GdexpError: the checkpoint is of other code.
         StorageFailed: the store or the disk refused a write.
     """
-    check_overrides("resume", "trust", "checkpoint")
+    changed = _changed(config)
     settings = construct("resume", ResumeSettings, config["resume"] or {})
     trust = _trusted(config["trust"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])
@@ -48,7 +60,8 @@ def resume(config: Config) -> Result:
     about = folder.about()
     if about is None:
         raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
-    experiment = stored_experiment(about["config"], trust)
+    experiment = stored_experiment(with_values(about["config"], changed), trust)
+    tracking = _keeping(tracking, kept_of(about))
     tracking.preflight()
     store = Store(tracking)
     if store.warning:
@@ -63,13 +76,41 @@ def resume(config: Config) -> Result:
     with folder.locked():  # another process may go on with it
         store.reopen(run_id)
     out = terminal.console()
-    number = max(folder.numbers())
-    terminal.print_facts(out, [("resumed", f"run {run_id} at update {number:,}")])
+    said = [f"update {max(folder.numbers()):,}"]
+    said += [f"{k}={v}, before {lookup(about['config'], k)}" for k, v in changed.items()]
+    store.log_values(run_id, Record(tags={RESUMED_TAG: "; ".join(said)}))
+    terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])
+    saves = CheckpointSettings.of(config)
     try:
-        return carry_out(out, experiment, store, run_id, CheckpointSettings.of(config))
+        return carry_out(out, experiment, store, run_id, saves, changed)
     except StudyInUse:
         store.reopen(run_id)
         raise
+
+
+def _changed(config: Config) -> dict[str, Any]:
+    """Return the settings that are given anew, by key.
+
+    Raises:
+        BadInput: one that cannot be: the run's own counts.
+    """
+    found = {}
+    for override in parse_overrides(typed_overrides()):
+        key = override.get_key_element().lstrip("+")
+        if key in CHANGEABLE:
+            found[key] = lookup(config, key)
+        elif re.split(r"[./]", key)[0] not in ("resume", "trust", "checkpoint", "tracking"):
+            value = str(override.input_line).partition("=")[2]
+            allowed = f"comes from the run itself; only {', '.join(CHANGEABLE)} can change"
+            raise BadInput(key, value, allowed)
+    return found
+
+
+def _keeping(tracking: TrackingSettings, kept: Kept) -> TrackingSettings:
+    """Return the settings with what the run keeps of the weights, unless the user says it anew."""
+    typed = {each.get_key_element().lstrip("+") for each in parse_overrides(typed_overrides())}
+    own: dict[str, Any] = {"tensors": kept.tensors, "model": kept.model}
+    return replace(tracking, **{k: v for k, v in own.items() if f"tracking.{k}" not in typed})
 
 
 def _folder(run: str | None) -> CheckpointFolder:

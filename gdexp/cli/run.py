@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
@@ -55,6 +55,7 @@ def run(config: Config) -> Result:
     """
     experiment = Experiment.from_config(config, trusted_paths(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
+    saves = CheckpointSettings.of(config)
     settings.preflight()
     experiment.rehearse()
     differing = nondeterminism_warning(experiment)
@@ -65,7 +66,6 @@ def run(config: Config) -> Result:
     if store.warning:
         terminal.print_warning(store.warning)
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
-    saves = CheckpointSettings.of(config)
     name_unfinished(experiment, store)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     return carry_out(out, experiment, store, run_id, saves)
@@ -77,6 +77,7 @@ def carry_out(
     store: Store,
     run_id: str,
     saves: CheckpointSettings,
+    changed: Collection[str] = (),
 ) -> Result:
     """Run an experiment, from its checkpoint if it has one; print and record the result.
 
@@ -86,13 +87,15 @@ def carry_out(
         store: of the run.
         run_id: of the run, which the store has as RUNNING.
         saves: when checkpoints are made.
+        changed: keys whose values are others than the checkpoint's.
 
     Raises:
         StudyInUse: another process goes on with the run.
         StorageFailed: MLflow's store refused the record, or the disk a checkpoint.
     """
     folder = CheckpointFolder(command_folder() / FOLDER / run_id)
-    checkpoints = checkpointing(experiment, folder, saves)
+    kept = Kept(store.settings.tensors, store.settings.model)
+    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed)
     try:
         with nullcontext() if checkpoints is None else folder.locked():
             return _recorded(out, experiment, store, run_id, checkpoints)

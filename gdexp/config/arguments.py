@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.config.keys import FREE
+from gdexp.config import slips
+from gdexp.config.keys import COMMANDS, FREE
 from gdexp.core import BadInput, mask_value, nearest
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
@@ -52,6 +53,11 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     """
     overrides, options = _split(arguments)
     for override in overrides:
+        if "=" not in override and (meant := slips.bare_word(override)) is not None:
+            if override.removeprefix("+") not in COMMANDS:
+                raise BadInput("argument", override, f"no such command; {meant}")
+            if not override.startswith("+"):
+                raise BadInput("argument", override, f"a command begins with +; {meant}")
         if not re.match(r"[+~]*[^+~=]", override):
             raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
     overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
@@ -125,7 +131,8 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             overrides.append(argument)
             continue
         if name not in OPTIONS:
-            raise BadInput(name, value, f"no such option; {_closest(name)}")
+            known = [each for each in OPTIONS if each.startswith("--")]
+            raise BadInput(name, value, f"no such option; {slips.option(name, value, known)}")
         options.append(argument)
         allowed = VALUES.get(SHORT.get(name, name), ())
         if name in WITH_VALUE or allowed:
@@ -165,7 +172,3 @@ def _check_hydra(overrides: Sequence[str]) -> None:
             raise BadInput(key, value, "must be gdexp: another one cannot run its sweeps")
         if key == "hydra.mode":
             raise BadInput(key, value, "follows from the command; +sweep or -m sweeps")
-
-
-def _closest(name: str) -> str:
-    return nearest(name, [option for option in OPTIONS if option.startswith("--")])

@@ -2,10 +2,12 @@
 
 from gdexp.experiment import provenance
 from gdexp.experiment.checkpoints import (
+    CHANGEABLE,
     FOLDER,
     CheckpointSettings,
     checkpointing,
     has_same_config,
+    kept_of,
 )
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
@@ -36,6 +38,7 @@ from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, Trai
 __all__ = [
     "ALONE",
     "BATCH",
+    "CHANGEABLE",
     "DIFF",
     "ENVIRONMENT",
     "FOLDER",
@@ -58,6 +61,7 @@ __all__ = [
     "checkpointing",
     "environment",
     "has_same_config",
+    "kept_of",
     "left_out",
     "nondeterminism_warning",
     "pictures",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, Self
@@ -30,14 +30,14 @@ class Recorded(NamedTuple):
         arrays: by the name of their file.
         texts: other files: values for JSON.
         curves: further metrics with their values by update, of shape (readings, 2).
-        blobs: other files: bytes.
+        blobs: other files: what makes their bytes.
     """
 
     metrics: Mapping[str, float]
     arrays: Mapping[str, torch.Tensor | npt.NDArray[Any]]
     texts: Mapping[str, object] = {}
     curves: Mapping[str, npt.NDArray[Any]] = {}
-    blobs: Mapping[str, bytes] = {}
+    blobs: Mapping[str, Callable[[], bytes]] = {}
 
 
 class StoredFiles(NamedTuple):

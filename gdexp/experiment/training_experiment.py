@@ -103,7 +103,7 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
     def rehearse(self) -> TrainingResult:
         """Make one update between two evaluations; see `Experiment`."""
         stopping = replace(self.stopping, max_iterations=1, cap=None, every=1)
-        return self._train(stopping, None, None, Kept(tensors=False, model="none"))
+        return self._train(stopping, None, None, Kept(tensors=False, model="none", digests=False))
 
     @property
     def metric_modes(self) -> Mapping[str, str]:

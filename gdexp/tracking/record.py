@@ -10,10 +10,12 @@ import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from gdexp import config
 from gdexp.descent import LOSS, THRESHOLDS, Result, Stopping, Trace
@@ -21,12 +23,16 @@ from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
 from gdexp.problems import ABSOLUTE
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.files import Content, Files
 from gdexp.version import __version__
 
 MAX_PARAM = 6000
 """Most characters that MLflow takes as the value of a param."""
 
 MANIFEST = "manifest.json"
+
+LARGE = 1 << 20
+"""Bytes of an array from which its file is made only when it is written."""
 
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
@@ -105,12 +111,13 @@ class Record:
 
     def without(self, names: Collection[str]) -> Record:
         """Return the record without some of its artifacts."""
-        kept = {name: each for name, each in self.artifacts.items() if name not in names}
-        return replace(self, artifacts=kept)
+        files = self.artifacts if isinstance(self.artifacts, Files) else Files(self.artifacts)
+        return replace(self, artifacts=files.without(names))
 
-    def sealed(self) -> dict[str, bytes]:
+    def sealed(self) -> Files:
         """Return the artifacts and `manifest.json`, which holds the sha256 of each."""
-        return {**self.artifacts, MANIFEST: manifest(self.artifacts)}
+        files = self.artifacts if isinstance(self.artifacts, Files) else Files(self.artifacts)
+        return files.added({MANIFEST: manifest(files)})
 
 
 def descent_record(
@@ -128,8 +135,8 @@ def descent_record(
         tags: further tags.
     """
     found, reason = experiment.recorded(result), experiment.engine_reason
-    artifacts = {
-        **{name: encode_array(each) for name, each in found.arrays.items()},
+    artifacts: dict[str, Content] = {
+        **{name: _encoded(each) for name, each in found.arrays.items()},
         "config.yaml": config_yaml(experiment.config),
         **(pictures or {}),
     }
@@ -150,9 +157,15 @@ def descent_record(
             **({F_STAR_TAG: ABSOLUTE} if _is_absolute(experiment.stopping) else {}),
             **(tags or {}),
         },
-        artifacts=artifacts,
+        artifacts=Files(artifacts),
         levels=loss_levels(experiment),
     )
+
+
+def _encoded(array: torch.Tensor | npt.NDArray[Any]) -> Content:
+    """Return the bytes of an array's file; of a large one what makes them."""
+    size = array.nbytes
+    return encode_array(array) if size < LARGE else partial(encode_array, array)
 
 
 def _is_absolute(stopping: Stopping) -> bool:

@@ -47,6 +47,7 @@ TAGS = {
     "gdexp.best_run": "of a sweep: the run of the best trial",
     "gdexp.best_trial": "of a sweep: the number of the best trial",
     "gdexp.best_params": "of a sweep: the settings of the best trial",
+    "gdexp.resumed": "of a run that went on: from where, and with which other settings",
     "gdexp.children": "of a sweep with `best:N`: its trials are rows of shards",
     "gdexp.token": "of a sweep: finds its run again after a kill",
     "gdexp.rerun_of": "of a rerun: the run id of its reference",

@@ -226,6 +226,7 @@ class Store(StoreLinks):
         name: str,
         log: Collection[str] = (),
         losses: tuple[float, float] | None = None,
+        metrics: Sequence[str] = (),
     ) -> None:
         """Save the chart view of a sweep's children in the experiment; replace an earlier one.
 
@@ -233,7 +234,7 @@ class Store(StoreLinks):
         """
         with self._one_line_errors():
             created = self._known(parent).started
-            state = chart_views.view_state(parent, swept, name, created, log, losses)
+            state = chart_views.view_state(parent, swept, name, created, log, losses, metrics)
             self._runs.set_experiment_tag(self.experiment_id, chart_views.view_tag(parent), state)
 
     def save_runs_view(self) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gdexp.core import BadInput, nearest, signals
+from gdexp.core import BadInput, nearest, release_freed_memory, signals
 from gdexp.descent import (
     LOSS,
     Monitor,
@@ -39,7 +39,14 @@ from gdexp.training.random_state import seed_generators, unchanged_generators
 from gdexp.training.result import Tensors, TrainingResult
 from gdexp.training.training import Training
 from gdexp.training.updates import Updates, UpdateSettings
-from gdexp.training.weights import copied, digests, flat_vector, tensors_of, trained_parameters
+from gdexp.training.weights import (
+    copied,
+    digests,
+    flat_vector,
+    moved_into,
+    tensors_of,
+    trained_parameters,
+)
 
 
 class Kept(NamedTuple):
@@ -48,10 +55,12 @@ class Kept(NamedTuple):
     Attributes:
         tensors: the trained parameters at the start and at the end.
         model: the state `last`, `best` (the last too) or `none`.
+        digests: the sha256 of each parameter and buffer.
     """
 
     tensors: bool = True
     model: str = "last"
+    digests: bool = True
 
 
 ALL = Kept()
@@ -152,7 +161,7 @@ class TrainingLoop:
         self.generator = torch.Generator().manual_seed(self.seed)
         self.batches = Batches(self.training, self.generator, self.name)
         tensors = tensors_of(self.model)
-        self.initial_digests = digests(tensors)
+        self.initial_digests = digests(tensors) if self._kept.digests else {}
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
         self._started = time.perf_counter()
 
@@ -283,11 +292,24 @@ class TrainingLoop:
         for each in self.model.parameters():
             each.grad = None
         modes = {**self.training.modes, goal: "max" if self.stopping.sign < 0 else "min"}
+        final_digests = digests(tensors_of(self.model)) if self._kept.digests else {}
+        state: Tensors = {}
+        keeps = self._kept.model != "none"
+        if keeps and self.updates.averages:
+            state, keeps = self._state(), False
+        del self.updates  # the record needs its memory
+        final = flat_vector(self.model) if self._kept.tensors else torch.empty(0)
+        parameters, tensors = trained_parameters(self.model), tensors_of(self.model)
+        if keeps:
+            state = moved_into(tensors, final, parameters) if final.numel() else tensors
+        parts = {name: tuple(each.shape) for name, each in parameters.items()}
+        del self.model, parameters, tensors
+        release_freed_memory()
         return TrainingResult(
             status=status,
             trace=np.array(self.losses),
             initial=self._initial,
-            final=flat_vector(self.model) if self._kept.tensors else torch.empty(0),
+            final=final,
             rule=self.settings.rule,
             stopping=self.stopping,
             problem=self.name,
@@ -298,9 +320,9 @@ class TrainingLoop:
             modes={name: mode for name, mode in modes.items() if name in self.metrics},
             digests={
                 "initial": self.initial_digests,
-                "final": digests(tensors_of(self.model)),
+                "final": final_digests,
             },
-            parts={n: tuple(each.shape) for n, each in trained_parameters(self.model).items()},
-            state=self._state() if self._kept.model != "none" else {},
+            parts=parts,
+            state=state,
             best_state=self.best_state,
         )

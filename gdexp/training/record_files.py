@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
 import torch
 
+from gdexp.checkpoints import encode_tensors
 from gdexp.descent import LOSS, MODES
 from gdexp.training.metrics import best_value
-from gdexp.training.result import TrainingResult
+from gdexp.training.result import Tensors, TrainingResult
+from gdexp.training.weights import Memory, memory_of
 
 TENSORS = "training.json"
 """Updates, epochs, metrics, and shapes and digests of the weights."""
@@ -20,6 +23,9 @@ TRACES = "traces"
 """The folder of the metrics' traces, each of shape (readings, 2): updates and values."""
 
 MODEL = "model.safetensors"
+
+PYTORCH = {"format": "pt"}
+"""What the package safetensors writes of tensors of torch; some of its readers want it."""
 
 LOSSES = f"{TRACES}/loss.npy"
 
@@ -79,16 +85,16 @@ def metric_numbers_of(result: TrainingResult) -> dict[str, float]:
     return found
 
 
-def model_files(result: TrainingResult) -> dict[str, bytes]:
-    """Return `model.safetensors`: the state of the best evaluation if it was kept, else the last.
+def model_files(result: TrainingResult) -> dict[str, Callable[[], bytes]]:
+    """Return what makes `model.safetensors`: the best state if it was kept, else the last.
 
     Tied weights are stored once, under their first name; safetensors' `load_model` finds them.
     """
     state = result.best_state if result.best_state is not None else result.state
-    if not state:
-        return {}
-    from safetensors.torch import save
+    return {MODEL: partial(_saved, state)} if state else {}
 
-    first: dict[int, str] = {}
-    kept = {name: each for name, each in state.items() if first.setdefault(id(each), name) == name}
-    return {MODEL: save({name: each.contiguous() for name, each in kept.items()})}
+
+def _saved(state: Tensors) -> bytes:
+    first: dict[Memory, str] = {}
+    kept = {n: each for n, each in state.items() if first.setdefault(memory_of(each), n) == n}
+    return encode_tensors({n: each.cpu().contiguous() for n, each in kept.items()}, PYTORCH)

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+Memory = tuple[int, tuple[int, ...], tuple[int, ...]]
+"""The place, shape and strides of a tensor's numbers."""
+
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
     """Return all parameters and buffers by name, those of tied weights under each name."""
@@ -31,16 +34,39 @@ def tensor_digest(tensor: torch.Tensor) -> str:
     return total.hexdigest()
 
 
+def memory_of(tensor: torch.Tensor) -> Memory:
+    """Return what two tensors share that are the same numbers, as tied weights are."""
+    place = tensor.data_ptr() if tensor.numel() else id(tensor)
+    return place, tuple(tensor.shape), tuple(tensor.stride())
+
+
 def copied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Return copies on the CPU; tensors that share memory share it in the copy too."""
-    made: dict[tuple[int, torch.Size, tuple[int, ...]], torch.Tensor] = {}
-    found = {}
-    for name, each in tensors.items():
-        key = each.data_ptr(), each.shape, each.stride()
-        if key not in made or not each.numel():
-            made[key] = each.detach().to("cpu", copy=True)
-        found[name] = made[key]
-    return found
+    made: dict[Memory, torch.Tensor] = {}
+    for each in tensors.values():
+        if memory_of(each) not in made:
+            made[memory_of(each)] = each.detach().to("cpu", copy=True)
+    return {name: made[memory_of(each)] for name, each in tensors.items()}
+
+
+def moved_into(
+    tensors: Mapping[str, torch.Tensor], flat: torch.Tensor, parts: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return tensors whose trained parameters are parts of one flat vector, so they need no memory.
+
+    Args:
+        tensors: of a model, by name.
+        flat: what `flat_vector` returned of it.
+        parts: its trained parameters, in the order of the vector.
+    """
+    found: dict[Memory, torch.Tensor] = {}
+    offset = 0
+    for each in parts.values():
+        if each.dtype == flat.dtype:
+            piece = flat[offset : offset + each.numel()].view(each.shape)
+            found[memory_of(each)] = piece
+        offset += each.numel()
+    return {name: found.get(memory_of(each), each) for name, each in tensors.items()}
 
 
 def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:

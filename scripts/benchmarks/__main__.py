@@ -24,16 +24,19 @@ BENCHMARKS = {
     "default": ("default", "the default sweep as typed against the imports of its libraries"),
     "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
     "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),
+    "checkpoints": ("checkpoints", "trainings killed so many times, and how they end"),
     "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
     "signals": ("signals", "time from a signal to the end of a run or sweep"),
     "durability": (
         "durability",
         "what checks and durability add; sweeps beside outside readers",
     ),
+    "training": ("training", "a recorded training against a hand-written loop"),
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "engine": ("engine_speed", "the portable engine against loops, torch, C and imports"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),
     "bits": ("bits", "bits that differ between the ways to compute a portable descent"),
+    "tests": ("long_tests", "the tests in their long form: what every run takes a share of"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""

@@ -217,7 +217,9 @@ def _row(key: Key, group: str, build: Build | None) -> list[str]:
         build = transformed
     typed = key.name if group in ("rerun", "resume") else f"{group}.{key.name}".lstrip(".")
     said = allowed(build, name) if build is not None and _takes(build, name) else ""
-    meaning = key.comment or (argument_text(build, name) if build is not None else "")
+    meaning = key.comment
+    if build is not None and (not meaning or build in SETTINGS.values()):
+        meaning = argument_text(build, name) or meaning
     return [code(typed), code(key.default), escaped(said), escaped(meaning)]
 
 
@@ -230,7 +232,7 @@ def argument_text(build: Build, name: str) -> str:
             break
         if found or line.startswith(f"    {name}: "):
             found.append(line.strip())
-    return " ".join(found).removeprefix(f"{name}: ")
+    return " ".join(found).removeprefix(f"{name}: ").replace("None", "null")
 
 
 def _takes(build: Build, name: str) -> bool:

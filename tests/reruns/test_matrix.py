@@ -18,7 +18,7 @@ from tests.support.commands import environment
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PARTS = 2
+PARTS = 1
 
 
 def together(command: str, place: Path) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gdexp.config import literal
-from gdexp.descent import Result, Status
+from gdexp.descent import LOSS, Result, Status
 from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN_TAG
 from gdexp.sweeps.goal import objective_name
@@ -48,7 +48,7 @@ def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     if plan.tracking.best is not None:
         store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
     swept, _ = plan.space.axes()
-    store.save_view(parent, swept, plan.name)
+    store.save_view(parent, swept, plan.name, metrics=_metrics(plan))
 
 
 def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str) -> None:
@@ -62,8 +62,15 @@ def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str)
         store.log_files(run_id, run_display.image_artifacts(chart_views.PICTURE, picture))
         store.log_values(run_id, Record(tags={run_display.IMAGES_TAG: "True"}))
     swept, positive = plan.space.axes()
-    store.save_view(parent, swept, plan.name, positive, _losses(result, best))
+    losses = _losses(result, best)
+    store.save_view(parent, swept, plan.name, positive, losses, _metrics(plan))
     store.finish(parent, _record(plan, result, store, parent, drawn))
+
+
+def _metrics(plan: Plan) -> list[str]:
+    """Return the metrics that decide the sweep, but for the loss, whose curve is always shown."""
+    asked = [str(plan.base["stopping"].get("metric", LOSS)), *(o.metric for o in plan.objectives)]
+    return [name for name in dict.fromkeys(asked) if name != LOSS]
 
 
 def _record(

@@ -114,7 +114,7 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
         ways.append("sweep.cap=null")
-    if pruned:
+    if pruned and (ways or goal is not None):  # alone it completes nothing
         ways.append(f"sweep.pruner={NONE}")
     by = [name for name, used in (("the cap", capped), ("the pruner", pruned)) if used]
     end = " or by ".join(["at its own threshold", *by])

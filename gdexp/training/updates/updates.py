@@ -84,6 +84,11 @@ class Updates:
         return self.settings.accumulate
 
     @property
+    def averages(self) -> bool:
+        """Whether `averaged` gives other weights than those that are trained."""
+        return self._average is not None or callable(getattr(self.optimizer, "eval", None))
+
+    @property
     def lr(self) -> float:
         """The learning rate of the next update, of the first parameter group."""
         return float(self.optimizer.param_groups[0].get("lr") or 0.0)
