@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gdexp.checkpoints import CheckpointFolder
-from gdexp.cli.run import carry_out, unfinished
+from gdexp.cli.run import carry_out
+from gdexp.cli.unfinished_runs import unfinished
 from gdexp.config import (
     Config,
     construct,

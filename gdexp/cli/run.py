@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from gdexp.checkpoints import CheckpointFolder
-from gdexp.config import Config, construct, import_paths, overrides
+from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
+from gdexp.config import Config, construct, overrides
 from gdexp.core import Interrupted, command_folder, format_number, format_value
 from gdexp.descent import PENALTY, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
@@ -21,7 +22,6 @@ from gdexp.experiment import (
     CheckpointSettings,
     Experiment,
     checkpointing,
-    has_same_config,
     left_out,
     nondeterminism_warning,
     pictures,
@@ -66,7 +66,7 @@ def run(config: Config) -> Result:
     if store.warning:
         terminal.print_warning(store.warning)
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
-    name_unfinished(experiment, store)
+    name_unfinished(experiment)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
     return carry_out(out, experiment, store, run_id, saves)
 
@@ -103,7 +103,7 @@ def carry_out(
         state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         if isinstance(error, Interrupted) and state is not None:
             with suppress(OSError):  # a terminal that is gone (HUP) takes no words
-                _tell_interrupted(out, experiment, run_id, state, folder)
+                tell_interrupted(out, experiment, run_id, state, folder)
         raise
     finally:
         if not folder.numbers():
@@ -160,46 +160,6 @@ def _recorded(
     out.print("\n[dim]find the best learning rate with[/dim]")
     terminal.print_line(out, sweep_command(experiment))
     return result
-
-
-def name_unfinished(experiment: Experiment, store: Store) -> None:
-    """Warn of runs with the same settings that were not finished, and say how they go on."""
-    if experiment.function is not None:
-        return
-    for folder in unfinished():
-        about = folder.about()
-        if about is not None and has_same_config(experiment, about):
-            command = resume_command(folder.path.name, experiment)
-            terminal.print_warning(
-                f"run {folder.path.name} of these settings is unfinished; {command} goes on with it"
-            )
-
-
-def unfinished() -> list[CheckpointFolder]:
-    """Return the folders of runs that have checkpoints, the newest first."""
-    folders = [CheckpointFolder(each) for each in (command_folder() / FOLDER).glob("*")]
-    found = [each for each in folders if each.numbers()]
-    return sorted(found, key=lambda each: each.path.stat().st_mtime, reverse=True)
-
-
-def resume_command(run_id: str, experiment: Experiment) -> str:
-    """Return the command that goes on with a run, with the `trust` that it needs."""
-    words = ["python -m gdexp", f"+resume={run_id}"]
-    if paths := import_paths(experiment.config):
-        words.append(shlex.quote(f"trust=[{','.join(paths)}]"))
-    return " ".join(words)
-
-
-def _tell_interrupted(
-    out: Console, experiment: Experiment, run_id: str, state: str, folder: CheckpointFolder
-) -> None:
-    """Print what became of a run that a signal ended."""
-    if state != "FINISHED" and (numbers := folder.numbers()):
-        out.print(f"Run {run_id} is {state} at update {max(numbers):,}; it goes on with")
-        terminal.print_line(out, resume_command(run_id, experiment))
-        return
-    whole = "recorded whole" if state == "FINISHED" else "the same command makes a new one"
-    out.print(f"Run {run_id} is {state}; {whole}.")
 
 
 def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gdexp.comparison.distance import Distance
 from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
 from gdexp.core import BadInput, validation
@@ -38,21 +39,6 @@ class LeftOut:
 
     run: TrackedRun
     reason: str
-
-
-@dataclass(frozen=True)
-class Distance:
-    """The distance of a final tensor x from that of the reference, element by element.
-
-    Attributes:
-        largest: max |x − reference|; NaN if one of the tensors is not finite.
-        mean: the mean of |x − reference|.
-        missing: why there is no distance; empty if there is one.
-    """
-
-    largest: float = math.nan
-    mean: float = math.nan
-    missing: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,6 @@ from gdexp.experiment.provenance import (
     BATCH,
     DIFF,
     ENVIRONMENT,
-    NUMERIC_SOURCE,
     PROBLEM_SOURCE,
     SOURCE_TEXTS,
     USER_SOURCES,
@@ -29,10 +28,10 @@ from gdexp.experiment.provenance import (
     process_settings,
     provenance_files,
     recorded_code,
-    source_state,
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
+from gdexp.experiment.source_state import NUMERIC_SOURCE, source_state
 from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
@@ -18,6 +17,7 @@ from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, import_paths, overrides
 from gdexp.core import UserCode, mask_source, user_code
 from gdexp.engine import StoredPlan
 from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
+from gdexp.experiment.source_state import limited, source_diff, source_state
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
@@ -27,12 +27,6 @@ NUMERIC_VARIABLES = (
 )
 """Prefixes of the environment variables that change numbers."""
 
-NUMERIC_SOURCE = (
-    *("problems", "optimizers", "descent", "training", "engine", "core/validation.py"),
-    *(f"experiment/{kind}experiment.py" for kind in ("", "descent_", "training_")),
-)
-"""The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
-
 ALONE, BATCH = "alone", "batch"
 """The groupings: a descent of its own, or a row of a batch."""
 
@@ -41,8 +35,8 @@ PROBLEM_SOURCE, USER_SOURCES = "problem_source.txt", "user_sources.json"
 SOURCE_TEXTS = (DIFF, PROBLEM_SOURCE, USER_SOURCES, PROGRAM)
 """The artifacts made of source; `tracking.source=false` leaves them out."""
 
-MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
-"""The most bytes of one text that are stored, a diff or a source; and of all in one JSON."""
+MOST_TEXTS = 256 * 1024
+"""The most bytes of all texts of source that are stored in one JSON."""
 
 
 def provenance_files(
@@ -144,31 +138,6 @@ def _environment_text(settings: Settings) -> str:
     return json.dumps(_environment(settings), indent=2, default=str)
 
 
-@cache
-def source_state() -> dict[str, Any]:
-    """Return the digest of gdexp's own source, and its commit if that is known."""
-    package = _package()
-    state: dict[str, Any] = {"digest": _digest(package), "files": _numeric_files(package)}
-    commit = _git(package, "rev-parse", "HEAD")
-    if commit and _git(package, "ls-files", "--error-unmatch", "__init__.py"):
-        state["commit"] = commit
-        state["dirty"] = bool(_git(package, "status", "--porcelain", "--", "."))
-    return state
-
-
-@cache
-def source_diff() -> str:
-    """Return the diff of gdexp's source and configs to their commit; empty if there is none."""
-    package = _package()
-    if not source_state().get("dirty"):
-        return ""
-    plain = ("--no-ext-diff", "--no-textconv", "--no-color")
-    changed = _git(package, "diff", *plain, "HEAD", "--", ".", "../conf")
-    new = _git(package, "ls-files", "--others", "--exclude-standard", "--", ".", "../conf")
-    head = "".join(f"# not in the commit: {name}\n" for name in new.splitlines())
-    return limited(head + changed)
-
-
 def problem_code(composed: Mapping[str, Any]) -> UserCode | None:
     """Return the user's own code and data behind a config's problem; None for gdexp's problems.
 
@@ -200,16 +169,6 @@ def recorded_code(recorded: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(files, Mapping):
         return {}
     return {k: v for k, v in files.items() if isinstance(k, str) and isinstance(v, str)}
-
-
-def limited(text: str) -> str:
-    """Return a text that may be stored: without secrets, and cut if it is too long."""
-    text = mask_source(text)
-    content = text.encode(errors="replace")
-    if len(content) <= MOST_TEXT:
-        return text
-    kept = content[:MOST_TEXT].decode(errors="ignore").rpartition("\n")[0]
-    return f"{kept}\n# cut here: {len(content):,} bytes in all\n"
 
 
 def command_line() -> str:
@@ -313,43 +272,3 @@ def _packages() -> dict[str, str]:
         except PackageNotFoundError:  # pragma: no cover - all are dependencies
             continue
     return found
-
-
-def _package() -> Path:
-    """Return the folder of gdexp's source."""
-    return Path(__file__).parents[1]
-
-
-def _digest(package: Path) -> str:
-    """Return the sha256 over the names and bytes of the package's modules, in order."""
-    total = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        total.update(path.relative_to(package).as_posix().encode() + b"\0")
-        total.update(path.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-def _numeric_files(package: Path) -> dict[str, str]:
-    """Return the first 12 hex digits of the sha256 of each file that decides numbers."""
-    found = {}
-    for part in NUMERIC_SOURCE:
-        place = package / part
-        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
-            name = path.relative_to(package).as_posix()
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return found
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -192,6 +192,7 @@ def check_goal(plan: GoalPlan) -> None:
     _check_pruner(plan)
     _check_continuation(plan)
     _check_seeds(plan)
+    _check_sampler(plan)
 
 
 def _check_objectives(plan: GoalPlan) -> None:
@@ -294,6 +295,20 @@ def _check_seeds(plan: GoalPlan) -> None:
             f"must be at most {most} with sweep.seeds={seeds}: every descent of a trial has the "
             "seed after the last one's",
         )
+
+
+def _check_sampler(plan: GoalPlan) -> None:
+    """Ask the sampler for trials of each combination of files, where it has options."""
+    if not plan.sampler.options:
+        return
+    for chosen in plan.space.combinations():
+        groups = [d for d in plan.space.dimensions if d.is_group]
+        used = [*groups, *plan.space.dimensions_with(chosen)]
+        ranges = {d.name: d.distribution() for d in used}
+        try:
+            plan.sampler.check_space(ranges, len(plan.objectives))
+        except BadInput as error:
+            raise error.in_section("sweep") from None
 
 
 def goal_text(plan: GoalPlan) -> str:

@@ -28,6 +28,7 @@ from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
 from gdexp.sweeps.space_check import check_space
+from gdexp.sweeps.store_name import store_name
 from gdexp.sweeps.study_engine import ENGINE, KEPT, StudyEngine
 from gdexp.tracking import TrackingSettings, is_postgresql
 
@@ -91,7 +92,6 @@ class Plan:
         engine = StudyEngine.of(check_space(plan))
         plan = replace(plan, engine=None if ENGINE in space.keys else engine)
         check_goal(plan)
-        plan._check_sampler()
         repeated = space.as_written()
         written = None if repeated is None else replace(plan, space=repeated)._completed()
         return replace(plan, written=written)._completed()
@@ -313,20 +313,6 @@ class Plan:
             }
         )
 
-    def _check_sampler(self) -> None:
-        """Ask the sampler for trials of each combination of files, where it has options."""
-        if not self.sampler.options:
-            return
-        for chosen in self.space.combinations():
-            groups = [d for d in self.space.dimensions if d.is_group]
-            used = [*groups, *self.space.dimensions_with(chosen)]
-            try:
-                self.sampler.check_space(
-                    {d.name: d.distribution() for d in used}, len(self.objectives)
-                )
-            except BadInput as error:
-                raise error.in_section("sweep") from None
-
     def _completed(self) -> Plan:
         size = self.space.size()
         settings = self.settings
@@ -346,22 +332,10 @@ class Plan:
         plan = replace(self, settings=settings)
         if settings.name is not None:
             return plan
-        name, earlier = (plan._name_in(store) for store in (self._store, self.tracking.store_key))
+        name, earlier = (
+            plan._name_in(store) for store in (store_name(self.tracking), self.tracking.store_key)
+        )
         return replace(plan, settings=replace(settings, name=name), earlier_name=earlier)
-
-    @property
-    def _store(self) -> str:
-        """The store as an automatic name knows it: a server's address, or a file's name.
-
-        A database below the current directory has the path from there, so that the folder of the
-        work can be moved.
-        """
-        database = self.tracking.database
-        if database is None:
-            return self.tracking.store_key
-        if database.is_relative_to(command_folder()):
-            return database.relative_to(command_folder()).as_posix()
-        return database.name
 
     def _name_in(self, store: str) -> str:
         """Return the automatic name of the study of this plan, with its runs in this store."""
