@@ -104,7 +104,7 @@ def test_what_runs_hold_is_in_the_reference(here: Path) -> None:
 
 def test_what_a_key_allows_is_what_its_error_says() -> None:
     assert allowed(Stopping, "threshold") == "a number > 0"
-    assert allowed(Stopping, "max_iterations") == "an integer from 1 to 1000000000"
+    assert allowed(Stopping, "max_iterations") == "an integer from 1 to 1,000,000,000"
     assert allowed(Stopping, "mode") == "max, min or null"
     assert allowed(Stopping, "absolute") == "true or false"
 

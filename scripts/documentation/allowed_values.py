@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,7 +44,8 @@ def allowed(build: Callable[..., object], key: str, given: Mapping[str, Any] | N
         except Exception:  # only what is refused on purpose says what is allowed
             continue
     exact = [each for each in found if each not in VAGUE] or list(found)
-    told = "; ".join(each.removeprefix("must be ") for each in exact)
+    told = "; ".join(each.removeprefix("must be ").removeprefix("must ") for each in exact)
+    told = re.sub(r"\b\d{5,}\b", lambda number: f"{int(number[0]):,}", told)
     annotation = _annotation(build, key)
     kind = next((KINDS[each] for each in annotation.split(" | ") if each in KINDS), "")
     may_be_null = "None" in annotation.split(" | ") and "null" not in told

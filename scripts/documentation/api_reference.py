@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from functools import cached_property
+from types import FunctionType
 
 import gdexp
 from documentation.markdown import first_sentence, from_docstring
@@ -22,6 +23,8 @@ ROOMS = {
 
 MADE_BY_GDEXP = ("BatchResult", "Checkpoint", "Result", "Runs", "TrackedRun", "TrainingResult")
 """Classes that nobody calls: gdexp returns their objects."""
+
+MEMBERS = (property, cached_property, classmethod, staticmethod, FunctionType)
 
 SHORTEST = 60
 """Characters up to which a signature stands on one line."""
@@ -66,7 +69,7 @@ def signature(name: str, value: object) -> str:
     for each in found.parameters.values():
         if each.name == "self":
             continue
-        stars = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
+        stars = "*" * (each.kind is each.VAR_POSITIONAL) + "**" * (each.kind is each.VAR_KEYWORD)
         kind = "" if each.annotation is each.empty else f": {_type(each.annotation)}"
         default = "" if each.default is each.empty else f" = {_default(each.default)}"
         arguments.append(f"{stars}{each.name}{kind}{default}")
@@ -88,9 +91,7 @@ def _members(cls: type) -> Iterator[tuple[str, object]]:
             if name.startswith("_") or name in seen:
                 continue
             seen.add(name)
-            if isinstance(
-                member, property | cached_property | classmethod | staticmethod
-            ) or inspect.isfunction(member):
+            if isinstance(member, MEMBERS):
                 yield name, member
 
 
