@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 @pytest.fixture
 def reader(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Reader:
+) -> Iterator[Reader]:
     """A reader in an empty folder; what is imported from it is forgotten afterwards."""
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p not in ("", str(OWN))])
     monkeypatch.syspath_prepend(here)
@@ -179,8 +181,7 @@ def test_a_page_runs_as_it_is_copied(
     place: str, page: Callable[[str], str], reader: Reader
 ) -> None:
     text = page(place)
-    assert all(is_plain(line) for block in blocks(text) if block.language == "sh"
-               for line in block.text.splitlines())  # fmt: skip
+    assert [line for line in lines(text) if not is_plain(line)] == []
     for block in blocks(text):
         reader.copy(block)
     for line in inline_commands(text):
@@ -194,6 +195,16 @@ def test_every_line_for_a_shell_is_words_alone(place: str) -> None:
     assert [line for line in lines(written(place)) if not is_plain(line)] == []
     assert {block.language for block in blocks(written(place))} <= {"sh", "text", "python", "yaml"}
     assert written(place).count("```") == 2 * len(blocks(written(place)))
+
+
+def test_a_shell_reads_the_lines_as_the_tests_do() -> None:
+    typed = list(dict.fromkeys(line for place in WRITTEN for line in lines(written(place))))
+    script = "".join(f"show {line}\n" for line in typed)
+    show = "show() { printf '%s\\n' \"$@\" --; }\n"
+    done = subprocess.run(["bash", "-c", show + script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        word for line in typed for word in [*shlex.split(line), "--"]
+    ]
 
 
 @pytest.mark.parametrize("name", ["valley.py", "smooth.py", "cubic.py", "test_own.py"])
