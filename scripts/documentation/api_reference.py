@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from enum import Enum
 from functools import cached_property
 from types import FunctionType
 
 import gdexp
-from documentation.markdown import first_sentence, from_docstring
+from documentation.markdown import code, first_sentence, from_docstring
 
 ROOMS = {
     "descent": "Descents",
@@ -21,8 +22,16 @@ ROOMS = {
 }
 """The headings of the rooms that public names come from; other rooms follow by their name."""
 
-MADE_BY_GDEXP = ("BatchResult", "Checkpoint", "Result", "Runs", "TrackedRun", "TrainingResult")
-"""Classes that nobody calls: gdexp returns their objects."""
+MADE_BY_GDEXP = (
+    "BatchResult",
+    "Checkpoint",
+    "Monitor",
+    "Result",
+    "Runs",
+    "TrackedRun",
+    "TrainingResult",
+)
+"""Classes that nobody calls: gdexp makes their objects, or takes any with their methods."""
 
 MEMBERS = (property, cached_property, classmethod, staticmethod, FunctionType)
 
@@ -52,10 +61,13 @@ def api() -> str:
 def _entry(name: str, value: object) -> str:
     """Return the heading, signature and docstring of one name; of a class its members too."""
     parts = [f"### {name}\n", from_docstring(inspect.getdoc(value))]
-    if callable(value) and name not in MADE_BY_GDEXP and not _is_enum(value):
+    if isinstance(value, type) and issubclass(value, Enum):
+        parts.append(f"**Values:** {', '.join(code(each.value) for each in value)}\n")
+    elif callable(value) and name not in MADE_BY_GDEXP:
         parts.insert(1, f"```text\n{signature(name, value)}\n```\n")
-    if inspect.isclass(value):
-        parts += [_member(key, member) for key, member in sorted(_members(value))]
+    members = sorted(_members(value)) if inspect.isclass(value) else []
+    if members:
+        parts += ["**Members:**\n", *(_member(key, member) for key, member in members)]
     return "\n".join(parts) + "\n"
 
 
@@ -104,10 +116,6 @@ def _member(name: str, member: object) -> str:
         names = [n for n in inspect.signature(function).parameters if n not in ("self", "cls")]  # type: ignore[arg-type]
         shown = f".{name}({', '.join(names)})"
     return f"- `{shown}`: {first_sentence(inspect.getdoc(member))}"
-
-
-def _is_enum(value: object) -> bool:
-    return inspect.isclass(value) and hasattr(value, "__members__")
 
 
 def _type(annotation: object) -> str:
