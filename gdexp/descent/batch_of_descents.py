@@ -42,6 +42,8 @@ def descend_batch(
 
     ::
 
+        from gdexp import GradientDescent, Matrix, descend_batch
+
         rates = [0.5 + 0.01 * i for i in range(800)]
         batch = descend_batch(Matrix(), [GradientDescent(lr=lr) for lr in rates])
         print(batch, rates[batch.hitting_time.argmin()])

@@ -23,6 +23,8 @@ class Problem(ProblemFacts, ABC):
 
     A subclass needs one method, `loss`, and either a `shape` or an `x0`::
 
+        from gdexp import Problem
+
         class Bowl(Problem):
             shape = (2,)
 

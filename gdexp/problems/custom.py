@@ -27,6 +27,8 @@ class FunctionProblem(Problem):
 
     ::
 
+        from gdexp import FunctionProblem
+
         FunctionProblem(lambda x: (x**2).sum(), shape=(2,), f_star=0.0)
 
     Args:
@@ -71,6 +73,12 @@ class ModuleProblem(Problem):
 
     ::
 
+        import torch
+        from torch import nn
+
+        from gdexp import ModuleProblem
+
+        inputs, targets = torch.ones(8, 3), torch.zeros(8, 1)
         ModuleProblem(nn.Linear(3, 1), inputs, targets)
 
     x is the flat vector of all parameters that require a gradient, in the module's order; `parts`

@@ -39,10 +39,10 @@ def check_problem(
 
     ::
 
-        from gdexp import check_problem
+        from gdexp import FunctionProblem, check_problem
 
         def test_my_problem() -> None:
-            check_problem(MyProblem())
+            check_problem(FunctionProblem(lambda x: (x**2).sum(), shape=2, f_star=0.0))
 
     The loss is a scalar that depends on x. Its gradient agrees with differences in float64. With
     `batchable`, each row of a batch has the same loss and gradient as the row alone, bit for bit,

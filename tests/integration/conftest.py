@@ -13,7 +13,7 @@ from tests.support.fork_server import ForkServer
 from tests.support.left_out import leave_out
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER_TESTS = ("test_browser.py", "test_web_pages.py")
+BROWSER_TESTS = ("test_browser.py", "test_web_pages.py", "test_site_in_browser.py")
 
 
 def browser() -> tuple[str, str] | None:

@@ -1,0 +1,22 @@
+"""The exit statuses of all commands."""
+
+from __future__ import annotations
+
+from gdexp.core import BadInput, GdexpError, StorageFailed, StudyInUse
+from gdexp.reruns import DamagedReference, NoReference
+
+EXIT_STATUSES = {
+    "0": "done; a descent that ends without converging is a result",
+    str(GdexpError.exit_status): "the work failed, or nothing in a sweep converged",
+    str(BadInput.exit_status): "bad input, found before anything runs",
+    str(
+        NoReference.exit_status
+    ): "nothing to compare a rerun with: the run is still going, failed or holds no descent",
+    str(
+        DamagedReference.exit_status
+    ): "a rerun differs, or the files of its reference are not what their manifest says",
+    str(StorageFailed.exit_status): "storage failed, or a tracking server does not answer",
+    str(StudyInUse.exit_status): "another process holds the study",
+    "128+N": "ended by signal N, such as 130 for Ctrl-C",
+}
+"""What each exit status means."""
