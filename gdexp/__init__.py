@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from gdexp.optimizers import UpdateRule as UpdateRule
     from gdexp.optimizers import Warmup as Warmup
     from gdexp.problems import Autograd as Autograd
+    from gdexp.problems import Bbob as Bbob
     from gdexp.problems import Beale as Beale
     from gdexp.problems import Booth as Booth
     from gdexp.problems import CheckFailed as CheckFailed
@@ -79,6 +80,7 @@ _HOME = {
     "Autograd": "problems",
     "BadInput": "core",
     "BatchResult": "descent",
+    "Bbob": "problems",
     "Beale": "problems",
     "Booth": "problems",
     "Chebyshev": "optimizers",

@@ -10,6 +10,7 @@ from gdexp.problems.base import (
     loss_at,
     unchanged_loss,
 )
+from gdexp.problems.bbob import Bbob
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
 from gdexp.problems.factorization import Factorization
 from gdexp.problems.function import Function
@@ -36,6 +37,7 @@ __all__ = [
     "PROBLEMS",
     "ROUNDING",
     "Autograd",
+    "Bbob",
     "Beale",
     "Booth",
     "CheckFailed",

@@ -53,7 +53,7 @@ class Case:
 
 RATES = {"matrix": 1.0, "autograd": 0.3, "function": 0.1, "quadratic": 1.5, "booth": 0.09}
 RATES |= {"matyas": 1.2, "rosenbrock": 0.001, "beale": 0.01, "himmelblau": 0.01}
-RATES |= {"rastrigin": 0.002, "hyperbola": 0.2, "ols": 0.3, "logistic": 0.5}
+RATES |= {"rastrigin": 0.002, "hyperbola": 0.2, "ols": 0.3, "logistic": 0.5, "bbob": 0.001}
 """A learning rate of plain gradient descent for each problem that is portable as it is shipped."""
 
 SCHEDULES: dict[str, Schedule] = {
