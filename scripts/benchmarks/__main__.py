@@ -31,6 +31,7 @@ BENCHMARKS = {
     ),
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "engine": ("engine_speed", "the portable engine against loops, torch, C and imports"),
+    "bbob": ("bbob", "the bbob functions against COCO's own package, at 2 million points a round"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),
     "bits": ("bits", "bits that differ between the ways to compute a portable descent"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),

@@ -26,7 +26,7 @@ from gdexp.optimizers import (
     Warmup,
 )
 from gdexp.optimizers.line_search import Armijo
-from gdexp.problems import PROBLEMS, Function, FunctionProblem, Matrix, Problem, Quadratic
+from gdexp.problems import PROBLEMS, Bbob, Function, FunctionProblem, Matrix, Problem, Quadratic
 from gdexp.problems import Transformed as Moved
 
 DTYPES = ("float32", "float64")
@@ -133,7 +133,7 @@ def cases() -> dict[str, Case]:
     for dtype in DTYPES:
         for name, case in (_of_rules(dtype) | _of_schedules(dtype) | _of_functions(dtype)).items():
             found[f"{name} {dtype}"] = case
-        for name, case in (_of_sizes(dtype) | _of_ends(dtype)).items():
+        for name, case in (_of_sizes(dtype) | _of_bbob(dtype) | _of_ends(dtype)).items():
             found[f"{name} {dtype}"] = case
     return found
 
@@ -212,6 +212,14 @@ def _of_sizes(dtype: str) -> dict[str, Case]:
     for name, made in rotated.items():
         found[f"rotated {name}"] = Case(made, GradientDescent(0.002), dtype, few)
     return found
+
+
+def _of_bbob(dtype: str) -> dict[str, Case]:
+    """Return a descent of each function of the bbob suite."""
+    return {
+        f"bbob f{n}": Case(partial(Bbob, n, 3, 5), rules(0.1)["adam"], dtype, Stopping(1e-9, 12))
+        for n in range(1, 25)
+    }
 
 
 def _of_ends(dtype: str) -> dict[str, Case]:

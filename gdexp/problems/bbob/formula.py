@@ -44,11 +44,13 @@ class Formula(ABC):
     Attributes:
         title: its name in RR-6829.
         unique: whether x* is the only minimiser.
+        smooth: whether the function has a Hessian at x* that is not 0.
         curvature: the smallest and the largest eigenvalue of a constant Hessian.
     """
 
     title: ClassVar[str]
     unique: ClassVar[bool] = True
+    smooth: ClassVar[bool] = False
     curvature: ClassVar[tuple[float, float] | None] = None
 
     @abstractmethod

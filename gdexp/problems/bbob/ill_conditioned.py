@@ -42,6 +42,7 @@ class BentCigar(Formula):
     """`z_1² + 10⁶ Σ_{i>1} z_i²` with z = R T_asy^0.5(R (x − x_opt))."""
 
     title = "Bent Cigar"
+    smooth = True
 
     def constants(self, given: Instance) -> dict[str, torch.Tensor]:
         """Return the shift, which has the second seed, the rotation, the weights and the β_i."""

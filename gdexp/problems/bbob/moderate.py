@@ -71,6 +71,7 @@ class Rosenbrock(Formula):
     """Rosenbrock's function of z = max(1, √n / 8) (x − x_opt) + 1."""
 
     title = "Rosenbrock, original"
+    smooth = True
 
     def constants(self, given: Instance) -> dict[str, torch.Tensor]:
         """Return the shift and the factor."""
@@ -85,6 +86,7 @@ class RotatedRosenbrock(Formula):
     """Rosenbrock's function of z = max(1, √n / 8) R x + ½; x* = Rᵀ 1 / (2 max(1, √n / 8))."""
 
     title = "Rosenbrock, rotated"
+    smooth = True
 
     def constants(self, given: Instance) -> dict[str, torch.Tensor]:
         """Return the scaled rotation and the factor."""

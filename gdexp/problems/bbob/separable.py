@@ -14,6 +14,7 @@ class Sphere(Formula):
     """`‖z‖²` with z = x − x_opt."""
 
     title = "Sphere"
+    smooth = True
     curvature = (2.0, 2.0)
 
     def constants(self, given: Instance) -> dict[str, torch.Tensor]:

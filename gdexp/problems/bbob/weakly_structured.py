@@ -35,6 +35,7 @@ class Schwefel(Formula):
     """
 
     title = "Schwefel"
+    smooth = True
 
     def constants(self, given: Instance) -> dict[str, torch.Tensor]:
         """Return the signs and Λ¹⁰."""
@@ -102,6 +103,7 @@ class Lunacek(Formula):
     """
 
     title = "Lunacek bi-Rastrigin"
+    smooth = True
 
     def constants(self, given: Instance) -> dict[str, torch.Tensor]:
         """Return the signs, the matrix and x*."""
