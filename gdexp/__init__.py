@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gdexp.core import BadInput as BadInput
     from gdexp.core import GdexpError as GdexpError
     from gdexp.descent import BatchResult as BatchResult
+    from gdexp.descent import Monitor as Monitor
     from gdexp.descent import Result as Result
     from gdexp.descent import Status as Status
     from gdexp.descent import Stopping as Stopping
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
     from gdexp.optimizers import Schedule as Schedule
     from gdexp.optimizers import StepDecay as StepDecay
     from gdexp.optimizers import TorchOptimizer as TorchOptimizer
+    from gdexp.optimizers import TorchSchedule as TorchSchedule
     from gdexp.optimizers import UpdateRule as UpdateRule
     from gdexp.optimizers import Warmup as Warmup
+    from gdexp.optimizers import WarmupCosine as WarmupCosine
     from gdexp.problems import Autograd as Autograd
     from gdexp.problems import Bbob as Bbob
     from gdexp.problems import Beale as Beale
@@ -71,6 +74,11 @@ if TYPE_CHECKING:
     from gdexp.theory import best_lr as best_lr
     from gdexp.theory import distance_from_best as distance_from_best
     from gdexp.theory import exact_count as exact_count
+    from gdexp.training import Checkpoint as Checkpoint
+    from gdexp.training import Stopped as Stopped
+    from gdexp.training import Training as Training
+    from gdexp.training import TrainingResult as TrainingResult
+    from gdexp.training import report as report
 
 
 _HOME = {
@@ -84,6 +92,7 @@ _HOME = {
     "Beale": "problems",
     "Booth": "problems",
     "Chebyshev": "optimizers",
+    "Checkpoint": "training",
     "CheckFailed": "problems",
     "Constant": "optimizers",
     "Cosine": "optimizers",
@@ -101,6 +110,7 @@ _HOME = {
     "Matyas": "problems",
     "ModuleProblem": "problems",
     "Momentum": "optimizers",
+    "Monitor": "descent",
     "Nesterov": "optimizers",
     "Ols": "problems",
     "Problem": "problems",
@@ -113,12 +123,17 @@ _HOME = {
     "Schedule": "optimizers",
     "Status": "descent",
     "StepDecay": "optimizers",
+    "Stopped": "training",
     "Stopping": "descent",
     "TorchOptimizer": "optimizers",
+    "TorchSchedule": "optimizers",
     "TrackedRun": "runs",
+    "Training": "training",
+    "TrainingResult": "training",
     "Transformed": "problems",
     "UpdateRule": "optimizers",
     "Warmup": "optimizers",
+    "WarmupCosine": "optimizers",
     "best_lr": "theory",
     "build_problem": "problems",
     "check_problem": "problems",
@@ -129,6 +144,7 @@ _HOME = {
     "gradient_error": "problems",
     "hitting_time": "descent",
     "load_runs": "runs",
+    "report": "training",
 }
 
 __all__ = [*_HOME]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gdexp.descent.stopping import Status
 from gdexp.optimizers.registry import RULES
-from gdexp.optimizers.schedules import SCHEDULES
+from gdexp.optimizers.schedule_registry import SCHEDULES
 from gdexp.optimizers.torch_optim import torch_optimizers
 from gdexp.problems.registry import PROBLEMS
 from gdexp.sweeps.sampling.samplers import CLASSES

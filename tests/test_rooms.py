@@ -20,16 +20,17 @@ PACKAGE = Path(gdexp.__file__).parent
 
 FLOORS = [
     ["core", "import_path", "version"],
-    ["config", "display", "engine"],
+    ["checkpoints", "config", "display", "engine"],
     ["problems"],
     ["optimizers"],
     ["descent"],
+    ["training"],
     ["experiment", "theory"],
     ["tracking"],
     ["runs"],
     ["comparison", "reruns", "sweeps"],
     ["hydra_plugins"],
-    ["cli", "ui"],
+    ["cli", "examples", "ui"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

@@ -43,6 +43,8 @@ Keys (KEY=VALUE; any key that `--cfg job` shows)
   seed, dtype, device                            float32 on cpu by default
   tracking.uri, tracking.experiment              where MLflow keeps the runs
   sweep.n_trials, sweep.sampler, sweep.cap, sweep.name, sweep.storage
+  sweep.objective, sweep.metric, sweep.budget    what is best, within what
+  sweep.pruner, stopping.patience                end trials early
   sweep.continue_to                              traces go on, for the table
   sweep.workers                                  processes that share a study
 

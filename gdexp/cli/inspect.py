@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.tree import Tree
 
 from gdexp.config import Config, construct
-from gdexp.core import GdexpError, format_number, validation
+from gdexp.core import BadInput, GdexpError, format_number, validation
 from gdexp.descent import starting_point
 from gdexp.display import format_tensor, terminal
 from gdexp.experiment import Experiment, trusted_paths
-from gdexp.problems import first_loss, gradient_error
+from gdexp.problems import Problem, first_loss, gradient_error
 
 MAX_NODES = 60
 
@@ -44,8 +44,13 @@ def inspect(config: Config) -> None:
     """
     settings = construct("inspect", InspectSettings, config["inspect"])
     experiment = Experiment.from_config(config, trusted_paths(config))
-    problem = experiment.problem.to(experiment.dtype, experiment.device)
-    start = starting_point(experiment.problem, experiment.seed)
+    function = experiment.function
+    if function is None:
+        raise BadInput(
+            "problem", experiment.config["problem"]["name"], "is no function of x to inspect"
+        )
+    problem = function.to(experiment.dtype, experiment.device)
+    start = starting_point(function, experiment.seed)
     x = start.to(experiment.device, experiment.dtype).requires_grad_()
     loss = first_loss(problem, x)
     nodes = problem.nodes(x)
@@ -75,11 +80,11 @@ def inspect(config: Config) -> None:
         out,
         [("x.numpy()", terminal.escape_text(_refusal(x))), ("x.detach().numpy()", _detached(x))],
     )
-    _check(out, experiment, start, settings.tolerance)
+    _check(out, function, start, settings.tolerance)
 
 
-def _check(out: Console, experiment: Experiment, start: torch.Tensor, tolerance: float) -> None:
-    error = gradient_error(experiment.problem, start)
+def _check(out: Console, problem: Problem, start: torch.Tensor, tolerance: float) -> None:
+    error = gradient_error(problem, start)
     passed = error <= tolerance
     verdict = "agrees with" if passed else "[red]differs from[/red]"
     relation = "<=" if passed else ">"
@@ -90,7 +95,7 @@ def _check(out: Console, experiment: Experiment, start: torch.Tensor, tolerance:
     )
     if not passed:
         raise GdexpError(
-            f"problem={experiment.problem.name}: the gradient differs from finite differences by "
+            f"problem={problem.name}: the gradient differs from finite differences by "
             f"{error:.2g}; inspect.tolerance={tolerance:g}, a kink at x0 also causes this"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -63,7 +64,7 @@ def _run(given: Sequence[str], process: Process) -> int:
     from gdexp.config import rewrite
 
     try:
-        with process.running():
+        with process.running((signal.SIGUSR1,)):
             _hydra(rewrite(given))
     except Interrupted as interrupted:
         return _print_error(str(interrupted), "interrupted", interrupted.exit_status)
@@ -123,6 +124,10 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.problems import problems
 
         return problems
+    if "resume" in composed:
+        from gdexp.cli.resume import resume
+
+        return resume
     from gdexp.cli.run import run
 
     return run

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
+from gdexp.checkpoints import CheckpointFolder
+from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted, format_number, format_value, gap_formula
+from gdexp.core import Interrupted, command_folder, format_number, format_value
 from gdexp.descent import PENALTY, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import (
+    FOLDER,
     NONDETERMINISTIC_TAG,
+    CheckpointSettings,
     Experiment,
+    checkpointing,
     left_out,
     nondeterminism_warning,
     pictures,
@@ -25,6 +30,7 @@ from gdexp.experiment import (
 )
 from gdexp.tracking import (
     NOTE_TAG,
+    LiveCurves,
     Record,
     RunHeader,
     Store,
@@ -34,8 +40,9 @@ from gdexp.tracking import (
     descent_record,
     run_display,
 )
+from gdexp.training import Checkpointing, Kept
 
-TELLING = ("final.png", "curve.png", "loss.png")
+TELLING = ("final.png", "curve.png", "metric.png", "loss.png")
 """Pictures of a run, the most telling first."""
 
 
@@ -48,6 +55,7 @@ def run(config: Config) -> Result:
     """
     experiment = Experiment.from_config(config, trusted_paths(config))
     settings = construct("tracking", TrackingSettings, config["tracking"])
+    saves = CheckpointSettings.of(config)
     settings.preflight()
     experiment.rehearse()
     differing = nondeterminism_warning(experiment)
@@ -58,32 +66,91 @@ def run(config: Config) -> Result:
     if store.warning:
         terminal.print_warning(store.warning)
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
+    name_unfinished(experiment)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
+    return carry_out(out, experiment, store, run_id, saves)
+
+
+def carry_out(
+    out: Console,
+    experiment: Experiment,
+    store: Store,
+    run_id: str,
+    saves: CheckpointSettings,
+    changed: Collection[str] = (),
+) -> Result:
+    """Run an experiment, from its checkpoint if it has one; print and record the result.
+
+    Args:
+        out: the console.
+        experiment: what is run.
+        store: of the run.
+        run_id: of the run, which the store has as RUNNING.
+        saves: when checkpoints are made.
+        changed: keys whose values are others than the checkpoint's.
+
+    Raises:
+        StudyInUse: another process goes on with the run.
+        StorageFailed: MLflow's store refused the record, or the disk a checkpoint.
+    """
+    folder = CheckpointFolder(command_folder() / FOLDER / run_id)
+    kept = Kept(store.settings.tensors, store.settings.model)
+    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed)
     try:
-        losses = LossPrinter(out, experiment.stopping.threshold, experiment.problem.reference)
-        with losses:
-            result = experiment.run(watch=losses)
-        asked, experiment = experiment, experiment.of_result(result)
-        losses.close(result.trace)
-        store.finish(run_id, record(experiment, result, run_id, store))
-        report(out, experiment, result)
-        if experiment.engine_reason != asked.engine_reason:  # known only since the descent
-            terminal.print_facts(out, engine_line(experiment))
-        log_pictures(out, experiment, result, run_id, store)
-        store.save_runs_view()
-        if (reason := store.missing_reason(run_id)) is not None:
-            terminal.print_warning(reason)
+        with nullcontext() if checkpoints is None else folder.locked():
+            return _recorded(out, experiment, store, run_id, checkpoints)
     except BaseException as error:
         state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         if isinstance(error, Interrupted) and state is not None:
-            whole = "recorded whole" if state == "FINISHED" else "the same command makes a new one"
             with suppress(OSError):  # a terminal that is gone (HUP) takes no words
-                out.print(f"Run {run_id} is {state}; {whole}.")
+                tell_interrupted(out, experiment, run_id, state, folder)
         raise
+    finally:
+        if not folder.numbers():
+            folder.remove()
+
+
+def _recorded(
+    out: Console,
+    experiment: Experiment,
+    store: Store,
+    run_id: str,
+    checkpoints: Checkpointing | None,
+) -> Result:
+    """Run, print and record; then the checkpoints are removed."""
+    stopping, f_star = experiment.stopping, experiment.problem.reference
+    losses = LossPrinter(out, stopping.threshold, f_star, experiment.watched_name)
+    of_losses = experiment.watched_name is None
+    with losses, LiveCurves(store, store.existing(run_id), of_losses) as curves:
+        kept = Kept(store.settings.tensors, store.settings.model)
+        is_training = experiment.function is None
+        result = experiment.run(
+            watch=curves.watching(losses) if is_training else losses,
+            monitor=curves if is_training else None,
+            kept=kept,
+            checkpoints=checkpoints,
+        )
+    for each in checkpoints.warnings if checkpoints is not None else ():
+        terminal.print_warning(each)
+    asked, experiment = experiment, experiment.of_result(result)
+    losses.close(result.watched)
+    store.finish(run_id, record(experiment, result, run_id, store))
+    if checkpoints is not None:
+        checkpoints.folder.remove()
+    report(out, experiment, result)
+    if experiment.engine_reason != asked.engine_reason:  # known only since the descent
+        terminal.print_facts(out, engine_line(experiment))
+    log_pictures(out, experiment, result, run_id, store)
+    store.save_runs_view()
+    if (reason := store.missing_reason(run_id)) is not None:
+        terminal.print_warning(reason)
     terminal.print_facts(
         out,
         [
-            ("recorded", f"MLflow run {run_id} in {terminal.escape_text(settings.display_uri)}"),
+            (
+                "recorded",
+                f"MLflow run {run_id} in {terminal.escape_text(store.settings.display_uri)}",
+            ),
             ("look", terminal.escape_text(store.ui_command())),
         ],
     )
@@ -145,7 +212,9 @@ def log_pictures(
 def run_pictures(experiment: Experiment, result: Result) -> dict[str, bytes]:
     """Return the pictures of a run, the most telling also for MLflow's image card."""
     drawn = pictures(experiment, result)
-    shown = next(drawn[name] for name in TELLING if name in drawn)
+    shown = next((drawn[name] for name in TELLING if name in drawn), None)
+    if shown is None:
+        return {}
     return {**drawn, **run_display.image_artifacts(chart_views.PICTURE, shown)}
 
 
@@ -165,17 +234,16 @@ def announce(out: Console, experiment: Experiment, differing: str | None = None)
         differing: the warning of a problem that gives different losses for the same x.
     """
     problem, stopping = experiment.problem, experiment.stopping
-    name, shape = terminal.escape_text(problem.name), "×".join(map(str, problem.shape)) or "scalar"
     dtype = str(experiment.dtype).removeprefix("torch.")
-    gap = gap_formula(problem.reference)
+    subject = terminal.escape_text(experiment.subject)
     terminal.print_facts(
         out,
         [
-            ("problem", f"{name}, x of shape {shape}, {dtype} on {experiment.device}"),
+            ("problem", f"{subject}, {dtype} on {experiment.device}"),
             ("rule", terminal.escape_text(_rule(experiment))),
             (
                 "until",
-                f"{gap} <= {stopping.threshold:g}{measure_note(stopping)}, "
+                f"{stopping.goal_text(problem.reference)}{measure_note(stopping)}, "
                 f"at most {stopping.max_iterations:,} iterations",
             ),
             *engine_line(experiment),
@@ -196,10 +264,13 @@ def engine_line(experiment: Experiment) -> list[tuple[str, str]]:
 def report(out: Console, experiment: Experiment, result: Result) -> None:
     """Print the final tensor beside its target, and the numbers of the result."""
     out.print()
-    drawn = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    function = experiment.function
+    drawn = None
+    if function is not None:
+        drawn = function.to(result.final.dtype, result.final.device).curve(result.final)
     if drawn is not None:
         print_curve(out, drawn.grid, drawn.wanted, drawn.fitted)
-    else:
+    elif function is not None:
         shown = [("final x", result.final)]
         if experiment.problem.target is not None:
             shown.append(("target", experiment.problem.target))
@@ -211,6 +282,7 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
+            *((terminal.escape_text(name), text) for name, text in result.facts()),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
@@ -222,9 +294,10 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
     """Return the distance from the theoretical best if it is known; nothing for large problems."""
     from gdexp.theory import MOST_MODES, distance_from_best
 
-    if result.final.numel() > MOST_MODES:
+    function = experiment.function
+    if function is None or result.final.numel() > MOST_MODES:
         return []
-    distance = distance_from_best(experiment.problem, result)
+    distance = distance_from_best(function, result)
     return [] if distance is None else [("theory", str(distance))]
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from gdexp.comparison.distance import Distance
 from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
 from gdexp.core import BadInput, validation
-from gdexp.descent import THRESHOLDS
+from gdexp.descent import LOSS, THRESHOLDS, metric_thresholds
 from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
 FIRST_PARAMS = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
@@ -38,21 +39,6 @@ class LeftOut:
 
     run: TrackedRun
     reason: str
-
-
-@dataclass(frozen=True)
-class Distance:
-    """The distance of a final tensor x from that of the reference, element by element.
-
-    Attributes:
-        largest: max |x − reference|; NaN if one of the tensors is not finite.
-        mean: the mean of |x − reference|.
-        missing: why there is no distance; empty if there is one.
-    """
-
-    largest: float = math.nan
-    mean: float = math.nan
-    missing: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +72,6 @@ class Comparison:
         Raises:
             BadInput: no run can be compared, or a threshold is not a number above 0.
         """
-        wanted = {validation.positive("thresholds", threshold) for threshold in thresholds}
         kept, left_out = [], []
         for run in found:
             reason = run.why_not_comparable()
@@ -98,6 +83,7 @@ class Comparison:
             why = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
             raise BadInput("+compare", "", f"there is no finished run to compare{why}")
         own = {run.threshold for run in kept if run.threshold is not None}
+        wanted, mode = _thresholds(kept, own, thresholds)
         if len(own) == 1:
             wanted |= own
         ranked = sorted(kept, key=rank_key)
@@ -105,7 +91,7 @@ class Comparison:
             runs=tuple(ranked if found.sweep is not None else kept),
             left_out=tuple(left_out),
             sweep=found.sweep,
-            thresholds=tuple(sorted(wanted, reverse=True)),
+            thresholds=tuple(sorted(wanted, reverse=mode == "min")),
             reference=ranked[0] if found.sweep is not None else kept[0],
         )
 
@@ -332,3 +318,21 @@ def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) ->
     if not np.isfinite(apart).all():
         return Distance()
     return Distance(float(apart.max(initial=0.0)), float(apart.mean()) if apart.size else 0.0)
+
+
+def _thresholds(
+    runs: Sequence[TrackedRun], own: Collection[float], given: Sequence[float]
+) -> tuple[set[float], str]:
+    """Return the thresholds of the hitting times, and the direction of what they are of.
+
+    Args:
+        runs: that are compared.
+        own: their own thresholds.
+        given: those that were asked; the usual ones are of losses.
+    """
+    (metric, mode), *others = {(run.metric, run.mode) for run in runs}
+    if others or metric == LOSS:
+        return {validation.positive("thresholds", each) for each in given}, "min"
+    if tuple(given) == THRESHOLDS and own:
+        return set(metric_thresholds(own, mode)), mode
+    return {validation.number("thresholds", each) for each in given}, mode

@@ -35,7 +35,7 @@ def path_contours(comparison: Comparison) -> Surface | None:
             if run.initial.size != 2 or run.iterations > MOST_STEPS:
                 continue
             walked = descent_path(run)
-            problem = problem or run.experiment().problem
+            problem = problem or run.experiment().function
         except GdexpError:
             continue
         if walked is not None and np.isfinite(walked).all():
@@ -73,7 +73,9 @@ def descent_path(run: TrackedRun) -> Floats | None:
         BadInput, UnreadableRun: the run cannot be built here.
     """
     experiment = run.experiment()
-    problem = experiment.problem.to(experiment.dtype, experiment.device)
+    if experiment.function is None:
+        return None
+    problem = experiment.function.to(experiment.dtype, experiment.device)
     x = torch.tensor(run.initial).to(experiment.device, experiment.dtype)
     step, points = experiment.rule.stepper(problem), [x]
     state: State = ()

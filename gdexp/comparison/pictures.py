@@ -284,7 +284,9 @@ def _stability_limit(comparison: Comparison) -> tuple[float | None, str]:
         experiment = comparison.best.experiment()
     except (BadInput, UnreadableRun):
         return None, ""
-    problem = experiment.problem
+    problem = experiment.function
+    if problem is None:
+        return None, ""
     return stability_limit(problem, experiment.rule), "" if problem.unique else " of one minimum"
 
 

@@ -93,9 +93,11 @@ def _theory(best: TrackedRun) -> str:
         if best.initial.size > MOST_VARIABLES or best.threshold is None:
             return ""
         experiment = best.experiment()
+        if experiment.function is None:
+            return ""
         count = best.iterations if best.converged else None
         x0 = torch.tensor(best.initial)
-        theory = distance(experiment.problem, experiment.rule, best.threshold, count, x0)
+        theory = distance(experiment.function, experiment.rule, best.threshold, count, x0)
     except (BadInput, UnreadableRun):
         return ""
     return "" if theory is None else str(theory)

@@ -19,7 +19,8 @@ from gdexp.config.identity import (
     signature,
     without_earlier_meaning,
 )
-from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
+from gdexp.config.import_paths import import_paths, optimizer_paths
+from gdexp.config.keys import ADDED_KEYS, FREE, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
@@ -27,6 +28,7 @@ __all__ = [
     "ADDED_KEYS",
     "ARITHMETIC",
     "BASIC_LAUNCHER",
+    "FREE",
     "NUMERICS",
     "OUTCOME_KEYS",
     "PORTABLE",
@@ -45,9 +47,11 @@ __all__ = [
     "flatten",
     "has",
     "hydra_internals",
+    "import_paths",
     "literal",
     "lookup",
     "only_shows",
+    "optimizer_paths",
     "outcome",
     "overrides",
     "parse_overrides",

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from gdexp.config import slips
+from gdexp.config.keys import COMMANDS, FREE
 from gdexp.core import BadInput, mask_value, nearest
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
-TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run"}
+TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run", "resume": "run"}
 """Commands whose value names tracked runs, with the key under the command that holds them.
 
 A key in the plural takes a list of them.
@@ -41,7 +43,8 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
 
     A bare `+name` becomes `+name=default`; a sweep is a Hydra multirun, and a multirun that
     names no sweep takes its space from the command line alone. A command that takes runs gets
-    them as text under a key: `+compare=1e10` as `+compare=default compare.runs=['1e10']`.
+    them as text under a key: `+compare=1e10` as `+compare=default compare.runs=['1e10']`. A key
+    that may be new is set or added, `++key=value`.
     Overrides come first, because Hydra reads them together.
 
     Raises:
@@ -50,9 +53,15 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     """
     overrides, options = _split(arguments)
     for override in overrides:
+        if "=" not in override and (meant := slips.bare_word(override)) is not None:
+            if override.removeprefix("+") not in COMMANDS:
+                raise BadInput("argument", override, f"no such command; {meant}")
+            if not override.startswith("+"):
+                raise BadInput("argument", override, f"a command begins with +; {meant}")
         if not re.match(r"[+~]*[^+~=]", override):
             raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
     overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
+    overrides = [f"++{a}" if a.startswith(FREE) else a for a in overrides]
     _check_twice(overrides)
     _check_hydra(overrides)
     folders = config_dirs(options)
@@ -122,7 +131,8 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             overrides.append(argument)
             continue
         if name not in OPTIONS:
-            raise BadInput(name, value, f"no such option; {_closest(name)}")
+            known = [each for each in OPTIONS if each.startswith("--")]
+            raise BadInput(name, value, f"no such option; {slips.option(name, value, known)}")
         options.append(argument)
         allowed = VALUES.get(SHORT.get(name, name), ())
         if name in WITH_VALUE or allowed:
@@ -162,7 +172,3 @@ def _check_hydra(overrides: Sequence[str]) -> None:
             raise BadInput(key, value, "must be gdexp: another one cannot run its sweeps")
         if key == "hydra.mode":
             raise BadInput(key, value, "follows from the command; +sweep or -m sweeps")
-
-
-def _closest(name: str) -> str:
-    return nearest(name, [option for option in OPTIONS if option.startswith("--")])

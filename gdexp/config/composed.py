@@ -56,8 +56,8 @@ def check_keys(config: Mapping[str, Any]) -> None:
         for inner, value in config[key].items() if isinstance(config[key], Mapping) else ():
             if inner in KEYS and isinstance(value, Mapping):
                 raise BadInput(f"{key}.{inner}", value, f"unknown key; {_ways(key, config[key])}")
-        if key in ONLY_WITH and ONLY_WITH[key] not in config:
-            raise BadInput(str(key), config[key], f"is only read with +{ONLY_WITH[key]}=RUN_ID")
+        if key in ONLY_WITH and not set(ONLY_WITH[key]) & config.keys():
+            raise BadInput(str(key), config[key], f"is only read with +{ONLY_WITH[key][0]}=RUN_ID")
     for key in (*OUTCOME_KEYS, "tracking"):
         if key not in config:
             raise BadInput(key, "", "was removed; leave it out to have its default")

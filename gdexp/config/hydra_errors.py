@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from gdexp.config import slips
 from gdexp.config.arguments import rewrite
 from gdexp.config.composed import shipped
 from gdexp.config.keys import COMMANDS, ONLY_WITH, Config
@@ -54,7 +55,7 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
         )
     if key in ONLY_WITH:
         return BadInput(
-            key, _typed_value(key, arguments), f"is only read with +{ONLY_WITH[key]}=RUN_ID"
+            key, _typed_value(key, arguments), f"is only read with +{ONLY_WITH[key][0]}=RUN_ID"
         )
     return BadInput(key, _typed_value(key, arguments), f"unknown key; {_like(key, arguments)}")
 
@@ -66,6 +67,10 @@ def _like(key: str, arguments: Sequence[str]) -> str:
     if having:
         return "it belongs to " + ", ".join(f"{group}={name}" for name in sorted(having))
     known = _known_keys(arguments)
+    if "." not in key and not [name for name in known if name.endswith(f".{key}")]:
+        meant = slips.group(key)
+        if meant is not None:
+            return meant
     whole = [name for name in known if name.endswith(f".{key}")]
     inside = {
         name.partition(".")[2].lower(): name for name in known if name.startswith(f"{group}.")

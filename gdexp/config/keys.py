@@ -10,16 +10,28 @@ Config = dict[str, Any]
 OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "engine")
 """The keys that decide a descent's outcome; names, paths and tracking do not."""
 
-ADDED_KEYS = {"engine": "torch"}
+ADDED_KEYS: dict[str, Any] = {
+    "engine": "torch",
+    "stopping.metric": "loss",
+    "stopping.mode": None,
+    "stopping.every": 50,
+    "stopping.patience": None,
+    "stopping.min_delta": 0.0,
+    "stopping.max_seconds": None,
+    "stopping.max_epochs": None,
+}
 """Keys that not all versions stored, with the value that means what happened without them."""
 
-COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems")
+FREE = ("problem.arguments.",)
+"""The beginnings of keys that need not be in a file: arguments of the user's own code."""
+
+COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems", "resume")
 """The `+name` commands. Without one of them a single descent is run."""
 
-ONLY_WITH = {"trust": "rerun", "rerun_all": "rerun"}
-"""Keys that only one command reads."""
+ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",)}
+"""Keys that only some commands read."""
 
-KEYS = (*OUTCOME_KEYS, "tracking", *COMMANDS, *ONLY_WITH)
+KEYS = (*OUTCOME_KEYS, "tracking", "checkpoint", *COMMANDS, *ONLY_WITH)
 
 NAMES = {
     "problem.name": "problem",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gdexp.config.keys import Config
+from gdexp.config.keys import FREE, Config
 from gdexp.core import BadInput, nearest
 
 
@@ -35,10 +35,14 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
 
 
 def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> Config:
-    """Return a copy of the config with other values under dotted keys, which must exist."""
+    """Return a copy of the config with other values under dotted keys.
+
+    They must exist, but for the arguments of the user's own code.
+    """
     changed: Config = dict(config)
     for key, value in values.items():
-        lookup(changed, key)
+        if not key.startswith(FREE):
+            lookup(changed, key)
         _put(changed, key.split("."), value)
     return changed
 
@@ -64,5 +68,5 @@ def _put(config: Config, path: Sequence[str], value: object) -> None:
     if len(path) == 1:
         config[path[0]] = value
         return
-    config[path[0]] = dict(config[path[0]])
+    config[path[0]] = dict(config[path[0]] or {})
     _put(config[path[0]], path[1:], value)

@@ -17,6 +17,9 @@ RESERVED = {"null", "true", "false", "nan", "inf"}
 FILE = re.compile(r"[A-Za-z_][\w-]*(?:/[A-Za-z_][\w-]*)*")
 """The valid names of files below `conf`; a name in a stored config may be anything."""
 
+TRAININGS, UPDATES = ("training",), "optimizer/updates/default"
+"""The problems whose files add further keys to `optimizer`, and the file of these keys."""
+
 GROUPS = ("problem", "optimizer", "optimizer/schedule", "stopping")
 """The groups of files that decide a descent's outcome."""
 
@@ -121,7 +124,8 @@ def _composed(experiment: str | None, names: tuple[tuple[str, str], ...]) -> tup
         place = known
         for part in outer:
             place = place[part]
-        place[last] = dict(file)
+        updates = group == "optimizer" and dict(names)["problem"] in TRAININGS
+        place[last] = {**(_load(UPDATES) if updates else {}), **file}
     if experiment is not None:
         known = _merged(known, _load(f"experiment/{experiment}"))
     return known, flatten(known)

@@ -28,6 +28,7 @@ from gdexp.core.formatting import (
 )
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
+from gdexp.core.memory import release_freed_memory
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
@@ -84,6 +85,7 @@ __all__ = [
     "process_exists",
     "process_start",
     "read_regular",
+    "release_freed_memory",
     "shown_path",
     "signals",
     "submit_in_context",

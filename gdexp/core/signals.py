@@ -52,9 +52,14 @@ class Signals:
         self._wakeup: int | None = None
 
     def check(self) -> None:
-        """Raise `Interrupted` when a signal has come."""
-        if self._received is not None and not self._endings:
+        """Raise `Interrupted` when a signal has come and is not held back."""
+        if self._received is not None and not self._endings and not self._shields:
             raise Interrupted(self._received)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a signal has come and is held back."""
+        return self._received is not None and not self._endings
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
@@ -174,6 +179,12 @@ def check() -> None:
     signals = _CURRENT.get()
     if signals is not None:
         signals.check()
+
+
+def received() -> bool:
+    """Return whether a signal has asked the running command to end, and is held back."""
+    signals = _CURRENT.get()
+    return signals is not None and signals.is_waiting
 
 
 def shielded() -> AbstractContextManager[None]:

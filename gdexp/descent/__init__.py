@@ -6,7 +6,9 @@ from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
+from gdexp.descent.metric_thresholds import metric_thresholds
 from gdexp.descent.minimum import Minimum
+from gdexp.descent.monitor import EndsAt, Monitor, Monitors, Plateau
 from gdexp.descent.portable import RecordedHere, misfit, recorded_here
 from gdexp.descent.resolved_engine import resolve_engine, same_engine
 from gdexp.descent.result import Result, measure_note, outcome_text
@@ -14,6 +16,8 @@ from gdexp.descent.single_descent import descend
 from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
+    LOSS,
+    MODES,
     PENALTY,
     THRESHOLDS,
     Status,
@@ -29,11 +33,17 @@ from gdexp.descent.stopping import (
 
 __all__ = [
     "ENDED_FROM_OUTSIDE",
+    "LOSS",
+    "MODES",
     "PENALTY",
     "THRESHOLDS",
     "BatchResult",
     "Cap",
+    "EndsAt",
     "Minimum",
+    "Monitor",
+    "Monitors",
+    "Plateau",
     "RecordedHere",
     "Result",
     "Status",
@@ -52,6 +62,7 @@ __all__ = [
     "in_one_tensor",
     "linear_crossing",
     "measure_note",
+    "metric_thresholds",
     "misfit",
     "outcome_text",
     "projected_time",

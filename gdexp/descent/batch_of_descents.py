@@ -11,6 +11,8 @@ from gdexp.core import validation
 from gdexp.descent.batch import BatchOptions, BatchResult, Given, given, torch_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.chosen_engine import on_engine
+from gdexp.descent.listener import listeners_of
+from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_batch
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import Plans
@@ -32,6 +34,7 @@ def descend_batch(
     chunk: int | None = None,
     cap: Cap | None = None,
     watch: Callable[[int, int], None] | None = None,
+    monitors: Sequence[Monitor | None] | None = None,
     engine: str = "auto",
     plans: Plans | None = None,
 ) -> BatchResult:
@@ -60,6 +63,8 @@ def descend_batch(
         chunk: the most rows that run at once; by default as many as there is room for.
         cap: ends rows that cannot win, as if the rows ran one after the other.
         watch: called after every block with the iteration and the number of rows still going.
+        monitors: one for each row, which hears the losses of the row as the monitor of `descend`
+            does, and may end it; None where a row has none.
         engine: portable, torch or auto, as for `descend`.
         plans: as for `descend`.
 
@@ -68,9 +73,13 @@ def descend_batch(
         GdexpError: a single row is too much for the device's memory.
     """
     dtype, device = validation.dtype(dtype), validation.device(device)
-    options = BatchOptions(keep_traces, block, chunk, cap, watch)
     rows_of = partial(given, rules=rules, stopping=stopping, x0=x0, seeds=seeds, dtype=dtype)
     batch = rows_of(problem)
+    own = batch.own_stoppings[0]
+    listeners = listeners_of(batch.stoppings, own, monitors)
+    if any(each.max_seconds is not None for each in own):
+        chunk = 1  # each row has its time for itself
+    options = BatchOptions(keep_traces, block, chunk, cap, watch, listeners)
     by_portable = partial(_by_portable, problem, batch, rows_of, device, options, plans)
     by_torch = partial(torch_batch, problem, batch, device, options)
     return on_engine(engine, batch.rules[0], batch.initial[0], device, by_portable, by_torch)

@@ -33,11 +33,12 @@ class Cap:
 
     Args:
         factor: >= 1; None for no cap.
+        sign: -1 where a larger threshold is tighter, as of a metric that is maximised; else 1.
     """
 
-    def __init__(self, factor: float | None) -> None:
-        self.factor = factor
-        # The Pareto front: increasing thresholds, decreasing iterations (of all seeds).
+    def __init__(self, factor: float | None, sign: int = 1) -> None:
+        self.factor, self._sign = factor, sign
+        # The Pareto front: increasing thresholds (by sign), decreasing iterations (of all seeds).
         self._thresholds: list[float] = []
         self._totals: list[int] = []
         self._sums: list[list[int]] = []
@@ -55,6 +56,7 @@ class Cap:
         sums = list(accumulate(counts))
         if not self.would_lower(threshold, sums[-1]):
             return
+        threshold *= self._sign
         at = end = bisect.bisect_right(self._thresholds, threshold)
         while end < len(self._totals) and self._totals[end] >= sums[-1]:
             end += 1
@@ -67,7 +69,7 @@ class Cap:
 
     def would_lower(self, threshold: float, total: int) -> bool:
         """Return whether a trial that converged after `total` iterations would lower a limit."""
-        at = bisect.bisect_right(self._thresholds, threshold)
+        at = bisect.bisect_right(self._thresholds, self._sign * threshold)
         return not at or self._totals[at - 1] > total
 
     def incumbent(self, threshold: float) -> list[int] | None:
@@ -75,7 +77,7 @@ class Cap:
 
         Entry j is the sum over the seeds up to j. None when there is no such trial.
         """
-        at = bisect.bisect_right(self._thresholds, threshold)
+        at = bisect.bisect_right(self._thresholds, self._sign * threshold)
         return self._sums[at - 1] if at else None
 
     def limit(self, threshold: float, made: Sequence[int] = ()) -> int | None:
@@ -96,10 +98,10 @@ class Cap:
 
     def limits(self, thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Return `limit` for the first descents of many trials; `NO_LIMIT` where there is none."""
-        found = (self.limit(each) for each in self._thresholds)
+        found = (self.limit(self._sign * each) for each in self._thresholds)
         finite = [NO_LIMIT if each is None else min(each, NO_LIMIT) for each in found]
         steps = np.array([NO_LIMIT, *finite], dtype=np.int64)
-        return steps[np.searchsorted(self._thresholds, thresholds, side="right")]
+        return steps[np.searchsorted(self._thresholds, self._sign * thresholds, side="right")]
 
     def limit_after(self, iterations: int) -> int:
         """Return the limit that a converged descent with this many iterations sets."""

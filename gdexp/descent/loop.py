@@ -20,6 +20,7 @@ import torch
 
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.device import exact_arithmetic, out_of_memory
+from gdexp.descent.listener import EarlyEnd, Listener
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
@@ -46,6 +47,7 @@ def torch_descent(
     dtype: torch.dtype,
     device: torch.device,
     watch: Watch | None = None,
+    listener: Listener | None = None,
 ) -> Result:
     """Return the result of a descent that torch's own kernels compute.
 
@@ -57,6 +59,7 @@ def torch_descent(
         dtype: of the descent.
         device: of the descent.
         watch: as in `descend`.
+        listener: may end the descent.
 
     Raises:
         GdexpError: the device has too little memory.
@@ -66,7 +69,7 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end = _loop(converted, minimum, rule, stopping, initial, watch)
+            trace, end = _loop(converted, minimum, rule, stopping, initial, watch, listener)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
@@ -91,11 +94,12 @@ def _loop(
     stopping: Stopping,
     x: torch.Tensor,
     watch: Watch | None,
+    listener: Listener | None,
 ) -> tuple[array[float], _End]:
     """Descend; return the trace and how the descent ended.
 
     With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
-    Then only the trace grows.
+    Then only the trace grows, and the listener hears nothing more.
     """
     trace = array("d")
     record, finite = trace.append, math.isfinite
@@ -106,6 +110,9 @@ def _loop(
     last_x, last_state, last_value = x, state, math.nan
     anchor_x, anchor_state, anchor_value, anchor_k = x, state, math.nan, 0
     call_at = -1 if watch is None else 0
+    said: EarlyEnd | None = None
+    if listener is not None:
+        listener.begin()
 
     k = 0
     loss = first_loss(problem, x.requires_grad_())
@@ -115,6 +122,8 @@ def _loop(
         record(value)
         if k == call_at and watch is not None:
             call_at = watch(k, trace)
+        if listener is not None:
+            said = listener.hear(k, (value,))
         if not finite(value):
             return trace, end or _End(Status.DIVERGED, x)
         if value - f_star <= threshold:
@@ -123,7 +132,7 @@ def _loop(
             end = end or _End(Status.CONVERGED, x)
             if value - f_star <= stopping.goal:
                 return trace, end
-            threshold, limit = stopping.goal, stopping.max_iterations
+            threshold, limit, listener, said = stopping.goal, stopping.max_iterations, None, None
         if constant:
             if value == last_value and _same(x, state, last_x, last_state):
                 return trace, end or _End(Status.STALLED, x, 1)
@@ -133,6 +142,10 @@ def _loop(
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
         if k >= limit:
             return trace, end or _End(stopping.limit_status, x)
+        if said is not None:
+            return trace, _End(said.status, x)
+        if listener is not None and listener.is_late():
+            return trace, _End(Status.OUT_OF_TIME, x)
         last_x, last_state, last_value = x, state, value
         k += 1
         if not constant:

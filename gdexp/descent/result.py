@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from gdexp.core import format_count, gap_name
+from gdexp.core import BadInput, format_count, gap_name
 from gdexp.descent.stopping import (
+    LOSS,
     Logarithm,
     Status,
     Stopping,
     Trace,
     censoring_bounds,
     first_hit,
+    first_hits,
     hitting_time,
     projected_time,
 )
@@ -90,6 +93,21 @@ class Result:
         return projected_time(self.trace, self.stopping, self.status, self.f_star, log)
 
     @property
+    def hitting_seconds(self) -> float:
+        """The time to the threshold in seconds, or its projection: of updates that take as long."""
+        return self.seconds * self.hitting_time / max(self.updates, 1)
+
+    def curve(self, metric: str) -> Trace:
+        """Return the readings of a metric: iterations and values, shape (readings, 2).
+
+        Raises:
+            BadInput: the descent has no such metric.
+        """
+        if metric != LOSS:
+            raise BadInput("metric", metric, f"must be {LOSS}: a descent has no other metric")
+        return np.column_stack([np.arange(len(self.trace), dtype=np.float64), self.trace])
+
+    @property
     def final_loss(self) -> float:
         """The loss at the descent's end."""
         return float(self.trace[self.iterations])
@@ -108,24 +126,47 @@ class Result:
         numbers = own[~np.isnan(own)]
         return float(numbers.max()) if numbers.size else self.final_loss
 
+    @property
+    def watched(self) -> Trace:
+        """What a watch saw."""
+        return self.trace
+
+    @property
+    def goal_trace(self) -> Trace:
+        """What is compared with thresholds at iterations 0 … n: the losses."""
+        return self.trace
+
+    def hits(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return `iterations_to` for many thresholds, in one pass over the trace."""
+        if self.status is Status.BELOW_MINIMUM:
+            return [None] * len(thresholds)
+        return first_hits(self.goal_trace, self._levels(thresholds), self.f_star)
+
+    def bounds(self, thresholds: Sequence[float]) -> list[int | None]:
+        """Return `at_least` for many thresholds."""
+        levels, goal = self._levels(thresholds), self.stopping.sign * self.stopping.goal
+        return censoring_bounds(self.goal_trace, levels, goal, self.status, self.f_star)
+
+    def _levels(self, thresholds: Sequence[float]) -> list[float]:
+        return [self.stopping.sign * each for each in thresholds]
+
     def iterations_to(self, threshold: float) -> int | None:
         """Return the first iteration within another threshold; None when the trace has none.
 
         Then `at_least` says whether the descent has failed there or was not continued.
         """
-        if self.status is Status.BELOW_MINIMUM:
-            return None  # from a wrong f* no threshold says anything
-        return first_hit(self.trace, threshold, self.f_star)
+        return self.hits([threshold])[0]  # from a wrong f* no threshold says anything
 
     def at_least(self, threshold: float) -> int | None:
         """Return the fewest iterations that a threshold can need where the trace is censored.
 
         None where the trace answers: it reaches the threshold, or the descent failed to.
         """
-        (bound,) = censoring_bounds(
-            self.trace, [threshold], self.stopping.goal, self.status, self.f_star
-        )
-        return bound
+        return self.bounds([threshold])[0]
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what else is known, as names and values: of a training its metrics."""
+        return []
 
     def summary(self) -> str:
         """Return the status, the iterations and the losses in one sentence."""
@@ -136,7 +177,9 @@ class Result:
             return f"diverged at iteration {self.iterations:,}: loss {self.final_loss}"
         if self.status is Status.BELOW_MINIMUM:
             return f"below_minimum at iteration {self.iterations:,}: {outcome_text(self)}"
-        text = f"{self.status} after {steps}: {gap} {value:.6g} {relation} {self.threshold:g}"
+        text = f"{self.status} after {steps}: {gap} {value:.6g}"
+        if self.stopping.has_threshold:
+            text += f" {relation} {self.threshold:g}"
         if self.status is Status.STALLED:
             cycle = (
                 "stands still" if self.period == 1 else f"repeats every {self.period:,} iterations"
@@ -167,6 +210,8 @@ def logarithm(engine: str) -> Logarithm:
 
 def outcome_text(result: Result) -> str:
     """Return why a descent ended, in one clause; below f* what to declare instead."""
+    if result.status is Status.CONVERGED and result.stopping.metric != LOSS:
+        return f"a reading met {result.stopping.goal_text()}"
     if result.status is not Status.BELOW_MINIMUM:
         return result.status.explanation
     return (
@@ -177,5 +222,9 @@ def outcome_text(result: Result) -> str:
 
 
 def measure_note(stopping: Stopping) -> str:
-    """Return a note on a threshold that is compared with the loss itself; else nothing."""
+    """Return a note on what a threshold is compared with, where it is no gap; else nothing."""
+    if stopping.metric != LOSS:
+        if stopping.every == 1:
+            return ""
+        return f" (read every {format_count(stopping.every, 'update')})"
     return " (of the loss itself; hitting times are linear)" if stopping.absolute else ""

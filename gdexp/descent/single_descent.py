@@ -6,7 +6,9 @@ import torch
 
 from gdexp.core import validation
 from gdexp.descent.chosen_engine import on_engine
+from gdexp.descent.listener import listener_of
 from gdexp.descent.loop import Watch, torch_descent
+from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_result
 from gdexp.descent.result import Result
 from gdexp.descent.starts import starting_point, stopping_for
@@ -26,6 +28,7 @@ def descend(
     dtype: torch.dtype | str = torch.float32,
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
+    monitor: Monitor | None = None,
     engine: str = "auto",
     plans: Plans | None = None,
 ) -> Result:
@@ -48,6 +51,8 @@ def descend(
         device: cpu (default), cuda or cuda:N.
         watch: a callback, called at iteration 0 and then at the iterations that it returns. It
             begins again where the first descent of a problem shows that torch must compute it.
+        monitor: hears the loss at iteration 0 and after every `stopping.every` updates, and may
+            end the descent.
         engine: `auto` (default): portable where each operation has a portable form and an
             iteration is cheaper so, else torch, with the reason in the result; `portable`: one
             arithmetic with the same bits on every machine; `torch`: torch's own kernels.
@@ -63,11 +68,13 @@ def descend(
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
+    listener = listener_of(stopping, monitor)
 
     def by_portable() -> Result:
         form = problem.portable_form()
         own = start if form is problem else starting_point(form, seed, x0)
-        return portable_result(form, rule, stopping, own.to("cpu", dtype), device, watch, plans)
+        x = own.to("cpu", dtype)
+        return portable_result(form, rule, stopping, x, device, watch, listener, plans)
 
     return on_engine(
         engine,
@@ -75,5 +82,5 @@ def descend(
         start,
         device,
         by_portable,
-        lambda: torch_descent(problem, rule, stopping, start, dtype, device, watch),
+        lambda: torch_descent(problem, rule, stopping, start, dtype, device, watch, listener),
     )

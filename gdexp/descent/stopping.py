@@ -10,13 +10,22 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import validation
+from gdexp.core import BadInput, gap_formula, validation
 
 PENALTY = 10
 """A hopeless descent, such as a diverged one, counts as this many times `max_iterations`."""
 
 THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """The thresholds at which runs are compared by default."""
+
+LOSS = "loss"
+"""The metric that every descent and training has: it is read at every iteration."""
+
+MODES = ("min", "max")
+"""The directions of a metric: which values are better."""
+
+EVERY = 50
+"""By default so many updates lie between two readings."""
 
 Trace = npt.NDArray[np.float64]
 
@@ -42,6 +51,11 @@ class Status(StrEnum):
     def explanation(self) -> str:
         """The reason in one clause."""
         return _EXPLANATIONS[self]
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the descent neither converged nor could go no further."""
+        return self in ENDED_FROM_OUTSIDE and self is not Status.CONVERGED
 
     @property
     def hopeless(self) -> bool:
@@ -78,7 +92,8 @@ class Stopping:
     A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`.
 
     Args:
-        threshold: the largest gap of a converged descent, > 0; with `absolute` any number.
+        threshold: the largest gap of a converged descent, > 0; with `absolute` any number. None:
+            there is none, the descent ends by its limits alone; it is then minus infinity here.
         max_iterations: the most updates, >= 1.
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
         absolute: the loss itself is compared with the threshold, whatever its sign; `descend`
@@ -87,6 +102,17 @@ class Stopping:
             this one, or can go no further: `max_iterations` are made, the loss is not finite, or
             the state repeats. Only the trace becomes longer; status, iterations, final x and
             hitting time stay those at `threshold`. None: the descent ends at `threshold`.
+        metric: what the threshold is of: `loss`, or a metric that a training's `evaluate` returns.
+        mode: `min` or `max`, the better direction of the metric; None is min for the loss.
+        every: the updates between two readings, >= 1; the first is at iteration 0.
+        patience: the readings in a row without improvement after which a descent ends as
+            `plateau`, >= 1; None: never. A reading that is not a number is no improvement.
+        min_delta: by how much more than this a reading must be below the best one before it, to
+            be an improvement; >= 0.
+        max_seconds: the time after which a descent ends as `out_of_time`, > 0; None: no limit.
+            Its continuation has none.
+        max_epochs: the epochs of a training after which it ends as `max_epochs`, >= 1; None for
+            no limit, and for descents that have no epochs.
     """
 
     threshold: float = 1e-5
@@ -94,22 +120,70 @@ class Stopping:
     cap: int | None = None
     continue_to: float | None = None
     absolute: bool = False
+    metric: str = LOSS
+    mode: str | None = None
+    every: int = EVERY
+    patience: int | None = None
+    min_delta: float = 0.0
+    max_seconds: float | None = None
+    max_epochs: int | None = None
 
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
+        validation.text("metric", self.metric)
+        if self.mode is not None:
+            validation.choice("mode", self.mode, MODES)
+        if self.metric == LOSS and self.mode == "max":
+            raise BadInput("mode", self.mode, "must be min with metric=loss, which is minimised")
         check = validation.number if self.absolute else validation.positive
-        check("threshold", self.threshold)
+        if self.threshold is None or self.threshold == -math.inf:
+            object.__setattr__(self, "threshold", -math.inf)
+            if self.continue_to is not None:
+                raise BadInput("continue_to", self.continue_to, "needs a threshold")
+        else:
+            check("threshold", self.threshold)
         validation.integer("max_iterations", self.max_iterations, low=1, high=10**9)
         if self.cap is not None:
             validation.integer("cap", self.cap, low=0, high=10**9)
         if self.continue_to is not None:
             check("continue_to", self.continue_to)
+        validation.integer("every", self.every, low=1, high=10**9)
+        if self.patience is not None:
+            validation.integer("patience", self.patience, low=1, high=10**9)
+        validation.non_negative("min_delta", self.min_delta)
+        if self.max_seconds is not None:
+            validation.positive("max_seconds", self.max_seconds)
+        if self.max_epochs is not None:
+            validation.integer("max_epochs", self.max_epochs, low=1, high=10**9)
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether there is a threshold at which the descent converges."""
+        return self.threshold > -math.inf
 
     @property
     def goal(self) -> float:
         """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
         further = self.continue_to
         return self.threshold if further is None else min(self.threshold, further)
+
+    @property
+    def sign(self) -> int:
+        """What the metric is multiplied by, so that smaller is better: 1, or -1 of `mode=max`."""
+        return -1 if self.mode == "max" else 1
+
+    @property
+    def level(self) -> float:
+        """The threshold of the metric multiplied by `sign`; minus infinity where there is none."""
+        return self.sign * self.threshold if self.has_threshold else self.threshold
+
+    def goal_text(self, f_star: float = 0.0) -> str:
+        """Return what is asked of the metric, such as `loss <= 1e-05`."""
+        if not self.has_threshold:
+            return "its limits"
+        if self.metric == LOSS:
+            return f"{gap_formula(f_star)} <= {self.threshold:g}"
+        return f"{self.metric} {'>=' if self.sign < 0 else '<='} {self.threshold:g}"
 
     @property
     def limit(self) -> int:
@@ -146,10 +220,10 @@ def censoring_bounds(
 ) -> list[int | None]:
     """Return what is known of the thresholds that a trace says nothing of, because it was ended.
 
-    A descent that converged, or that the cap ended, could have gone on. Below the threshold where
-    it was ended it is censored: it needs at least one iteration more than it made. It has not
-    failed. A descent that used all iterations, diverged or stalled has failed there, and so has
-    one whose continuation ended in such a way.
+    A descent that converged, or that was ended from outside, could have gone on. Below the
+    threshold where it was ended it is censored: it needs at least one iteration more than it
+    made. It has not failed. A descent that used all iterations, diverged or stalled has failed
+    there, and so has one whose continuation ended in such a way.
 
     Args:
         trace: the losses at iterations 0 … n.
@@ -238,10 +312,10 @@ def projected_time(
 ) -> float:
     """Return the projected hitting time of a descent that did not converge.
 
-    A descent that reached its limit is continued at the mean rate (on a log axis, or on a linear
+    A descent that was ended is continued at the mean rate (on a log axis, or on a linear
     one where the threshold is absolute) of the second half of its trace. The result is at least
-    the limit plus one, and at most ten times `max_iterations`, which is the result for a hopeless
-    descent.
+    the iterations made plus one, and at most ten times `max_iterations`, which is the result for
+    a hopeless descent.
     """
     last = len(trace) - 1
     midway, gap = float(trace[last // 2]) - f_star, float(trace[last]) - f_star
@@ -257,12 +331,12 @@ def projection(
     log: Logarithm = math.log,
 ) -> float:
     """Return `projected_time` from the gaps at iteration `iterations // 2` and at the last."""
-    worst, allowed = float(PENALTY * stopping.max_iterations), float(stopping.limit + 1)
+    worst, allowed = float(PENALTY * stopping.max_iterations), float(iterations + 1)
     if status.hopeless:
         return worst
     if iterations == 0:
         return allowed
-    if not gap < midway or (gap <= 0 and not stopping.absolute):
+    if not stopping.has_threshold or not gap < midway or (gap <= 0 and not stopping.absolute):
         return max(worst, allowed)
     if stopping.absolute:
         fall, missing = midway / 2 - gap / 2, gap / 2 - stopping.threshold / 2

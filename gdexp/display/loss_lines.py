@@ -48,8 +48,10 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
     every ten seconds.
     """
 
-    def __init__(self, out: Console, threshold: float, f_star: float) -> None:
-        self._out = out
+    def __init__(
+        self, out: Console, threshold: float, f_star: float, name: str | None = None
+    ) -> None:
+        self._out, self._name = out, name or gap_name(f_star)
         self._threshold = threshold
         self._f_star = f_star
         self._next = 0
@@ -60,7 +62,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         self._task: TaskID | None = None
 
     def __enter__(self) -> LossPrinter:
-        self._out.print(f"[dim]{'iteration':>10}  {gap_name(self._f_star):>12}[/dim]")
+        self._out.print(f"[dim]{'iteration':>10}  {self._name:>12}[/dim]")
         return self
 
     def __exit__(

@@ -1,15 +1,24 @@
 """Objects made from a composed config, the provenance of a run, and its figures."""
 
 from gdexp.experiment import provenance
-from gdexp.experiment.experiment import Experiment, trusted_paths
+from gdexp.experiment.checkpoints import (
+    CHANGEABLE,
+    FOLDER,
+    CheckpointSettings,
+    checkpointing,
+    has_same_config,
+    kept_of,
+)
+from gdexp.experiment.descent_experiment import DescentExperiment
+from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
+from gdexp.experiment.loop_experiment import LoopExperiment
 from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
     ALONE,
     BATCH,
     DIFF,
     ENVIRONMENT,
-    NUMERIC_SOURCE,
     PROBLEM_SOURCE,
     SOURCE_TEXTS,
     USER_SOURCES,
@@ -19,24 +28,39 @@ from gdexp.experiment.provenance import (
     process_settings,
     provenance_files,
     recorded_code,
-    source_state,
+    user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
+from gdexp.experiment.source_state import NUMERIC_SOURCE, source_state
+from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [
     "ALONE",
     "BATCH",
+    "CHANGEABLE",
     "DIFF",
     "ENVIRONMENT",
+    "FOLDER",
+    "LOOP",
     "NONDETERMINISTIC_TAG",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
     "PROGRAM",
     "SOURCE_TEXTS",
+    "TRAINING",
+    "TRAININGS",
     "USER_SOURCES",
+    "CheckpointSettings",
+    "DescentExperiment",
     "Experiment",
+    "LoopExperiment",
     "Settings",
+    "StoredFiles",
+    "TrainingExperiment",
+    "checkpointing",
     "environment",
+    "has_same_config",
+    "kept_of",
     "left_out",
     "nondeterminism_warning",
     "pictures",
@@ -48,4 +72,5 @@ __all__ = [
     "recorded_code",
     "source_state",
     "trusted_paths",
+    "user_codes",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gdexp.descent import Result
+from gdexp.descent import LOSS, Result
 from gdexp.display import BLUE, LIGHT_GREY, ORANGE, Chart, Panel, heatmaps_png
 from gdexp.experiment.experiment import Experiment
 from gdexp.problems import Curve, Problem
@@ -19,8 +19,13 @@ MOST_DRAWN = 2**20
 
 def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
     """Draw the pictures of one run: its losses, and its final x as an image or a curve."""
-    drawn = {"loss.png": loss_png(result)}
-    curve = experiment.problem.to(result.final.dtype, result.final.device).curve(result.final)
+    drawn = {"loss.png": loss_png(result)} if len(result.trace) else {}
+    if result.stopping.metric != LOSS:
+        drawn["metric.png"] = metric_png(result)
+    function = experiment.function
+    if function is None:
+        return drawn
+    curve = function.to(result.final.dtype, result.final.device).curve(result.final)
     if curve is not None:
         drawn["curve.png"] = curve_png(curve, result)
     elif not left_out(experiment, result):
@@ -30,17 +35,18 @@ def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
 
 def left_out(experiment: Experiment, result: Result) -> str:
     """Return which picture is left out because it would be too large, and why; else nothing."""
-    numbers = result.final.numel()
-    if numbers <= MOST_DRAWN or type(experiment.problem).curve is not Problem.curve:
+    numbers, function = result.final.numel(), experiment.function
+    if function is None or numbers <= MOST_DRAWN or type(function).curve is not Problem.curve:
         return ""
     return f"final.png: {numbers:,} numbers are more than the {MOST_DRAWN:,} that are drawn"
 
 
 def loss_png(result: Result) -> bytes:
     """Draw the loss gap over iterations on a log axis, with the threshold."""
-    steps = np.unique(np.linspace(0, result.updates, MOST_POINTS).astype(int))
+    steps = np.unique(np.linspace(0, len(result.trace) - 1, MOST_POINTS).astype(int))
     gaps = result.trace[steps] - result.f_star
-    absolute = result.stopping.absolute
+    of_loss = result.stopping.metric == LOSS
+    absolute = result.stopping.absolute and of_loss
     seen = np.isfinite(gaps) & (absolute | (gaps > 0))
     name = "loss" if absolute else "loss - f*"
     chart = Chart(
@@ -52,7 +58,21 @@ def loss_png(result: Result) -> bytes:
         y_log=not absolute,
     )
     chart.line(steps[seen].tolist(), gaps[seen].tolist(), BLUE, label=name)
-    chart.level(result.threshold, ORANGE, "threshold")
+    if of_loss and result.stopping.has_threshold:
+        chart.level(result.threshold, ORANGE, "threshold")
+    return chart.png()
+
+
+def metric_png(result: Result) -> bytes:
+    """Draw the readings of the metric that ends a training, with the threshold."""
+    metric = result.stopping.metric
+    readings = result.curve(metric)
+    readings = readings[np.isfinite(readings[:, 1])]
+    title = f"{result.problem}: {result.status} after {result.iterations:,} updates"
+    chart = Chart(6.4, 3.6, title=title, x_label="update", y_label=metric)
+    chart.line(readings[:, 0].tolist(), readings[:, 1].tolist(), BLUE, label=metric)
+    if result.stopping.has_threshold:
+        chart.level(result.threshold, ORANGE, "threshold")
     return chart.png()
 
 

@@ -6,18 +6,18 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, overrides
+from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, import_paths, overrides
 from gdexp.core import UserCode, mask_source, user_code
 from gdexp.engine import StoredPlan
 from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
+from gdexp.experiment.source_state import limited, source_diff, source_state
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")
@@ -27,18 +27,6 @@ NUMERIC_VARIABLES = (
 )
 """Prefixes of the environment variables that change numbers."""
 
-NUMERIC_SOURCE = (
-    *(
-        "problems",
-        "optimizers",
-        "descent",
-        "engine",
-        "experiment/experiment.py",
-        "core/validation.py",
-    ),
-)
-"""The parts of gdexp that decide the numbers of a descent; each of their files has a digest."""
-
 ALONE, BATCH = "alone", "batch"
 """The groupings: a descent of its own, or a row of a batch."""
 
@@ -47,8 +35,8 @@ PROBLEM_SOURCE, USER_SOURCES = "problem_source.txt", "user_sources.json"
 SOURCE_TEXTS = (DIFF, PROBLEM_SOURCE, USER_SOURCES, PROGRAM)
 """The artifacts made of source; `tracking.source=false` leaves them out."""
 
-MOST_TEXT, MOST_TEXTS = 64 * 1024, 256 * 1024
-"""The most bytes of one text that are stored, a diff or a source; and of all in one JSON."""
+MOST_TEXTS = 256 * 1024
+"""The most bytes of all texts of source that are stored in one JSON."""
 
 
 def provenance_files(
@@ -84,10 +72,12 @@ def provenance_files(
             own[PROGRAM_KEY] = program.sha256
     texts = {DIFF: source_diff()} if whole else {}
     code = problem_code(composed)
-    if code is not None:
-        own["code"] = {"files": code.digests, "distributions": code.distributions}
-        own |= _problem_entry(code)
-        texts |= _sources(code)
+    codes = user_codes(composed)
+    if codes:
+        libraries = _merged(each.distributions for each in codes)
+        own["code"] = {"files": code_digests(composed), "distributions": libraries}
+        own |= {} if code is None else _problem_entry(code)
+        texts |= _sources(codes, code)
     shared = _environment_text(settings or process_settings())
     # Two objects become one: the part that all descents of a process share is written once.
     text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
@@ -148,31 +138,6 @@ def _environment_text(settings: Settings) -> str:
     return json.dumps(_environment(settings), indent=2, default=str)
 
 
-@cache
-def source_state() -> dict[str, Any]:
-    """Return the digest of gdexp's own source, and its commit if that is known."""
-    package = _package()
-    state: dict[str, Any] = {"digest": _digest(package), "files": _numeric_files(package)}
-    commit = _git(package, "rev-parse", "HEAD")
-    if commit and _git(package, "ls-files", "--error-unmatch", "__init__.py"):
-        state["commit"] = commit
-        state["dirty"] = bool(_git(package, "status", "--porcelain", "--", "."))
-    return state
-
-
-@cache
-def source_diff() -> str:
-    """Return the diff of gdexp's source and configs to their commit; empty if there is none."""
-    package = _package()
-    if not source_state().get("dirty"):
-        return ""
-    plain = ("--no-ext-diff", "--no-textconv", "--no-color")
-    changed = _git(package, "diff", *plain, "HEAD", "--", ".", "../conf")
-    new = _git(package, "ls-files", "--others", "--exclude-standard", "--", ".", "../conf")
-    head = "".join(f"# not in the commit: {name}\n" for name in new.splitlines())
-    return limited(head + changed)
-
-
 def problem_code(composed: Mapping[str, Any]) -> UserCode | None:
     """Return the user's own code and data behind a config's problem; None for gdexp's problems.
 
@@ -183,10 +148,14 @@ def problem_code(composed: Mapping[str, Any]) -> UserCode | None:
     return user_code(path) if isinstance(path, str) else None
 
 
+def user_codes(composed: Mapping[str, Any]) -> list[UserCode]:
+    """Return the user's own code and data of a config: of its problem, optimizer and schedule."""
+    return [user_code(path) for path in import_paths(composed)]
+
+
 def code_digests(composed: Mapping[str, Any]) -> dict[str, str]:
     """Return the digest of each file of the user's own code and data of a config, by name."""
-    code = problem_code(composed)
-    return {} if code is None else code.digests
+    return _merged(code.digests for code in user_codes(composed))
 
 
 def recorded_code(recorded: Mapping[str, Any]) -> dict[str, str]:
@@ -200,16 +169,6 @@ def recorded_code(recorded: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(files, Mapping):
         return {}
     return {k: v for k, v in files.items() if isinstance(k, str) and isinstance(v, str)}
-
-
-def limited(text: str) -> str:
-    """Return a text that may be stored: without secrets, and cut if it is too long."""
-    text = mask_source(text)
-    content = text.encode(errors="replace")
-    if len(content) <= MOST_TEXT:
-        return text
-    kept = content[:MOST_TEXT].decode(errors="ignore").rpartition("\n")[0]
-    return f"{kept}\n# cut here: {len(content):,} bytes in all\n"
 
 
 def command_line() -> str:
@@ -282,10 +241,16 @@ def _problem_entry(code: UserCode) -> dict[str, Any]:
     return {"problem": {"path": code.path, "file": Path(name).name, "digest": file.digest}}
 
 
-def _sources(code: UserCode) -> dict[str, str]:
+def _merged(parts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the entries of all parts, in the order of their names."""
+    return dict(sorted((name, value) for part in parts for name, value in part.items()))
+
+
+def _sources(codes: Iterable[UserCode], problem: UserCode | None) -> dict[str, str]:
     """Return the texts of a user's files: the problem's module, and one JSON of all others."""
-    texts = {name: limited(f.text) for name, f in code.files.items() if f.text}
-    module = "" if code.module is None else code.module[0]
+    files = {name: file for each in codes for name, file in each.files.items()}
+    texts = {name: limited(f.text) for name, f in files.items() if f.text}
+    module = "" if problem is None or problem.module is None else problem.module[0]
     found = {PROBLEM_SOURCE: texts.pop(module, "")}
     kept: dict[str, str] = {}
     size = 0
@@ -307,43 +272,3 @@ def _packages() -> dict[str, str]:
         except PackageNotFoundError:  # pragma: no cover - all are dependencies
             continue
     return found
-
-
-def _package() -> Path:
-    """Return the folder of gdexp's source."""
-    return Path(__file__).parents[1]
-
-
-def _digest(package: Path) -> str:
-    """Return the sha256 over the names and bytes of the package's modules, in order."""
-    total = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        total.update(path.relative_to(package).as_posix().encode() + b"\0")
-        total.update(path.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-def _numeric_files(package: Path) -> dict[str, str]:
-    """Return the first 12 hex digits of the sha256 of each file that decides numbers."""
-    found = {}
-    for part in NUMERIC_SOURCE:
-        place = package / part
-        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
-            name = path.relative_to(package).as_posix()
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return found
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

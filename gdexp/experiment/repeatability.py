@@ -30,13 +30,15 @@ def nondeterminism_warning(experiment: Experiment) -> str | None:
     Returns:
         None for a problem of gdexp's, and where start, loss and gradient have the same bits.
     """
-    if problem_code(experiment.config) is None:
+    original = experiment.function
+    if original is None or problem_code(experiment.config) is None:
         return None
     with experiment.problem_errors(), _restored(experiment):
-        problem = _copied(experiment.problem)
+        problem = _copied(original)
         on_torch = {**experiment.config, "engine": "torch"}  # the loss is called, not recorded
         again = Experiment.from_config(on_torch, trusted_paths(on_torch))
-        first, *others = [_evaluated(experiment, p) for p in (problem, problem, again.problem)]
+        made = again.function or original
+        first, *others = [_evaluated(experiment, p) for p in (problem, problem, made)]
     differing = [loss for loss, bits in others if bits != first[1]]
     if not differing:
         return None

@@ -7,7 +7,8 @@ of torch.optim in the same loop.
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import State, Step, UpdateRule
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
-from gdexp.optimizers.registry import RULES
+from gdexp.optimizers.own_rule import OwnRule
+from gdexp.optimizers.registry import RULES, build_rule
 from gdexp.optimizers.schedules import (
     Chebyshev,
     Constant,
@@ -18,7 +19,14 @@ from gdexp.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
-from gdexp.optimizers.torch_optim import TorchOptimizer
+from gdexp.optimizers.torch_optim import (
+    TorchOptimizer,
+    check_options,
+    needs_closure,
+    switch_optimizer,
+)
+from gdexp.optimizers.torch_schedules import TorchSchedule
+from gdexp.optimizers.warmup_cosine import WarmupCosine
 
 __all__ = [
     "RULES",
@@ -33,12 +41,19 @@ __all__ = [
     "InverseTime",
     "Momentum",
     "Nesterov",
+    "OwnRule",
     "RMSprop",
     "Schedule",
     "State",
     "Step",
     "StepDecay",
     "TorchOptimizer",
+    "TorchSchedule",
     "UpdateRule",
     "Warmup",
+    "WarmupCosine",
+    "build_rule",
+    "check_options",
+    "needs_closure",
+    "switch_optimizer",
 ]

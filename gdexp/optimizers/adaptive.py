@@ -195,6 +195,21 @@ class Adam(UpdateRule):
         square = beta2 * state[1] + (one_minus_beta2 * gradient) * gradient
         return x - (rate * mean) / (square.sqrt() * correction + eps), (mean, square)
 
+    @classmethod
+    def update_in_place(
+        cls, x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> State:
+        """Change x and the averages; the gradient's memory takes the step."""
+        rate, one_minus_beta1, beta2, one_minus_beta2, correction, eps = coefficients
+        if not state:
+            state = (torch.zeros_like(gradient), torch.zeros_like(gradient))
+        mean, square = state
+        mean.add_((gradient - mean).mul_(one_minus_beta1))
+        square.mul_(beta2).add_((gradient * one_minus_beta2).mul_(gradient))
+        step = torch.mul(mean, rate, out=gradient)
+        x.sub_(step.div_(square.sqrt().mul_(correction).add_(eps)))
+        return state
+
 
 @dataclass(frozen=True)
 class AdamW(Adam):
@@ -233,3 +248,12 @@ class AdamW(Adam):
         """Return the next x and Adam's state."""
         factor, *others = coefficients
         return Adam.update(factor * x, gradient, state, *others)
+
+    @classmethod
+    def update_in_place(
+        cls, x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> State:
+        """Change x and Adam's state; the gradient's memory takes the step."""
+        factor, *others = coefficients
+        x.mul_(factor)
+        return super().update_in_place(x, gradient, state, *others)

@@ -12,7 +12,8 @@ import torch
 
 from gdexp.core import BadInput
 from gdexp.optimizers.mathematics import Iteration
-from gdexp.optimizers.schedules import Constant, Schedule, build_schedule
+from gdexp.optimizers.schedule_registry import build_schedule
+from gdexp.optimizers.schedules import Constant, Schedule
 
 if TYPE_CHECKING:
     from gdexp.problems import Problem
@@ -109,6 +110,19 @@ class UpdateRule(ABC):
         x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
     ) -> tuple[torch.Tensor, State]:
         """Return the next x and state; change no argument. The first state is ()."""
+
+    @classmethod
+    def update_in_place(
+        cls, x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> State:
+        """Change x to what `update` returns, with the same bits; return the next state.
+
+        A rule may use the memory of the gradient, which is not read again, unless its state
+        holds the gradient.
+        """
+        following, state = cls.update(x, gradient, state, *coefficients)
+        x.copy_(following)
+        return state
 
     def stepper(self, problem: Problem) -> Step:
         """Return the function that one descent calls at every iteration: `update`.

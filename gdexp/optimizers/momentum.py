@@ -44,6 +44,15 @@ class GradientDescent(UpdateRule):
         (lr,) = coefficients
         return x - lr * gradient, state
 
+    @classmethod
+    def update_in_place(
+        cls, x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> State:
+        """Change x; the gradient's memory takes the step."""
+        (lr,) = coefficients
+        x.sub_(gradient.mul_(lr))
+        return state
+
 
 @dataclass(frozen=True)
 class Momentum(UpdateRule):
@@ -84,6 +93,20 @@ class Momentum(UpdateRule):
         velocity = momentum * state[0] + one_minus_dampening * gradient if state else gradient
         return x - lr * velocity, (velocity,)
 
+    @classmethod
+    def update_in_place(
+        cls, x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> State:
+        """Change x and the velocity; the gradient's memory takes the step."""
+        lr, momentum, one_minus_dampening = coefficients
+        if not state:
+            x.sub_(lr * gradient)
+            return (gradient,)
+        (velocity,) = state
+        velocity.mul_(momentum).add_(gradient.mul_(one_minus_dampening))
+        x.sub_(torch.mul(velocity, lr, out=gradient))
+        return state
+
 
 @dataclass(frozen=True)
 class Nesterov(UpdateRule):
@@ -121,3 +144,17 @@ class Nesterov(UpdateRule):
         lr, momentum = coefficients
         velocity = momentum * state[0] + gradient if state else gradient
         return x - lr * (gradient + momentum * velocity), (velocity,)
+
+    @classmethod
+    def update_in_place(
+        cls, x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> State:
+        """Change x and the velocity; the gradient's memory takes the step."""
+        lr, momentum = coefficients
+        if not state:
+            x.sub_(lr * (gradient + momentum * gradient))
+            return (gradient,)
+        (velocity,) = state
+        velocity.mul_(momentum).add_(gradient)
+        x.sub_(gradient.add_(momentum * velocity).mul_(lr))
+        return state

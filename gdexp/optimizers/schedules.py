@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gdexp import config
 from gdexp.core import BadInput, validation
 from gdexp.optimizers.mathematics import Iteration, choose, cosine, power
 from gdexp.optimizers.stable_order import portable_order, stable_order
@@ -320,22 +319,6 @@ class InverseEigenvalue(_Cycle):
     @cached_property
     def _portable_rates(self) -> npt.NDArray[np.float64]:
         return 1 / np.array(portable_order(sorted(set(self.eigenvalues))))
-
-
-SCHEDULES: dict[str, type[Schedule]] = {
-    cls.name: cls
-    for cls in (Constant, InverseTime, Cosine, StepDecay, Warmup, Chebyshev, InverseEigenvalue)
-}
-
-
-def build_schedule(given: Mapping[str, object]) -> Schedule:
-    """Return the schedule that a mapping describes, such as `{"name": "cosine", "steps": 100}`.
-
-    Raises:
-        BadInput: a name or key does not exist, or the schedule refuses a value; the key has the
-            form `schedule.KEY`.
-    """
-    return config.choose("schedule", SCHEDULES, given)
 
 
 def _share(key: str, value: object) -> float:

@@ -1,10 +1,11 @@
-"""Any optimizer class of torch.optim as an update rule."""
+"""Any optimizer class of torch.optim, or of its interface, as an update rule."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,7 @@ from gdexp.core import BadInput, GdexpError, validation
 from gdexp.optimizers.base import CONSTANT, Coefficient, State, Step, UpdateRule
 from gdexp.optimizers.schedules import Schedule
 from gdexp.optimizers.torch_options import check_option
+from gdexp.problems import load_by_path
 
 if TYPE_CHECKING:
     from gdexp.problems import Problem
@@ -50,7 +52,7 @@ def torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
 
 @dataclass(frozen=True)
 class TorchOptimizer(UpdateRule):
-    """An optimizer class of torch.optim, stepped once per iteration.
+    """An optimizer class of torch.optim, or an importable one, stepped once per iteration.
 
     The loss trace holds the loss at the point after each step. LBFGS evaluates the loss and its
     gradient several times within a step (up to its `max_iter` and `max_eval`). So its iterations
@@ -65,8 +67,10 @@ class TorchOptimizer(UpdateRule):
     the gradient is within its tolerance. With other classes no descent ends as stalled.
 
     Args:
-        class_name: the class's name in torch.optim.
-        lr: learning rate, > 0; by default the class's.
+        class_name: the class's name in torch.optim, or the import path of a class with the
+            interface of torch.optim.Optimizer, such as `muon.Muon`.
+        lr: learning rate, > 0; by default the class's, which may be None for one that sets its
+            own.
         options: further keyword arguments of the class; a list stands for a tuple.
         schedule: of the learning rate; constant by default.
 
@@ -84,22 +88,26 @@ class TorchOptimizer(UpdateRule):
     schedule: Schedule = field(default=CONSTANT, kw_only=True)
 
     def __post_init__(self) -> None:
-        cls = _class(self.class_name)
-        parameters = inspect.signature(cls).parameters
+        parameters = inspect.signature(optimizer_class(self.class_name)).parameters
         if self.lr is None:
-            object.__setattr__(self, "lr", float(parameters["lr"].default))
-        self._check(lr=validation.positive)
+            object.__setattr__(self, "lr", _default_lr(self.class_name, parameters))
+        if self.lr is None:
+            self._check()
+            if not self.schedule.constant:
+                raise BadInput("lr", None, f"{self.class_name} has no default; a schedule needs lr")
+        else:
+            self._check(lr=validation.positive)
         object.__setattr__(self, "options", _options(self.class_name, self.options, parameters))
-        self._check_step()
+        if "." not in self.class_name:  # one of the user's own may need groups of its own
+            self._check_step()
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """Return the learning rate."""
         return (self.rate(iteration),)
 
     def rate(self, iteration: int) -> float:
-        """Return the learning rate of one update."""
-        assert self.lr is not None, "filled in by __post_init__"
-        return self.schedule.rate(self.lr, iteration)
+        """Return the learning rate of one update; nan where the class sets its own."""
+        return math.nan if self.lr is None else self.schedule.rate(self.lr, iteration)
 
     @property
     def state_is_known(self) -> bool:
@@ -134,11 +142,25 @@ class TorchOptimizer(UpdateRule):
         return step
 
     def make(self, parameter: torch.Tensor, lr: float) -> torch.optim.Optimizer:
-        """Return a new optimizer of one tensor."""
-        build: Callable[..., torch.optim.Optimizer] = torch_optimizers()[self.class_name]
-        accepted = inspect.signature(build).parameters
-        defaults = {key: False for key in ("foreach", "fused") if key in accepted}
-        return build([parameter], lr=lr, **defaults | dict(self.options))
+        """Return a new optimizer of one tensor, in the single-tensor implementation."""
+        accepted = inspect.signature(optimizer_class(self.class_name)).parameters
+        plainest = {key: False for key in ("foreach", "fused") if key in accepted}
+        return self._made([parameter], lr, plainest if "." not in self.class_name else {})
+
+    def make_for(self, groups: Sequence[Mapping[str, Any]]) -> torch.optim.Optimizer:
+        """Return a new optimizer of parameter groups, as torch makes it by default.
+
+        Its learning rate is `lr`, to which no schedule was applied.
+        """
+        lr = math.nan if self.lr is None else self.lr
+        return self._made([dict(each) for each in groups], lr, {})
+
+    def _made(
+        self, parameters: Sequence[object], lr: float, defaults: Mapping[str, Any]
+    ) -> torch.optim.Optimizer:
+        build: Callable[..., torch.optim.Optimizer] = optimizer_class(self.class_name)
+        own = {} if math.isnan(lr) else {"lr": lr}
+        return build(parameters, **own, **{**defaults, **self.options})
 
     def _check_step(self) -> None:
         """Take one step on a small matrix, to find the options that torch refuses."""
@@ -153,12 +175,12 @@ class TorchOptimizer(UpdateRule):
             with torch.enable_grad():
                 closure()
                 optimizer = self.make(parameter, lr=0.1)
-                if _needs_closure(optimizer):
+                if needs_closure(optimizer):
                     optimizer.step(closure)
                 else:
                     optimizer.step()
         except Exception as error:  # torch raises errors of many types
-            allowed = f"refused by torch.optim.{self.class_name}: {_reason(error)}"
+            allowed = f"refused by {_shown(self.class_name)}: {_reason(error)}"
             raise BadInput("options", dict(self.options), allowed) from None
 
 
@@ -173,17 +195,19 @@ class _Stepper:
             self._optimizer = rule.make(self._parameter, lr=rule.rate(1))
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
             raise BadInput("class_name", self._name, _reason(error)) from None
-        self._closure = (self._evaluate,) if _needs_closure(self._optimizer) else ()
+        switch_optimizer(self._optimizer, "train")
+        self._closure = (self._evaluate,) if needs_closure(self._optimizer) else ()
         self._state_is_known = rule.state_is_known
 
     def step(self, gradient: torch.Tensor, lr: float) -> tuple[torch.Tensor, State]:
         """Step the optimizer; return copies of the new point and of its state."""
         self._parameter.grad = gradient
-        self._optimizer.param_groups[0]["lr"] = lr
+        if not math.isnan(lr):
+            self._optimizer.param_groups[0]["lr"] = lr
         try:
             self._optimizer.step(*self._closure)
         except Exception as error:
-            raise GdexpError(f"torch.optim.{self._name} failed: {_reason(error)}") from error
+            raise GdexpError(f"{_shown(self._name)} failed: {_reason(error)}") from error
         return self._parameter.detach().clone(), self._state() if self._state_is_known else ()
 
     def _evaluate(self) -> torch.Tensor:
@@ -208,14 +232,21 @@ class _Stepper:
         )
 
 
-def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    closure = inspect.signature(type(optimizer).step).parameters["closure"]
-    return closure.default is inspect.Parameter.empty
+def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether the optimizer's step must be given a function that computes the loss."""
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
 
 
-def _class(name: object) -> type[torch.optim.Optimizer]:
-    """Return the class of that name; refuse others with the nearest name."""
+def optimizer_class(name: object) -> type[torch.optim.Optimizer]:
+    """Return the class of that name in torch.optim, or of that import path.
+
+    Raises:
+        BadInput: there is none, or it is not suitable; the nearest name is offered.
+    """
     classes = torch_optimizers()
+    if isinstance(name, str) and "." in name:
+        return _own_class(name)
     if not isinstance(name, str) or name not in classes:
         why = _UNSUITABLE.get(str(name))
         if why is not None:
@@ -227,6 +258,59 @@ def _class(name: object) -> type[torch.optim.Optimizer]:
     return classes[name]
 
 
+def _own_class(path: str) -> type[torch.optim.Optimizer]:
+    try:
+        found: Any = load_by_path(path)
+    except BadInput as error:
+        raise BadInput("class_name", path, error.allowed) from None
+    methods = ("step", "zero_grad", "state_dict", "load_state_dict")
+    if not isinstance(found, type) or not all(callable(getattr(found, m, None)) for m in methods):
+        raise BadInput("class_name", path, "must name a class like torch.optim.Optimizer")
+    return found
+
+
+def _default_lr(class_name: str, parameters: Mapping[str, inspect.Parameter]) -> float | None:
+    """Return the default learning rate of a class; None where it sets its own."""
+    default = parameters["lr"].default if "lr" in parameters else None
+    if default is inspect.Parameter.empty:
+        raise BadInput("lr", None, f"{class_name} has no default; give one")
+    return None if default is None else float(default)
+
+
+def switch_optimizer(optimizer: torch.optim.Optimizer, method: str) -> None:
+    """Call the optimizer's own `train` or `eval`, where it has one."""
+    change: Callable[[], object] | None = getattr(optimizer, method, None)
+    if callable(change):
+        change()
+
+
+def _shown(class_name: str) -> str:
+    return class_name if "." in class_name else f"torch.optim.{class_name}"
+
+
+def check_options(class_name: str, given: object, section: str = "options") -> dict[str, Any]:
+    """Check keyword arguments of an optimizer class by name and value.
+
+    Args:
+        class_name: as of `TorchOptimizer`.
+        given: the group of them.
+        section: the key of the group, for errors.
+
+    Returns:
+        The arguments with lists turned into tuples.
+
+    Raises:
+        BadInput: the class does not take one of them, or its value is of another type.
+    """
+    try:
+        return _options(
+            class_name, given, inspect.signature(optimizer_class(class_name)).parameters
+        )
+    except BadInput as error:
+        key = error.key.replace("options", section, 1)
+        raise BadInput(key, error.value, error.allowed) from None
+
+
 def _options(
     class_name: str, given: object, parameters: Mapping[str, inspect.Parameter]
 ) -> dict[str, Any]:
@@ -235,16 +319,15 @@ def _options(
     if not isinstance(given, Mapping):
         raise BadInput("options", given, "must be a group of keyword arguments")
     valid = [key for key in parameters if key not in _RESERVED_OPTIONS]
+    more = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
     for key, value in given.items():
         if key in _RESERVED_OPTIONS and key in (*parameters, "params", "lr"):
             raise BadInput(f"options.{key}", value, _RESERVED_OPTIONS[key])
-        if key not in valid:
-            raise BadInput(
-                f"options.{key}",
-                value,
-                f"torch.optim.{class_name} takes {', '.join(valid)}",
-            )
-        check_option(class_name, str(key), value, parameters[key])
+        if key in valid:
+            check_option(class_name, str(key), value, parameters[key])
+        elif not more:
+            taken = f"{_shown(class_name)} takes {', '.join(valid)}"
+            raise BadInput(f"options.{key}", value, taken)
     return {
         str(key): tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }

@@ -2,17 +2,17 @@
 
 from gdexp.problems.autograd import Autograd
 from gdexp.problems.base import (
-    ABSOLUTE,
     ROUNDING,
-    Curve,
     Problem,
     first_loss,
     loss_at,
     unchanged_loss,
 )
 from gdexp.problems.bbob import Bbob
+from gdexp.problems.by_path import load_by_path, user_modules_first
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
 from gdexp.problems.factorization import Factorization
+from gdexp.problems.facts import ABSOLUTE, Curve, ProblemFacts
 from gdexp.problems.function import Function
 from gdexp.problems.gradient_check import gradient_error
 from gdexp.problems.landscapes import (
@@ -27,7 +27,7 @@ from gdexp.problems.landscapes import (
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.problem_check import CheckFailed, check_problem
 from gdexp.problems.quadratic import Quadratic
-from gdexp.problems.registry import CUSTOM, PROBLEMS, build_problem
+from gdexp.problems.registry import CUSTOM, PROBLEMS, build_problem, check_trust
 from gdexp.problems.regression import Logistic, Ols
 from gdexp.problems.transformed import Transformed
 
@@ -53,14 +53,18 @@ __all__ = [
     "ModuleProblem",
     "Ols",
     "Problem",
+    "ProblemFacts",
     "Quadratic",
     "Rastrigin",
     "Rosenbrock",
     "Transformed",
     "build_problem",
     "check_problem",
+    "check_trust",
     "first_loss",
     "gradient_error",
+    "load_by_path",
     "loss_at",
     "unchanged_loss",
+    "user_modules_first",
 ]

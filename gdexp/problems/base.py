@@ -4,57 +4,21 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Self
 
 import torch
 
 from gdexp.core import BadInput, validation
 from gdexp.problems.constants import PORTABLE, TORCH, ConstantFunctions
+from gdexp.problems.facts import ABSOLUTE, ProblemFacts
 from gdexp.problems.portable_form import converted_constants, portable_form, set_constants
-
-ABSOLUTE = "absolute"
-"""The `f_star` of a problem whose loss itself is compared with the threshold."""
 
 ROUNDING = 1e-12
 """The error in double precision that is allowed of a declared f*, as a share of max(1, |f*|)."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """A named piece of the flat x: `x[offset : offset + numel].view(shape)`."""
-
-    name: str
-    shape: tuple[int, ...]
-    offset: int
-
-    @property
-    def numel(self) -> int:
-        """The number of values in the part."""
-        return torch.Size(self.shape).numel()
-
-
-def consecutive_parts(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> list[Part]:
-    """Return parts of these names and shapes that follow each other in x."""
-    parts: list[Part] = []
-    offset = 0
-    for name, shape in shapes:
-        parts.append(Part(name, shape, offset))
-        offset += parts[-1].numel
-    return parts
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A function of one variable and the fit that x gives to it; each of shape (points,)."""
-
-    grid: torch.Tensor
-    wanted: torch.Tensor
-    fitted: torch.Tensor
-
-
-class Problem(ABC):
+class Problem(ProblemFacts, ABC):
     """A function to minimise.
 
     A subclass needs one method, `loss`, and either a `shape` or an `x0`::
@@ -75,33 +39,12 @@ class Problem(ABC):
         batchable: whether `loss` also takes x of shape (B, *shape) and returns (B,), with the
             same bits in each row as for that row alone. Matrix products do not give the same
             bits in a batch: leave it False for them.
-        shape: the shape of x.
-        f_star: the minimum; None when it is unknown. The threshold is then measured from 0, and
-            a loss below 0 ends a descent as `below_minimum`.
-        absolute: the loss itself is compared with the threshold, which may be negative.
-        checks_minimum: False for reruns of descents that earlier versions made: these took a
-            loss below f* for converged.
-        x_star: a minimiser; None when it is unknown.
-        unique: whether x_star is the only minimiser.
-        smooth: whether the loss has a Hessian at x_star that is not 0: theory then uses it.
-        curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
-        target: a tensor to show beside the final x.
         files: names of the data files that the loss depends on, relative to the module's folder
             or to the current directory. Their bytes are part of a run's identity. Files that are
             read while the problem is made are found without it.
     """
 
-    name: str = ""
     batchable: bool = False
-    shape: tuple[int, ...] = ()
-    f_star: float | None = None
-    absolute: bool = False
-    checks_minimum: bool = True
-    x_star: torch.Tensor | None = None
-    unique: bool = True
-    smooth: bool = True
-    curvature: tuple[float, float] | None = None
-    target: torch.Tensor | None = None
     files: Sequence[str] = ()
 
     def __init_subclass__(cls) -> None:
@@ -187,22 +130,9 @@ class Problem(ABC):
         number = None if f_star is None or self.absolute else f_star
         self.f_star = None if number is None else validation.number("f_star", number)
 
-    def parts(self) -> list[Part]:
-        """Return the named pieces of x in order; none when x has no pieces."""
-        return []
-
-    def curve(self, x: torch.Tensor) -> Curve | None:
-        """Return the function that x represents, with its target; None when x represents none."""
-        return None
-
     def nodes(self, x: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
         """Return the named steps from x to the loss, the loss last; `+inspect` prints them."""
         return [("loss", self.loss(x))]
-
-    @property
-    def reference(self) -> float:
-        """The value that the threshold is measured from: f* where it is known, else 0."""
-        return 0.0 if self.f_star is None else self.f_star
 
 
 _BLOCK = 4096

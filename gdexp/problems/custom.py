@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self, cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdexp.core import BadInput, GdexpError, code_failed, nearest, validation, watched
-from gdexp.problems.base import Part, Problem, consecutive_parts
+from gdexp.core import BadInput, GdexpError, code_failed, validation, watched
+from gdexp.problems.base import Problem
+from gdexp.problems.by_path import import_by_path, user_modules_first
+from gdexp.problems.facts import Part, consecutive_parts
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
@@ -169,7 +167,7 @@ def custom_problem(
     """
     if arguments is not None and not isinstance(arguments, Mapping):
         raise BadInput("arguments", arguments, "must be a group of keyword arguments: {name: 1}")
-    with watched(path) as code, _current_directory_first():
+    with watched(path) as code, user_modules_first():
         named = import_by_path(path)
         code.note_modules()
         problem = _problem_of(path, named, shape, x0, f_star, arguments)
@@ -204,80 +202,6 @@ def _problem_of(
     if f_star is not None:
         problem.declare_minimum(f_star)
     return problem
-
-
-@contextmanager
-def _current_directory_first() -> Iterator[None]:
-    """Let the user's modules be found before installed ones that have the same name.
-
-    Outside of the block the current directory comes last, where it shadows none of the modules
-    that gdexp and its libraries import.
-    """
-    here = os.getcwd()
-    if not {"", here} & set(sys.path):
-        sys.path.append(here)  # for good: the user's functions may import more later
-    if sys.flags.safe_path:
-        yield
-        return
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # the user's code may have removed it
-            sys.path.remove(here)
-
-
-def import_by_path(path: str) -> object:
-    """Return the object that `package.module.attribute` names, also in the current directory.
-
-    The import runs the module's code, so the path must come from a person at this machine.
-
-    Raises:
-        BadInput: it says in one line which part is missing, or why the import failed.
-    """
-    names = validation.text("path", path).split(".")
-    if len(names) < 2 or not all(name.isidentifier() for name in names):
-        raise BadInput("path", path, "must be of the form package.module.attribute")
-    if not {"", os.getcwd()} & set(sys.path):
-        sys.path.append(os.getcwd())
-    module, rest = _longest_module(path, names)
-    owner: object = module
-    for name in rest:
-        if not hasattr(owner, name):
-            public = [n for n in dir(owner) if not n.startswith("_")]
-            owner_name = getattr(owner, "__name__", type(owner).__name__)
-            reason = _shadowed(owner) or nearest(name, public)
-            raise BadInput("path", path, f"{owner_name} has no {name!r}: {reason}")
-        owner = getattr(owner, name)
-    return owner
-
-
-def _shadowed(module: object) -> str:
-    """Return what to do where a file here has the name of a module that is loaded already."""
-    name, file = getattr(module, "__name__", ""), getattr(module, "__file__", None)
-    here = os.path.join(os.getcwd(), f"{name}.py")
-    if not name.isidentifier() or file is None or not os.path.exists(here):
-        return ""
-    same = os.path.exists(file) and os.path.samefile(file, here)
-    return "" if same else f"it is {file}; rename {name}.py, which has the same name"
-
-
-def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
-    """Import the module of the longest prefix; return it and the remaining names."""
-    module: object = None
-    for used in range(1, len(names)):
-        name = ".".join(names[:used])
-        try:
-            module = import_module(name)
-        except (Exception, SystemExit) as error:
-            missing = isinstance(error, ModuleNotFoundError) and error.name == name
-            if missing and module is not None:
-                return module, names[used - 1 :]
-            if missing:
-                raise BadInput("path", path, f"there is no module {name!r} to import") from None
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise BadInput("path", path, f"importing {name} failed: {reason}") from error
-    return module, names[-1:]
 
 
 def _makes_problem(named: object) -> bool:

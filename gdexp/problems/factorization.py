@@ -7,9 +7,10 @@ from functools import cache
 import torch
 
 from gdexp.core import validation
-from gdexp.problems.base import Part, Problem, consecutive_parts
+from gdexp.problems.base import Problem
 from gdexp.problems.constants import ConstantFunctions
 from gdexp.problems.digits_minima import MINIMA
+from gdexp.problems.facts import Part, consecutive_parts
 
 
 class Factorization(Problem):

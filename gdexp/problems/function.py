@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from gdexp.core import BadInput, validation
-from gdexp.problems.base import Curve, Part, Problem, consecutive_parts
+from gdexp.problems.base import Problem
 from gdexp.problems.constants import ConstantFunctions
+from gdexp.problems.facts import Curve, Part, consecutive_parts
 
 POLYNOMIAL = "polynomial"
 FUNCTIONS = ("sine", "step", "absolute", "gaussian", "sawtooth", POLYNOMIAL)

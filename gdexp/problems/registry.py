@@ -77,7 +77,7 @@ def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Probl
     transform = {key: arguments.pop(key, None) for key in TRANSFORM_KEYS}
     try:
         if name == CUSTOM:
-            _check_trust(arguments.get("path"), trust)
+            check_trust(arguments.get("path"), trust)
         problem = make(**arguments)
         if all(value is None for value in transform.values()):
             return problem
@@ -88,7 +88,16 @@ def build_problem(config: Mapping[str, Any], trust: Sequence[str] = ()) -> Probl
         raise error.in_section("problem") from error
 
 
-def _check_trust(path: object, trust: Sequence[str]) -> None:
+def check_trust(path: object, trust: Sequence[str]) -> None:
+    """Refuse the import path of user code that no person on this machine has named.
+
+    Args:
+        path: `package.module.attribute`.
+        trust: the paths that may be imported.
+
+    Raises:
+        BadInput: it is no path, or it is not trusted.
+    """
     if not isinstance(path, str) or not path:
         raise BadInput("path", path, "must name a loss or a problem: package.module.attribute")
     if path not in trust:

@@ -12,8 +12,9 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from gdexp.problems.base import Part, Problem, consecutive_parts
+from gdexp.problems.base import Problem
 from gdexp.problems.constants import ConstantFunctions
+from gdexp.problems.facts import Part, consecutive_parts
 
 
 class Ols(Problem):

@@ -7,8 +7,9 @@ from typing import Self
 import torch
 
 from gdexp.core import BadInput, validation
-from gdexp.problems.base import Curve, Part, Problem
+from gdexp.problems.base import Problem
 from gdexp.problems.constants import PORTABLE, TORCH, ConstantFunctions
+from gdexp.problems.facts import Curve, Part
 from gdexp.problems.portable_form import portable_form
 
 MAX_ROTATED = 4096

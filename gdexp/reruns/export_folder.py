@@ -85,6 +85,7 @@ def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _unfinished(place) as folder:
             for name, content in files.items():
+                (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(content)
             folder.replace(place)
     except OSError as error:
@@ -120,7 +121,7 @@ def read_folder(place: Path, shown: str) -> Reference:
     def read(name: str, most: int) -> bytes:
         path = place / name
         try:
-            if path.is_symlink() or path.resolve().parent != place.resolve():
+            if path.is_symlink() or path.resolve() != place.resolve() / name:
                 raise ValueError("is a link")
             return read_regular(path, most)
         except OSError:
@@ -160,6 +161,17 @@ def _parse_run(content: bytes) -> dict[str, Any]:
     return run
 
 
+_WEIGHTS = {
+    False: ["| `initial.npy`, `final.npy` | x at the first and at the last iteration |"],
+    True: [
+        "| `initial.npy`, `final.npy` | the trained weights at the start and the end, if kept |",
+        "| `training.json` | sha256 of each weight and buffer; updates, epochs, metrics |",
+        "| `traces/*.npy` | each metric: updates and values |",
+    ],
+}
+"""The lines about the weights in the README of a descent and of a training."""
+
+
 def _readme(reference: Reference) -> str:
     """Return the text of the README: what the folder is and how to use it."""
     path = reference.config["problem"].get("path")
@@ -195,7 +207,7 @@ def _readme(reference: Reference) -> str:
         "| file | holds |",
         "|---|---|",
         "| `config.yaml` | the resolved configuration |",
-        "| `initial.npy`, `final.npy` | x at the first and at the last iteration |",
+        *_WEIGHTS[reference.training is not None],
         "| `trace.npy` | the loss at iterations 0, 1, … |",
         "| `environment.json` | versions, processor, threads, source state |",
         "| `run.json` | what MLflow knew of the run |",
@@ -205,6 +217,8 @@ def _readme(reference: Reference) -> str:
         lines.append(f"| `{PROGRAM}` | what was computed: every operation and constant, as data |")
     if DIFF in reference.files:
         lines.append(f"| `{DIFF}` | how gdexp's source differed from its commit |")
-    sums = hashlib.sha256(reference.files["final.npy"]).hexdigest()
-    lines += ["", f"sha256 of `final.npy`: {sums}", ""]
+    if "final.npy" in reference.files:
+        sums = hashlib.sha256(reference.files["final.npy"]).hexdigest()
+        lines += ["", f"sha256 of `final.npy`: {sums}"]
+    lines.append("")
     return "\n".join(lines)

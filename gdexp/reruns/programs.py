@@ -20,9 +20,9 @@ from gdexp.experiment import (
     PROGRAM,
     Experiment,
     environment,
-    problem_code,
     program_digest,
     recorded_code,
+    user_codes,
 )
 from gdexp.reruns.reference import Reference
 
@@ -113,7 +113,8 @@ def _recorded_here(
     rule, device = experiment.rule, experiment.device
     try:
         with experiment.problem_errors():
-            return recorded_here(stored, experiment.problem, rule, device, points)
+            assert experiment.function is not None, "only a function of x has a program"
+            return recorded_here(stored, experiment.function, rule, device, points)
     except GdexpError as error:
         return RecordedHere(refused=str(error))
 
@@ -139,13 +140,13 @@ def _anew(reference: Reference, reason: str) -> RecordedAnew:
 
 def _changed_code(reference: Reference, experiment: Experiment) -> str | None:
     """Return what is said where the user's code is not known to be as it was; else None."""
-    code = problem_code(experiment.config)
-    if code is None:
+    codes = user_codes(experiment.config)
+    if not codes:
         return None
     recorded = recorded_code(reference.environment)
     if not recorded:
         return "its record does not say which code it ran"
-    changed = changed_files(recorded, code)
+    changed = changed_files(recorded, *codes)
     if not changed:
         return None
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""

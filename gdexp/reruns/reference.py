@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from gdexp import config
 from gdexp.core import GdexpError
 from gdexp.experiment import (
@@ -23,6 +25,7 @@ from gdexp.experiment import (
 from gdexp.reruns.verdict import EXIT_DIFFERENT, EXIT_NO_REFERENCE, Level
 from gdexp.runs import parse_config
 from gdexp.tracking import Array, check_trace, decode_array, params
+from gdexp.training import TENSORS, TRACES
 
 MOST_THREADS = 1_024
 
@@ -42,6 +45,45 @@ class DamagedReference(GdexpError):
 
     exit_status = EXIT_DIFFERENT
     level = Level.DAMAGED
+
+
+def is_metric_trace(name: str) -> bool:
+    """Return whether a file of a record is the trace of a training's metric."""
+    return name.startswith(f"{TRACES}/") and name.endswith(".npy") and name.count("/") == 1
+
+
+@dataclass(frozen=True)
+class RecordedTraining:
+    """What is recorded of a training beside its losses.
+
+    Attributes:
+        updates: that it made.
+        digests: the sha256 of each parameter and buffer, under `initial` and `final`.
+    """
+
+    updates: int
+    digests: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def parse(cls, content: bytes) -> RecordedTraining:
+        """Read it from the file of a record, which anyone may have written.
+
+        Raises:
+            ValueError: it is malformed.
+        """
+        found = json.loads(content)
+        updates = found.get("updates") if isinstance(found, dict) else None
+        if not isinstance(updates, int) or isinstance(updates, bool) or not 0 <= updates <= 10**9:
+            raise ValueError("holds no number of updates")
+        digests = {}
+        for key in ("initial", "final"):
+            of_weights = found.get(key)
+            if not isinstance(of_weights, dict) or not all(
+                isinstance(each, str) for each in of_weights.values()
+            ):
+                raise ValueError(f"holds no digests of the {key} weights")
+            digests[key] = of_weights
+        return cls(updates, digests)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,24 +124,55 @@ class Reference:
         return found if isinstance(found, dict) else {}
 
     @cached_property
+    def training(self) -> RecordedTraining | None:
+        """What is recorded of a training beside its losses; None of a descent.
+
+        Raises:
+            ValueError: it is malformed.
+        """
+        content = self.files.get(TENSORS)
+        return None if content is None else RecordedTraining.parse(content)
+
+    @cached_property
     def initial(self) -> Array:
-        """The point at iteration 0, in the dtype in which it is stored."""
-        return decode_array(self.files["initial.npy"])
+        """The point at iteration 0, in the dtype in which it is stored; empty if it is not."""
+        return self._weights("initial.npy")
 
     @cached_property
     def final(self) -> Array:
-        """The point at the last iteration, in the dtype in which it is stored."""
-        return decode_array(self.files["final.npy"])
+        """The point at the last iteration, in the dtype in which it is stored; empty if not."""
+        return self._weights("final.npy")
+
+    def _weights(self, name: str) -> Array:
+        if self.training is not None and name not in self.files:
+            return np.empty(0)
+        return decode_array(self.files[name])
 
     @cached_property
     def trace(self) -> Array:
         """The loss at iterations 0 … n; float64, shape (n + 1,)."""
-        return check_trace(decode_array(self.files["trace.npy"]))
+        return check_trace(decode_array(self.files["trace.npy"]), self.training is not None)
+
+    @cached_property
+    def readings(self) -> Mapping[str, Array]:
+        """The traces of a training's metrics, by the name of their file."""
+        names = sorted(filter(is_metric_trace, self.files))
+        return {name: decode_array(self.files[name]) for name in names}
+
+    @property
+    def digests(self) -> Mapping[str, Mapping[str, str]]:
+        """The digests of a training's weights at its start and end; empty of a descent."""
+        return {} if self.training is None else self.training.digests
+
+    @property
+    def updates(self) -> int:
+        """The number of updates, those of a continuation included."""
+        return len(self.trace) - 1 if self.training is None else self.training.updates
 
     @property
     def iterations(self) -> int:
         """The number of updates until the descent ended; its trace may go on after that."""
-        updates, recorded = len(self.trace) - 1, self.metrics.get("iterations", math.nan)
+        updates, recorded = self.updates, self.metrics.get("iterations", math.nan)
         continued = "updates" in self.metrics and 0 <= recorded <= updates
         return int(recorded) if continued else updates
 
@@ -128,10 +201,8 @@ class Reference:
             argument: what to write after `+rerun=`; None: the attribute `argument`.
         """
         words = ["python -m gdexp", shlex.quote(f"+rerun={argument or self.argument}")]
-        problem = self.config.get("problem")
-        path = problem.get("path") if isinstance(problem, dict) else None
-        if isinstance(path, str):
-            words.append(shlex.quote(f"trust=[{path}]"))
+        if paths := config.import_paths(self.config):
+            words.append(shlex.quote(f"trust=[{','.join(paths)}]"))
         return " ".join(words)
 
     def text(self, name: str) -> str:
@@ -158,10 +229,11 @@ class Reference:
         found += self._differing_params()
         name = "updates" if "updates" in self.metrics else "iterations"
         counted = self.metrics.get(name)
-        if counted is not None and counted != len(self.trace) - 1:
+        if counted is not None and counted != self.updates:
             known = abs(counted) < 1e15  # False for NaN
+            file = "trace.npy" if self.training is None else TENSORS
             found.append(
-                f"its trace.npy holds {len(self.trace) - 1:,} iterations, its metric {name} "
+                f"its {file} holds {self.updates:,} iterations, its metric {name} "
                 f"says {f'{counted:,.10g}' if known else 'something else'}"
             )
         return found

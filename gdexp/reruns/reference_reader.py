@@ -20,7 +20,12 @@ from gdexp.experiment import (
     USER_SOURCES,
     program_digest,
 )
-from gdexp.reruns.reference import DamagedReference, NoReference, Reference
+from gdexp.reruns.reference import (
+    DamagedReference,
+    NoReference,
+    Reference,
+    is_metric_trace,
+)
 from gdexp.runs import (
     MOST_JSON,
     TrackedRun,
@@ -30,13 +35,19 @@ from gdexp.runs import (
     size_limit,
 )
 from gdexp.tracking import MANIFEST, program_name
+from gdexp.training import TENSORS
 
 REQUIRED_FILES = ("config.yaml", ENVIRONMENT, "initial.npy", "final.npy", "trace.npy")
-"""The files that a rerun needs."""
+"""The files that a rerun needs; of a training the digests of its weights are enough."""
+
+WEIGHTS = ("initial.npy", "final.npy")
+
+FILES_OF = {"config": "config.yaml", "environment": ENVIRONMENT, "training": TENSORS}
+"""The files of a reference's parts, but for its arrays."""
 
 TEXTS = ("final_index.json", DIFF, PROBLEM_SOURCE, USER_SOURCES)
 
-RECORD_FILES = (*REQUIRED_FILES, *TEXTS, PROGRAM)
+RECORD_FILES = (*REQUIRED_FILES, *TEXTS, PROGRAM, TENSORS)
 """The files that are the record of a run; the others are pictures."""
 
 Read = Callable[[str, int], bytes]
@@ -118,7 +129,8 @@ def read_reference(
         raise DamagedReference(f"{shown}: its {MANIFEST} {error}") from None
     if "trace.npy" not in manifest and not recorded:
         raise NoReference(f"{shown}: holds no descent; there is nothing to compare a rerun with")
-    missing = [name for name in REQUIRED_FILES if name not in manifest]
+    optional = WEIGHTS if TENSORS in manifest else ()
+    missing = [name for name in REQUIRED_FILES if name not in manifest and name not in optional]
     if missing == list(REQUIRED_FILES[2:]):  # a trial of several seeds has no descent itself
         raise NoReference(f"{shown}: holds no descent itself; name one of its seeds' runs")
     if missing:
@@ -128,11 +140,11 @@ def read_reference(
         raise DamagedReference(f"{shown}: its status does not say why the descent ended")
     groups = known["tags"], known["metrics"], known["params"]
     reference = Reference(run_id, shown, argument, status, files, *groups)
-    for name in ("config", "environment", "initial", "final", "trace"):
+    for name in ("config", "environment", "initial", "final", "trace", "training"):
         try:
             getattr(reference, name)
         except (ValueError, RecursionError, yaml.YAMLError) as error:
-            file = {"config": "config.yaml", "environment": ENVIRONMENT}.get(name, f"{name}.npy")
+            file = FILES_OF.get(name, f"{name}.npy")
             reason = " ".join(str(error).split())[:160]
             raise DamagedReference(f"{shown}: its {file} cannot be used: {reason}") from None
     return reference
@@ -154,7 +166,7 @@ def _read_checked(read: Read, manifest: Mapping[str, str], shown: str) -> dict[s
             continue
         if hashlib.sha256(content).hexdigest() != digest:
             wrong.append(f"{name} is not the file of its sha256")
-        elif name in RECORD_FILES:
+        elif name in RECORD_FILES or is_metric_trace(name):
             files[name] = content
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""

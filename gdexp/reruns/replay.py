@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import Result, Status, Watch, descend, descend_batch, starting_point
+from gdexp.descent import EndsAt, Monitor, Result, Status, Watch, descend_batch
 from gdexp.engine import Plans, StoredPlans
 from gdexp.experiment import (
     BATCH,
     ENVIRONMENT,
     NONDETERMINISTIC_TAG,
     Experiment,
-    problem_code,
     provenance,
     recorded_code,
+    user_codes,
 )
 from gdexp.reruns.causes import Cause, find_causes
 from gdexp.reruns.programs import ProgramUse, plans_to_build, plans_to_run, use_of
-from gdexp.reruns.reference import Reference, source_texts
+from gdexp.reruns.reference import (
+    RecordedTraining,
+    Reference,
+    is_metric_trace,
+    source_texts,
+)
 from gdexp.reruns.verdict import Verdict, compare_descents
 from gdexp.runs import stored_experiment
-from gdexp.tracking import Array, decode_array, encode_array
+from gdexp.tracking import Array, decode_array, encode_array, json_bytes
+from gdexp.training import TENSORS
 
 CAP_FACTOR, CAP_MARGIN = 2, 1_000
 """A rerun is capped at so many times the iterations of its reference, plus the margin.
@@ -70,6 +77,25 @@ class _StoredResult:
     status: str
     trace: Array
     final: Array
+    updates: int
+    readings: Mapping[str, Array]
+    digests: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, experiment: Experiment, result: Result) -> _StoredResult:
+        """Return a result as it would be stored."""
+        found = experiment.recorded(result)
+        arrays = {name: decode_array(encode_array(each)) for name, each in found.arrays.items()}
+        texts = {name: json_bytes(each) for name, each in found.texts.items()}
+        training = RecordedTraining.parse(texts[TENSORS]) if TENSORS in texts else None
+        return cls(
+            str(result.status),
+            result.trace,
+            arrays.get("final.npy", np.empty(0)),
+            result.updates,
+            {name: each for name, each in arrays.items() if is_metric_trace(name)},
+            {} if training is None else training.digests,
+        )
 
 
 def build_experiment(reference: Reference, trust: Sequence[str] = ()) -> Experiment:
@@ -109,6 +135,8 @@ def _took_below_for_converged(reference: Reference, experiment: Experiment) -> b
     These knew no status `below_minimum`. A later version never records such a run, so no other
     mark is needed. The rerun gives the status the meaning that it had.
     """
+    if experiment.function is None:
+        return False
     below = float(reference.trace[-1]) < experiment.problem.reference
     return below and reference.status == Status.CONVERGED
 
@@ -134,17 +162,8 @@ def replay_descent(
         (rerun,) = _batch([(reference, experiment)], ulps, restore)
         return rerun
     with torch_threads(reference.threads if restore else None), experiment.problem_errors():
-        result = descend(
-            experiment.problem,
-            experiment.rule,
-            _capped(reference, experiment).stopping,
-            x0=_start(reference, experiment),
-            dtype=experiment.dtype,
-            device=experiment.device,
-            watch=watch,
-            engine=experiment.engine,
-            plans=experiment.plans,
-        )
+        capped = _capped(reference, experiment)
+        result = capped.rerun(_start(reference, experiment), watch, _monitor(reference))
         return _judge(reference, experiment, result, ulps)
 
 
@@ -195,9 +214,10 @@ def torch_threads(count: int | None) -> Iterator[None]:
 def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bool) -> list[Rerun]:
     """Replay references of one problem and rule as the rows of one batch."""
     reference, first = pairs[0]
+    assert first.function is not None, "only functions of x run in batches"
     with torch_threads(reference.threads if restore else None), first.problem_errors():
         batch = descend_batch(
-            first.problem,
+            first.function,
             [experiment.rule for _, experiment in pairs],
             [_capped(*pair).stopping for pair in pairs],
             x0=torch.stack([_start(*pair) for pair in pairs]),
@@ -209,12 +229,25 @@ def _batch(pairs: Sequence[tuple[Reference, Experiment]], ulps: int, restore: bo
         return [_judge(*pair, result, ulps) for pair, result in zip(pairs, batch, strict=True)]
 
 
+def _monitor(reference: Reference) -> Monitor | None:
+    """Return what ends a rerun at the reading at which the sweep's pruner ended its reference."""
+    if reference.status != Status.PRUNED:
+        return None
+    return EndsAt(reference.updates, Status.PRUNED)
+
+
 def _capped(reference: Reference, experiment: Experiment) -> Experiment:
     """Return the experiment with a cap well above the iterations of the reference.
 
-    A cap does not end a continuation, so then the limit of all iterations is lowered.
+    A cap does not end a continuation, so then the limit of all iterations is lowered. The clock
+    ends no rerun: one whose reference it ended is capped where that was.
     """
-    limit = CAP_FACTOR * (len(reference.trace) - 1) + CAP_MARGIN
+    made = reference.updates
+    untimed = replace(experiment.stopping, max_seconds=None)
+    experiment = replace(experiment, stopping=untimed)
+    if reference.status == Status.OUT_OF_TIME:
+        return experiment.with_cap(made)
+    limit = CAP_FACTOR * made + CAP_MARGIN
     if experiment.stopping.continue_to is not None:
         return experiment.with_limit(limit)
     return experiment.with_cap(limit)
@@ -228,11 +261,11 @@ def _start(reference: Reference, experiment: Experiment) -> torch.Tensor:
 def _judge(reference: Reference, experiment: Experiment, result: Result, ulps: int) -> Rerun:
     """Compare a result with its reference; must be called with the thread count of the descent."""
     capped = _capped(reference, experiment)
+    if reference.status == Status.OUT_OF_TIME and result.status is Status.CAPPED:
+        result = replace(result, status=Status.OUT_OF_TIME, stopping=experiment.stopping)
     if result.status is Status.CAPPED or result.updates == capped.stopping.max_iterations:
         experiment = capped
-    stored = _StoredResult(
-        str(result.status), result.trace, decode_array(encode_array(result.final))
-    )
+    stored = _StoredResult.of(experiment, result)
     dtype = str(experiment.dtype).removeprefix("torch.")
     verdict = compare_descents(reference, stored, dtype, ulps)
     captured = provenance.provenance_files(
@@ -250,13 +283,16 @@ def _find_causes(
     here = {name: text.decode(errors="replace") for name, text in captured.items()}
     sources = reference.sources, source_texts(here)
     environment = json.loads(captured[ENVIRONMENT])
-    code = problem_code(experiment.config)
-    if code is not None:  # a module that this descent did not import counts as it is on the disk
+    codes = user_codes(experiment.config)
+    if codes:  # a module that this descent did not import counts as it is on the disk
         for name in recorded_code(reference.environment).keys() - environment["code"]["files"]:
-            environment["code"]["files"][name] = code.here(name)
+            places = (code.here(name) for code in codes)
+            environment["code"]["files"][name] = next(filter(None, places), None)
     contradictions = reference.contradictions()
-    drawn = starting_point(experiment.problem, experiment.seed).to(experiment.dtype)
-    if decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes():
+    drawn = experiment.start()
+    if drawn is not None and (
+        decode_array(encode_array(drawn)).tobytes() != reference.initial.tobytes()
+    ):
         contradictions.append(
             "its config makes another start here than its initial.npy, which the rerun began at"
         )

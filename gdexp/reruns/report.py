@@ -158,6 +158,8 @@ def _number(value: float) -> float | str:
 
 def _proof(rerun: Rerun) -> str:
     losses, final = len(rerun.result.trace), rerun.result.final
+    if rerun.reference.training is not None:
+        return "all losses, all readings and the digests of all weights, bit for bit"
     shape = "×".join(map(str, final.shape)) or "scalar"
     which = {1: "the loss", 2: "both losses"}.get(losses, f"all {losses:,} losses")
     return f"{which} and the final tensor ({shape}), bit for bit"

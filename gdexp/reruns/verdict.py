@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -49,7 +50,19 @@ class DescentOutcome(Protocol):
 
     @property
     def final(self) -> Array:
-        """The point at the last iteration, in the dtype in which it is stored."""
+        """The point at the last iteration, in the dtype in which it is stored; perhaps empty."""
+
+    @property
+    def updates(self) -> int:
+        """The updates made, those of a continuation included."""
+
+    @property
+    def readings(self) -> Mapping[str, Array]:
+        """The traces of a training's metrics, by the name of their file."""
+
+    @property
+    def digests(self) -> Mapping[str, Mapping[str, str]]:
+        """The digests of a training's weights, under `initial` and `final`; empty of a descent."""
 
 
 @dataclass(frozen=True)
@@ -89,32 +102,60 @@ def compare_descents(
     outcome = str(reference.status) == str(rerun.status)
     if not outcome:
         reasons.append(f"the reference is {reference.status}, the rerun {rerun.status}")
-    recorded, repeated = len(reference.trace) - 1, len(rerun.trace) - 1  # continuations included
+    recorded, repeated = reference.updates, rerun.updates
     if recorded != repeated:
         outcome = False
         reasons.append(
             f"the reference made {format_count(recorded, 'iteration')}, the rerun {repeated:,}"
         )
-    common = min(recorded, repeated) + 1
+    common = min(len(reference.trace), len(rerun.trace))
     trace = compare_arrays(reference.trace[:common], rerun.trace[:common], dtype)
     if trace is not None:
         reasons.append(_losses(trace, common))
     elif recorded != repeated:
         reasons.append(f"the {common:,} losses that both have are bit for bit the same")
-    form = _shape_difference(reference.final, rerun.final)
+    others = [*_other_readings(reference, rerun), *_other_weights(reference, rerun)]
+    reasons += others
+    kept = reference.final.size or not reference.digests
+    form = _shape_difference(reference.final, rerun.final) if kept else ""
     final = None
-    if form:
+    if not kept:
+        pass
+    elif form:
         reasons.append(form)
     else:
         final = compare_arrays(reference.final, rerun.final, dtype)
         if final is not None:
             reasons.append(_numbers(final))
-    if outcome and same_bits(reference.trace, rerun.trace) and not form and final is None:
+    same = same_bits(reference.trace, rerun.trace) and not others
+    if outcome and same and not form and final is None:
         return Verdict(Level.IDENTICAL)
     level = Level.SAME_OUTCOME if outcome else Level.DIFFERENT
-    if outcome and not form and all(_near(each, ulps) for each in (trace, final)):
+    if outcome and kept and not form and all(_near(each, ulps) for each in (trace, final)):
         level = Level.CLOSE
     return Verdict(level, tuple(reasons), trace, final)
+
+
+def _other_readings(reference: DescentOutcome, rerun: DescentOutcome) -> list[str]:
+    """Return which metrics of a training have other readings."""
+    found = []
+    for name in sorted(reference.readings.keys() | rerun.readings.keys()):
+        there, here = (each.readings.get(name) for each in (reference, rerun))
+        if there is None or here is None or not same_bits(there, here):
+            found.append(f"{name} differs")
+    return found
+
+
+def _other_weights(reference: DescentOutcome, rerun: DescentOutcome) -> list[str]:
+    """Return which weights or buffers of a training have another digest."""
+    found = []
+    for key in ("initial", "final"):
+        there, here = (each.digests.get(key, {}) for each in (reference, rerun))
+        differ = sorted(n for n in there.keys() | here.keys() if there.get(n) != here.get(n))
+        if differ:
+            more = f" and {len(differ) - 3:,} more" if len(differ) > 3 else ""
+            found.append(f"the {key} weights differ: {', '.join(differ[:3])}{more}")
+    return found
 
 
 def _near(found: ArrayDifference | None, ulps: int) -> bool:

@@ -14,10 +14,13 @@ from typing import Any
 from gdexp.config import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.core import MASK, BadInput, nearest, printable_line
 from gdexp.engine import Plans
-from gdexp.experiment import Experiment
+from gdexp.experiment import TRAININGS, Experiment
 from gdexp.problems import PROBLEMS
 
 CUSTOM = "custom"
+
+OF_USER = (CUSTOM, *TRAININGS)
+"""The problems that are the user's own code, which runs only where it is trusted."""
 
 TORCH_CLASSES = (
     *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon"),
@@ -84,8 +87,9 @@ def check_stored_config(stored: Mapping[str, Any]) -> None:
             wanted = "a group of keys" if name in GROUPS else "a single value"
             raise BadInput(name, stored[name], f"must be {wanted}")
     name = stored["problem"].get("name")
-    if name not in PROBLEMS and name != CUSTOM:
-        raise BadInput("problem.name", name, nearest(str(name), [*PROBLEMS, CUSTOM]))
+    known = [*PROBLEMS, *OF_USER]
+    if name not in known:
+        raise BadInput("problem.name", name, nearest(str(name), known))
     _check_torch(stored["optimizer"])
 
 
@@ -135,10 +139,11 @@ def _check_value(key: str, value: object) -> None:
 
 
 def _check_torch(optimizer: Config) -> None:
+    """Check the class's name; an import path is checked against `trust` when it is used."""
     if optimizer.get("name") != "torch":
         return
     name = optimizer.get("class_name", "SGD")
-    if name not in TORCH_CLASSES:
+    if name not in TORCH_CLASSES and not (isinstance(name, str) and "." in name):
         raise BadInput("optimizer.class_name", name, nearest(str(name), TORCH_CLASSES))
     for key, value in _leaves(optimizer.get("options"), "optimizer.options"):
         if isinstance(value, int) and abs(value) > MOST_OPTION:

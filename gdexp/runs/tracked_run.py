@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from gdexp.core import BadInput, printable_line
 from gdexp.descent import (
+    LOSS,
     Status,
     Stopping,
     Trace,
-    censoring_bounds,
     first_hits,
-    linear_crossing,
     projected_time,
 )
-from gdexp.descent import crossing as crossing_time
 from gdexp.experiment import Experiment
 from gdexp.problems import ABSOLUTE
 from gdexp.runs.artifact_reader import (
@@ -30,15 +26,17 @@ from gdexp.runs.artifact_reader import (
     read_config,
     read_trace,
 )
+from gdexp.runs.run_readings import RunReadings, crossed
 from gdexp.runs.stored_config import stored_experiment
 from gdexp.runs.stored_texts import param_value
+from gdexp.runs.training_files import read_losses
 from gdexp.tracking import F_STAR_TAG, Array, read_array
 
 SEED_PARAM = "seed"
 
 
 @dataclass(frozen=True, eq=False)
-class TrackedRun:
+class TrackedRun(RunReadings):
     """One run of MLflow.
 
     Its files are read on first use and are not trusted: each is checked against the manifest,
@@ -118,7 +116,8 @@ class TrackedRun:
         Raises:
             UnreadableRun: there is none, for example because gdexp did not make the run.
         """
-        return self._files.read(self.run_id, self.home, "trace.npy", read_trace)
+        read = read_losses if self.is_training else read_trace
+        return self._files.read(self.run_id, self.home, "trace.npy", read)
 
     @cached_property
     def initial(self) -> Array:
@@ -141,7 +140,7 @@ class TrackedRun:
     @property
     def updates(self) -> int:
         """The number of updates in the trace, those of its continuation included."""
-        return len(self.trace) - 1
+        return self._training.updates if self.is_training else len(self.trace) - 1
 
     @cached_property
     def threshold(self) -> float | None:
@@ -150,8 +149,8 @@ class TrackedRun:
 
     @property
     def absolute(self) -> bool:
-        """Whether its threshold is of the loss itself, and may be negative."""
-        return self.tags.get(F_STAR_TAG) == ABSOLUTE
+        """Whether its threshold is of the loss or a metric itself, and may be negative."""
+        return self.tags.get(F_STAR_TAG) == ABSOLUTE or self.metric != LOSS
 
     @cached_property
     def goal(self) -> float:
@@ -176,6 +175,8 @@ class TrackedRun:
             UnreadableRun: gdexp does not know the problem, and the recorded hitting time does not
                 agree with f* = 0.
         """
+        if self.is_training:
+            return 0.0
         if "f_star" in self.metrics:
             return self.metrics["f_star"]
         key = tuple(sorted((k, v) for k, v in self.params.items() if k.startswith("problem")))
@@ -222,29 +223,6 @@ class TrackedRun:
         """
         return self.censoring_bounds([self._threshold(threshold)])[0]
 
-    def censoring_bounds(self, thresholds: Sequence[float]) -> list[int | None]:
-        """Return `at_least` for many thresholds."""
-        return censoring_bounds(self.trace, thresholds, self.goal, self.status, self.f_star)
-
-    def hitting_times(self, thresholds: Sequence[float]) -> list[float | None]:
-        """Return the hitting times at many thresholds; None: its trace does not reach it."""
-        trace, f_star = self.trace, self.f_star
-        found: list[float | None] = []
-        for k, threshold in zip(self._first_hits(thresholds), thresholds, strict=True):
-            if k is None:
-                found.append(None)
-                continue
-            before = float(trace[k - 1]) - f_star if k else math.nan
-            after = float(trace[k]) - f_star
-            found.append(_crossed(k, before, after, threshold, self.absolute))
-        return found
-
-    def _first_hits(self, thresholds: Sequence[float]) -> list[int | None]:
-        """Return the first iteration within each threshold; below f* no threshold says anything."""
-        if self.status == Status.BELOW_MINIMUM:
-            return [None] * len(thresholds)
-        return first_hits(self.trace, thresholds, self.f_star)
-
     def experiment(self) -> Experiment:
         """Build the objects of its config, from gdexp's own classes only.
 
@@ -279,7 +257,7 @@ class TrackedRun:
         if self.state != "FINISHED":
             return f"ended {self.state}"
         try:
-            _ = self.trace, self.f_star
+            _ = self.trace, self.f_star, self.readings
         except UnreadableRun as error:
             origin = "" if self.kind else " (not recorded by gdexp)"
             return f"{error}{origin}"
@@ -313,7 +291,7 @@ class TrackedRun:
             if k is None or k != self.iterations:
                 return False
             before = float(self.trace[k - 1]) if k else math.nan
-            time = _crossed(k, before, float(self.trace[k]), self.threshold, self.absolute)
+            time = crossed(k, before, float(self.trace[k]), self.threshold, self.absolute)
         else:
             limit = self.values.get("stopping.max_iterations")
             if self.status not in list(Status) or not isinstance(limit, int):
@@ -328,12 +306,3 @@ class TrackedRun:
 
     def __repr__(self) -> str:
         return f"<{self.kind or 'run'} {self.short} {self.name!r}: {self.status or self.state}>"
-
-
-def _crossed(k: int, before: float, after: float, threshold: float, absolute: bool) -> float:
-    """Return the hitting time; k if the loss before the hit was not finite."""
-    if k and not np.isfinite(before):
-        return float(k)
-    if absolute:
-        return linear_crossing(k, before, after, threshold)
-    return crossing_time(k, before, after, threshold)

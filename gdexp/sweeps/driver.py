@@ -105,7 +105,7 @@ def run_sweep(
     result, failures = _run(out, plan, bool(differing), work)
     if failures.exceeded and len(result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
-    if result.best is None and result.records:
+    if result.best is None and result.records and plan.counts_iterations:
         raise CommandExit(NOTHING_CONVERGED)
 
 
@@ -189,7 +189,7 @@ def _end_reason(plan: Plan, study: Study) -> str | None:
     trials = completed_trials(study)
     if len(trials) >= plan.n_trials:
         return ""
-    patience = Patience(plan.settings.patience, plan.pareto)
+    patience = Patience(plan.settings.patience, plan.objectives)
     for trial in recorded_trials(study):
         patience.add(TrialRecord.of(trial))
         if patience.exhausted:

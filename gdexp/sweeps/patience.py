@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import bisect
+from collections.abc import Sequence
 
+from gdexp.sweeps.objective import Objective
 from gdexp.sweeps.study import TrialRecord
 
 
 class Patience:
     """Counts the trials since the last improvement.
 
-    An improvement is a smaller hitting time. Where the threshold is minimised too, it is a trial
-    that no earlier one dominates.
+    An improvement is a better value; with several objectives it is a trial that no earlier one
+    dominates. A trial that was pruned, or whose value is not known, is none.
 
     Args:
         limit: the sweep ends after so many trials in a row without improvement; None: never.
-        pareto: whether the threshold is minimised too.
+        objectives: of the sweep.
     """
 
-    def __init__(self, limit: int | None, pareto: bool) -> None:
-        self._limit = limit
-        self._pareto = pareto
-        # The Pareto front: rising thresholds, falling hitting times.
-        self._thresholds: list[float] = []
-        self._values: list[float] = []
+    def __init__(self, limit: int | None, objectives: Sequence[Objective]) -> None:
+        self._limit, self._objectives = limit, objectives
+        self._front: list[tuple[float, ...]] = []
         self.waited = 0
 
     @property
@@ -38,15 +36,18 @@ class Patience:
 
     def add(self, record: TrialRecord) -> None:
         """Count a finished trial."""
-        threshold = record.threshold if self._pareto else 0.0
-        at = bisect.bisect_right(self._thresholds, threshold)
-        if at and self._values[at - 1] <= record.hitting_time:
+        told = record.told(len(self._objectives))
+        values = tuple(
+            each.signed(value) for each, value in zip(self._objectives, told, strict=True)
+        )
+        if record.is_estimate or any(_dominates(other, values) for other in self._front):
             self.waited += 1
             return
         self.waited = 0
-        begin = bisect.bisect_left(self._thresholds, threshold)
-        end = at
-        while end < len(self._values) and self._values[end] >= record.hitting_time:
-            end += 1
-        self._thresholds[begin:end] = [threshold]
-        self._values[begin:end] = [record.hitting_time]
+        self._front = [other for other in self._front if not _dominates(values, other)]
+        self._front.append(values)
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Return whether no value is larger; equal values dominate each other."""
+    return all(a <= b for a, b in zip(one, other, strict=True))

@@ -9,14 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from gdexp import config
-from gdexp.core import BadInput, UserCode, command_folder, user_code, validation
+from gdexp.core import BadInput, UserCode, command_folder, user_code
 from gdexp.engine import Plans
-from gdexp.experiment import Experiment, trusted_paths
+from gdexp.experiment import FOLDER, LOOP, CheckpointSettings, Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
+from gdexp.sweeps.goal import (
+    check_goal,
+    goal_definition,
+    objective_name,
+    trial_space,
+    trial_stopping,
+    with_declared_directions,
+)
+from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
+from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
+from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
-from gdexp.sweeps.settings import PARETO, SweepSettings
+from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
 from gdexp.sweeps.space_check import check_space
+from gdexp.sweeps.store_name import store_name
 from gdexp.sweeps.study_engine import ENGINE, KEPT, StudyEngine
 from gdexp.tracking import TrackingSettings, is_postgresql
 
@@ -43,6 +55,7 @@ class Plan:
         written: the plan as version 0.1.0 made it, where the space lists equal values; else None.
         engine: of the trials; None where it is swept, or not known yet.
         plans: keeps what is recorded of the losses.
+        checkpoint: when a trial is saved.
     """
 
     base: config.Config
@@ -53,6 +66,8 @@ class Plan:
     written: Plan | None = None
     engine: StudyEngine | None = None
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
+
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -68,13 +83,15 @@ class Plan:
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
         base = config.outcome(composed)
+        settings = with_declared_directions(settings, base)
+        space = trial_space(settings, base["stopping"], space)
+        base["stopping"] = trial_stopping(settings, base["stopping"])
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
             base["stopping"] = {**base["stopping"], CONTINUE_TO: settings.continue_to}
-        plan = cls(base, space, settings, tracking)
+        plan = cls(base, space, settings, tracking, checkpoint=CheckpointSettings.of(composed))
         engine = StudyEngine.of(check_space(plan))
         plan = replace(plan, engine=None if ENGINE in space.keys else engine)
-        plan._check_goal()
-        plan._check_sampler()
+        check_goal(plan)
         repeated = space.as_written()
         written = None if repeated is None else replace(plan, space=repeated)._completed()
         return replace(plan, written=written)._completed()
@@ -137,10 +154,41 @@ class Plan:
         """The sampler that chooses the trials."""
         return Sampler.parse(self.settings.sampler)
 
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is minimised or maximised."""
+        return self.settings.objectives(self.base["stopping"])
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several objectives, whose Pareto front is looked for."""
+        return len(self.objectives) > 1
+
     @property
     def pareto(self) -> bool:
         """Whether the threshold is minimised too, beside the hitting time."""
-        return self.settings.objective == PARETO
+        return self.several and not self.told_objectives
+
+    @property
+    def counts_iterations(self) -> bool:
+        """Whether a trial must come to its threshold to win: nothing else is minimised."""
+        return not any(each.is_value for each in self.objectives)
+
+    @property
+    def told_objectives(self) -> tuple[Objective, ...]:
+        """The objectives, where a trial's record must hold their values beside its count."""
+        kinds = {each.kind for each in self.objectives}
+        return () if kinds <= {HITTING_TIME, THRESHOLD_OBJECTIVE} else self.objectives
+
+    @cached_property
+    def pruner(self) -> Pruner:
+        """The pruner that ends trials early."""
+        return Pruner.parse(self.settings.pruner)
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether trials must run alone: they are pruned, or their time is compared."""
+        return self.pruner.name != NONE or any(each.kind == SECONDS for each in self.objectives)
 
     @property
     def on_gpu(self) -> bool:
@@ -156,7 +204,8 @@ class Plan:
     def rule_name(self) -> str:
         """The name of the update rule; `rules` where several are swept."""
         swept = "optimizer" in self.space.variants
-        return "rules" if swept else str(self.base["optimizer"]["name"])
+        own = self.base["problem"].get("name") == LOOP
+        return "rules" if swept else "own" if own else str(self.base["optimizer"]["name"])
 
     @property
     def storage_server(self) -> str | None:
@@ -169,6 +218,17 @@ class Plan:
         """The absolute path of the study's journal file."""
         given = self.settings.storage
         return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
+
+    @property
+    def checkpoints(self) -> Path:
+        """The absolute path of the folder of the trials' checkpoints, beside the study's journal.
+
+        A journal may hold several studies, so it has the study's name. Where a server holds the
+        study, it is where the journal would be.
+        """
+        served = self.storage_server is not None
+        beside = command_folder() / "sweeps" / str(self.name) if served else self.journal.parent
+        return beside / FOLDER / str(self.name)
 
     def with_sampler(self, sampler: str | Mapping[str, Any]) -> Plan:
         """Return the plan with another sampler, and with the names that follow from it."""
@@ -195,12 +255,15 @@ class Plan:
         return [self.with_engine(each) for each in others if each != self.engine.name]
 
     def user_codes(self) -> list[UserCode]:
-        """Return the user's own code and data behind the problems that trials may have."""
-        problems = [self.base["problem"], *self.space.variants.get("problem", {}).values()]
-        paths = [problem.get("path") for problem in problems]
+        """Return the user's own code and data behind the configs that trials may have."""
+        configs = [self.base]
+        for name in ("problem", "optimizer"):
+            configs += [{name: each} for each in self.space.variants.get(name, {}).values()]
         for d in self.space.dimensions:
-            paths += (d.choices or ()) if d.key == "problem.path" else ()
-        return [user_code(path) for path in dict.fromkeys(paths) if isinstance(path, str)]
+            part, _, key = d.key.partition(".")
+            configs += [{part: {key: each}} for each in d.choices or ()] if key else []
+        paths = [path for each in configs for path in config.import_paths(each)]
+        return [user_code(path) for path in dict.fromkeys(paths)]
 
     def examples(self) -> list[Experiment]:
         """Return one experiment for each combination of swept files and each swept path."""
@@ -242,59 +305,13 @@ class Plan:
                 "space": self.space.definition(),
                 "files": {group: dict(files) for group, files in self.space.variants.items()},
                 "sampler": self.sampler.definition(),
-                "objective": self.settings.objective,
+                "objective": objective_name(self),
+                **goal_definition(self),
                 "seeds": self.settings.seeds,
                 "cap": self.settings.cap,
                 "tracking": {"experiment": self.tracking.experiment},
             }
         )
-
-    def _check_goal(self) -> None:
-        if self.pareto and THRESHOLD not in self.space.keys:
-            raise BadInput(
-                "sweep.objective", PARETO, f"needs {THRESHOLD} in the space, as a range of it"
-            )
-        if self.pareto and self.sampler.name == "cmaes":
-            raise BadInput("sweep.sampler", "cmaes", f"minimises one number, not {PARETO}; try tpe")
-        self._check_continuation()
-        if self.settings.seeds > 1 and "seed" in self.space.keys:
-            raise BadInput(
-                "sweep.seeds", self.settings.seeds, "must be 1 where seed itself is swept"
-            )
-        if "seed" not in self.space.keys:
-            most = validation.MAX_SEED - self.settings.seeds + 1
-            if int(self.base["seed"]) > most:
-                raise BadInput(
-                    "seed",
-                    self.base["seed"],
-                    f"must be at most {most} with sweep.seeds={self.settings.seeds}: every "
-                    "descent of a trial has the seed after the last one's",
-                )
-
-    def _check_sampler(self) -> None:
-        """Ask the sampler for trials of each combination of files, where it has options."""
-        if not self.sampler.options:
-            return
-        for chosen in self.space.combinations():
-            groups = [d for d in self.space.dimensions if d.is_group]
-            used = [*groups, *self.space.dimensions_with(chosen)]
-            try:
-                self.sampler.check_space({d.name: d.distribution() for d in used}, 1 + self.pareto)
-            except BadInput as error:
-                raise error.in_section("sweep") from None
-
-    def _check_continuation(self) -> None:
-        """Refuse a continuation that no trial would make."""
-        goal = self.settings.continue_to
-        swept = [d.corners() for d in self.space.dimensions if d.key == THRESHOLD]
-        own = [float(each) for corners in swept for each in corners]
-        loosest = max(own, default=float(self.base["stopping"]["threshold"]))
-        if goal is not None and goal >= loosest:
-            raise BadInput(
-                f"sweep.{CONTINUE_TO}",
-                f"{goal:g}",
-                f"must be below {THRESHOLD}, which is {loosest:g} at most: every trace goes to it",
-            )
 
     def _completed(self) -> Plan:
         size = self.space.size()
@@ -315,22 +332,10 @@ class Plan:
         plan = replace(self, settings=settings)
         if settings.name is not None:
             return plan
-        name, earlier = (plan._name_in(store) for store in (self._store, self.tracking.store_key))
+        name, earlier = (
+            plan._name_in(store) for store in (store_name(self.tracking), self.tracking.store_key)
+        )
         return replace(plan, settings=replace(settings, name=name), earlier_name=earlier)
-
-    @property
-    def _store(self) -> str:
-        """The store as an automatic name knows it: a server's address, or a file's name.
-
-        A database below the current directory has the path from there, so that the folder of the
-        work can be moved.
-        """
-        database = self.tracking.database
-        if database is None:
-            return self.tracking.store_key
-        if database.is_relative_to(command_folder()):
-            return database.relative_to(command_folder()).as_posix()
-        return database.name
 
     def _name_in(self, store: str) -> str:
         """Return the automatic name of the study of this plan, with its runs in this store."""

@@ -9,6 +9,7 @@ from rich.table import Table
 from gdexp.core import format_value
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.study import directions
 from gdexp.sweeps.worker import TrialAsker
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(directions=["minimize"] * (2 if plan.pareto else 1))
+    study = optuna.create_study(directions=directions(plan))
     asker = TrialAsker(study, plan)
     startup = plan.sampler.startup
     many = min(most, plan.n_trials, most if startup is None else max(startup, 1))

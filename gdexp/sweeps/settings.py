@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gdexp.core import BadInput, learn_secret, validation
+from gdexp.descent import LOSS
+from gdexp.sweeps.budget import Budget
+from gdexp.sweeps.objective import HITTING_TIME, Objective, objectives
+from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.sampling import Sampler
 from gdexp.tracking import is_postgresql, mask_uri
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-HITTING_TIME, PARETO = "hitting_time", "pareto"
 STORAGES = "the path of a journal file, or postgresql://…"
-OBJECTIVES = (HITTING_TIME, PARETO)
 MOST_SEEDS, MOST_AT_ONCE = 10_000, 10_000
 ALL, MOST_WORKERS = "all", 1_000
 
@@ -34,7 +36,17 @@ class SweepSettings:
             the same command continues the study and another command starts a new one.
         n_trials: completed trials that end the sweep; None: every point of a finite space, else
             100.
-        objective: hitting_time; or pareto, hitting time and threshold both minimised.
+        objective: hitting_time; seconds, the time to the threshold; best, last or value_at:N, a
+            value of a metric, for which the threshold plays no part; or a list of them, whose
+            Pareto front is looked for; pareto is hitting time and threshold.
+        metric: of objectives that are a value, one for all or one for each, and what a pruner
+            reads; None: `stopping.metric`.
+        direction: minimize or maximize, likewise; None: minimize for the loss, and what
+            `stopping.mode` says for its metric.
+        budget: of a trial: iterations, or a text with a unit, `20epochs` or `60s`; None: what
+            `stopping` allows.
+        pruner: none, median, percentile, hyperband, successive_halving, patience or wilcoxon; or a
+            mapping with `name` and options of Optuna's class.
         seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
             time is minimised: all iterations spent, failures included, over the successes.
         sampler: tpe, random, qmc, gp, cmaes, grid, or auto (grid for a finite space, else
@@ -61,7 +73,11 @@ class SweepSettings:
 
     name: str | None = None
     n_trials: int | None = 100
-    objective: str = HITTING_TIME
+    objective: str | Sequence[str] = HITTING_TIME
+    metric: str | Sequence[str | None] | None = None
+    direction: str | Sequence[str | None] | None = None
+    budget: int | str | None = None
+    pruner: str | Mapping[str, Any] = NONE
     seeds: int = 1
     sampler: str | Mapping[str, Any] = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +97,8 @@ class SweepSettings:
         self._check_name()
         if self.n_trials is not None:
             validation.integer("n_trials", self.n_trials, low=1, high=10_000_000)
-        validation.choice("objective", self.objective, OBJECTIVES)
+        Budget.parse(self.budget)
+        Pruner.parse(self.pruner)
         validation.integer("seeds", self.seeds, low=1, high=MOST_SEEDS)
         Sampler.parse(self.sampler)
         if self.space is not None and not isinstance(self.space, Mapping):
@@ -111,6 +128,22 @@ class SweepSettings:
             if isinstance(self.workers, str):
                 raise BadInput("workers", self.workers, f"must be 1 to {MOST_WORKERS:,}, or {ALL}")
             validation.integer("workers", self.workers, low=1, high=MOST_WORKERS)
+
+    def objectives(self, stopping: Mapping[str, Any]) -> tuple[Objective, ...]:
+        """Return what is minimised or maximised.
+
+        Args:
+            stopping: the group of the config, whose metric is meant where none is given.
+        """
+        own, budget = stopping.get("metric") or LOSS, Budget.parse(self.budget)
+        same = self.metric in (None, own)
+        metric = own if self.metric is None else self.metric
+        mode = stopping.get("mode") if same else None
+        iterations = None if budget is None else budget.iterations
+        try:
+            return objectives(self.objective, metric, self.direction, iterations, mode)
+        except BadInput as error:
+            raise error.in_section("sweep") from None
 
     @property
     def worker_count(self) -> int:

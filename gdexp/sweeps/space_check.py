@@ -8,19 +8,11 @@ from typing import Any, Protocol
 from gdexp import config
 from gdexp.core import BadInput, GdexpError
 from gdexp.experiment import Experiment
-from gdexp.sweeps.space import Space
+from gdexp.sweeps.goal import GoalPlan, check_metrics
 
 
-class TrialMaker(Protocol):
+class TrialMaker(GoalPlan, Protocol):
     """What is needed of a sweep's plan."""
-
-    @property
-    def base(self) -> config.Config:
-        """The config that every trial starts from."""
-
-    @property
-    def space(self) -> Space:
-        """The keys that the trials change in it."""
 
     def experiment(self, parameters: Mapping[str, Any]) -> Experiment:
         """Return the experiment of a trial."""
@@ -46,7 +38,7 @@ def check_space(plan: TrialMaker) -> Iterator[tuple[dict[str, Any], Experiment]]
             "sweep.space", "{}", "is empty; sweep a key, such as optimizer.lr='interval(0.1,5)'"
         )
     for d in space.dimensions:
-        if not d.is_group and not space.variants:
+        if not d.is_group and not space.variants and not d.key.startswith(config.FREE):
             try:
                 config.lookup(plan.base, d.key)
             except BadInput as error:
@@ -75,7 +67,9 @@ def _try(plan: TrialMaker, values: Mapping[str, Any]) -> Experiment | GdexpError
     """
     try:
         experiment = plan.experiment(plan.space.encoded(values))
-        experiment.rehearse()
+        result = experiment.rehearse()
+        if result is not None:
+            check_metrics(plan, result)
     except BadInput as error:
         for d in plan.space.dimensions:
             whole = float(d.low).is_integer() and float(d.high).is_integer()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import signals
 from gdexp.sweeps.deadly_trials import DeadlyTrials
-from gdexp.sweeps.display import Progress
+from gdexp.sweeps.display import Progress, progress_description, progress_value
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.study import (
@@ -49,13 +49,14 @@ def supervise(
         workers: have all ended when this returns or raises.
     """
     states, abandoned_trials = TrialStates(study), AbandonedTrials()
-    patience = Patience(plan.settings.patience, plan.pareto)
+    patience = Patience(plan.settings.patience, plan.objectives)
     failures = FailureLimit(plan.settings.max_failures)
     deadly = DeadlyTrials(plan, study, store, parent)
     began = time.monotonic()
     earlier, over = True, False
     try:
-        with Progress(out, plan.n_trials) as progress:
+        describe = progress_description(plan)
+        with Progress(out, plan.n_trials, describe=describe) as progress:
             while not over:
                 signals.check()
                 over = workers.ended()  # before the refresh, which then reads all that they did
@@ -69,7 +70,7 @@ def supervise(
                     if not earlier:
                         failures.add(record)
                     count = progress.add_earlier if earlier else progress.add
-                    count(record, record.hitting_time, plan.learning_rate(trial.params))
+                    count(record, progress_value(plan, record), plan.learning_rate(trial.params))
                 earlier = False
                 for words in workers.lost():
                     out.print(words)

@@ -10,6 +10,7 @@ from gdexp.core import GdexpError
 from gdexp.descent import Result
 from gdexp.experiment import ALONE, Experiment
 from gdexp.sweeps.failure import Failure
+from gdexp.sweeps.pruning import Readings
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -70,9 +71,13 @@ class EvaluatedTrial:
             if the next one failed.
         more: whether the next trial is finished too, because both ran in one batch.
         failure: why the trial has no result; None if it has one.
+        pruned: whether the pruner ended the trial.
+        readings: that the pruner heard, and the end; none without a pruner.
     """
 
     asked: AskedTrial
     descents: list[FinishedDescent] = field(default_factory=list)
     more: bool = False
     failure: Failure | None = None
+    pruned: bool = False
+    readings: Readings = ()

@@ -25,6 +25,7 @@ def worker_overrides(plan: Plan, given: Sequence[Override]) -> list[str]:
         "sweep.storage": plan.storage_server or str(plan.journal),
         "sweep.n_trials": plan.n_trials,
         "sweep.sampler": plan.sampler.definition(),
+        "sweep.direction": _plain(plan.settings.direction),
         # An absolute address: the worker may run in another folder.
         "tracking.uri": plan.tracking.mlflow_uri,
     }
@@ -37,6 +38,11 @@ def worker_overrides(plan: Plan, given: Sequence[Override]) -> list[str]:
         and _key(o) not in config.OUTCOME_KEYS
     ]
     return [*kept, *(f"++{key}={literal(value)}" for key, value in filled.items())]
+
+
+def _plain(value: object) -> object:
+    """Return a sequence as a list."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _key(override: Override) -> str:

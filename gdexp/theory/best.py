@@ -106,6 +106,8 @@ def distance_from_best(problem: Problem, result: Result) -> Distance | None:
         problem: the problem of the descent.
         result: the descent's result, with its start, rule and threshold.
     """
+    if result.status.ended_early or not result.stopping.has_threshold:
+        return None  # nothing is known of what it would have needed
     count = result.iterations if result.converged else None
     return distance(problem, result.rule, result.threshold, count, result.initial)
 

@@ -1,7 +1,14 @@
 """MLflow: where runs are kept, what one run's record is, and writing it."""
 
 from gdexp.tracking.address_conversion import convert_addresses
-from gdexp.tracking.arrays import Array, check_trace, decode_array, encode_array, read_array
+from gdexp.tracking.arrays import (
+    Array,
+    check_trace,
+    decode_array,
+    encode_array,
+    read_array,
+    stored_files,
+)
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
 from gdexp.tracking.config_yaml import config_yaml
@@ -10,6 +17,7 @@ from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database, prepare_template
 from gdexp.tracking.lifecycle import has_active_run
+from gdexp.tracking.live_curves import LiveCurves, Points
 from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
@@ -53,7 +61,9 @@ __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
     "Array",
+    "LiveCurves",
     "PlannedRun",
+    "Points",
     "Record",
     "RunHeader",
     "ShardFolder",
@@ -93,6 +103,7 @@ __all__ = [
     "quiet_mlflow",
     "read_array",
     "run_display",
+    "stored_files",
     "upload",
     "with_driver",
     "write_files",

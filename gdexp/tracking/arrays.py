@@ -8,11 +8,14 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Mapping
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from gdexp.experiment import StoredFiles
 
 Array = npt.NDArray[Any]
 
@@ -52,6 +55,16 @@ def decode_array(content: bytes) -> Array:
     return flat.reshape(header.shape, order=header.order).copy()
 
 
+def stored_files(files: Mapping[str, bytes]) -> StoredFiles:
+    """Return the files of a run by name, their arrays decoded.
+
+    Raises:
+        ValueError: an array is malformed.
+    """
+    arrays = {name: decode_array(each) for name, each in files.items() if name.endswith(".npy")}
+    return StoredFiles(arrays, files)
+
+
 def read_array(file: BinaryIO) -> Array:
     """Read an open `.npy` file; a large one is mapped into memory, read-only.
 
@@ -65,13 +78,17 @@ def read_array(file: BinaryIO) -> Array:
     return np.memmap(file, header.dtype, "r", header.offset, header.shape, header.order)
 
 
-def check_trace(array: Array) -> npt.NDArray[np.float64]:
+def check_trace(array: Array, empty: bool = False) -> npt.NDArray[np.float64]:
     """Check that an array is a loss trace: float64, shape (n + 1,).
+
+    Args:
+        array: that was read.
+        empty: whether it may have no losses, as of a training that made no update.
 
     Raises:
         ValueError: it is not.
     """
-    if array.ndim != 1 or array.size == 0 or array.dtype != np.float64:
+    if array.ndim != 1 or (array.size == 0 and not empty) or array.dtype != np.float64:
         raise ValueError(f"is no loss trace: {array.dtype} of shape {array.shape}")
     return array
 

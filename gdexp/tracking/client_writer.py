@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
-from gdexp.tracking.downsampling import kept_iterations
+from gdexp.tracking.downsampling import kept_iterations, kept_points
+from gdexp.tracking.live_curves import Points
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 
 if TYPE_CHECKING:
@@ -77,16 +80,27 @@ class ClientWriter:
                 return
         upload(lambda folder: self._client.log_artifacts(run_id, folder), artifacts)
 
+    def log_points(self, run_id: str, started: int, points: Points) -> None:
+        """Write points of metrics, in calls as large as MLflow takes."""
+        from mlflow.entities import Metric
+
+        found = [
+            Metric(name, value, started, int(step))
+            for name, rows in points.items()
+            for step, value in rows.tolist()
+        ]
+        for begin in range(0, len(found), BATCH):
+            part = found[begin : begin + BATCH]
+            self._client.log_batch(run_id, metrics=part, synchronous=True)
+
     def log_values(self, run_id: str, started: int, record: Record) -> None:
         """Write trace, metrics, params and tags, in calls as large as MLflow takes."""
         from mlflow.entities import Metric, Param, RunTag
 
         steps = kept_iterations(record.trace, self._points, record.levels)
-        for begin in range(0, len(steps), BATCH):
-            part = steps[begin : begin + BATCH]
-            pairs = zip(part.tolist(), record.trace[part].tolist(), strict=True)
-            points = [Metric("loss", value, started, step) for step, value in pairs]
-            self._client.log_batch(run_id, metrics=points, synchronous=True)
+        losses = np.column_stack([steps.astype(np.float64), record.trace[steps]])
+        curves = {n: kept_points(each, self._points) for n, each in record.curves.items()}
+        self.log_points(run_id, started, {"loss": losses, **curves})
         params = [Param(key, value) for key, value in record.params.items()]
         for begin in range(0, len(params), 100):
             self._client.log_batch(run_id, params=params[begin : begin + 100], synchronous=True)

@@ -46,3 +46,15 @@ def kept_iterations(
         chosen = np.linspace(0, len(others) - 1, free).round().astype(np.int64)
         kept = np.union1d(kept, others[chosen])
     return kept.astype(np.int64)
+
+
+def kept_points(points: npt.NDArray[np.float64], most: int | None) -> npt.NDArray[np.float64]:
+    """Return a curve with at most so many points, the first and the last among them.
+
+    Args:
+        points: updates and values, shape (points, 2).
+        most: how many to keep; None keeps all.
+    """
+    if most is None or len(points) <= most:
+        return points
+    return points[np.linspace(0, len(points) - 1, most).round().astype(np.int64)]

@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
 from gdexp import config
-from gdexp.descent import THRESHOLDS, Result, Trace
+from gdexp.descent import LOSS, THRESHOLDS, Result, Stopping, Trace
 from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
 from gdexp.problems import ABSOLUTE
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.config_yaml import config_yaml
+from gdexp.tracking.files import Content, Files
 from gdexp.version import __version__
 
 MAX_PARAM = 6000
 """Most characters that MLflow takes as the value of a param."""
 
 MANIFEST = "manifest.json"
+
+LARGE = 1 << 20
+"""Bytes of an array from which its file is made only when it is written."""
 
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
@@ -90,6 +98,7 @@ class Record:
         tags: further tags beside those of the header.
         artifacts: file name to content; `sealed` adds the manifest.
         levels: losses whose crossings a shortened metric history keeps.
+        curves: further metrics, each with updates and values, of shape (readings, 2).
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -98,15 +107,17 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
     levels: Sequence[float] = ()
+    curves: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def without(self, names: Collection[str]) -> Record:
         """Return the record without some of its artifacts."""
-        kept = {name: each for name, each in self.artifacts.items() if name not in names}
-        return replace(self, artifacts=kept)
+        files = self.artifacts if isinstance(self.artifacts, Files) else Files(self.artifacts)
+        return replace(self, artifacts=files.without(names))
 
-    def sealed(self) -> dict[str, bytes]:
+    def sealed(self) -> Files:
         """Return the artifacts and `manifest.json`, which holds the sha256 of each."""
-        return {**self.artifacts, MANIFEST: manifest(self.artifacts)}
+        files = self.artifacts if isinstance(self.artifacts, Files) else Files(self.artifacts)
+        return files.added({MANIFEST: manifest(files)})
 
 
 def descent_record(
@@ -123,43 +134,43 @@ def descent_record(
         pictures: further artifacts by file name.
         tags: further tags.
     """
-    artifacts = {
-        "initial.npy": encode_array(result.initial),
-        "final.npy": encode_array(result.final),
-        "trace.npy": encode_array(result.trace),
+    found, reason = experiment.recorded(result), experiment.engine_reason
+    artifacts: dict[str, Content] = {
+        **{name: _encoded(each) for name, each in found.arrays.items()},
         "config.yaml": config_yaml(experiment.config),
         **(pictures or {}),
     }
     if ENVIRONMENT not in artifacts:
         artifacts[ENVIRONMENT] = json_bytes(environment())
-    parts = experiment.problem.parts()
-    if parts:
-        index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
-        artifacts["final_index.json"] = json_bytes(index)
-    continued, reason = experiment.stopping.continue_to is not None, experiment.engine_reason
+    artifacts |= {name: json_bytes(each) for name, each in found.texts.items()}
+    artifacts |= found.blobs
     return Record(
         params=params(experiment.config),
-        metrics={
-            "iterations": result.iterations,
-            **({"updates": result.updates} if continued else {}),
-            "hitting_time": result.hitting_time,
-            "final_loss": result.final_loss,
-            "min_loss": result.min_loss,
-            "max_loss": result.max_loss,
-            "seconds": result.seconds,
-        },
+        metrics=found.metrics,
         trace=result.trace,
+        curves=found.curves,
         tags={
             "gdexp.status": str(result.status),
             "gdexp.signature": experiment.signature,
             "gdexp.engine": result.engine,
             **({} if reason is None else {ENGINE_REASON_TAG: reason}),
-            **({F_STAR_TAG: ABSOLUTE} if experiment.problem.absolute else {}),
+            **({F_STAR_TAG: ABSOLUTE} if _is_absolute(experiment.stopping) else {}),
             **(tags or {}),
         },
-        artifacts=artifacts,
+        artifacts=Files(artifacts),
         levels=loss_levels(experiment),
     )
+
+
+def _encoded(array: torch.Tensor | npt.NDArray[Any]) -> Content:
+    """Return the bytes of an array's file; of a large one what makes them."""
+    size = array.nbytes
+    return encode_array(array) if size < LARGE else partial(encode_array, array)
+
+
+def _is_absolute(stopping: Stopping) -> bool:
+    """Return whether the threshold is of the loss itself, not of its distance from f*."""
+    return stopping.absolute and stopping.metric == LOSS
 
 
 def params(composed: Mapping[str, Any]) -> dict[str, str]:
@@ -187,4 +198,5 @@ def _text(value: object) -> str:
 def loss_levels(experiment: Experiment) -> list[float]:
     """Return the losses that meet the usual thresholds and the experiment's own."""
     wanted = {experiment.stopping.threshold, experiment.stopping.goal, *THRESHOLDS}
-    return [experiment.problem.reference + threshold for threshold in sorted(wanted)]
+    levels = sorted(each for each in wanted if math.isfinite(each))
+    return [experiment.problem.reference + threshold for threshold in levels]

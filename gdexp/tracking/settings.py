@@ -38,6 +38,9 @@ LONGEST_ENDING = 40
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 """The environment variable in which MLflow itself takes the address of a store."""
 
+MODELS = ("last", "best", "none")
+"""Which weights of a training are stored."""
+
 BEST = re.compile(r"best:([1-9][0-9]{0,5})")
 SCHEMES = "null (SQLite here), sqlite:///FILE.db, http(s)://HOST:PORT or postgresql://…"
 
@@ -57,6 +60,10 @@ class TrackingSettings:
             the sweep's shards, and only the best N and a few others have runs too.
         source: whether the texts of changed source and of the user's own modules are stored, and
             the programs of portable descents; their digests always are.
+        tensors: whether a training's weights at the start and at the end are stored; their digests
+            always are. A descent's x always is.
+        model: which weights of a training are stored as `model.safetensors`: `last`; `best`, of
+            the evaluation with the best `stopping.metric`; or `none`.
     """
 
     uri: str | None = None
@@ -64,6 +71,8 @@ class TrackingSettings:
     points: int | str = "all"
     children: str = "all"
     source: bool = True
+    tensors: bool = True
+    model: str = "last"
 
     def __post_init__(self) -> None:
         given: object = self.experiment
@@ -85,6 +94,8 @@ class TrackingSettings:
                 "children", children, "must be all, or best:N with N from 1 to 999999: best:100"
             )
         validation.boolean("source", self.source)
+        validation.boolean("tensors", self.tensors)
+        validation.choice("model", self.model, MODELS)
         from_environment = os.environ.get(URI_VARIABLE, "") if self.uri is None else ""
         if from_environment:
             object.__setattr__(self, "uri", from_environment)

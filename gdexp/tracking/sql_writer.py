@@ -20,7 +20,8 @@ import numpy.typing as npt
 from gdexp.tracking import mlflow_internals
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.artifacts import upload, write_files
-from gdexp.tracking.downsampling import kept_iterations
+from gdexp.tracking.downsampling import kept_iterations, kept_points
+from gdexp.tracking.live_curves import Points
 from gdexp.tracking.mlflow_internals import TABLES
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.table_writing import Execute, Tables, Values
@@ -100,6 +101,10 @@ class SqlWriter:
             if len(steps) <= ROWS:
                 rows["metrics"] += _loss_rows(run, record, steps)
             rows["latest_metrics"] += [*numbers, *_loss_rows(run, record, steps[-1:])]
+            if record.curves:
+                rows["metrics"] += self._curve_rows(run, record)
+                for name, points in record.curves.items():
+                    rows["latest_metrics"] += _point_rows(run, name, points[-1:])
         with self._tables.transaction() as execute:
             for name in TABLES:
                 self._insert(execute, name, rows[name])
@@ -122,6 +127,22 @@ class SqlWriter:
         """Write the trace, metrics, params and tags of a run that exists."""
         run = PlannedRun(run_id, RunHeader("", ""), started, shown=True)
         self.write([(run, replace(record, artifacts={}))], status=None)
+
+    def log_points(self, run_id: str, started: int, points: Points) -> None:
+        """Write points of metrics of a run that exists; to do so again is harmless."""
+        run = PlannedRun(run_id, RunHeader("", ""), started, shown=True)
+        with self._tables.transaction() as execute:
+            for name, rows in points.items():
+                self._insert(execute, "metrics", _point_rows(run, name, rows))
+                self._insert(execute, "latest_metrics", _point_rows(run, name, rows[-1:]))
+
+    def _curve_rows(self, run: PlannedRun, record: Record) -> list[Values]:
+        """Return the metric rows of a record's further curves."""
+        return [
+            row
+            for name, points in record.curves.items()
+            for row in _point_rows(run, name, kept_points(points, self._points))
+        ]
 
     def _write_long_traces(self, runs: Sequence[tuple[PlannedRun, Record]]) -> None:
         """Write the points of each trace of more than `ROWS` points in transactions of its own."""
@@ -215,12 +236,22 @@ def _checked_values(record: Record) -> tuple[mlflow_internals.Pairs, mlflow_inte
 
 def _loss_rows(run: PlannedRun, record: Record, steps: npt.NDArray[np.int64]) -> list[Values]:
     """Return the metric rows of a loss trace at some iterations."""
-    values = record.trace[steps]
+    return _rows(run, "loss", steps, record.trace[steps])
+
+
+def _point_rows(run: PlannedRun, name: str, points: npt.NDArray[np.float64]) -> list[Values]:
+    """Return the metric rows of a curve, of shape (points, 2)."""
+    return _rows(run, name, points[:, 0].astype(np.int64), points[:, 1])
+
+
+def _rows(
+    run: PlannedRun, name: str, steps: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+) -> list[Values]:
     not_numbers = np.isnan(values).tolist()
     finite = np.nan_to_num(values, nan=0.0, posinf=LARGEST, neginf=-LARGEST).tolist()
     run_id, started = run.run_id, run.started
     return [
-        ("loss", value, started, step, is_nan, run_id)
+        (name, value, started, step, is_nan, run_id)
         for value, step, is_nan in zip(finite, steps.tolist(), not_numbers, strict=True)
     ]
 

@@ -6,6 +6,7 @@ or in one transaction with them. So a FINISHED run is complete.
 
 from __future__ import annotations
 
+import json
 import logging
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,17 +16,18 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import StorageChanged, StorageFailed, failure_reason, signals
 from gdexp.engine import StoredPlan
-from gdexp.experiment import SOURCE_TEXTS
+from gdexp.experiment import SOURCE_TEXTS, StoredFiles
 from gdexp.tracking.address_conversion import convert_addresses
-from gdexp.tracking.arrays import Array, decode_array
+from gdexp.tracking.arrays import stored_files
 from gdexp.tracking.artifact_address import absolute_address, local_folder
 from gdexp.tracking.database_connection import collect_statistics, has_statistics
 from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.lifecycle import missing_reason
+from gdexp.tracking.live_curves import Points
 from gdexp.tracking.mlflow_process import prepare_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.programs import SharedPrograms, program_name, write_program
-from gdexp.tracking.record import PlannedRun, Record, RunHeader
+from gdexp.tracking.record import MANIFEST, PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.storage_errors import storage_errors
@@ -145,7 +147,7 @@ class Store(StoreLinks):
 
     def finish(self, run_id: str, record: Record, status: str = "FINISHED") -> None:
         """Write everything of a run that was started, its status last."""
-        self.write([(self._existing(run_id), record)], status)
+        self.write([(self.existing(run_id), record)], status)
 
     def log_files(self, run_id: str, artifacts: Mapping[str, bytes]) -> None:
         """Write artifacts by name."""
@@ -158,9 +160,14 @@ class Store(StoreLinks):
         All points have the run's start time. MLflow keeps a step twice when its time differs, so
         a fixed time makes it harmless to write again.
         """
-        started = self._existing(run_id).started
+        started = self.existing(run_id).started
         with self._one_line_errors():
             self._writer.log_values(run_id, started, record)
+
+    def log_points(self, run: PlannedRun, points: Points) -> None:
+        """Write points of metrics of a run that is shown; to do so again is harmless."""
+        with self._one_line_errors():
+            self._writer.log_points(run.run_id, run.started, points)
 
     def end(self, run_id: str, status: str) -> None:
         """Set the last status of a run: FINISHED, FAILED or KILLED."""
@@ -192,18 +199,19 @@ class Store(StoreLinks):
             return None
         return status
 
-    def arrays(self, run_id: str) -> dict[str, Array]:
-        """Read back the arrays of a run: initial, final and trace."""
-        found = {}
+    def stored_files(self, run_id: str) -> StoredFiles:
+        """Read back the arrays and the JSON files of a finished run that its manifest lists."""
         with self._one_line_errors(), tempfile.TemporaryDirectory() as temporary:
             folder = local_folder(self._home(run_id))
-            for name in ("initial", "final", "trace"):
+
+            def read(name: str) -> bytes:
                 if folder is not None:
-                    path = folder / f"{name}.npy"
-                else:
-                    path = Path(self.client.download_artifacts(run_id, f"{name}.npy", temporary))
-                found[name] = decode_array(path.read_bytes())
-        return found
+                    return (folder / name).read_bytes()
+                return Path(self.client.download_artifacts(run_id, name, temporary)).read_bytes()
+
+            names = json.loads(read(MANIFEST))
+            found = {n: read(n) for n in names if n.endswith((".npy", ".json"))}
+        return stored_files(found)
 
     def shards(self, parent: str) -> ShardFolder:
         """Return the folder of a sweep's shards."""
@@ -218,6 +226,7 @@ class Store(StoreLinks):
         name: str,
         log: Collection[str] = (),
         losses: tuple[float, float] | None = None,
+        metrics: Sequence[str] = (),
     ) -> None:
         """Save the chart view of a sweep's children in the experiment; replace an earlier one.
 
@@ -225,7 +234,7 @@ class Store(StoreLinks):
         """
         with self._one_line_errors():
             created = self._known(parent).started
-            state = chart_views.view_state(parent, swept, name, created, log, losses)
+            state = chart_views.view_state(parent, swept, name, created, log, losses, metrics)
             self._runs.set_experiment_tag(self.experiment_id, chart_views.view_tag(parent), state)
 
     def save_runs_view(self) -> None:
@@ -306,7 +315,7 @@ class Store(StoreLinks):
         """Return the absolute address of a run's artifacts."""
         return absolute_address(self._known(run_id).address, self.settings.folder)
 
-    def _existing(self, run_id: str) -> PlannedRun:
+    def existing(self, run_id: str) -> PlannedRun:
         """Return a run that is in the store already."""
         started = self._started.get(run_id)
         if started is None:

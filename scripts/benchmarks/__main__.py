@@ -13,6 +13,7 @@ BENCHMARKS = {
     "batch": ("batch", "10,000 descents at once against the notebook's loop"),
     "growth": ("growth", "time and memory per iteration up to a million iterations"),
     "cap": ("cap", "gradient steps that the cap saves without changing the winner"),
+    "pruning": ("pruning", "updates to the optimum, by how pruned trials are told"),
     "sampler": ("sampler", "trials that the default sampler needs to a good learning rate"),
     "trials": ("trials", "time and memory over 5,000 trials"),
     "many": ("many_trials", "100,000 random and 2,000 TPE trials against Optuna alone"),
@@ -23,17 +24,20 @@ BENCHMARKS = {
     "default": ("default", "the default sweep as typed against the imports of its libraries"),
     "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
     "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),
+    "checkpoints": ("checkpoints", "trainings killed so many times, and how they end"),
     "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
     "signals": ("signals", "time from a signal to the end of a run or sweep"),
     "durability": (
         "durability",
         "what checks and durability add; sweeps beside outside readers",
     ),
+    "training": ("training", "a recorded training against a hand-written loop"),
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "engine": ("engine_speed", "the portable engine against loops, torch, C and imports"),
     "bbob": ("bbob", "the bbob functions against COCO's own package, at 2 million points a round"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),
     "bits": ("bits", "bits that differ between the ways to compute a portable descent"),
+    "tests": ("long_tests", "the tests in their long form: what every run takes a share of"),
     "map": ("learning_rate_map", "a million descents: 1,000 learning rates, 1,000 starts"),
 }
 """Name to the module that has its `run(rounds)`, and what it measures."""

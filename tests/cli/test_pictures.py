@@ -16,6 +16,7 @@ from gdexp.cli.main import main
 from gdexp.experiment import figures
 from gdexp.experiment.experiment import Experiment
 from tests.support.commands import composed
+from tests.support.long_form import share
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -90,12 +91,12 @@ def peak(reset: bool = False) -> int:
 
 
 @pytest.mark.slow
-def test_ten_million_numbers_rerun_as_they_were_recorded(
+def test_millions_of_numbers_rerun_as_they_were_recorded(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "wide.py").write_text(BOWL)
     monkeypatch.syspath_prepend(str(here))
-    large = ("problem=custom", "problem.path=wide.bowl", "problem.shape=[10000000]")
+    large = ("problem=custom", "problem.path=wide.bowl", f"problem.shape=[{share(10_000_000, 5)}]")
     assert main([*large, "problem.f_star=0", "stopping.max_iterations=3"]) == 0
     assert main(["+rerun", "trust=[wide.bowl]", "rerun.record=false"]) == 0
     assert "identical" in capsys.readouterr().out

@@ -271,8 +271,9 @@ def test_every_picture_becomes_a_png_and_a_figure_that_plotly_accepts(
 ) -> None:
     finals = Images("final", "finals", [("a", np.eye(3)), ("b", np.full((2, 2), np.nan))])
     for picture in [*make_pictures(sweep), *make_pictures(benchmark), finals]:
-        assert render_png(picture).startswith(b"\x89PNG")
-        assert render_png(picture) == render_png(picture)
+        drawn = render_png(picture)
+        assert drawn.startswith(b"\x89PNG")
+        assert drawn == render_png(picture)
         for figure in plotly_json(picture):
             graph_objects.Figure(figure)
             json.dumps(figure, allow_nan=False)

@@ -33,6 +33,11 @@ def opening(path: Path) -> str:
     return found[1]
 
 
+def _parts(found: dict[str, Any]) -> list[dict[str, Any]]:
+    optimizer = found["optimizer"]
+    return [found["problem"], optimizer, optimizer["schedule"]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.relative_to(config.shipped()).as_posix())
 def test_every_shipped_file_opens_with_a_command_that_composes_it(path: Path) -> None:
@@ -46,7 +51,9 @@ def test_every_shipped_file_opens_with_a_command_that_composes_it(path: Path) ->
         assert found[group]["name"] == name
     if group == "optimizer/schedule":
         assert found["optimizer"]["schedule"]["name"] == name
-    if found["problem"]["name"] != "custom":  # its path is the user's
+    if not {"custom", "training", "loop"} & {
+        each.get("name") for each in _parts(found)
+    }:  # the user's own
         Experiment.from_config(found)
 
 
@@ -98,6 +105,8 @@ def test_exactly_a_bare_plus_name_is_rewritten(given_: list[str], expected: list
         ["experiment=notebook"],
         ["experiment=function"],
         ["problem=quadratic", "problem.rotation_seed=3", "problem.shift=0.5"],
+        ["problem=bbob", "problem.function=3"],
+        ["problem=bbob", "dtype=float32"],
     ],
 )
 def test_the_shortest_command_composes_the_same_config(lines: list[str]) -> None:

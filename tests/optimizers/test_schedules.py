@@ -12,8 +12,8 @@ import torch
 
 from gdexp import GradientDescent, Problem, Stopping, descend
 from gdexp.core.errors import BadInput
+from gdexp.optimizers.schedule_registry import SCHEDULES, build_schedule
 from gdexp.optimizers.schedules import (
-    SCHEDULES,
     Chebyshev,
     Constant,
     Cosine,
@@ -22,7 +22,6 @@ from gdexp.optimizers.schedules import (
     Schedule,
     StepDecay,
     Warmup,
-    build_schedule,
     portable_order,
     stable_order,
 )

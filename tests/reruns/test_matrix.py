@@ -18,7 +18,12 @@ from tests.support.commands import environment
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PARTS = 2
+PARTS = 1
+ENDS = [
+    *(Status.CONVERGED, Status.MAX_ITERATIONS, Status.DIVERGED),
+    *(Status.STALLED, Status.CAPPED),
+]
+"""The ends of descents that nobody outside ends."""
 
 
 def together(command: str, place: Path) -> list[str]:
@@ -50,4 +55,4 @@ def test_every_rerun_is_identical(tmp_path: Path) -> None:
         statuses.update(told["statuses"])
     assert set(verdicts) == {"identical"}
     assert verdicts["identical"] > len(PROBLEMS) * len(RULES)
-    assert set(statuses) == set(Status) - {Status.BELOW_MINIMUM, Status.FAILED}
+    assert set(statuses) == set(map(str, ENDS))

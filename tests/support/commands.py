@@ -20,17 +20,25 @@ from gdexp import config, hydra_plugins
 from tests.support import shortcuts
 from tests.support.fork_server import ForkServer, RunningCommand
 
+SHARED = "GDEXP_FORK_SERVER"
+"""The environment variable with the address of the process that commands are forked from."""
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @cache
 def fork_server() -> ForkServer:
-    """The process that this one's commands are forked from, until this one ends."""
+    """The process that this one's commands are forked from; all processes of the tests share it."""
     folder = Path(tempfile.mkdtemp(prefix="commands-"))
-    server = ForkServer(folder, environment()).__enter__()
+    server = ForkServer(folder, environment(), os.environ.get(SHARED)).__enter__()
     atexit.register(rmtree, folder)
     atexit.register(server.__exit__, None, None, None)
     return server
+
+
+def share_fork_server() -> None:
+    """Start the process that commands are forked from, for the processes that are started next."""
+    os.environ[SHARED] = str(fork_server().address)
 
 
 def gdexp(

@@ -11,7 +11,9 @@ import io
 import itertools
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,12 +21,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from runpy import run_module
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
@@ -134,27 +137,35 @@ class ForkServer(AbstractContextManager["ForkServer"]):
 
     Args:
         folder: for the pipes through which the commands write.
-        variables: environment variables beside `GIVEN`.
+        variables: environment variables beside `GIVEN`; only of a process of its own.
+        address: the socket of a process that is there already; None: a process of its own.
     """
 
-    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        address: str | None = None,
+    ) -> None:
         self._folder = folder
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._variables = {**kept, **GIVEN, "PYTHONPATH": str(ROOT), **(variables or {})}
         self._preparation: list[tuple[str, list[object]]] = []
         self._count = itertools.count()
         self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = address
 
     def __enter__(self) -> ForkServer:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            cwd=ROOT,
-            env=self._variables,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # what interrupts a test does not interrupt its commands
-        )
+        if self.address is None:
+            self.address = str(self._folder / "fork_server")
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, self.address],
+                cwd=ROOT,
+                env=self._variables,
+                stdin=subprocess.PIPE,  # its end tells the process to end
+                start_new_session=True,  # what interrupts a test does not interrupt its commands
+            )
         return self
 
     def __exit__(
@@ -163,10 +174,24 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._process.wait()
+        if "_connection" in vars(self):
+            self._connection.close()
+        if self._process is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process.wait()
+
+    @cached_property
+    def _connection(self) -> TextIO:
+        """What is written to the process and read from it; waits until the process listens."""
+        assert self.address is not None, "not started"
+        while True:
+            with suppress(OSError), socket.socket(socket.AF_UNIX) as made:
+                made.connect(self.address)
+                return made.makefile("rw")
+            if self._process is not None and self._process.poll() is not None:
+                raise RuntimeError(f"the fork server ended with status {self._process.returncode}")
+            sleep(POLL_SECONDS)
 
     def preparing(self, function: str, *given: object) -> ForkServer:
         """The same process, with a function that every command's child calls first.
@@ -225,32 +250,45 @@ class ForkServer(AbstractContextManager["ForkServer"]):
 
     def ask(self, order: dict[str, Any]) -> int | None:
         """One answer of the process."""
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("there are no pipes to the fork server")
         with self._lock:
-            print(json.dumps(order), file=self._process.stdin, flush=True)
-            answer = self._process.stdout.readline()
+            print(json.dumps(order), file=self._connection, flush=True)
+            answer = self._connection.readline()
         if not answer:
-            raise RuntimeError(f"the fork server ended with status {self._process.wait()}")
+            raise RuntimeError("the fork server has ended")
         found: int | None = json.loads(answer)
         return found
 
 
-def _serve() -> dict[str, Any] | None:
-    """Answer what comes on stdin, a line of JSON each; returns an order in its child alone."""
+def _serve(address: str) -> dict[str, Any] | None:
+    """Answer what comes through a socket until stdin ends; returns an order in its child alone."""
     with warnings.catch_warnings():  # of other people's modules
         warnings.simplefilter("ignore")
         for name in IMPORTED:
             import_module(name)
         _warm_up()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        if "ended" in asked:
-            answer = _ended(asked["ended"])
-        elif (answer := os.fork()) == 0:
-            return dict(asked)
-        print(json.dumps(answer), flush=True)
-    return None
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen()
+        clients: dict[int, TextIO] = {}
+        while True:
+            for number in select.select([0, listening.fileno(), *clients], [], [])[0]:
+                if number == 0:
+                    return None
+                if number == listening.fileno():
+                    with listening.accept()[0] as connection:
+                        clients[connection.fileno()] = connection.makefile("rw")
+                    continue
+                line = clients[number].readline()
+                if not line:
+                    clients.pop(number).close()
+                    continue
+                asked = json.loads(line)
+                answer = _ended(asked["ended"]) if "ended" in asked else os.fork()
+                if answer == 0 and "ended" not in asked:
+                    for client in clients.values():
+                        client.close()
+                    return dict(asked)
+                print(json.dumps(answer), file=clients[number], flush=True)
 
 
 def _warm_up() -> None:
@@ -302,6 +340,6 @@ def _call(place: str, given: Sequence[Any]) -> None:
 
 
 if __name__ == "__main__":
-    asked_of_child = _serve()
+    asked_of_child = _serve(sys.argv[1])
     if asked_of_child is not None:
         _carry_out(asked_of_child)

@@ -16,10 +16,11 @@ TORCH_CLASSES = (
     *("NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
 )
 SCHEDULES = (
-    *("constant", "inverse_time", "cosine", "step", "warmup", "chebyshev", "inverse_eigenvalue"),
+    *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
+    "inverse_eigenvalue",
 )
 SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
 STATUSES = (
     *("converged", "max_iterations", "diverged", "stalled", "capped"),
-    *("below_minimum", "failed"),
+    *("below_minimum", "failed", "pruned", "plateau", "out_of_time", "max_epochs"),
 )

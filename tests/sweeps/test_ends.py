@@ -20,6 +20,12 @@ SWEEPS = {
     "tpe, capped": ["+sweep=fast", "sweep.sampler={name: tpe, n_startup_trials: 3}"],
     "tpe, rules": ["+sweep=rules", "sweep.sampler={name: tpe, n_startup_trials: 3}"],
     "tpe, pareto": ["+sweep=pareto", "sweep.sampler={name: tpe, n_startup_trials: 3}"],
+    "tpe, pruned": [
+        "+sweep",
+        "sweep.sampler={name: tpe, n_startup_trials: 3}",
+        "sweep.pruner={name: median, n_startup_trials: 2}",
+        "stopping.every=5",
+    ],
     "random": ["+sweep", "sweep.sampler=random", "sweep.batch=4"],
     "grid": ["+sweep=thresholds", "sweep.batch=4"],
     "cmaes": ["+sweep", "sweep.sampler=cmaes"],

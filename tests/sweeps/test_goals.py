@@ -108,7 +108,7 @@ def test_with_several_seeds_the_expected_running_time_is_minimised(here: Path) -
             assert child.info.status == "FINISHED"
             assert child.data.metrics["iterations"] == result.iterations
             assert child.data.tags["gdexp.status"] == result.status
-            trace = store().arrays(child.info.run_id)["trace"]
+            trace = store().stored_files(child.info.run_id).arrays["trace.npy"]
             assert trace.tobytes() == result.trace.tobytes()
     assert successes[0] in (1, 2, 3)  # some seeds fail, as they should here
     assert successes[2] == 0
@@ -181,7 +181,7 @@ def test_what_was_run_before_is_taken_and_said_to_be(
     for run in children(parent(here, "b").info.run_id):
         source = known[run.data.params["optimizer.lr"]]
         assert run.data.tags["gdexp.reused_from"] == source.info.run_id
-        ours, theirs = (store().arrays(r.info.run_id) for r in (run, source))
+        ours, theirs = (store().stored_files(r.info.run_id).arrays for r in (run, source))
         assert all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs)
 
 

@@ -63,8 +63,10 @@ def check_trials(study: optuna.Study, store_uri: str, n: int) -> None:
     assert len([r for r in children if r.status == "FINISHED"]) == n
     for trial in done:
         run = store.client.get_run(whole[trial.number].run_id)
-        assert TrialRecord.of(trial).run_id == run.info.run_id
-        assert run.data.metrics["hitting_time"] == trial.values[0]
+        record = TrialRecord.of(trial)
+        assert record.run_id == run.info.run_id
+        assert run.data.metrics["hitting_time"] == record.hitting_time
+        assert trial.values == list(record.told(len(trial.values)))
     parent = store.client.get_run(study.user_attrs["gdexp.parent"])
     assert parent.info.status == "FINISHED"
 

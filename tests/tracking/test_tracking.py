@@ -25,6 +25,7 @@ from gdexp.tracking.record import Record, RunHeader, descent_record
 from gdexp.tracking.server_address import mask_uri
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
+from tests.support.long_form import share
 
 CONFIG: config.Config = {
     "problem": {"name": "matrix", "target": None, "x0": None},
@@ -149,14 +150,14 @@ def _open(folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_four_first_starts_at_once_all_find_a_whole_database(tmp_path: Path) -> None:
+def test_first_starts_at_once_all_find_a_whole_database(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    starts = [context.Process(target=_open, args=(str(tmp_path),)) for _ in range(4)]
+    starts = [context.Process(target=_open, args=(str(tmp_path),)) for _ in range(share(4, 2))]
     for process in starts:
         process.start()
     for process in starts:
         process.join(120)
-    assert [process.exitcode for process in starts] == [0, 0, 0, 0]
+    assert {process.exitcode for process in starts} == {0}
     assert [p.name for p in tmp_path.iterdir() if "new" in p.name] == []
 
 

@@ -9,7 +9,7 @@ what is returned, and `finished` puts it together.
 from gdexp.descent.batch.arguments import Given, given
 from gdexp.descent.batch.finished import finished
 from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
-from gdexp.descent.batch.limits import Earliest, Limits
+from gdexp.descent.batch.limits import EARLY, Earliest, Limits, note_midways
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import CODES, Piece, joined_traces
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
@@ -17,6 +17,7 @@ from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
     "CODES",
+    "EARLY",
     "STATUSES",
     "BatchOptions",
     "BatchResult",
@@ -32,5 +33,6 @@ __all__ = [
     "in_one_tensor",
     "in_order",
     "joined_traces",
+    "note_midways",
     "torch_batch",
 ]

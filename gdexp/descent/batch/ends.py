@@ -11,60 +11,23 @@ processor's memory numpy does it in half the time.
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from gdexp.descent.batch.blocks import Block, Close
 from gdexp.descent.batch.cycles import Array, Point, Repeats
 from gdexp.descent.batch.hyperparameters import Hyperparameters
-from gdexp.descent.batch.limits import Earliest, Limits
+from gdexp.descent.batch.limits import EARLY, Earliest, Limits
+from gdexp.descent.batch.listening import Listening
 from gdexp.descent.batch.outcome import CODES, Losses, Outcome
-from gdexp.descent.batch.result import Floats, Integers
+from gdexp.descent.batch.result import Integers
 from gdexp.descent.cap import Cap
+from gdexp.descent.listener import Listeners
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.stopping import Status
-
-
-class _Block(NamedTuple):
-    """Some iterations that were made.
-
-    Attributes:
-        first: the iteration that they begin with.
-        made: how many they are.
-        losses: shape (made + 1, rows), on the device, those of the iteration before at the top.
-        points: as many.
-    """
-
-    first: int
-    made: int
-    losses: Array
-    points: list[Point]
-
-
-class _Close(NamedTuple):
-    """Some rows of a block, looked at closely; arrays of shape (…, some).
-
-    Attributes:
-        rows: their positions in the tensor.
-        before: the losses of the iteration before.
-        losses: shape (iterations, some).
-        lowest: the smallest loss before.
-        highest: the largest loss before.
-        by_loss: the offset at which the loss ends the row; the block's length where none does.
-        below: whether the loss there is below the minimum.
-        repeats: the offset at which the state repeats, and the period; None when none can.
-    """
-
-    rows: Integers
-    before: Floats
-    losses: Floats
-    lowest: Floats
-    highest: Floats
-    by_loss: Integers
-    below: npt.NDArray[np.bool_]
-    repeats: tuple[Integers, Integers] | None
 
 
 class Ends:
@@ -76,6 +39,7 @@ class Ends:
         x: the starts.
         minimum: of the problem.
         cap: lowers the limits of the rows after one that converged.
+        listeners: one for each row, None where nothing may end it; None: nothing may end any.
     """
 
     def __init__(
@@ -85,8 +49,10 @@ class Ends:
         x: torch.Tensor,
         minimum: Minimum,
         cap: Cap | None,
+        listeners: Listeners | None = None,
     ) -> None:
         count = x.shape[0]
+        self.listening = None if listeners is None else Listening(listeners)
         self.minimum, self.f_star, self.device = minimum, minimum.f_star, x.device
         self.library = library(x.device)
         self.cap = None if cap is None or cap.factor is None else cap
@@ -128,12 +94,18 @@ class Ends:
             self.lowest = self._shared(torch.full_like(losses[0], torch.inf))
             self.highest = self._shared(torch.full_like(losses[0], -torch.inf))
         values = self._shared(torch.stack([self.last, *losses]))
-        block, own = _Block(k - count + 1, count, values, points), values[1:]
+        block, own = Block(k - count + 1, count, values, points), values[1:]
         self._note_midway(block.first, k, own)
         low = high = own[0]
         if count > 1:
             low, high = numpy_or_torch.amin(own, 0), numpy_or_torch.amax(own, 0)
         rows = self._suspects(block, low, high)
+        if self.listening is not None:
+            going = np.flatnonzero(~self.ended & ~self.converged)
+            heard = self.listening.due(going, self.rows, k)
+            if heard.size:
+                self._hear(self.listening, block, self._close(block, heard))
+                rows = np.union1d(rows, heard)
         if self.cap is not None and rows.size:
             self._lower_limits(self.cap, block.first, self._close(block, rows))
         if k >= self.next_limit:
@@ -174,7 +146,7 @@ class Ends:
             return
         self.next_limit, self.last_limit = int(going.min()), int(going.max())
 
-    def _suspects(self, block: _Block, low: Array, high: Array) -> Integers:
+    def _suspects(self, block: Block, low: Array, high: Array) -> Integers:
         """The rows that may end by their losses or whose state may repeat.
 
         Args:
@@ -195,7 +167,7 @@ class Ends:
         found: Integers = suspect.nonzero().view(-1).cpu().numpy()
         return found
 
-    def _close(self, block: _Block, rows: Integers) -> _Close:
+    def _close(self, block: Block, rows: Integers) -> Close:
         """Fetch the losses of some rows, and find where these end them or a state repeats."""
         index = self._there(rows)
         known = (self.lowest, self.highest, *self.repeats.anchored)
@@ -219,9 +191,9 @@ class Ends:
         lowest, highest = wide[block.made + 1], wide[block.made + 2]
         xs = [point.x for point in block.points[1:]]
         below = self.minimum.below_at(by_loss, own, rows, xs)
-        return _Close(rows, wide[0], own, lowest, highest, by_loss, below, repeats)
+        return Close(rows, wide[0], own, lowest, highest, by_loss, below, repeats)
 
-    def _record(self, block: _Block, close: _Close) -> Integers:
+    def _record(self, block: Block, close: Close) -> Integers:
         """Record those rows that ended; return those of them whose traces go on."""
         at = np.minimum(
             close.by_loss, np.clip(self.limits[close.rows] - block.first, 0, block.made)
@@ -281,7 +253,15 @@ class Ends:
         self.wanted[self._there(rows)] = self._there(self.goals[rows])
         return rows
 
-    def _lower_limits(self, cap: Cap, first: int, close: _Close) -> None:
+    def _hear(self, listening: Listening, block: Block, close: Close) -> None:
+        """End those rows that their listeners end."""
+        numbers, limits = self.rows[close.rows], self.limits[close.rows]
+        for place, end in listening.early_ends(block, close, numbers, limits):
+            row = close.rows[place]
+            self.limits[row], self.codes[row] = end.iteration, CODES[end.status]
+        self._note_limits()
+
+    def _lower_limits(self, cap: Cap, first: int, close: Close) -> None:
         """Let every row that converges in the block limit those after it.
 
         Only those after it, so that each row gets the limit that it would have if the rows ran
@@ -303,6 +283,7 @@ class Ends:
             limit = cap.limit_after(k)
             later = (self.rows > place) & (self.thresholds >= threshold) & ~self.converged
             lowered = later & (self.limits > limit)
+            lowered |= later & (self.limits == limit) & np.isin(self.codes, EARLY)
             self.limits[lowered] = limit
             self.codes[lowered] = CODES[Status.CAPPED]
         self._note_limits()

@@ -43,7 +43,7 @@ def hitting_times(
         iterations: that were made.
         final: the last loss, less f*.
         before: the loss before it, less f*.
-        midway: the loss in the middle of a row's allowance, less f*.
+        midway: the loss in the middle of a row that did not converge, less f*.
         stoppings: the rows' stopping rules.
         converged: the rows that reached their threshold.
         hopeless: those that no further iterations would bring to their threshold.
@@ -52,9 +52,12 @@ def hitting_times(
     own, which = distinct(stoppings)
     absolute, given = own[0].absolute, np.array([each.threshold for each in own])
     axis = _halves if absolute else logarithms
-    thresholds, levels = given[which], axis(given)[which]
+    known = np.isfinite(given)
+    levels = np.full(len(own), -math.inf)
+    levels[known] = axis(given[known])
+    thresholds, levels = given[which], levels[which]
     worst = np.array([float(PENALTY * each.max_iterations) for each in own])[which]
-    allowed = np.array([float(each.limit + 1) for each in own])[which]
+    allowed = iterations + 1.0
 
     moved, ended = iterations > 0, ~converged & ~hopeless
     times = np.where(hopeless, worst, np.where(moved, np.maximum(worst, allowed), allowed))

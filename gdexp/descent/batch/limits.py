@@ -13,6 +13,9 @@ from gdexp.descent.batch.result import Ended, Floats, Integers, Traces
 from gdexp.descent.cap import NO_LIMIT, Cap
 from gdexp.descent.stopping import Status, Stopping
 
+EARLY = [code for status, code in CODES.items() if status.ended_early]
+"""The codes of rows that something else than their own losses ended."""
+
 
 class Earliest:
     """The first rows of a batch that converged to a threshold: of those after it, none matters."""
@@ -93,9 +96,7 @@ class Limits:
                 made[key] = replace(before, cap=limit)
             stoppings[row] = made[key]
 
-    def settle(
-        self, stoppings: list[Stopping], rows: Integers, part: Ended, traces: Traces, cap: Cap
-    ) -> None:
+    def settle(self, stoppings: list[Stopping], rows: Integers, part: Ended, cap: Cap) -> None:
         """After rows that ran together: write down the limit that each has had, in order.
 
         Each row that converged is added to the cap after those before it. Few of them lower it;
@@ -112,6 +113,14 @@ class Limits:
                 cap.add(threshold, [count])
                 first = i + 1
         self.lower(stoppings, rows[first:], cap)
-        capped = np.flatnonzero(part.codes == CODES[Status.CAPPED])
-        midway = traces.offsets[capped] + part.iterations[capped] // 2
-        part.loss_midway[capped] = traces.values[midway]
+
+
+def note_midways(part: Ended, traces: Traces) -> None:
+    """Note the loss in the middle of each row that ended before its limit.
+
+    Args:
+        part: how rows ended.
+        traces: their losses.
+    """
+    early = np.flatnonzero(np.isin(part.codes, EARLY))
+    part.loss_midway[early] = traces.values[traces.offsets[early] + part.iterations[early] // 2]

@@ -20,6 +20,7 @@ from gdexp.descent.batch.hyperparameters import Hyperparameters
 from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Losses, Outcome, Piece
+from gdexp.descent.listener import Listeners
 from gdexp.descent.minimum import Minimum
 from gdexp.problems import Problem, loss_at, unchanged_loss
 
@@ -45,6 +46,7 @@ class BatchLoop:
         x: the starts, shape (rows, *problem.shape).
         held: bytes that the points of one block should take.
         options: of the batch. With traces `Outcome.pieces` is filled.
+        listeners: of the rows; None: nothing ends one early.
     """
 
     def __init__(
@@ -56,12 +58,13 @@ class BatchLoop:
         x: torch.Tensor,
         held: int,
         options: BatchOptions,
+        listeners: Listeners | None = None,
     ) -> None:
         self.problem, self.rules, self.update = problem, rules, rules.update
         self.held, self.options = held, options
         self.k = 0
         self.point = Point(x, ())
-        self.ends = Ends(rules, limits, x, minimum, options.cap)
+        self.ends = Ends(rules, limits, x, minimum, options.cap, listeners)
         self.pending: list[Losses] = []
         self.constant: tuple[Any, ...] | None = None
 

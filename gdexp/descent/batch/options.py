@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gdexp.core import BadInput, validation
 from gdexp.descent.cap import Cap
+from gdexp.descent.listener import Listeners
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class BatchOptions:
             ran one after the other, each that converges being added to the cap, which is left
             with all of them in it.
         watch: called after every block with the iteration and the number of rows still going.
+        listeners: one for each row, None where nothing may end it; None: nothing may end any.
 
     Raises:
-        BadInput: a value that cannot be used, or a cap without traces.
+        BadInput: a value that cannot be used, or a cap or listeners without traces.
     """
 
     keep_traces: bool = True
@@ -35,6 +37,7 @@ class BatchOptions:
     chunk: int | None = None
     cap: Cap | None = None
     watch: Callable[[int, int], None] | None = None
+    listeners: Listeners | None = None
 
     def __post_init__(self) -> None:
         validation.boolean("keep_traces", self.keep_traces)
@@ -44,3 +47,7 @@ class BatchOptions:
             validation.integer("chunk", self.chunk, low=1)
         if self.cap is not None and not self.keep_traces:
             raise BadInput("keep_traces", False, "must be true with a cap")
+        if self.listeners is not None and not self.keep_traces:
+            raise BadInput(
+                "keep_traces", False, "must be true where a monitor or stopping may end a row early"
+            )

@@ -53,6 +53,8 @@ class Outcome:
     def record(self, row: int, result: Result) -> None:
         """Take over a descent that ran alone."""
         last, middle = result.iterations, result.stopping.limit // 2
+        if result.status.ended_early:
+            middle = last // 2
         self.codes[row] = CODES[result.status]
         self.iterations[row], self.updates[row] = last, result.updates
         self.periods[row] = result.period or 0

@@ -7,7 +7,7 @@ import torch
 
 from gdexp.descent.batch.arguments import Given
 from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
-from gdexp.descent.batch.limits import Limits
+from gdexp.descent.batch.limits import Limits, note_midways
 from gdexp.descent.batch.loop import BatchLoop
 from gdexp.descent.batch.memory import Room, room
 from gdexp.descent.batch.options import BatchOptions
@@ -67,7 +67,7 @@ class Parts:
 
     def _chunk(self, moved: Problem, rows: Integers, rules: Hyperparameters, held: int) -> bool:
         """Some rows in one tensor; False, and none of them made, where that is too much memory."""
-        batch, cap = self.batch, self.options.cap
+        batch, cap, listeners = self.batch, self.options.cap, self.options.listeners
         if cap is not None:
             self.limits.lower(batch.stoppings, rows, cap)
         try:
@@ -80,6 +80,7 @@ class Parts:
                     batch.initial[torch.from_numpy(rows)].to(self.device),
                     held,
                     self.options,
+                    None if listeners is None else [listeners[row] for row in rows.tolist()],
                 ).run()
         except torch.OutOfMemoryError:
             return False  # with the error goes what its frames held
@@ -87,7 +88,8 @@ class Parts:
             traces = joined_traces(part.updates, part.pieces)
             self.parts.append((rows, traces))
             if cap is not None:
-                self.limits.settle(batch.stoppings, rows, part, traces, cap)
+                self.limits.settle(batch.stoppings, rows, part, cap)
+            note_midways(part, traces)
         self.outcome.put(rows, part)
         return True
 
@@ -100,7 +102,10 @@ class Parts:
                 self.limits.lower(batch.stoppings, np.array([row]), cap)
             stopping = batch.stoppings[row]
             rule, start = batch.rules[row], batch.initial[row]
-            result = torch_descent(self.problem, rule, stopping, start, self.dtype, self.device)
+            listener = None if options.listeners is None else options.listeners[row]
+            result = torch_descent(
+                self.problem, rule, stopping, start, self.dtype, self.device, listener=listener
+            )
             outcome.record(row, result)
             if cap is not None and result.converged:
                 cap.add(stopping.threshold, [result.iterations])

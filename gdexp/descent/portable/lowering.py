@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.descent.batch import CODES, Earliest
+from gdexp.descent.batch import CODES, EARLY, Earliest
 from gdexp.descent.cap import Cap
 from gdexp.descent.portable.descents import Descents
 from gdexp.descent.stopping import Status
@@ -24,10 +26,11 @@ class Lowering:
     Args:
         cap: of the batch; it has a factor.
         descents: the rows, in the order in which they would run.
+        advance: makes a block of them.
     """
 
-    def __init__(self, cap: Cap, descents: Descents) -> None:
-        self._cap, self._descents = cap, descents
+    def __init__(self, cap: Cap, descents: Descents, advance: Callable[[Block], None]) -> None:
+        self._cap, self._descents, self._advance = cap, descents, advance
         self._earliest = Earliest()
 
     def length(self, length: int) -> int:
@@ -40,7 +43,7 @@ class Lowering:
         may_end = d.open & ~d.met
         before = d.rows.take(np.arange(len(d.places)))
         below = d.below.copy()
-        d.advance(block)
+        self._advance(block)
         self._lower(may_end)
         ended = d.ends.iterations[d.places]
         over = np.where(d.open & ~d.met, d.rows.k, ended) > d.limits.limits
@@ -51,7 +54,7 @@ class Lowering:
         runs = np.flatnonzero(d.open & ~d.met)
         d.rows.limit[runs] = d.limits.limits[runs]
         if again.size:
-            d.advance(block)
+            self._advance(block)
 
     def _lower(self, may_end: npt.NDArray[np.bool_]) -> None:
         """Let every row that converged in the block limit those after it, in order of k."""
@@ -65,6 +68,8 @@ class Lowering:
                 continue
             limit = self._cap.limit_after(k)
             later = may_end & (d.places > place) & (limits.thresholds >= threshold)
-            lowered = later & (limits.limits > limit)
+            tied = later & (limits.limits == limit) & np.isin(limits.codes, EARLY)
+            d.ends.codes[d.places[tied & np.isin(codes, EARLY)]] = CODES[Status.CAPPED]
+            lowered = tied | later & (limits.limits > limit)
             limits.limits[lowered] = limit
             limits.codes[lowered] = CODES[Status.CAPPED]

@@ -17,15 +17,17 @@ from gdexp.descent.batch import (
     Traces,
     in_order,
     joined_traces,
+    note_midways,
 )
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.descents import Descents, Ends
+from gdexp.descent.portable.listening import Listening
 from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
-from gdexp.engine import Counts, InterpretedEngine
+from gdexp.engine import Block, Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
 MOST_NUMBERS = 1 << 20
@@ -83,7 +85,7 @@ class Many:
             checks = None
 
     def _chunk(self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None) -> None:
-        options, cap = self.options, self.options.cap
+        options, cap, listeners = self.options, self.options.cap, self.options.listeners
         lowers = None if cap is None or cap.factor is None else cap
         if cap is not None:
             self.limits.lower(self.stoppings, rows, cap)
@@ -99,17 +101,23 @@ class Many:
             kind.pace,
             keep_traces=options.keep_traces,
             ends=self.ends.part(some) if isinstance(some, slice) else None,
-            at_once=lowers is not None,
+            at_once=lowers is not None or listeners is not None,
         )
-        lowering = None if lowers is None else Lowering(lowers, descents)
-        pieces = _advanced(descents, lowering, checks, options.watch)
+        advance = descents.advance
+        if listeners is not None:
+            own = [listeners[row] for row in rows.tolist()]
+            advance = Listening(own, descents).advance
+        lowering = None if lowers is None else Lowering(lowers, descents, advance)
+        pieces = _advanced(descents, advance, lowering, checks, options.watch)
         if not together:
             self.ends.put(rows, descents.ends)
         if options.keep_traces:
             traces = joined_traces(descents.ends.updates, pieces)
             self.parts.append((rows, traces))
             if cap is not None:
-                self.limits.settle(self.stoppings, rows, descents.ends, traces, cap)
+                self.limits.settle(self.stoppings, rows, descents.ends, cap)
+            if cap is not None or listeners is not None:
+                note_midways(descents.ends, traces)
                 self.ends.loss_midway[some] = descents.ends.loss_midway
 
     def traces(self) -> Traces:
@@ -127,6 +135,7 @@ def _rows_at_once(kind: Kind, numbers: int) -> int:
 
 def _advanced(
     descents: Descents,
+    advance: Callable[[Block], None],
     lowering: Lowering | None,
     checks: Checks | None,
     watch: Callable[[int, int], None] | None,
@@ -140,7 +149,7 @@ def _advanced(
         if checks is not None:
             length = checks.length(length, descents.k)
         block = descents.block(length)
-        (descents if lowering is None else lowering).advance(block)
+        (advance if lowering is None else lowering.advance)(block)
         if block.trace is not None:
             with np.errstate(all="ignore"):  # what is after a row's end is anything
                 values = block.trace.astype(descents.plan.dtype)

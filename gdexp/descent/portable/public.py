@@ -22,6 +22,7 @@ from gdexp.problems import Problem
 
 if TYPE_CHECKING:
     from gdexp.descent.batch import BatchOptions, Given
+    from gdexp.descent.listener import Listener
     from gdexp.descent.loop import Watch
 
 
@@ -32,6 +33,7 @@ def portable_result(
     initial: torch.Tensor,
     device: torch.device,
     watch: Watch | None,
+    listener: Listener | None,
     plans: Plans | None,
 ) -> Result:
     """Return a descent's result; see `descend`.
@@ -43,6 +45,7 @@ def portable_result(
         initial: the start, on the CPU and in the dtype of the descent.
         device: that it is computed on.
         watch: the callback.
+        listener: may end the descent.
         plans: where plans are kept; None: with the problem.
 
     Raises:
@@ -59,6 +62,7 @@ def portable_result(
             setup.minimum,
             setup.pace,
             watch=watch,
+            listener=listener,
             checks=setup.checks,
         )
     seconds = time.perf_counter() - began

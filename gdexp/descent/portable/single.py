@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gdexp.descent.batch import STATUSES, Hyperparameters, Limits
+from gdexp.descent.listener import Listener
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
 from gdexp.descent.portable.descents import Descents
+from gdexp.descent.portable.listening import Listening
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
@@ -40,6 +42,7 @@ def descend_alone(
     pace: Pace,
     *,
     watch: Callable[[int, array[float]], int] | None = None,
+    listener: Listener | None = None,
     checks: Checks | None = None,
 ) -> Descended:
     """Descend from x to the end.
@@ -52,6 +55,7 @@ def descend_alone(
         minimum: of the problem.
         pace: how long a block is.
         watch: see `gdexp.descent.descend`.
+        listener: may end the descent.
         checks: compare the plan with torch on the way.
 
     Raises:
@@ -60,8 +64,18 @@ def descend_alone(
     one = np.zeros(1, dtype=np.int64)
     numbers = Numbers(Hyperparameters([rule], one), engine.plan.dtype)
     descents = Descents(
-        engine, x[None], numbers, Limits.of([stopping], one), minimum, pace, keep_traces=True
+        engine,
+        x[None],
+        numbers,
+        Limits.of([stopping], one),
+        minimum,
+        pace,
+        keep_traces=True,
+        at_once=listener is not None,
     )
+    advance = descents.advance
+    if listener is not None:
+        advance = Listening([listener], descents).advance
     trace = array("d")
     call_at = NOWHERE if watch is None else 0
     while descents.open[0]:
@@ -71,7 +85,7 @@ def descend_alone(
         if checks is not None:
             length = checks.length(length, descents.k)
         block = descents.block(length)
-        descents.advance(block)
+        advance(block)
         losses = block.trace
         assert losses is not None
         descents.record()

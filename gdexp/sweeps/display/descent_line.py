@@ -71,6 +71,8 @@ class DescentLine:
     def _loss(self, arrow: str) -> list[str]:
         if math.isnan(self.gap) and math.isnan(self.threshold):
             return []
+        if self.threshold == -math.inf:  # there is none
+            return [f"{self.name} {self.gap:.1e}"]
         return [f"{self.name} {self.gap:.1e} {arrow} {self.threshold:g}"]
 
 

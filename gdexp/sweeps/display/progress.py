@@ -76,6 +76,7 @@ class Progress(AbstractContextManager["Progress"]):
         total: trials of the sweep.
         done: those that finished before and are not counted by `add_earlier`.
         clock: returns seconds; tests give another one.
+        describe: says of a trial what it is best by, where that is not its count.
     """
 
     def __init__(
@@ -85,8 +86,10 @@ class Progress(AbstractContextManager["Progress"]):
         done: int = 0,
         *,
         clock: Callable[[], float] = time.monotonic,
+        describe: Callable[[FinishedTrial], str] | None = None,
     ) -> None:
         self._out, self._total, self._done = out, total, done
+        self._describe = describe
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._steps = 0.0
@@ -121,7 +124,7 @@ class Progress(AbstractContextManager["Progress"]):
 
         Args:
             record: the trial.
-            value: the value that Optuna minimises; None if the trial cannot be the best.
+            value: smaller is better; None if the trial cannot be the best.
             lr: its learning rate, shown with the best trial; None if it is not to be shown.
         """
         self._time_left.add(self._clock())
@@ -237,6 +240,8 @@ class Progress(AbstractContextManager["Progress"]):
         if self._best is None:
             return []
         _, record, lr = self._best
+        if self._describe is not None:
+            return [f"best {self._describe(record)}"]
         if record.status != Status.CONVERGED:
             return ["none converged yet"] if not self._counts[Status.CONVERGED] else []
         at = "" if lr is None else f" at lr {lr:.6g}"

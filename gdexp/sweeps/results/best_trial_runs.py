@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from gdexp.descent import Result, Status
+from gdexp.descent import Status
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.study import header_of, is_row
@@ -22,9 +21,9 @@ from gdexp.tracking import (
     ShardFolder,
     ShardRow,
     Store,
-    decode_array,
     descent_note,
     loss_levels,
+    stored_files,
 )
 
 BEST_PER_SAMPLE = 10
@@ -38,8 +37,10 @@ TRIALS_AT_ONCE = 50
 
 PARENT = "mlflow.parentRunId"
 
-TENSORS = {"initial.npy", "final.npy"}
-"""Files that a failed trial lacks."""
+TRACE = "trace.npy"
+
+SIGNATURE = "gdexp.signature"
+"""The tag that a failed trial lacks."""
 
 
 def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str) -> SweepResult:
@@ -70,7 +71,9 @@ def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str
     }
     parameters = {trial.number: trial.params for trial in result.trials}
     wanted = [
-        number for number in trials_for_runs(result, plan.tracking.best or 1) if number not in runs
+        number
+        for number in trials_for_runs(plan, result, plan.tracking.best or 1)
+        if number not in runs
     ]
     for begin in range(0, len(wanted), TRIALS_AT_ONCE):
         written = []
@@ -82,15 +85,22 @@ def create_trial_runs(plan: Plan, result: SweepResult, store: Store, parent: str
     return result.with_run_ids(runs)
 
 
-def trials_for_runs(result: SweepResult, best: int) -> list[int]:
+def trials_for_runs(plan: Plan, result: SweepResult, best: int) -> list[int]:
     """Return the numbers of the trials that get runs, rising.
 
     Args:
+        plan: of the sweep.
         result: of at least one trial.
-        best: how many of the trials with the smallest hitting times.
+        best: how many of the trials with the best values.
     """
     numbers = [trial.number for trial in result.trials]
-    order = sorted(range(len(numbers)), key=lambda at: (result.records[at].hitting_time, at))
+    first, count = plan.objectives[0], len(plan.objectives)
+
+    def rank(at: int) -> tuple[bool, float, int]:
+        record = result.records[at]
+        return record.is_estimate, first.signed(record.told(count)[0]), at
+
+    order = sorted(range(len(numbers)), key=rank)
     size = min(max(LEAST_SAMPLE, best // BEST_PER_SAMPLE), len(numbers))
     sample = np.linspace(0, len(numbers) - 1, size).round().astype(int)
     return sorted({numbers[at] for at in [*order[:best], *sample.tolist()]})
@@ -116,7 +126,7 @@ def _runs(
     for pending, row in zip([*of_seeds, trial], rows, strict=True):
         tags = {**row.record.tags, PARENT: str(pending.header.parent)}
         record = replace(row.record, tags=tags)
-        if row.seed != ALL_SEEDS and row.record.artifacts.keys() >= TENSORS:
+        if row.seed != ALL_SEEDS and SIGNATURE in row.record.tags:
             record = _with_note(plan, store, parameters, pending.run_id, row.seed, record)
         written.append((pending, record))
     return written
@@ -133,19 +143,11 @@ def _with_note(
     """Return a record with the note for the page of its run, and with its levels for charts."""
     experiment = plan.experiment(parameters, seed)
     experiment = experiment.with_cap(json.loads(record.params.get("stopping.cap", "null")))
-    result = Result(
-        status=Status(record.tags["gdexp.status"]),
-        trace=record.trace,
-        initial=_tensor(record, "initial.npy"),
-        final=_tensor(record, "final.npy"),
-        rule=experiment.rule,
-        stopping=experiment.stopping,
-        f_star=experiment.problem.reference,
-        problem=experiment.problem.name,
-    )
+    files = stored_files({n: each for n, each in record.artifacts.items() if n != TRACE})
+    stored = files._replace(arrays={**files.arrays, TRACE: record.trace})
+    result = experiment.stored_result(Status(record.tags["gdexp.status"]), stored)
+    curves = experiment.recorded(result).curves
     note = descent_note(experiment, result, run_id, store.loss_link(run_id))
-    return replace(record, tags={**record.tags, NOTE_TAG: note}, levels=loss_levels(experiment))
-
-
-def _tensor(record: Record, name: str) -> torch.Tensor:
-    return torch.from_numpy(decode_array(record.artifacts[name]))
+    return replace(
+        record, tags={**record.tags, NOTE_TAG: note}, levels=loss_levels(experiment), curves=curves
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def sweep_pictures(plan: Plan, result: SweepResult) -> Mapping[str, bytes]:
         return {}
     drawn = {
         "fewest.png": _fewest(result),
-        "incumbent.png": _incumbent(result),
+        "incumbent.png": _incumbent(plan, result),
     }
     if LR in plan.space.keys:
         drawn["iterations_by_lr.png"] = _by_learning_rate(plan, result)
@@ -89,22 +90,28 @@ def _fewest(result: SweepResult) -> bytes:
     return chart.png()
 
 
-def _incumbent(result: SweepResult) -> bytes:
-    """Draw the best hitting time so far over the gradient steps of all trials so far."""
+def _incumbent(plan: Plan, result: SweepResult) -> bytes:
+    """Draw the best value so far over the gradient steps of all trials so far."""
+    first = plan.objectives[0]
     chart = Chart(
         6.4,
         3.6,
         title="what the sweep spent for its answer",
         x_label="gradient steps spent",
-        y_label="best hitting time so far",
+        y_label=f"best {first.name.replace('_', ' ')} so far",
         x_log=True,
     )
-    spent, best, steps, values = 0, float("inf"), [], []
+    spent, best, steps, values = 0, first.worst, [], []
     for record in result.records:
         spent += record.steps
-        best = min(best, record.hitting_time)
-        steps.append(float(max(spent, 1)))
-        values.append(best)
+        told = record.told(len(plan.objectives))[0]
+        if not record.is_estimate and first.signed(told) < first.signed(best):
+            best = told
+        if math.isfinite(best):
+            steps.append(float(max(spent, 1)))
+            values.append(best)
+    if not steps:
+        return chart.png()
     chart.steps(steps, values, BLUE)
     chart.marks(steps[-1:], values[-1:], GREY)
     return chart.png()

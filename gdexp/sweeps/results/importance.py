@@ -25,10 +25,13 @@ MOST_TRIALS = 1000
 TREES, SEED = 64, 0
 
 
-def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    """Return the share of each key in the variance of the hitting times.
+def importances(
+    trials: Sequence[FrozenTrial], *, maximize: bool = False, logarithmic: bool = True
+) -> dict[str, float]:
+    """Return the share of each key in the variance of the hitting times, or of another value.
 
-    A random forest learns log(1 + hitting time) from the parameters. The share of a key is the
+    A random forest learns log(1 + hitting time) from the parameters; of other values it learns
+    their ranks, so that no outlier is all that it explains. The share of a key is the
     variance that the forest's branches on it explain, alone or together with other keys (mean
     decrease in impurity, as `MeanDecreaseImpurityImportanceEvaluator` of Optuna; G. Louppe et al.,
     Understanding variable importances in forests of randomized trees, 2013). It describes the
@@ -41,6 +44,8 @@ def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     Args:
         trials: finished trials; their first value is the hitting time. Trials without a number
             are left out, and infinity counts as ten times the largest finite value.
+        maximize: whether larger values are better.
+        logarithmic: whether the values are hitting times.
 
     Returns:
         Shares by key that sum to 1, the largest first. Empty with fewer than fifty trials, or if
@@ -49,7 +54,8 @@ def importances(trials: Sequence[FrozenTrial]) -> dict[str, float]:
     valued = [trial for trial in trials if trial.values and not math.isnan(trial.values[0])]
     if len(valued) > MOST_TRIALS:
         valued = [valued[i * len(valued) // MOST_TRIALS] for i in range(MOST_TRIALS)]
-    times = _logs([float(trial.values[0]) for trial in valued])
+    told = [float(trial.values[0]) for trial in valued]
+    times = _logs(told) if logarithmic else _ranks([-each if maximize else each for each in told])
     if len(valued) < FEWEST_TRIALS or min(times) == max(times):
         return {}
     columns = {name: _column(name, valued) for name in _names(valued)}
@@ -65,6 +71,12 @@ def _logs(times: Sequence[float]) -> list[float]:
     finite = [max(time, 0.0) for time in times if math.isfinite(time)]
     beyond = 10 * max(finite, default=1.0)
     return [math.log1p(max(time, 0.0) if math.isfinite(time) else beyond) for time in times]
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """Return the place of each value among all, from 0 to 1; equal values have one place."""
+    places = {value: place for place, value in enumerate(sorted(set(values)))}
+    return [places[value] / max(len(places) - 1, 1) for value in values]
 
 
 def _names(trials: Sequence[FrozenTrial]) -> list[str]:

@@ -7,12 +7,18 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
-from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
+from gdexp.sweeps.results.sweep_result import (
+    SweepResult,
+    added_text,
+    outcome_text,
+    repeat_command,
+)
 from gdexp.sweeps.results.threshold_table import (
     censoring_note,
     threshold_markdown,
     threshold_note,
 )
+from gdexp.sweeps.results.value_table import value_markdown
 from gdexp.tracking import code_block, escape_markdown
 
 
@@ -31,18 +37,14 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
         f"[Loss curves of {which}](#{link})",
         "",
         *_best(plan, result),
-        threshold_note(plan),
-        "",
-        *threshold_markdown(plan, result.thresholds),
+        *_tables(plan, result),
     ]
-    note = censoring_note(plan, result.thresholds)
-    if note is not None:
-        lines += ["", note]
-    if plan.pareto:
-        lines += ["", *front_markdown(result.front_trials)]
+    if plan.several:
+        lines += ["", *front_markdown(plan, result.front_trials)]
     if result.importance:
         shares = ", ".join(f"{markdown_key(key)} {s:.0%}" for key, s in result.importance.items())
-        lines += ["", f"What the hitting time depends on: {shares}."]
+        what = plan.objectives[0].name.replace("_", " ")
+        lines += ["", f"What the {what} depends on: {shares}."]
     lines += ["", f"{format_counts(result.counts)}; {result.steps_text}."]
     if result.failures_text:
         lines += ["", f"Failed: {escape_markdown(result.failures_text)}"]
@@ -51,10 +53,19 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
     return "\n".join(lines)
 
 
+def _tables(plan: Plan, result: SweepResult) -> list[str]:
+    """Return the threshold table, or where no threshold is asked for the best trials."""
+    if not plan.counts_iterations:
+        return [] if plan.several else value_markdown(plan, result)
+    lines = [threshold_note(plan), "", *threshold_markdown(plan, result.thresholds)]
+    note = censoring_note(plan, result.thresholds)
+    return lines if note is None else [*lines, "", note]
+
+
 def _none(plan: Plan, result: SweepResult) -> list[str]:
     if not result.records:
         return []
-    lines = [f"**{none_converged(result.records)}.**", ""]
+    lines = [f"**{none_converged(plan, result.records)}.**", ""]
     if result.nearest_trial is not None:
         trial, record = result.nearest_trial
         lines += [
@@ -70,8 +81,9 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
     if result.best_trial is None:
         return _none(plan, result)
     trial, record = result.best_trial
+    outcome = escape_markdown(outcome_text(plan, record))
     lines = [
-        f"Best of {len(result.trials):,} trials: **{count_text(record)}** with "
+        f"Best of {len(result.trials):,} trials: **{outcome}** with "
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
     ]

@@ -27,18 +27,21 @@ def nearest_trial(records: Sequence[TrialRecord]) -> int | None:
     return min(ranked)[2] if ranked else None
 
 
-def none_converged(records: Sequence[TrialRecord]) -> str:
+def none_converged(plan: Plan, records: Sequence[TrialRecord]) -> str:
     """Return the headline: `0 of 20 converged`."""
+    if not plan.counts_iterations:
+        names = " and ".join(each.name.replace("_", " ") for each in plan.objectives)
+        return f"0 of {len(records):,} have a {names}"
     return f"0 of {len(records):,} converged"
 
 
 def nearest_text(record: TrialRecord) -> str:
     """Return how near the nearest trial came."""
     count = format_count(int(record.iterations), "iteration")
-    return (
-        f"loss {record.final_loss:.6g} after {count} ({record.status}); "
-        f"the threshold is {record.threshold:g}"
-    )
+    text = f"loss {record.final_loss:.6g} after {count} ({record.status})"
+    if not math.isfinite(record.threshold):
+        return text
+    return f"{text}; the threshold is {record.threshold:g}"
 
 
 def what_to_change(plan: Plan, records: Sequence[TrialRecord]) -> list[str]:
@@ -69,5 +72,13 @@ def _advice(plan: Plan, status: str, records: Sequence[TrialRecord]) -> str:
         )
     if status == Status.FAILED:
         return f"failed: {own[0].reason}"
+    if status == Status.PRUNED:
+        return f"pruned: a pruner that waits longer than {plan.pruner.name} does here"
+    if status == Status.PLATEAU:
+        return "plateau: a larger stopping.patience, or a larger threshold"
+    if status == Status.OUT_OF_TIME:
+        return "out_of_time: a larger stopping.max_seconds, or a larger threshold"
+    if status == Status.MAX_EPOCHS:
+        return "max_epochs: a larger stopping.max_epochs, or a larger threshold"
     limit = plan.base["stopping"]["max_iterations"]
     return f"max_iterations: a larger stopping.max_iterations than {limit:,}, or a larger threshold"

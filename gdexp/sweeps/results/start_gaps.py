@@ -50,11 +50,13 @@ def largest_start_gap(plan: Plan) -> float:
 
 
 def _start_gap(experiment: Experiment) -> float:
-    dtype, device = experiment.dtype, experiment.device
+    dtype, device, function = experiment.dtype, experiment.device, experiment.function
+    if function is None:
+        return math.inf
     with experiment.problem_errors(), torch.enable_grad(), exact_arithmetic(device):
-        start = starting_point(experiment.problem, experiment.seed)
+        start = starting_point(function, experiment.seed)
         x = start.to(device=device, dtype=dtype).requires_grad_()
-        return experiment.problem.to(dtype, device).loss(x).item() - experiment.problem.reference
+        return function.to(dtype, device).loss(x).item() - function.reference
 
 
 def _moves_start(dimension: Dimension) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gdexp.config import shortest_command
 from gdexp.core import format_count
 from gdexp.descent import Status
+from gdexp.sweeps.objective import BEST, HITTING_TIME, LAST, SECONDS, THRESHOLD, Objective
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.no_winner import nearest_trial
@@ -33,11 +34,12 @@ class SweepResult:
     Attributes:
         trials: the finished ones, in order, but for those that the user added.
         records: the record of each.
-        best: position of the trial with the smallest hitting time; None where none converged.
-        nearest: position of the trial that came nearest, where none converged.
+        best: position of the trial with the best value of the first objective; None where none has
+            it, as where none converged.
+        nearest: position of the trial that came nearest, where none is best.
         thresholds: the rows of the threshold table.
-        front: positions of the trials that converged and that no other beats in both threshold
-            and hitting time.
+        front: positions of the trials that can win and that no other beats in all objectives; with
+            one objective, in threshold and hitting time.
         counts: finished trials by status.
         steps: iterations made by all trials together.
         saved: iterations that the cap saved, estimated.
@@ -65,8 +67,10 @@ class SweepResult:
         trials = recorded_trials(study)
         records = [TrialRecord.of(trial) for trial in trials]
         able = [position for position, record in enumerate(records) if record.can_win]
-        best = min(able, key=lambda position: records[position].hitting_time, default=None)
-        points = [(records[at].threshold, records[at].hitting_time) for at in able]
+        points = [_point(plan, records[at]) for at in able]
+        first = plan.objectives[0]
+        count = len(plan.objectives)
+        best = min(able, key=lambda at: first.signed(records[at].told(count)[0]), default=None)
         return cls(
             trials=trials,
             records=records,
@@ -78,7 +82,7 @@ class SweepResult:
             steps=sum(record.steps for record in records),
             saved=sum(record.saved for record in records),
             reused=sum(record.reused for record in records),
-            importance=importances(trials),
+            importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
         )
 
@@ -137,6 +141,35 @@ class SweepResult:
         if self.reused:
             text += f"; {self.reused:,} descents taken from earlier runs"
         return text
+
+
+def _point(plan: Plan, record: TrialRecord) -> tuple[float, ...]:
+    """Return the numbers in which a trial may beat others, smaller ones better."""
+    if not plan.told_objectives or not plan.several:
+        return record.threshold, record.hitting_time
+    told = record.told(len(plan.objectives))
+    return tuple(each.signed(value) for each, value in zip(plan.objectives, told, strict=True))
+
+
+def outcome_text(plan: Plan, record: TrialRecord) -> str:
+    """Return what a trial is best by: its count, or the values of its objectives."""
+    if not plan.told_objectives:
+        return count_text(record)
+    pairs = zip(plan.objectives, record.told(len(plan.objectives)), strict=True)
+    return ", ".join(_value_text(each, value, record) for each, value in pairs)
+
+
+def _value_text(objective: Objective, value: float, record: TrialRecord) -> str:
+    if objective.kind == HITTING_TIME:
+        return count_text(record)
+    if objective.kind == SECONDS:
+        return f"{value:.4g} s ({count_text(record)})"
+    if objective.kind == THRESHOLD:
+        return f"threshold {value:.3g}"
+    mean = f", mean of {len(record.counts)} seeds" if len(record.counts) > 1 else ""
+    which = {BEST: "best ", LAST: "last "}.get(objective.kind, "")
+    after = f" after {objective.at:,} iterations" if objective.at is not None else ""
+    return f"{which}{objective.metric} {value:.6g}{after}{mean}"
 
 
 def added_text(result: SweepResult) -> str:

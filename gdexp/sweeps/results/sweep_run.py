@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from gdexp.config import literal
-from gdexp.descent import Result, Status
+from gdexp.descent import LOSS, Result, Status
 from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN_TAG
+from gdexp.sweeps.goal import objective_name
+from gdexp.sweeps.objective import HITTING_TIME
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.threshold_table import thresholds_csv
 from gdexp.sweeps.results.trials_table import trials_csv
+from gdexp.sweeps.study import TrialRecord
 from gdexp.tracking import NOTE_TAG, Record, chart_views, config_yaml, run_display
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ def sweep_params(plan: Plan) -> dict[str, str]:
     return {
         "sweep.name": plan.name,
         "sweep.sampler": plan.sampler.name,
-        "sweep.objective": plan.settings.objective,
+        "sweep.objective": objective_name(plan),
+        **({} if plan.pruner.name == NONE else {"sweep.pruner": plan.pruner.name}),
         "sweep.seeds": str(plan.settings.seeds),
         "sweep.cap": str(plan.settings.cap),
         **({} if goal is None else {"sweep.continue_to": str(goal)}),
@@ -44,7 +48,7 @@ def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     if plan.tracking.best is not None:
         store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
     swept, _ = plan.space.axes()
-    store.save_view(parent, swept, plan.name)
+    store.save_view(parent, swept, plan.name, metrics=_metrics(plan))
 
 
 def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str) -> None:
@@ -58,8 +62,15 @@ def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str)
         store.log_files(run_id, run_display.image_artifacts(chart_views.PICTURE, picture))
         store.log_values(run_id, Record(tags={run_display.IMAGES_TAG: "True"}))
     swept, positive = plan.space.axes()
-    store.save_view(parent, swept, plan.name, positive, _losses(result, best))
+    losses = _losses(result, best)
+    store.save_view(parent, swept, plan.name, positive, losses, _metrics(plan))
     store.finish(parent, _record(plan, result, store, parent, drawn))
+
+
+def _metrics(plan: Plan) -> list[str]:
+    """Return the metrics that decide the sweep, but for the loss, whose curve is always shown."""
+    asked = [str(plan.base["stopping"].get("metric", LOSS)), *(o.metric for o in plan.objectives)]
+    return [name for name in dict.fromkeys(asked) if name != LOSS]
 
 
 def _record(
@@ -72,10 +83,13 @@ def _record(
         "config.yaml": config_yaml({**base, "sweep": plan.definition()}),
         **provenance_files(base, grouping=None),
         "trials.csv": trials_csv(
-            zip(result.trials, result.records, strict=True), keys, result.added
+            zip(result.trials, result.records, strict=True),
+            keys,
+            result.added,
+            plan.told_objectives,
         ),
         "thresholds.csv": thresholds_csv(result.thresholds),
-        "front.csv": trials_csv(result.front_trials, keys),
+        "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
     }
@@ -85,7 +99,7 @@ def _record(
         "steps_saved": result.saved,
     }
     tags = {
-        "gdexp.status": "finished" if result.best is not None else "none converged",
+        "gdexp.status": _ending(plan, result),
         NOTE_TAG: description(plan, result, store.children_link(parent)),
     }
     if result.best_trial is not None:
@@ -94,6 +108,7 @@ def _record(
             "iterations": record.iterations,
             "hitting_time": record.hitting_time,
             "final_loss": record.final_loss,
+            **told_metrics(plan, record),
         }
         tags |= {
             "gdexp.status": record.status,
@@ -104,6 +119,20 @@ def _record(
     return Record(metrics=metrics, tags=tags, artifacts=artifacts)
 
 
+def _ending(plan: Plan, result: SweepResult) -> str:
+    """Return the status of a sweep without a best trial."""
+    if result.best is not None or not plan.counts_iterations:
+        return "finished"
+    return "none converged"
+
+
+def told_metrics(plan: Plan, record: TrialRecord) -> dict[str, float]:
+    """Return the values of the objectives of a trial, where hitting times are not the only ones."""
+    told = record.told(len(plan.objectives))
+    pairs = zip(plan.objectives, told, strict=True) if plan.told_objectives else ()
+    return {each.name: value for each, value in pairs if each.kind != HITTING_TIME}
+
+
 def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None:
     """Return the result of the best trial from its record; None if it has several seeds."""
     if result.best_trial is None or plan.settings.seeds > 1:
@@ -112,17 +141,8 @@ def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None
     if store.missing_reason(record.run_id) is not None:
         return None
     experiment = plan.experiment(trial.params)
-    arrays = store.arrays(record.run_id)
-    return Result(
-        status=Status(record.status),
-        trace=arrays["trace"],
-        initial=torch.from_numpy(arrays["initial"]),
-        final=torch.from_numpy(arrays["final"]),
-        rule=experiment.rule,
-        stopping=experiment.stopping,
-        f_star=experiment.problem.reference,
-        problem=experiment.problem.name,
-    )
+    status = Status(record.status)
+    return experiment.stored_result(status, store.stored_files(record.run_id))
 
 
 def _pictures(plan: Plan, result: SweepResult, best: Result) -> Mapping[str, bytes]:
@@ -137,7 +157,7 @@ def _losses(result: SweepResult, best: Result | None) -> tuple[float, float] | N
 
     A curve that diverges would squeeze all other curves together.
     """
-    if best is None or best.trace[0] <= 0 or not np.isfinite(best.trace[0]):
+    if best is None or not best.trace.size or best.trace[0] <= 0 or not np.isfinite(best.trace[0]):
         return None
     start = float(best.trace[0])
     smallest = [r.final_loss for r in result.records if 0 < r.final_loss < start]

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import shown_path
 from gdexp.display import terminal
+from gdexp.sweeps.budget import Budget
+from gdexp.sweeps.goal import goal_text
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.pruning import NONE
 from gdexp.tracking import mask_uri
 
 if TYPE_CHECKING:
@@ -67,13 +70,8 @@ def _dimension(d: Dimension) -> str:
 
 
 def _goal(plan: Plan) -> str:
-    """Return what is minimised, in how many trials, by which sampler."""
-    goal = "the smallest hitting time"
-    if plan.settings.seeds > 1:
-        goal = f"the smallest expected running time over {plan.settings.seeds} seeds"
-    if plan.pareto:
-        goal = f"{goal} at every threshold"
-    return f"{goal} in {plan.n_trials:,} trials, {plan.sampler.name}"
+    """Return what is looked for, in how many trials, by which sampler."""
+    return f"{goal_text(plan)} in {plan.n_trials:,} trials, {plan.sampler.name}"
 
 
 def _limits(plan: Plan) -> list[tuple[str, str]]:
@@ -81,6 +79,10 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     settings, limits = plan.settings, []
     if settings.cap is not None:
         limits.append(f"a trial at {settings.cap:g} × the fewest iterations so far")
+    if settings.budget is not None:
+        limits.append(f"a trial after {Budget.parse(settings.budget)}")
+    if plan.pruner.name != NONE:
+        limits.append(f"a trial that the {plan.pruner.name} pruner finds worse than earlier ones")
     if settings.patience is not None:
         limits.append(f"the sweep after {settings.patience:,} trials without improvement")
     if settings.timeout is not None:

@@ -9,9 +9,15 @@ from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
-from gdexp.sweeps.results.pareto_front import front_table
-from gdexp.sweeps.results.sweep_result import SweepResult, added_text, count_text, repeat_command
+from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.sweep_result import (
+    SweepResult,
+    added_text,
+    outcome_text,
+    repeat_command,
+)
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
+from gdexp.sweeps.results.value_table import value_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
 if TYPE_CHECKING:
@@ -38,15 +44,19 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
             out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     elif result.records:
         _print_none(out, plan, result)
-    out.print(f"\n{threshold_note(plan)}\n")
-    out.print(threshold_table(plan, result.thresholds))
-    note = censoring_note(plan, result.thresholds)
-    if note is not None:
-        out.print(f"\n{note}")
+    if plan.counts_iterations:
+        out.print(f"\n{threshold_note(plan)}\n")
+        out.print(threshold_table(plan, result.thresholds))
+        note = censoring_note(plan, result.thresholds)
+        if note is not None:
+            out.print(f"\n{note}")
+    elif not plan.several and result.records:
+        out.print(f"\nThe best trials by {plan.objectives[0].name.replace('_', ' ')}:\n")
+        out.print(value_table(plan, result))
     out.print()
-    if plan.pareto:
-        out.print("No trial has both a tighter threshold and a smaller hitting time than these:\n")
-        out.print(front_table(result.front_trials))
+    if plan.several:
+        out.print(f"{front_title(plan)}\n")
+        out.print(front_table(plan, result.front_trials))
         out.print()
     terminal.print_facts(
         out,
@@ -70,7 +80,8 @@ def _print_best(
         [
             (
                 "best",
-                f"[bold]{count_text(record)}[/bold] (trial {trial.number}, {record.status})",
+                f"[bold]{terminal.escape_text(outcome_text(plan, record))}[/bold] "
+                f"(trial {trial.number}, {record.status})",
             ),
             ("with", _parameters(trial)),
             *_trials(result),
@@ -83,8 +94,8 @@ def _print_best(
 
 
 def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:
-    """Print that no trial converged, which came nearest, and what to change."""
-    facts = [("best", f"[bold]none: {none_converged(result.records)}[/bold]")]
+    """Print that no trial converged or has a value, which came nearest, and what to change."""
+    facts = [("best", f"[bold]none: {none_converged(plan, result.records)}[/bold]")]
     if result.nearest_trial is not None:
         trial, record = result.nearest_trial
         facts.append(("nearest", f"trial {trial.number}: {nearest_text(record)}"))
@@ -114,14 +125,17 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
     """Return how far the best trial is from the best possible, if theory knows that."""
     from gdexp.theory import MOST_MODES, distance
 
-    if plan.settings.seeds > 1:
+    if plan.settings.seeds > 1 or not plan.counts_iterations:
         return []
     experiment = plan.experiment(best.params)
-    x0 = starting_point(experiment.problem, experiment.seed)
+    function = experiment.function
+    if function is None:
+        return []
+    x0 = starting_point(function, experiment.seed)
     if x0.numel() > MOST_MODES:
         return []
     count = int(record.iterations) if record.status == Status.CONVERGED else None
-    known = distance(experiment.problem, experiment.rule, experiment.stopping.threshold, count, x0)
+    known = distance(function, experiment.rule, experiment.stopping.threshold, count, x0)
     return [] if known is None else [("theory", str(known))]
 
 

@@ -14,12 +14,15 @@ from rich.table import Table
 
 from gdexp.config import flatten
 from gdexp.core import format_value
-from gdexp.descent import THRESHOLDS
+from gdexp.descent import LOSS
 from gdexp.display import terminal
+from gdexp.experiment import TRAININGS
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
+from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.csv_file import csv_bytes
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
+from gdexp.sweeps.thresholds import study_thresholds
 from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
@@ -67,10 +70,10 @@ class ThresholdRow:
 def threshold_rows(
     plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
-    """Return one row for each of `THRESHOLDS`, from finished trials and their records."""
+    """Return one row for each threshold of the study, from finished trials and their records."""
     columns = [record.at_thresholds(plan.settings.seeds) for record in records]
     rows = []
-    for at, threshold in enumerate(THRESHOLDS):
+    for at, threshold in enumerate(study_thresholds(plan)):
         reached = [
             (hit, place) for place, each in enumerate(columns) if (hit := each.hits[at]) is not None
         ]
@@ -84,10 +87,14 @@ def threshold_rows(
             )
         rows.append(replace(row, reached=len(reached)))
     at_once = [row.threshold for row in rows if row.iterations == 0]
-    if not at_once:
+    if not at_once or not _of_loss(plan):
         return rows
     gap = min(at_once) if has_one_start(plan) else largest_start_gap(plan)
     return [replace(row, at_start=gap <= row.threshold) for row in rows]
+
+
+def _of_loss(plan: Plan) -> bool:
+    return bool(plan.base["stopping"].get("metric", LOSS) == LOSS)
 
 
 def threshold_note(plan: Plan) -> str:
@@ -101,11 +108,16 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
     if not hidden:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
-    if goal is None or goal > hidden[-1]:
+    pruned = plan.pruner.name != NONE
+    can_continue = plan.base["problem"]["name"] not in TRAININGS
+    if can_continue and (goal is None or goal > hidden[-1]):
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
         ways.append("sweep.cap=null")
-    end = "at its own threshold or by the cap" if capped else "at its own threshold"
+    if pruned and (ways or goal is not None):  # alone it completes nothing
+        ways.append(f"sweep.pruner={NONE}")
+    by = [name for name, used in (("the cap", capped), ("the pruner", pruned)) if used]
+    end = " or by ".join(["at its own threshold", *by])
     text = (
         f"A trial ends {end} and was not continued: it may need fewer iterations than those that "
         "reach a tighter one."
@@ -139,7 +151,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("run")
     for row in rows:
-        threshold = f"{row.threshold:.0e}"
+        threshold = f"{row.threshold:.0e}" if _of_loss(plan) else f"{row.threshold:g}"
         reached = f"{row.reached:,} of {row.total:,}"
         if row.iterations is None:
             table.add_row(threshold, f"[dim]{_count(row)}[/dim]", *("" for _ in names), reached)

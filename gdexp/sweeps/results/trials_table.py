@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from gdexp.sweeps.objective import Objective
 from gdexp.sweeps.results.csv_file import csv_bytes
 from gdexp.sweeps.study import ADDED, TrialRecord
 
@@ -19,6 +20,7 @@ def trials_csv(
     trials: Iterable[tuple[FrozenTrial, TrialRecord]],
     keys: Iterable[str],
     added: Iterable[FrozenTrial] = (),
+    objectives: Sequence[Objective] = (),
 ) -> bytes:
     """Return a CSV file with one row for each trial.
 
@@ -26,14 +28,21 @@ def trials_csv(
         trials: in the order of the rows.
         keys: the parameters that have a column; empty where a trial lacks one.
         added: the trials that the user added to the study; their rows come last.
+        objectives: whose values have a column each, where hitting times are not the only ones;
+            empty where a trial has none of its own.
     """
     keys = list(keys)
-    rows: list[list[object]] = [["trial", *keys, *OUTCOME_COLUMNS]]
+    names = [each.name for each in objectives]
+    rows: list[list[object]] = [["trial", *keys, *OUTCOME_COLUMNS, *names]]
     for trial, record in trials:
         parameters = [trial.params.get(key) for key in keys]
         outcome = [getattr(record, name) for name in OUTCOME_COLUMNS]
-        rows.append([trial.number, *parameters, *outcome])
+        told = record.told(len(names)) if names and record.can_win else [None] * len(names)
+        rows.append([trial.number, *parameters, *outcome, *told])
     for trial in added:
         parameters = [trial.params.get(key) for key in keys]
-        rows.append([trial.number, *parameters, trial.values[0], None, ADDED, None, None])
+        values = list(trial.values)
+        first = None if names else values[0]
+        own = values if names else []
+        rows.append([trial.number, *parameters, first, None, ADDED, None, None, *own])
     return csv_bytes(rows)

@@ -78,6 +78,10 @@ def _file_space(base: Mapping[str, Any], plain: Sequence[Override]) -> dict[str,
     if space is not None and not isinstance(space, Mapping):
         raise BadInput("sweep.space", space, "must map keys to ranges: {optimizer.lr: …}")
     given = config.flatten(space or {})
+    if base["problem"].get("name") == "loop":  # it has an optimizer of its own
+        given = {key: each for key, each in given.items() if not key.startswith("optimizer")}
+    if base["stopping"].get("metric", "loss") != "loss":  # its range is of losses
+        given.pop("stopping.threshold", None)
     fixed = {_key(o): o for o in plain}
     for group in GROUPS:
         if group not in given or group not in fixed:

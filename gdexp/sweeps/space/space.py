@@ -79,6 +79,11 @@ class Space:
         repeated = (replace(d, choices=d.written or d.choices) for d in self.dimensions)
         return replace(self, dimensions=tuple(repeated))
 
+    def without(self, key: str) -> Space:
+        """Return the space without a key; itself where the key is not swept."""
+        kept = tuple(d for d in self.dimensions if d.key != key)
+        return self if len(kept) == len(self.dimensions) else replace(self, dimensions=kept)
+
     @property
     def names(self) -> list[str]:
         """The dimensions' names in Optuna."""

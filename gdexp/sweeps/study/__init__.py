@@ -8,6 +8,7 @@ from gdexp.sweeps.study.attributes import (
     DEFINITION,
     NONDETERMINISTIC,
     PARENT,
+    READINGS,
     TOKEN,
     WORKER,
 )
@@ -21,6 +22,7 @@ from gdexp.sweeps.study.study import (
     claim_lock,
     completed_trials,
     create_trials,
+    directions,
     grouped_writes,
     load_study,
     no_waiting_trials,
@@ -32,7 +34,7 @@ from gdexp.sweeps.study.study import (
     tell_all,
 )
 from gdexp.sweeps.study.study_code import StudyCode
-from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added
+from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added, readings_of
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
 from gdexp.sweeps.study.worker_identity import WorkerIdentity
@@ -51,6 +53,7 @@ __all__ = [
     "GONE_AFTER_SECONDS",
     "NONDETERMINISTIC",
     "PARENT",
+    "READINGS",
     "RECORD",
     "RUN_NAME",
     "STOP_ATTRIBUTE",
@@ -72,6 +75,7 @@ __all__ = [
     "continue_moved_study",
     "continuing",
     "create_trials",
+    "directions",
     "end_running",
     "find_sweep_run",
     "grouped_writes",
@@ -81,6 +85,7 @@ __all__ = [
     "load_study",
     "no_waiting_trials",
     "open_study",
+    "readings_of",
     "recorded_trials",
     "recover_trials",
     "set_attributes",

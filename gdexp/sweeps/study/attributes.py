@@ -25,5 +25,8 @@ CODE = "gdexp.code"
 CHANGED_CODE = "gdexp.changed_code"
 """Of a trial, and a tag of its run: the files that changed since the study began."""
 
+READINGS = "gdexp.readings"
+"""Of a trial of a sweep with a pruner: the steps and values of its readings, as two lists."""
+
 NONDETERMINISTIC = "gdexp.nondeterministic"
 """Of a study: whether its problem gives different losses for the same settings."""

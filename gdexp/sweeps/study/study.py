@@ -19,6 +19,7 @@ from gdexp.tracking import is_postgresql
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial
 
     from gdexp.sweeps.study.study_storage import StudyStorage
@@ -32,7 +33,6 @@ def open_study(plan: Plan) -> Study:
         StorageFailed: the study cannot be read or written.
     """
     import optuna
-    from optuna.study import StudyDirection
 
     place = plan.storage_server or plan.journal
     try:
@@ -45,9 +45,8 @@ def open_study(plan: Plan) -> Study:
         if plan.name in optuna.get_all_study_names(storage):
             study = optuna.load_study(study_name=plan.name, storage=storage)
         else:
-            directions = [StudyDirection.MINIMIZE] * (2 if plan.pareto else 1)
             study = optuna.create_study(
-                study_name=plan.name, storage=storage, directions=directions
+                study_name=plan.name, storage=storage, directions=directions(plan)
             )
     except (OSError, ValueError, KeyError) as error:
         raise StorageFailed(
@@ -56,6 +55,14 @@ def open_study(plan: Plan) -> Study:
         ) from error
     check_definition(study, plan)
     return study
+
+
+def directions(plan: Plan) -> list[StudyDirection]:
+    """Return the direction of each objective of a plan."""
+    from optuna.study import StudyDirection
+
+    largest, smallest = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
+    return [largest if each.maximize else smallest for each in plan.objectives]
 
 
 def load_study(settings: SweepSettings) -> Study:
@@ -194,8 +201,7 @@ def set_attributes(study: Study, attributes: Mapping[int, Mapping[str, object]])
 
 def _values(study: Study, record: TrialRecord) -> list[float]:
     """Return what Optuna is told of a trial."""
-    pareto = len(study.directions) > 1
-    return [record.hitting_time, *([record.threshold] if pareto else [])]
+    return list(record.told(len(study.directions)))
 
 
 def requeue(study: Study, number: int) -> None:

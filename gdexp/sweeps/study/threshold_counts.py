@@ -13,13 +13,10 @@ from gdexp.descent import (
     ENDED_FROM_OUTSIDE,
     THRESHOLDS,
     Result,
-    Status,
-    censoring_bounds,
-    first_hits,
 )
 
 Column = tuple[float | None, ...]
-"""One entry for each of `THRESHOLDS`."""
+"""One entry for each threshold of the study: of `THRESHOLDS`, or around those of a metric."""
 
 
 class ThresholdCounts(NamedTuple):
@@ -34,22 +31,16 @@ class ThresholdCounts(NamedTuple):
     bounds: Column
 
 
-def threshold_counts(results: Sequence[Result], seeds: int) -> ThresholdCounts:
+def threshold_counts(
+    results: Sequence[Result], seeds: int, thresholds: Sequence[float] = THRESHOLDS
+) -> ThresholdCounts:
     """Return the counts of a trial from the results of its seeds.
 
     A trial is censored at a threshold if one of its seeds is, or did not run.
     """
-    columns = [
-        (
-            _hits(result),
-            censoring_bounds(
-                result.trace, THRESHOLDS, result.stopping.goal, result.status, result.f_star
-            ),
-        )
-        for result in results
-    ]
+    columns = [(result.hits(thresholds), result.bounds(thresholds)) for result in results]
     found: list[tuple[float | None, float | None]] = []
-    for at in range(len(THRESHOLDS)):
+    for at in range(len(thresholds)):
         hits = [hits[at] for hits, _ in columns]
         bounds = [bounds[at] for _, bounds in columns]
         if seeds == 1:
@@ -58,13 +49,6 @@ def threshold_counts(results: Sequence[Result], seeds: int) -> ThresholdCounts:
             found.append(_expected(hits, bounds, [result.updates for result in results], seeds))
     hits_of_all, bounds_of_all = zip(*found, strict=True)
     return ThresholdCounts(hits_of_all, bounds_of_all)
-
-
-def _hits(result: Result) -> list[int | None]:
-    """Return the iterations to each of `THRESHOLDS`; from a wrong f* none says anything."""
-    if result.status is Status.BELOW_MINIMUM:
-        return [None] * len(THRESHOLDS)
-    return first_hits(result.trace, THRESHOLDS, result.f_star)
 
 
 def _expected(

@@ -11,6 +11,9 @@ import numpy as np
 
 from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status
 from gdexp.sweeps.failure import Failure
+from gdexp.sweeps.objective import HITTING_TIME, THRESHOLD, Objective
+from gdexp.sweeps.pruning import Reading
+from gdexp.sweeps.study.attributes import READINGS
 from gdexp.sweeps.study.threshold_counts import (
     Column,
     ThresholdCounts,
@@ -18,6 +21,7 @@ from gdexp.sweeps.study.threshold_counts import (
     of_one_seed,
     threshold_counts,
 )
+from gdexp.sweeps.study.told_values import Told, objective_value, told_values
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -36,6 +40,12 @@ def is_added(trial: FrozenTrial) -> bool:
     return RECORD not in trial.user_attrs
 
 
+def readings_of(trial: FrozenTrial) -> list[Reading]:
+    """Return the readings that a study stores of a trial; none without a pruner."""
+    steps, values = trial.user_attrs.get(READINGS, ([], []))
+    return [Reading(int(step), float(value)) for step, value in zip(steps, values, strict=True)]
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """One finished trial.
@@ -51,14 +61,18 @@ class TrialRecord:
         counts: updates of each seed; fewer than the seeds if the cap ended the trial.
         successes: the number of seeds that converged.
         saved: an estimate of the iterations that the cap saved; 0 if it did not end the trial.
-        hits: iterations to each of `THRESHOLDS` (of several seeds the expected running time);
-            None where not reached. `at_thresholds` tells failures from censored counts.
+        hits: iterations to each of the study's thresholds (of several seeds the expected running
+            time); None where not reached. `at_thresholds` tells failures from censored counts.
         steps: updates that this sweep made itself.
         reused: the number of descents that were taken from earlier runs.
         reason: why the trial failed, in one line; empty where it did not.
-        bounds: for each of `THRESHOLDS` the fewest iterations where the trial was not continued to
+        bounds: for each of these the fewest iterations where the trial was not continued to
             it, else None. None in all: follows from the other fields.
         updates: updates of all traces, continuations included; None: the sum of `counts`.
+        values: what Optuna is told, one number for each objective; None: the hitting time, and
+            the threshold where it is the second objective.
+        estimated: True where one of the objectives is not known, and what Optuna is told is an
+            estimate: the trial cannot win.
     """
 
     run_id: str
@@ -76,10 +90,22 @@ class TrialRecord:
     reason: str = ""
     bounds: Column | None = None
     updates: int | None = None
+    values: tuple[float, ...] | None = None
+    estimated: bool | None = None
 
     @classmethod
     def build(
-        cls, run_id: str, results: Sequence[Result], cap: Cap, seeds: int, reused: Sequence[bool]
+        cls,
+        run_id: str,
+        results: Sequence[Result],
+        cap: Cap,
+        seeds: int,
+        reused: Sequence[bool],
+        goal: Sequence[Objective] = (),
+        *,
+        thresholds: Sequence[float] = THRESHOLDS,
+        pruned: bool = False,
+        worst: float | None = None,
     ) -> TrialRecord:
         """Return the record of a trial from the results of its seeds.
 
@@ -89,20 +115,32 @@ class TrialRecord:
             cap: as it was before this trial.
             seeds: the number of seeds of a trial.
             reused: for each result, whether it was taken from an earlier run.
+            goal: the objectives of the sweep, where hitting times are not the only ones.
+            thresholds: of the study's tables.
+            pruned: whether the pruner ended the trial after one of its seeds.
+            worst: the worst value of the trials before; of a pruned one nothing better is told.
         """
         first = results[0]
         counts = [result.iterations for result in results]
         reached = [result.converged for result in results]
         others = [result.status for result in results if not result.converged]
-        others.sort(key=lambda status: status is not Status.BELOW_MINIMUM)  # it concerns all
+        others += [Status.PRUNED] if pruned else []
+        others.sort(key=_concerns_fewer)
         updates = [result.updates for result in results]
-        hits, bounds = threshold_counts(results, seeds)
+        hits, bounds = threshold_counts(results, seeds, thresholds)
         iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
+        status = others[0] if others else first.status
+        hitting = objective_value(results, cap, seeds, status)
+        told = told_values(goal, results, status, hitting, first.threshold) if goal else None
+        if status is Status.PRUNED and worst is not None:
+            goal = goal or (Objective(HITTING_TIME),)
+            known = hitting if told is None else told.values[0]
+            told = Told((max(known, worst, key=goal[0].signed),), estimated=True)
         return cls(
             run_id=run_id,
-            status=str(others[0] if others else first.status),
+            status=str(status),
             iterations=iterations,
-            hitting_time=objective_value(results, cap, seeds),
+            hitting_time=hitting,
             final_loss=float(np.mean([result.final_loss for result in results])),
             threshold=first.threshold,
             counts=tuple(counts),
@@ -113,11 +151,19 @@ class TrialRecord:
             reused=sum(reused),
             bounds=None if seeds == 1 and updates == counts else bounds,
             updates=None if updates == counts else sum(updates),
+            values=None if told is None else told.values,
+            estimated=told.estimated or None if told is not None else None,
         )
 
     @classmethod
     def of_failure(
-        cls, run_id: str, failure: Failure, stopping: Mapping[str, Any], done: Sequence[Result]
+        cls,
+        run_id: str,
+        failure: Failure,
+        stopping: Mapping[str, Any],
+        done: Sequence[Result],
+        goal: Sequence[Objective] = (),
+        thresholds: Sequence[float] = THRESHOLDS,
     ) -> TrialRecord:
         """Return the record of a trial that failed.
 
@@ -126,32 +172,58 @@ class TrialRecord:
             failure: why it has no result.
             stopping: the group `stopping` of its config.
             done: results of the seeds before the one that failed.
+            goal: as in `build`.
+            thresholds: as in `build`.
         """
         counts = [result.iterations for result in done]
         projected = sum(result.hitting_time for result in done)
+        hitting = projected + float(PENALTY * int(stopping["max_iterations"]))
+        given = stopping["threshold"]
+        threshold = -math.inf if given is None else float(given)
+        worst = {HITTING_TIME: hitting, THRESHOLD: threshold}
         return cls(
             run_id=run_id,
             status=str(Status.FAILED),
             iterations=sum(counts),
-            hitting_time=projected + float(PENALTY * int(stopping["max_iterations"])),
+            hitting_time=hitting,
             final_loss=math.nan,
-            threshold=float(stopping["threshold"]),
+            threshold=threshold,
             counts=tuple(counts),
             successes=0,
             saved=0.0,
-            hits=(None,) * len(THRESHOLDS),
+            hits=(None,) * len(thresholds),
             steps=sum(result.updates for result in done),
             reason=failure.reason,
-            bounds=(None,) * len(THRESHOLDS),
+            bounds=(None,) * len(thresholds),
+            values=tuple(worst.get(each.kind, each.worst) for each in goal) if goal else None,
+            estimated=True if goal else None,
         )
 
     @property
     def can_win(self) -> bool:
-        """Whether the trial has a count: some seed converged, and its f* holds."""
-        return self.successes > 0 and self.status != Status.BELOW_MINIMUM
+        """Whether the trial has what is looked for: of a count, some seed converged, and f* holds.
+
+        A trial that was pruned never wins, whatever its readings were.
+        """
+        if self.status in (Status.BELOW_MINIMUM, Status.PRUNED, Status.FAILED):
+            return False
+        return self.successes > 0 if self.values is None else not self.estimated
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether the trial ended before what is looked for was known."""
+        return self.status == Status.PRUNED or bool(self.estimated)
+
+    def told(self, count: int) -> tuple[float, ...]:
+        """Return what Optuna is told.
+
+        Args:
+            count: the objectives of the study.
+        """
+        return (self.hitting_time, self.threshold)[:count] if self.values is None else self.values
 
     def at_thresholds(self, seeds: int) -> ThresholdCounts:
-        """Return the counts at each of `THRESHOLDS`, with bounds where they are censored.
+        """Return the counts at each of the thresholds, with bounds where they are censored.
 
         Args:
             seeds: the number of seeds of a trial.
@@ -185,32 +257,14 @@ class TrialRecord:
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = dict(trial.user_attrs[RECORD])
-        for name in {"counts", "hits", "bounds"} & given.keys():
+        for name in {"counts", "hits", "bounds", "values"} & given.keys():
             given[name] = tuple(given[name])
         return cls(**given)
 
 
-def objective_value(results: Sequence[Result], cap: Cap, seeds: int) -> float:
-    """Return the number that is minimised.
-
-    With one seed it is the hitting time, or its projection. With several it is the expected
-    running time (N. Hansen et al., COCO: performance assessment, 2016): all iterations divided
-    by the number of successes. Where no seed converged it is the sum of the projections, as if
-    the first success came after all of them; a trial with a success never has more. In a trial
-    that the cap ended, the seeds that did not run count as the incumbent's, so the trial never
-    looks better than the incumbent.
-    """
-    projected = [result.hitting_time for result in results]
-    if seeds == 1:
-        return projected[0]
-    if any(result.status is Status.CAPPED for result in results) or len(results) < seeds:
-        sums = cap.incumbent(results[0].threshold) or [0] * seeds
-        left = sums[-1] - sums[len(results) - 1]
-        return max(sum(projected) + left, sums[-1] + 1) / seeds
-    successes = sum(result.converged for result in results)
-    if not successes or any(result.status is Status.BELOW_MINIMUM for result in results):
-        return sum(projected)
-    return sum(result.iterations for result in results) / successes
+def _concerns_fewer(status: Status) -> int:
+    """Return the order in which statuses of seeds count for their trial."""
+    return {Status.BELOW_MINIMUM: 0, Status.PRUNED: 1}.get(status, 2)
 
 
 def _saved(result: Result) -> float:

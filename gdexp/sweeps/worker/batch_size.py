@@ -44,6 +44,8 @@ class BatchSize:
     def at(self, ordinal: int) -> int:
         """Return the size of the batch that begins with the trial of this ordinal."""
         settings, startup = self._plan.settings, self._plan.sampler.startup
+        if self._plan.one_at_a_time:
+            return 1
         if settings.batch is not None:
             return settings.batch - ordinal % settings.batch
         if startup is not None:

@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import torch
-
 from gdexp.config import config_signature
 from gdexp.core import changed_files, read_regular
 from gdexp.descent import Minimum, Result, Status
@@ -23,7 +21,7 @@ from gdexp.experiment import (
     program_digest,
     recorded_code,
 )
-from gdexp.tracking import MANIFEST, Store, decode_array, program_name
+from gdexp.tracking import MANIFEST, Store, decode_array, program_name, stored_files
 
 ARRAYS = ("initial", "final", "trace")
 
@@ -47,7 +45,9 @@ class RunCache:
             self.add(signature, run_id, status)
 
     def add(self, signature: str, run_id: str, status: str) -> None:
-        """Add a descent that was recorded."""
+        """Add a descent that was recorded; one that other trials ended early is left out."""
+        if status == Status.PRUNED:
+            return
         of_config = self._runs.setdefault(config_signature(signature), {})
         of_config.setdefault(signature, (run_id, status))
 
@@ -63,11 +63,12 @@ class RunCache:
         candidates = sorted(of_config, key=lambda each: (each != wanted, "-" not in each))
         for signature in candidates:
             run_id, status = of_config[signature]
-            files = _read_files(self._store, run_id)
+            files = _read_files(self._store, run_id, experiment.facts_file)
             if files is None or status not in set(Status):
                 del of_config[signature]
             elif signature == wanted or self._has_same_code(signature, files, experiment):
-                result = _result(files, status, experiment, self._program(run_id, files))
+                program = self._program(run_id, files)
+                result = experiment.stored_result(Status(status), stored_files(files), program)
                 if _is_above_minimum(result, experiment):
                     return run_id, result
                 del of_config[signature]
@@ -104,28 +105,10 @@ class RunCache:
 
 def _is_above_minimum(result: Result, experiment: Experiment) -> bool:
     """Return False for a result below f* that an earlier version took for converged."""
-    minimum = Minimum(experiment.problem, result.final.device)
+    if experiment.function is None:
+        return True
+    minimum = Minimum(experiment.function, result.final.device)
     return not result.converged or minimum.is_above(result.final_loss, result.final)
-
-
-def _result(
-    files: Mapping[str, bytes], status: str, experiment: Experiment, program: StoredPlan | None
-) -> Result:
-    """Return the result that the files of a run hold."""
-    arrays = {name: decode_array(files[f"{name}.npy"]) for name in ARRAYS}
-    return Result(
-        status=Status(status),
-        trace=arrays["trace"],
-        initial=torch.from_numpy(arrays["initial"]).to(experiment.dtype),
-        final=torch.from_numpy(arrays["final"]).to(experiment.dtype),
-        rule=experiment.rule,
-        stopping=experiment.stopping,
-        f_star=experiment.problem.reference,
-        problem=experiment.problem.name,
-        engine=str(experiment.config.get("engine", "torch")),
-        engine_reason=experiment.engine_reason,
-        program=program,
-    )
 
 
 def _finished_runs(store: Store) -> Iterator[tuple[str, str, str]]:
@@ -165,8 +148,14 @@ def _read_program(store: Store, run_id: str, sha256: str) -> StoredPlan | None:
     return None
 
 
-def _read_files(store: Store, run_id: str) -> dict[str, bytes] | None:
-    """Return a run's arrays and environment; None if one is missing or not that of the manifest."""
+def _read_files(store: Store, run_id: str, facts: str | None) -> dict[str, bytes] | None:
+    """Return a run's result and environment; None if a file is missing or not the manifest's.
+
+    Args:
+        store: that holds the run.
+        run_id: of the run.
+        facts: the file that says what belongs to the result of a training; None of a descent.
+    """
     from mlflow.exceptions import MlflowException
 
     files = {}
@@ -177,11 +166,13 @@ def _read_files(store: Store, run_id: str) -> dict[str, bytes] | None:
                 return Path(store.client.download_artifacts(run_id, name, folder)).read_bytes()
 
             digests = json.loads(read(MANIFEST))
-            for name in (ENVIRONMENT, *(f"{array}.npy" for array in ARRAYS)):
+            arrays = [name for name in digests if name.endswith(".npy")]
+            wanted = (*(f"{array}.npy" for array in ARRAYS),) if facts is None else (facts, *arrays)
+            for name in (ENVIRONMENT, *wanted):
                 files[name] = read(name)
                 if hashlib.sha256(files[name]).hexdigest() != digests[name]:
                     return None
-                if name != ENVIRONMENT:
+                if name.endswith(".npy"):
                     decode_array(files[name])
     except (MlflowException, OSError, ValueError, KeyError):
         return None

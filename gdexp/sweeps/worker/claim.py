@@ -81,6 +81,8 @@ class TrialClaimer:
         settings, startup = self._plan.settings, self._plan.sampler.startup
         free = len(states.waiting) + max(self._plan.n_trials - states.active, 0)
         share = -(-free // (2 * settings.worker_count))
+        if self._plan.one_at_a_time:
+            return min(1, free)
         if settings.batch is not None:
             return min(settings.batch, free)
         if startup is not None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import TypeVar
 
-from gdexp import config
 from gdexp.core import GdexpError, StorageFailed
-from gdexp.descent import Cap, Result, Status, Watch, descend_batch, in_one_tensor
+from gdexp.descent import Cap, Monitor, Result, Status, descend_batch, in_one_tensor
+from gdexp.display import terminal
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
+from gdexp.sweeps.pruning import PrunedTrials
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
+from gdexp.sweeps.worker.watch import Observer
+from gdexp.training import ALL, Kept
 
 T = TypeVar("T")
 
@@ -33,25 +38,35 @@ class TrialEvaluator:
     Args:
         cap: limits every trial; trials that converge are added to it.
         cache: earlier runs to be reused instead of new descents; None: none.
-        watch: makes the callback of a descent that runs alone.
+        observe: gives what sees a descent that runs alone.
         watch_batch: makes the callback of descents that run together.
+        pruning: ends trials early; None: nothing does.
+        kept: what results of trainings keep of the weights.
+        checkpoints: of the trials.
     """
 
     def __init__(
         self,
         cap: Cap,
         cache: RunCache | None,
-        watch: Callable[[AskedTrial, Experiment], Watch],
+        observe: Callable[
+            [AskedTrial, Experiment, Monitor | None], AbstractContextManager[Observer]
+        ],
         watch_batch: Callable[[Sequence[AskedTrial]], BatchWatch],
+        pruning: PrunedTrials | None = None,
+        kept: Kept = ALL,
+        checkpoints: TrialCheckpoints | None = None,
     ) -> None:
         self._cap = cap
         self._cache = cache
-        self._watch = watch
+        self._observe = observe
         self._watch_batch = watch_batch
+        self._pruning, self._kept, self._checkpoints = pruning, kept, checkpoints
 
     def run(self, trials: Sequence[AskedTrial]) -> Iterator[EvaluatedTrial]:
         """Yield the trials in order, each as soon as it and all before it are finished."""
-        if self._cap.factor is not None and any(len(t.experiments) > 1 for t in trials):
+        capped = self._cap.factor is not None and any(len(t.experiments) > 1 for t in trials)
+        if capped or self._pruning is not None:
             yield from map(self._seed_by_seed, trials)
             return
         pairs = [(asked, experiment) for asked in trials for experiment in asked.experiments]
@@ -96,13 +111,20 @@ class TrialEvaluator:
             yield {id(experiment): descent}
 
     def _run_alone(
-        self, asked: AskedTrial, experiment: Experiment, limit: int | None
+        self,
+        asked: AskedTrial,
+        experiment: Experiment,
+        limit: int | None,
+        monitor: Monitor | None = None,
     ) -> FinishedDescent | Failure:
         capped = experiment.with_cap(limit)
-        watch = self._watch(asked, capped)
 
         def run() -> FinishedDescent:
-            result = capped.run(watch=watch)
+            saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
+            with self._observe(asked, experiment, monitor) as seen:
+                result = capped.run(seen.watch, seen.monitor, self._kept, saves)
+            for each in saves.warnings if saves is not None else ():
+                terminal.print_warning(f"trial {asked.number}: {each}")
             return FinishedDescent(capped.of_result(result), result)
 
         return _attempt(run)
@@ -110,9 +132,10 @@ class TrialEvaluator:
     def _run_batch(self, pairs: Pairs) -> Finished:
         experiments = [experiment for _, experiment in pairs]
         first = experiments[0]
+        assert first.function is not None, "only functions of x run together"
         with first.problem_errors():
             results = descend_batch(
-                first.problem,
+                first.function,
                 [experiment.rule for experiment in experiments],
                 [experiment.stopping for experiment in experiments],
                 seeds=[experiment.seed for experiment in experiments],
@@ -133,20 +156,25 @@ class TrialEvaluator:
         }
 
     def _seed_by_seed(self, asked: AskedTrial) -> EvaluatedTrial:
-        """Run the seeds of a trial one by one, until the cap on their total ends the trial."""
+        """Run the seeds of a trial one by one, until the cap or the pruner ends the trial."""
         trial = EvaluatedTrial(asked, failure=asked.failure)
+        pruning = None if self._pruning is None else self._pruning.begin(asked.number)
         counts: list[int] = []
         for experiment in asked.experiments:
             limit = self._cap.limit(experiment.stopping.threshold, counts)
             if limit is not None and limit < 1:
                 break
-            descent = self._find(experiment) or self._run_alone(asked, experiment, limit)
+            known = self._find(experiment)
+            descent = known or self._run_alone(asked, experiment, limit, pruning)
             if isinstance(descent, Failure):
                 trial.failure = descent
                 break
             trial.descents.append(descent)
             counts.append(descent.result.iterations)
-            if descent.result.status is Status.CAPPED:
+            is_last = len(counts) == len(asked.experiments)
+            trial.pruned = pruning is not None and pruning.end_seed(descent.result, is_last)
+            trial.readings = () if pruning is None else pruning.readings
+            if trial.pruned or descent.result.status is Status.CAPPED:
                 break
         return trial
 
@@ -189,20 +217,22 @@ def _is_complete(asked: AskedTrial, finished: Finished) -> bool:
 
 
 def _fits_one_batch(experiment: Experiment) -> bool:
+    function = experiment.function
+    if function is None:
+        return False
     return experiment.engine != "torch" or in_one_tensor(
-        experiment.problem,
+        function,
         experiment.rule,
         experiment.dtype,
         experiment.device,
-        math.prod(experiment.problem.shape),
+        math.prod(function.shape),
     )
 
 
 def _kind(experiment: Experiment) -> Hashable:
     """Return what all rows of a batch must have in common."""
-    problem = config.digest(experiment.config["problem"])
-    kind = type(experiment.rule), experiment.dtype, experiment.device, experiment.engine
-    return problem, *kind
+    kind = experiment.batch_kind
+    return id(experiment) if kind is None else kind
 
 
 def _by_kind(pairs: Pairs) -> list[Pairs]:

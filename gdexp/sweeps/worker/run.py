@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp import config
 from gdexp.core import BadInput
+from gdexp.experiment import CheckpointSettings
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
@@ -45,6 +46,7 @@ def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None)
         settings=settings,
         tracking=tracking,
         engine=None if ENGINE in space.keys else StudyEngine(engine_in(definition)),
+        checkpoint=CheckpointSettings.of(composed),
     )
     if started_by is not None and plan.user_codes():
         plan.examples()  # this process has loaded none of the user's code yet

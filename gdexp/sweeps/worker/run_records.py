@@ -223,10 +223,12 @@ def median_trace(results: Sequence[Result]) -> Trace:
 
     Of an even number of losses it is the lower of the middle two, a loss that was measured.
     """
-    longest = max(len(result.trace) for result in results)
-    padded = np.empty((len(results), longest))
-    for row, result in zip(padded, results, strict=True):
-        row[: len(result.trace)] = result.trace
-        row[len(result.trace) :] = result.trace[-1]
+    traces = [result.trace for result in results if result.trace.size]
+    if not traces:
+        return np.empty(0)
+    padded = np.empty((len(traces), max(map(len, traces))))
+    for row, trace in zip(padded, traces, strict=True):
+        row[: len(trace)] = trace
+        row[len(trace) :] = trace[-1]
     finite = np.where(np.isnan(padded), np.inf, padded)
     return np.asarray(np.quantile(finite, 0.5, axis=0, method="lower"))

@@ -20,6 +20,7 @@ from gdexp.sweeps.study import (
     WorkerIdentity,
     WorkerLiveness,
     is_added,
+    readings_of,
     recover_trials,
 )
 from gdexp.sweeps.worker.claim import TrialClaimer
@@ -85,6 +86,7 @@ class SharedStudyWorker(Worker):
                     continue
                 record = TrialRecord.of(trial)
                 self._count(record)
+                self._compare_with(trial.number, record, readings_of(trial))
                 self.patience.add(record)
                 if earlier < 0:
                     self.failures.add(record)

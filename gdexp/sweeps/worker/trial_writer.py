@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+from gdexp.experiment import Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.pruning import Readings
 from gdexp.sweeps.study import (
     CHANGED_CODE,
     PARENT,
+    READINGS,
     RECORD,
     StudyCode,
     TrialRecord,
@@ -19,11 +22,12 @@ from gdexp.sweeps.study import (
     set_attributes,
     tell_all,
 )
+from gdexp.sweeps.thresholds import study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
 from gdexp.sweeps.worker.run_writer import Runs, RunWriter
-from gdexp.tracking import Store
+from gdexp.tracking import LiveCurves, Store
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -74,6 +78,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         parent = str(study.user_attrs[PARENT])
         code = StudyCode(study, plan)
         tags, self._marks = code.tags(), code.marks
+        self._store = store
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracking.best is None
         self._recorder, write = _recorder(plan, store, parent, tags)
@@ -110,6 +115,20 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         for asked in trials:
             self._recorder.show(self._runs[asked.number])
 
+    def curves(self, asked: AskedTrial, experiment: Experiment) -> LiveCurves | None:
+        """Return what writes the curves of a training while it runs; None if it has no run.
+
+        Args:
+            asked: its trial.
+            experiment: one of the trial's.
+        """
+        if not self._has_runs:
+            return None
+        runs = self._runs[asked.number]
+        place = next(i for i, each in enumerate(asked.experiments) if each is experiment)
+        run = runs.seeds[place] if runs.seeds else runs.trial
+        return LiveCurves(self._store, run, experiment.watched_name is None)
+
     def add(self, trial: EvaluatedTrial, record: TrialRecord) -> None:
         """Add a trial that the next `write` writes."""
         self._ready.append((trial, record))
@@ -126,7 +145,11 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
             lost |= set_attributes(
                 self._study,
                 {
-                    trial.asked.number: {RECORD: record.as_attribute(), **marks}
+                    trial.asked.number: {
+                        RECORD: record.as_attribute(),
+                        **_stored(trial.readings),
+                        **marks,
+                    }
                     for trial, record in self._ready
                     if trial.asked.number not in lost
                 },
@@ -181,7 +204,9 @@ def failed_trial_runs(
     runs = recorder.reserve(asked)
     failure = asked.failure or Failure("")
     stopping = plan.trial_config(asked.trial.params)["stopping"]
-    record = TrialRecord.of_failure(runs.trial.run_id, failure, stopping, [])
+    record = TrialRecord.of_failure(
+        runs.trial.run_id, failure, stopping, [], thresholds=study_thresholds(plan)
+    )
     evaluated = EvaluatedTrial(asked, failure=failure)
     return record, lambda: write(recorder.records(runs, evaluated, record))
 
@@ -201,3 +226,10 @@ def _recorder(
         write_runs(runs)
 
     return recorder, write
+
+
+def _stored(readings: Readings) -> dict[str, object]:
+    """Return the attribute that holds readings; nothing where there are none."""
+    if not readings:
+        return {}
+    return {READINGS: [[each.step for each in readings], [each.value for each in readings]]}

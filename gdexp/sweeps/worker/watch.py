@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from gdexp.core import signals
-from gdexp.descent import Watch
+from gdexp.descent import Monitor, Monitors, Watch
 from gdexp.experiment import Experiment
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.trial import AskedTrial
+from gdexp.tracking import LiveCurves
 
 CALLS_PER_SECOND = 10
 """How often a descent calls back."""
@@ -23,17 +26,57 @@ MAX_ITERATIONS = 100_000
 """Iterations between two calls. Without a limit one fast interval could delay the next call."""
 
 
+class Observer(NamedTuple):
+    """What sees one descent.
+
+    Attributes:
+        watch: its callback.
+        monitor: hears its readings; None: nothing does.
+    """
+
+    watch: Watch
+    monitor: Monitor | None = None
+
+
 class DescentWatch:
     """Makes the callbacks of descents.
 
     Args:
         progress: the line in the terminal.
         show: makes the runs of trials visible in MLflow.
+        curves: returns what writes the curves of a training while it runs; None where it has no
+            run.
     """
 
-    def __init__(self, progress: Progress, show: Callable[[Sequence[AskedTrial]], None]) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        show: Callable[[Sequence[AskedTrial]], None],
+        curves: Callable[[AskedTrial, Experiment], LiveCurves | None],
+    ) -> None:
         self._progress = progress
         self._show = show
+        self._curves = curves
+
+    @contextmanager
+    def observed(
+        self, asked: AskedTrial, experiment: Experiment, monitor: Monitor | None = None
+    ) -> Iterator[Observer]:
+        """Give what sees a descent that runs alone, inside the block.
+
+        Args:
+            asked: its trial.
+            experiment: one of the trial's.
+            monitor: hears its readings too.
+        """
+        watch = self.alone(asked, experiment)
+        curves = self._curves(asked, experiment) if experiment.function is None else None
+        if curves is None:
+            yield Observer(watch, monitor)
+            return
+        with curves:
+            together = curves if monitor is None else Monitors([monitor, curves])
+            yield Observer(curves.watching(watch), together)
 
     def alone(self, asked: AskedTrial, experiment: Experiment) -> Watch:
         """Return the callback of a descent that runs alone."""

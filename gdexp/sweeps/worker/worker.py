@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING
 from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
-from gdexp.sweeps.display import Progress
+from gdexp.sweeps.display import Progress, progress_description, progress_value
 from gdexp.sweeps.failure import FailureLimit
+from gdexp.sweeps.goal import pruned_trials
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.pruning import FinishedReadings, Readings
 from gdexp.sweeps.study import (
     StudyCode,
     TrialRecord,
     completed_trials,
     grouped_writes,
+    readings_of,
     recorded_trials,
 )
+from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
 from gdexp.sweeps.worker.ask import TrialAsker
 from gdexp.sweeps.worker.batch_size import BatchSize
 from gdexp.sweeps.worker.cache import RunCache
+from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
 from gdexp.sweeps.worker.evaluate import TrialEvaluator
 from gdexp.sweeps.worker.trial_writer import MAX_TRIALS, TrialWriter, WrittenTrial
 from gdexp.sweeps.worker.watch import DescentWatch
 from gdexp.tracking import Store
+from gdexp.training import Kept
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -50,16 +56,27 @@ class Worker:
 
     def __init__(self, plan: Plan, study: Study, store: Store) -> None:
         self.plan, self.study = plan, study
-        self.cap = Cap(plan.settings.cap)
+        self.cap = Cap(plan.settings.cap, study_sign(plan))
+        self._thresholds = study_thresholds(plan)
         self.code = StudyCode(study, plan)
         self.cache = RunCache(store) if plan.settings.reuse else None
-        self.patience = Patience(plan.settings.patience, plan.pareto)
+        self.patience = Patience(plan.settings.patience, plan.objectives)
         self.failures = FailureLimit(plan.settings.max_failures)
         self.batch_size = BatchSize(plan)
         self.writer = TrialWriter(plan, study, store, self._find_lost, self._on_told)
-        self.progress = Progress(self._console(), plan.n_trials)
-        watch = DescentWatch(self.progress, self.writer.show)
-        self.evaluator = TrialEvaluator(self.cap, self.cache, watch.alone, watch.together)
+        describe = progress_description(plan)
+        self.progress = Progress(self._console(), plan.n_trials, describe=describe)
+        watch = DescentWatch(self.progress, self.writer.show, self.writer.curves)
+        self.pruning, self.checkpoints = pruned_trials(plan), TrialCheckpoints(plan)
+        self.evaluator = TrialEvaluator(
+            self.cap,
+            self.cache,
+            watch.observed,
+            watch.together,
+            self.pruning,
+            Kept(plan.tracking.tensors, plan.tracking.model),
+            self.checkpoints,
+        )
 
     def run(self) -> None:
         """Run trials until there are enough, or until `_must_end`.
@@ -87,8 +104,9 @@ class Worker:
         for trial in earlier:
             record = TrialRecord.of(trial)
             rate = self.plan.learning_rate(trial.params)
-            self.progress.add_earlier(record, record.hitting_time, rate)
+            self.progress.add_earlier(record, progress_value(self.plan, record), rate)
             self._count(record)
+            self._compare_with(trial.number, record, readings_of(trial))
         self.failures = FailureLimit(self.plan.settings.max_failures)  # of this start alone
         asker = TrialAsker(self.study, self.plan)
         while ordinal < self.plan.n_trials and not self._must_end(start):
@@ -148,9 +166,12 @@ class Worker:
         """Give a finished trial to the writer."""
         run_id = self.writer.run_id(trial.asked.number)
         results = [descent.result for descent in trial.descents]
+        goal = self.plan.told_objectives
         if trial.failure is not None:
             stopping = self.plan.trial_config(trial.asked.trial.params)["stopping"]
-            record = TrialRecord.of_failure(run_id, trial.failure, stopping, results)
+            record = TrialRecord.of_failure(
+                run_id, trial.failure, stopping, results, goal, self._thresholds
+            )
         else:
             record = TrialRecord.build(
                 run_id,
@@ -158,9 +179,20 @@ class Worker:
                 self.cap,
                 self.plan.settings.seeds,
                 [descent.source is not None for descent in trial.descents],
+                goal,
+                thresholds=self._thresholds,
+                pruned=trial.pruned,
+                worst=None if self.pruning is None else self.pruning.worst,
             )
         self._count(record)
+        self._compare_with(trial.asked.number, record, trial.readings)
         self.writer.add(trial, record)
+
+    def _compare_with(self, number: int, record: TrialRecord, readings: Readings) -> None:
+        """Let the pruner compare later trials with a finished one."""
+        if self.pruning is not None:
+            value = record.told(1)[0]
+            self.pruning.add(number, FinishedReadings(record.status, value, readings))
 
     def _count(self, record: TrialRecord) -> None:
         """Let a finished trial affect the cap, the batch size, and what ends the sweep."""
@@ -176,8 +208,9 @@ class Worker:
     def _on_told(self, written: WrittenTrial) -> None:
         """Show a trial that the study was told, and make its runs available for reuse."""
         trial, record, run_ids = written
+        self.checkpoints.remove(trial.asked.number)
         rate = self.plan.learning_rate(trial.asked.trial.params)
-        self.progress.add(record, record.hitting_time, rate)
+        self.progress.add(record, progress_value(self.plan, record), rate)
         if self.cache is not None:
             for descent, run_id in zip(trial.descents, run_ids, strict=False):
                 status = str(descent.result.status)

@@ -67,6 +67,7 @@ def view_state(
     created: int,
     log: Collection[str] = (),
     losses: tuple[float, float] | None = None,
+    metrics: Sequence[str] = (),
 ) -> str:
     """Return the value of the tag: all loss curves, and the effect of the swept keys.
 
@@ -78,9 +79,11 @@ def view_state(
         log: the keys of `swept` for which the trials have `run_display.chart_metrics`.
         losses: the smallest and the largest loss to draw, both positive. None draws all losses;
             then one diverged trial squeezes the other curves together.
+        metrics: further metrics whose curves are shown, before the losses.
     """
     shown = list(swept[:MAX_AXES])
     cards = [
+        *map(_readings, metrics),
         _loss("loss", _LOSSES, "linear", losses),
         *_by_learning_rate(shown, log),
         *_space(shown, log),
@@ -220,6 +223,22 @@ def _envelope(name: str, created: int, state: dict[str, Any]) -> str:
         "state": json.dumps(state, separators=(",", ":")),
     }
     return json.dumps(envelope, separators=(",", ":"))
+
+
+def _readings(metric: str) -> dict[str, Any]:
+    """Return a card with a metric of trainings by update."""
+    return _card(
+        f"metric-{metric}",
+        _LOSSES,
+        "LINE",
+        metricKey=metric,
+        selectedMetricKeys=[metric],
+        xAxisKey="step",
+        xAxisScaleType="linear",
+        scaleType="linear",
+        lineSmoothness=0,
+        displayPoints=False,
+    )
 
 
 def _loss(

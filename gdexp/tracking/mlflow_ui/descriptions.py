@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gdexp.config import shortest_command
-from gdexp.core import format_count, gap_formula
+from gdexp.core import format_count
 from gdexp.descent import Result, measure_note, outcome_text
 from gdexp.experiment import Experiment
 
@@ -26,18 +26,18 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
         link: the address, after `#`, of its losses on a log axis. It comes first, because the
             page folds a description after a few lines.
     """
-    gap = gap_formula(result.f_star)
     count = format_count(result.iterations, "iteration")
     lines = [
         f"**{count}**, {result.status}: {outcome_text(result)}.",
         f"[Loss by iteration on a log axis](#{link})",
         "",
-        f"| until | {gap} <= {result.threshold:g}{measure_note(result.stopping)} |",
+        f"| until | {result.stopping.goal_text(result.f_star)}{measure_note(result.stopping)} |",
         "|---|---|",
         f"| hitting time | {result.hitting_time:.6g} |",
         f"| final loss | {result.final_loss:.6g} |",
         f"| smallest, largest loss | {result.min_loss:.6g}, {result.max_loss:.6g} |",
     ]
+    lines += [f"| {escape_markdown(name)} | {text} |" for name, text in result.facts()]
     if experiment.engine_reason is not None:
         lines.append(f"| engine | torch: {escape_markdown(experiment.engine_reason)} |")
     command = shortest_command(experiment.config)

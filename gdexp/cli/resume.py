@@ -1,0 +1,134 @@
+"""`python -m gdexp +resume=RUN_ID`: an unfinished training goes on from its checkpoint."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gdexp.checkpoints import CheckpointFolder
+from gdexp.cli.run import carry_out
+from gdexp.cli.unfinished_runs import unfinished
+from gdexp.config import (
+    Config,
+    construct,
+    lookup,
+    parse_overrides,
+    typed_overrides,
+    with_values,
+)
+from gdexp.core import BadInput, StudyInUse, validation
+from gdexp.descent import Result
+from gdexp.display import terminal
+from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
+from gdexp.runs import stored_experiment
+from gdexp.tracking import Record, Store, TrackingSettings
+from gdexp.training import Kept
+
+RESUMED_TAG = "gdexp.resumed"
+"""The tag of a run that went on: from where, and with which other settings."""
+
+
+@dataclass(frozen=True)
+class ResumeSettings:
+    """The config group `resume`.
+
+    Attributes:
+        run: a run id or its first digits; None: the newest that is unfinished.
+    """
+
+    run: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.run is not None:
+            validation.text("run", self.run)
+
+
+def resume(config: Config) -> Result:
+    """Go on with a run: same settings, same id, the same bits as without the interruption.
+
+    Raises:
+        BadInput: no such run is unfinished, or its code is not trusted.
+        GdexpError: the checkpoint is of other code.
+        StorageFailed: the store or the disk refused a write.
+    """
+    changed = _changed(config)
+    settings = construct("resume", ResumeSettings, config["resume"] or {})
+    trust = _trusted(config["trust"])
+    tracking = construct("tracking", TrackingSettings, config["tracking"])
+    folder = _folder(settings.run)
+    about = folder.about()
+    if about is None:
+        raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
+    experiment = stored_experiment(with_values(about["config"], changed), trust)
+    tracking = _keeping(tracking, kept_of(about))
+    tracking.preflight()
+    store = Store(tracking)
+    if store.warning:
+        terminal.print_warning(store.warning)
+    run_id = folder.path.name
+    known = store.search({}, run_ids=[run_id])
+    if not known:
+        raise BadInput("+resume", run_id, f"is no run in {tracking.display_uri}; give tracking.uri")
+    if known[0].status == "FINISHED":
+        folder.remove()
+        raise BadInput("+resume", run_id, "is finished; there is nothing to go on with")
+    with folder.locked():  # another process may go on with it
+        store.reopen(run_id)
+    out = terminal.console()
+    said = [f"update {max(folder.numbers()):,}"]
+    said += [f"{k}={v}, before {lookup(about['config'], k)}" for k, v in changed.items()]
+    store.log_values(run_id, Record(tags={RESUMED_TAG: "; ".join(said)}))
+    terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])
+    saves = CheckpointSettings.of(config)
+    try:
+        return carry_out(out, experiment, store, run_id, saves, changed)
+    except StudyInUse:
+        store.reopen(run_id)
+        raise
+
+
+def _changed(config: Config) -> dict[str, Any]:
+    """Return the settings that are given anew, by key.
+
+    Raises:
+        BadInput: one that cannot be: the run's own counts.
+    """
+    found = {}
+    for override in parse_overrides(typed_overrides()):
+        key = override.get_key_element().lstrip("+")
+        if key in CHANGEABLE:
+            found[key] = lookup(config, key)
+        elif re.split(r"[./]", key)[0] not in ("resume", "trust", "checkpoint", "tracking"):
+            value = str(override.input_line).partition("=")[2]
+            allowed = f"comes from the run itself; only {', '.join(CHANGEABLE)} can change"
+            raise BadInput(key, value, allowed)
+    return found
+
+
+def _keeping(tracking: TrackingSettings, kept: Kept) -> TrackingSettings:
+    """Return the settings with what the run keeps of the weights, unless the user says it anew."""
+    typed = {each.get_key_element().lstrip("+") for each in parse_overrides(typed_overrides())}
+    own: dict[str, Any] = {"tensors": kept.tensors, "model": kept.model}
+    return replace(tracking, **{k: v for k, v in own.items() if f"tracking.{k}" not in typed})
+
+
+def _folder(run: str | None) -> CheckpointFolder:
+    """Return the checkpoints of the run that the first digits of its id name."""
+    known = unfinished()
+    found = [each for each in known if run is None or each.path.name.startswith(run)]
+    names = ", ".join(each.path.name for each in known) or "none in this directory"
+    if not found:
+        raise BadInput("+resume", run or "", f"has no checkpoint; unfinished: {names}")
+    if run is not None and len(found) > 1:
+        raise BadInput("+resume", run, f"could be {', '.join(each.path.name for each in found)}")
+    return found[0]
+
+
+def _trusted(given: object) -> list[str]:
+    """Return the import paths that a person typed."""
+    paths = [given] if isinstance(given, str) else given
+    if not isinstance(paths, Iterable) or not all(isinstance(each, str) for each in paths):
+        raise BadInput("trust", given, "must be a list of paths: trust=[package.module.Class]")
+    return list(paths)

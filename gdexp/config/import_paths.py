@@ -1,0 +1,40 @@
+"""The import paths of the user's own code that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_KEYS = ("path", "class_name", "lr_lambda", "scale_fn")
+"""Keys of the group `optimizer`, also deep inside it, whose values with a dot are import paths."""
+
+
+def import_paths(config: Mapping[str, Any]) -> list[str]:
+    """Return the import paths of a config: of its problem, then of its optimizer and schedule.
+
+    Args:
+        config: any part of it may be malformed.
+    """
+    problem = config.get("problem")
+    path = problem.get("path") if isinstance(problem, Mapping) else None
+    own = [path] if isinstance(path, str) else []
+    return list(dict.fromkeys([*own, *optimizer_paths(config.get("optimizer"))]))
+
+
+def optimizer_paths(group: object) -> list[str]:
+    """Return the import paths of a config group `optimizer`.
+
+    Args:
+        group: any part of it may be malformed.
+    """
+    return list(dict.fromkeys(_paths(group))) if isinstance(group, Mapping) else []
+
+
+def _paths(group: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in group.items():
+        members = value if isinstance(value, list | tuple) else [value]
+        if key in _KEYS:
+            yield from (each for each in members if isinstance(each, str) and "." in each)
+        for each in members:
+            if isinstance(each, Mapping):
+                yield from _paths(each)

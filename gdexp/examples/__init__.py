@@ -1,0 +1,1 @@
+"""Trainings to start from: copy one and change it."""

@@ -1,0 +1,127 @@
+"""The checkpoints of an experiment: their settings, and what one must have in common with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gdexp import config
+from gdexp.checkpoints import CheckpointFolder
+from gdexp.core import BadInput, changed_files, validation
+from gdexp.experiment.experiment import Experiment
+from gdexp.experiment.provenance import code_digests, user_codes
+from gdexp.training import ALL, Checkpointing, Kept
+
+FOLDER = "checkpoints"
+"""The folder of checkpoints: of single runs in the command's folder, of trials in a study's."""
+
+
+CHANGEABLE = (
+    *("stopping.max_iterations", "stopping.max_epochs", "stopping.max_seconds"),
+    *("stopping.patience", "device"),
+)
+"""The keys that may be given anew where a training goes on: they change no update before."""
+
+
+@dataclass(frozen=True)
+class CheckpointSettings:
+    """The config group `checkpoint`.
+
+    Attributes:
+        every: seconds between two checkpoints, > 0; None: only where a signal ends the run.
+    """
+
+    every: float | None = 60.0
+
+    def __post_init__(self) -> None:
+        if self.every is not None:
+            validation.positive("every", self.every)
+
+    @classmethod
+    def of(cls, composed: Mapping[str, Any]) -> CheckpointSettings:
+        """Return the settings of a config, which may be without the group.
+
+        Raises:
+            BadInput: names the full key.
+        """
+        return config.construct("checkpoint", cls, composed.get("checkpoint") or {})
+
+
+def checkpointing(
+    experiment: Experiment,
+    folder: CheckpointFolder,
+    settings: CheckpointSettings,
+    drops_others: bool = False,
+    kept: Kept = ALL,
+    changed: Collection[str] = (),
+) -> Checkpointing | None:
+    """Return what saves an experiment and goes on with it; None for descents, which begin again.
+
+    Args:
+        experiment: what is run.
+        folder: of the checkpoints.
+        settings: when they are made.
+        drops_others: as of `Checkpointing`.
+        kept: what the result keeps of the weights; `kept_of` reads it again.
+        changed: keys that may differ from those of the checkpoint, of `CHANGEABLE`.
+    """
+    if experiment.function is not None:
+        return None
+    about = {
+        "config": _config(experiment.config),
+        "code": code_digests(experiment.config),
+        "torch": torch.__version__,
+        "kept": kept._asdict(),
+    }
+
+    def differs(saved: Mapping[str, Any]) -> str | None:
+        return _difference(experiment, saved, changed)
+
+    return Checkpointing(folder, settings.every, about, differs, drops_others)
+
+
+def kept_of(saved: Mapping[str, Any]) -> Kept:
+    """Return what the result of a saved descent keeps of the weights.
+
+    Raises:
+        BadInput: the checkpoint says something else.
+    """
+    found = saved.get("kept")
+    if not isinstance(found, Mapping) or set(found) != set(Kept._fields):
+        raise BadInput("+resume", "", "its checkpoint does not say what is kept of the weights")
+    return Kept(**found)
+
+
+def has_same_config(experiment: Experiment, saved: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint is of the same settings."""
+    there = saved.get("config")
+    return isinstance(there, Mapping) and _digest(there) == _digest(experiment.config)
+
+
+def _difference(
+    experiment: Experiment, saved: Mapping[str, Any], changed: Collection[str]
+) -> str | None:
+    """Return how the descent of a checkpoint differs from an experiment; None if it does not."""
+    there, here = (config.flatten(c) for c in (saved["config"], _config(experiment.config)))
+    for key in sorted((there.keys() | here.keys()) - set(changed)):
+        if repr(there.get(key)) != repr(here.get(key)):
+            return f"it was made with {key}={there.get(key)}, not {here.get(key)}"
+    files = changed_files(saved["code"], *user_codes(experiment.config))
+    if files:
+        return f"{files[0]} changed since it was made"
+    if saved["torch"] != torch.__version__:
+        return f"it was made with torch {saved['torch']}, this is {torch.__version__}"
+    return None
+
+
+def _config(composed: Mapping[str, Any]) -> config.Config:
+    """Return what decides a training, without the cap, which other trials set meanwhile."""
+    outcome = config.outcome(composed)
+    return {**outcome, "stopping": {k: v for k, v in outcome["stopping"].items() if k != "cap"}}
+
+
+def _digest(composed: Mapping[str, Any]) -> str:
+    return config.digest(config.flatten(_config(composed)))

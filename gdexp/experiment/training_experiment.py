@@ -1,0 +1,277 @@
+"""The experiment of one training: a user's class, trained on mini-batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from gdexp import config
+from gdexp.core import BadInput, nearest, validation
+from gdexp.descent import LOSS, Monitor, Result, Status, Stopping, Watch
+from gdexp.engine import Plans, StoredPlan
+from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, descent_metrics, group
+from gdexp.problems import ProblemFacts, check_trust
+from gdexp.training import (
+    ALL,
+    TENSORS,
+    TRACES,
+    Checkpointing,
+    Kept,
+    TrainingClass,
+    TrainingLoop,
+    TrainingResult,
+    UpdateSettings,
+    metric_numbers_of,
+    model_files,
+    record_files,
+)
+
+TRAINING = "training"
+"""The value of `problem.name` for a user's `Training`."""
+
+LOOP = "loop"
+"""The value of `problem.name` for a loop of the user's own."""
+
+TRAININGS = (TRAINING, LOOP)
+
+KEYS = ("name", "path", "arguments")
+
+
+class TrainingFacts(ProblemFacts):
+    """What is known of a training: its name.
+
+    Args:
+        name: of the class.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@dataclass(frozen=True)
+class TrainingExperiment(Experiment, names=(TRAINING,)):
+    """One training, described completely.
+
+    Attributes:
+        source: the user's class and its arguments.
+        updates: the settings between a loss and the changed weights.
+    """
+
+    source: TrainingClass = field(kw_only=True)
+    updates: UpdateSettings = field(kw_only=True)
+
+    @classmethod
+    def _built(cls, chosen: config.Config, trust: Sequence[str], plans: Plans | None) -> Self:
+        with in_problem():
+            source = TrainingClass.named(*user_code_of(chosen, trust))
+        updates = UpdateSettings.from_config(group("optimizer", chosen), trust)
+        stopping = stopping_of(chosen, source.modes)
+        return cls(
+            problem=TrainingFacts(source.name),
+            rule=updates.rule,
+            stopping=stopping,
+            **settings_of(chosen),
+            config=resolved(chosen, stopping),
+            asked_engine=chosen.get("engine", "torch"),
+            plans=plans,
+            source=source,
+            updates=updates,
+        )
+
+    def run(
+        self,
+        watch: Watch | None = None,
+        monitor: Monitor | None = None,
+        kept: Kept = ALL,
+        checkpoints: Checkpointing | None = None,
+    ) -> TrainingResult:
+        """Train; see `Experiment`."""
+        return self._train(self.stopping, watch, monitor, kept, checkpoints)
+
+    def rerun(
+        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
+    ) -> TrainingResult:
+        """Train again, from the same seed; see `Experiment`."""
+        return self._train(self.stopping, watch, monitor, ALL)
+
+    def rehearse(self) -> TrainingResult:
+        """Make one update between two evaluations; see `Experiment`."""
+        stopping = replace(self.stopping, max_iterations=1, cap=None, every=1)
+        return self._train(stopping, None, None, Kept(tensors=False, model="none", digests=False))
+
+    @property
+    def metric_modes(self) -> Mapping[str, str]:
+        """The metrics whose direction the class or the stopping rule says."""
+        return known_modes(self.source.modes, self.stopping)
+
+    def start(self) -> None:
+        """Return None: the run makes the model."""
+        return
+
+    def _train(
+        self,
+        stopping: Stopping,
+        watch: Watch | None,
+        monitor: Monitor | None,
+        kept: Kept,
+        checkpoints: Checkpointing | None = None,
+    ) -> TrainingResult:
+        with self.problem_errors():
+            return TrainingLoop(
+                self.source.instance,
+                self.problem.name,
+                self.updates,
+                stopping,
+                seed=self.seed,
+                dtype=self.dtype,
+                device=self.device,
+                monitor=monitor,
+                watch=watch,
+                kept=kept,
+                checkpoints=checkpoints,
+            ).run()
+
+    def recorded(self, result: Result) -> Recorded:
+        """Return what a record holds of a result; see `Experiment`."""
+        return recorded_training(result)
+
+    @property
+    def subject(self) -> str:
+        """What is minimised: the loss of a user's training on mini-batches."""
+        return f"{self.problem.name}, trained on mini-batches"
+
+    @property
+    def facts_file(self) -> str:
+        """The file of a record that says more of the result."""
+        return TENSORS
+
+    def stored_result(
+        self, status: Status, stored: StoredFiles, program: StoredPlan | None = None
+    ) -> Result:
+        """Return the result that the files of a recorded run hold; see `Experiment`."""
+        return stored_training(self, status, stored)
+
+
+def recorded_training(result: Result) -> Recorded:
+    """Return what a record holds of the result of a training or loop."""
+    assert isinstance(result, TrainingResult), "what their `run` returns"
+    found = record_files(result)
+    return Recorded(
+        metrics={**descent_metrics(result), **metric_numbers_of(result)},
+        arrays=found.arrays,
+        texts={TENSORS: found.facts},
+        curves=result.readings,
+        blobs=model_files(result),
+    )
+
+
+def stored_training(experiment: Experiment, status: Status, stored: StoredFiles) -> TrainingResult:
+    """Return the result that the files of a recorded training or loop hold."""
+    known = json.loads(stored.texts[TENSORS])
+    empty = np.empty(0)
+    initial, final = (stored.arrays.get(f"{each}.npy", empty) for each in ("initial", "final"))
+    metrics = known["metrics"]
+    return TrainingResult(
+        status=status,
+        trace=stored.arrays["trace.npy"],
+        initial=torch.from_numpy(initial).to(experiment.dtype),
+        final=torch.from_numpy(final).to(experiment.dtype),
+        rule=experiment.rule,
+        stopping=experiment.stopping,
+        problem=experiment.problem.name,
+        updates_made=known["updates"],
+        epochs=known["epochs"],
+        readings={n: stored.arrays[f"{TRACES}/{file}.npy"] for n, file in metrics.items()},
+        modes=known["modes"],
+        digests={each: known[each] for each in ("initial", "final")},
+        parts={name: tuple(shape) for name, shape in known["parts"].items()},
+    )
+
+
+def known_modes(modes: Mapping[str, str], stopping: Stopping) -> Mapping[str, str]:
+    """Return the directions of metrics, from the user's code and the stopping rule."""
+    own = {} if stopping.mode is None else {stopping.metric: stopping.mode}
+    return {LOSS: "min", **modes, **own}
+
+
+def user_code_of(chosen: config.Config, trust: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """Return the import path and the arguments of the user's code in a config.
+
+    Raises:
+        BadInput: the path is not trusted, or a key of `problem` is wrong.
+    """
+    given = group("problem", chosen)
+    for key, value in given.items():
+        if key not in KEYS:
+            raise BadInput(f"problem.{key}", value, nearest(str(key), KEYS))
+    path, arguments = given.get("path"), given.get("arguments")
+    check_trust(path, trust)
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise BadInput("arguments", arguments, "must be a group: {width: 64}")
+    return str(path), dict(arguments or {})
+
+
+@contextmanager
+def in_problem() -> Iterator[None]:
+    """Let errors inside the block name keys of the group `problem`."""
+    try:
+        yield
+    except BadInput as error:
+        raise (error if error.key.startswith("problem") else error.in_section("problem")) from error
+
+
+def settings_of(chosen: config.Config) -> dict[str, Any]:
+    """Return the checked seed, dtype and device of a config."""
+    return {
+        "seed": validation.integer("seed", chosen["seed"]),
+        "dtype": validation.dtype(chosen["dtype"]),
+        "device": validation.device(chosen["device"]),
+    }
+
+
+def resolved(chosen: config.Config, stopping: Stopping) -> config.Config:
+    """Return the config with the direction of its metric, and engine torch.
+
+    Raises:
+        BadInput: another engine was asked for.
+    """
+    asked = chosen.get("engine", "torch")
+    if asked not in ("auto", "torch"):
+        raise BadInput("engine", asked, "must be torch or auto: torch computes every training")
+    engine = {"engine": "torch"} if "engine" in chosen else {}
+    if stopping.metric == LOSS:
+        return {**chosen, **engine}
+    return {**chosen, **engine, "stopping": {**chosen["stopping"], "mode": stopping.mode}}
+
+
+def stopping_of(chosen: config.Config, modes: Mapping[str, str]) -> Stopping:
+    """Return the stopping rule of a config; the class may say which direction of a metric is best.
+
+    A metric is compared as it is, so its threshold may have any sign.
+    """
+    given = group("stopping", chosen)
+    if "absolute" in given:
+        raise BadInput("stopping.absolute", given["absolute"], "follows from stopping.metric")
+    metric, known = given.get("metric", LOSS), dict(given)
+    threshold = given.get("threshold")
+    linear = isinstance(threshold, int | float) and threshold <= 0
+    if metric != LOSS:
+        linear = True
+        if known.get("mode") is None:
+            known["mode"] = modes.get(str(metric))
+        if known["mode"] is None:
+            raise BadInput(
+                "stopping.mode",
+                None,
+                f"must be min or max with stopping.metric={metric}; its training may say it too: "
+                f'modes = {{"{metric}": "max"}}',
+            )
+    if known.get("continue_to") is not None:
+        raise BadInput("stopping.continue_to", known["continue_to"], "a training ends at threshold")
+    return config.construct("stopping", Stopping, {**known, "absolute": linear})

@@ -1,0 +1,63 @@
+"""The best trials of a sweep whose objective is a value of a metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from gdexp.core import format_value
+from gdexp.display import terminal
+from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.markdown import markdown_parameters
+from gdexp.sweeps.study import TrialRecord, is_row
+from gdexp.tracking import escape_markdown
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from gdexp.sweeps.results.sweep_result import SweepResult
+
+MOST_ROWS = 10
+
+
+def best_trials(plan: Plan, result: SweepResult) -> list[tuple[FrozenTrial, TrialRecord]]:
+    """Return the best trials of those that can win, the best first."""
+    first = plan.objectives[0]
+    able = [
+        (first.signed(record.told(1)[0]), at)
+        for at, record in enumerate(result.records)
+        if record.can_win
+    ]
+    return [(result.trials[at], result.records[at]) for _, at in sorted(able)[:MOST_ROWS]]
+
+
+def value_table(plan: Plan, result: SweepResult) -> Table:
+    """Return the best trials as a table for the terminal."""
+    rows = best_trials(plan, result)
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    names = [name for name in plan.space.names if any(name in trial.params for trial, _ in rows)]
+    title = plan.objectives[0].name.replace("_", " ")
+    for heading in (title, "iterations", *names):
+        table.add_column(terminal.escape_text(heading), justify="right")
+    table.add_column("ended")
+    table.add_column("run")
+    for trial, record in rows:
+        parameters = plan.space.decoded(trial.params)
+        values = (terminal.escape_text(format_value(parameters.get(name, ""))) for name in names)
+        run = str(trial.number) + ("" if is_row(record.run_id) else f" ({record.run_id[:8]})")
+        counts = f"{record.told(1)[0]:.6g}", f"{record.iterations:,.6g}"
+        table.add_row(*counts, *values, record.status, run)
+    return table
+
+
+def value_markdown(plan: Plan, result: SweepResult) -> list[str]:
+    """Return the best trials as lines of Markdown."""
+    title = escape_markdown(plan.objectives[0].name.replace("_", " "))
+    lines = [f"| {title} | iterations | parameters | ended | trial |", "|---|---|---|---|---|"]
+    for trial, record in best_trials(plan, result):
+        lines.append(
+            f"| {record.told(1)[0]:.6g} | {record.iterations:,.6g} "
+            f"| {markdown_parameters(trial.params)} | {record.status} | {trial.number} |"
+        )
+    return lines

@@ -1,0 +1,145 @@
+"""Trainings on the command line: recorded, rerun, exported, loaded and swept; bad input too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gdexp import load_runs
+from gdexp.cli import main
+
+MODULE = """
+from tests.training.small_training import Small
+
+
+class Net(Small):
+    pass
+
+
+class Broken(Small):
+    def loss(self, model, batch):
+        raise ValueError("no data left")
+
+
+class Abstract(Small.__mro__[1]):
+    pass
+
+
+def fit(lr=0.5):
+    loss = 1.0
+    while True:
+        loss *= 1 - lr
+        yield {"loss": loss, "accuracy": 1 - loss}
+"""
+
+NET = ("problem=training", "problem.path=own_net.Net", "optimizer.lr=0.1")
+ACCURACY = ("stopping.metric=accuracy", "stopping.threshold=0.85", "stopping.every=5")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own_net.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_training_is_recorded_rerun_exported_and_loaded(here: Path) -> None:
+    assert main([*NET, *ACCURACY, "problem.arguments.width=4"]) == 0
+    (run,) = load_runs()
+    assert (run.status, run.metric, run.mode) == ("converged", "accuracy", "max")
+    assert run.iterations % 5 == 0
+    assert run.hitting_time() == pytest.approx(run.metrics["hitting_time"], rel=1e-12)
+    assert run.params["problem.arguments.width"] == "4"
+    readings = run.readings["accuracy"]
+    assert readings[0, 0] == 0
+    assert run.metrics["best/accuracy"] == readings[:, 1].max()
+    assert run.metrics["last/accuracy"] == readings[-1, 1]
+    (folder,) = here.glob(f"mlartifacts/**/{run.run_id}/artifacts")
+    names = {path.name for path in (folder / "traces").iterdir()}
+    assert names == {"loss.npy", "accuracy.npy", "val_loss.npy"}
+    assert len(np.load(folder / "traces" / "loss.npy")) == len(run.trace) == run.iterations
+    assert (folder / "model.safetensors").exists()
+    trust = "trust=[own_net.Net]"
+    assert main([f"+rerun={run.run_id}"]) == 2
+    assert main([f"+rerun={run.run_id}", trust]) == 0
+    assert main([f"+export={run.run_id}", "export.folder=out"]) == 0
+    assert main(["+rerun=./out", trust]) == 0
+    facts = json.loads((here / "out" / "training.json").read_text())
+    name = next(iter(facts["final"]))
+    facts["final"][name] = "0" * 64
+    (here / "out" / "training.json").write_text(json.dumps(facts))
+    assert main(["+rerun=./out", trust]) == 4
+
+
+def test_without_tensors_digests_judge(here: Path) -> None:
+    lines = ("stopping.max_iterations=6", "tracking.tensors=false", "tracking.model=none")
+    assert main([*NET, *lines]) == 0
+    (run,) = load_runs()
+    (folder,) = here.glob(f"mlartifacts/**/{run.run_id}/artifacts")
+    names = {path.name for path in folder.iterdir()}
+    assert not names & {"initial.npy", "final.npy", "model.safetensors"}
+    assert main([f"+rerun={run.run_id}", "trust=[own_net.Net]"]) == 0
+
+
+def test_a_loop_is_recorded_and_rerun(here: Path) -> None:
+    lines = ("problem=loop", "problem.path=own_net.fit", "problem.arguments.lr=0.25")
+    assert main([*lines, "stopping.threshold=0.1"]) == 0
+    (run,) = load_runs()
+    assert (run.iterations, run.params["optimizer.name"]) == (9, "own")
+    assert run.hitting_time() == pytest.approx(run.metrics["hitting_time"], rel=1e-12)
+    assert main([f"+rerun={run.run_id}", "trust=[own_net.fit]"]) == 0
+
+
+def test_a_sweep_over_arguments(here: Path) -> None:
+    swept = ("problem.arguments.width=choice(4,8)", "stopping.max_iterations=60")
+    assert main(["-m", *NET, *ACCURACY, *swept]) == 0
+    runs = load_runs()
+    assert sorted(run.params["problem.arguments.width"] for run in runs) == ["4", "8"]
+    table = next(here.glob("mlartifacts/**/thresholds.csv")).read_text().splitlines()
+    assert [line.split(",")[0] for line in table[1:4]] == ["0.5", "0.6", "0.7"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (("problem.path=own_net.Nets",), "problem.path=own_net.Nets: own_net has no 'Nets'"),
+        (("problem.path=own_net.fit",), "returned a generator, not a gdexp.Training"),
+        (("problem.path=own_net.Abstract",), "lacks the methods"),
+        (("problem.arguments.wide=4",), "problem.arguments={'wide': 4}: own_net.Net takes width"),
+        (("stopping.metric=acuracy", "stopping.mode=max"), "stopping.metric=acuracy: did you mean"),
+        (("stopping.metric=odd",), "stopping.mode=null: must be min or max with"),
+        (("stopping.mode=up",), "stopping.mode=up"),
+        (("stopping.every=0",), "stopping.every=0"),
+        (("engine=portable",), "engine=portable: must be torch or auto"),
+        (("tracking.model=first",), "tracking.model=first"),
+        (("+problem.shape=[2]",), "problem.shape=[2]: choose from"),
+        (("problem=matrix", "stopping.metric=accuracy"), "must be loss: only a training has more"),
+    ],
+)
+def test_bad_input_is_one_line_before_anything_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str], lines: tuple[str, ...], words: str
+) -> None:
+    given = {line.partition("=")[0]: line for line in (*NET, *lines)}
+    if "problem=matrix" in lines:
+        del given["problem.path"]
+    assert main(list(given.values())) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not (here / "mlflow.db").exists()
+
+
+def test_code_that_fails_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["problem=training", "problem.path=own_net.Broken"]) == 1
+    words = "problem=own_net.Broken: its code failed: ValueError: no data left"
+    assert words in capsys.readouterr().err
+
+
+def test_a_swept_optimizer_of_a_loop_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["problem=loop", "problem.path=own_net.fit", "optimizer.lr=0.3"]) == 2
+    assert "a loop has an optimizer of its own" in capsys.readouterr().err
