@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gdexp.optimizers import Nesterov as Nesterov
     from gdexp.optimizers import RMSprop as RMSprop
     from gdexp.optimizers import Schedule as Schedule
+    from gdexp.optimizers import Silver as Silver
     from gdexp.optimizers import StepDecay as StepDecay
     from gdexp.optimizers import TorchOptimizer as TorchOptimizer
     from gdexp.optimizers import TorchSchedule as TorchSchedule
@@ -121,6 +122,7 @@ _HOME = {
     "Rosenbrock": "problems",
     "Runs": "runs",
     "Schedule": "optimizers",
+    "Silver": "optimizers",
     "Status": "descent",
     "StepDecay": "optimizers",
     "Stopped": "training",

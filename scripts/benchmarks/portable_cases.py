@@ -21,6 +21,7 @@ from gdexp.optimizers import (
     Momentum,
     RMSprop,
     Schedule,
+    Silver,
     StepDecay,
     UpdateRule,
     Warmup,
@@ -64,6 +65,7 @@ SCHEDULES: dict[str, Schedule] = {
     "warmup": Warmup(12),
     "chebyshev": Chebyshev(0.01, 1.0, 11),
     "inverse_eigenvalue": InverseEigenvalue((0.01, 0.3, 1.0, 0.05)),
+    "silver": Silver(),
 }
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

@@ -17,7 +17,7 @@ TORCH_CLASSES = (
 )
 SCHEDULES = (
     *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
-    "inverse_eigenvalue",
+    *("inverse_eigenvalue", "silver"),
 )
 SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
 STATUSES = (
