@@ -19,7 +19,7 @@ from gdexp.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
-from gdexp.optimizers.silver import Silver, silver_bound
+from gdexp.optimizers.silver import Silver, silver_bound, silver_worst
 from gdexp.optimizers.torch_optim import (
     TorchOptimizer,
     check_options,
@@ -58,5 +58,6 @@ __all__ = [
     "check_options",
     "needs_closure",
     "silver_bound",
+    "silver_worst",
     "switch_optimizer",
 ]
