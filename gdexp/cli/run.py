@@ -14,7 +14,7 @@ from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
 from gdexp.config import Config, construct, overrides
 from gdexp.core import Interrupted, command_folder, format_number, format_value
-from gdexp.descent import PENALTY, Result, measure_note, outcome_text
+from gdexp.descent import LOSS, PENALTY, Monitors, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import (
     FOLDER,
@@ -119,14 +119,15 @@ def _recorded(
 ) -> Result:
     """Run, print and record; then the checkpoints are removed."""
     stopping, f_star = experiment.stopping, experiment.problem.reference
-    losses = LossPrinter(out, stopping.threshold, f_star, experiment.watched_name)
+    metric = None if stopping.metric == LOSS else stopping.metric
+    losses = LossPrinter(out, stopping.threshold, f_star, experiment.watched_name, metric)
     of_losses = experiment.watched_name is None
     with losses, LiveCurves(store, store.existing(run_id), of_losses) as curves:
         kept = Kept(store.settings.tensors, store.settings.model)
         is_training = experiment.function is None
         result = experiment.run(
             watch=curves.watching(losses) if is_training else losses,
-            monitor=curves if is_training else None,
+            monitor=Monitors([losses, curves]) if is_training else None,
             kept=kept,
             checkpoints=checkpoints,
         )
@@ -332,4 +333,10 @@ def _rule(experiment: Experiment) -> str:
 
 
 def _pairs(settings: Mapping[str, Any]) -> list[str]:
-    return [f"{key}={format_value(value)}" for key, value in settings.items() if key != "name"]
+    """Return the settings as they are typed, without those that are left at nothing."""
+    given = {key: value for key, value in settings.items() if key != "name"}
+    return [
+        f"{key}={format_value(value)}"
+        for key, value in given.items()
+        if value is not None and (key, value) != ("accumulate", 1)
+    ]

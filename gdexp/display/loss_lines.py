@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from gdexp.core import format_number, gap_name, signals
@@ -46,12 +47,26 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
     Give the instance to `descend(watch=…)`. The bar runs from the first gap to the threshold
     on a log axis. Output that is not a terminal gets plain lines and no bar, and a line at least
     every ten seconds.
+
+    Args:
+        out: the console.
+        threshold: of the loss; where a metric is given, of that.
+        f_star: that the losses are measured from.
+        name: of what is printed; None: the loss.
+        metric: a metric whose newest reading stands beside each loss; None: none. The instance
+            must then hear the readings: it is a monitor that never ends a training.
     """
 
     def __init__(
-        self, out: Console, threshold: float, f_star: float, name: str | None = None
+        self,
+        out: Console,
+        threshold: float,
+        f_star: float,
+        name: str | None = None,
+        metric: str | None = None,
     ) -> None:
-        self._out, self._name = out, name or gap_name(f_star)
+        self._out, self._name, self._metric = out, name or gap_name(f_star), metric
+        self._read = ""
         self._threshold = threshold
         self._f_star = f_star
         self._next = 0
@@ -62,7 +77,8 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         self._task: TaskID | None = None
 
     def __enter__(self) -> LossPrinter:
-        self._out.print(f"[dim]{'iteration':>10}  {self._name:>12}[/dim]")
+        beside = "" if self._metric is None else f"  {escape(self._metric):>12}"
+        self._out.print(f"[dim]{'iteration':>10}  {self._name:>12}{beside}[/dim]")
         return self
 
     def __exit__(
@@ -91,6 +107,11 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         self._called = (iteration, now)
         return min(self._next, iteration + max(1, min(int(rate / 10), 100_000)))
 
+    def reading(self, iteration: int, metrics: Mapping[str, float], seconds: float) -> None:
+        """Keep the newest reading of the metric, for the next line."""
+        if self._metric is not None and self._metric in metrics:
+            self._read = f"{metrics[self._metric]:>12.6g}"
+
     def close(self, trace: Sequence[float] | npt.NDArray[np.float64]) -> None:
         """Print the last loss, unless it was printed already."""
         last = len(trace) - 1
@@ -99,7 +120,8 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
 
     def _print(self, iteration: int, loss: float) -> None:
         out = self._out if self._bar is None else self._bar.console
-        out.print(f"{iteration:>10,}  {loss - self._f_star:>12.6g}")
+        out.print(f"{iteration:>10,}  {loss - self._f_star:>12.6g}  {self._read}".rstrip())
+        self._read = ""
         self._last, self._printed = iteration, time.monotonic()
 
     def _advance(self, trace: array[float]) -> None:
@@ -116,7 +138,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
             self._bar.start()
         first, gap = trace[0] - self._f_star, trace[-1] - self._f_star
         share = 0.0
-        if 0 < gap < first and self._threshold > 0:
+        if self._metric is None and 0 < gap < first and self._threshold > 0:
             share = math.log(first / gap) / math.log(first / self._threshold)
         if self._task is not None:
             self._bar.update(self._task, completed=min(share, 1.0), loss=format_number(trace[-1]))

@@ -17,9 +17,10 @@ from gdexp.optimizers.base import Coefficient, State, UpdateRule
 from gdexp.optimizers.momentum import GradientDescent, Momentum
 from gdexp.optimizers.registry import RULES
 from gdexp.optimizers.torch_optim import TorchOptimizer
-from gdexp.problems.base import Problem, consecutive_parts
+from gdexp.problems.base import Problem
 from gdexp.problems.custom import ModuleProblem
 from gdexp.problems.factorization import Factorization
+from gdexp.problems.facts import consecutive_parts
 from gdexp.problems.function import Function
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from gdexp.core import signals
-from gdexp.descent import Monitor, Monitors, Watch
+from gdexp.descent import LOSS, Monitor, Monitors, Watch
 from gdexp.experiment import Experiment
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.trial import AskedTrial
@@ -84,6 +84,8 @@ class DescentWatch:
         last = (0, start)
         shown = False
         f_star, threshold = experiment.problem.reference, experiment.stopping.threshold
+        if experiment.stopping.metric != LOSS:
+            threshold = -math.inf  # it says nothing of the loss
         label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
 
         def watch(iteration: int, trace: array[float]) -> int:
