@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gdexp.optimizers import Nesterov as Nesterov
     from gdexp.optimizers import RMSprop as RMSprop
     from gdexp.optimizers import Schedule as Schedule
+    from gdexp.optimizers import Silver as Silver
     from gdexp.optimizers import StepDecay as StepDecay
     from gdexp.optimizers import TorchOptimizer as TorchOptimizer
     from gdexp.optimizers import TorchSchedule as TorchSchedule
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from gdexp.optimizers import Warmup as Warmup
     from gdexp.optimizers import WarmupCosine as WarmupCosine
     from gdexp.problems import Autograd as Autograd
+    from gdexp.problems import Bbob as Bbob
     from gdexp.problems import Beale as Beale
     from gdexp.problems import Booth as Booth
     from gdexp.problems import CheckFailed as CheckFailed
@@ -87,6 +89,7 @@ _HOME = {
     "Autograd": "problems",
     "BadInput": "core",
     "BatchResult": "descent",
+    "Bbob": "problems",
     "Beale": "problems",
     "Booth": "problems",
     "Chebyshev": "optimizers",
@@ -119,6 +122,7 @@ _HOME = {
     "Rosenbrock": "problems",
     "Runs": "runs",
     "Schedule": "optimizers",
+    "Silver": "optimizers",
     "Status": "descent",
     "StepDecay": "optimizers",
     "Stopped": "training",

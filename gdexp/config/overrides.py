@@ -116,12 +116,16 @@ def _composed(experiment: str | None, names: tuple[tuple[str, str], ...]) -> tup
     base = _load("config")
     known: Config = {key: base[key] for key in OUTCOME_KEYS if key in base}
     for group, name in names:
+        file = _load(f"{group}/{name}")
+        if group in file:  # a file for the package _global_, which sets other keys too
+            known = _merged(known, file)
+            continue
         *outer, last = group.split("/")
         place = known
         for part in outer:
             place = place[part]
         updates = group == "optimizer" and dict(names)["problem"] in TRAININGS
-        place[last] = {**(_load(UPDATES) if updates else {}), **_load(f"{group}/{name}")}
+        place[last] = {**(_load(UPDATES) if updates else {}), **file}
     if experiment is not None:
         known = _merged(known, _load(f"experiment/{experiment}"))
     return known, flatten(known)

@@ -19,6 +19,7 @@ from gdexp.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
+from gdexp.optimizers.silver import Silver, silver_bound, silver_worst
 from gdexp.optimizers.torch_optim import (
     TorchOptimizer,
     check_options,
@@ -44,6 +45,7 @@ __all__ = [
     "OwnRule",
     "RMSprop",
     "Schedule",
+    "Silver",
     "State",
     "Step",
     "StepDecay",
@@ -55,5 +57,7 @@ __all__ = [
     "build_rule",
     "check_options",
     "needs_closure",
+    "silver_bound",
+    "silver_worst",
     "switch_optimizer",
 ]

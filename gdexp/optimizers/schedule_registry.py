@@ -16,6 +16,7 @@ from gdexp.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
+from gdexp.optimizers.silver import Silver
 from gdexp.optimizers.torch_schedules import TorchSchedule
 from gdexp.optimizers.warmup_cosine import WarmupCosine
 
@@ -33,6 +34,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
         WarmupCosine,
         Chebyshev,
         InverseEigenvalue,
+        Silver,
     )
 }
 """gdexp's own schedules; `torch` and `custom` stand for classes that a config names."""

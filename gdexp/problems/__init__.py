@@ -8,6 +8,7 @@ from gdexp.problems.base import (
     loss_at,
     unchanged_loss,
 )
+from gdexp.problems.bbob import Bbob
 from gdexp.problems.by_path import load_by_path, user_modules_first
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
 from gdexp.problems.factorization import Factorization
@@ -36,6 +37,7 @@ __all__ = [
     "PROBLEMS",
     "ROUNDING",
     "Autograd",
+    "Bbob",
     "Beale",
     "Booth",
     "CheckFailed",

@@ -7,6 +7,7 @@ version. `PORTABLE` has the same bits on every machine.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import Protocol
 
@@ -32,6 +33,12 @@ class ConstantFunctions(Hashable, Protocol):
 
     def exponential(self, t: torch.Tensor) -> torch.Tensor:
         """Return e to the power of each number."""
+
+    def logarithm(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the natural logarithm of each number; shape (n,)."""
+
+    def cosine(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the cosine of each number; shape (n,)."""
 
     def polynomial(self, t: torch.Tensor, coefficients: Sequence[float]) -> torch.Tensor:
         """Return a polynomial at each number; its constant term is the first coefficient."""
@@ -65,6 +72,14 @@ class TorchFunctions:
     def exponential(self, t: torch.Tensor) -> torch.Tensor:
         """Return e to the power of each number."""
         return torch.exp(t)
+
+    def logarithm(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the natural logarithm of each number, by the C library."""
+        return torch.tensor([math.log(each) for each in t.tolist()], dtype=torch.float64)
+
+    def cosine(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the cosine of each number, by the C library."""
+        return torch.tensor([math.cos(each) for each in t.tolist()], dtype=torch.float64)
 
     def polynomial(self, t: torch.Tensor, coefficients: Sequence[float]) -> torch.Tensor:
         """Return a polynomial at each number."""

@@ -57,6 +57,7 @@ class ProblemFacts:
             loss below f* for converged.
         x_star: a minimiser; None when it is unknown.
         unique: whether x_star is the only minimiser.
+        smooth: whether the loss has a Hessian at x_star that is not 0: theory then uses it.
         curvature: (mu, L), the smallest and the largest eigenvalue of a constant Hessian.
         target: a tensor to show beside the final x.
     """
@@ -68,6 +69,7 @@ class ProblemFacts:
     checks_minimum: bool = True
     x_star: torch.Tensor | None = None
     unique: bool = True
+    smooth: bool = True
     curvature: tuple[float, float] | None = None
     target: torch.Tensor | None = None
 

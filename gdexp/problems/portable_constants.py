@@ -37,6 +37,16 @@ class PortableFunctions:
         """Return e to the power of each number."""
         return torch.from_numpy(compute(functions.exp, t.numpy()))
 
+    def logarithm(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the natural logarithm of each number."""
+        _check_size(t.numel())
+        return torch.from_numpy(compute(functions.log, t.numpy()))
+
+    def cosine(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the cosine of each number."""
+        _check_size(t.numel())
+        return torch.from_numpy(compute(functions.cos, t.numpy()))
+
     def polynomial(self, t: torch.Tensor, coefficients: Sequence[float]) -> torch.Tensor:
         """Return the sum of the terms from the constant one on; powers are repeated products."""
         values, total = t.numpy(), 0.0 * t.numpy()

@@ -9,6 +9,7 @@ from typing import Any
 from gdexp.core import BadInput, nearest, validation
 from gdexp.problems.autograd import Autograd
 from gdexp.problems.base import Problem
+from gdexp.problems.bbob import Bbob
 from gdexp.problems.custom import custom_problem
 from gdexp.problems.factorization import Factorization
 from gdexp.problems.function import Function
@@ -43,6 +44,7 @@ PROBLEMS: dict[str, type[Problem]] = {
         Ols,
         Logistic,
         Factorization,
+        Bbob,
     )
 }
 

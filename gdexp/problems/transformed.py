@@ -43,7 +43,7 @@ class Transformed(Problem):
         self._seed = None if rotation_seed is None else _seed(rotation_seed, self.shape)
         self.shift = None if shift is None else _shift(shift, self.shape)
         self.absolute, self.curvature = problem.absolute, problem.curvature
-        self.unique = problem.unique
+        self.unique, self.smooth = problem.unique, problem.smooth
         self._set_constants()
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:

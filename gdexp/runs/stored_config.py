@@ -172,7 +172,7 @@ def _check_size(problem: Config, numbers: int | None) -> None:
 def _variables(problem: Config) -> tuple[str, int | None]:
     """Return the key that sets the number of variables, and the number; None if no key does."""
     name = problem["name"]
-    if name in ("quadratic", "rastrigin") and problem.get("spectrum") is None:
+    if name in ("quadratic", "rastrigin", "bbob") and problem.get("spectrum") is None:
         return "dimension", _integer(problem.get("dimension"))
     if name == "function":
         widths = problem.get("hidden")

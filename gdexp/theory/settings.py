@@ -104,7 +104,7 @@ def sharpness(problem: Problem) -> float | None:
     """Return the Hessian's largest eigenvalue, at x* unless it is constant; None if unknown."""
     if problem.curvature is not None:
         return problem.curvature[1]
-    if problem.x_star is None or problem.x_star.numel() > MAX_DIMENSION:
+    if problem.x_star is None or not problem.smooth or problem.x_star.numel() > MAX_DIMENSION:
         return None
     return float(torch.linalg.eigvalsh(hessian(problem, problem.x_star))[-1])
 

@@ -21,12 +21,13 @@ from gdexp.optimizers import (
     Momentum,
     RMSprop,
     Schedule,
+    Silver,
     StepDecay,
     UpdateRule,
     Warmup,
 )
 from gdexp.optimizers.line_search import Armijo
-from gdexp.problems import PROBLEMS, Function, FunctionProblem, Matrix, Problem, Quadratic
+from gdexp.problems import PROBLEMS, Bbob, Function, FunctionProblem, Matrix, Problem, Quadratic
 from gdexp.problems import Transformed as Moved
 
 DTYPES = ("float32", "float64")
@@ -53,7 +54,7 @@ class Case:
 
 RATES = {"matrix": 1.0, "autograd": 0.3, "function": 0.1, "quadratic": 1.5, "booth": 0.09}
 RATES |= {"matyas": 1.2, "rosenbrock": 0.001, "beale": 0.01, "himmelblau": 0.01}
-RATES |= {"rastrigin": 0.002, "hyperbola": 0.2, "ols": 0.3, "logistic": 0.5}
+RATES |= {"rastrigin": 0.002, "hyperbola": 0.2, "ols": 0.3, "logistic": 0.5, "bbob": 0.001}
 """A learning rate of plain gradient descent for each problem that is portable as it is shipped."""
 
 SCHEDULES: dict[str, Schedule] = {
@@ -64,6 +65,7 @@ SCHEDULES: dict[str, Schedule] = {
     "warmup": Warmup(12),
     "chebyshev": Chebyshev(0.01, 1.0, 11),
     "inverse_eigenvalue": InverseEigenvalue((0.01, 0.3, 1.0, 0.05)),
+    "silver": Silver(),
 }
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -133,7 +135,7 @@ def cases() -> dict[str, Case]:
     for dtype in DTYPES:
         for name, case in (_of_rules(dtype) | _of_schedules(dtype) | _of_functions(dtype)).items():
             found[f"{name} {dtype}"] = case
-        for name, case in (_of_sizes(dtype) | _of_ends(dtype)).items():
+        for name, case in (_of_sizes(dtype) | _of_bbob(dtype) | _of_ends(dtype)).items():
             found[f"{name} {dtype}"] = case
     return found
 
@@ -212,6 +214,14 @@ def _of_sizes(dtype: str) -> dict[str, Case]:
     for name, made in rotated.items():
         found[f"rotated {name}"] = Case(made, GradientDescent(0.002), dtype, few)
     return found
+
+
+def _of_bbob(dtype: str) -> dict[str, Case]:
+    """Return a descent of each function of the bbob suite."""
+    return {
+        f"bbob f{n}": Case(partial(Bbob, n, 3, 5), rules(0.1)["adam"], dtype, Stopping(1e-9, 12))
+        for n in range(1, 25)
+    }
 
 
 def _of_ends(dtype: str) -> dict[str, Case]:

@@ -105,6 +105,8 @@ def test_exactly_a_bare_plus_name_is_rewritten(given_: list[str], expected: list
         ["experiment=notebook"],
         ["experiment=function"],
         ["problem=quadratic", "problem.rotation_seed=3", "problem.shift=0.5"],
+        ["problem=bbob", "problem.function=3"],
+        ["problem=bbob", "dtype=float32"],
     ],
 )
 def test_the_shortest_command_composes_the_same_config(lines: list[str]) -> None:

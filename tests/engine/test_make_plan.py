@@ -30,7 +30,7 @@ from gdexp.problems.transformed import Transformed
 DTYPES = ("float32", "float64")
 
 NAMES = ["matrix", "autograd", "function", "quadratic", "booth", "matyas", "rosenbrock", "beale"]
-NAMES += ["himmelblau", "rastrigin", "hyperbola", "ols", "logistic"]
+NAMES += ["himmelblau", "rastrigin", "hyperbola", "ols", "logistic", "bbob"]
 
 RULE_NAMES = ["gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
 RULE_NAMES += ["damped", "centered", "decayed"]

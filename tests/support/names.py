@@ -4,7 +4,7 @@
 """
 
 LANDSCAPES = ("booth", "matyas", "rosenbrock", "beale", "himmelblau", "rastrigin", "hyperbola")
-BATCHABLE_PROBLEMS = ("matrix", "autograd", "quadratic", *LANDSCAPES)
+BATCHABLE_PROBLEMS = ("matrix", "autograd", "quadratic", *LANDSCAPES, "bbob")
 PROBLEMS = (*BATCHABLE_PROBLEMS, "function", "ols", "logistic", "factorization")
 KNOWN_MINIMUM = tuple(name for name in PROBLEMS if name != "function")
 CONSTANT_HESSIAN = ("matrix", "autograd", "quadratic", "booth", "matyas", "ols")
@@ -17,7 +17,7 @@ TORCH_CLASSES = (
 )
 SCHEDULES = (
     *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
-    "inverse_eigenvalue",
+    *("inverse_eigenvalue", "silver"),
 )
 SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
 STATUSES = (

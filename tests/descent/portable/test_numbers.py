@@ -21,6 +21,7 @@ from gdexp.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
+from gdexp.optimizers.silver import Silver
 
 RULES: list[UpdateRule] = [
     GradientDescent(0.3, schedule=Cosine(17, 0.1)),
@@ -29,6 +30,7 @@ RULES: list[UpdateRule] = [
     GradientDescent(0.3, schedule=InverseTime(0.3)),
     GradientDescent(0.3, schedule=Chebyshev(0.1, 1.0, 7)),
     GradientDescent(0.3, schedule=InverseEigenvalue([1.0, 2.0, 0.5])),
+    GradientDescent(0.3, schedule=Silver()),
     Adagrad(0.2, lr_decay=0.1),
     RMSprop(0.1, schedule=Cosine(17)),
     Adam(0.1, beta1=0.5, beta2=0.6),
