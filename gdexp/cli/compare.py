@@ -16,6 +16,7 @@ from gdexp.comparison import (
     SIDE_BY_SIDE,
     Comparison,
     Table,
+    data_files,
     differences_table,
     html_page,
     is_report,
@@ -75,7 +76,7 @@ class CompareSettings:
 
 
 def compare(config: Config) -> None:
-    """Compare tracked runs in the terminal, as PNG files and as one HTML page.
+    """Compare tracked runs in the terminal, as one HTML page, as PNG, CSV and JSON files.
 
     The files are stored with the sweep; those of a list of runs go to `compare/` here.
 
@@ -98,12 +99,15 @@ def compare(config: Config) -> None:
     pictures = make_pictures(comparison, settings.curves)
     # The report first: by it a folder that a kill left half is known as gdexp's.
     files = {REPORT: html_page(comparison, pictures).encode()}
+    files |= data_files(comparison)
     files |= {f"{picture.name}.png": render_png(picture) for picture in pictures}
     if comparison.sweep is not None:
         place = f"{loader.log_files(comparison.sweep, FOLDER, files)}/{REPORT}"
     else:
         place = _write(comparison, files)
-    out.print(f"\n[dim]report, with {len(pictures)} pictures beside it[/dim]")
+    out.print(
+        f"\n[dim]report; beside it {len(pictures)} pictures, and the numbers as CSV and JSON[/dim]"
+    )
     terminal.print_line(out, place)
 
 

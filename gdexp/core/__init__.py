@@ -3,6 +3,7 @@
 from gdexp.core import gc_control, signals, validation
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
+from gdexp.core.csv_file import csv_bytes
 from gdexp.core.errors import (
     BadInput,
     CommandExit,
@@ -59,6 +60,7 @@ __all__ = [
     "command_folder",
     "context_thread",
     "context_value",
+    "csv_bytes",
     "failure_reason",
     "format_count",
     "format_counts",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import gdexp
+from gdexp.training import report
 
 
 def trainer_callback() -> Any:  # noqa: ANN401
@@ -29,7 +29,7 @@ def trainer_callback() -> Any:  # noqa: ANN401
 
     class ReportToGdexp(TrainerCallback):  # type: ignore[misc]
         def on_log(self, args, state, control, logs=None, **others):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202
-            if gdexp.report(state.global_step, raises=False, **numbers(logs or {})):
+            if report(state.global_step, raises=False, **numbers(logs or {})):
                 control.should_training_stop = True
 
     return ReportToGdexp()
@@ -55,7 +55,7 @@ def lightning_callback() -> Any:  # noqa: ANN401
             if trainer.sanity_checking:  # a few batches before the training, to find mistakes
                 return
             metrics = numbers(trainer.callback_metrics)
-            if metrics and gdexp.report(trainer.global_step, raises=False, **metrics):
+            if metrics and report(trainer.global_step, raises=False, **metrics):
                 trainer.should_stop = True
 
     return ReportToGdexp()

@@ -87,7 +87,7 @@ FILES = {
     "iterations_by_lr.png": "of a sweep: iterations by learning rate",
     "best_*.png": "of a sweep: the pictures of its best trial",
     "shards/": "of a sweep with `best:N`: all trials, with traces and tensors, as Parquet",
-    "compare/": "of a sweep after `+compare`: the report and its pictures",
+    "compare/": "of a sweep after `+compare`: the report, its pictures, its numbers (CSV, JSON)",
     "traceback.txt": "of a failed trial: the traceback",
 }
 """Artifacts by name; a name that ends in `/` is a folder."""

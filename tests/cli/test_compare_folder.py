@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from gdexp import BadInput
+from gdexp import BadInput, load_runs
+from gdexp.cli import main
 from gdexp.cli.compare import REPORT, _write
 from gdexp.comparison.html_report import POLICY
 
@@ -29,3 +33,32 @@ def test_a_report_is_written_again_and_files_of_the_users_are_not_changed(here: 
         with pytest.raises(BadInput, match=r"holds no report\.html of gdexp; move it elsewhere"):
             _write(RUNS, files)
         assert {path.name: path.read_text() for path in folder.iterdir()} == mine
+
+
+def test_the_numbers_of_a_comparison_are_csv_and_json(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = []
+    for line in ("optimizer.lr=1", "optimizer.lr=4.5", "optimizer.lr=10"):
+        assert main([line, "stopping.max_iterations=2000"]) == 0
+        ids += re.findall("MLflow run ([0-9a-f]{32})", capsys.readouterr().out)
+    assert main([f"+compare=[{','.join(ids)}]", "compare.thresholds=[1e-3,1e-6]"]) == 0
+    (folder,) = (here / "compare").iterdir()
+    with (folder / "runs.csv").open() as file:
+        runs = list(csv.DictReader(file))
+    assert [row["run_id"] for row in runs] == [ids[1], ids[0], ids[2]]  # best first
+    assert [row["status"] for row in runs] == ["converged", "converged", "diverged"]
+    assert [row["optimizer.lr"] for row in runs] == ["4.5", "1", "10"]
+    with (folder / "thresholds.csv").open() as file:
+        rows = {(row["run_id"], float(row["threshold"])): row for row in csv.DictReader(file)}
+    assert len(rows) == 9  # the runs' own threshold is one of three
+    kept = {run.run_id: run for run in load_runs(ids)}
+    for (run_id, threshold), row in rows.items():
+        time, bound = kept[run_id].hitting_time(threshold), kept[run_id].at_least(threshold)
+        assert row["hitting_time"] == ("" if time is None else repr(time))
+        assert row["at_least"] == ("" if bound is None else str(bound))
+    whole = json.loads((folder / "comparison.json").read_text())
+    assert whole["best"] == ids[1]
+    assert [row["run_id"] for row in whole["runs"]] == [row["run_id"] for row in runs]
+    assert whole["runs"][2]["final_loss"] > 1e300  # what MLflow stores of an infinite loss
+    assert len(whole["thresholds"]) == 9

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from gdexp.config import flatten
-from gdexp.core import format_value
+from gdexp.core import csv_bytes, format_value
 from gdexp.descent import LOSS
 from gdexp.display import terminal
 from gdexp.experiment import TRAININGS
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.pruning import NONE
-from gdexp.sweeps.results.csv_file import csv_bytes
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
 from gdexp.sweeps.thresholds import study_thresholds

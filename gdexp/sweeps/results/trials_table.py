@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from gdexp.core import csv_bytes
 from gdexp.sweeps.objective import Objective
-from gdexp.sweeps.results.csv_file import csv_bytes
 from gdexp.sweeps.study import ADDED, TrialRecord
 
 if TYPE_CHECKING:
