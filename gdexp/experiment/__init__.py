@@ -13,6 +13,7 @@ from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.loop_experiment import LoopExperiment
+from gdexp.experiment.own_source import NUMERIC_SOURCE, source_state
 from gdexp.experiment.programs import PROGRAM, program_digest
 from gdexp.experiment.provenance import (
     ALONE,
@@ -31,7 +32,6 @@ from gdexp.experiment.provenance import (
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
-from gdexp.experiment.source_state import NUMERIC_SOURCE, source_state
 from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
 
 __all__ = [

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, import_paths, overrides
 from gdexp.core import UserCode, mask_source, user_code
 from gdexp.engine import StoredPlan
+from gdexp.experiment.own_source import limited, source_diff, source_state
 from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
-from gdexp.experiment.source_state import limited, source_diff, source_state
 from gdexp.version import __version__
 
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "optuna", "mlflow", "scikit-learn")

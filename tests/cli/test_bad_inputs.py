@@ -90,7 +90,10 @@ KEYS = [
     ("optimizer=momentun", "did you mean momentum?"),
     ("optimizer=[a]", "optimizer=[a]: must be a name; choose from adagrad"),
     ("optimizer=torch optimizer.class_name=SDG", "did you mean SGD?"),
-    ("optimizer=torch optimizer.class_name=os.system", "must name a class like torch.optim.Optimizer"),
+    (
+        "optimizer=torch optimizer.class_name=os.system",
+        "must name a class like torch.optim.Optimizer",
+    ),
     ("optimizer=torch optimizer.options={foo:1}", "optimizer.options.foo=1: torch.optim.SGD takes"),
     ("optimizer=torch optimizer.options={momentum:2}", "must be at least 0 and below 1"),
     ("problem=custom problem.path=math.sqrt problem.arguments=[1]", "must be a group of keyword"),

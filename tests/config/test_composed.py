@@ -35,7 +35,7 @@ def opening(path: Path) -> str:
 
 def _parts(found: dict[str, Any]) -> list[dict[str, Any]]:
     optimizer = found["optimizer"]
-    return [found["problem"], optimizer, optimizer["schedule"]]
+    return [found["problem"], optimizer, optimizer.get("schedule", {})]
 
 
 @pytest.mark.slow

@@ -73,11 +73,11 @@ def plant(environment: Mapping[str, str], library: str, source: str) -> None:
         library: folder of the module `leaky`.
         source: folder of the package whose changes since its commit are recorded.
     """
-    from gdexp.experiment import source_state
+    from gdexp.experiment import own_source
 
     os.environ.update(environment)
     sys.path.insert(0, library)
-    source_state.__file__ = str(Path(source) / "experiment" / "source_state.py")
+    own_source.__file__ = str(Path(source) / "experiment" / "own_source.py")
 
 
 def make_library(folder: Path) -> None:

@@ -44,7 +44,7 @@ def test_every_config_file_lists_all_keys_with_their_defaults(name: str) -> None
 
 @pytest.mark.parametrize("name", sorted({p.stem for p in CONF.glob("*.yaml")}))
 def test_every_config_file_names_a_problem(name: str) -> None:
-    assert name in {*PROBLEMS, "custom"}
+    assert name in {*PROBLEMS, "custom", "training", "loop"}
 
 
 def test_rotation_and_shift_wrap_the_problem() -> None:

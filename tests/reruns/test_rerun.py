@@ -18,10 +18,10 @@ from gdexp.tracking.record import MANIFEST
 from tests.reruns.conftest import Ask, Said
 from tests.support.artifacts import run_folder
 
-OF_OTHER_TESTS = {
+OF_OTHER_TESTS = [
     *(Status.BELOW_MINIMUM, Status.FAILED, Status.PRUNED),
     *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS),
-}
+]
 """Ends of descents that are rerun in tests of their own."""
 
 pytestmark = pytest.mark.slow
@@ -104,7 +104,7 @@ def test_a_run_is_made_again_however_it_ended(end: str, uri: str, rerun: Ask) ->
     assert f": {end} after " in said.out
     assert "verdict identical: " in said.out
     assert max(map(len, said.raw.splitlines())) <= 80
-    assert set(ENDS) == set(Status) - OF_OTHER_TESTS
+    assert set(ENDS) == set(Status) - set(OF_OTHER_TESTS)
 
 
 def test_a_rerun_is_tracked_and_linked_to_its_reference(uri: str, rerun: Ask) -> None:
