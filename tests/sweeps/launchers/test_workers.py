@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def at_work(folder: Path, count: int) -> Study:
     """Wait until so many trials are finished; returns the study as it is then."""
     until = time.monotonic() + 300
     while time.monotonic() < until:
-        if (folder / "sweeps/s/study.journal").exists():
+        with suppress(KeyError, FileNotFoundError):  # the journal is made before the study in it
             study = load(folder)
             trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
             if len(trials) >= count:
