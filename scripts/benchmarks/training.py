@@ -37,6 +37,9 @@ CONFIG: dict[str, Any] = {
 }
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+"""Of the processes that are started in another folder."""
+
 PEAK = """
 import ctypes, gc, pathlib, torch
 from benchmarks import training
@@ -101,7 +104,11 @@ def _cpu(work: Callable[[], None]) -> float:
 def _peak(work: str) -> float:
     """Return the largest memory of a process of its own while it works, above that before it."""
     done = subprocess.run(
-        [sys.executable, "-c", PEAK.format(work=work)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PEAK.format(work=work)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return float(done.stdout.split()[-1])
 
@@ -115,7 +122,10 @@ def _sweep_size() -> float:
     ]
     with _folder():
         done = subprocess.run(
-            [sys.executable, "-m", "gdexp", *arguments], capture_output=True, check=False
+            [sys.executable, "-m", "gdexp", *arguments],
+            env=ENVIRONMENT,
+            capture_output=True,
+            check=False,
         )
         if done.returncode not in (0, 1):  # 1: none of 20 updates converges
             raise RuntimeError(done.stderr.decode())
