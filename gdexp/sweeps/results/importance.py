@@ -24,6 +24,9 @@ MOST_TRIALS = 1000
 
 TREES, SEED = 64, 0
 
+TINY = 1e-100
+"""Values below this are scaled to 1 before they are learned: their squares would be 0."""
+
 
 def importances(
     trials: Sequence[FrozenTrial], *, maximize: bool = False, logarithmic: bool = True
@@ -70,7 +73,11 @@ def importances(
 def _logs(times: Sequence[float]) -> list[float]:
     finite = [max(time, 0.0) for time in times if math.isfinite(time)]
     beyond = 10 * max(finite, default=1.0)
-    return [math.log1p(max(time, 0.0) if math.isfinite(time) else beyond) for time in times]
+    logs = [math.log1p(max(time, 0.0) if math.isfinite(time) else beyond) for time in times]
+    largest = max(logs, default=0.0)
+    if 0 < largest < TINY:
+        return [each / largest for each in logs]
+    return logs
 
 
 def _ranks(values: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import (
     BaseDistribution,
@@ -146,6 +146,7 @@ def test_a_key_that_plays_no_part_has_a_small_share_from_the_first_trials_on() -
 
 
 @settings(max_examples=40)
+@example([({}, math.inf), ({}, math.inf), ({LR: 1e-3}, math.inf), ({THRESHOLD: 9e-8}, 9e-159)])
 @given(st.lists(st.tuples(parameters, values), max_size=12))
 def test_whatever_the_trials_are(given_trials: list[tuple[dict[str, Any], float]]) -> None:
     trials = []
