@@ -69,6 +69,7 @@ def everything() -> dict[Any, Any]:
     }
 
 
+@pytest.mark.slow
 def test_a_state_comes_back_with_its_types_dtypes_and_bits(tmp_path: Path) -> None:
     state, folder = everything(), CheckpointFolder(tmp_path / "own")
     folder.save(3, state)
@@ -210,6 +211,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_kill_inside_a_write_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     kills = int(os.environ.get("GDEXP_KILLS", "4"))
     draw, last = random.Random(0), 0

@@ -549,6 +549,7 @@ def test_a_threshold_that_the_numbers_cannot_reach_is_warned_of(
     assert ("goes lower" in warning) == ("dtype=float64" not in lines)
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_without_colours_of_its_own_and_with_a_traceback_only_on_demand(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

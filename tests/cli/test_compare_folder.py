@@ -20,6 +20,7 @@ from gdexp.comparison.html_report import POLICY
 RUNS: Any = SimpleNamespace(runs=[SimpleNamespace(run_id="a" * 32, short="a" * 8)])
 
 
+@pytest.mark.slow
 def test_a_report_is_written_again_and_files_of_the_users_are_not_changed(here: Path) -> None:
     folder = here / "compare" / ("a" * 8)
     files = {REPORT: f'<meta content="{escape(POLICY)}">'.encode(), "one.png": b"new"}
@@ -35,6 +36,7 @@ def test_a_report_is_written_again_and_files_of_the_users_are_not_changed(here: 
         assert {path.name: path.read_text() for path in folder.iterdir()} == mine
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_comparison_are_csv_and_json(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ def test_a_limit_of_one_minimum_among_several_is_marked(
     assert "A limit with * is that of one minimum" in " ".join(said.split())
 
 
+@pytest.mark.slow
 def test_above_himmelblaus_limit_descents_still_reach_another_minimum() -> None:
     problem = Himmelblau(x0=[-2.8, 3.1])
     limit = stability_limit(problem, GradientDescent())

@@ -75,6 +75,7 @@ def test_expected_running_time_counts_failures_and_divides_by_successes() -> Non
         expected_running_time([1.0], [])
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20))
 def test_without_failures_it_is_the_mean(spent: list[float]) -> None:
     assert expected_running_time(spent, [True] * len(spent)) == pytest.approx(np.mean(spent))

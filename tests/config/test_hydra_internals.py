@@ -43,6 +43,7 @@ def test_files_of_hydra_hold_no_secret_and_its_function_comes_back(tmp_path: Pat
     assert utils._save_config is original
 
 
+@pytest.mark.slow
 def test_hydra_composes_the_config_of_a_command_once(
     monkeypatch: pytest.MonkeyPatch, here: Path
 ) -> None:

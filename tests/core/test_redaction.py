@@ -188,6 +188,7 @@ def test_hiding_takes_nothing_from_a_text_without_secrets_and_never_fails(text: 
     mask_source(text)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(NAMES), st.sampled_from(["=", ": ", " = ", '": "']), st.text("aZ9-_/+=."))
 def test_no_value_of_a_secret_name_is_left_in_a_source(name: str, sign: str, tail: str) -> None:
     assert CANARY not in mask_source(f"# first\n{name}{sign}{CANARY}{tail}\n# last")

@@ -167,6 +167,7 @@ def test_absolute_thresholds_may_be_negative_and_anything_else_may_not() -> None
 finite = st.floats(-1e308, 1e308)
 
 
+@pytest.mark.slow
 @given(st.lists(finite, min_size=1, max_size=8), finite)
 def test_the_linear_hitting_time_lies_in_the_step_that_meets_the_threshold(
     losses: list[float], threshold: float

@@ -44,6 +44,7 @@ def _same(one: Result, other: Result) -> bool:
     )
 
 
+@pytest.mark.slow
 @ENGINES
 @pytest.mark.parametrize("at", [0, 1, 7, 300, 1000])
 def test_ended_descent_is_the_start_of_the_whole_one(engine: str, at: int) -> None:
@@ -78,6 +79,7 @@ def test_its_own_end_counts_before_the_monitors(engine: str) -> None:
     assert ended.status is Status.MAX_ITERATIONS
 
 
+@pytest.mark.slow
 @ENGINES
 @pytest.mark.parametrize("seed", range(4))
 def test_rows_of_a_batch_end_as_alone(engine: str, seed: int) -> None:
@@ -122,6 +124,7 @@ def test_patience_ends_on_a_plateau(engine: str) -> None:
     assert descend(Matrix(), GradientDescent(lr=0.5), patient, engine=engine).converged
 
 
+@pytest.mark.slow
 @ENGINES
 def test_time_ends_between_updates(engine: str) -> None:
     stopping = Stopping(threshold=1e-30, max_iterations=10**9, max_seconds=0.2)

@@ -54,6 +54,7 @@ def test_arguments_are_broadcast() -> None:
     assert arrays.compute(functions.exp, []).shape == (0,)
 
 
+@pytest.mark.slow
 @given(
     low=st.floats(-1e6, 1e6),
     width=st.floats(0, 1e6),

@@ -198,6 +198,7 @@ def test_booleans_of_a_rule_are_no_coefficients() -> None:
     assert plan.coefficients == 5
 
 
+@pytest.mark.slow
 def test_a_rule_with_state_of_its_own_is_refused() -> None:
     problem = Matrix()
 

@@ -108,6 +108,7 @@ def test_a_rehearsal_is_not_the_first_descent() -> None:
     assert kept.prepared.checked
 
 
+@pytest.mark.slow
 def test_experiments_that_differ_in_rule_stopping_rule_and_seed_share_the_problem() -> None:
     base = composed("problem=rosenbrock")
     plans = Plans()

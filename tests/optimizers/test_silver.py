@@ -72,6 +72,7 @@ def test_the_bound_is_that_of_the_theorem() -> None:
         assert silver_worst(2**m - 1) < silver_bound(2**m - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("updates", [1, 3, 7, 15, 31, 63])
 def test_hubers_function_has_the_gap_that_is_said(updates: int) -> None:
     steps = math.fsum(Silver().rate(1.0, k) for k in range(1, updates + 1))
@@ -79,6 +80,7 @@ def test_hubers_function_has_the_gap_that_is_said(updates: int) -> None:
     assert found[-1] == pytest.approx(silver_worst(updates), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eigenvalue", np.linspace(0.01, 1, 12).tolist())
 def test_no_quadratic_is_above_the_bound(eigenvalue: float) -> None:
     found = losses(Quadratic(spectrum=[eigenvalue]), 127)

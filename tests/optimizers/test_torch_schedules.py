@@ -48,6 +48,7 @@ SCHEDULERS: dict[str, tuple[TorchSchedule, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_the_rates_are_those_of_torch(name: str) -> None:
     own, make = SCHEDULERS[name]

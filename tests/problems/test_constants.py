@@ -27,6 +27,7 @@ WITH_CONSTANTS = ("function", "quadratic", "ols", "logistic", "factorization")
 EPS = 2.0**-52
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_CONSTANTS)
 def test_a_portable_form_differs_from_the_problem_by_rounding_alone(name: str) -> None:
     problem = PROBLEMS[name]()

@@ -74,6 +74,7 @@ def opened(path: Path, read: Callable[[BinaryIO], Any]) -> Any:
         return read(file)
 
 
+@pytest.mark.slow
 def test_a_run_reads_back_as_it_was_recorded(here: Path) -> None:
     store = Store(TrackingSettings())
     experiment = Experiment.from_config(CONFIG)
@@ -110,6 +111,7 @@ def test_a_frame_equals_what_mlflows_own_client_says(here: Path) -> None:
     assert set(run.data.params) | set(run.data.metrics) < set(frame.columns)
 
 
+@pytest.mark.slow
 def test_a_sweep_stands_for_its_trials_and_none_for_the_newest_sweep(here: Path) -> None:
     store = Store(TrackingSettings())
     record(store, RunHeader("alone", "run"))

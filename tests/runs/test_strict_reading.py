@@ -183,6 +183,7 @@ def state() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_the_caller_s_process_is_left_as_it_was(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")

@@ -35,6 +35,7 @@ def made(folder: Path) -> list[str]:
         return [*connection.iterdump(), repr((*experiment[:2], experiment[3], experiment[6:]))]
 
 
+@pytest.mark.slow
 def test_a_copy_is_what_mlflow_makes(cache: Path, tmp_path: Path) -> None:
     first = made(tmp_path / "made by MLflow")
     template = template_path()

@@ -52,6 +52,7 @@ def artifact(client: MlflowClient, run_id: str, name: str) -> bytes:
     return Path(client.download_artifacts(run_id, name)).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_holds_what_the_design_says(here: Path) -> None:
     store, run, result = tracked()
     client = store.client
@@ -105,6 +106,7 @@ def test_a_diverged_run_is_recorded_whole_its_last_loss_included(here: Path, lr:
     assert not np.isfinite(trace[-1])
 
 
+@pytest.mark.slow
 def test_long_traces_are_written_in_batches_and_whole(here: Path) -> None:
     store, run, result = tracked(**{"optimizer.lr": 0.005, "stopping.max_iterations": 2500})
     history = store.client.get_metric_history(run.info.run_id, "loss")

@@ -64,6 +64,7 @@ def driven(library: str, lr: float, most: int = 100) -> int:
     return int(trainer.global_step)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("libraries")
 @pytest.mark.parametrize("library", ["transformers", "lightning"])
 def test_a_callback_counts_and_ends_the_loop_at_the_threshold(

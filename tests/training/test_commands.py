@@ -47,6 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_training_is_recorded_rerun_exported_and_loaded(here: Path) -> None:
     assert main([*NET, *ACCURACY, "problem.arguments.width=4"]) == 0
     (run,) = load_runs()
@@ -75,6 +76,7 @@ def test_a_training_is_recorded_rerun_exported_and_loaded(here: Path) -> None:
     assert main(["+rerun=./out", trust]) == 4
 
 
+@pytest.mark.slow
 def test_without_tensors_digests_judge(here: Path) -> None:
     lines = ("stopping.max_iterations=6", "tracking.tensors=false", "tracking.model=none")
     assert main([*NET, *lines]) == 0
@@ -85,6 +87,7 @@ def test_without_tensors_digests_judge(here: Path) -> None:
     assert main([f"+rerun={run.run_id}", "trust=[own_net.Net]"]) == 0
 
 
+@pytest.mark.slow
 def test_a_loop_is_recorded_and_rerun(here: Path) -> None:
     lines = ("problem=loop", "problem.path=own_net.fit", "problem.arguments.lr=0.25")
     assert main([*lines, "stopping.threshold=0.1"]) == 0
@@ -94,6 +97,7 @@ def test_a_loop_is_recorded_and_rerun(here: Path) -> None:
     assert main([f"+rerun={run.run_id}", "trust=[own_net.fit]"]) == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_over_arguments(here: Path) -> None:
     swept = ("problem.arguments.width=choice(4,8)", "stopping.max_iterations=60")
     assert main(["-m", *NET, *ACCURACY, *swept]) == 0
@@ -103,6 +107,7 @@ def test_a_sweep_over_arguments(here: Path) -> None:
     assert [line.split(",")[0] for line in table[1:4]] == ["0.5", "0.6", "0.7"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -133,6 +138,7 @@ def test_bad_input_is_one_line_before_anything_is_written(
     assert not (here / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_code_that_fails_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["problem=training", "problem.path=own_net.Broken"]) == 1
     words = "problem=own_net.Broken: its code failed: ValueError: no data left"
@@ -146,6 +152,7 @@ def test_a_swept_optimizer_of_a_loop_is_refused(
     assert "a loop has an optimizer of its own" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_of_several_processes_of_a_launcher_is_refused(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +165,7 @@ def test_one_of_several_processes_of_a_launcher_is_refused(
     assert main([*NET, "stopping.max_iterations=3"]) == 0
 
 
+@pytest.mark.slow
 def test_trainings_are_compared_by_their_metric(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +180,7 @@ def test_trainings_are_compared_by_their_metric(
     assert "iterations to each threshold of accuracy" in said
 
 
+@pytest.mark.slow
 def test_a_single_training_prints_the_readings_of_its_metric(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

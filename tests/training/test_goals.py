@@ -55,6 +55,7 @@ class Heard:
         return None
 
 
+@pytest.mark.slow
 def test_a_monitor_hears_all_metrics_and_ends_a_training(small: Path) -> None:
     for lines in (
         ["stopping.threshold=null"],
@@ -76,6 +77,7 @@ def test_a_monitor_hears_all_metrics_and_ends_a_training(small: Path) -> None:
         assert np.array_equal(ended.curve("accuracy"), whole.curve("accuracy")[:4])
 
 
+@pytest.mark.slow
 def test_patience_epochs_and_time_end_a_training(small: Path) -> None:
     goal = ["stopping.metric=accuracy", "stopping.threshold=2", "stopping.max_iterations=900"]
     patient = run(*goal, "stopping.patience=3", "stopping.every=1", "optimizer.lr=1e-9")
@@ -91,6 +93,7 @@ def test_patience_epochs_and_time_end_a_training(small: Path) -> None:
     assert 0.2 <= late.seconds < 2
 
 
+@pytest.mark.slow
 def test_a_training_is_projected_towards_its_metrics_threshold(small: Path) -> None:
     goal = ["stopping.metric=accuracy", "stopping.threshold=0.95", "optimizer.lr=0.02"]
     ended = run(*goal, "stopping.max_iterations=10")
@@ -132,6 +135,7 @@ def test_the_best_accuracy_is_found_with_a_pruner(
     assert "identical" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "words"),
     [

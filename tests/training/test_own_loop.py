@@ -189,6 +189,7 @@ def test_a_loop_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path: Path) -
     assert resumed.iterations == whole.iterations
 
 
+@pytest.mark.slow
 def test_memory_stays_flat() -> None:
     def long() -> Iterator[dict[str, Any]]:
         graph = torch.ones(1000, requires_grad=True)

@@ -70,6 +70,7 @@ LIMIT = Stopping(1e-9, 23, every=4)
 PLACES = {"inside": [3], "last batch": [5], "boundary": [6], "many": [2, 3, 4, 7, 13, 18]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_and_resumed_it_ends_with_the_same_bits(place: str, tmp_path: Path) -> None:
     whole_seen: list[float] = []
@@ -140,6 +141,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_schedules_and_averages_go_on(name: str, tmp_path: Path) -> None:
     group, kept = OPTIMIZERS[name], Kept(True, "best")
@@ -150,6 +152,7 @@ def test_optimizers_schedules_and_averages_go_on(name: str, tmp_path: Path) -> N
     assert_same(train(tmp_path / "b", stopping, group=group, kept=kept), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_loaders_with_workers_go_on(workers: int, tmp_path: Path) -> None:
     def make() -> Small:
@@ -160,6 +163,7 @@ def test_loaders_with_workers_go_on(workers: int, tmp_path: Path) -> None:
     assert_same(train(tmp_path / "b", LIMIT, make=make), whole)
 
 
+@pytest.mark.slow
 def test_patience_goes_on_where_it_was(tmp_path: Path) -> None:
     stopping = Stopping(2.0, 500, absolute=True, metric="accuracy", mode="max", every=2, patience=5)
     whole = train(tmp_path / "a", stopping)
@@ -192,6 +196,7 @@ def test_another_model_is_refused_and_named(tmp_path: Path) -> None:
         train(tmp_path, LIMIT, make=lambda: Small(width=9))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_settings_or_code_is_refused(tmp_path: Path) -> None:
     assert train(tmp_path, LIMIT, saves=[3], kill=3) is None
     given = CheckpointFolder(tmp_path), None, {}, lambda about: "train.py changed"
@@ -204,6 +209,7 @@ def test_a_checkpoint_of_other_settings_or_code_is_refused(tmp_path: Path) -> No
     assert_same(begun, train(tmp_path / "other", LIMIT))
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(tmp_path: Path) -> None:
     whole = train(tmp_path / "a", LIMIT)
     assert train(tmp_path / "b", LIMIT, saves=[3, 8], kill=9) is None

@@ -41,6 +41,7 @@ from tests.support.names import BATCHABLE_RULES, PROBLEMS
 UNTIL = Stopping(1e-5, 300)
 
 
+@pytest.mark.slow
 def test_the_result_says_which_engine_and_why() -> None:
     problem = Matrix()
     auto = descend(problem)

@@ -44,6 +44,7 @@ def points(dimension: int, count: int = 20) -> torch.Tensor:
     return 11 * torch.rand(count, dimension, dtype=F64, generator=generator) - 5.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_minimum_has_two_decimals_and_is_reached_at_the_minimiser(function: int) -> None:
     for instance in (1, 2, 15):
@@ -59,6 +60,7 @@ def test_the_minimum_has_two_decimals_and_is_reached_at_the_minimiser(function: 
                 assert loss == pytest.approx(each.f_star, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_loss_near_the_minimiser_or_elsewhere_is_below_the_minimum(function: int) -> None:
     for dimension in (2, 5):
@@ -72,6 +74,7 @@ def test_no_loss_near_the_minimiser_or_elsewhere_is_below_the_minimum(function: 
         assert float(problem.loss(spread).min()) >= least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", sorted({*FUNCTIONS} - RUGGED))
 def test_the_gradient_agrees_with_differences(function: int) -> None:
     for dimension in (2, 5):
@@ -107,6 +110,7 @@ def test_the_gradient_of_katsuura_is_its_formula() -> None:
         assert torch.allclose(gradient(problem, x), wanted, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_gradient_is_finite_at_the_minimiser_and_stationary(function: int) -> None:
     for dimension in (2, 20):
@@ -214,6 +218,7 @@ def test_bad_arguments_are_refused(arguments: dict, message: str) -> None:
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.slow
 def test_a_config_takes_float64_and_float32_is_answered_with_a_warning() -> None:
     chosen = ["problem=bbob", "problem.function=24", "problem.instance=3", "problem.dimension=5"]
     chosen += ["optimizer.lr=1e-6", "stopping.threshold=1e-8"]
@@ -239,6 +244,7 @@ def test_theory_uses_a_hessian_only_where_there_is_one() -> None:
     assert stability_limit(moved, GradientDescent()) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "portable"])
 def test_a_descent_of_a_rotated_function_is_the_same_in_a_batch(engine: str) -> None:
     problem, stopping = Bbob(10, 1, 4), Stopping(1e-8, 30)

@@ -19,6 +19,7 @@ INSTANCES = (1, 3, 15)[: share(3, 2)]
 POINTS = share(400, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_values_are_those_of_coco(function: int) -> None:
     for instance in INSTANCES:
@@ -31,6 +32,7 @@ def test_values_are_those_of_coco(function: int) -> None:
             assert found.minimum <= bbob.EXACT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_values_of_the_portable_form_are_close_to_those_of_coco(function: int) -> None:
     most = bbob.PORTABLE_RUGGED if function in bbob.RUGGED else bbob.PORTABLE

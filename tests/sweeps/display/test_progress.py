@@ -194,6 +194,7 @@ def test_a_slow_terminal_takes_little_of_the_time() -> None:
     assert drawn(shown.file.getvalue()) <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [80, 40, 20, 5])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     shown = terminal(total=5000, width=width)

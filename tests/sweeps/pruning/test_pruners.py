@@ -75,6 +75,7 @@ def by_optuna(pruner: Any, curves: Sequence[Sequence[float]], maximize: bool) ->
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("name", list(CHOICES))
 def test_verdicts_are_optunas(name: str, maximize: bool) -> None:
@@ -86,6 +87,7 @@ def test_verdicts_are_optunas(name: str, maximize: bool) -> None:
     assert None in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(CHOICES))
 def test_a_continued_sweep_prunes_as_an_unbroken_one(name: str) -> None:
     made = curves(5)

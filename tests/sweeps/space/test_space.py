@@ -239,6 +239,7 @@ def test_a_grid_of_files_has_each_with_its_own_keys() -> None:
     assert points[-1] == {"optimizer": "adam", "optimizer.lr": 2, "optimizer.beta1": 0.7}
 
 
+@pytest.mark.slow
 def test_a_chosen_file_leaves_the_space_and_keeps_its_own_ranges() -> None:
     made = planned("+sweep=rules", "optimizer=adam")
     assert made.space.names == ["optimizer.lr"]

@@ -116,6 +116,7 @@ def test_powers_of_ten_of_positive_numbers_only() -> None:
     assert run_display.chart_metrics({}, {}) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(300, 100), (100, 300), (3000, 1000)])
 def test_a_picture_is_kept_whole_with_a_square_copy_to_show(size: tuple[int, int]) -> None:
     buffer = io.BytesIO()

@@ -83,6 +83,7 @@ SCHEDULES: dict[str, tuple[Callable[[int], float], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("name", FORMULAS)
 def test_a_rule_is_its_formula_on_each_tensor(name: str, schedule: str) -> None:

@@ -194,6 +194,7 @@ STATES: dict[str, dict[str, Any]] = {
 STATES["adam"]["schedule"]["warmup"] = 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATES)
 def test_a_loaded_state_goes_on_with_the_same_bits(name: str) -> None:
     group, batches = STATES[name], make_batches(10)

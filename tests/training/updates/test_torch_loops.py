@@ -138,6 +138,7 @@ CASES: dict[str, tuple[dict[str, Any], Loop]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("micro", [1, 3])
 @pytest.mark.parametrize("name", CASES)
 def test_losses_weights_and_state_are_those_of_a_hand_written_loop(name: str, micro: int) -> None:
