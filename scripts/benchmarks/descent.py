@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
 
 from benchmarks.loops import notebook_loop, sgd_loop
-from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
+from benchmarks.measure import Figure, by_turns, elsewhere, figure, one_thread, ratios
 from gdexp import GradientDescent, Matrix, Stopping, descend
 from gdexp.cli import run as commands
 
@@ -40,7 +37,7 @@ def run(rounds: int) -> list[Figure]:
         recording.append(besides)
         return per_iteration(iterations, seconds)
 
-    with one_thread(), _elsewhere():
+    with one_thread(), elsewhere():
         times = by_turns(
             {
                 "gdexp": ours,
@@ -91,15 +88,3 @@ def _command() -> tuple[int, float, float]:
         result = commands.run(config)
     besides = time.perf_counter() - began - result.seconds
     return result.iterations, result.seconds, besides
-
-
-@contextlib.contextmanager
-def _elsewhere() -> Iterator[None]:
-    """A current directory that is gone afterwards, for the store that the command makes."""
-    before = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import asdict, dataclass
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
@@ -68,6 +69,13 @@ def by_turns(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[st
             if count:
                 values[name].append(value)
     return values
+
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """Make a current directory that is gone afterwards, for what commands write."""
+    with TemporaryDirectory() as folder, chdir(folder):
+        yield
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ CONFIG: dict[str, Any] = {
 
 def run(rounds: int) -> list[Figure]:
     """Seconds of whole commands, recording and all, in a process that has started."""
-    with one_thread(), tempfile.TemporaryDirectory() as folder, _standing_in(Path(folder)):
+    with one_thread(), tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path(folder)):
         _quiet(lambda: runs.run(CONFIG))
         (first,) = load_runs()
         wanted = {**CONFIG, "rerun": {"run": first.run_id}, "rerun_all": False, "trust": []}
@@ -99,13 +99,3 @@ def _start() -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)
     return time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def _standing_in(folder: Path) -> Iterator[None]:
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from benchmarks.measure import Figure, figure, one_thread
+from benchmarks.measure import Figure, elsewhere, figure, one_thread
 from gdexp.cli.main import main
 from gdexp.problems.matrix import Matrix
 
@@ -33,23 +31,16 @@ SWEEP = ("+sweep", "sweep.sampler=random", "stopping.max_iterations=" + str(MOST
 def run(rounds: int) -> list[Figure]:
     """Seconds for a trial, all that it brings with it, the start of a sweep taken off."""
     ours, usual, notes = [], [], []
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder, one_thread():
-        os.chdir(folder)
-        try:
-            start_up = _start_up()
-            _swept("warm", FEW, 0)
-            for seed in range(rounds):
-                start, _ = _swept(f"start{seed}", FEW, seed)
-                seconds, trials = _swept(f"round{seed}", TRIALS, seed)
-                ours.append((seconds - start) / (TRIALS - FEW))
-                some = sorted(trials, key=_steps)[EVERY // 2 :: EVERY]
-                usual.append(_by_hand(some, seed) / len(some))
-                notes.append(
-                    statistics.mean(map(_steps, some)) / statistics.mean(map(_steps, trials))
-                )
-        finally:
-            os.chdir(before)
+    with one_thread(), elsewhere():
+        start_up = _start_up()
+        _swept("warm", FEW, 0)
+        for seed in range(rounds):
+            start, _ = _swept(f"start{seed}", FEW, seed)
+            seconds, trials = _swept(f"round{seed}", TRIALS, seed)
+            ours.append((seconds - start) / (TRIALS - FEW))
+            some = sorted(trials, key=_steps)[EVERY // 2 :: EVERY]
+            usual.append(_by_hand(some, seed) / len(some))
+            notes.append(statistics.mean(map(_steps, some)) / statistics.mean(map(_steps, trials)))
     return [
         figure(
             f"by hand / gdexp, time per trial of a {TRIALS}-trial random sweep",

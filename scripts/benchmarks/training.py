@@ -12,13 +12,12 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figure, by_turns, figure, one_thread, ratios
+from benchmarks.measure import Figure, by_turns, elsewhere, figure, one_thread, ratios
 from benchmarks.wide_net import hand_loop
 from gdexp.cli import run as runs
 
@@ -43,9 +42,10 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, 
 PEAK = """
 import ctypes, gc, pathlib, torch
 from benchmarks import training
+from benchmarks.measure import elsewhere
 
 torch.set_num_threads(1)
-with training._folder():
+with elsewhere():
     training.UPDATES = training.CONFIG["stopping"]["max_iterations"] = 30
     lines = lambda: pathlib.Path("/proc/self/status").read_text().splitlines()
     size = lambda name: next(int(l.split()[1]) for l in lines() if l.startswith(name)) * 1024
@@ -62,7 +62,7 @@ with training._folder():
 
 def run(rounds: int) -> list[Figure]:
     """CPU seconds of whole runs, memory above the hand loop's, and bytes of a sweep."""
-    with one_thread(), _folder():
+    with one_thread(), elsewhere():
         times = by_turns({"hand": lambda: _cpu(_by_hand), "gdexp": lambda: _cpu(_run)}, rounds)
         peaks = {name: [_peak(name) for _ in range(rounds)] for name in ("_by_hand", "_run")}
     seconds = {name: statistics.median(values) for name, values in times.items()}
@@ -120,7 +120,7 @@ def _sweep_size() -> float:
         *("optimizer.lr=0.01,0.02,0.03", "stopping.max_iterations=20", "stopping.threshold=1e-9"),
         *("tracking.tensors=false", "tracking.model=none"),
     ]
-    with _folder():
+    with elsewhere():
         done = subprocess.run(
             [sys.executable, "-m", "gdexp", *arguments],
             env=ENVIRONMENT,
@@ -131,14 +131,3 @@ def _sweep_size() -> float:
             raise RuntimeError(done.stderr.decode())
         files = [path for path in Path().rglob("*") if path.is_file()]
         return sum(path.stat().st_size for path in files) / MEGABYTE
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[None]:
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)

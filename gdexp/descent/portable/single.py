@@ -61,18 +61,7 @@ def descend_alone(
     Raises:
         Disagreement: by the checks.
     """
-    one = np.zeros(1, dtype=np.int64)
-    numbers = Numbers(Hyperparameters([rule], one), engine.plan.dtype)
-    descents = Descents(
-        engine,
-        x[None],
-        numbers,
-        Limits.of([stopping], one),
-        minimum,
-        pace,
-        keep_traces=True,
-        at_once=listener is not None,
-    )
+    descents = _one_row(engine, rule, stopping, x, minimum, pace, at_once=listener is not None)
     advance = descents.advance
     if listener is not None:
         advance = Listening([listener], descents).advance
@@ -100,3 +89,21 @@ def descend_alone(
     ends = descents.ends
     final = ends.final.reshape(x.shape)
     return Descended(trace, STATUSES[ends.codes[0]], final, int(ends.periods[0]) or None)
+
+
+def _one_row(
+    engine: Engine,
+    rule: UpdateRule,
+    stopping: Stopping,
+    x: Array,
+    minimum: PortableMinimum,
+    pace: Pace,
+    at_once: bool,
+) -> Descents:
+    """Return the descent as a batch of one row, which keeps its trace."""
+    one = np.zeros(1, dtype=np.int64)
+    numbers = Numbers(Hyperparameters([rule], one), engine.plan.dtype)
+    limits = Limits.of([stopping], one)
+    return Descents(
+        engine, x[None], numbers, limits, minimum, pace, keep_traces=True, at_once=at_once
+    )
