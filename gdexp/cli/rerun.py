@@ -49,7 +49,7 @@ class RerunSettings:
 
     Args:
         run: run id or its first digits, or a folder of `+export`; None: the newest sweep's best,
-            or the newest run.
+            or the newest run, whichever is newer.
         format: text or json.
         accept: the weakest verdict with exit status 0.
         ulps: that two numbers may be apart to be called close, >= 0.
@@ -180,7 +180,10 @@ def _show_one(
         recorded = recorder.run_ids.get(id(made))
         print(json.dumps(outcome_json(made, settings.accept, recorded), indent=2))
         return
-    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
+    which = ", the newest here" if settings.run is None else ""
+    of = [("sweep", f"{str(sweep)[:8]}{which}, its best; rerun_all=true makes all")]
+    if sweep is None:
+        of = [("run", f"{made.reference.shown.removeprefix('run ')}{which}")] if which else []
     terminal.print_facts(out, [*of, *rerun_facts(made), *recorder.facts])
 
 
@@ -200,7 +203,8 @@ def _show_many(
         }
         print(json.dumps(report, indent=2))
         return
-    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
+    which = ", the newest here" if settings.run is None else ""
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}{which}, {len(outcomes):,} descents")]
     terminal.print_facts(out, [*of, *summary_facts(outcomes), *recorder.facts])
 
 
