@@ -133,9 +133,9 @@ def test_a_bare_rerun_takes_the_newest_run_that_is_no_rerun(uri: str, rerun: Ask
 def test_a_sweeps_id_stands_for_its_best_trial(uri: str, rerun: Ask) -> None:
     (sweep,) = runs(uri, "sweep", "sweep")
     best = sweep.tags["gdexp.best_run"]
-    for named in ("+rerun", f"+rerun={sweep.run_id}"):
+    for named, which in (("+rerun", ", the newest here"), (f"+rerun={sweep.run_id}", "")):
         said = rerun("sweep", named, "rerun.record=false").out
-        assert f"sweep {sweep.short}, its best; rerun_all=true makes all" in said
+        assert f"sweep {sweep.short}{which}, its best; rerun_all=true makes all" in said
         assert f"reference run {best[:8]}: converged" in said
         assert "in a batch, " in said
         assert "verdict identical" in said
