@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from gdexp.version import __version__ as __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from gdexp.api import Study as Study
+    from gdexp.api import StudyTrial as StudyTrial
+    from gdexp.api import log as log
+    from gdexp.api import sweep as sweep
     from gdexp.core import BadInput as BadInput
     from gdexp.core import GdexpError as GdexpError
     from gdexp.descent import BatchResult as BatchResult
@@ -125,6 +129,8 @@ _HOME = {
     "Silver": "optimizers",
     "Status": "descent",
     "StepDecay": "optimizers",
+    "Study": "api",
+    "StudyTrial": "api",
     "Stopped": "training",
     "Stopping": "descent",
     "TorchOptimizer": "optimizers",
@@ -146,7 +152,9 @@ _HOME = {
     "gradient_error": "problems",
     "hitting_time": "descent",
     "load_runs": "runs",
+    "log": "api",
     "report": "training",
+    "sweep": "api",
 }
 
 __all__ = [*_HOME]

@@ -30,7 +30,7 @@ FLOORS = [
     ["runs"],
     ["comparison", "reruns", "sweeps"],
     ["hydra_plugins"],
-    ["cli", "examples", "ui"],
+    ["api", "cli", "examples", "ui"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

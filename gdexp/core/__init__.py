@@ -27,9 +27,19 @@ from gdexp.core.formatting import (
     gap_formula,
     gap_name,
 )
+from gdexp.core.given_objects import (
+    given_name,
+    given_object,
+    given_path,
+    giving,
+    is_available,
+    is_given,
+    not_rerunnable,
+)
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.memory import release_freed_memory
+from gdexp.core.object_digest import Described, described
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
@@ -42,12 +52,13 @@ from gdexp.core.signals import Interrupted
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
-    "MASK",
     "BadInput",
     "CommandExit",
     "CommandFailed",
+    "Described",
     "GdexpError",
     "Interrupted",
+    "MASK",
     "Process",
     "StorageChanged",
     "StorageFailed",
@@ -61,6 +72,7 @@ __all__ = [
     "context_thread",
     "context_value",
     "csv_bytes",
+    "described",
     "failure_reason",
     "format_count",
     "format_counts",
@@ -71,7 +83,13 @@ __all__ = [
     "gap_formula",
     "gap_name",
     "gc_control",
+    "given_name",
+    "given_object",
+    "given_path",
+    "giving",
     "has_secret",
+    "is_available",
+    "is_given",
     "is_secret",
     "is_secret_key",
     "lazy_names",
@@ -81,6 +99,7 @@ __all__ = [
     "mask_source",
     "mask_value",
     "nearest",
+    "not_rerunnable",
     "open_regular",
     "printable",
     "printable_line",

@@ -22,6 +22,10 @@ ConfigStore.instance().store(
 )
 
 
+NOTHING_CONVERGED = 1
+"""The exit status of a sweep without a winner."""
+
+
 class GdexpSweeper(Sweeper):
     """Prepares the study, then launches long-lived workers through the configured launcher."""
 
@@ -44,7 +48,7 @@ class GdexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
-        from gdexp.core import CommandFailed
+        from gdexp.core import CommandExit, CommandFailed
         from gdexp.sweeps import job_failure, run_sweep, worker_launcher
 
         def launch(overrides: list[list[str]]) -> None:
@@ -54,7 +58,9 @@ class GdexpSweeper(Sweeper):
 
         started_by = worker_launcher(self.job_launcher, launch)
         try:
-            run_sweep(arguments, self.configs.compose, launch, started_by)
+            finished = run_sweep(arguments, self.configs.compose, launch, started_by)
+            if finished is not None and not finished.is_won:
+                raise CommandExit(NOTHING_CONVERGED)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
         return None

@@ -9,6 +9,7 @@ from gdexp.optimizers.base import State, Step, UpdateRule
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
 from gdexp.optimizers.own_rule import OwnRule
 from gdexp.optimizers.registry import RULES, build_rule
+from gdexp.optimizers.schedule_registry import SCHEDULES
 from gdexp.optimizers.schedules import (
     Chebyshev,
     Constant,
@@ -31,6 +32,7 @@ from gdexp.optimizers.warmup_cosine import WarmupCosine
 
 __all__ = [
     "RULES",
+    "SCHEDULES",
     "Adagrad",
     "Adam",
     "AdamW",

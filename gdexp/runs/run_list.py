@@ -67,7 +67,8 @@ class Runs(Sequence[TrackedRun]):
             for run in self._runs
         ]
         columns = [*first, *(named[key] for key in params), *(measured[key] for key in metrics)]
-        return pd.DataFrame(rows, columns=columns)
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.astype({"trial": "Int64"})  # whole numbers, also where some are missing
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}

@@ -9,30 +9,48 @@ from typing import TYPE_CHECKING
 from gdexp.core import lazy_names
 
 if TYPE_CHECKING:
+    from gdexp.sweeps.driver import FinishedSweep as FinishedSweep
     from gdexp.sweeps.driver import run_sweep as run_sweep
     from gdexp.sweeps.launchers import is_basic as is_basic
     from gdexp.sweeps.launchers import job_failure as job_failure
     from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
     from gdexp.sweeps.launchers import worker_launcher as worker_launcher
+    from gdexp.sweeps.results import threshold_cells as threshold_cells
+    from gdexp.sweeps.results import trials_table as trials_table
+    from gdexp.sweeps.study import TrialRecord as TrialRecord
+    from gdexp.sweeps.study import load_study as load_study
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
+    from gdexp.sweeps.worker import run_worker as run_worker
 
 __all__ = [
+    "FinishedSweep",
     "SweepConfigs",
+    "TrialRecord",
     "is_basic",
     "job_failure",
+    "load_study",
     "run_launched_worker",
     "run_sweep",
+    "run_worker",
+    "threshold_cells",
+    "trials_table",
     "worker_launcher",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "FinishedSweep": "driver",
         "SweepConfigs": "sweep_configs",
+        "TrialRecord": "study",
         "is_basic": "launchers",
-        "run_sweep": "driver",
         "job_failure": "launchers",
+        "load_study": "study",
         "run_launched_worker": "launchers",
+        "run_sweep": "driver",
+        "run_worker": "worker",
+        "threshold_cells": "results",
+        "trials_table": "results",
         "worker_launcher": "launchers",
     },
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gdexp import config
-from gdexp.core import CommandExit, GdexpError, gc_control
+from gdexp.core import GdexpError, gc_control
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.cleanup import cleanup_on_error
@@ -49,16 +49,33 @@ if TYPE_CHECKING:
 
     from gdexp.tracking import Store
 
-NOTHING_CONVERGED = 1
-"""The exit status of a sweep without a winner."""
-
 Compose = Callable[[list[str]], "DictConfig"]
 Launch = Callable[[list[list[str]]], None]
 
 
+class FinishedSweep(NamedTuple):
+    """A sweep at its end.
+
+    Attributes:
+        plan: of the sweep.
+        result: what it found.
+        parent: the id of the sweep's own run.
+    """
+
+    plan: Plan
+    result: SweepResult
+    parent: str
+
+    @property
+    def is_won(self) -> bool:
+        """Whether a trial has what was looked for, or nothing had to be reached."""
+        found = self.result.best is not None or not self.result.records
+        return found or not self.plan.counts_iterations
+
+
 def run_sweep(
-    arguments: list[str], compose: Compose, launch: Launch, launcher: WorkerLauncher | None
-) -> None:
+    arguments: list[str], compose: Compose, launch: Launch, launcher: WorkerLauncher | None = None
+) -> FinishedSweep | None:
     """Run a sweep to its last trial.
 
     Args:
@@ -66,6 +83,9 @@ def run_sweep(
         compose: overrides without ranges to a config.
         launch: runs the task function once for each list of overrides, in this process.
         launcher: starts the workers through another Hydra launcher; None: on this machine.
+
+    Returns:
+        The sweep; None where it was only previewed.
 
     Raises:
         BadInput: before anything is written.
@@ -83,7 +103,7 @@ def run_sweep(
     plan = _plan(composed, given, launcher)
     if plan.settings.preview:
         preview(out, plan)
-        return
+        return None
     differing = list(filter(None, map(nondeterminism_warning, plan.examples_of_user())))
     terminal_messages.print_plan(out, plan)
     for warning in differing:
@@ -102,11 +122,10 @@ def run_sweep(
         supervise(out, plan, study, store, parent, workers)
         return workers.failure()
 
-    result, failures = _run(out, plan, bool(differing), work)
-    if failures.exceeded and len(result.records) < plan.n_trials:
+    finished, failures = _run(out, plan, bool(differing), work)
+    if failures.exceeded and len(finished.result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
-    if result.best is None and result.records and plan.counts_iterations:
-        raise CommandExit(NOTHING_CONVERGED)
+    return finished
 
 
 def _plan(
@@ -137,7 +156,7 @@ def _plan(
 
 def _run(
     out: Console, plan: Plan, differing: bool, work: Callable[..., Exception | None]
-) -> tuple[SweepResult, FailureLimit]:
+) -> tuple[FinishedSweep, FailureLimit]:
     """Open the study, let the workers make what is missing, and write and print the result.
 
     Args:
@@ -169,7 +188,7 @@ def _run(
         if ended:
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)
-    return result, failures
+    return FinishedSweep(plan, result, parent), failures
 
 
 def _run_here(launch: Launch, lines: list[str]) -> Exception | None:

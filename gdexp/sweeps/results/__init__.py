@@ -6,6 +6,8 @@ from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sweep_params
 from gdexp.sweeps.results.terminal_messages import print_plan
 from gdexp.sweeps.results.terminal_report import print_result
+from gdexp.sweeps.results.threshold_table import threshold_cells
+from gdexp.sweeps.results.trials_table import trials_table
 
 __all__ = [
     "SweepResult",
@@ -16,4 +18,6 @@ __all__ = [
     "start_sweep_run",
     "sweep_params",
     "terminal_messages",
+    "threshold_cells",
+    "trials_table",
 ]
