@@ -19,7 +19,8 @@ class ExportSettings:
     """The config group `export`.
 
     Args:
-        run: run id or its first digits; None: the newest sweep's best, or the newest run.
+        run: run id or its first digits; None: the newest sweep's best, or the newest run,
+            whichever is newer.
         folder: that is written; None: `export/` and the first digits of the run id.
     """
 

@@ -47,7 +47,7 @@ class RerunSettings:
 
     Args:
         run: run id or its first digits, or a folder of `+export`; None: the newest sweep's best,
-            or the newest run.
+            or the newest run, whichever is newer.
         format: text or json.
         accept: the weakest verdict with exit status 0.
         ulps: that two numbers may be apart to be called close, >= 0.
@@ -175,7 +175,10 @@ def _show_one(
 ) -> None:
     recorded = recorder.run_ids.get(id(made))
     json_output.answer("rerun", outcome_json(made, settings.accept, recorded))
-    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
+    which = ", the newest here" if settings.run is None else ""
+    of = [("sweep", f"{str(sweep)[:8]}{which}, its best; rerun_all=true makes all")]
+    if sweep is None:
+        of = [("run", f"{made.reference.shown.removeprefix('run ')}{which}")] if which else []
     terminal.print_facts(out, [*of, *rerun_facts(made), *recorder.facts])
 
 
@@ -188,7 +191,8 @@ def _show_many(
 ) -> None:
     each = [outcome_json(o, settings.accept, recorder.run_ids.get(id(o))) for o in outcomes]
     json_output.answer("rerun", {"verdicts": verdict_counts(outcomes), "runs": each})
-    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
+    which = ", the newest here" if settings.run is None else ""
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}{which}, {len(outcomes):,} descents")]
     terminal.print_facts(out, [*of, *summary_facts(outcomes), *recorder.facts])
 
 

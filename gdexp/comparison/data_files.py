@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from typing import Any
 
 from gdexp.comparison.comparison import RECORDED_METRICS, Comparison
@@ -52,7 +54,9 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
             "rank": rank,
             "status": run.status,
             "metrics": {
-                name: run.metrics[name] for name in RECORDED_METRICS if name in run.metrics
+                name: _recorded(run.metrics[name])
+                for name in RECORDED_METRICS
+                if name in run.metrics
             },
             "params": {key: run.values.get(key) for key in keys},
         }
@@ -72,6 +76,11 @@ def _thresholds(comparison: Comparison) -> list[dict[str, Any]]:
         for run in comparison.ranked
         for place, threshold in enumerate(comparison.thresholds)
     ]
+
+
+def _recorded(value: float) -> float:
+    """Return a metric as it was: MLflow stores an infinite one as the largest double."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def _flat(run: dict[str, Any]) -> dict[str, Any]:
