@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from gdexp.version import __version__ as __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from gdexp.api import RunComparison as RunComparison
     from gdexp.api import Study as Study
     from gdexp.api import StudyTrial as StudyTrial
+    from gdexp.api import compare as compare
+    from gdexp.api import compose as compose
+    from gdexp.api import descend as descend
     from gdexp.api import log as log
+    from gdexp.api import rerun as rerun
     from gdexp.api import sweep as sweep
     from gdexp.core import BadInput as BadInput
     from gdexp.core import GdexpError as GdexpError
@@ -27,9 +32,9 @@ if TYPE_CHECKING:
     from gdexp.descent import Result as Result
     from gdexp.descent import Status as Status
     from gdexp.descent import Stopping as Stopping
-    from gdexp.descent import descend as descend
     from gdexp.descent import descend_batch as descend_batch
     from gdexp.descent import hitting_time as hitting_time
+    from gdexp.experiment import Experiment as Experiment
     from gdexp.optimizers import Adagrad as Adagrad
     from gdexp.optimizers import Adam as Adam
     from gdexp.optimizers import AdamW as AdamW
@@ -73,6 +78,7 @@ if TYPE_CHECKING:
     from gdexp.problems import build_problem as build_problem
     from gdexp.problems import check_problem as check_problem
     from gdexp.problems import gradient_error as gradient_error
+    from gdexp.reruns import Rerun as Rerun
     from gdexp.runs import Runs as Runs
     from gdexp.runs import TrackedRun as TrackedRun
     from gdexp.runs import load_runs as load_runs
@@ -101,6 +107,7 @@ _HOME = {
     "CheckFailed": "problems",
     "Constant": "optimizers",
     "Cosine": "optimizers",
+    "Experiment": "experiment",
     "Factorization": "problems",
     "Function": "problems",
     "FunctionProblem": "problems",
@@ -122,8 +129,10 @@ _HOME = {
     "Quadratic": "problems",
     "RMSprop": "optimizers",
     "Rastrigin": "problems",
+    "Rerun": "reruns",
     "Result": "descent",
     "Rosenbrock": "problems",
+    "RunComparison": "api",
     "Runs": "runs",
     "Schedule": "optimizers",
     "Silver": "optimizers",
@@ -145,7 +154,9 @@ _HOME = {
     "best_lr": "theory",
     "build_problem": "problems",
     "check_problem": "problems",
-    "descend": "descent",
+    "compare": "api",
+    "compose": "api",
+    "descend": "api",
     "descend_batch": "descent",
     "distance_from_best": "theory",
     "exact_count": "theory",
@@ -154,6 +165,7 @@ _HOME = {
     "load_runs": "runs",
     "log": "api",
     "report": "training",
+    "rerun": "api",
     "sweep": "api",
 }
 

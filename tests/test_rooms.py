@@ -30,7 +30,8 @@ FLOORS = [
     ["runs"],
     ["comparison", "reruns", "sweeps"],
     ["hydra_plugins"],
-    ["api", "cli", "examples", "ui"],
+    ["cli", "examples", "ui"],
+    ["api"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from types import FunctionType
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from gdexp.config import literal
-from gdexp.core import BadInput, described, given_name, given_path, user_code
+from gdexp.core import BadInput, arguments_of, described, given_name, given_path, user_code
 from gdexp.descent import Stopping
 from gdexp.optimizers import RULES, SCHEDULES, Constant, Schedule, TorchSchedule, UpdateRule
 from gdexp.problems import (
@@ -83,19 +83,20 @@ def problem_config(given: object) -> ObjectConfig:
         return _problem(given)
     make, arguments = _call(given)
     if isinstance(given, Training):
-        make, arguments = type(given), _arguments_of(given)
-        if arguments is None:
-            kind = type(given).__name__
-            how = f"functools.partial({kind}, …) with its arguments"
-            raise BadInput("problem", kind, f"is made anew for each run: pass the class, or {how}")
+        found = _arguments_of(given)
+        make, arguments = type(given), found or {}
+        if found is None:
+            name = type(given).__name__
+            how = f"functools.partial({name}, …) with its arguments"
+            raise BadInput("problem", name, f"is made anew for each run: pass the class, or {how}")
     kind = _kind_of(make)
     if kind is None:
         allowed = "must be a Problem, a Training class, a generator function, a name or overrides"
         if isinstance(given, FunctionType):
             allowed = "a loss function has no start: gdexp.FunctionProblem(function, shape=[2])"
         raise BadInput("problem", getattr(given, "__name__", given), allowed)
-    if not arguments and isinstance(make, type) and PROBLEMS.get(_name(make)) is make:
-        return ObjectConfig((f"problem={_name(make)}",))
+    if not arguments and make in PROBLEMS.values():
+        return ObjectConfig((f"problem={getattr(make, 'name', '')}",))
     return _by_path("problem", kind, make, arguments, given)
 
 
@@ -196,9 +197,9 @@ def _lines_of(key: str, given: Sequence[object]) -> ObjectConfig:
 def _problem(given: Problem) -> ObjectConfig:
     """Return what stands for a problem: its class and arguments, or the object as it is."""
     cls = type(given)
-    if cls is Transformed:
+    if isinstance(given, Transformed) and cls is Transformed:
         found = _transformed(given)
-    elif cls is FunctionProblem:
+    elif isinstance(given, FunctionProblem) and cls is FunctionProblem:
         found = _function_problem(given)
     else:
         arguments = _arguments_of(given)
@@ -244,40 +245,28 @@ def _function_problem(given: FunctionProblem) -> ObjectConfig | None:
     return ObjectConfig(("problem=custom", f"problem.path={path}", *lines))
 
 
-def _arguments_of(instance: object) -> dict[str, Any] | None:
+def _arguments_of(instance: Problem | Training) -> dict[str, Any] | None:
     """Return the arguments that make an equal object, as a config holds them; None without any.
 
-    They are looked for among its attributes, and tried.
+    A training is made anew for each run: only its arguments can be compared.
     """
     cls = type(instance)
-    if getattr(cls, "__init__", None) is object.__init__:
-        return {}
-    found: dict[str, Any] = {}
     try:
-        for name, parameter in inspect.signature(cls).parameters.items():
-            if not hasattr(instance, name):
-                continue
-            value = plain(getattr(instance, name))
-            if value != parameter.default or type(value) is not type(parameter.default):
-                found[name] = value
-        bare = cls(**{k: v for k, v in found.items() if _is_needed(cls, k)})
-        different = {k: v for k, v in found.items() if not _agrees(bare, k, v)}
-        for chosen in (different, found):
-            chosen = {**{k: v for k, v in found.items() if _is_needed(cls, k)}, **chosen}
-            if isinstance(instance, Training) or _same(cls(**chosen), instance):
-                return chosen
+        given = arguments_of(instance)
+        if given is None:
+            return None
+        defaults = {n: each.default for n, each in inspect.signature(cls).parameters.items()}
+        found = {name: plain(value) for name, value in given.items()}
+        found = {n: v for n, v in found.items() if n not in defaults or not _equal(v, defaults[n])}
+        if isinstance(instance, Training) or _same(cls(**found), instance):
+            return found
     except Exception:  # whatever a constructor of the user's raises
         return None
     return None
 
 
-def _is_needed(cls: type, name: str) -> bool:
-    parameter = inspect.signature(cls).parameters[name]
-    return parameter.default is parameter.empty
-
-
-def _agrees(other: object, name: str, value: object) -> bool:
-    return hasattr(other, name) and repr(plain(getattr(other, name))) == repr(value)
+def _equal(value: object, default: object) -> bool:
+    return type(value) is type(default) and bool(value == default)
 
 
 def _rule(rule: UpdateRule) -> ObjectConfig:
@@ -330,10 +319,10 @@ def _by_path(
         arguments: that it is called with.
         given: what the caller gave.
     """
-    path, objects = import_path(make), {}
+    path, objects = import_path(make), dict[str, object]()
     if path is None:
         made = _given(key, kind, make, str(getattr(make, "__name__", type(make).__name__)))
-        path, objects = next(iter(made.objects)), made.objects
+        path, objects = next(iter(made.objects)), dict(made.objects)
     try:
         plain_arguments = plain(dict(arguments))
     except _NotPlain:
@@ -368,7 +357,7 @@ def _given(key: str, kind: str, value: object, name: str) -> ObjectConfig:
     return ObjectConfig((f"{key}={kind}", f"{key}.path={path}"), {path: value})
 
 
-def _call(given: object) -> tuple[object, dict[str, Any] | None]:
+def _call(given: object) -> tuple[object, dict[str, Any]]:
     """Return a class or function and the keyword arguments of a partial call of it."""
     if isinstance(given, functools.partial) and not given.args:
         return given.func, dict(given.keywords)
@@ -384,14 +373,7 @@ def _kind_of(make: object) -> str | None:
     return "loop" if inspect.isgeneratorfunction(make) else None
 
 
-def _name(cls: type) -> str:
-    return str(getattr(cls, "name", ""))
-
-
 def _same(one: object, other: object) -> bool:
     """Return whether two objects make the same descents."""
     first = described(one)
     return first.whole and first.digest == described(other).digest
-
-
-Make = Callable[..., object]

@@ -13,7 +13,7 @@ from gdexp.sweeps import (
     TrialRecord,
     load_study,
     threshold_cells,
-    trials_table,
+    trial_cells,
 )
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ class Study:
         plan = finished.plan
         self._finished = finished
         # Absolute now: the caller may go to another folder before they are used.
-        self._settings = replace(
-            plan.settings, storage=plan.storage_server or str(plan.journal)
-        )
+        self._settings = replace(plan.settings, storage=plan.storage_server or str(plan.journal))
         self._uri = plan.tracking.mlflow_uri
         self.name = finished.plan.name
         self.mlflow_run_id = finished.parent
@@ -90,7 +88,7 @@ class Study:
         """Return a row per trial, in their order; the columns are those of `trials.csv`."""
         plan, result = self._finished.plan, self._finished.result
         pairs = zip(result.trials, result.records, strict=True)
-        return _frame(trials_table(pairs, result.keys, result.added, plan.told_objectives))
+        return _frame(trial_cells(pairs, result.keys, result.added, plan.told_objectives))
 
     @cached_property
     def optuna(self) -> optuna.Study:

@@ -17,6 +17,7 @@ from gdexp.api.object_config import (
     problem_config,
     stopping_config,
 )
+from gdexp.api.settings import tracking_lines
 from gdexp.api.study import Study
 from gdexp.config import literal
 from gdexp.core import BadInput, giving
@@ -111,7 +112,7 @@ def sweep(
     """
     chosen = _objects(problem, optimizer, stopping)
     lines = [*chosen.lines, *_settings(n_trials, seeds, cap, name, sampler, workers)]
-    lines += _tracking(tracking)
+    lines += tracking_lines(tracking)
     arguments = as_arguments(_with_space(lines, space, list(overrides)))
     _check_workers(chosen, workers)
     composer = Composer()
@@ -147,23 +148,12 @@ def _settings(
     workers: int | str,
 ) -> list[str]:
     """Return the settings of a sweep that are not at their default, as overrides."""
-    given = {"n_trials": n_trials, "seeds": seeds, "cap": cap, "name": name}
+    given: dict[str, object] = {"n_trials": n_trials, "seeds": seeds, "cap": cap, "name": name}
     given |= {"sampler": sampler, "workers": workers}
     default = {"n_trials": 100, "seeds": 1, "workers": 1}
     return [
-        f"sweep.{key}={literal(value)}"
-        for key, value in given.items()
-        if value != default.get(key)
+        f"sweep.{key}={literal(value)}" for key, value in given.items() if value != default.get(key)
     ]
-
-
-def _tracking(place: str | os.PathLike[str] | None) -> list[str]:
-    """Return the override that names MLflow's store: a file is one of SQLite."""
-    if place is None:
-        return []
-    text = os.fspath(place)
-    uri = text if "://" in text or text.startswith("sqlite:") else f"sqlite:///{text}"
-    return [f"tracking.uri={literal(uri)}"]
 
 
 def _with_space(

@@ -19,8 +19,8 @@ from gdexp.config.identity import (
     signature,
     without_earlier_meaning,
 )
-from gdexp.config.import_paths import import_paths, optimizer_paths
-from gdexp.config.keys import ADDED_KEYS, FREE, OUTCOME_KEYS, Config
+from gdexp.config.import_paths import import_paths, optimizer_paths, why_not_rerunnable
+from gdexp.config.keys import ADDED_KEYS, COMMANDS, FREE, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shortest_command
 
@@ -28,6 +28,7 @@ __all__ = [
     "ADDED_KEYS",
     "ARITHMETIC",
     "BASIC_LAUNCHER",
+    "COMMANDS",
     "FREE",
     "NUMERICS",
     "OUTCOME_KEYS",
@@ -61,6 +62,7 @@ __all__ = [
     "shortest_command",
     "signature",
     "typed_overrides",
+    "why_not_rerunnable",
     "with_group",
     "with_values",
     "without_earlier_meaning",

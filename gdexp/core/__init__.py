@@ -1,6 +1,7 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, json_output, signals, validation
+from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.csv_file import csv_bytes
@@ -32,8 +33,8 @@ from gdexp.core.given_objects import (
     given_object,
     given_path,
     giving,
-    is_available,
     is_given,
+    is_missing,
     not_rerunnable,
 )
 from gdexp.core.lazy import lazy_names
@@ -52,18 +53,19 @@ from gdexp.core.signals import Interrupted
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
+    "MASK",
     "BadInput",
     "CommandExit",
     "CommandFailed",
     "Described",
     "GdexpError",
     "Interrupted",
-    "MASK",
     "Process",
     "StorageChanged",
     "StorageFailed",
     "StudyInUse",
     "UserCode",
+    "arguments_of",
     "at_end",
     "changed_files",
     "check_file_name",
@@ -88,11 +90,12 @@ __all__ = [
     "given_path",
     "giving",
     "has_secret",
-    "is_available",
     "is_given",
+    "is_missing",
     "is_secret",
     "is_secret_key",
     "json_output",
+    "keep_arguments",
     "lazy_names",
     "learn_secret",
     "machine",

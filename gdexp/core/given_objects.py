@@ -62,9 +62,9 @@ def given_object(path: str) -> object:
     return known[path]
 
 
-def is_available(path: str) -> bool:
-    """Return whether the running call was given the object of a path."""
-    return path in _GIVEN.get()
+def is_missing(path: str) -> bool:
+    """Return whether a path names an object that the running call was not given."""
+    return is_given(path) and path not in _GIVEN.get()
 
 
 def not_rerunnable(path: str, run: str = "RUN_ID", key: str = "problem") -> str:

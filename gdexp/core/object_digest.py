@@ -28,7 +28,7 @@ HIDDEN = "_gdexp_"
 
 NOT_OF_A_CLASS = frozenset(
     {"__dict__", "__weakref__", "__module__", "__doc__", "__abstractmethods__", "_abc_impl"}
-    | {"__firstlineno__", "__static_attributes__"}
+    | {"__firstlineno__", "__static_attributes__", "__slotnames__"}
 )
 """Attributes of a class that do not decide what it does."""
 
@@ -104,7 +104,8 @@ class _Reader:
         elif isinstance(value, functools.cached_property):
             self._all("cached property", value.func)
         elif inspect.isroutine(value) or inspect.isdatadescriptor(value):  # of a C library
-            self.text("routine", getattr(value, "__module__", ""), value.__qualname__)
+            name = getattr(value, "__qualname__", type(value).__name__)
+            self.text("routine", getattr(value, "__module__", ""), name)
         elif isinstance(value, Mapping):
             self.text(type(value).__name__, len(value))
             for key, item in value.items():

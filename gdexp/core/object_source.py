@@ -30,9 +30,10 @@ def _class_source(cls: type) -> str:
         except SyntaxError:  # a cell with a magic command
             continue
         for node in ast.walk(tree):
-            holds = isinstance(node, ast.ClassDef) and node.name == cls.__name__
-            last = getattr(node, "end_lineno", 0) or 0
-            if holds and node.lineno <= method.__code__.co_firstlineno <= last:
+            if not isinstance(node, ast.ClassDef) or node.name != cls.__name__:
+                continue
+            last = node.end_lineno or 0
+            if node.lineno <= method.__code__.co_firstlineno <= last:
                 first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
                 return textwrap.dedent("".join(lines[first - 1 : last]))
     return ""

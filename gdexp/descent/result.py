@@ -46,6 +46,7 @@ class Result:
         engine: portable or torch: how the losses were computed.
         engine_reason: why `engine=auto` took torch; else None.
         program: what was computed, as data; None on engine torch.
+        run_id: of its run in MLflow; None where it is not recorded.
     """
 
     status: Status
@@ -61,6 +62,7 @@ class Result:
     engine: str = "torch"
     engine_reason: str | None = None
     program: StoredPlan | None = None
+    run_id: str | None = None
 
     @cached_property
     def iterations(self) -> int:
@@ -194,6 +196,12 @@ class Result:
 
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        """Return the outcome and the loss curve for a notebook."""
+        from gdexp.descent.result_html import result_html
+
+        return result_html(self)
 
     def __repr__(self) -> str:
         return f"<Result of {self.rule} on {self.problem or 'a problem'}: {self.summary()}>"

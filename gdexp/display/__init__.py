@@ -1,6 +1,6 @@
 """Output for people: text in the terminal, and the style of figures."""
 
-from gdexp.display import terminal
+from gdexp.display import notebook, terminal
 from gdexp.display.drawing import Chart, Panel, heatmaps_png
 from gdexp.display.figures import (
     BLUE,
@@ -30,6 +30,7 @@ __all__ = [
     "figure_with_axes",
     "format_tensor",
     "heatmaps_png",
+    "notebook",
     "png",
     "print_curve",
     "print_tensors",

@@ -70,6 +70,12 @@ class Runs(Sequence[TrackedRun]):
         frame = pd.DataFrame(rows, columns=columns)
         return frame.astype({"trial": "Int64"})  # whole numbers, also where some are missing
 
+    def _repr_html_(self) -> str:
+        """Return the best runs and their curves for a notebook."""
+        from gdexp.runs.runs_html import runs_html
+
+        return runs_html(self)
+
     def __repr__(self) -> str:
         counts: dict[str, int] = {}
         for run in self._runs:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
     from gdexp.sweeps.launchers import worker_launcher as worker_launcher
     from gdexp.sweeps.results import threshold_cells as threshold_cells
-    from gdexp.sweeps.results import trials_table as trials_table
+    from gdexp.sweeps.results import trial_cells as trial_cells
     from gdexp.sweeps.study import TrialRecord as TrialRecord
     from gdexp.sweeps.study import load_study as load_study
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
@@ -33,7 +33,7 @@ __all__ = [
     "run_sweep",
     "run_worker",
     "threshold_cells",
-    "trials_table",
+    "trial_cells",
     "worker_launcher",
 ]
 
@@ -50,7 +50,7 @@ __getattr__ = lazy_names(
         "run_sweep": "driver",
         "run_worker": "worker",
         "threshold_cells": "results",
-        "trials_table": "results",
+        "trial_cells": "results",
         "worker_launcher": "launchers",
     },
 )

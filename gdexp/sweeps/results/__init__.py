@@ -8,7 +8,7 @@ from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sw
 from gdexp.sweeps.results.terminal_messages import print_plan
 from gdexp.sweeps.results.terminal_report import print_result
 from gdexp.sweeps.results.threshold_table import threshold_cells
-from gdexp.sweeps.results.trials_table import trials_table
+from gdexp.sweeps.results.trials_table import trial_cells
 
 __all__ = [
     "SweepResult",
@@ -22,5 +22,5 @@ __all__ = [
     "sweep_params",
     "terminal_messages",
     "threshold_cells",
-    "trials_table",
+    "trial_cells",
 ]

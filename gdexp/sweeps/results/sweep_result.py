@@ -203,7 +203,7 @@ def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
     if plan.engine is not None and plan.engine.name == "torch":
         config = plan.recorded_config(config)
     command = shortest_command(config)
-    if plan.settings.seeds == 1:
+    if plan.settings.seeds == 1 or command.startswith("#"):
         return command
     first = int(config["seed"])
     seeds = f"seed='range({first},{first + plan.settings.seeds})'"

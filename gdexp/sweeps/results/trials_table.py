@@ -22,11 +22,11 @@ def trials_csv(
     added: Iterable[FrozenTrial] = (),
     objectives: Sequence[Objective] = (),
 ) -> bytes:
-    """Return the table as a CSV file; the arguments are those of `trials_table`."""
-    return csv_bytes(trials_table(trials, keys, added, objectives))
+    """Return the table as a CSV file; the arguments are those of `trial_cells`."""
+    return csv_bytes(trial_cells(trials, keys, added, objectives))
 
 
-def trials_table(
+def trial_cells(
     trials: Iterable[tuple[FrozenTrial, TrialRecord]],
     keys: Iterable[str],
     added: Iterable[FrozenTrial] = (),
