@@ -34,6 +34,9 @@ from gdexp.training import Training
 MOST_NUMBERS = 1_000
 """Numbers of a list that is written into a config; an object with more is given as it is."""
 
+FACTS = ("x_star", "curvature")
+"""What is known of a problem's minimum, and decides no descent."""
+
 NOT_SHIPPED = ("continue_to",)
 """Keys of `stopping` that no shipped file has."""
 
@@ -374,6 +377,11 @@ def _kind_of(make: object) -> str | None:
 
 
 def _same(one: object, other: object) -> bool:
-    """Return whether two objects make the same descents."""
-    first = described(one)
-    return first.whole and first.digest == described(other).digest
+    """Return whether two objects make the same descents.
+
+    Facts of a shipped problem come from LAPACK, whose last bits depend on where a tensor lies.
+    """
+    shipped = type(one) in (*PROBLEMS.values(), Transformed)
+    without = FACTS if shipped else ()
+    first = described(one, without)
+    return first.whole and first.digest == described(other, without).digest

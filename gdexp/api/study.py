@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from gdexp.core import format_count, format_counts, format_value
+from gdexp.display import notebook
 from gdexp.runs import Runs, load_runs
 from gdexp.sweeps import (
     FinishedSweep,
     TrialRecord,
     load_study,
+    sweep_pictures,
     threshold_cells,
     trial_cells,
 )
@@ -100,6 +103,24 @@ class Study:
         """The descents as tracked runs, with their traces and tensors."""
         experiment = self._finished.plan.tracking.experiment
         return load_runs(self.mlflow_run_id, uri=self._uri, experiment=experiment)
+
+    def _repr_html_(self) -> str:
+        """Return the answer, the table of thresholds and the chart of learning rates."""
+        plan, result = self._finished.plan, self._finished.result
+        best = self.best
+        answer = [("best", "none converged")]
+        if best is not None:
+            settings = ", ".join(f"{k} = {format_value(v)}" for k, v in best.params.items())
+            answer = [("best", format_count(best.iterations, "iteration")), ("with", settings)]
+            answer.append(("MLflow run", best.run_id))
+        shown = [("study", self.name), *answer, ("trials", format_counts(result.counts))]
+        names, *rows = threshold_cells(result.thresholds)
+        kept = [i for i, name in enumerate(names) if name != "run_id"]
+        table = notebook.table([names[i] for i in kept], [[row[i] for i in kept] for row in rows])
+        drawn = sweep_pictures(plan, result)
+        name = "iterations_by_lr.png" if "iterations_by_lr.png" in drawn else "fewest.png"
+        picture = notebook.image(drawn[name], name.removesuffix(".png")) if drawn else ""
+        return notebook.facts(shown) + table + picture
 
     def __len__(self) -> int:
         return len(self._finished.result.trials)

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -47,9 +47,14 @@ class Described(NamedTuple):
     whole: bool
 
 
-def described(value: object) -> Described:
-    """Return the digest and the sources of an object."""
-    reader = _Reader()
+def described(value: object, without: Collection[str] = ()) -> Described:
+    """Return the digest and the sources of an object.
+
+    Args:
+        value: the object.
+        without: attributes that do not count, of the object or of one that it holds.
+    """
+    reader = _Reader(without)
     reader.add(value)
     if not reader.whole:
         reader.text(uuid4().hex)
@@ -57,9 +62,14 @@ def described(value: object) -> Described:
 
 
 class _Reader:
-    """Reads an object into a hash, each part of it once."""
+    """Reads an object into a hash, each part of it once.
 
-    def __init__(self) -> None:
+    Args:
+        without: attributes that are left out.
+    """
+
+    def __init__(self, without: Collection[str]) -> None:
+        self._without = without
         self.hash = hashlib.sha256()
         self.sources: dict[str, str] = {}
         self.whole = True
@@ -191,7 +201,7 @@ class _Reader:
         if not held and not _has_no_state(value):
             self.whole = False
         for name, item in sorted(held.items()):
-            if not name.startswith(HIDDEN):
+            if not name.startswith(HIDDEN) and name not in self._without:
                 self._all(name, item)
 
     def _keep_source(self, value: type | FunctionType) -> None:

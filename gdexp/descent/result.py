@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from gdexp.core import BadInput, format_count, gap_name
+from gdexp.core import BadInput, format_count, format_number, gap_name
 from gdexp.descent.stopping import (
     LOSS,
     Logarithm,
@@ -199,9 +199,23 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return the outcome and the loss curve for a notebook."""
-        from gdexp.descent.result_html import result_html
+        from gdexp.display import notebook
 
-        return result_html(self)
+        pairs = [
+            ("problem", self.problem),
+            ("status", str(self.status)),
+            ("iterations", f"{self.iterations:,}"),
+            ("hitting time", format_number(self.hitting_time)),
+            ("final loss", format_number(self.final_loss)),
+            *self.facts(),
+            *([] if self.run_id is None else [("MLflow run", self.run_id)]),
+        ]
+        absolute = self.stopping.absolute
+        gaps = self.trace if absolute else self.trace - self.f_star
+        of_loss = self.stopping.metric == LOSS and self.stopping.has_threshold
+        name, level = gap_name(self.f_star), self.threshold if of_loss else None
+        curve = notebook.curve(gaps, "loss" if absolute else name, not absolute, level)
+        return notebook.facts(pairs) + curve
 
     def __repr__(self) -> str:
         return f"<Result of {self.rule} on {self.problem or 'a problem'}: {self.summary()}>"

@@ -72,9 +72,10 @@ class Runs(Sequence[TrackedRun]):
 
     def _repr_html_(self) -> str:
         """Return the best runs and their curves for a notebook."""
-        from gdexp.runs.runs_html import runs_html
+        from gdexp.runs.runs_html import MOST, runs_html
 
-        return runs_html(self)
+        best = sorted(self._runs, key=rank_key)[:MOST]
+        return runs_html(repr(self).strip("<>"), best, len(self) - len(best))
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.launchers import job_failure as job_failure
     from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
     from gdexp.sweeps.launchers import worker_launcher as worker_launcher
+    from gdexp.sweeps.results import sweep_pictures as sweep_pictures
     from gdexp.sweeps.results import threshold_cells as threshold_cells
     from gdexp.sweeps.results import trial_cells as trial_cells
     from gdexp.sweeps.study import TrialRecord as TrialRecord
@@ -32,6 +33,7 @@ __all__ = [
     "run_launched_worker",
     "run_sweep",
     "run_worker",
+    "sweep_pictures",
     "threshold_cells",
     "trial_cells",
     "worker_launcher",
@@ -49,6 +51,7 @@ __getattr__ = lazy_names(
         "run_launched_worker": "launchers",
         "run_sweep": "driver",
         "run_worker": "worker",
+        "sweep_pictures": "results",
         "threshold_cells": "results",
         "trial_cells": "results",
         "worker_launcher": "launchers",
