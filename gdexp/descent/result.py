@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp.core import BadInput, format_count, format_number, gap_name
@@ -47,6 +48,8 @@ class Result:
         engine_reason: why `engine=auto` took torch; else None.
         program: what was computed, as data; None on engine torch.
         run_id: of its run in MLflow; None where it is not recorded.
+        evaluations: the evaluations of the loss until each iterate, shape (n + 1,), where a rule
+            searches; None: one for each.
     """
 
     status: Status
@@ -63,6 +66,7 @@ class Result:
     engine_reason: str | None = None
     program: StoredPlan | None = None
     run_id: str | None = None
+    evaluations: npt.NDArray[np.int64] | None = None
 
     @cached_property
     def iterations(self) -> int:
