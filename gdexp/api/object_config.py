@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import PurePath
 from types import FunctionType
 from typing import Any
@@ -304,8 +304,10 @@ def _changed(value: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401
     """Return the fields of a dataclass that are not at their default."""
     found = {}
     for each in fields(value):
-        now = getattr(value, each.name)
-        if each.name not in without and (now != each.default or type(now) is bool):
+        now, default = getattr(value, each.name), each.default
+        if each.default_factory is not MISSING:
+            default = each.default_factory()
+        if each.name not in without and not _equal(now, default):
             found[each.name] = now
     return found
 
