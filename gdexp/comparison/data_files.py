@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from gdexp.comparison.comparison import RECORDED_METRICS, Comparison
+from gdexp.comparison.summary import answer
 from gdexp.core import csv_bytes
 
 RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
@@ -16,15 +17,17 @@ RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
 def data_files(comparison: Comparison) -> dict[str, bytes]:
     """Return the files by name.
 
-    `runs.csv` has a row for each run, best first: id, rank, status, metrics and the params that
-    differ. `thresholds.csv` has a row for each run and threshold: the hitting time, or the fewest
+    `runs.csv` has a row for each run, best first: id, rank, status, name, trial, metrics, the
+    params that differ, and the distance of its final tensor from that of the reference.
+    `thresholds.csv` has a row for each run and threshold: the hitting time, or the fewest
     iterations that it can need where the run was not continued (`at_least`); both are empty where
-    the run failed to come there. `comparison.json` holds the same; a number that JSON lacks is
-    null.
+    the run failed to come there. `comparison.json` holds the same, and the answer as a sentence; a
+    number that JSON lacks is null.
     """
     runs, thresholds = _runs(comparison), _thresholds(comparison)
     whole = {
         "sweep": None if comparison.sweep is None else comparison.sweep.run_id,
+        "answer": answer(comparison),
         "best": comparison.best.run_id,
         "reference": comparison.reference.run_id,
         "runs": runs,
@@ -44,8 +47,12 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
             "run_id": run.run_id,
             "rank": rank,
             "status": run.status,
+            "name": run.name,
+            "trial": run.trial,
             **{name: run.metrics.get(name) for name in RECORDED_METRICS},
             **{key: run.values.get(key) for key in keys},
+            "largest_distance": _finite(comparison.distances[run.run_id].largest),
+            "mean_distance": _finite(comparison.distances[run.run_id].mean),
         }
         for rank, run in enumerate(comparison.ranked, 1)
     ]
@@ -73,6 +80,10 @@ def _table(rows: list[dict[str, Any]]) -> bytes:
 
 def _cell(value: object) -> object:
     return json.dumps(value, default=str) if isinstance(value, dict | list | tuple) else value
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
