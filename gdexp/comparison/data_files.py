@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 from gdexp.comparison.comparison import RECORDED_METRICS, Comparison
 from gdexp.comparison.summary import answer
-from gdexp.core import csv_bytes
+from gdexp.core import csv_bytes, json_output
 
 RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
 """The names of the files."""
@@ -17,27 +18,35 @@ RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
 def data_files(comparison: Comparison) -> dict[str, bytes]:
     """Return the files by name.
 
-    `runs.csv` has a row for each run, best first: id, rank, status, name, trial, metrics, the
-    params that differ, and the distance of its final tensor from that of the reference.
-    `thresholds.csv` has a row for each run and threshold: the hitting time, or the fewest
+    `runs.csv` has a row for each run, best first: id, rank, status, name, trial, the largest and
+    mean distance of its final tensor from that of the reference, metrics and the params that
+    differ. `thresholds.csv` has a row for each run and threshold: the hitting time, or the fewest
     iterations that it can need where the run was not continued (`at_least`); both are empty where
     the run failed to come there. `comparison.json` holds the same, and the answer as a sentence; a
-    number that JSON lacks is null.
+    number that JSON lacks is one of the texts inf, -inf and nan.
     """
-    runs, thresholds = _runs(comparison), _thresholds(comparison)
-    whole = {
+    whole = data(comparison)
+    text = json.dumps(json_output.plain(whole), indent=2, ensure_ascii=False, allow_nan=False)
+    return {
+        RUNS: _table([_flat(row) for row in whole["runs"]]),
+        THRESHOLDS: _table(whole["thresholds"]),
+        WHOLE: f"{text}\n".encode(),
+    }
+
+
+def data(comparison: Comparison) -> dict[str, Any]:
+    """Return the numbers of a comparison; `gdexp/cli/json_fields.py` says what each means."""
+    return {
         "sweep": None if comparison.sweep is None else comparison.sweep.run_id,
         "answer": answer(comparison),
         "best": comparison.best.run_id,
         "reference": comparison.reference.run_id,
-        "runs": runs,
-        "thresholds": thresholds,
+        "runs": _runs(comparison),
+        "thresholds": _thresholds(comparison),
         "left_out": [
             {"run_id": each.run.run_id, "reason": each.reason} for each in comparison.left_out
         ],
     }
-    text = json.dumps(_plain(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return {RUNS: _table(runs), THRESHOLDS: _table(thresholds), WHOLE: text.encode()}
 
 
 def _runs(comparison: Comparison) -> list[dict[str, Any]]:
@@ -49,10 +58,14 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
             "status": run.status,
             "name": run.name,
             "trial": run.trial,
-            **{name: run.metrics.get(name) for name in RECORDED_METRICS},
-            **{key: run.values.get(key) for key in keys},
-            "largest_distance": _finite(comparison.distances[run.run_id].largest),
-            "mean_distance": _finite(comparison.distances[run.run_id].mean),
+            "largest_distance": _known(comparison.distances[run.run_id].largest),
+            "mean_distance": _known(comparison.distances[run.run_id].mean),
+            "metrics": {
+                name: _recorded(run.metrics[name])
+                for name in RECORDED_METRICS
+                if name in run.metrics
+            },
+            "params": {key: run.values.get(key) for key in keys},
         }
         for rank, run in enumerate(comparison.ranked, 1)
     ]
@@ -72,6 +85,22 @@ def _thresholds(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _recorded(value: float) -> float:
+    """Return a metric as it was: MLflow stores an infinite one as the largest double."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
+
+
+def _flat(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's metrics and params as columns beside the rest."""
+    rest = {key: value for key, value in run.items() if key not in ("metrics", "params")}
+    metrics = {name: run["metrics"].get(name) for name in RECORDED_METRICS}
+    return {**rest, **metrics, **run["params"]}
+
+
 def _table(rows: list[dict[str, Any]]) -> bytes:
     """Return rows with equal keys as CSV, the keys first."""
     cells = [[_cell(value) for value in row.values()] for row in rows]
@@ -80,18 +109,3 @@ def _table(rows: list[dict[str, Any]]) -> bytes:
 
 def _cell(value: object) -> object:
     return json.dumps(value, default=str) if isinstance(value, dict | list | tuple) else value
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return a value that JSON can hold: no NaN, no infinity."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
