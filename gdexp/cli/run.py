@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
