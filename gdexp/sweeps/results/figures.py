@@ -25,6 +25,7 @@ MARKERS = {
     Status.PLATEAU: "s",
     Status.OUT_OF_TIME: "^",
     Status.MAX_EPOCHS: "^",
+    Status.FINISHED: "o",
 }
 
 
@@ -98,7 +99,7 @@ def _incumbent(plan: Plan, result: SweepResult) -> bytes:
         3.6,
         title="what the sweep spent for its answer",
         x_label="gradient steps spent",
-        y_label=f"best {first.name.replace('_', ' ')} so far",
+        y_label=f"best {first.title} so far",
         x_log=True,
     )
     spent, best, steps, values = 0, first.worst, [], []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, validation
-from gdexp.sweeps.sampling.options import check_options
+from gdexp.sweeps.sampling.options import OPTIONS, check_options
 from gdexp.sweeps.sampling.startup_trials import startup_sampler
 from gdexp.sweeps.sampling.tpe import tpe_sampler
 
@@ -23,10 +23,11 @@ CLASSES = {
     "qmc": "QMCSampler",
     "gp": "GPSampler",
     "cmaes": "CmaEsSampler",
+    "nsgaii": "NSGAIISampler",
 }
 GRID, AUTO, QMC, RANDOM = "grid", "auto", "qmc", "random"
 NAMES = (*CLASSES, GRID, AUTO)
-STARTUP_TRIALS = {"tpe": 10, "gp": 10, "cmaes": 1}
+STARTUP_TRIALS = {"tpe": 10, "gp": 10, "cmaes": 1, "nsgaii": 0}
 """Samplers that learn from the trials, each with its number of trials before it learns."""
 
 
@@ -134,7 +135,7 @@ class Sampler:
         import optuna
 
         few, sampler = min(self.startup or 0, 2), self
-        if self.startup is not None:
+        if "n_startup_trials" in OPTIONS[self.name]:
             sampler = replace(self, options={**self.options, "n_startup_trials": few})
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(directions=["minimize"] * values)
