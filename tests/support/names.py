@@ -23,4 +23,5 @@ SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes", "nsgaii")
 STATUSES = (
     *("converged", "max_iterations", "diverged", "stalled", "capped"),
     *("below_minimum", "failed", "pruned", "plateau", "out_of_time", "max_epochs"),
+    "finished",
 )
