@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from gdexp.core import CommandExit, GdexpError, gc_control
+from gdexp.core import CommandExit, GdexpError, gc_control, json_output
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.application import Application
@@ -23,6 +23,7 @@ from gdexp.sweeps.results import (
     finish_sweep_run,
     print_result,
     start_sweep_run,
+    sweep_answer,
     terminal_messages,
 )
 from gdexp.sweeps.study import (
@@ -56,8 +57,8 @@ def run_sweep(application: Application, launcher: WorkerLauncher | None) -> None
         StorageFailed: the study or the store cannot be written.
         StudyInUse: another process works on the study.
     """
-    out = application.console()
     plan = application.plan(launcher)
+    out = application.console()
     if plan.settings.preview:
         preview(out, plan)
         return
@@ -126,6 +127,7 @@ def _run(
             finish_sweep_run(plan, result, store, parent)
         completed_trials(study)  # raises if the study was taken away meanwhile
         print_result(out, plan, result, store, parent)
+        json_output.answer("sweep", sweep_answer(plan, result, store, parent, ended))
         if ended:
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)

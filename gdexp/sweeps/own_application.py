@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gdexp import config
+from gdexp.core import json_output
 from gdexp.display import terminal
 from gdexp.sweeps.launchers import (
     LocalWorkers,
@@ -57,6 +58,7 @@ class OwnApplication:
     def _composed(self, lines: list[str]) -> config.Config:
         made = config.plain(_without_hydra(self._compose(lines)))
         config.check_keys(made)
+        json_output.begin(made.get("output"))
         return made
 
     def console(self) -> Console:
