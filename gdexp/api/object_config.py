@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gdexp.config import literal
+from gdexp.config import literal, shipped_values
 from gdexp.core import BadInput, arguments_of, described, given_name, given_path, user_code
 from gdexp.descent import Stopping
 from gdexp.optimizers import RULES, SCHEDULES, Constant, Schedule, TorchSchedule, UpdateRule
@@ -281,6 +281,10 @@ def _rule(rule: UpdateRule) -> ObjectConfig:
         raise BadInput("optimizer", rule, "its values must be numbers, texts or lists") from None
     schedule = _schedule(rule.schedule)
     if RULES.get(cls.name) is cls:
+        values = {e.name: plain(getattr(rule, e.name)) for e in fields(rule) if e.init}
+        values.pop("schedule", None)
+        shipped = shipped_values(f"optimizer/{cls.name}")
+        values = {k: v for k, v in values.items() if (v if v != {} else None) != shipped.get(k)}
         lines = (f"optimizer.{key}={literal(value)}" for key, value in values.items())
         return ObjectConfig((f"optimizer={cls.name}", *lines)) + schedule
     lr = values.pop("lr", getattr(rule, "lr", None))

@@ -22,7 +22,7 @@ from gdexp.api.study import Study
 from gdexp.config import literal
 from gdexp.core import BadInput, giving
 from gdexp.descent import Stopping
-from gdexp.sweeps import run_sweep, run_worker
+from gdexp.sweeps import OwnApplication, finish_sweep, run_worker
 
 if TYPE_CHECKING:
     from gdexp.optimizers import UpdateRule
@@ -124,7 +124,7 @@ def sweep(
     with called(progress), giving(chosen.objects):
         if workers != 1:
             _share_search_path()
-        finished = run_sweep(arguments, composer.composed, launch)
+        finished = finish_sweep(OwnApplication(arguments, composer.composed, launch))
     if finished is None:
         raise BadInput("sweep.preview", True, "is for the command line")
     return Study(finished)

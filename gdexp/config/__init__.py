@@ -22,7 +22,7 @@ from gdexp.config.identity import (
 from gdexp.config.import_paths import import_paths, optimizer_paths, why_not_rerunnable
 from gdexp.config.keys import ADDED_KEYS, COMMANDS, FREE, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
-from gdexp.config.overrides import literal, overrides, shortest_command
+from gdexp.config.overrides import literal, overrides, shipped_values, shortest_command
 
 __all__ = [
     "ADDED_KEYS",
@@ -59,6 +59,7 @@ __all__ = [
     "plain",
     "rewrite",
     "shipped",
+    "shipped_values",
     "shortest_command",
     "signature",
     "typed_overrides",

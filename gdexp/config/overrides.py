@@ -161,6 +161,15 @@ def _experiments() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (shipped() / "experiment").glob("*.yaml")))
 
 
+def shipped_values(name: str) -> Config:
+    """Return the values of a shipped file, interpolations as they are written.
+
+    Args:
+        name: below `conf`, without its suffix: `optimizer/gd`.
+    """
+    return _load(name)
+
+
 def _load(name: str) -> Config:
     """Return the values of a shipped file."""
     return {key: value for key, value in _read(name).items() if key != "defaults"}
