@@ -275,21 +275,23 @@ def _equal(value: object, default: object) -> bool:
 def _rule(rule: UpdateRule) -> ObjectConfig:
     """Return what stands for a rule: its class, its fields and its schedule."""
     cls = type(rule)
+    shipped = RULES.get(cls.name) is cls
+    own = [each.name for each in fields(rule) if each.init and each.name != "schedule"]
     try:
-        values = {key: plain(value) for key, value in _changed(rule, "schedule").items()}
-    except (_NotPlain, TypeError):
+        values = {key: plain(getattr(rule, key)) for key in own}
+        schedule = _schedule(rule.schedule)
+    except _NotPlain:
         raise BadInput("optimizer", rule, "its values must be numbers, texts or lists") from None
-    schedule = _schedule(rule.schedule)
-    if RULES.get(cls.name) is cls:
-        values = {e.name: plain(getattr(rule, e.name)) for e in fields(rule) if e.init}
-        values.pop("schedule", None)
-        shipped = shipped_values(f"optimizer/{cls.name}")
-        values = {k: v for k, v in values.items() if (v if v != {} else None) != shipped.get(k)}
-        lines = (f"optimizer.{key}={literal(value)}" for key, value in values.items())
+    if shipped:
+        known = shipped_values(f"optimizer/{cls.name}")
+        given = {k: v for k, v in values.items() if (v if v != {} else None) != known.get(k)}
+        lines = (f"optimizer.{key}={literal(value)}" for key, value in given.items())
         return ObjectConfig((f"optimizer={cls.name}", *lines)) + schedule
+    changed = _changed(rule, "schedule")
+    values = {key: value for key, value in values.items() if key in changed}
     lr = values.pop("lr", getattr(rule, "lr", None))
-    own = () if lr is None else (f"optimizer.lr={literal(lr)}",)
-    return _by_path("optimizer", "custom", cls, values, rule) + ObjectConfig(own) + schedule
+    rate = () if lr is None else (f"optimizer.lr={literal(lr)}",)
+    return _by_path("optimizer", "custom", cls, values, rule) + ObjectConfig(rate) + schedule
 
 
 def _schedule(schedule: Schedule) -> ObjectConfig:
