@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.seed_evidence import evidence_fields
-from gdexp.sweeps.results.sweep_result import SweepResult, repeat_command
+from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.terminal_messages import study_location
 from gdexp.sweeps.results.threshold_table import ThresholdRow
 from gdexp.sweeps.study import TrialRecord
@@ -78,7 +78,7 @@ def _trial(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> dict[str, Any
         "threshold": record.threshold,
         "parameters": plan.space.decoded(trial.params),
         "values": dict(zip(names, values, strict=True)),
-        "repeat": repeat_command(plan, trial.params),
+        "repeat": plan.repeat_command(trial.params),
     }
 
 
