@@ -10,6 +10,7 @@ from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
@@ -84,6 +85,7 @@ def _print_best(
                 f"[bold]{terminal.escape_text(outcome_text(plan, record))}[/bold] "
                 f"(trial {trial.number}, {record.status})",
             ),
+            *evidence_facts(result.evidence),
             ("with", _parameters(trial)),
             *_trials(plan, result),
             *_theory(plan, trial, record),
