@@ -28,9 +28,33 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         comparison: the compared runs.
         pictures: its pictures; plotly.js, which is inside the page, draws them.
     """
+    note = html.escape(DIFFERENT_THRESHOLDS_NOTE)
+    body = [
+        _answer(comparison),
+        _left_out(comparison),
+        f"<p class=note>{note}</p>" if comparison.thresholds_differ else "",
+        "<h2>What differs</h2>",
+        html_table(differences_table(comparison, MOST_ROWS), "id=differences"),
+        "<h2>Iterations to each threshold</h2>",
+        "<p class=note>In brackets the continuous hitting time; - was not reached.</p>",
+        html_table(threshold_table(comparison, MOST_ROWS, fraction=True)),
+        _seeds(comparison),
+    ]
+    return report_page("gdexp comparison", _title(comparison), "\n".join(body), pictures)
+
+
+def report_page(kind: str, title: str, body: str, pictures: Sequence[Picture]) -> str:
+    """Return a report as one HTML file that needs nothing else.
+
+    Args:
+        kind: above the title.
+        title: of the page.
+        body: HTML of what comes before the pictures, escaped; a table with the id `differences`
+            can be sorted.
+        pictures: plotly.js, which is inside the page, draws them.
+    """
     from plotly.offline import get_plotlyjs
 
-    title = _title(comparison)
     figures = {
         f"{picture.name}-{i}": figure
         for picture in pictures
@@ -38,16 +62,10 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     }
     return _file("page.html").format(
         policy=html.escape(POLICY),
+        kind=html.escape(kind),
         title=html.escape(title),
         style=_file("page.css"),
-        answer=_answer(comparison),
-        left_out=_left_out(comparison),
-        note=f"<p class=note>{html.escape(DIFFERENT_THRESHOLDS_NOTE)}</p>"
-        if comparison.thresholds_differ
-        else "",
-        differences=_table(differences_table(comparison, MOST_ROWS), "id=differences"),
-        thresholds=_table(threshold_table(comparison, MOST_ROWS, fraction=True)),
-        seeds=_seeds(comparison),
+        body=body,
         charts="".join(_section(picture) for picture in pictures),
         figures=_json(figures),
         plotly=get_plotlyjs().replace("</script", r"<\/script"),
@@ -94,10 +112,11 @@ def _seeds(comparison: Comparison) -> str:
     if table is None:
         return ""
     note = "All iterations spent, failures included, divided by the seeds that reached it."
-    return f"<h2>Expected running time</h2><p class=note>{note}</p>{_table(table)}"
+    return f"<h2>Expected running time</h2><p class=note>{note}</p>{html_table(table)}"
 
 
-def _table(table: Table, attributes: str = "") -> str:
+def html_table(table: Table, attributes: str = "") -> str:
+    """Return a table as HTML, escaped."""
     head = "".join(f"<th scope=col>{_escape(heading)}</th>" for heading in table.headings)
     body = "".join(
         "<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>"
