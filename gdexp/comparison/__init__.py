@@ -1,7 +1,7 @@
 """Compare tracked runs: what differs, iterations to each threshold, pictures, an HTML report."""
 
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
-from gdexp.comparison.data_files import data_files
+from gdexp.comparison.data_files import data, data_files
 from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
 from gdexp.comparison.html_report import html_page, html_table, is_report, report_page
 from gdexp.comparison.matplotlib_figures import render_png
@@ -34,6 +34,7 @@ __all__ = [
     "Series",
     "Steps",
     "Table",
+    "data",
     "data_files",
     "data_profile",
     "differences_table",
