@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from gdexp.config import Config, construct, typed_overrides
-from gdexp.core import BadInput, format_count, format_duration, shown_path, validation
+from gdexp.core import BadInput, format_count, format_duration, json_output, shown_path, validation
 from gdexp.display import terminal
-from gdexp.suite import HEADINGS, REPORT, Benchmark, BenchmarkSettings, solver_rows, solver_table
+from gdexp.suite import (
+    HEADINGS,
+    REPORT,
+    Benchmark,
+    BenchmarkSettings,
+    running_time_rows,
+    solver_rows,
+    solver_table,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,6 +52,16 @@ def benchmark(config: Config) -> None:
     progress = _Lines(out)
     outcome = made.run(progress)
     progress.end()
+    json_output.answer(
+        "benchmark",
+        {
+            "name": made.name,
+            "definition": made.definition,
+            "solvers": solver_rows(outcome),
+            "running_times": running_time_rows(outcome),
+            "report": shown_path(made.folder.path / REPORT),
+        },
+    )
     for dimension in outcome.dimensions:
         out.print(f"[bold]dimension {dimension}[/bold]")
         rows = [row for row in solver_rows(outcome) if row["dimension"] == dimension]
@@ -71,6 +90,8 @@ def _check_overrides() -> None:
 
 def _preview(out: Console, made: Benchmark) -> None:
     settings, left = made.work.settings, made.estimate()
+    answer = {"name": made.name, "definition": made.definition, **asdict(left)}
+    json_output.answer("benchmark_preview", answer)
     labels = ", ".join(entry.label for entry in settings.entries)
     facts = [
         ("rules", terminal.escape_text(labels)),
@@ -102,15 +123,15 @@ class _Lines:
     """Says how far it is: one line that is rewritten for a person, a line per tenth for a log."""
 
     def __init__(self, out: Console) -> None:
-        self._out, self._open, self._said = out, False, -1
+        self._out, self._open, self._said = out, False, ("", -1)
 
     def __call__(self, part: str, done: int, total: int) -> None:
         words = {"rates": "learning rates swept", "cells": "cells"}[part]
         if sys.stdout.isatty():
             self._out.print(f"\r{words}: {done:,} of {total:,}", end="", highlight=False)
             self._open = True
-        elif total and 10 * done // total != self._said:
-            self._said = 10 * done // total
+        elif total and (part, 10 * done // total) != self._said:
+            self._said = (part, 10 * done // total)
             self._out.print(f"{words}: {done:,} of {total:,}")
 
     def end(self) -> None:

@@ -30,7 +30,7 @@ class Descent:
         seed: of the start.
         rate: the learning rate; None where the rule has none that is swept.
         status: why it ended.
-        evaluations: all of them, the start included.
+        evaluations: all of them, the start and the trials of a line search included.
         best: the smallest gap.
         events: evaluations and gap of the start and of the points that met further targets, in
             their order.
@@ -87,7 +87,7 @@ class Function:
             plans=plans,
         )
         self.engine = batch.engine
-        return list(_kept(batch, rows, instance))
+        return list(_kept(batch, rows, instance, self.budget))
 
     def _instance(self, number: int, rows: int) -> tuple[Bbob, Plans]:
         if number not in self._known:
@@ -98,16 +98,21 @@ class Function:
 
 
 def _kept(
-    batch: BatchResult, rows: Sequence[tuple[float | None, int]], instance: int
+    batch: BatchResult, rows: Sequence[tuple[float | None, int]], instance: int, budget: int
 ) -> Iterator[Descent]:
     assert batch.traces is not None
     for row, (rate, seed) in enumerate(rows):
         gaps = batch.traces[row] - batch.f_star
+        counts = np.arange(1, len(gaps) + 1)
+        if batch.evaluations is not None:  # a search evaluates more than its iterates
+            counts = batch.evaluations.whole(row)
+            gaps = gaps[: np.searchsorted(counts, budget, side="right")]
+        status = str(batch.status(row)) if counts[-1] <= budget else str(Status.MAX_ITERATIONS)
         best = np.minimum.accumulate(np.where(np.isfinite(gaps), gaps, np.inf))
         places = np.searchsorted(-best, -np.asarray(TARGETS), side="left")
-        new = sorted({0, *places[places < len(best)].tolist()})
-        if batch.status(row) is Status.BELOW_MINIMUM:  # from a wrong f* no gap says anything
-            new = []
-        events = tuple((k + 1, float(best[k])) for k in new)
-        count, least = int(batch.iterations[row]) + 1, float(best[-1])
-        yield Descent(instance, seed, rate, str(batch.status(row)), count, least, events)
+        met = sorted({0, *places[places < len(best)].tolist()})
+        if status == Status.BELOW_MINIMUM:  # from a wrong f* no gap says anything
+            met = []
+        events = tuple((int(counts[k]), float(best[k])) for k in met)
+        made, least = min(int(counts[-1]), budget), float(best[-1])
+        yield Descent(instance, seed, rate, status, made, least, events)
