@@ -3,7 +3,13 @@
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
 from gdexp.comparison.data_files import data, data_files
 from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
-from gdexp.comparison.html_report import html_page, html_table, is_report, report_page
+from gdexp.comparison.html_report import (
+    html_chart,
+    html_page,
+    html_table,
+    is_report,
+    report_page,
+)
 from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
 from gdexp.comparison.profiles import (
@@ -14,7 +20,7 @@ from gdexp.comparison.profiles import (
     performance_profile,
     profile_score,
 )
-from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
 from gdexp.comparison.tables import (
     SIDE_BY_SIDE,
     Table,
@@ -34,12 +40,14 @@ __all__ = [
     "Series",
     "Steps",
     "Table",
+    "answer",
     "data",
     "data_files",
     "data_profile",
     "differences_table",
     "ecdf",
     "expected_running_time",
+    "html_chart",
     "html_page",
     "html_table",
     "is_report",

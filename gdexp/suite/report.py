@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.comparison import GREY, PALETTE, Chart, Series, Table, html_table, report_page
+from gdexp.comparison import (
+    GREY,
+    PALETTE,
+    Chart,
+    Series,
+    Table,
+    html_chart,
+    html_table,
+    report_page,
+)
 from gdexp.core import format_duration
 from gdexp.suite.outcome import Outcome, Solver
 from gdexp.suite.running_times import LEVEL, distribution, running_times
@@ -88,23 +97,24 @@ def distribution_chart(outcome: Outcome, dimension: int) -> Chart:
 
 def report(name: str, outcome: Outcome) -> str:
     """Return the report as HTML."""
-    charts = [distribution_chart(outcome, dimension) for dimension in outcome.dimensions]
+    charts = {n: distribution_chart(outcome, n) for n in outcome.dimensions}
     body = [
         f"<p>{EXPLANATION}</p>",
         f"<p class=note>Budget: {outcome.budget:,} evaluations × dimension. The descents took "
         f"{format_duration(outcome.seconds)}.</p>",
         "<h2>Solvers</h2>",
-        html_table(solver_table(solver_rows(outcome)), "id=differences"),
+        html_table(solver_table(solver_rows(outcome))),
     ]
     for dimension in outcome.dimensions:
         body += [
+            html_chart(charts[dimension]),
             f"<h2>Expected running time / dimension, dimension {dimension}</h2>",
             "<p class=note>All evaluations, those of failures included, over the successes, "
             "divided by the dimension; - was never met. The intervals are in running_times.csv."
             "</p>",
             html_table(running_time_table(outcome, dimension)),
         ]
-    return report_page("gdexp benchmark, bbob", name, "\n".join(body), charts)
+    return report_page("gdexp benchmark, bbob", name, "\n".join(body), [*charts.values()])
 
 
 def file_name(solver: Solver) -> str:
