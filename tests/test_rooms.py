@@ -29,7 +29,11 @@ FLOORS = [
     ["tracking"],
     ["runs"],
     ["comparison", "reruns", "sweeps"],
+<<<<<<< HEAD
     ["suite"],
+=======
+    ["sweeper"],
+>>>>>>> main
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
     ["__main__"],
