@@ -29,11 +29,7 @@ FLOORS = [
     ["tracking"],
     ["runs"],
     ["comparison", "reruns", "sweeps"],
-<<<<<<< HEAD
-    ["suite"],
-=======
-    ["sweeper"],
->>>>>>> main
+    ["suite", "sweeper"],
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
     ["__main__"],
