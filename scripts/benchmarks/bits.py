@@ -3,8 +3,8 @@
 Each round makes 20,000 random descents over all portable problems, rules, schedules and both
 types: natively for the host in a batch by two threads; for the plain baseline processor, in a
 batch; by torch's single operations, in a batch, also on a GPU where one is; and natively for the
-host, each row alone. All cores share the rounds. The shipped descents are made in all ways too, in batches of 1, 7 and 4,096, and all shipped problems
-and rules are compared with torch's engine.
+host, each row alone. All cores share the rounds. The shipped descents are made in all ways too,
+in batches of 1, 7 and 4,096, and all shipped problems and rules are compared with torch's engine.
 """
 
 from __future__ import annotations
