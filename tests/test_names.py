@@ -22,7 +22,9 @@ def test_the_names_are_those_of_the_registries() -> None:
 
 def test_the_lists_of_some_are_what_these_say_of_themselves() -> None:
     assert set(names.BATCHABLE_PROBLEMS) == {n for n, cls in PROBLEMS.items() if cls.batchable}
-    assert set(names.BATCHABLE_RULES) == {n for n, cls in RULES.items() if cls.batchable}
+    rows = {n for n, cls in RULES.items() if cls.batchable and not cls.searches}
+    assert {*names.BATCHABLE_RULES, *names.PROVEN_RULES} == rows
+    assert set(names.SEARCHING_RULES) == {n for n, cls in RULES.items() if cls.searches}
     made = {name: cls() for name, cls in PROBLEMS.items()}
     assert set(names.KNOWN_MINIMUM) == {n for n, p in made.items() if p.f_star is not None}
     assert set(names.CONSTANT_HESSIAN) == {n for n, p in made.items() if p.curvature is not None}

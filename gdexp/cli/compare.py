@@ -16,6 +16,7 @@ from gdexp.comparison import (
     SIDE_BY_SIDE,
     Comparison,
     Table,
+    data,
     data_files,
     differences_table,
     html_page,
@@ -30,7 +31,14 @@ from gdexp.comparison import (
     threshold_table,
 )
 from gdexp.config import Config, construct, digest
-from gdexp.core import BadInput, StorageFailed, command_folder, shown_path, validation
+from gdexp.core import (
+    BadInput,
+    StorageFailed,
+    command_folder,
+    json_output,
+    shown_path,
+    validation,
+)
 from gdexp.descent import LOSS, THRESHOLDS
 from gdexp.display import terminal
 from gdexp.runs import RunLoader, best_runs
@@ -96,6 +104,7 @@ def compare(config: Config) -> None:
     show(out, comparison, settings.rows, newest)
     if not _can_write(loader, comparison):
         out.print("\n[dim]no report: the folder for it is read-only[/dim]")
+        json_output.answer("compare", {**data(comparison), "report": None})
         return
     pictures = make_pictures(comparison, settings.curves)
     # The report first: by it a folder that a kill left half is known as gdexp's.
@@ -110,6 +119,7 @@ def compare(config: Config) -> None:
         f"\n[dim]report; beside it {len(pictures)} pictures, and the numbers as CSV and JSON[/dim]"
     )
     terminal.print_line(out, place)
+    json_output.answer("compare", {**data(comparison), "report": place})
 
 
 def show(out: Console, comparison: Comparison, most: int, newest: bool = False) -> None:

@@ -20,14 +20,14 @@ def check_overrides(command: str, *further: str) -> None:
 
     Args:
         command: the command, given as `+command`.
-        further: keys that it reads besides its own group and `tracking`.
+        further: keys that it reads besides its own group, `tracking` and `output`.
 
     Raises:
         BadInput: names the first such override.
     """
     for override in parse_overrides(typed_overrides()):
         key = override.get_key_element().lstrip("+~")
-        if re.split(r"[./]", key)[0] not in (command, "tracking", *further):
+        if re.split(r"[./]", key)[0] not in (command, "tracking", "output", *further):
             value = str(override.input_line).partition("=")[2]
             raise BadInput(key, value, f"comes from the run itself; leave it out with +{command}")
 
