@@ -76,9 +76,24 @@ RANGES = {
     "initial_accumulator_value": (0.0, 1.0),
     "eps": (0.0, 1e-3),
     "shrink": (0.2, 0.9),
-    "decrease": (1e-4, 0.5),
+    "decrease": (1e-4, 0.09),
+    "curvature": (0.1, 0.49),
+    "condition": (1.0, 1e4),
+    "f_star": (-1.0, 0.0),
+    "gap": (0.1, 10.0),
+    "path": (0.1, 10.0),
+    "shortest": (1e-10, 1e-3),
+    "longest": (1e3, 1e10),
+    "tolerance": (1e-6, 1e-2),
 }
 """Of the hyperparameters beside the learning rate."""
+
+VARIANTS: dict[str, tuple[Any, ...]] = {
+    "step": ("long", "short", "alternating"),
+    "version": (2020, 2024),
+    "formula": ("fletcher_reeves", "polak_ribiere"),
+}
+"""Hyperparameters that decide what is computed; all descents of a group have the same."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,11 @@ def differing_bits(group: Group) -> dict[str, int]:
     random = np.random.default_rng(group.seed)
     lr = RATES.get(group.problem, 0.1)
     first = replace(rules(lr)[group.rule], schedule=SCHEDULES[group.schedule])  # type: ignore[call-arg]
+    kinds = {f.name: VARIANTS[f.name] for f in fields(first) if f.name in VARIANTS}
+    first = replace(
+        first, **{k: values[random.integers(len(values))] for k, values in kinds.items()}
+    )
+    first = varied(first, random)
     made = Planned(PROBLEMS[group.problem](), first, group.dtype)
     each = [varied(first, random) for _ in range(group.rows)]
     until = [Stopping(10 ** random.uniform(-12, 0), LONGEST) for _ in each]
