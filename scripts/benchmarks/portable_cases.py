@@ -150,10 +150,10 @@ def cases() -> dict[str, Case]:
 def rules(lr: float) -> dict[str, UpdateRule]:
     """Return every shipped rule; those that scale the coordinates have a rate of their own."""
     own = {"gd": lr, "momentum": lr / 4, "nesterov": lr / 4}
-    needed: dict[str, dict[str, Any]] = dict.fromkeys(CONDITIONED, {"condition": 50.0})
+    needed: dict[str, dict[str, Any]] = {name: {"condition": 50.0} for name in CONDITIONED}
     needed["polyak"] = {"f_star": 0.0}
     found = {
-        name: RULES[name](lr=own.get(name, 0.05), **needed.get(name, {}))
+        name: RULES[name](lr=own.get(name, 0.05), **needed.get(name, {}))  # type: ignore[call-arg]
         for name in RULES
         if name != "torch"
     }

@@ -20,7 +20,6 @@ from scripts.benchmarks.portable_hashes import PARTS, differing, made, part, shi
 from tests.support.long_form import share
 
 PROJECT = Path(__file__).parents[3]
-NAMES = [name for number in range(share(PARTS, 20)) for name in part(number)]
 
 PLAIN_PROCESSOR = {
     "ATEN_CPU_CAPABILITY": "default",
@@ -29,6 +28,11 @@ PLAIN_PROCESSOR = {
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
 }
 """Torch's, oneDNN's, MKL's and the C library's code for a processor without AVX2 and FMA."""
+
+
+def some() -> list[str]:
+    """Return the descents that are made in every run; in the long form all."""
+    return [name for number in range(share(PARTS, 20)) for name in part(number)]
 
 
 def test_every_kind_of_descent_is_shipped() -> None:
@@ -44,7 +48,7 @@ def test_every_kind_of_descent_is_shipped() -> None:
 
 @pytest.mark.slow
 def test_native_code_for_this_processor_has_the_shipped_bits() -> None:
-    assert differing(made(NAMES)) == {}
+    assert differing(made(some())) == {}
 
 
 @pytest.mark.slow
@@ -56,7 +60,7 @@ def test_native_code_for_this_processor_has_the_shipped_bits() -> None:
 def test_every_other_way_has_them_too(way: tuple[str, int, int]) -> None:
     known = shipped()
     code = ("host", "baseline", "interpreted").index(way[0])
-    for name in NAMES[code::3]:
+    for name in some()[code::3]:
         case = cases()[name]
         assert planned(case).plan.sha256 == known[name][0], name
         assert bits(case, Way(*way)).digests == known[name][1:], name
@@ -65,7 +69,7 @@ def test_every_other_way_has_them_too(way: tuple[str, int, int]) -> None:
 @pytest.mark.slow
 def test_a_plain_processor_has_them_too() -> None:
     names = ["function of 1,000 points float32", "rotated quadratic of 100 float64"]
-    names += ["ols adam float64", *NAMES[:2]]
+    names += ["ols adam float64", *some()[:2]]
     command = [sys.executable, "-m", "benchmarks.portable_hashes", *names]
     path = os.pathsep.join([str(PROJECT), str(PROJECT / "scripts")])
     environment = {**os.environ, **PLAIN_PROCESSOR, "PYTHONPATH": path}
