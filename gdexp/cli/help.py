@@ -35,6 +35,7 @@ Commands
              report with pictures too
   +inspect   the autograd graph of the loss at x0, and a gradient check
   +problems  the problems there are, with what is known of each
+  +certify   the worst case of a rule and schedule over a class of functions
 
 Keys (KEY=VALUE; any key that `--cfg job` shows)
   problem, problem.x0, problem.target            what is minimised, from where
