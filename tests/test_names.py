@@ -7,7 +7,7 @@ from gdexp.optimizers.registry import RULES
 from gdexp.optimizers.schedule_registry import SCHEDULES
 from gdexp.optimizers.torch_optim import torch_optimizers
 from gdexp.problems.registry import PROBLEMS
-from gdexp.sweeps.sampling.samplers import CLASSES
+from gdexp.sweeps.sampling.samplers import CLASSES, LEARNING_RATE
 from tests.support import names
 
 
@@ -15,7 +15,7 @@ def test_the_names_are_those_of_the_registries() -> None:
     assert set(names.PROBLEMS) == set(PROBLEMS)
     assert set(names.RULES) == set(RULES)
     assert set(names.SCHEDULES) == set(SCHEDULES)
-    assert set(names.SAMPLERS) == set(CLASSES)
+    assert set(names.SAMPLERS) == {LEARNING_RATE, *CLASSES}
     assert set(names.STATUSES) == set(Status)
     assert set(names.TORCH_CLASSES) >= set(torch_optimizers())  # an earlier torch lacks some
 

@@ -24,7 +24,7 @@ SCHEDULES = (
     *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
     *("inverse_eigenvalue", "silver", "optimal_constant"),
 )
-SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes")
+SAMPLERS = ("learning_rate", "tpe", "random", "qmc", "gp", "cmaes")
 STATUSES = (
     *("converged", "max_iterations", "diverged", "stalled", "capped"),
     *("below_minimum", "failed", "pruned", "plateau", "out_of_time", "max_epochs"),
