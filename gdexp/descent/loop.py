@@ -23,8 +23,9 @@ from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.listener import EarlyEnd, Listener
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
+from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.optimizers import State, UpdateRule
+from gdexp.optimizers import State, StatefulStep, UpdateRule
 from gdexp.problems import Problem, first_loss, loss_at
 
 Watch = Callable[[int, "array[float]"], int]
@@ -39,6 +40,15 @@ class _End(NamedTuple):
     period: int | None = None
 
 
+class _Point(NamedTuple):
+    """Where a descent was at an iteration: x, the rule's state, the loss there."""
+
+    x: torch.Tensor
+    state: State
+    value: float
+    iteration: int
+
+
 def torch_descent(
     problem: Problem,
     rule: UpdateRule,
@@ -48,6 +58,7 @@ def torch_descent(
     device: torch.device,
     watch: Watch | None = None,
     listener: Listener | None = None,
+    saving: Saving | None = None,
 ) -> Result:
     """Return the result of a descent that torch's own kernels compute.
 
@@ -60,6 +71,7 @@ def torch_descent(
         device: of the descent.
         watch: as in `descend`.
         listener: may end the descent.
+        saving: saves it, and knows where it goes on; None: it is not saved.
 
     Raises:
         GdexpError: the device has too little memory.
@@ -69,10 +81,10 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end = _loop(converted, minimum, rule, stopping, initial, watch, listener)
+            trace, end = _loop(converted, minimum, rule, stopping, initial, watch, listener, saving)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began + (0.0 if saving is None else saving.seconds)
     return Result(
         status=end.status,
         trace=np.frombuffer(trace, dtype=np.float64),
@@ -95,6 +107,7 @@ def _loop(
     x: torch.Tensor,
     watch: Watch | None,
     listener: Listener | None,
+    saving: Saving | None,
 ) -> tuple[array[float], _End]:
     """Descend; return the trace and how the descent ended.
 
@@ -115,7 +128,23 @@ def _loop(
         listener.begin()
 
     k = 0
-    loss = first_loss(problem, x.requires_grad_())
+    saved = None if saving is None else saving.resume(trace, listener)
+    if saved is None:
+        loss = first_loss(problem, x.requires_grad_())
+    else:
+        k = len(trace)
+        x, state = saved["x"].requires_grad_(), saved["state"]
+        last_x, last_state, last_value, _ = saved["last"]
+        anchor_x, anchor_state, anchor_value, anchor_k = saved["anchor"]
+        if isinstance(step, StatefulStep):
+            step.load_state_dict(x, saved["optimizer"])
+        coefficients, constant = rule.coefficients(k), rule.constant_from(k)
+        if saved["end"] is not None:
+            end = _End(Status(saved["end"][0]), saved["end"][1])
+            threshold, limit, listener = stopping.goal, stopping.max_iterations, None
+        if watch is not None:
+            call_at = watch(k - 1, trace)
+        loss = loss_at(problem, x, k)
     gradient = gradient_like(loss)
     while True:
         value = loss.item()
@@ -151,6 +180,12 @@ def _loop(
         if not constant:
             coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
+        if saving is not None and saving.is_due():
+            last = _Point(last_x.detach(), last_state, last_value, k - 1)
+            anchor = _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k)
+            own = step.state_dict() if isinstance(step, StatefulStep) else None
+            saved = {"x": x, "state": state, "last": last, "anchor": anchor, "optimizer": own}
+            saving.save("torch", k, trace, listener, {**saved, "end": end}, end is not None)
         x = x.requires_grad_()
         loss = loss_at(problem, x, k)
 
