@@ -9,7 +9,7 @@ import numpy as np
 
 from gdexp.comparison.comparison import LAST_PARAMS, Comparison
 from gdexp.comparison.figure_model import GREY, PALETTE, THRESHOLD, Chart, Floats, Scale, Series
-from gdexp.descent import Status, first_hits
+from gdexp.descent import LOSS, Status, first_hits
 from gdexp.runs import SEED_PARAM, TrackedRun
 
 MOST_CURVES = 60
@@ -60,6 +60,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
     top = gap_ceiling(comparison.runs)
     scale = None
     note = ""
+    what = "loss" if comparison.gap_name == LOSS else "loss gap"
     if groups and len(groups) <= MOST_LEGEND_ENTRIES:
         series = [
             _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
@@ -68,7 +69,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
             "The median over seeds (of an even number the lower of the middle two); the band "
             "holds the middle half of them."
         )
-        title = "loss gap, median and quartiles over seeds"
+        title = f"{what}, median and quartiles over seeds"
     else:
         drawn = comparison.ranked[:most]
         scale, colours = _colours(comparison, drawn)
@@ -77,12 +78,13 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
             for i, run in enumerate(drawn)
         ]
         series.reverse()  # the best is drawn last, above the others
-        title = "loss gap of every run"
+        title = f"{what} of every run"
         if len(drawn) < len(comparison.runs):
-            title = f"loss gap of the best {len(drawn)} of {len(comparison.runs):,} runs"
-    if not comparison.thresholds_differ and comparison.runs[0].threshold is not None:
+            title = f"{what} of the best {len(drawn)} of {len(comparison.runs):,} runs"
+    first = comparison.runs[0]
+    if not comparison.thresholds_differ and first.threshold is not None and first.metric == LOSS:
         ends = np.array([1.0 if x_log else 0.0, 1.0 + longest if x_log else longest])
-        level = np.full(2, comparison.runs[0].threshold)
+        level = np.full(2, first.threshold)
         series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
     if any(run.status == Status.DIVERGED for run in comparison.runs):
         limit = f"Diverging curves end at {CEILING_FACTOR:,.0f} times the largest first gap."
@@ -91,7 +93,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         name="loss",
         title=title,
         x_label="iteration + 1" if x_log else "iteration",
-        y_label="loss - f*",
+        y_label=comparison.gap_name,
         series=series,
         x_log=x_log,
         y_log=True,

@@ -14,7 +14,6 @@ from gdexp.optimizers.base import State
 from gdexp.optimizers.stored_state import put_state, stored_state
 
 if TYPE_CHECKING:
-    from gdexp.optimizers.torch_optim import TorchOptimizer
     from gdexp.problems import Problem
 
 
@@ -22,12 +21,20 @@ class StatefulStep:
     """Steps one new optimizer, made at the first call.
 
     Args:
-        rule: of the descent.
+        name: of the optimizer's class.
+        make: returns a new optimizer of a tensor.
         problem: of the descent.
+        state_is_known: whether the optimizer's state decides its next step.
     """
 
-    def __init__(self, rule: TorchOptimizer, problem: Problem) -> None:
-        self._rule, self._problem = rule, problem
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[torch.Tensor], torch.optim.Optimizer],
+        problem: Problem,
+        state_is_known: bool,
+    ) -> None:
+        self._given = name, make, problem, state_is_known
         self._stepper: _Stepper | None = None
 
     def __call__(
@@ -35,7 +42,7 @@ class StatefulStep:
     ) -> tuple[torch.Tensor, State]:
         """Step the optimizer; return copies of the new point and of its state."""
         if self._stepper is None:
-            self._stepper = _Stepper(self._rule, self._problem, x)
+            self._stepper = _Stepper(x, *self._given)
         return self._stepper.step(gradient, lr)
 
     def state_dict(self) -> dict[str, Any] | None:
@@ -50,24 +57,29 @@ class StatefulStep:
             state: as `state_dict` returned it.
         """
         if state is not None:
-            self._stepper = _Stepper(self._rule, self._problem, x.detach())
+            self._stepper = _Stepper(x.detach(), *self._given)
             put_state(self._stepper.optimizer, state["own"], state["attributes"])
 
 
 class _Stepper:
     """The optimizer of one descent."""
 
-    def __init__(self, rule: TorchOptimizer, problem: Problem, x: torch.Tensor) -> None:
-        self._problem = problem
-        self._name = rule.class_name
+    def __init__(
+        self,
+        x: torch.Tensor,
+        name: str,
+        make: Callable[[torch.Tensor], torch.optim.Optimizer],
+        problem: Problem,
+        state_is_known: bool,
+    ) -> None:
+        self._name, self._problem, self._state_is_known = name, problem, state_is_known
         self._parameter = x.clone().requires_grad_()
         try:
-            self.optimizer = rule.make(self._parameter, lr=rule.rate(1))
+            self.optimizer = make(self._parameter)
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
             raise BadInput("class_name", self._name, reason_of(error)) from None
         switch_optimizer(self.optimizer, "train")
         self._closure = (self._evaluate,) if needs_closure(self.optimizer) else ()
-        self._state_is_known = rule.state_is_known
 
     def step(self, gradient: torch.Tensor, lr: float) -> tuple[torch.Tensor, State]:
         """Step the optimizer; return copies of the new point and of its state."""

@@ -135,7 +135,11 @@ class TorchOptimizer(UpdateRule):
 
     def stepper(self, problem: Problem) -> Step:
         """Return what steps one new optimizer, made at the first call."""
-        return StatefulStep(self, problem)
+
+        def make(x: torch.Tensor) -> torch.optim.Optimizer:
+            return self.make(x, lr=self.rate(1))
+
+        return StatefulStep(self.class_name, make, problem, self.state_is_known)
 
     def make(self, parameter: torch.Tensor, lr: float) -> torch.optim.Optimizer:
         """Return a new optimizer of one tensor, in the single-tensor implementation."""

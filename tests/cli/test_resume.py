@@ -65,7 +65,7 @@ def test_kills_change_no_bit_of_a_sweep(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["descent", "sweep of descents"])
+@pytest.mark.parametrize("kind", ["sweep of descents"])
 def test_kills_change_no_bit_of_a_function_that_is_minimised(kind: str, tmp_path: Path) -> None:
     (life, *_), straight = lives_of(fork_server(), tmp_path, 1, [kind])
     found = outcome(life.folder)
