@@ -16,6 +16,7 @@ from gdexp.comparison import (
     SIDE_BY_SIDE,
     Comparison,
     Table,
+    data,
     data_files,
     differences_table,
     html_page,
@@ -30,7 +31,14 @@ from gdexp.comparison import (
     threshold_table,
 )
 from gdexp.config import Config, construct, digest
-from gdexp.core import BadInput, StorageFailed, command_folder, shown_path, validation
+from gdexp.core import (
+    BadInput,
+    StorageFailed,
+    command_folder,
+    json_output,
+    shown_path,
+    validation,
+)
 from gdexp.descent import LOSS, THRESHOLDS
 from gdexp.display import terminal
 from gdexp.runs import RunLoader, best_runs
@@ -52,7 +60,7 @@ class CompareSettings:
 
     Args:
         runs: run ids or their first digits, a sweep's id for the runs of its trials; None: the
-            newest sweep, or all runs of the experiment when there is none.
+            newest sweep's, or the newest run, whichever is newer.
         thresholds: at which hitting times are read, each > 0; at most 20.
         rows: most runs in the terminal's tables.
         curves: most loss curves drawn.
@@ -87,14 +95,16 @@ def compare(config: Config) -> None:
     settings = construct("compare", CompareSettings, config["compare"] or {})
     tracking = construct("tracking", TrackingSettings, config["tracking"])
     loader = RunLoader(tracking)
-    found = loader.load(settings.runs, key="+compare")
+    newest = settings.runs is None
+    found = loader.load_newest() if newest else loader.load(settings.runs, key="+compare")
     comparison = Comparison.of(best_runs(found, MOST_COMPARED), settings.thresholds)
     out = terminal.console()
     if len(found) > MOST_COMPARED:
         out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
-    show(out, comparison, settings.rows)
+    show(out, comparison, settings.rows, newest)
     if not _can_write(loader, comparison):
         out.print("\n[dim]no report: the folder for it is read-only[/dim]")
+        json_output.answer("compare", {**data(comparison), "report": None})
         return
     pictures = make_pictures(comparison, settings.curves)
     # The report first: by it a folder that a kill left half is known as gdexp's.
@@ -109,13 +119,25 @@ def compare(config: Config) -> None:
         f"\n[dim]report; beside it {len(pictures)} pictures, and the numbers as CSV and JSON[/dim]"
     )
     terminal.print_line(out, place)
+    json_output.answer("compare", {**data(comparison), "report": place})
 
 
-def show(out: Console, comparison: Comparison, most: int) -> None:
-    """Print the summary, the tables and the curves at the width of the console."""
+def show(out: Console, comparison: Comparison, most: int, newest: bool = False) -> None:
+    """Print the summary, the tables and the curves at the width of the console.
+
+    Args:
+        out: the console.
+        comparison: what is shown.
+        most: rows of a table.
+        newest: whether the runs were taken because they are the newest.
+    """
     facts = []
+    chosen = ", the newest here" if newest else ""
     if comparison.sweep is not None:
-        facts.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]"))
+        facts.append(("sweep", f"[bold]{escape(comparison.sweep.name)}[/bold]{chosen}"))
+    elif newest:
+        run = comparison.reference
+        facts.append(("run", f"[bold]{run.short}[/bold] {escape(run.name)}{chosen}"))
     facts += [(name, escape(value)) for name, value in summary_lines(comparison)]
     facts += [("left out", escape(line)) for line in left_out_lines(comparison)]
     terminal.print_facts(out, facts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, check_file_name, command_folder, validation
+from gdexp.core import BadInput, check_file_name, command_folder, json_output, validation
 from gdexp.display import terminal
 from gdexp.reruns import check_overrides, folder_files, reference_of_run, select_runs, write_folder
 from gdexp.tracking import TrackingSettings
@@ -19,7 +19,8 @@ class ExportSettings:
     """The config group `export`.
 
     Args:
-        run: run id or its first digits; None: the newest sweep's best, or the newest run.
+        run: run id or its first digits; None: the newest sweep's best, or the newest run,
+            whichever is newer.
         folder: that is written; None: `export/` and the first digits of the run id.
     """
 
@@ -58,9 +59,12 @@ def export(config: Config) -> None:
     write_folder(place, files, shown)
     out = terminal.console()
     size = sum(map(len, files.values()))
+    named = shown if "/" in shown else f"./{shown}"
+    replay = reference.command(named)
+    answer = {"run_id": runs[0].run_id, "folder": shown, "files": sorted(files), "bytes": size}
+    json_output.answer("export", {**answer, "replay": replay})
     terminal.print_facts(
         out, [("exported", f"{reference.shown}, {len(files)} files, {size:,} bytes")]
     )
     out.print("\n[dim]replay it anywhere with[/dim]")
-    named = shown if "/" in shown else f"./{shown}"
-    terminal.print_line(out, reference.command(named))
+    terminal.print_line(out, replay)

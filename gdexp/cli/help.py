@@ -18,7 +18,7 @@ Examples
   python -m gdexp +sweep=fast                    hopeless trials ended early
   python -m gdexp +sweep stopping.threshold=1e-5 with the threshold fixed
   python -m gdexp -m optimizer.lr='interval(0.1,5)'
-  python -m gdexp +compare                       the newest sweep's runs
+  python -m gdexp +compare                       the newest sweep or run
   python -m gdexp '+compare=[1a2b3c4d,5e6f7a8b]' these two runs
   python -m gdexp +rerun=1a2b3c4d                run it again and compare bits
   python -m gdexp +inspect problem=autograd      graph, gradient, check
@@ -47,6 +47,7 @@ Keys (KEY=VALUE; any key that `--cfg job` shows)
   sweep.pruner, stopping.patience                end trials early
   sweep.continue_to                              traces go on, for the table
   sweep.workers                                  processes that share a study
+  output=json                                    one object on stdout, for programs
 
 Choices (GROUP=NAME)
 {groups}

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, GdexpError, format_number, validation
+from gdexp.core import BadInput, GdexpError, format_number, json_output, validation
 from gdexp.descent import starting_point
 from gdexp.display import format_tensor, terminal
 from gdexp.experiment import Experiment, trusted_paths
@@ -80,11 +80,27 @@ def inspect(config: Config) -> None:
         out,
         [("x.numpy()", terminal.escape_text(_refusal(x))), ("x.detach().numpy()", _detached(x))],
     )
-    _check(out, function, start, settings.tolerance)
+    error = gradient_error(function, start)
+    json_output.answer(
+        "inspect",
+        {
+            "problem": problem.name,
+            "shape": list(x.shape),
+            "dtype": _dtype(x),
+            "device": str(x.device),
+            "loss": loss.item(),
+            "gradient": gradient.tolist(),
+            "nodes": {name: _maker(value) for name, value in nodes},
+            "gradient_error": error,
+            "tolerance": settings.tolerance,
+            "agrees": error <= settings.tolerance,
+        },
+    )
+    _check(out, function, error, settings.tolerance)
 
 
-def _check(out: Console, problem: Problem, start: torch.Tensor, tolerance: float) -> None:
-    error = gradient_error(problem, start)
+def _check(out: Console, problem: Problem, error: float, tolerance: float) -> None:
+    """Print how far the gradient is from central differences; raise where that is too far."""
     passed = error <= tolerance
     verdict = "agrees with" if passed else "[red]differs from[/red]"
     relation = "<=" if passed else ">"
@@ -103,9 +119,13 @@ def _check(out: Console, problem: Problem, start: torch.Tensor, tolerance: float
 def _values(out: Console, named: list[tuple[str, torch.Tensor]]) -> None:
     table = Table(box=None, padding=(0, 3), show_header=False)
     for name, value in named:
-        made_by = "leaf, requires grad" if value.grad_fn is None else _node(value.grad_fn)
-        table.add_row(terminal.escape_text(name), format_tensor(value), f"[dim]{made_by}[/dim]")
+        made_by = f"[dim]{_maker(value)}[/dim]"
+        table.add_row(terminal.escape_text(name), format_tensor(value), made_by)
     out.print(table)
+
+
+def _maker(value: torch.Tensor) -> str:
+    return "leaf, requires grad" if value.grad_fn is None else _node(value.grad_fn)
 
 
 def _graph(loss: torch.Tensor) -> Tree:

@@ -20,6 +20,7 @@ from gdexp.core import (
     Interrupted,
     Process,
     gc_control,
+    json_output,
     mask_secrets,
     printable,
 )
@@ -60,7 +61,13 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
 
 
 def _run(given: Sequence[str], process: Process) -> int:
-    """Run one command; its errors become a line and an exit status."""
+    """Run one command and print its answer; its errors become a line and an exit status."""
+    with json_output.current() as answer:
+        return answer.finish(_status(given, process))
+
+
+def _status(given: Sequence[str], process: Process) -> int:
+    """Run one command; return its exit status."""
     from gdexp.config import rewrite
 
     try:
@@ -97,6 +104,7 @@ def command(cfg: DictConfig) -> None:
 
         run_launched_worker(composed, HydraConfig.get())
         return
+    json_output.begin(composed.get("output"))
     run = _command(composed)
     gc_control.begin()
     run(composed)

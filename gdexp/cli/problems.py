@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from gdexp.config import Config, construct
+from gdexp.core import json_output
 from gdexp.display import terminal
 from gdexp.optimizers import GradientDescent
 from gdexp.problems import PROBLEMS, Problem
@@ -27,11 +28,15 @@ def problems(config: Config) -> None:
     table.add_column("kappa", justify="right")
     table.add_column("best lr", justify="right")
     table.add_column("limit", justify="right")
+    rows = []
     for name, make in PROBLEMS.items():
         problem = make()
-        *cells, limit = map(_cell, _known(problem))
+        known, numbers = _known(problem), _numbers(problem)
+        *cells, limit = map(_cell, known.values())
         marked = limit if problem.unique else f"{limit}*"
-        table.add_row(name, str(_numbers(problem)), *cells, marked)
+        table.add_row(name, str(numbers), *cells, marked)
+        rows.append({"name": name, "numbers": numbers, **known, "unique": problem.unique})
+    json_output.answer("problems", {"problems": rows})
     out = terminal.console()
     out.print(table)
     out.print(
@@ -45,11 +50,16 @@ def _settings() -> None:
     """Takes no key."""
 
 
-def _known(problem: Problem) -> list[float | None]:
+def _known(problem: Problem) -> dict[str, float | None]:
     kappa = None
     if problem.curvature is not None and problem.curvature[0] > 0:
         kappa = problem.curvature[1] / problem.curvature[0]
-    return [problem.f_star, kappa, best_lr(problem, GD), stability_limit(problem, GD)]
+    return {
+        "f_star": problem.f_star,
+        "kappa": kappa,
+        "best_lr": best_lr(problem, GD),
+        "stability_limit": stability_limit(problem, GD),
+    }
 
 
 def _numbers(problem: Problem) -> int:

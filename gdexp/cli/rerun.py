@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from gdexp.config import Config, construct
-from gdexp.core import BadInput, CommandExit, signals, validation
+from gdexp.core import BadInput, CommandExit, json_output, signals, validation
 from gdexp.display import terminal
 from gdexp.experiment import Experiment
 from gdexp.reruns import (
@@ -28,7 +27,6 @@ from gdexp.reruns import (
     load_folder,
     load_references,
     outcome_json,
-    outcome_level,
     replay_descent,
     replay_descents,
     rerun_facts,
@@ -49,7 +47,7 @@ class RerunSettings:
 
     Args:
         run: run id or its first digits, or a folder of `+export`; None: the newest sweep's best,
-            or the newest run.
+            or the newest run, whichever is newer.
         format: text or json.
         accept: the weakest verdict with exit status 0.
         ulps: that two numbers may be apart to be called close, >= 0.
@@ -86,6 +84,7 @@ def rerun(config: Config) -> None:
     """
     check_overrides("rerun", "rerun_all", "trust")
     settings = construct("rerun", RerunSettings, config["rerun"] or {})
+    json_output.begin(settings.format)
     trust = _trusted(config["trust"])
     every = validation.boolean("rerun_all", config["rerun_all"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])
@@ -94,10 +93,8 @@ def rerun(config: Config) -> None:
         if len(found) == 1 and not every and not isinstance(found[0], Reference):
             raise found[0]
     except (NoReference, DamagedReference) as error:
-        if settings.format == "text":
-            raise
-        print(json.dumps(outcome_json(error, settings.accept), indent=2))
-        raise CommandExit(outcome_level(error).exit_status()) from None
+        json_output.answer("rerun", outcome_json(error, settings.accept))
+        raise
 
     pairs = [(each, build_experiment(each, trust)) for each in found if isinstance(each, Reference)]
     without: list[Outcome] = [each for each in found if not isinstance(each, Reference)]
@@ -176,11 +173,12 @@ def _found(
 def _show_one(
     out: Console, settings: RerunSettings, made: Rerun, sweep: str | None, recorder: RerunRecorder
 ) -> None:
-    if settings.format == "json":
-        recorded = recorder.run_ids.get(id(made))
-        print(json.dumps(outcome_json(made, settings.accept, recorded), indent=2))
-        return
-    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, its best; rerun_all=true makes all")]
+    recorded = recorder.run_ids.get(id(made))
+    json_output.answer("rerun", outcome_json(made, settings.accept, recorded))
+    which = ", the newest here" if settings.run is None else ""
+    of = [("sweep", f"{str(sweep)[:8]}{which}, its best; rerun_all=true makes all")]
+    if sweep is None:
+        of = [("run", f"{made.reference.shown.removeprefix('run ')}{which}")] if which else []
     terminal.print_facts(out, [*of, *rerun_facts(made), *recorder.facts])
 
 
@@ -191,16 +189,10 @@ def _show_many(
     sweep: str | None,
     recorder: RerunRecorder,
 ) -> None:
-    if settings.format == "json":
-        each = [outcome_json(o, settings.accept, recorder.run_ids.get(id(o))) for o in outcomes]
-        report = {
-            "verdicts": verdict_counts(outcomes),
-            "exit_status": common_exit_status(outcomes, settings.accept),
-            "runs": each,
-        }
-        print(json.dumps(report, indent=2))
-        return
-    of = [] if sweep is None else [("sweep", f"{sweep[:8]}, {len(outcomes):,} descents")]
+    each = [outcome_json(o, settings.accept, recorder.run_ids.get(id(o))) for o in outcomes]
+    json_output.answer("rerun", {"verdicts": verdict_counts(outcomes), "runs": each})
+    which = ", the newest here" if settings.run is None else ""
+    of = [] if sweep is None else [("sweep", f"{sweep[:8]}{which}, {len(outcomes):,} descents")]
     terminal.print_facts(out, [*of, *summary_facts(outcomes), *recorder.facts])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli.run import carry_out
+from gdexp.cli.run_answer import run_answer
 from gdexp.cli.unfinished_runs import unfinished
 from gdexp.config import (
     Config,
@@ -18,13 +19,16 @@ from gdexp.config import (
     typed_overrides,
     with_values,
 )
-from gdexp.core import BadInput, StudyInUse, validation
+from gdexp.core import BadInput, StudyInUse, json_output, validation
 from gdexp.descent import Result
 from gdexp.display import terminal
 from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
 from gdexp.runs import stored_experiment
 from gdexp.tracking import Record, Store, TrackingSettings
 from gdexp.training import Kept
+
+OWN_KEYS = ("resume", "trust", "checkpoint", "tracking", "output")
+"""Keys and groups that say how the run goes on, and are not part of it."""
 
 RESUMED_TAG = "gdexp.resumed"
 """The tag of a run that went on: from where, and with which other settings."""
@@ -84,10 +88,13 @@ def resume(config: Config) -> Result:
     terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])
     saves = CheckpointSettings.of(config)
     try:
-        return carry_out(out, experiment, store, run_id, saves, changed)
+        result = carry_out(out, experiment, store, run_id, saves, changed)
     except StudyInUse:
         store.reopen(run_id)
         raise
+    answer = run_answer(experiment.of_result(result), result, run_id, store)
+    json_output.answer("resume", {**answer, "resumed": "; ".join(said)})
+    return result
 
 
 def _changed(config: Config) -> dict[str, Any]:
@@ -101,7 +108,7 @@ def _changed(config: Config) -> dict[str, Any]:
         key = override.get_key_element().lstrip("+")
         if key in CHANGEABLE:
             found[key] = lookup(config, key)
-        elif re.split(r"[./]", key)[0] not in ("resume", "trust", "checkpoint", "tracking"):
+        elif re.split(r"[./]", key)[0] not in OWN_KEYS:
             value = str(override.input_line).partition("=")[2]
             allowed = f"comes from the run itself; only {', '.join(CHANGEABLE)} can change"
             raise BadInput(key, value, allowed)

@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.cli.run_answer import run_answer
 from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
 from gdexp.config import Config, construct, overrides
-from gdexp.core import Interrupted, command_folder, format_number, format_value
+from gdexp.core import Interrupted, command_folder, format_number, format_value, json_output
 from gdexp.descent import LOSS, PENALTY, Monitors, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
 from gdexp.experiment import (
@@ -68,7 +69,9 @@ def run(config: Config) -> Result:
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
     name_unfinished(experiment)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
-    return carry_out(out, experiment, store, run_id, saves)
+    result = carry_out(out, experiment, store, run_id, saves)
+    json_output.answer("run", run_answer(experiment.of_result(result), result, run_id, store))
+    return result
 
 
 def carry_out(

@@ -1,7 +1,7 @@
 """Compare tracked runs: what differs, iterations to each threshold, pictures, an HTML report."""
 
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
-from gdexp.comparison.data_files import data_files
+from gdexp.comparison.data_files import data, data_files
 from gdexp.comparison.html_report import html_page, is_report
 from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
@@ -20,6 +20,7 @@ __all__ = [
     "SIDE_BY_SIDE",
     "Comparison",
     "Table",
+    "data",
     "data_files",
     "differences_table",
     "html_page",

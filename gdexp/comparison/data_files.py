@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 from gdexp.comparison.comparison import RECORDED_METRICS, Comparison
-from gdexp.core import csv_bytes
+from gdexp.core import csv_bytes, json_output
 
 RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
 """The names of the files."""
@@ -20,21 +21,29 @@ def data_files(comparison: Comparison) -> dict[str, bytes]:
     differ. `thresholds.csv` has a row for each run and threshold: the hitting time, or the fewest
     iterations that it can need where the run was not continued (`at_least`); both are empty where
     the run failed to come there. `comparison.json` holds the same; a number that JSON lacks is
-    null.
+    one of the texts inf, -inf and nan.
     """
-    runs, thresholds = _runs(comparison), _thresholds(comparison)
-    whole = {
+    whole = data(comparison)
+    text = json.dumps(json_output.plain(whole), indent=2, ensure_ascii=False, allow_nan=False)
+    return {
+        RUNS: _table([_flat(row) for row in whole["runs"]]),
+        THRESHOLDS: _table(whole["thresholds"]),
+        WHOLE: f"{text}\n".encode(),
+    }
+
+
+def data(comparison: Comparison) -> dict[str, Any]:
+    """Return the numbers of a comparison; `gdexp/cli/json_fields.py` says what each means."""
+    return {
         "sweep": None if comparison.sweep is None else comparison.sweep.run_id,
         "best": comparison.best.run_id,
         "reference": comparison.reference.run_id,
-        "runs": runs,
-        "thresholds": thresholds,
+        "runs": _runs(comparison),
+        "thresholds": _thresholds(comparison),
         "left_out": [
             {"run_id": each.run.run_id, "reason": each.reason} for each in comparison.left_out
         ],
     }
-    text = json.dumps(_plain(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return {RUNS: _table(runs), THRESHOLDS: _table(thresholds), WHOLE: text.encode()}
 
 
 def _runs(comparison: Comparison) -> list[dict[str, Any]]:
@@ -44,8 +53,12 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
             "run_id": run.run_id,
             "rank": rank,
             "status": run.status,
-            **{name: run.metrics.get(name) for name in RECORDED_METRICS},
-            **{key: run.values.get(key) for key in keys},
+            "metrics": {
+                name: _recorded(run.metrics[name])
+                for name in RECORDED_METRICS
+                if name in run.metrics
+            },
+            "params": {key: run.values.get(key) for key in keys},
         }
         for rank, run in enumerate(comparison.ranked, 1)
     ]
@@ -65,6 +78,18 @@ def _thresholds(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
+def _recorded(value: float) -> float:
+    """Return a metric as it was: MLflow stores an infinite one as the largest double."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
+
+
+def _flat(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's metrics and params as columns beside the rest."""
+    rest = {key: value for key, value in run.items() if key not in ("metrics", "params")}
+    metrics = {name: run["metrics"].get(name) for name in RECORDED_METRICS}
+    return {**rest, **metrics, **run["params"]}
+
+
 def _table(rows: list[dict[str, Any]]) -> bytes:
     """Return rows with equal keys as CSV, the keys first."""
     cells = [[_cell(value) for value in row.values()] for row in rows]
@@ -73,14 +98,3 @@ def _table(rows: list[dict[str, Any]]) -> bytes:
 
 def _cell(value: object) -> object:
     return json.dumps(value, default=str) if isinstance(value, dict | list | tuple) else value
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return a value that JSON can hold: no NaN, no infinity."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.config import env_secrets
 from gdexp.config.keys import COMMANDS, KEYS, NAMES, ONLY_WITH, OUTCOME_KEYS, Config
-from gdexp.core import BadInput, mask_value, nearest
+from gdexp.core import BadInput, json_output, mask_value, nearest, validation
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -61,6 +61,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
     for key in (*OUTCOME_KEYS, "tracking"):
         if key not in config:
             raise BadInput(key, "", "was removed; leave it out to have its default")
+    validation.choice("output", config.get("output", json_output.TEXT), json_output.OUTPUTS)
     asked = [name for name in COMMANDS if name in config]
     if len(asked) > 1:
         raise BadInput("+" + asked[1], "", f"one command at a time; +{asked[0]} was given too")

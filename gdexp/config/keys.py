@@ -31,7 +31,7 @@ COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems", "resum
 ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",)}
 """Keys that only some commands read."""
 
-KEYS = (*OUTCOME_KEYS, "tracking", "checkpoint", *COMMANDS, *ONLY_WITH)
+KEYS = (*OUTCOME_KEYS, "tracking", "checkpoint", "output", *COMMANDS, *ONLY_WITH)
 
 NAMES = {
     "problem.name": "problem",

@@ -1,6 +1,6 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
-from gdexp.core import gc_control, signals, validation
+from gdexp.core import gc_control, json_output, signals, validation
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.csv_file import csv_bytes
@@ -74,6 +74,7 @@ __all__ = [
     "has_secret",
     "is_secret",
     "is_secret_key",
+    "json_output",
     "lazy_names",
     "learn_secret",
     "machine",

@@ -25,7 +25,8 @@ from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.optimizers import State, StatefulStep, UpdateRule
+from gdexp.descent.trials import Trials
+from gdexp.optimizers import SearchingRule, State, StatefulStep, UpdateRule
 from gdexp.problems import Problem, first_loss, loss_at
 
 Watch = Callable[[int, "array[float]"], int]
@@ -81,7 +82,9 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end = _loop(converted, minimum, rule, stopping, initial, watch, listener, saving)
+            trace, end, counts = _loop(
+                converted, minimum, rule, stopping, initial, watch, listener, saving
+            )
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began + (0.0 if saving is None else saving.seconds)
@@ -96,6 +99,7 @@ def torch_descent(
         problem=problem.name,
         period=end.period,
         seconds=seconds,
+        evaluations=None if counts is None else np.frombuffer(counts, dtype=np.int64),
     )
 
 
@@ -108,8 +112,8 @@ def _loop(
     watch: Watch | None,
     listener: Listener | None,
     saving: Saving | None,
-) -> tuple[array[float], _End]:
-    """Descend; return the trace and how the descent ended.
+) -> tuple[array[float], _End, array[int] | None]:
+    """Descend; return the trace, how it ended, and the evaluations of a rule that searches.
 
     With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
     Then only the trace grows, and the listener hears nothing more.
@@ -136,9 +140,9 @@ def _loop(
         x, state = saved["x"].requires_grad_(), saved["state"]
         last_x, last_state, last_value, _ = saved["last"]
         anchor_x, anchor_state, anchor_value, anchor_k = saved["anchor"]
+        coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         if isinstance(step, StatefulStep):
             step.load_state_dict(x, saved["optimizer"])
-        coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         if saved["end"] is not None:
             end = _End(Status(saved["end"][0]), saved["end"][1])
             threshold, limit, listener = stopping.goal, stopping.max_iterations, None
@@ -146,7 +150,13 @@ def _loop(
             call_at = watch(k - 1, trace)
         loss = loss_at(problem, x, k)
     gradient = gradient_like(loss)
+    trials = Trials(problem, rule, gradient) if isinstance(rule, SearchingRule) else None
+    if trials is not None and saved is not None:
+        trials.counts.extend(saved["counts"].tolist())
+    counts = trials.counts if trials is not None and trials.rejects else None
     while True:
+        if trials is not None:
+            x, loss, state, following = trials.iterate(x, loss, state, k)
         value = loss.item()
         record(value)
         if k == call_at and watch is not None:
@@ -154,38 +164,45 @@ def _loop(
         if listener is not None:
             said = listener.hear(k, (value,))
         if not finite(value):
-            return trace, end or _End(Status.DIVERGED, x)
+            return trace, end or _End(Status.DIVERGED, x), counts
         if value - f_star <= threshold:
             if end is None and not minimum.is_above(value, x):
-                return trace, _End(Status.BELOW_MINIMUM, x)
+                return trace, _End(Status.BELOW_MINIMUM, x), counts
             end = end or _End(Status.CONVERGED, x)
             if value - f_star <= stopping.goal:
-                return trace, end
+                return trace, end, counts
             threshold, limit, listener, said = stopping.goal, stopping.max_iterations, None, None
         if constant:
             if value == last_value and _same(x, state, last_x, last_state):
-                return trace, end or _End(Status.STALLED, x, 1)
+                return trace, end or _End(Status.STALLED, x, 1), counts
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
-                return trace, end or _End(Status.STALLED, x, k - anchor_k)
+                return trace, end or _End(Status.STALLED, x, k - anchor_k), counts
             if k & (k - 1) == 0:
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
         if k >= limit:
-            return trace, end or _End(stopping.limit_status, x)
+            return trace, end or _End(stopping.limit_status, x), counts
         if said is not None:
-            return trace, _End(said.status, x)
+            return trace, _End(said.status, x), counts
         if listener is not None and listener.is_late():
-            return trace, _End(Status.OUT_OF_TIME, x)
+            return trace, _End(Status.OUT_OF_TIME, x), counts
         last_x, last_state, last_value = x, state, value
         k += 1
         if not constant:
             coefficients, constant = rule.coefficients(k), rule.constant_from(k)
-        x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
+        if trials is None:
+            following = step(x.detach(), gradient(loss, x), state, *coefficients)
+        x, state = following
         if saving is not None and saving.is_due():
-            last = _Point(last_x.detach(), last_state, last_value, k - 1)
-            anchor = _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k)
-            own = step.state_dict() if isinstance(step, StatefulStep) else None
-            saved = {"x": x, "state": state, "last": last, "anchor": anchor, "optimizer": own}
-            saving.save("torch", k, trace, listener, {**saved, "end": end}, end is not None)
+            saved = {
+                "x": x,
+                "state": state,
+                "last": _Point(last_x.detach(), last_state, last_value, k - 1),
+                "anchor": _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k),
+                "optimizer": step.state_dict() if isinstance(step, StatefulStep) else None,
+                "counts": None if trials is None else np.array(trials.counts),
+                "end": end,
+            }
+            saving.save("torch", k, trace, listener, saved, end is not None)
         x = x.requires_grad_()
         loss = loss_at(problem, x, k)
 

@@ -70,7 +70,7 @@ def descend(
             portable form and `engine` is portable.
         GdexpError: the device has too little memory.
     """
-    rule = GradientDescent() if rule is None else rule
+    rule = (GradientDescent() if rule is None else rule).for_problem(problem)
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
@@ -96,4 +96,4 @@ def descend(
                 problem, rule, stopping, start, dtype, device, watch, listener, saving
             )
 
-        return on_engine(engine, rule, start, device, by_portable, by_torch)
+        return on_engine(engine, start, device, by_portable, by_torch)

@@ -20,14 +20,14 @@ def check_overrides(command: str, *further: str) -> None:
 
     Args:
         command: the command, given as `+command`.
-        further: keys that it reads besides its own group and `tracking`.
+        further: keys that it reads besides its own group, `tracking` and `output`.
 
     Raises:
         BadInput: names the first such override.
     """
     for override in parse_overrides(typed_overrides()):
         key = override.get_key_element().lstrip("+~")
-        if re.split(r"[./]", key)[0] not in (command, "tracking", *further):
+        if re.split(r"[./]", key)[0] not in (command, "tracking", "output", *further):
             value = str(override.input_line).partition("=")[2]
             raise BadInput(key, value, f"comes from the run itself; leave it out with +{command}")
 
@@ -45,8 +45,7 @@ def select_runs(
     """Return the runs that the argument selects, and the id of their sweep if they have one.
 
     The id of a sweep selects its best descent; the id of a trial with several seeds selects all
-    of its descents. Without an argument the newest sweep is taken or, if there is none, the
-    newest run.
+    of its descents. Without an argument it is the newest sweep or single run.
 
     Args:
         argument: a run id, its first digits, or None.
@@ -60,15 +59,13 @@ def select_runs(
     """
     loader = RunLoader(tracking)
     try:
-        found = loader.load(argument, key=key)
+        found = loader.load_newest() if argument is None else loader.load(argument, key=key)
     except DeletedRun as error:
         raise NoReference(str(error)) from None
     runs = list(found)
     if found.sweep is None:
         if every:
             raise BadInput("rerun_all", True, f"needs a sweep; {key}={argument} is none")
-        if argument is None:  # take a rerun only if there is nothing else
-            runs = sorted(runs, key=lambda run: run.kind != "rerun")[-1:]
         return runs, None
     sweep = found.sweep.run_id
     if not runs:

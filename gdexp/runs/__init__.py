@@ -3,7 +3,8 @@
 from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.manifest import MOST_JSON, parse_manifest, size_limit
 from gdexp.runs.run_list import Runs, best_runs, rank_key
-from gdexp.runs.run_loader import DeletedRun, RunLoader, load_runs
+from gdexp.runs.run_loader import RunLoader, load_runs
+from gdexp.runs.run_search import DeletedRun
 from gdexp.runs.safe_yaml import parse_config
 from gdexp.runs.shard_runs import CHILDREN_TAG
 from gdexp.runs.stored_config import check_stored_config, stored_experiment

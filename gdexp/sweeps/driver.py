@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from gdexp import config
-from gdexp.core import CommandExit, GdexpError, gc_control
+from gdexp.core import CommandExit, GdexpError, gc_control, json_output
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.cleanup import cleanup_on_error
@@ -23,6 +23,7 @@ from gdexp.sweeps.results import (
     finish_sweep_run,
     print_result,
     start_sweep_run,
+    sweep_answer,
     terminal_messages,
 )
 from gdexp.sweeps.settings import cores
@@ -77,10 +78,11 @@ def run_sweep(
     def composed(lines: list[str]) -> config.Config:
         made = config.plain(_without_hydra(compose(lines)))
         config.check_keys(made)
+        json_output.begin(made.get("output"))
         return made
 
-    out = terminal.console()
     plan = _plan(composed, given, launcher)
+    out = terminal.console()
     if plan.settings.preview:
         preview(out, plan)
         return
@@ -166,6 +168,7 @@ def _run(
         finish_sweep_run(plan, result, store, parent)
         completed_trials(study)  # raises if the study was taken away meanwhile
         print_result(out, plan, result, store, parent)
+        json_output.answer("sweep", sweep_answer(plan, result, store, parent, ended))
         if ended:
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)

@@ -21,11 +21,11 @@ from gdexp.sweeps.objective import (
     Objective,
 )
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
-from gdexp.sweeps.sampling import Sampler
+from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 
-THRESHOLD_KEY = "stopping.threshold"
+THRESHOLD_KEY, LR_KEY = "stopping.threshold", "optimizer.lr"
 
 
 class GoalPlan(Protocol):
@@ -299,6 +299,13 @@ def _check_seeds(plan: GoalPlan) -> None:
 
 def _check_sampler(plan: GoalPlan) -> None:
     """Ask the sampler for trials of each combination of files, where it has options."""
+    if plan.sampler.name == LEARNING_RATE and not suits_own_sampler(plan):
+        raise BadInput(
+            "sweep.sampler",
+            LEARNING_RATE,
+            "needs a range of optimizer.lr, such as 'tag(log, interval(0.1, 5))', and "
+            f"sweep.objective={HITTING_TIME}; else try tpe",
+        )
     if not plan.sampler.options:
         return
     for chosen in plan.space.combinations():
@@ -309,6 +316,13 @@ def _check_sampler(plan: GoalPlan) -> None:
             plan.sampler.check_space(ranges, len(plan.objectives))
         except BadInput as error:
             raise error.in_section("sweep") from None
+
+
+def suits_own_sampler(plan: GoalPlan) -> bool:
+    """Return whether the hitting time alone is minimised, over a range of the learning rate."""
+    ranges = [d for d in plan.space.dimensions if d.key == LR_KEY]
+    wide = any(d.values() is None and not d.integer for d in ranges)
+    return wide and [each.kind for each in plan.objectives] == [HITTING_TIME]
 
 
 def goal_text(plan: GoalPlan) -> str:

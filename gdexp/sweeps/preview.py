@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from gdexp.core import format_value
+from gdexp.core import format_value, json_output
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import directions
@@ -24,10 +24,11 @@ def preview(out: Console, plan: Plan) -> None:
     The sweep itself starts with the same trials: before a sampler has learnt anything, its draws
     depend on the seed alone.
     """
-    from gdexp.sweeps.results import print_plan
+    from gdexp.sweeps.results import plan_fields, print_plan
 
     print_plan(out, plan, preview=True)
     trials = first_trials(plan, SHOWN)
+    json_output.answer("preview", {**plan_fields(plan), "trials": trials})
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")
     if plan.space.conditional:  # a column for each parameter would be mostly empty

@@ -20,6 +20,7 @@ GENERATED = {
     "reference/rules.md": ("config_reference", "rules"),
     "reference/records.md": ("records_reference", "records"),
     "reference/exit-statuses.md": ("records_reference", "exit_statuses"),
+    "reference/json.md": ("json_reference", "json_answers"),
     "reference/api.md": ("api_reference", "api"),
 }
 """The pages made from the code and `conf/`, by their place: the module and function of each.

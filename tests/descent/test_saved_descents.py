@@ -23,7 +23,7 @@ from gdexp import (
     descend,
 )
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
-from gdexp.optimizers import Cosine
+from gdexp.optimizers import Armijo, Cosine
 
 
 class Kill(BaseException):
@@ -53,6 +53,9 @@ def assert_same(one: Result, other: Result) -> None:
     assert one.trace.tobytes() == other.trace.tobytes()
     assert torch.equal(one.final, other.final)
     assert one.hitting_time == other.hitting_time
+    assert (one.evaluations is None) == (other.evaluations is None)
+    if one.evaluations is not None and other.evaluations is not None:
+        assert one.evaluations.tolist() == other.evaluations.tolist()
 
 
 class Noisy(Problem):
@@ -82,6 +85,7 @@ def case(name: str) -> tuple[Problem, Any, Stopping]:
             GradientDescent(lr=1e-4),
             Stopping(1e-30, 500, patience=20, min_delta=1e-2),
         ),
+        "searches": (Rosenbrock(), Armijo(lr=0.1), Stopping(1e-30, 60)),
         "Adam of torch": (Rosenbrock(), TorchOptimizer("Adam", lr=0.01), short),
         "LBFGS": (Rosenbrock(), TorchOptimizer("LBFGS", lr=0.001), short),
         "noise": (Noisy(), Momentum(lr=0.01, momentum=0.9), short),
@@ -89,7 +93,7 @@ def case(name: str) -> tuple[Problem, Any, Stopping]:
     return cases[name]
 
 
-BOTH = ("momentum", "schedule", "stall", "trace goes on", "patience")
+BOTH = ("momentum", "schedule", "stall", "trace goes on", "patience", "searches")
 ONLY_TORCH = ("Adam of torch", "LBFGS", "noise")
 
 

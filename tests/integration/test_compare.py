@@ -67,16 +67,35 @@ def test_runs_that_cannot_be_compared_are_left_out_with_a_reason(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = Store(TrackingSettings())
-    record(store, RunHeader("one", "run"))
-    record(store, RunHeader("two", "run"), **{"optimizer.lr": 2.0})
+    one = record(store, RunHeader("one", "run"))
+    two = record(store, RunHeader("two", "run"), **{"optimizer.lr": 2.0})
     running = store.start(RunHeader("three", "run"))
     foreign = store.client.create_run(store.experiment_id).info.run_id
     store.client.set_terminated(foreign)
-    out = compare(capsys, "+compare")
+    out = compare(capsys, f"+compare=[{one},{two},{running},{foreign}]")
     shown = " ".join(out.split())
     assert f"left out {running[:8]}: is still running" in shown
     assert f"left out {foreign[:8]}: holds no trace.npy (not recorded by gdexp)" in shown
     assert len(load_runs()) == 4
+
+
+def test_without_an_id_it_is_the_newest_sweep_or_run_and_says_which(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(TrackingSettings())
+    before = record(store, RunHeader("before", "run"))
+    out = compare(capsys, "+compare")
+    assert f"run {before[:8]} before, the newest here" in " ".join(out.split())
+    parent, _ = swept(store, 0.5, 4.5)
+    assert "sweep a sweep, the newest here" in " ".join(compare(capsys, "+compare").split())
+    assert main(["+rerun", "rerun.record=false"]) == 0
+    assert f"{parent[:8]}, the newest here, its best" in " ".join(capsys.readouterr().out.split())
+    after = record(store, RunHeader("after", "run"))
+    assert main(["+rerun", "rerun.record=false"]) == 0
+    assert f"run {after[:8]}, the newest here" in " ".join(capsys.readouterr().out.split())
+    store.reopen(parent)  # as a sweep that goes on
+    store.end(parent, "FINISHED")
+    assert "sweep a sweep, the newest here" in " ".join(compare(capsys, "+compare").split())
 
 
 @pytest.mark.parametrize("given", ["0123456789abcdef0123456789abcdef", "1e10", "00000012", "nope"])

@@ -118,7 +118,7 @@ def test_a_rerun_is_tracked_and_linked_to_its_reference(uri: str, rerun: Ask) ->
     assert made.trace.tobytes() == reference.trace.tobytes()
     assert f"+rerun={reference.run_id}" in made.tags[NOTE_TAG]
     verdict = json.loads(made.file_bytes("verdict.json", 1 << 20))
-    assert {**verdict, "rerun": None} == {**told, "rerun": None}
+    assert {**verdict, "command": "rerun", "rerun": None} == {**told, "rerun": None}
     assert "verdict.json" in json.loads(made.file_bytes(MANIFEST, 1 << 20))
     again = rerun("converged", f"+rerun={made.run_id}", "rerun.record=false")
     assert "verdict identical" in again.out
@@ -133,9 +133,9 @@ def test_a_bare_rerun_takes_the_newest_run_that_is_no_rerun(uri: str, rerun: Ask
 def test_a_sweeps_id_stands_for_its_best_trial(uri: str, rerun: Ask) -> None:
     (sweep,) = runs(uri, "sweep", "sweep")
     best = sweep.tags["gdexp.best_run"]
-    for named in ("+rerun", f"+rerun={sweep.run_id}"):
+    for named, which in (("+rerun", ", the newest here"), (f"+rerun={sweep.run_id}", "")):
         said = rerun("sweep", named, "rerun.record=false").out
-        assert f"sweep {sweep.short}, its best; rerun_all=true makes all" in said
+        assert f"sweep {sweep.short}{which}, its best; rerun_all=true makes all" in said
         assert f"reference run {best[:8]}: converged" in said
         assert "in a batch, " in said
         assert "verdict identical" in said

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 
 from gdexp import BadInput, Runs, TrackedRun, config, hitting_time, load_runs
 from gdexp.experiment.experiment import Experiment
-from gdexp.runs import run_loader
+from gdexp.runs import run_search
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun, read_config, read_trace
 from gdexp.tracking.arrays import decode_array, read_array
 from gdexp.tracking.record import Record, RunHeader, descent_record
@@ -185,8 +185,8 @@ def test_a_prefix_of_several_runs_is_refused(here: Path, monkeypatch: pytest.Mon
         if other != run_id:
             break
     # One digit is too few for a user; here it spares sixty-five thousand runs.
-    monkeypatch.setattr(run_loader, "PREFIX", re.compile("[0-9a-f]{1,31}"))
-    monkeypatch.setattr(run_loader, "RUN_ID", re.compile("[0-9a-f]{1,32}"))
+    monkeypatch.setattr(run_search, "PREFIX", re.compile("[0-9a-f]{1,31}"))
+    monkeypatch.setattr(run_search, "RUN_ID", re.compile("[0-9a-f]{1,32}"))
     with pytest.raises(BadInput, match="begins several run ids"):
         load_runs(run_id[:1])
 

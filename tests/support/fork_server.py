@@ -6,7 +6,9 @@ none. Tests and benchmarks of many commands would take hours otherwise.
 
 from __future__ import annotations
 
+import atexit
 import copy
+import gc
 import io
 import itertools
 import json
@@ -37,6 +39,7 @@ IMPORTED = (
     *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
     *("gdexp.ui.server", "gdexp.ui.links", "gdexp.cli.inspect", "gdexp.cli.problems"),
     *("hydra", "sklearn.datasets", "llvmlite.binding", "PIL.ImageFont", "PIL.WebPImagePlugin"),
+    *("PIL.ImageDraw", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
     *("sqlalchemy.dialects.sqlite", "alembic.command", "rich.tree", "rich._emoji_codes"),
     *("gdexp.sweeps.sweep_configs", "gdexp.sweeps.study.journal_storage"),
     *("gdexp.sweeps.launchers.worker_job", "gdexp.sweeps.launchers.hydra_jobs"),
@@ -266,6 +269,8 @@ def _serve(address: str) -> dict[str, Any] | None:
         for name in IMPORTED:
             import_module(name)
         _warm_up()
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page of what is imported here
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
@@ -331,7 +336,26 @@ def _carry_out(order: Mapping[str, Any]) -> None:
     for function, given in order["calls"]:
         _call(function, given)
     sys.argv = ["gdexp", *order["line"]]
-    run_module(order["module"], run_name="__main__", alter_sys=True)
+    status: object = 0
+    try:
+        run_module(order["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code
+    if not isinstance(status, int | None):
+        sys.exit(str(status))
+    _leave(status or 0)
+
+
+def _leave(status: int) -> None:
+    """End this process as the interpreter does, but for the teardown of what the server imported.
+
+    The teardown visits every object of torch and MLflow: it takes longer than most commands.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
 
 
 def _call(place: str, given: Sequence[Any]) -> None:

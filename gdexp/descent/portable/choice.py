@@ -156,12 +156,6 @@ def refusal(error: NotPortable) -> BadInput:
     return BadInput("engine", "portable", f"cannot be: {error}; use engine=auto or engine=torch")
 
 
-def needs_portable(rule: UpdateRule, reason: str | None) -> BadInput:
-    """Return what is said of a rule that searches where the engine is torch."""
-    why = "" if reason is None else f", and that cannot be: {reason}"
-    return BadInput("optimizer", rule.name, f"searches, so it needs engine=portable{why}")
-
-
 def _made(plan: Plan, device: torch.device, threads: int) -> Engine:
     if device.type != "cpu":
         return InterpretedEngine(plan, device)

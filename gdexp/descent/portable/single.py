@@ -19,19 +19,23 @@ from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.engine import Array
+from gdexp.engine import Array, Counts
 from gdexp.optimizers import UpdateRule
 
 NOWHERE = -1
 
 
 class Descended(NamedTuple):
-    """What became of a descent: its losses, status, last x and the period of a stall."""
+    """What became of a descent: its losses, status, last x and the period of a stall.
+
+    Where the rule searches, `evaluations` holds those until each iterate.
+    """
 
     trace: array[float]
     status: Status
     final: Array
     period: int | None
+    evaluations: Counts | None
 
 
 def descend_alone(
@@ -68,9 +72,9 @@ def descend_alone(
     advance = descents.advance
     if listener is not None:
         advance = Listening([listener], descents).advance
-    trace = array("d")
+    trace, counts = array("d"), array("q")
     call_at = NOWHERE if watch is None else 0
-    if saving is not None and _resumed(descents, trace, listener, checks, saving):
+    if saving is not None and _resumed(descents, trace, counts, listener, checks, saving):
         call_at = NOWHERE if watch is None else watch(descents.k - 1, trace)
     while descents.open[0]:
         length = descents.length()
@@ -86,17 +90,21 @@ def descend_alone(
         if not descents.open[0]:
             losses = losses[:, : int(descents.ends.updates[0]) + 1 - descents.k]
         trace.frombytes(losses.tobytes())
+        if descents.searches:
+            counts.append(int(descents.rows.evaluations[0]))
         descents.finish(block)
         if watch is not None and len(trace) == call_at + 1:
             call_at = watch(call_at, trace)
         if checks is not None:
             checks.look(descents)
         if saving is not None and descents.open[0] and saving.is_due():
-            met = bool(descents.met[0])
-            saving.save("portable", descents.k, trace, listener, descents.saved(), met)
+            saved, met = {**descents.saved(), "counts": np.array(counts)}, bool(descents.met[0])
+            saving.save("portable", descents.k, trace, listener, saved, met)
     ends = descents.ends
     final = ends.final.reshape(x.shape)
-    return Descended(trace, STATUSES[ends.codes[0]], final, int(ends.periods[0]) or None)
+    status, period = STATUSES[ends.codes[0]], int(ends.periods[0]) or None
+    evaluations = np.frombuffer(counts, dtype=np.int64) if descents.searches else None
+    return Descended(trace, status, final, period, evaluations)
 
 
 def _one_row(
@@ -120,6 +128,7 @@ def _one_row(
 def _resumed(
     descents: Descents,
     trace: array[float],
+    counts: array[int],
     listener: Listener | None,
     checks: Checks | None,
     saving: Saving,
@@ -129,6 +138,7 @@ def _resumed(
     if saved is None:
         return False
     descents.restore(saved, len(trace))
+    counts.extend(saved["counts"].tolist())
     if checks is not None:
         checks.go_on(descents.k)
     return True

@@ -2,6 +2,7 @@
 
 from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.results.best_trial_runs import create_trial_runs
+from gdexp.sweeps.results.sweep_answer import plan_fields, sweep_answer
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sweep_params
 from gdexp.sweeps.results.terminal_messages import print_plan
@@ -11,9 +12,11 @@ __all__ = [
     "SweepResult",
     "create_trial_runs",
     "finish_sweep_run",
+    "plan_fields",
     "print_plan",
     "print_result",
     "start_sweep_run",
+    "sweep_answer",
     "sweep_params",
     "terminal_messages",
 ]

@@ -32,6 +32,7 @@ def _kind(key: str, value: object) -> object:
 
 
 OPTIONS: Mapping[str, Mapping[str, Check]] = {
+    "learning_rate": {"n_startup_trials": _whole(1)},
     "tpe": {
         "n_startup_trials": _whole(0),
         "n_ei_candidates": _whole(1),

@@ -1,0 +1,255 @@
+"""The fields of every command's JSON object: the reference and the tests are made from them.
+
+A field has a kind, a meaning, and the fields of the objects that it holds, if it holds any. A kind
+is `text`, `integer`, `number`, `boolean` or `object`; `object of KIND`, whose keys are names that
+depend on the input; `list of KIND`; or `any`. `or null` after a kind says that there may be none. A
+`number` that JSON lacks is one of the texts inf, -inf and nan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Field(NamedTuple):
+    """One field of an object.
+
+    Attributes:
+        kind: what its value is.
+        meaning: in one line.
+        fields: of the object, or of each object in the list; None where it holds no objects.
+    """
+
+    kind: str
+    meaning: str
+    fields: Mapping[str, Field] | None = None
+
+
+Fields = Mapping[str, Field]
+
+EVERY: Fields = {
+    "command": Field("text", "the command, or `run`, `preview`"),
+    "exit_status": Field("integer", "of the process"),
+}
+"""What every object begins with."""
+
+STORED: Fields = {
+    "run_id": Field("text", "the run in MLflow"),
+    "tracking": Field("text", "the address of MLflow's store"),
+    "view": Field("text", "the address of its page once MLflow's UI runs"),
+}
+
+RUN: Fields = {
+    **STORED,
+    "status": Field("text", "why the descent ended"),
+    "reason": Field("text", "the same in one clause"),
+    "iterations": Field("integer", "updates made"),
+    "hitting_time": Field("number", "the continuous form of `iterations`, or its projection"),
+    "projected": Field("boolean", "whether `hitting_time` is a projection: it did not converge"),
+    "final_loss": Field("number", "the last loss"),
+    "f_star": Field("number", "what the threshold is measured from"),
+    "metrics": Field("object of number", "all metrics of the run, by their names in MLflow"),
+    "engine": Field("text", "portable or torch"),
+    "engine_reason": Field("text or null", "why engine=auto took torch"),
+    "signature": Field("text", "of what decides the outcome"),
+    "config": Field("object of any", "the config that decides the outcome, without secrets"),
+    "repeat": Field("text", "the command that runs it again"),
+}
+
+PLAN: Fields = {
+    "sweep": Field("text", "the name of the sweep and of its study"),
+    "problem": Field("text", "its name; `problems` where several are swept"),
+    "rule": Field("text", "its name; `rules` where several are swept"),
+    "engine": Field("text or null", "of all trials; auto: each its own; null where it is swept"),
+    "objectives": Field("list of text", "what is minimised or maximised"),
+    "space": Field("object of text", "each swept key with its range or choices"),
+    "sampler": Field("text", "what proposes the trials"),
+    "n_trials": Field("integer", "the trials asked for"),
+    "study": Field("text", "the file or server of the Optuna study"),
+}
+
+TRIAL: Fields = {
+    "trial": Field("integer", "its number in the study"),
+    "run_id": Field("text", "its run; RUN_ID/NUMBER is a row of a shard, which +rerun takes too"),
+    "status": Field("text", "why its descent ended"),
+    "iterations": Field("number", "updates until its end; of several seeds the expected number"),
+    "hitting_time": Field("number", "the hitting time, or its projection"),
+    "final_loss": Field("number", "the last loss; of several seeds the mean"),
+    "threshold": Field("number", "its target"),
+    "parameters": Field("object of any", "the swept keys with their values"),
+    "values": Field("object of number", "what Optuna was told, by objective"),
+    "repeat": Field("text", "the command that runs it again"),
+}
+
+THRESHOLD: Fields = {
+    "threshold": Field("number", "the target"),
+    "iterations": Field("number or null", "the fewest of the traces that reach it"),
+    "at_least": Field("number or null", "the fewest that a trace can need that ended before it"),
+    "trial": Field("integer or null", "the trial with the fewest"),
+    "run_id": Field("text or null", "its run"),
+    "parameters": Field("object of any or null", "its swept keys with their values"),
+    "reached": Field("integer", "the trials that reach the threshold"),
+    "total": Field("integer", "all finished trials"),
+    "at_start": Field("boolean", "whether every start is within the threshold"),
+}
+
+SWEEP: Fields = {
+    **STORED,
+    **PLAN,
+    "best": Field("object or null", "the best trial; null where none converged", TRIAL),
+    "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
+    "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
+    "statuses": Field("object of integer", "how many of them ended how"),
+    "steps": Field("integer", "gradient steps in all"),
+    "steps_saved": Field("number", "the steps that the cap saved, estimated"),
+    "reused": Field("integer", "descents taken from earlier runs"),
+    "importance": Field("object of number", "the share of each swept key, from 0 to 1"),
+    "thresholds": Field("list of object", "the table of thresholds", THRESHOLD),
+    "front": Field("list of object", "the trials that no other beats in everything", TRIAL),
+    "ended": Field("text or null", "why it ended before its last trial"),
+}
+
+PREVIEW: Fields = {
+    **PLAN,
+    "trials": Field("list of object of any", "the parameters of the first trials"),
+}
+
+DIFFERENCE: Fields = {
+    "first": Field("list of integer", "where the first difference is"),
+    "count": Field("integer", "how many numbers differ"),
+    "total": Field("integer", "of how many"),
+    "there": Field("number", "the recorded number"),
+    "here": Field("number", "the rerun's number"),
+    "ulps": Field("any", "their distance in units of the last place"),
+    "largest": Field("any", "the largest such distance"),
+}
+
+OUTCOME: Fields = {
+    "verdict": Field("text", "identical, close, same outcome, different, or why there is none"),
+    "exit_status": Field("integer", "of this descent alone"),
+    "reasons": Field("list of text", "what differs, or why nothing could be compared"),
+    "causes": Field("list of any", "what may have caused it, the likeliest first"),
+    "reference": Field(
+        "object",
+        "the recorded descent",
+        {
+            "run_id": Field("text", "its run"),
+            "status": Field("text", "why it ended"),
+            "iterations": Field("integer", "updates made"),
+            "engine": Field("text", "portable or torch"),
+            "grouping": Field("text", "whether it ran alone or in a batch"),
+            "threads": Field("integer or null", "torch's threads; null where not recorded"),
+        },
+    ),
+    "rerun": Field(
+        "object",
+        "the new descent",
+        {
+            "run_id": Field("text or null", "its run; null where it was not recorded"),
+            "status": Field("text", "why it ended"),
+            "iterations": Field("integer", "updates made"),
+            "seconds": Field("number", "the time that it took"),
+            "threads": Field("integer", "torch's threads"),
+        },
+    ),
+    "program": Field("object of any or null", "which stored program was computed; null on torch"),
+    "trace": Field("object or null", "how the losses differ; null where they do not", DIFFERENCE),
+    "final": Field("object or null", "how the final x differs; null where it does not", DIFFERENCE),
+}
+"""The outcome of one rerun. Without a descent to compare with it ends with `reasons`."""
+
+RERUN: Fields = OUTCOME
+
+RERUN_ALL: Fields = {
+    "verdicts": Field("object of integer", "how many descents have which verdict"),
+    "runs": Field("list of object", "the descents, as `+rerun` of one has them", OUTCOME),
+}
+
+COMPARE: Fields = {
+    "sweep": Field("text or null", "the run of the sweep whose trials are compared"),
+    "best": Field("text", "the run with the smallest hitting time"),
+    "reference": Field("text", "the run that final tensors are compared with"),
+    "runs": Field(
+        "list of object",
+        "the compared runs, the best first",
+        {
+            "run_id": Field("text", "the run"),
+            "rank": Field("integer", "its place, from 1"),
+            "status": Field("text or null", "why it ended"),
+            "metrics": Field("object of number", "its metrics by name"),
+            "params": Field("object of any", "its values of the params that differ"),
+        },
+    ),
+    "thresholds": Field(
+        "list of object",
+        "each run at each threshold",
+        {
+            "run_id": Field("text", "the run"),
+            "metric": Field("text", "what is compared with the threshold"),
+            "threshold": Field("number", "the target"),
+            "hitting_time": Field("number or null", "where its trace reaches it"),
+            "at_least": Field("integer or null", "the fewest that it can need, if it ended before"),
+        },
+    ),
+    "left_out": Field(
+        "list of object",
+        "runs that cannot be compared",
+        {
+            "run_id": Field("text", "the run"),
+            "reason": Field("text", "why"),
+        },
+    ),
+    "report": Field("text or null", "the place of the report; null where it cannot be written"),
+}
+
+INSPECT: Fields = {
+    "problem": Field("text", "its name"),
+    "shape": Field("list of integer", "of x"),
+    "dtype": Field("text", "of x"),
+    "device": Field("text", "where x is"),
+    "loss": Field("number", "at x0"),
+    "gradient": Field("any", "at x0, in lists of the shape of x"),
+    "nodes": Field("object of text", "the named values of the loss, each with what made it"),
+    "gradient_error": Field("number", "the largest relative difference from finite differences"),
+    "tolerance": Field("number", "the largest that passes"),
+    "agrees": Field("boolean", "whether it passes"),
+}
+
+PROBLEMS: Fields = {
+    "problems": Field(
+        "list of object",
+        "all shipped problems",
+        {
+            "name": Field("text", "what problem=NAME takes"),
+            "numbers": Field("integer", "the numbers in x"),
+            "f_star": Field("number or null", "the minimum; null where it is not known"),
+            "kappa": Field("number or null", "the condition number"),
+            "best_lr": Field("number or null", "gd's best learning rate for the worst start"),
+            "stability_limit": Field("number or null", "from here on gd leaves the minimum"),
+            "unique": Field("boolean", "whether there is one minimum"),
+        },
+    ),
+}
+
+EXPORT: Fields = {
+    "run_id": Field("text", "the exported run"),
+    "folder": Field("text", "the folder that was written"),
+    "files": Field("list of text", "the files in it"),
+    "bytes": Field("integer", "their size"),
+    "replay": Field("text", "the command that replays it anywhere"),
+}
+
+ANSWERS: Mapping[str, Fields] = {
+    "run": RUN,
+    "sweep": SWEEP,
+    "preview": PREVIEW,
+    "rerun": RERUN,
+    "rerun_all": RERUN_ALL,
+    "compare": COMPARE,
+    "inspect": INSPECT,
+    "problems": PROBLEMS,
+    "export": EXPORT,
+    "resume": {**RUN, "resumed": Field("text", "from where, and what is other than before")},
+}
+"""The fields of each command's object, beside those of `EVERY`."""
