@@ -22,7 +22,7 @@ Examples
   python -m gdexp '+compare=[1a2b3c4d,5e6f7a8b]' these two runs
   python -m gdexp +rerun=1a2b3c4d                run it again and compare bits
   python -m gdexp +inspect problem=autograd      graph, gradient, check
-  mlflow ui                                      look at every run so far
+  python -m gdexp.ui                             look at every run so far
 
 Commands
   (none)     one descent, printed as it goes, recorded in MLflow

@@ -168,6 +168,7 @@ RERUN_ALL: Fields = {
 
 COMPARE: Fields = {
     "sweep": Field("text or null", "the run of the sweep whose trials are compared"),
+    "answer": Field("text", "what was found, in one sentence for each problem"),
     "best": Field("text", "the run with the smallest hitting time"),
     "reference": Field("text", "the run that final tensors are compared with"),
     "runs": Field(
@@ -177,6 +178,12 @@ COMPARE: Fields = {
             "run_id": Field("text", "the run"),
             "rank": Field("integer", "its place, from 1"),
             "status": Field("text or null", "why it ended"),
+            "name": Field("text", "its name in MLflow"),
+            "trial": Field("integer or null", "its number, of a trial of a sweep"),
+            "largest_distance": Field(
+                "number or null", "max |x - x of the reference|; null where one is not finite"
+            ),
+            "mean_distance": Field("number or null", "the mean of |x - x of the reference|"),
             "metrics": Field("object of number", "its metrics by name"),
             "params": Field("object of any", "its values of the params that differ"),
         },

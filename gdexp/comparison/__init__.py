@@ -5,7 +5,7 @@ from gdexp.comparison.data_files import data, data_files
 from gdexp.comparison.html_report import html_page, is_report
 from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
-from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
 from gdexp.comparison.tables import (
     SIDE_BY_SIDE,
     Table,
@@ -20,6 +20,7 @@ __all__ = [
     "SIDE_BY_SIDE",
     "Comparison",
     "Table",
+    "answer",
     "data",
     "data_files",
     "differences_table",

@@ -22,6 +22,7 @@ from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
+    SweepView,
     chart_views,
     code_block,
     descent_note,
@@ -70,6 +71,7 @@ __all__ = [
     "ShardRow",
     "SharedPrograms",
     "Store",
+    "SweepView",
     "TrackingSettings",
     "absolute_address",
     "chart_views",
