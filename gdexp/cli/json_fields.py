@@ -94,11 +94,36 @@ THRESHOLD: Fields = {
     "at_start": Field("boolean", "whether every start is within the threshold"),
 }
 
+COMPARED: Fields = {
+    "trial": Field("integer", "its number"),
+    "expected": Field("number", "its expected running time"),
+    "low": Field("number or null", "the lower end of its 95 % interval; null with few seeds"),
+    "high": Field("number or null", "the upper end"),
+    "ratio": Field("number", "its expected running time over that of the best trial"),
+    "ratio_low": Field("number or null", "the lower end of the ratio's 95 % interval"),
+    "ratio_high": Field("number or null", "the upper end"),
+    "wins": Field("integer", "seeds on which the best trial needs fewer iterations"),
+    "losses": Field("integer", "seeds on which this one does"),
+    "p_value": Field("number or null", "of the one-sided sign test; null below five seeds"),
+    "best_share": Field("number or null", "how often it is the best of a resample"),
+    "is_worse": Field("boolean", "whether it is told apart from the best trial"),
+    "seeds_to_tell": Field("integer or null", "about how many would, if the difference stays"),
+}
+
+EVIDENCE: Fields = {
+    "method": Field("text", "bootstrap, sign test, or too few seeds"),
+    "seeds": Field("integer", "of each trial"),
+    "text": Field("text", "the sentence of the report"),
+    "best": Field("object", "the best trial beside itself", COMPARED),
+    "others": Field("list of object", "the other trials, the best first", COMPARED),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
+    "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),
