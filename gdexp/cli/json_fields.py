@@ -112,6 +112,24 @@ SWEEP: Fields = {
 
 PREVIEW: Fields = {
     **PLAN,
+    "duration": Field(
+        "object or null",
+        "how long the sweep will take; null where that is under a minute, or not known",
+        {
+            "seconds": Field("number", "of the whole sweep"),
+            "seconds_per_trial": Field("number", "of one trial"),
+            "at_most": Field("boolean", "whether it may well be shorter"),
+            "pilots": Field("integer", "the trials that were begun to know it"),
+            "ways": Field(
+                "list of object",
+                "shorter ways",
+                {
+                    "override": Field("text", "what to add to the command"),
+                    "seconds": Field("number", "of the sweep then"),
+                },
+            ),
+        },
+    ),
     "trials": Field("list of object of any", "the parameters of the first trials"),
 }
 

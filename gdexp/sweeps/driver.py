@@ -11,6 +11,7 @@ from gdexp.core import CommandExit, GdexpError, gc_control, json_output
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.cleanup import cleanup_on_error
+from gdexp.sweeps.duration import estimated_duration, print_duration
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
 from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
@@ -90,6 +91,8 @@ def run_sweep(
     terminal_messages.print_plan(out, plan)
     for warning in differing:
         terminal.print_warning(warning)
+    if plan.storage_server is not None or not plan.journal.exists():  # else its trials say it
+        print_duration(out, estimated_duration(plan))
 
     def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
         lines, count = worker_overrides(plan, given), plan.settings.worker_count

@@ -1,4 +1,4 @@
-"""The progress of a sweep: live lines in a terminal, a plain line every ten seconds in a log."""
+"""The progress of a sweep: live lines in a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, Descent
 from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
-LOG_EVERY_SECONDS = 10.0
+FIRST_LOG_SECONDS, LOG_EVERY_SECONDS = 1.0, 10.0
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
@@ -68,8 +68,8 @@ class Progress(AbstractContextManager["Progress"]):
     """Shows trials by status, the best so far, steps made, time left, and a long descent.
 
     In a terminal it draws two or three lines (more in a narrow one) at most ten times a second,
-    and removes them at the end. Elsewhere it prints one plain line every ten seconds and one at
-    the end. No argument and no error of the terminal makes it raise.
+    and removes them at the end. Elsewhere it prints one plain line after a second, then one every
+    ten seconds, and one at the end. No argument and no error of the terminal makes it raise.
 
     Args:
         out: the console.
@@ -95,11 +95,12 @@ class Progress(AbstractContextManager["Progress"]):
         self._steps = 0.0
         self._best: tuple[float, FinishedTrial, float | None] | None = None
         self._descent: DescentLine | None = None
+        self._running, self._began = 0, clock()
         self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
         self._is_live = out.is_terminal and not out.is_dumb_terminal
         self._live = Live(_View(self), console=out, auto_refresh=False, transient=True)
-        self._next = clock() + (0.0 if self._is_live else LOG_EVERY_SECONDS)
+        self._next = clock() + (0.0 if self._is_live else FIRST_LOG_SECONDS)
         self._changed = False
 
     def __enter__(self) -> Progress:
@@ -173,6 +174,11 @@ class Progress(AbstractContextManager["Progress"]):
         self._changed = True
         self._show()
 
+    def show_running(self, count: int) -> None:
+        """Show how many trials other processes run. It can be called as often as one likes."""
+        self._running = count
+        self._show()
+
     def text(self, last: bool = False) -> str:
         """Return the state on one line of ASCII.
 
@@ -183,7 +189,8 @@ class Progress(AbstractContextManager["Progress"]):
 
     def _parts(self, last: bool) -> list[list[str]]:
         """Return the parts of `text`: trials, their statuses, steps, the descent, time left."""
-        head = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
+        done = f"{self._done:,}/{self._total:,} trials"
+        head = [done, *([] if last else [*self._running_words(), *self._best_words()])]
         counts = [f"{count:,} {status}" for status, count in self._counts.most_common()]
         descent = [] if self._descent is None else [self._descent.text()]
         left = [] if last else self._left_words()
@@ -216,7 +223,8 @@ class Progress(AbstractContextManager["Progress"]):
     def lines(self, width: int, ascii_only: bool = False) -> list[Text]:
         """Return the state in lines of at most `width` columns, for a terminal."""
         between, end = (", ", "") if ascii_only else (" · ", "…")
-        pieces = [Text(words, style="bold") for words in self._best_words()]
+        pieces = [Text(words) for words in self._running_words()]
+        pieces += [Text(words, style="bold") for words in self._best_words()]
         pieces += [
             Text(f"{count:,} {status}", style=COLOURS.get(status, ""))
             for status, count in self._counts.most_common()
@@ -246,6 +254,15 @@ class Progress(AbstractContextManager["Progress"]):
             return ["none converged yet"] if not self._counts[Status.CONVERGED] else []
         at = "" if lr is None else f" at lr {lr:.6g}"
         return [f"best {format_large_count(record.iterations, 'iteration')}{at}"]
+
+    def _running_words(self) -> list[str]:
+        """Return how many trials other processes run, and since when, which moves always."""
+        if not self._running:
+            return []
+        return [
+            f"{self._running:,} running",
+            f"{format_duration(self._clock() - self._began)} so far",
+        ]
 
     def _spent_words(self) -> list[str]:
         descent = self._descent
