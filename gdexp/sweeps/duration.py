@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.core import GdexpError, format_duration
 from gdexp.descent import Cap
-from gdexp.experiment import LOOP, TRAININGS
+from gdexp.experiment import LOOP, Experiment
 from gdexp.sweeps.early_trials import first_trials
 from gdexp.sweeps.pilot import Pilot, pilot
 from gdexp.sweeps.plan import Plan
@@ -76,7 +76,7 @@ class Duration:
         """Return it in one or two lines."""
         about = "at most about" if self.at_most else "about"
         among = f" / {self.workers} workers" if self.workers > 1 else ""
-        begun = "the first one" if self.pilots == 1 else f"the first {self.pilots}"
+        begun = "one" if self.pilots == 1 else f"the first {self.pilots}"
         cost = f"{self.trials:,} trials × {_short(self.each)}{among}"
         text = f"{about} {format_duration(self.seconds)}: {cost} (estimated from {begun})"
         if not self.ways:
@@ -98,9 +98,9 @@ class Duration:
 def estimated_duration(plan: Plan) -> Duration | None:
     """Return how long a sweep will take; None where it is short, or where nothing is known of it.
 
-    The first trials are begun for a moment each. Where even trials that make all the iterations
-    that they may make are no long sweep, only one is. Nothing is known of a loop of the user's
-    own before its first trial has ended.
+    The first trials are begun for a moment each. One is enough where even trials that make all the
+    iterations that they may make are no long sweep. Nothing is known of a loop of the user's own
+    before its first trial has ended.
     """
     if plan.base["problem"].get("name") == LOOP:
         return None
@@ -116,12 +116,12 @@ def estimated_duration(plan: Plan) -> Duration | None:
         return None
     pruned = plan.pruner.name != NONE or plan.settings.patience is not None
     together = plan.sampler.startup is None or plan.settings.batch is not None
-    training = plan.base["problem"].get("name") in TRAININGS
+    at_an_end = bool(plan.user_codes())
     return Duration(
         trials=plan.n_trials,
         workers=plan.settings.worker_count,
         seconds=seconds,
-        at_most=pruned or together or training,
+        at_most=pruned or together or at_an_end,
         pilots=len(pilots),
         ways=_ways(plan, known, seconds),
     )
@@ -137,13 +137,17 @@ def print_duration(out: Console, known: Duration | None) -> None:
 
 
 def _pilots(plan: Plan) -> list[Pilot]:
-    """Begin the first trials; those whose code fails are left out."""
+    """Begin the first trials; those whose code fails are left out.
+
+    Code of the user's own may end the process at some values. It is begun at an end of the space
+    alone, where it was tried already.
+    """
     began, most = time.monotonic(), int(plan.base["stopping"]["max_iterations"])
     negligible = NEGLIGIBLE / _total(plan, most, plan.n_trials)
     found: list[Pilot] = []
-    for parameters in _parameters(plan):
+    for experiment in plan.examples()[:1] if plan.user_codes() else _first(plan):
         try:
-            found.append(pilot(plan.experiment(parameters), negligible))
+            found.append(pilot(experiment, negligible))
         except GdexpError:
             continue
         longest = found[0].fixed + most * found[0].each
@@ -153,12 +157,12 @@ def _pilots(plan: Plan) -> list[Pilot]:
     return found
 
 
-def _parameters(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield the parameters of the first trials; the later ones are asked for only if needed."""
+def _first(plan: Plan) -> Iterator[Experiment]:
+    """Yield the experiments of the first trials; the later ones are asked for only if needed."""
     (first,) = first_trials(plan, 1)
-    yield plan.space.encoded(first)
+    yield plan.experiment(plan.space.encoded(first))
     for each in first_trials(plan, MOST_PILOTS)[1:]:
-        yield plan.space.encoded(each)
+        yield plan.experiment(plan.space.encoded(each))
 
 
 def _total(plan: Plan, each: float, trials: int) -> float:

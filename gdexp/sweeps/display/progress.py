@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Protocol
@@ -17,6 +17,7 @@ from rich.text import Text
 from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
+from gdexp.sweeps.display.text_lines import cut, pack
 from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
@@ -154,6 +155,7 @@ class Progress(AbstractContextManager["Progress"]):
         threshold: float,
         running: int = 1,
         name: str = "loss",
+        most: int | None = None,
     ) -> None:
         """Show how far a descent has come. It can be called as often as one likes.
 
@@ -164,13 +166,14 @@ class Progress(AbstractContextManager["Progress"]):
             threshold: that the gap has to reach; not a number for several descents.
             running: how many descents run together.
             name: of the gap, as `gap_name` gives it.
+            most: the iterations that each trial may make; None: not known.
         """
         now = self._clock()
         known = self._descent
         if known is None or known.label != label or iteration < known.iteration:
             self._descent = known = DescentLine(label, now, gap)
         known.iteration, known.gap, known.threshold = iteration, gap, threshold
-        known.running, known.name = running, name
+        known.running, known.name, known.most = running, name, most
         self._changed = True
         self._show()
 
@@ -229,10 +232,10 @@ class Progress(AbstractContextManager["Progress"]):
             Text(f"{count:,} {status}", style=COLOURS.get(status, ""))
             for status, count in self._counts.most_common()
         ]
-        lines = [self._head(width, between, ascii_only), *_pack(pieces, between, width)]
+        lines = [self._head(width, between, ascii_only), *pack(pieces, between, width)]
         if self._descent is not None and self._descent.is_long(self._clock()):
             lines.append(self._descent.line(width, ascii_only))
-        return [_cut(line, width, end) for line in lines]
+        return [cut(line, width, end) for line in lines]
 
     def _count(self, record: FinishedTrial, value: float | None, lr: float | None) -> None:
         self._done += 1
@@ -271,8 +274,12 @@ class Progress(AbstractContextManager["Progress"]):
         return [format_large_count(steps, "step")] if steps else []
 
     def _left_words(self) -> list[str]:
-        left = self._time_left.seconds(self._clock(), self._total - self._done)
-        return [] if left is None else [f"{format_duration(left)} left"]
+        now, trials = self._clock(), self._total - self._done
+        left = self._time_left.seconds(now, trials)
+        if left is not None:
+            return [f"{format_duration(left)} left"]
+        longest = None if self._descent is None else self._descent.longest(now, trials)
+        return [] if longest is None else [f"at most {format_duration(longest)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
         """Return the bar and as many words as fit behind it; the least important go first."""
@@ -325,23 +332,3 @@ class _View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self._progress.lines(options.max_width, options.ascii_only)
-
-
-def _pack(pieces: Sequence[Text], between: str, width: int) -> list[Text]:
-    """Return the pieces, in their order, in as few lines as hold them."""
-    lines: list[Text] = []
-    for piece in pieces:
-        if lines and lines[-1].cell_len + len(between) + piece.cell_len <= width:
-            lines[-1] = Text(between).join([lines[-1], piece])
-        else:
-            lines.append(piece)
-    return lines
-
-
-def _cut(line: Text, width: int, end: str) -> Text:
-    """Return a line cut to a width."""
-    line.no_wrap = True
-    if line.cell_len > width:
-        line.truncate(max(width - len(end), 0))
-        line.append(end[:width])
-    return line

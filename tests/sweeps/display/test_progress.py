@@ -277,6 +277,17 @@ def test_a_line_of_a_log_moves_while_a_descent_runs_however_much_there_is_to_say
     assert all(len(line) <= 80 for line in lines)
 
 
+def test_before_the_first_trial_has_ended_the_time_left_is_a_bound() -> None:
+    shown = Shown(total=100)
+    for iteration in (0, 500):
+        shown.progress.show_descent("trial 0", iteration, 0.1, 1e-5, most=100_000)
+        shown.clock.now += 0.71
+    # 1.42 s for 500 iterations, and 100 trials of 100,000.
+    assert shown.progress.text().endswith("at most 7 h 53 min left")
+    shown.add(1, 140.0)
+    assert "at most" not in shown.progress.text()
+
+
 def test_trials_of_other_processes_move_the_line_before_the_first_has_ended() -> None:
     shown = Shown(total=100)
     with shown.progress:
