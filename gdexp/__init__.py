@@ -29,23 +29,37 @@ if TYPE_CHECKING:
     from gdexp.optimizers import Adagrad as Adagrad
     from gdexp.optimizers import Adam as Adam
     from gdexp.optimizers import AdamW as AdamW
+    from gdexp.optimizers import AdGD as AdGD
+    from gdexp.optimizers import Armijo as Armijo
+    from gdexp.optimizers import BarzilaiBorwein as BarzilaiBorwein
     from gdexp.optimizers import Chebyshev as Chebyshev
+    from gdexp.optimizers import ChebyshevSemiIteration as ChebyshevSemiIteration
+    from gdexp.optimizers import ConjugateGradients as ConjugateGradients
     from gdexp.optimizers import Constant as Constant
     from gdexp.optimizers import Cosine as Cosine
+    from gdexp.optimizers import ExactLineSearch as ExactLineSearch
+    from gdexp.optimizers import FastGradient as FastGradient
     from gdexp.optimizers import GradientDescent as GradientDescent
     from gdexp.optimizers import InverseEigenvalue as InverseEigenvalue
     from gdexp.optimizers import InverseTime as InverseTime
     from gdexp.optimizers import Momentum as Momentum
     from gdexp.optimizers import Nesterov as Nesterov
+    from gdexp.optimizers import OptimizedGradient as OptimizedGradient
+    from gdexp.optimizers import OptimizedGradientG as OptimizedGradientG
+    from gdexp.optimizers import Polyak as Polyak
+    from gdexp.optimizers import PolyakLevel as PolyakLevel
     from gdexp.optimizers import RMSprop as RMSprop
     from gdexp.optimizers import Schedule as Schedule
+    from gdexp.optimizers import SearchingRule as SearchingRule
     from gdexp.optimizers import Silver as Silver
     from gdexp.optimizers import StepDecay as StepDecay
     from gdexp.optimizers import TorchOptimizer as TorchOptimizer
     from gdexp.optimizers import TorchSchedule as TorchSchedule
+    from gdexp.optimizers import TripleMomentum as TripleMomentum
     from gdexp.optimizers import UpdateRule as UpdateRule
     from gdexp.optimizers import Warmup as Warmup
     from gdexp.optimizers import WarmupCosine as WarmupCosine
+    from gdexp.optimizers import Wolfe as Wolfe
     from gdexp.problems import Autograd as Autograd
     from gdexp.problems import Bbob as Bbob
     from gdexp.problems import Beale as Beale
@@ -83,6 +97,20 @@ if TYPE_CHECKING:
 
 
 _HOME = {
+    "FastGradient": "optimizers",
+    "OptimizedGradient": "optimizers",
+    "OptimizedGradientG": "optimizers",
+    "ChebyshevSemiIteration": "optimizers",
+    "TripleMomentum": "optimizers",
+    "ConjugateGradients": "optimizers",
+    "ExactLineSearch": "optimizers",
+    "Wolfe": "optimizers",
+    "Armijo": "optimizers",
+    "AdGD": "optimizers",
+    "BarzilaiBorwein": "optimizers",
+    "Polyak": "optimizers",
+    "PolyakLevel": "optimizers",
+    "SearchingRule": "optimizers",
     "Adagrad": "optimizers",
     "Adam": "optimizers",
     "AdamW": "optimizers",

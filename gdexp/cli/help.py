@@ -22,7 +22,7 @@ Examples
   python -m gdexp '+compare=[1a2b3c4d,5e6f7a8b]' these two runs
   python -m gdexp +rerun=1a2b3c4d                run it again and compare bits
   python -m gdexp +inspect problem=autograd      graph, gradient, check
-  mlflow ui                                      look at every run so far
+  python -m gdexp.ui                             look at every run so far
 
 Commands
   (none)     one descent, printed as it goes, recorded in MLflow
@@ -34,6 +34,8 @@ Commands
   +compare   what differs between tracked runs, hitting times, curves; as a
              report with pictures too
   +inspect   the autograd graph of the loss at x0, and a gradient check
+  +benchmark update rules over the 24 functions of COCO's bbob suite, as one
+             job that continues; benchmark.preview=true shows its time
   +problems  the problems there are, with what is known of each
 
 Keys (KEY=VALUE; any key that `--cfg job` shows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -168,7 +167,7 @@ def _recorded(
 
 
 def record(experiment: Experiment, result: Result, run_id: str, store: Store) -> Record:
-    """Return the record of a single run for MLflow, with note and chart metrics.
+    """Return the record of a single run for MLflow, with its note and colour.
 
     Args:
         experiment: the experiment.
@@ -176,7 +175,7 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
         run_id: the id of its run.
         store: the store of the run.
     """
-    made = descent_record(
+    return descent_record(
         experiment,
         result,
         provenance_files(experiment.config, program=result.program),
@@ -187,12 +186,6 @@ def record(experiment: Experiment, result: Result, run_id: str, store: Store) ->
             NOTE_TAG: descent_note(experiment, result, run_id, store.loss_link(run_id)),
         },
     )
-    parameters = {
-        "optimizer.lr": getattr(experiment.rule, "lr", None),
-        "stopping.threshold": experiment.stopping.threshold,
-    }
-    charted = run_display.chart_metrics(parameters, made.metrics)
-    return replace(made, metrics={**made.metrics, **charted})
 
 
 def log_pictures(

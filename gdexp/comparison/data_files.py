@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from gdexp.comparison.comparison import RECORDED_METRICS, Comparison
+from gdexp.comparison.summary import answer
 from gdexp.core import csv_bytes, json_output
 
 RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
@@ -17,11 +18,12 @@ RUNS, THRESHOLDS, WHOLE = "runs.csv", "thresholds.csv", "comparison.json"
 def data_files(comparison: Comparison) -> dict[str, bytes]:
     """Return the files by name.
 
-    `runs.csv` has a row for each run, best first: id, rank, status, metrics and the params that
+    `runs.csv` has a row for each run, best first: id, rank, status, name, trial, the largest and
+    mean distance of its final tensor from that of the reference, metrics and the params that
     differ. `thresholds.csv` has a row for each run and threshold: the hitting time, or the fewest
     iterations that it can need where the run was not continued (`at_least`); both are empty where
-    the run failed to come there. `comparison.json` holds the same; a number that JSON lacks is
-    one of the texts inf, -inf and nan.
+    the run failed to come there. `comparison.json` holds the same, and the answer as a sentence; a
+    number that JSON lacks is one of the texts inf, -inf and nan.
     """
     whole = data(comparison)
     text = json.dumps(json_output.plain(whole), indent=2, ensure_ascii=False, allow_nan=False)
@@ -36,6 +38,7 @@ def data(comparison: Comparison) -> dict[str, Any]:
     """Return the numbers of a comparison; `gdexp/cli/json_fields.py` says what each means."""
     return {
         "sweep": None if comparison.sweep is None else comparison.sweep.run_id,
+        "answer": answer(comparison),
         "best": comparison.best.run_id,
         "reference": comparison.reference.run_id,
         "runs": _runs(comparison),
@@ -53,6 +56,10 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
             "run_id": run.run_id,
             "rank": rank,
             "status": run.status,
+            "name": run.name,
+            "trial": run.trial,
+            "largest_distance": _known(comparison.distances[run.run_id].largest),
+            "mean_distance": _known(comparison.distances[run.run_id].mean),
             "metrics": {
                 name: _recorded(run.metrics[name])
                 for name in RECORDED_METRICS
@@ -76,6 +83,10 @@ def _thresholds(comparison: Comparison) -> list[dict[str, Any]]:
         for run in comparison.ranked
         for place, threshold in enumerate(comparison.thresholds)
     ]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _recorded(value: float) -> float:

@@ -12,8 +12,12 @@ Floats = npt.NDArray[np.float64]
 
 PALETTE = (
     "#3b82f6", "#ea580c", "#059669", "#c026d3", "#ca8a04", "#0891b2", "#dc2626", "#7c3aed",
+    "#65a30d", "#db2777",
 )  # fmt: skip
 """Distinguishable on white and on black, also by most colour-blind people."""
+
+MOST_NAMED = len(PALETTE)
+"""Curves of a chart that have a colour and a name; all others are grey."""
 
 CONTOUR_COLOURS = ("#f4f5f7", "#7d8590")
 """The colours of the lowest and highest contour, light enough for paths on top."""
@@ -55,22 +59,6 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """The meaning of the colours of a chart's lines.
-
-    Attributes:
-        label: the name of the quantity.
-        low, high: its range.
-        log: whether the colour scale is logarithmic.
-    """
-
-    label: str
-    low: float
-    high: float
-    log: bool
-
-
-@dataclass(frozen=True)
 class Chart:
     """Curves on one pair of axes.
 
@@ -79,7 +67,7 @@ class Chart:
         title: one line.
         note: a sentence that helps to read the chart; may be empty.
         falling: whether the x axis runs from large to small.
-        scale: the meaning of the colours, if they stand for a number.
+        x_whole, y_whole: whether every value is a count, so that ticks are whole numbers.
         share: whether y is a share, drawn from 0 to 1.
     """
 
@@ -91,8 +79,9 @@ class Chart:
     x_log: bool = False
     y_log: bool = False
     falling: bool = False
+    x_whole: bool = False
+    y_whole: bool = False
     note: str = ""
-    scale: Scale | None = None
     share: bool = False
 
 

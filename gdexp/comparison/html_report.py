@@ -14,10 +14,21 @@ from pathlib import Path
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
 from gdexp.comparison.figure_model import Images, Picture
 from gdexp.comparison.plotly_figures import plotly_json
-from gdexp.comparison.summary import left_out_lines, repeat_commands, summary_lines
-from gdexp.comparison.tables import Table, differences_table, running_time_table, threshold_table
+from gdexp.comparison.short_tables import fewest_table, params_table
+from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.tables import (
+    SIDE_BY_SIDE,
+    Table,
+    differences_table,
+    running_time_table,
+    threshold_table,
+)
+from gdexp.core import format_count
 
 MOST_ROWS = 200
+FIRST_CHARTS = ("loss", "iterations_by_lr")
+"""The charts that stand before all tables."""
+
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -28,9 +39,37 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         comparison: the compared runs.
         pictures: its pictures; plotly.js, which is inside the page, draws them.
     """
+    by_name = {picture.name: html_chart(picture) for picture in pictures}
+    first = "".join(by_name.pop(name, "") for name in FIRST_CHARTS)
+    fewest = by_name.pop("fewest", "")
+    body = _file("comparison.html").format(
+        answer=_escape(answer(comparison)),
+        facts=_facts(comparison),
+        left_out=_left_out(comparison),
+        note=f"<p class=note>{html.escape(DIFFERENT_THRESHOLDS_NOTE)}</p>"
+        if comparison.thresholds_differ
+        else "",
+        first=first,
+        fewest=fewest,
+        thresholds=html_table(fewest_table(comparison)),
+        differs=_differs(comparison),
+        charts="".join(by_name.values()),
+        tables=_long_tables(comparison),
+    )
+    return report_page("gdexp comparison", _title(comparison), body, pictures)
+
+
+def report_page(kind: str, title: str, body: str, pictures: Sequence[Picture]) -> str:
+    """Return a report as one HTML file that needs nothing else.
+
+    Args:
+        kind: above the title.
+        title: of the page.
+        body: HTML, escaped; it holds `html_chart` of each picture, and may hold tables.
+        pictures: plotly.js, which is inside the page, draws them.
+    """
     from plotly.offline import get_plotlyjs
 
-    title = _title(comparison)
     figures = {
         f"{picture.name}-{i}": figure
         for picture in pictures
@@ -38,17 +77,10 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
     }
     return _file("page.html").format(
         policy=html.escape(POLICY),
+        kind=html.escape(kind),
         title=html.escape(title),
         style=_file("page.css"),
-        answer=_answer(comparison),
-        left_out=_left_out(comparison),
-        note=f"<p class=note>{html.escape(DIFFERENT_THRESHOLDS_NOTE)}</p>"
-        if comparison.thresholds_differ
-        else "",
-        differences=_table(differences_table(comparison, MOST_ROWS), "id=differences"),
-        thresholds=_table(threshold_table(comparison, MOST_ROWS, fraction=True)),
-        seeds=_seeds(comparison),
-        charts="".join(_section(picture) for picture in pictures),
+        body=body,
         figures=_json(figures),
         plotly=get_plotlyjs().replace("</script", r"<\/script"),
         script=_file("page.js"),
@@ -72,11 +104,11 @@ def _title(comparison: Comparison) -> str:
     return f"{len(comparison.runs):,} runs"
 
 
-def _answer(comparison: Comparison) -> str:
+def _facts(comparison: Comparison) -> str:
     rows = "".join(
-        f"<div><dt>{_escape(name)}</dt><dd>{_headline(value) if name == 'best' else _lines(value)}"
-        "</dd></div>"
+        f"<div><dt>{_escape(name)}</dt><dd>{_lines(value)}</dd></div>"
         for name, value in summary_lines(comparison)
+        if name != "with"  # the answer has it
     )
     commands = "\n".join(repeat_commands(comparison))
     again = f"<p>Repeat the best with</p><pre>{_escape(commands)}</pre>" if commands else ""
@@ -89,28 +121,66 @@ def _left_out(comparison: Comparison) -> str:
     return f"<p>Left out:</p><ul>{items}</ul>" if lines else ""
 
 
-def _seeds(comparison: Comparison) -> str:
-    table = running_time_table(comparison, MOST_ROWS)
-    if table is None:
-        return ""
-    note = "All iterations spent, failures included, divided by the seeds that reached it."
-    return f"<h2>Expected running time</h2><p class=note>{note}</p>{_table(table)}"
+def _differs(comparison: Comparison) -> str:
+    """Return what differs: of a few runs side by side, of many the values of each param."""
+    if _is_short(comparison):
+        return html_table(differences_table(comparison, MOST_ROWS))
+    if not comparison.params:
+        return "<p class=note>No param differs.</p>"
+    return html_table(params_table(comparison))
 
 
-def _table(table: Table, attributes: str = "") -> str:
-    head = "".join(f"<th scope=col>{_escape(heading)}</th>" for heading in table.headings)
+def _long_tables(comparison: Comparison) -> str:
+    """Return the tables with a row for each run, folded."""
+    folded = []
+    seeds = running_time_table(comparison, MOST_ROWS)
+    if seeds is not None:
+        note = "All iterations spent, failures included, divided by the seeds that reached it."
+        folded.append(_folded("Expected running time", seeds, note))
+    if not _is_short(comparison):
+        every = differences_table(comparison, MOST_ROWS)
+        folded.append(_folded("Every run: params and metrics", every, ""))
+    note = "In brackets the continuous hitting time; - was not reached; >= was not continued."
+    times = threshold_table(comparison, MOST_ROWS, fraction=True)
+    folded.append(_folded("Every run: iterations to each threshold", times, note))
+    return "".join(folded)
+
+
+def _is_short(comparison: Comparison) -> bool:
+    return comparison.sweep is None and len(comparison.runs) <= SIDE_BY_SIDE
+
+
+def _folded(title: str, table: Table, note: str) -> str:
+    count = format_count(len(table.rows), "row")
+    words = f"<p class=note>{_escape(note)}</p>" if note else ""
+    return (
+        f"<details><summary>{_escape(title)} <span class=note>{count}</span></summary>"
+        f"{words}{html_table(table)}</details>"
+    )
+
+
+def html_table(table: Table) -> str:
+    """Return a table as HTML, escaped; a click on a heading sorts it."""
+    head = "".join(
+        f"<th scope=col><button>{_escape(heading)}</button></th>" for heading in table.headings
+    )
     body = "".join(
         "<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>"
         for row in table.rows
     )
-    more = f"<p class=note>{table.more:,} more runs are not shown.</p>" if table.more else ""
+    more = (
+        f"<p class=note>{table.more:,} more runs are in runs.csv and thresholds.csv.</p>"
+        if table.more
+        else ""
+    )
     return (
-        f"<div class=scroll><table {attributes}><thead><tr>{head}</tr></thead>"
+        f"<div class=scroll><table><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>{more}"
     )
 
 
-def _section(picture: Picture) -> str:
+def html_chart(picture: Picture) -> str:
+    """Return the place of a picture in a page, with its title and note."""
     note = f"<p class=note>{_escape(picture.note)}</p>" if picture.note else ""
     places = f'<div id="chart-{_escape(picture.name)}-0"></div>'
     if isinstance(picture, Images):
@@ -121,12 +191,6 @@ def _section(picture: Picture) -> str:
         )
         places = f'<div class="panels">{panels}</div>'
     return f"<section><h2>{_escape(picture.title)}</h2>{places}{note}</section>"
-
-
-def _headline(value: str) -> str:
-    """Return the count in large letters and the details in brackets in small ones."""
-    count, _, details = value.partition(" (")
-    return f"<strong>{_escape(count)}</strong> {_escape(details.removesuffix(')'))}"
 
 
 def _lines(value: str) -> str:

@@ -8,16 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from gdexp.comparison.comparison import LAST_PARAMS, Comparison
-from gdexp.comparison.figure_model import GREY, PALETTE, THRESHOLD, Chart, Floats, Scale, Series
+from gdexp.comparison.figure_model import (
+    GREY,
+    MOST_NAMED,
+    PALETTE,
+    THRESHOLD,
+    Chart,
+    Floats,
+    Series,
+)
 from gdexp.descent import Status, first_hits
 from gdexp.runs import SEED_PARAM, TrackedRun
 
 MOST_CURVES = 60
 CEILING_FACTOR = 1e3
 MOST_POINTS = 300
-MOST_LEGEND_ENTRIES = len(PALETTE)
-"""Up to so many curves have a colour and a legend entry each."""
-
 LOG_AXIS_RATIO = 30
 """The x axis is logarithmic if the longest run has more than so many times the iterations of the
 shortest.
@@ -52,15 +57,19 @@ def curve_steps(
 
 
 def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
-    """Make the chart of the loss gaps: of every run, or median and band over seeds; log y axis."""
+    """Make the chart of the loss gaps: of every run, or median and band over seeds; log y axis.
+
+    The best `MOST_NAMED` have a colour and a name; the other curves are grey, behind them.
+    """
     groups = comparison.seed_groups
-    longest = max(run.updates for run in comparison.runs)
-    shortest = max(1, min(run.updates for run in comparison.runs))
+    seeds = bool(groups) and len(groups) <= MOST_NAMED
+    drawn = comparison.runs if seeds else comparison.ranked[:most]
+    longest = max(run.updates for run in drawn)
+    shortest = max(1, min(run.updates for run in drawn))
     x_log = longest > LOG_AXIS_RATIO * shortest or longest > 10_000
     top = gap_ceiling(comparison.runs)
-    scale = None
     note = ""
-    if groups and len(groups) <= MOST_LEGEND_ENTRIES:
+    if seeds:
         series = [
             _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
         ]
@@ -70,21 +79,17 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         )
         title = "loss gap, median and quartiles over seeds"
     else:
-        drawn = comparison.ranked[:most]
-        scale, colours = _colours(comparison, drawn)
-        series = [
-            _curve(comparison, run, x_log, colours[i], top, bold=i == 0 and len(drawn) > 1)
-            for i, run in enumerate(drawn)
-        ]
-        series.reverse()  # the best is drawn last, above the others
+        series = [_curve(comparison, run, x_log, i, top) for i, run in enumerate(drawn)]
         title = "loss gap of every run"
         if len(drawn) < len(comparison.runs):
             title = f"loss gap of the best {len(drawn)} of {len(comparison.runs):,} runs"
+        if len(drawn) > MOST_NAMED:
+            note = f"The best {MOST_NAMED} runs have a colour; the others are grey."
     if not comparison.thresholds_differ and comparison.runs[0].threshold is not None:
         ends = np.array([1.0 if x_log else 0.0, 1.0 + longest if x_log else longest])
         level = np.full(2, comparison.runs[0].threshold)
         series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
-    if any(run.status == Status.DIVERGED for run in comparison.runs):
+    if any(run.status == Status.DIVERGED for run in drawn):
         limit = f"Diverging curves end at {CEILING_FACTOR:,.0f} times the largest first gap."
         note = f"{note} {limit}".strip()
     return Chart(
@@ -95,8 +100,8 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         series=series,
         x_log=x_log,
         y_log=True,
+        x_whole=True,
         note=note,
-        scale=scale,
     )
 
 
@@ -113,19 +118,17 @@ def gap_ceiling(runs: Sequence[TrackedRun]) -> float:
     return CEILING_FACTOR * max(drawable, default=math.inf)
 
 
-def _curve(
-    comparison: Comparison, run: TrackedRun, x_log: bool, colour: str, top: float, bold: bool
-) -> Series:
+def _curve(comparison: Comparison, run: TrackedRun, x_log: bool, rank: int, top: float) -> Series:
     gaps = run.gaps
     steps = np.array(curve_steps(gaps, comparison.thresholds))
-    few = len(comparison.runs) <= MOST_LEGEND_ENTRIES
+    named = rank < MOST_NAMED
     return Series(
         name=comparison.label(run),
         x=(steps + x_log).astype(np.float64),
         y=log_axis_values(gaps[steps], top),
-        colour=colour,
-        bold=bold,
-        legend=few or bold,
+        colour=PALETTE[rank] if named else GREY,
+        bold=rank == 0 and len(comparison.runs) > 1,
+        legend=named,
     )
 
 
@@ -154,34 +157,3 @@ def _band(
         colour=colour,
         bold=True,
     )
-
-
-def _colours(comparison: Comparison, drawn: Sequence[TrackedRun]) -> tuple[Scale | None, list[str]]:
-    """Return a colour for each run: distinct if few, else by the first differing number."""
-    if len(drawn) <= MOST_LEGEND_ENTRIES:
-        return None, [PALETTE[i] for i in range(len(drawn))]
-    if not comparison.numeric:
-        return None, [PALETTE[0], *[GREY] * (len(drawn) - 1)]
-    key, _ = next(iter(comparison.numeric.items()))
-    values = [run.values.get(key) for run in drawn]
-    known = [float(v) for v in values if isinstance(v, int | float)]
-    low, high = min(known, default=0.0), max(known, default=0.0)
-    log = low > 0 and high > 10 * low
-    scale = Scale(key, low, high, log)
-    return scale, [shade(scale, float(v)) if isinstance(v, int | float) else GREY for v in values]
-
-
-def shade(scale: Scale, value: float) -> str:
-    """Return the colour of a value on a scale, visible on white and on black."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    low, high = scale.low, scale.high
-    if scale.log:
-        low, high, value = math.log(low), math.log(high), math.log(value)
-    place = (value - low) / (high - low) if high > low else 0.5
-    return to_hex(colormaps["viridis"](SHADES[0] + place * (SHADES[1] - SHADES[0])))
-
-
-SHADES = (0.15, 0.88)
-"""The part of the colour map that is neither too dark nor too light."""

@@ -15,8 +15,7 @@ from gdexp.comparison.figure_model import (
     Series,
     Surface,
 )
-from gdexp.comparison.loss_curves import SHADES
-from gdexp.display import empty_figure, figure_with_axes, png
+from gdexp.display import empty_figure, figure_with_axes, is_light, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,26 +36,18 @@ def render_png(picture: Picture) -> bytes:
 
 def _chart(chart: Chart) -> Figure:
     figure, axes = figure_with_axes(7.2, 4.4)
-    for series in chart.series:
-        _draw(axes, series)
+    for place, series in enumerate(chart.series):
+        _draw(axes, series, above=1 - place / len(chart.series))
     axes.set_xscale("log" if chart.x_log else "linear")
     axes.set_yscale("log" if chart.y_log else "linear")
-    if chart.x_log:
-        _set_log_ticks(axes.xaxis, np.concatenate([each.x for each in chart.series]))
-    if chart.y_log:
-        _set_log_ticks(axes.yaxis, np.concatenate([each.y for each in chart.series]))
+    x, y = (np.concatenate(each) for each in zip(*((s.x, s.y) for s in chart.series), strict=True))
+    _set_ticks(axes.xaxis, x, chart.x_log, chart.x_whole)
+    _set_ticks(axes.yaxis, y, chart.y_log, chart.y_whole)
     if chart.share:
         axes.set_ylim(0, 1.02)
     if chart.falling:
         axes.invert_xaxis()
     _set_texts(axes, chart)
-    if chart.scale is not None:
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import LogNorm, Normalize
-
-        norm = LogNorm if chart.scale.log else Normalize
-        mapped = ScalarMappable(norm(chart.scale.low, chart.scale.high), _colours())
-        figure.colorbar(mapped, ax=axes, label=chart.scale.label)
     named = [each for each in chart.series if each.legend]
     if named:
         below = len(named) > 3 or max(len(each.name) for each in named) > 40
@@ -67,12 +58,15 @@ def _chart(chart: Chart) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, series: Series) -> None:
+def _draw(axes: Axes, series: Series, above: float = 0.0) -> None:
+    """Draw one series; of several the one with the largest `above`, below 1, is on top."""
     name = _escape_text(series.name) if series.legend else "_"
     shared: dict[str, Any] = {"color": series.colour, "label": name}
     if series.kind == "points":
         marker = MARKERS[series.marker]
-        axes.scatter(series.x, series.y, marker=marker, s=24, alpha=0.75, zorder=3, **shared)
+        axes.scatter(
+            series.x, series.y, marker=marker, s=24, alpha=0.75, zorder=3 + above, **shared
+        )
         return
     if series.low is not None and series.high is not None:
         axes.fill_between(
@@ -86,7 +80,8 @@ def _draw(axes: Axes, series: Series) -> None:
         series.y,
         drawstyle="steps-post" if series.kind == "steps" else "default",
         linewidth=2.4 if series.bold else 1.3,
-        alpha=1.0 if series.bold or series.legend else 0.7,
+        alpha=1.0 if series.bold or series.legend else 0.5,
+        zorder=2 + above,
         marker="o" if len(series.x) <= 12 and series.kind == "line" else None,
         markersize=4,
         **shared,
@@ -123,7 +118,7 @@ def _surface(surface: Surface) -> Figure:
     axes.set_yscale("log" if surface.y_log else "linear")
     bar = figure.colorbar(drawn, ax=axes, label=surface.z_label)
     if surface.z_log:
-        _set_log_ticks(bar.ax.yaxis, known)
+        _set_ticks(bar.ax.yaxis, known, log=True)
     for series in surface.series:
         _draw(axes, series)
     if surface.series:
@@ -142,9 +137,10 @@ def _images(images: Images) -> Figure:
         axes.set_xticks([])
         axes.set_yticks([])
         if panel.size <= MOST_WRITTEN_NUMBERS:
-            middle = (low + high) / 2
+            colours = drawn.to_rgba(panel)
             for (row, column), value in np.ndenumerate(panel):
-                colour = "black" if value > middle else "white"
+                light = is_light(colours[row, column, :3]) or not np.isfinite(value)
+                colour = "black" if light else "white"
                 axes.text(column, row, f"{value:.3g}", ha="center", va="center", color=colour)
         if i == len(images.panels) - 1:
             figure.colorbar(drawn, ax=axes, fraction=0.06)
@@ -157,10 +153,19 @@ def _set_texts(axes: Axes, picture: Chart | Surface) -> None:
     axes.set_ylabel(_escape_text(picture.y_label))
 
 
-def _set_log_ticks(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: ANN401
-    """Set the ticks of a log axis: powers of ten on a long one; 1, 2 and 5 on a short one."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def _set_ticks(
+    axis: Any,  # noqa: ANN401
+    values: np.ndarray[Any, Any],
+    log: bool,
+    whole: bool = False,
+) -> None:
+    """Set the ticks: of counts whole numbers; of a log axis powers of ten, or 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+    if not log:
+        if whole:
+            axis.set_major_locator(MaxNLocator(integer=True))
+        return
     known = values[np.isfinite(values) & (values > 0)]
     if not known.size:
         return
@@ -168,7 +173,7 @@ def _set_log_ticks(axis: Any, values: np.ndarray[Any, Any]) -> None:  # noqa: AN
         axis.set_major_locator(LogLocator())
     else:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -191,10 +196,3 @@ def _edges(middles: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
         inner = (places[1:] + places[:-1]) / 2
         edges = np.array([2 * places[0] - inner[0], *inner, 2 * places[-1] - inner[-1]])
     return np.exp(edges) if log else edges
-
-
-def _colours() -> Any:  # noqa: ANN401
-    from matplotlib import colormaps
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(colormaps["viridis"](np.linspace(*SHADES, 256)))

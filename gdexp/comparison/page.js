@@ -1,5 +1,5 @@
 "use strict";
-// Draws the figures in the colours of the page, and sorts the table of differences.
+// Draws the figures in the colours of the page, and sorts its tables.
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -31,19 +31,23 @@ function draw() {
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
+// A cell as a number where it is one: "1,200", ">= 2", "3 (2.41)"; else its text.
 const value = text => {
-  const number = Number(text.replaceAll(",", ""));
-  return text === "" || Number.isNaN(number) ? text : number;
+  const found = /^(?:>= )?(-?[\d,]*\.?\d+(?:e[-+]?\d+)?)(?: \(.*\))?$/i.exec(text);
+  return found ? Number(found[1].replaceAll(",", "")) : text;
 };
-const table = document.getElementById("differences");
-table.querySelectorAll("th").forEach((heading, column) => heading.addEventListener("click", () => {
+const before = (a, b) => typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0)
+  : typeof a === "number" ? -1 : 1;
+
+function sort(heading) {
   const rising = heading.getAttribute("aria-sort") !== "ascending";
-  table.querySelectorAll("th").forEach(other => other.removeAttribute("aria-sort"));
+  const headings = [...heading.parentElement.cells], column = headings.indexOf(heading);
+  headings.forEach(other => other.removeAttribute("aria-sort"));
   heading.setAttribute("aria-sort", rising ? "ascending" : "descending");
-  const body = table.tBodies[0];
+  const body = heading.closest("table").tBodies[0];
   const cell = row => value(row.cells[column].textContent);
-  const before = (a, b) => typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0)
-    : typeof a === "number" ? -1 : 1;
   const rows = [...body.rows].sort((a, b) => before(cell(a), cell(b)));
   body.append(...(rising ? rows : rows.reverse()));
-}));
+}
+document.querySelectorAll("th button").forEach(button =>
+  button.addEventListener("click", () => sort(button.parentElement)));

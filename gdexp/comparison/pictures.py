@@ -10,6 +10,8 @@ import numpy as np
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.descent_paths import path_contours
 from gdexp.comparison.figure_model import (
+    GREY,
+    MOST_NAMED,
     PALETTE,
     THRESHOLD,
     Chart,
@@ -20,7 +22,7 @@ from gdexp.comparison.figure_model import (
     Surface,
 )
 from gdexp.comparison.formatting import mark
-from gdexp.comparison.loss_curves import MOST_CURVES, MOST_LEGEND_ENTRIES, loss_chart
+from gdexp.comparison.loss_curves import MOST_CURVES, loss_chart
 from gdexp.comparison.profile_charts import (
     data_profile_chart,
     ecdf_chart,
@@ -117,6 +119,7 @@ def lr_chart(comparison: Comparison) -> Chart | None:
         series=series,
         x_log=True,
         y_log=True,
+        y_whole=True,
         note="A triangle marks a run that ended before the threshold: it needs more than is drawn."
         if any(each.marker == "triangle" for each in series)
         else "",
@@ -128,7 +131,7 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
     by_rule: dict[str, list[TrackedRun]] = {}
     for run in comparison.ranked:
         by_rule.setdefault(str(run.values.get("optimizer.name", "unknown")), []).append(run)
-    each_run = len(comparison.runs) <= MOST_LEGEND_ENTRIES and comparison.sweep is None
+    each_run = len(comparison.runs) <= MOST_NAMED and comparison.sweep is None
     groups = {comparison.label(r): [r] for r in comparison.runs} if each_run else by_rule
     series = []
     for i, (name, runs) in enumerate(sorted(groups.items(), key=lambda g: len(g[1]))):
@@ -136,8 +139,9 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
         y = np.array([math.nan if t is None else float(math.ceil(t)) for t in times])
         if np.isfinite(y).any():
             x = np.array(comparison.thresholds)
-            colour = PALETTE[i % len(PALETTE)]
-            series.append(Series(name, x, y, "line", colour, legend=len(groups) > 1))
+            named = i < MOST_NAMED
+            colour = PALETTE[i] if named else GREY
+            series.append(Series(name, x, y, "line", colour, legend=named and len(groups) > 1))
     if not series:
         return None
     most = max(float(np.nanmax(each.y)) for each in series)
@@ -154,6 +158,7 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
         x_log=True,
         y_log=most > 50 * least and all((each.y[np.isfinite(each.y)] > 0).all() for each in series),
         falling=True,
+        y_whole=True,
     )
 
 
@@ -226,6 +231,7 @@ def incumbent_chart(comparison: Comparison) -> Chart | None:
         series=series,
         x_log=True,
         y_log=bool(low > 0 and high > 20 * low),
+        x_whole=True,
     )
 
 

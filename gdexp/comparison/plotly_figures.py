@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,9 @@ from gdexp.comparison.figure_model import (
     Floats,
     Images,
     Picture,
-    Scale,
     Series,
     Surface,
 )
-from gdexp.comparison.loss_curves import shade
 
 MARKERS = {
     "circle": "circle",
@@ -29,6 +27,9 @@ MARKERS = {
     "cross": "x-thin-open",
 }
 DIGITS = 6
+
+FEW_COUNTS = 8
+"""Plotly has ticks between whole numbers on an axis that is not longer."""
 
 
 def plotly_json(picture: Picture) -> list[dict[str, Any]]:
@@ -41,11 +42,15 @@ def plotly_json(picture: Picture) -> list[dict[str, Any]]:
 
 
 def _chart(chart: Chart) -> dict[str, Any]:
-    data = [trace for series in chart.series for trace in _traces(series)]
-    if chart.scale is not None:
-        data.append(_colour_bar(chart.scale))
-    x_axis = _axis(chart.x_label, chart.x_log, *(series.x for series in chart.series))
-    y_axis = _axis(chart.y_label, chart.y_log, *(series.y for series in chart.series))
+    above = len(chart.series)
+    data = [
+        {**trace, "zorder": above - place}  # the first, the best, is above the others
+        for place, series in enumerate(chart.series)
+        for trace in _traces(series)
+    ]
+    x, y = [series.x for series in chart.series], [series.y for series in chart.series]
+    x_axis = _axis(chart.x_label, chart.x_log, *x, whole=chart.x_whole)
+    y_axis = _axis(chart.y_label, chart.y_log, *y, whole=chart.y_whole)
     if chart.share:
         y_axis["range"] = [0, 1.02]
     if chart.falling:
@@ -185,53 +190,45 @@ def json_numbers(values: Sequence[float] | np.ndarray[Any, Any]) -> list[float |
     return [float(f"{v:.{DIGITS}g}") if math.isfinite(v) else None for v in map(float, values)]
 
 
-def _axis(label: str, log: bool, *values: Floats) -> dict[str, Any]:
+def _axis(label: str, log: bool, *values: Floats, whole: bool = False) -> dict[str, Any]:
     axis: dict[str, Any] = {
         "title": {"text": html.escape(label)},
         "type": "log" if log else "linear",
         "exponentformat": "power",
     }
     known = np.concatenate(values) if values else np.empty(0)
-    known = known[np.isfinite(known) & (known > 0)]
-    if log and known.size:
+    known = known[np.isfinite(known)]
+    if log and (known > 0).any():
+        known = known[known > 0]
         # Powers of ten on long axes, 1, 2 and 5 on short ones; plotly's default has more ticks.
         decades = math.log10(known.max() / known.min())
-        axis["dtick"] = "D2" if decades < 2 else max(1, round(decades / 8))
+        axis |= (
+            _log_ticks(math.log10(known.min()), math.log10(known.max()), place=lambda mark: mark)
+            if decades < 2
+            else {"dtick": max(1, round(decades / 8))}
+        )
+    elif whole and known.size and known.max() - known.min() <= FEW_COUNTS:
+        axis["dtick"] = 1
     return axis
-
-
-def _colour_bar(scale: Scale) -> dict[str, Any]:
-    """Return a trace without points; its colour bar explains the colours of the lines."""
-    stops = [i / 10 for i in range(11)]
-    ends = [math.log10(scale.low), math.log10(scale.high)] if scale.log else [scale.low, scale.high]
-    spread = [ends[0] + stop * (ends[1] - ends[0]) for stop in stops]
-    colours = [shade(scale, 10**value if scale.log else value) for value in spread]
-    bar = (
-        _ticks(np.array(ends), scale.label)
-        if scale.log
-        else {"title": {"text": html.escape(scale.label), "side": "right"}, "thickness": 12}
-    )
-    return {
-        "type": "scatter",
-        "x": [None],
-        "y": [None],
-        "mode": "markers",
-        "showlegend": False,
-        "hoverinfo": "skip",
-        "marker": {
-            "color": [ends[0]],
-            "cmin": ends[0],
-            "cmax": ends[1],
-            "colorscale": [[stop, colour] for stop, colour in zip(stops, colours, strict=True)],
-            "showscale": True,
-            "colorbar": bar,
-        },
-    }
 
 
 def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
     """Return a colour bar over decimal logarithms, labelled with the numbers themselves."""
-    low, high = float(np.nanmin(logs)), float(np.nanmax(logs))
+    return {
+        "title": {"text": html.escape(label), "side": "right"},
+        "thickness": 12,
+        **_log_ticks(float(np.nanmin(logs)), float(np.nanmax(logs)), place=math.log10),
+    }
+
+
+def _log_ticks(low: float, high: float, place: Callable[[float], float]) -> dict[str, Any]:
+    """Return ticks at powers of ten, on a short axis at 1, 2 and 5 times them too.
+
+    Args:
+        low: the decimal logarithm of the smallest number.
+        high: that of the largest.
+        place: where on the axis a number is.
+    """
     steps = (1, 2, 5) if high - low < 3 else (1,)
     marks = [
         s * 10.0**k
@@ -241,12 +238,11 @@ def _ticks(logs: np.ndarray[Any, Any], label: str) -> dict[str, Any]:
     ]
     while len(marks) > 10:
         marks = marks[::2]
-    marks = marks or [10**low, 10**high]
+    if len(marks) < 2:
+        marks = [10**low, 10**high]
     return {
-        "title": {"text": html.escape(label), "side": "right"},
-        "thickness": 12,
-        "tickvals": [math.log10(mark) for mark in marks],
-        "ticktext": [f"{mark:g}" for mark in marks],
+        "tickvals": [place(mark) for mark in marks],
+        "ticktext": [f"{mark:,.3g}" if mark < 1e3 else f"{mark:,.0f}" for mark in marks],
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gdexp.comparison.comparison import Comparison
-from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
+from gdexp.comparison.figure_model import GREY, MOST_NAMED, PALETTE, Chart, Series
 from gdexp.comparison.profiles import Steps, data_profile, ecdf, performance_profile
 from gdexp.comparison.tasks import Tasks
 from gdexp.runs import UnreadableRun
@@ -24,7 +24,7 @@ def ecdf_chart(comparison: Comparison) -> Chart | None:
         {solver: ecdf(times) for solver, times in tasks.times.items()},
         name="ecdf",
         title="share of problems, thresholds and seeds done",
-        x_label="iterations",
+        x_label="hitting time",
         y_label="share done",
     )
 
@@ -93,11 +93,13 @@ def _step_chart(
         later = step.at > lowest
         x = np.array([lowest, *step.at[later], highest * 1.1])
         y = np.array([step(lowest), *step.share[later], step(highest)])
-        colour = PALETTE[i] if i < len(PALETTE) else GREY
+        named = i < MOST_NAMED
+        colour = PALETTE[i] if named else GREY
         runs = comparison.solvers[solver]
         settings = len({run.configuration for run in runs})
         best_of = f" (best of {settings} settings)" if settings > 1 else ""
-        series.append(Series(f"{solver}{best_of}", x, y, "steps", colour, legend=len(steps) > 1))
+        legend = named and len(steps) > 1
+        series.append(Series(f"{solver}{best_of}", x, y, "steps", colour, legend=legend))
     note = "Thresholds that were not reached count as not done."
     if tasks.left_out:
         note += (

@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.comparison import LAST_PARAMS, Comparison
 from gdexp.comparison.formatting import text
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, format_count, format_counts
@@ -15,6 +15,9 @@ from gdexp.theory import distance
 
 MOST_VARIABLES = 256
 """The largest size of x for which theory is computed; beyond it the user would wait too long."""
+
+MOST_NAMED_PARAMS = 3
+"""Params of the best run that the answer names."""
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -38,6 +41,35 @@ def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     if theory := _theory(best):
         lines.append(("theory", theory))
     return lines
+
+
+def answer(comparison: Comparison) -> str:
+    """Return what was found, in one sentence for each problem."""
+    return " ".join(
+        _sentence(comparison, name, run) for name, run in best_by_problem(comparison).items()
+    )
+
+
+def _sentence(comparison: Comparison, problem: str, best: TrackedRun) -> str:
+    runs = [r for r in comparison.runs if comparison.problem_of[r.run_id] == problem]
+    several = len(best_by_problem(comparison)) > 1
+    on = f"On {problem} " if several else ""
+    one = f"run {best.short}" if best.trial is None else f"trial {best.trial}"
+    keys = [key for key in comparison.params if key in best.params and key not in LAST_PARAMS]
+    if several:
+        keys = [key for key in keys if not key.startswith("problem")]
+    values = [f"{key} = {text(best.values[key])}" for key in keys[:MOST_NAMED_PARAMS]]
+    with_params = f" with {' and '.join(values)}" if values else ""
+    steps = format_count(best.iterations, "iteration")
+    if not best.converged:
+        none = "no run converged" if len(runs) > 1 else "the run did not converge"
+        sentence = f"{on}{none}; {one} came nearest{with_params}: {best.status} after {steps}."
+    elif len(runs) == 1:
+        sentence = f"{on}{one} needs {steps}{with_params}."
+    else:
+        fewest = f"{best.iterations:,}{',' if values else ''}{with_params}"
+        sentence = f"{on}{one} needs the fewest iterations of {len(runs):,} runs: {fewest}."
+    return sentence[0].upper() + sentence[1:]
 
 
 def best_by_problem(comparison: Comparison) -> dict[str, TrackedRun]:

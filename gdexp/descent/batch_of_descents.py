@@ -84,7 +84,7 @@ def descend_batch(
     options = BatchOptions(keep_traces, block, chunk, cap, watch, listeners)
     by_portable = partial(_by_portable, problem, batch, rows_of, device, options, plans)
     by_torch = partial(torch_batch, problem, batch, device, options)
-    return on_engine(engine, batch.rules[0], batch.initial[0], device, by_portable, by_torch)
+    return on_engine(engine, batch.initial[0], device, by_portable, by_torch)
 
 
 def _by_portable(

@@ -10,17 +10,15 @@ import torch
 
 from gdexp.descent.batch import BatchResult
 from gdexp.descent.device import out_of_memory
-from gdexp.descent.portable import check_engine, needs_portable, refusal
+from gdexp.descent.portable import check_engine, refusal
 from gdexp.descent.result import Result
 from gdexp.engine import NotPortable
-from gdexp.optimizers import UpdateRule
 
 AnyResult = TypeVar("AnyResult", Result, BatchResult)
 
 
 def on_engine(
     engine: str,
-    rule: UpdateRule,
     start: torch.Tensor,
     device: torch.device,
     by_portable: Callable[[], AnyResult],
@@ -30,15 +28,13 @@ def on_engine(
 
     Args:
         engine: `auto`, `portable` or `torch`.
-        rule: the update rule.
         start: of one descent.
         device: that it is computed on.
         by_portable: computes it on the portable engine, or raises `NotPortable`.
         by_torch: computes it with torch's own kernels.
 
     Raises:
-        BadInput: there is no such engine, or the descent needs the portable engine and has no
-            portable form.
+        BadInput: there is no such engine, or `engine` is portable and the descent is not.
         GdexpError: the device has too little memory.
     """
     reason = None
@@ -50,8 +46,6 @@ def on_engine(
                 if engine == "portable":
                     raise refusal(error) from None
                 reason = str(error)
-        if rule.searches:
-            raise needs_portable(rule, reason)
         result = by_torch()
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None

@@ -24,7 +24,8 @@ from gdexp.descent.listener import EarlyEnd, Listener
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.optimizers import State, UpdateRule
+from gdexp.descent.trials import Trials
+from gdexp.optimizers import SearchingRule, State, UpdateRule
 from gdexp.problems import Problem, first_loss, loss_at
 
 Watch = Callable[[int, "array[float]"], int]
@@ -69,7 +70,7 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end = _loop(converted, minimum, rule, stopping, initial, watch, listener)
+            trace, end, counts = _loop(converted, minimum, rule, stopping, initial, watch, listener)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began
@@ -84,6 +85,7 @@ def torch_descent(
         problem=problem.name,
         period=end.period,
         seconds=seconds,
+        evaluations=None if counts is None else np.frombuffer(counts, dtype=np.int64),
     )
 
 
@@ -95,8 +97,8 @@ def _loop(
     x: torch.Tensor,
     watch: Watch | None,
     listener: Listener | None,
-) -> tuple[array[float], _End]:
-    """Descend; return the trace and how the descent ended.
+) -> tuple[array[float], _End, array[int] | None]:
+    """Descend; return the trace, how it ended, and the evaluations of a rule that searches.
 
     With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
     Then only the trace grows, and the listener hears nothing more.
@@ -117,7 +119,11 @@ def _loop(
     k = 0
     loss = first_loss(problem, x.requires_grad_())
     gradient = gradient_like(loss)
+    trials = Trials(problem, rule, gradient) if isinstance(rule, SearchingRule) else None
+    counts = trials.counts if trials is not None and trials.rejects else None
     while True:
+        if trials is not None:
+            x, loss, state, following = trials.iterate(x, loss, state, k)
         value = loss.item()
         record(value)
         if k == call_at and watch is not None:
@@ -125,32 +131,34 @@ def _loop(
         if listener is not None:
             said = listener.hear(k, (value,))
         if not finite(value):
-            return trace, end or _End(Status.DIVERGED, x)
+            return trace, end or _End(Status.DIVERGED, x), counts
         if value - f_star <= threshold:
             if end is None and not minimum.is_above(value, x):
-                return trace, _End(Status.BELOW_MINIMUM, x)
+                return trace, _End(Status.BELOW_MINIMUM, x), counts
             end = end or _End(Status.CONVERGED, x)
             if value - f_star <= stopping.goal:
-                return trace, end
+                return trace, end, counts
             threshold, limit, listener, said = stopping.goal, stopping.max_iterations, None, None
         if constant:
             if value == last_value and _same(x, state, last_x, last_state):
-                return trace, end or _End(Status.STALLED, x, 1)
+                return trace, end or _End(Status.STALLED, x, 1), counts
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
-                return trace, end or _End(Status.STALLED, x, k - anchor_k)
+                return trace, end or _End(Status.STALLED, x, k - anchor_k), counts
             if k & (k - 1) == 0:
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
         if k >= limit:
-            return trace, end or _End(stopping.limit_status, x)
+            return trace, end or _End(stopping.limit_status, x), counts
         if said is not None:
-            return trace, _End(said.status, x)
+            return trace, _End(said.status, x), counts
         if listener is not None and listener.is_late():
-            return trace, _End(Status.OUT_OF_TIME, x)
+            return trace, _End(Status.OUT_OF_TIME, x), counts
         last_x, last_state, last_value = x, state, value
         k += 1
         if not constant:
             coefficients, constant = rule.coefficients(k), rule.constant_from(k)
-        x, state = step(x.detach(), gradient(loss, x), state, *coefficients)
+        if trials is None:
+            following = step(x.detach(), gradient(loss, x), state, *coefficients)
+        x, state = following
         x = x.requires_grad_()
         loss = loss_at(problem, x, k)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp.core import BadInput, format_count, gap_name
@@ -46,6 +47,8 @@ class Result:
         engine: portable or torch: how the losses were computed.
         engine_reason: why `engine=auto` took torch; else None.
         program: what was computed, as data; None on engine torch.
+        evaluations: the evaluations of the loss until each iterate, shape (n + 1,), where a rule
+            searches; None: one for each.
     """
 
     status: Status
@@ -61,6 +64,7 @@ class Result:
     engine: str = "torch"
     engine_reason: str | None = None
     program: StoredPlan | None = None
+    evaluations: npt.NDArray[np.int64] | None = None
 
     @cached_property
     def iterations(self) -> int:

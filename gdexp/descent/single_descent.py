@@ -64,7 +64,7 @@ def descend(
             portable form and `engine` is portable.
         GdexpError: the device has too little memory.
     """
-    rule = GradientDescent() if rule is None else rule
+    rule = (GradientDescent() if rule is None else rule).for_problem(problem)
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
@@ -78,7 +78,6 @@ def descend(
 
     return on_engine(
         engine,
-        rule,
         start,
         device,
         by_portable,

@@ -1,7 +1,7 @@
 """Output for people: text in the terminal, and the style of figures."""
 
 from gdexp.display import terminal
-from gdexp.display.drawing import Chart, Panel, heatmaps_png
+from gdexp.display.drawing import Chart, Panel, heatmaps_png, table_png
 from gdexp.display.figures import (
     BLUE,
     GREY,
@@ -11,6 +11,7 @@ from gdexp.display.figures import (
     ORANGE,
     empty_figure,
     figure_with_axes,
+    is_light,
     png,
 )
 from gdexp.display.loss_lines import LossPrinter
@@ -30,8 +31,10 @@ __all__ = [
     "figure_with_axes",
     "format_tensor",
     "heatmaps_png",
+    "is_light",
     "png",
     "print_curve",
     "print_tensors",
+    "table_png",
     "terminal",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,20 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def is_light(colour: Iterable[float]) -> bool:
+    """Return whether black letters stand out from a colour more than white ones.
+
+    Args:
+        colour: red, green and blue, each from 0 to 1.
+
+    Source: the relative luminance and the contrast ratio of WCAG 2.2, with the exponent 2.2.
+    """
+    luminance = sum(
+        share * part**2.2 for share, part in zip((0.2126, 0.7152, 0.0722), colour, strict=True)
+    )
+    return bool(luminance + 0.05 > (1.05 * 0.05) ** 0.5)
 
 
 def empty_figure(width: float, height: float) -> Figure:

@@ -31,7 +31,7 @@ from gdexp.experiment.experiment import (
     descent_metrics,
     group,
 )
-from gdexp.optimizers import build_rule
+from gdexp.optimizers import UpdateRule, build_rule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 from gdexp.training import ALL, Checkpointing, Kept
 
@@ -47,7 +47,7 @@ class DescentExperiment(Experiment):
         problem = build_problem(group("problem", chosen), trust)
         return cls(
             problem=problem,
-            rule=build_rule(chosen["optimizer"], trust),
+            rule=_rule(chosen, problem, trust),
             stopping=_stopping(chosen, problem),
             seed=validation.integer("seed", chosen["seed"]),
             dtype=validation.dtype(chosen["dtype"]),
@@ -96,7 +96,8 @@ class DescentExperiment(Experiment):
         others = self.config.keys() - {"optimizer", "stopping", "seed"}
         if any(repr(chosen[key]) != repr(before[key]) for key in others):
             return None  # not by ==: 1 and true are two values
-        rule = build_rule(chosen["optimizer"], config.optimizer_paths(before["optimizer"]))
+        trust = config.optimizer_paths(before["optimizer"])
+        rule = _rule(chosen, self.problem, trust)
         made = replace(
             self,
             rule=rule,
@@ -296,6 +297,15 @@ class DescentExperiment(Experiment):
             f"up to {float(value.abs().max()):.3g}",
             f"must be within ±{largest:.3g}, the largest {str(self.dtype).removeprefix('torch.')}",
         )
+
+
+def _rule(chosen: Mapping[str, Any], problem: Problem, trust: Sequence[str]) -> UpdateRule:
+    """Return the update rule of a config, with what it takes from the problem."""
+    rule = build_rule(chosen["optimizer"], trust)
+    try:
+        return rule.for_problem(problem)
+    except BadInput as error:
+        raise error.in_section("optimizer") from None
 
 
 def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:

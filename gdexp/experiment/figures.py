@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gdexp.core import format_count
 from gdexp.descent import LOSS, Result
 from gdexp.display import BLUE, LIGHT_GREY, ORANGE, Chart, Panel, heatmaps_png
 from gdexp.experiment.experiment import Experiment
@@ -52,7 +53,7 @@ def loss_png(result: Result) -> bytes:
     chart = Chart(
         6.4,
         3.6,
-        title=f"{result.problem}: {result.status} after {result.iterations:,} iterations",
+        title=f"{result.problem}: {result.status} after {_steps(result)}",
         x_label="iteration",
         y_label=name,
         y_log=not absolute,
@@ -68,7 +69,7 @@ def metric_png(result: Result) -> bytes:
     metric = result.stopping.metric
     readings = result.curve(metric)
     readings = readings[np.isfinite(readings[:, 1])]
-    title = f"{result.problem}: {result.status} after {result.iterations:,} updates"
+    title = f"{result.problem}: {result.status} after {_steps(result, 'update')}"
     chart = Chart(6.4, 3.6, title=title, x_label="update", y_label=metric)
     chart.line(readings[:, 0].tolist(), readings[:, 1].tolist(), BLUE, label=metric)
     if result.stopping.has_threshold:
@@ -93,7 +94,7 @@ def tensor_png(experiment: Experiment, result: Result) -> bytes:
 
 def curve_png(curve: Curve, result: Result) -> bytes:
     """Draw the fitted function over the wanted one."""
-    title = f"after {result.iterations:,} iterations, loss {result.final_loss:.3g}"
+    title = f"after {_steps(result)}, loss {result.final_loss:.3g}"
     chart = Chart(6.4, 3.6, title=title, x_label="t")
     # Doubles, because NumPy has no bfloat16.
     grid, wanted, fitted = (
@@ -115,3 +116,7 @@ def _image(
         padded[: flat.size] = flat
         return padded.reshape(-1, columns)
     return values.reshape(-1, values.shape[-1])
+
+
+def _steps(result: Result, noun: str = "iteration") -> str:
+    return format_count(result.iterations, noun)

@@ -1,13 +1,19 @@
 """Update rules and learning-rate schedules.
 
-Seven rules are pure functions of point, gradient, state and coefficients; `torch` runs any class
-of torch.optim in the same loop.
+Rules are pure functions of point, gradient, state and coefficients; those that search also read
+the loss. `torch` runs any class of torch.optim in the same loop.
 """
 
+from gdexp.optimizers.accelerated import FastGradient, OptimizedGradient, OptimizedGradientG
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
-from gdexp.optimizers.base import State, Step, UpdateRule
+from gdexp.optimizers.base import SearchingRule, State, Step, UpdateRule
+from gdexp.optimizers.conditioned import ChebyshevSemiIteration, TripleMomentum
+from gdexp.optimizers.descent_directions import ConjugateGradients, ExactLineSearch, Wolfe
+from gdexp.optimizers.line_search import Armijo
+from gdexp.optimizers.local_curvature import AdGD, BarzilaiBorwein
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
 from gdexp.optimizers.own_rule import OwnRule
+from gdexp.optimizers.polyak import Polyak, PolyakLevel
 from gdexp.optimizers.registry import RULES, build_rule
 from gdexp.optimizers.schedules import (
     Chebyshev,
@@ -31,29 +37,43 @@ from gdexp.optimizers.warmup_cosine import WarmupCosine
 
 __all__ = [
     "RULES",
+    "AdGD",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Armijo",
+    "BarzilaiBorwein",
     "Chebyshev",
+    "ChebyshevSemiIteration",
+    "ConjugateGradients",
     "Constant",
     "Cosine",
+    "ExactLineSearch",
+    "FastGradient",
     "GradientDescent",
     "InverseEigenvalue",
     "InverseTime",
     "Momentum",
     "Nesterov",
+    "OptimizedGradient",
+    "OptimizedGradientG",
     "OwnRule",
+    "Polyak",
+    "PolyakLevel",
     "RMSprop",
     "Schedule",
+    "SearchingRule",
     "Silver",
     "State",
     "Step",
     "StepDecay",
     "TorchOptimizer",
     "TorchSchedule",
+    "TripleMomentum",
     "UpdateRule",
     "Warmup",
     "WarmupCosine",
+    "Wolfe",
     "build_rule",
     "check_options",
     "needs_closure",

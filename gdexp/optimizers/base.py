@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ State = tuple[torch.Tensor, ...]
 
 Coefficient = float | torch.Tensor
 """A number, or a tensor with one value per row of a batch, of shape (B, 1, …)."""
+
+Search = tuple[torch.Tensor, State, torch.Tensor | None]
+"""The next point and state, and whether x is an iterate; None: it always is."""
 
 Step = Callable[..., tuple[torch.Tensor, State]]
 """`step(x, gradient, state, *coefficients)` returns the next x and state."""
@@ -56,10 +59,7 @@ class UpdateRule(ABC):
         in_blocks: whether `coefficients` and `constant_from`, where this class defines them, also
             take many iterations: an int64 array of shape (iterations, 1). They then use the
             functions of `gdexp.optimizers.mathematics`. It is not inherited.
-        searches: whether the rule reads losses and evaluates again. In place of `update` it has
-            `search(x, loss, gradient, state, *coefficients)`, which also returns whether x is an
-            iterate, as a boolean tensor of shape (), or None where it always is. It is computed on
-            the portable engine alone, so it has no branches of Python on numbers.
+        searches: whether it is a `SearchingRule`.
         schedule: the schedule that turns `lr` into the rate of each update.
     """
 
@@ -124,6 +124,14 @@ class UpdateRule(ABC):
         x.copy_(following)
         return state
 
+    def for_problem(self, problem: Problem) -> Self:
+        """Return the rule with what it takes from a problem, such as f*, where it was not given.
+
+        Raises:
+            BadInput: the problem does not declare it.
+        """
+        return self
+
     def stepper(self, problem: Problem) -> Step:
         """Return the function that one descent calls at every iteration: `update`.
 
@@ -144,6 +152,50 @@ class UpdateRule(ABC):
             object.__setattr__(self, "schedule", build_schedule(schedule))
         elif not isinstance(schedule, Schedule):
             raise BadInput("schedule", schedule, "must be a Schedule or a group with its name")
+
+
+@dataclass(frozen=True)
+class SearchingRule(UpdateRule):
+    """A rule that reads losses, forms inner products, or evaluates again before it moves on.
+
+    In place of `update` it has `search`, which is called at every point that is evaluated. It has
+    no branches of Python on numbers, so that the portable engine can record it. In a batch of
+    torch's engine its rows run one at a time.
+
+    Attributes:
+        rejects: whether it may reject a point, as the trial of a line search.
+        reads_gradients: whether it reads the gradient at the trials that it rejects.
+    """
+
+    searches: ClassVar[bool] = True
+    rejects: ClassVar[bool] = True
+    reads_gradients: ClassVar[bool] = True
+
+    @staticmethod
+    @abstractmethod
+    def search(
+        x: torch.Tensor,
+        loss: torch.Tensor,
+        gradient: torch.Tensor,
+        state: State,
+        *coefficients: Coefficient,
+    ) -> Search:
+        """Return the next point and state, and whether x is an iterate; change no argument.
+
+        The last is a boolean tensor of shape (), or None where x always is one. The first state
+        is (), with which x is an iterate.
+        """
+
+    @staticmethod
+    def update(
+        x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
+    ) -> tuple[torch.Tensor, State]:
+        """Refuse: this rule reads losses.
+
+        Raises:
+            BadInput: always.
+        """
+        raise BadInput("optimizer", "a rule that reads losses", "has search in place of update")
 
 
 def _defining_class(cls: type, name: str) -> type:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gdexp.core import BadInput, validation
-from gdexp.optimizers.base import CONSTANT, Coefficient, State, UpdateRule
+from gdexp.optimizers.base import CONSTANT, Coefficient, Search, SearchingRule, State
 from gdexp.optimizers.schedules import Schedule
 
 MOST_TRIALS = 60
@@ -16,14 +16,14 @@ MOST_TRIALS = 60
 
 
 @dataclass(frozen=True)
-class Armijo(UpdateRule):
+class Armijo(SearchingRule):
     """`x = x - t * gradient` with the first t of t0, shrink t0, shrink² t0, … that is good enough.
 
     It is where `loss(x - t * g) <= loss(x) - decrease * t * |g|²` (L. Armijo, Minimization of
     functions having Lipschitz continuous first partial derivatives, Pacific Journal of
     Mathematics 16, 1966). t0 is lr at the first iteration, and then the last t / shrink, at most
     lr. After 60 trials t is taken as it is. An iteration is a point that was taken; trials are
-    evaluations only.
+    evaluations only, of the loss alone.
 
     Args:
         lr: the largest t, > 0.
@@ -34,14 +34,14 @@ class Armijo(UpdateRule):
 
     name = "armijo"
     in_blocks = True
-    searches = True
+    reads_gradients = False
     lr: float = 1.0
     shrink: float = 0.5
     decrease: float = 1e-4
     schedule: Schedule = field(default=CONSTANT, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._check(lr=validation.positive, shrink=_share, decrease=_share)
+        self._check(lr=validation.positive, shrink=share, decrease=share)
 
     def coefficients(self, iteration: int) -> tuple[Any, ...]:
         """Return lr, shrink, its inverse, the decrease, and the t that is taken in any case."""
@@ -63,7 +63,7 @@ class Armijo(UpdateRule):
         gradient: torch.Tensor,
         state: State,
         *coefficients: Coefficient,
-    ) -> tuple[torch.Tensor, State, torch.Tensor | None]:
+    ) -> Search:
         """Return the next point, the state, and whether x is an iterate.
 
         The state: the iterate that the search began at, its gradient, its loss, |gradient|² and t.
@@ -83,19 +83,13 @@ class Armijo(UpdateRule):
         t = torch.where(accepted, again, t * shrink)
         return base - t * direction, (base, direction, base_loss, base_slope, t), accepted
 
-    @staticmethod
-    def update(
-        x: torch.Tensor, gradient: torch.Tensor, state: State, *coefficients: Coefficient
-    ) -> tuple[torch.Tensor, State]:
-        """Refuse: this rule reads losses.
 
-        Raises:
-            BadInput: always.
-        """
-        raise BadInput("optimizer", Armijo.name, "searches, so it needs engine=portable")
+def share(key: str, value: object) -> float:
+    """Return a number above 0 and below 1.
 
-
-def _share(key: str, value: object) -> float:
+    Raises:
+        BadInput: it is another.
+    """
     number = validation.fraction(key, value)
     if number == 0:
         raise BadInput(key, value, "must be above 0 and below 1")

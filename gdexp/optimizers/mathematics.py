@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 Values = Any
 """A float, or an array: of shape (rules,) where rules differ, of (iterations, 1) of a block."""
@@ -56,6 +57,11 @@ def choose(condition: Values, yes: Values, no: Values) -> Values:
     if isinstance(condition, np.ndarray):
         return np.where(condition, yes, no)
     return yes if condition else no
+
+
+def at(numbers: npt.NDArray[np.float64], place: Iteration) -> Values:
+    """Return the number at a place, a float; or those at many, an array."""
+    return numbers[place] if np.ndim(place) else float(numbers[place])
 
 
 def elementwise(function: Callable[[float], float], values: Values) -> Values:

@@ -7,10 +7,16 @@ from typing import Any
 
 from gdexp import config
 from gdexp.core import BadInput
+from gdexp.optimizers.accelerated import FastGradient, OptimizedGradient, OptimizedGradientG
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import UpdateRule
+from gdexp.optimizers.conditioned import ChebyshevSemiIteration, TripleMomentum
+from gdexp.optimizers.descent_directions import ConjugateGradients, ExactLineSearch, Wolfe
+from gdexp.optimizers.line_search import Armijo
+from gdexp.optimizers.local_curvature import AdGD, BarzilaiBorwein
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
 from gdexp.optimizers.own_classes import CUSTOM, check_trust, keywords, made_by_path
+from gdexp.optimizers.polyak import Polyak, PolyakLevel
 from gdexp.optimizers.schedules import Schedule
 from gdexp.optimizers.torch_optim import TorchOptimizer
 
@@ -24,6 +30,19 @@ RULES: dict[str, type[UpdateRule]] = {
         RMSprop,
         Adam,
         AdamW,
+        FastGradient,
+        OptimizedGradient,
+        OptimizedGradientG,
+        TripleMomentum,
+        ChebyshevSemiIteration,
+        Polyak,
+        PolyakLevel,
+        BarzilaiBorwein,
+        AdGD,
+        Armijo,
+        Wolfe,
+        ExactLineSearch,
+        ConjugateGradients,
         TorchOptimizer,
     )
 }

@@ -14,18 +14,20 @@ from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import (
     HITTING_TIME,
     MODES,
+    OBJECTIVES,
     PARETO,
+    RETURNED,
     THRESHOLD,
     VALUE_AT,
     VALUES,
     Objective,
 )
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
-from gdexp.sweeps.sampling import Sampler
+from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 
-THRESHOLD_KEY = "stopping.threshold"
+THRESHOLD_KEY, LR_KEY = "stopping.threshold", "optimizer.lr"
 
 
 class GoalPlan(Protocol):
@@ -46,6 +48,10 @@ class GoalPlan(Protocol):
     @property
     def name(self) -> str:
         """The study's name."""
+
+    @property
+    def tells_failures(self) -> bool:
+        """Whether the sweep is of another application, whose function may return a value."""
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -112,7 +118,7 @@ def objective_name(plan: GoalPlan) -> str:
 def pruner_metric(plan: GoalPlan) -> str:
     """Return the metric that the pruner reads."""
     first, asked = plan.objectives[0], plan.settings.metric
-    if first.is_value:
+    if first.is_value and first.kind != RETURNED:
         return first.metric
     return asked if isinstance(asked, str) else str(plan.base["stopping"].get("metric") or LOSS)
 
@@ -198,6 +204,8 @@ def check_goal(plan: GoalPlan) -> None:
 def _check_objectives(plan: GoalPlan) -> None:
     kinds = [each.kind for each in plan.objectives]
     name = objective_name(plan)
+    if RETURNED in kinds and not plan.tells_failures:
+        raise BadInput("sweep.objective", name, f"must be one of {', '.join(OBJECTIVES)}")
     if THRESHOLD in kinds and THRESHOLD_KEY not in plan.space.keys:
         raise BadInput(
             "sweep.objective", name, f"needs {THRESHOLD_KEY} in the space, as a range of it"
@@ -299,6 +307,13 @@ def _check_seeds(plan: GoalPlan) -> None:
 
 def _check_sampler(plan: GoalPlan) -> None:
     """Ask the sampler for trials of each combination of files, where it has options."""
+    if plan.sampler.name == LEARNING_RATE and not suits_own_sampler(plan):
+        raise BadInput(
+            "sweep.sampler",
+            LEARNING_RATE,
+            "needs a range of optimizer.lr, such as 'tag(log, interval(0.1, 5))', and "
+            f"sweep.objective={HITTING_TIME}; else try tpe",
+        )
     if not plan.sampler.options:
         return
     for chosen in plan.space.combinations():
@@ -309,6 +324,13 @@ def _check_sampler(plan: GoalPlan) -> None:
             plan.sampler.check_space(ranges, len(plan.objectives))
         except BadInput as error:
             raise error.in_section("sweep") from None
+
+
+def suits_own_sampler(plan: GoalPlan) -> bool:
+    """Return whether the hitting time alone is minimised, over a range of the learning rate."""
+    ranges = [d for d in plan.space.dimensions if d.key == LR_KEY]
+    wide = any(d.values() is None and not d.integer for d in ranges)
+    return wide and [each.kind for each in plan.objectives] == [HITTING_TIME]
 
 
 def goal_text(plan: GoalPlan) -> str:

@@ -22,12 +22,14 @@ from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
 from gdexp.tracking.mlflow_ui import (
     MOST_COMMAND,
     NOTE_TAG,
+    SweepView,
     chart_views,
     code_block,
     descent_note,
     escape_markdown,
     run_display,
 )
+from gdexp.tracking.no_store import NoStore
 from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
     F_STAR_TAG,
@@ -62,6 +64,7 @@ __all__ = [
     "NOTE_TAG",
     "Array",
     "LiveCurves",
+    "NoStore",
     "PlannedRun",
     "Points",
     "Record",
@@ -70,6 +73,7 @@ __all__ = [
     "ShardRow",
     "SharedPrograms",
     "Store",
+    "SweepView",
     "TrackingSettings",
     "absolute_address",
     "chart_views",

@@ -219,22 +219,10 @@ class Store(StoreLinks):
             home = self._home(parent)
         return ShardFolder(lambda: self.client, parent, home, self._one_line_errors)
 
-    def save_view(
-        self,
-        parent: str,
-        swept: Sequence[str],
-        name: str,
-        log: Collection[str] = (),
-        losses: tuple[float, float] | None = None,
-        metrics: Sequence[str] = (),
-    ) -> None:
-        """Save the chart view of a sweep's children in the experiment; replace an earlier one.
-
-        The arguments are those of `chart_views.view_state`.
-        """
+    def save_view(self, parent: str, view: chart_views.SweepView) -> None:
+        """Save the chart view of a sweep's children in the experiment; replace an earlier one."""
         with self._one_line_errors():
-            created = self._known(parent).started
-            state = chart_views.view_state(parent, swept, name, created, log, losses, metrics)
+            state = chart_views.view_state(parent, view, self._known(parent).started)
             self._runs.set_experiment_tag(self.experiment_id, chart_views.view_tag(parent), state)
 
     def save_runs_view(self) -> None:

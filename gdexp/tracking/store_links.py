@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 
 from gdexp.core import shown_path
-from gdexp.tracking.artifact_address import store_folder
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.settings import TrackingSettings
+
+UI = "python -m gdexp.ui"
+"""The command that `scripts/ui` runs; it needs no copy of the repository."""
 
 
 class StoreLinks:
@@ -44,16 +46,17 @@ class StoreLinks:
         return "http://127.0.0.1:5000"
 
     def ui_command(self) -> str:
-        """Return what a person types to see the runs."""
-        if self.settings.uri is None:
-            return "mlflow ui    in this directory, then open"
-        database = self.settings.database
+        """Return what a person types to see the runs.
+
+        It is gdexp's own command and not `mlflow ui`: that has 15 processes, and in a new browser
+        its assistant's panel covers the charts.
+        """
         if self.settings.is_server:
             return "in the UI of the server, open"
+        if self.settings.uri is None:
+            return f"{UI}    in this directory, then open"
+        database = self.settings.database
         if database is None:
-            return "scripts/ui tracking.uri=…    with the same address, then open"
-        ui = f"mlflow ui --backend-store-uri sqlite:///{shlex.quote(database.name)}"
-        folder = shown_path(store_folder(database))
-        if folder == ".":
-            return f"{ui}    in this directory, then open"
-        return f"cd {shlex.quote(folder)} && {ui}    then open"  # addresses are relative to it
+            return f"{UI} tracking.uri=…    with the same address, then open"
+        address = shlex.quote(f"tracking.uri=sqlite:///{shown_path(database)}")
+        return f"{UI} {address}    then open"

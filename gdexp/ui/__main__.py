@@ -96,9 +96,10 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
         # Requests to our own server must not go through a proxy.
         for name in ("no_proxy", "NO_PROXY"):
             os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
-        out.print(f"MLflow's UI for {terminal.escape_text(settings.display_uri)} is at")
-        terminal.print_line(out, server.address)
+        out.print(f"MLflow's UI for {terminal.escape_text(settings.display_uri)}")
         _print(out, newest_links(server.address, settings.experiment), settings)
+        out.print("\n[dim]MLflow's own start page[/dim]")
+        terminal.print_line(out, server.address)
         out.print("\nCtrl-C stops it.")
         server.wait()
 

@@ -7,15 +7,11 @@ origins outside its API. This module as a program is `mlflow server` with the ch
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
 
 from gdexp.ui import mlflow_internals
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from gdexp.ui.asgi import App, Message, Receive, Send
+from gdexp.ui.first_page import FirstPage
 
 
 class OriginGuard:
@@ -46,7 +42,7 @@ class OriginGuard:
 def guarded_app() -> OriginGuard:
     """Return MLflow's application behind the check; `mlflow server` has set the environment."""
     hosts = os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
-    return OriginGuard(mlflow_internals.application(), hosts)
+    return OriginGuard(FirstPage(mlflow_internals.application()), hosts)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ def test_the_numbers_of_a_comparison_are_csv_and_json(
     assert [row["run_id"] for row in runs] == [ids[1], ids[0], ids[2]]  # best first
     assert [row["status"] for row in runs] == ["converged", "converged", "diverged"]
     assert [row["optimizer.lr"] for row in runs] == ["4.5", "1", "10"]
+    assert [row["name"] for row in runs] == [f"matrix gd lr={lr}" for lr in ("4.5", "1", "10")]
+    assert runs[1]["largest_distance"] == "0.0"  # the first that is named is the reference
     with (folder / "thresholds.csv").open() as file:
         rows = {(row["run_id"], float(row["threshold"])): row for row in csv.DictReader(file)}
     assert len(rows) == 9  # the runs' own threshold is one of three
@@ -61,6 +63,9 @@ def test_the_numbers_of_a_comparison_are_csv_and_json(
         assert row["at_least"] == ("" if bound is None else str(bound))
     whole = json.loads((folder / "comparison.json").read_text())
     assert whole["best"] == ids[1]
+    assert whole["answer"].startswith(
+        f"Run {ids[1][:8]} needs the fewest iterations of 3 runs: 1, "
+    )
     assert [row["run_id"] for row in whole["runs"]] == [row["run_id"] for row in runs]
     assert whole["runs"][2]["metrics"]["final_loss"] == "inf"  # MLflow has the largest double
     assert len(whole["thresholds"]) == 9

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from plotly import graph_objects
 
 from gdexp import BadInput, Runs, TrackedRun, load_runs
+from gdexp.comparison import matplotlib_figures
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.descent_paths import descent_path
-from gdexp.comparison.figure_model import Chart, Images, Surface
+from gdexp.comparison.figure_model import GREY, Chart, Images, Series, Surface
 from gdexp.comparison.html_report import html_page
 from gdexp.comparison.loss_curves import MOST_POINTS, curve_steps
 from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
 from gdexp.comparison.plotly_figures import plotly_json
 from gdexp.comparison.profiles import data_profile, ecdf, expected_running_time, performance_profile
-from gdexp.comparison.summary import left_out_lines, repeat_command, repeat_commands
+from gdexp.comparison.summary import answer, left_out_lines, repeat_command, repeat_commands
 from gdexp.comparison.tables import Table, differences_table
 from gdexp.comparison.terminal_plot import plot_lines
 from gdexp.descent.stopping import first_hits
@@ -394,11 +395,107 @@ def test_hostile_names_are_drawn_as_they_stand() -> None:
         assert render_png(picture).startswith(b"\x89PNG")
 
 
-def test_the_answer_comes_before_everything_else(sweep: Comparison) -> None:
-    text_ = html_page(sweep, [])
+class Sections(html.parser.HTMLParser):
+    """Where tables and headings of a page are: inside a folded part or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folded = 0
+        self.rows: list[tuple[bool, int]] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag == "details":
+            self.folded += 1
+        elif tag == "table":
+            self.rows.append((self.folded > 0, 0))
+        elif tag == "tr" and self.rows:
+            self.rows[-1] = (self.rows[-1][0], self.rows[-1][1] + 1)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.folded -= tag == "details"
+
+
+def test_answer_curves_thresholds_and_differences_come_before_the_long_tables(
+    sweep: Comparison,
+) -> None:
+    text_ = html_page(sweep, make_pictures(sweep))
     body = text_[text_.index("<body>") :]
-    steps = f"{sweep.best.iterations} iterations"
-    assert body.index(steps) < body.index("What differs") < body.index("Iterations to each")
+    order = [
+        f'<p class="answer">{answer(sweep)}',
+        'id="chart-loss-0"',
+        'id="chart-iterations_by_lr-0"',
+        'id="chart-fewest-0"',
+        "reached by",
+        "What differs",
+        "<details>",
+    ]
+    places = [body.index(each) for each in order]
+    assert places == sorted(places)
+    found = Sections()
+    found.feed(body)
+    assert [rows for folded, rows in found.rows if folded] == [43, 45]  # headings, all runs
+    assert all(rows < 12 for folded, rows in found.rows if not folded)
+
+
+def test_the_answer_is_a_sentence(sweep: Comparison, benchmark: Comparison) -> None:
+    assert answer(sweep) == (
+        "Trial 0 needs the fewest iterations of 42 runs: 6, "
+        "with optimizer.lr = 1 and optimizer.momentum = 0."
+    )
+    assert answer(benchmark) == (
+        "On p0 trial 0 needs the fewest iterations of 6 runs: 8, "
+        "with optimizer.name = r0 and seed = 0. "
+        "On p1 trial 100 needs the fewest iterations of 6 runs: 10, "
+        "with optimizer.name = r0 and seed = 0."
+    )
+    lost = Comparison.of(Runs([run(1, [1.0, 0.9], **{"optimizer.lr": 2.0})]))
+    assert answer(lost) == (
+        "The run did not converge; trial 1 came nearest: max_iterations after 1 iteration."
+    )
+
+
+def test_ten_curves_have_names_and_the_others_are_grey(sweep: Comparison) -> None:
+    chart = make_pictures(sweep)[0]
+    assert isinstance(chart, Chart)
+    curves = [series for series in chart.series if series.kind == "line"]
+    named = [series for series in curves if series.legend]
+    assert [series.name for series in named] == [sweep.label(r) for r in sweep.ranked[:10]]
+    assert len({series.colour for series in named}) == 10
+    assert {series.colour for series in curves if not series.legend} == {GREY}
+    assert len(curves) == 42
+
+
+def test_ticks_of_counts_are_whole_numbers() -> None:
+    few = Comparison.of(Runs([halving(1, 0.03), halving(2, 0.02)]))
+    chart = next(p for p in make_pictures(few) if p.name == "fewest")
+    assert isinstance(chart, Chart)
+    ticks = matplotlib_figures._chart(chart).axes[0].get_yticks()
+    assert [tick for tick in ticks if tick != round(tick)] == []
+    (figure,) = plotly_json(chart)
+    assert figure["layout"]["yaxis"]["dtick"] == 1
+
+
+def test_numbers_in_cells_are_dark_on_light_and_light_on_dark() -> None:
+    values = np.linspace(0, 1, 36).reshape(6, 6)
+    figure = matplotlib_figures._images(Images("final", "finals", [("a", values)]))
+    (image,) = figure.axes[0].images
+    for text_, colour in zip(figure.axes[0].texts, image.to_rgba(values.ravel()), strict=True):
+        shares = (0.2126, 0.7152, 0.0722)
+        behind = float(((colour[:3] ** 2.2) * shares).sum())
+        letters = {"black": 0.0, "white": 1.0}[str(text_.get_color())]
+        darker, lighter = sorted((behind, letters))
+        assert (lighter + 0.05) / (darker + 0.05) > 3  # the least contrast of large text in WCAG
+
+
+@pytest.mark.parametrize("decades", [0.5, 1.5, 6.0])
+def test_log_axes_are_labelled_with_numbers(decades: float) -> None:
+    x = np.array([1e4, 10 ** (4 + decades)])
+    chart = Chart("a", "a", "x", "y", [Series("s", x, x)], x_log=True, y_log=True)
+    axis = plotly_json(chart)[0]["layout"]["xaxis"]
+    assert ("ticktext" in axis) == (decades < 2)
+    if decades < 2:
+        assert axis["ticktext"][:2] == ["10,000", "20,000"]
+        assert axis["tickvals"][:2] == [1e4, 2e4]
 
 
 def test_a_table_drops_columns_until_it_fits() -> None:

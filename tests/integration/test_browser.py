@@ -1,11 +1,13 @@
 """What a person sees: MLflow's pages in a real browser, on a sweep that was really run.
 
 The saved views use a format that MLflow does not document, so only a browser can hold them.
-Each test leaves a picture of the page: in `$GDEXP_SCREENSHOTS`, or in pytest's own folder.
+Each test leaves a picture of the page: in `$GDEXP_SCREENSHOTS`, or in pytest's own folder. Those
+in the README and the site are made with GDEXP_SCREENSHOTS=.images.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sqlite3
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
@@ -43,13 +46,39 @@ LOADED = 100
 
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"),
-    *("--window-size=1600,1200", "--hide-scrollbars"),
+    *("--window-size=1440,900", "--hide-scrollbars"),
 )
 PATIENCE = 120
 """Seconds that a page may take on a machine that others use too."""
 
-CLOSE_ASSISTANT = """
-document.querySelector('[data-component-id="mlflow.assistant.chat_panel.close"]')?.click()
+WIDTH, HEIGHT = 1440, 900
+
+PANEL = """
+return Boolean(document.querySelector('[data-component-id="mlflow.assistant.chat_panel.close"]'))
+"""
+"""Whether the panel of MLflow's assistant is open."""
+
+TITLES = """
+const headers = '[data-testid="experiment-view-compare-runs-section-header"] div';
+const cards = '[data-testid="experiment-view-compare-runs-card"] h4';
+return [...document.querySelectorAll(`${headers}, ${cards}`)]
+  .filter(part => part.children.length === 0 && part.textContent)
+  .map(part => [part.textContent, part.scrollWidth <= part.clientWidth])
+"""
+"""The titles of sections and cards, and whether each is whole."""
+
+IN_SIGHT = """
+return [...document.querySelectorAll('.js-plotly-plot')].map(plot => {
+  const box = plot.getBoundingClientRect();
+  const inside = box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight;
+  return [plot.layout.xaxis.title.text, inside && box.right <= innerWidth];
+})
+"""
+"""The label of the horizontal axis of each plot, and whether all of it is in the window."""
+
+IMAGES = """
+return [...document.images].filter(image => image.naturalWidth > 0 && image.width > 0)
+  .map(image => [decodeURIComponent(image.src), image.getBoundingClientRect().top, image.width])
 """
 
 CURVES = """
@@ -78,14 +107,9 @@ class Eyes:
         self.driver.get(place if place.startswith("http") else f"{self.base}/#{place}")
 
     def until(self, seen: Callable[[], Any]) -> Any:
-        """What is seen as soon as it is true. The panel that MLflow opens at first is closed."""
-
-        def look(driver: webdriver.Chrome) -> Any:
-            driver.execute_script(CLOSE_ASSISTANT)
-            return seen()
-
+        """What is seen as soon as it is true."""
         try:
-            return WebDriverWait(self.driver, PATIENCE).until(look)
+            return WebDriverWait(self.driver, PATIENCE).until(lambda _: seen())
         except Exception:
             self.keep("failed")
             raise
@@ -132,9 +156,15 @@ class Eyes:
         text = self.driver.execute_script("return document.body.innerText")
         return all(word in text for word in words)
 
+    def titles(self) -> dict[str, bool]:
+        """The titles of sections and cards, and whether each is whole."""
+        return dict(self.driver.execute_script(TITLES))
+
     def keep(self, name: str) -> None:
-        """A picture of the page as it is."""
-        self.driver.save_screenshot(str(self.screenshots / f"{name}.png"))
+        """A picture of the page as it is, in 256 colours: a quarter of the bytes."""
+        with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as seen:
+            few = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(self.screenshots / f"{name}.png", optimize=True)
 
 
 @dataclass(frozen=True)
@@ -206,7 +236,10 @@ def thousand(store: Store, database: Path) -> tuple[str, str]:
     store.log_files(first, run_display.image_artifacts(chart_views.PICTURE, final_picture()))
     copies(database, first, MANY - 1)
     collect_statistics(database)
-    state = chart_views.view_state(parent, swept, "a thousand trials", 1, swept, (1e-9, 10))
+    view = chart_views.SweepView(
+        "a thousand trials", swept, swept, (1e-9, 10), pictures={chart_views.PICTURE: 0}
+    )
+    state = chart_views.view_state(parent, view, 1)
     store.client.set_experiment_tag(store.experiment_id, chart_views.view_tag(parent), state)
     store.finish(parent, Record())
     return parent, first
@@ -269,18 +302,44 @@ def eyes(ui: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ey
     folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     driver = webdriver.Chrome(options=options, service=Service(found[1]))
+    size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
         yield Eyes(driver, address(ui), folder)
     finally:
         driver.quit()
 
 
-def test_the_printed_link_of_a_sweep_opens_its_trials_curves_on_a_log_axis(
-    eyes: Eyes, ui: list[str]
+def test_the_first_screen_of_the_first_printed_link_is_the_answer(
+    eyes: Eyes, ui: list[str], made: Made
 ) -> None:
-    eyes.open(links(ui)["newest sweep"])
+    first = next(line for line in ui if line.startswith("http"))
+    assert first == links(ui)["newest sweep"]
+    eyes.open(first)
     assert len(eyes.until(lambda: eyes.log_curves(TRIALS))) == TRIALS
-    eyes.keep("sweep")
+
+    def table() -> list[float]:
+        found: list[tuple[str, float, float]] = eyes.driver.execute_script(IMAGES)
+        return [top + width / 3 for src, top, width in found if chart_views.THRESHOLDS in src]
+
+    (lowest,) = eyes.until(table)  # the table is in the upper third of its square
+    assert lowest < HEIGHT
+    eyes.until(
+        lambda: (
+            dict(eyes.driver.execute_script(IN_SIGHT)) == {"Step": True, "log10/optimizer.lr": True}
+        )
+    )
+    found = eyes.titles()
+    assert found["log10/optimizer.lr vs. log10/iterations"]
+    assert all(found.values()), found
+    assert "compareRunsMode=CHART" in eyes.driver.current_url
+    assert not eyes.driver.execute_script(PANEL)
+    uri = f"sqlite:///{made.folder / 'mlflow.db'}"
+    client = MlflowClient(tracking_uri=uri)
+    best = client.get_run(client.get_run(made.parent).data.tags["gdexp.best_run"])
+    names = """return [...document.querySelectorAll('[role="gridcell"] a')].map(a => a.innerText)"""
+    assert eyes.driver.execute_script(names)[0] == best.info.run_name
+    eyes.keep("mlflow-sweep")
 
 
 def test_the_final_tensor_is_a_picture_on_the_run_s_page(eyes: Eyes, made: Made) -> None:
@@ -329,7 +388,31 @@ def test_single_runs_have_a_view_of_their_own(eyes: Eyes, made: Made) -> None:
     store.client.set_experiment_tag(store.experiment_id, chart_views.runs_view_tag(), state)
     eyes.open(chart_views.runs_link(store.experiment_id))
     assert len(eyes.until(lambda: eyes.log_curves(2))) == 2
-    eyes.keep("single-runs")
+    assert all(eyes.titles().values())
+    assert not eyes.has_text("log10")
+    eyes.keep("mlflow-runs")
+    newest, *_ = runs(store.settings.mlflow_uri, "gdexp", "tags.`gdexp.kind` = 'run'")
+    place = chart_views.run_link(store.experiment_id, newest)
+    eyes.open(place.replace("?", "/model-metrics?"))
+    assert eyes.until(lambda: eyes.has_text("Model metrics (", "hitting_time"))
+    assert not eyes.has_text("log10")
+
+
+def test_the_final_loss_has_its_digits_on_the_run_s_page_and_in_the_list(
+    eyes: Eyes, made: Made
+) -> None:
+    uri = f"sqlite:///{made.folder / 'mlflow.db'}"
+    _, oldest = runs(uri, "gdexp", chart_views.SINGLE_RUNS)
+    final = MlflowClient(tracking_uri=uri).get_run(oldest).data.metrics["final_loss"]
+    digits = f"{final:.9f}"
+    assert digits == "0.000007006"[: len(digits)]  # the notebook's run
+    for place in (
+        chart_views.runs_link("1").replace("CHART", "TABLE"),
+        chart_views.run_link("1", oldest),
+    ):
+        eyes.open(place)
+        assert eyes.until(lambda: eyes.has_text("final_loss", digits[:9]))
+    eyes.keep("mlflow-run")
 
 
 def test_a_thousand_runs_of_a_thousand_points_are_drawn(eyes: Eyes, made: Made) -> None:
@@ -338,7 +421,7 @@ def test_a_thousand_runs_of_a_thousand_points_are_drawn(eyes: Eyes, made: Made) 
     eyes.keep("thousand")
 
 
-def test_log_scales_map_and_picture_are_below_the_curves(eyes: Eyes, made: Made) -> None:
+def test_log_scales_and_the_map_are_drawn(eyes: Eyes, made: Made) -> None:
     eyes.open(chart_views.children_link(made.many, made.many_parent))
     red, green, blue = bytes.fromhex(run_display.status_colour("converged")[1:])
     assert set(eyes.until(lambda: eyes.log_curves(1))) == {f"rgb({red}, {green}, {blue})"}
@@ -347,8 +430,8 @@ def test_log_scales_map_and_picture_are_below_the_curves(eyes: Eyes, made: Made)
         .map(plot => [plot.layout.xaxis.title.text, plot.layout.yaxis.title.text])"""
     eyes.until(
         lambda: (
-            eyes.scroll_to("Iterations, smallest")
-            and ["log10/optimizer.lr", "log10/iterations"] in eyes.driver.execute_script(axes)
+            eyes.scroll_to("Smallest and largest loss")
+            and ["log10/optimizer.lr", "log10/min_loss"] in eyes.driver.execute_script(axes)
         )
     )
     eyes.keep("by-learning-rate")
@@ -361,7 +444,3 @@ def test_log_scales_map_and_picture_are_below_the_curves(eyes: Eyes, made: Made)
         )
     )
     eyes.keep("swept-keys")
-    eyes.until(
-        lambda: eyes.scroll_to("Final tensor") and eyes.picture(f"{chart_views.PICTURE}+step")
-    )
-    eyes.keep("below-the-curves")

@@ -133,7 +133,7 @@ def test_a_command_from_another_directory_uses_the_folder_of_the_database(
     copy.rename("store")
     before = len(content(tmp_path / "store/mlartifacts"))
     said = gdexp("tracking.uri=sqlite:///store/mlflow.db", cwd=tmp_path).stdout
-    look = "cd store && mlflow ui --backend-store-uri sqlite:///mlflow.db then open"
+    look = "python -m gdexp.ui tracking.uri=sqlite:///store/mlflow.db then open"
     assert look in " ".join(said.split())
     runs = load_runs(uri="sqlite:///store/mlflow.db")
     assert all(run.trace.size == run.iterations + 1 for run in runs)

@@ -113,7 +113,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}"))
     parent = store.start(RunHeader(name="a sweep", kind="sweep"))
     trial = store.start(RunHeader(name="0000 lr=1", kind="trial", parent=parent))
-    store.save_view(parent, ["optimizer.lr"], "a sweep")
+    store.save_view(parent, chart_views.SweepView("a sweep", ["optimizer.lr"]))
     store.finish(trial, Record(metrics={"hitting_time": 1.0}))
     store.finish(parent, Record())
     store.finish(store.start(RunHeader(name="a [run]", kind="run")), Record())

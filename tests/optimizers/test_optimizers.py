@@ -32,6 +32,7 @@ from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
 from gdexp.optimizers.registry import RULES
 from gdexp.optimizers.schedules import Constant, Cosine, InverseTime, Schedule, StepDecay, Warmup
 from gdexp.optimizers.torch_optim import TorchOptimizer
+from tests.support import names
 from tests.support.names import BATCHABLE_RULES
 
 STEPS = 500
@@ -498,9 +499,8 @@ def test_every_rule_holds_floats_and_takes_a_schedule_as_keys(name: str) -> None
 
 
 def test_rules_are_found_by_the_names_that_users_type() -> None:
-    expected = ["gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "torch"]
-    assert list(RULES) == expected
-    defaults = {"adagrad": 0.01, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001}
+    assert list(RULES) == list(names.RULES)
+    defaults = {"adagrad": 0.01, "rmsprop": 0.01, "adam": 0.001, "adamw": 0.001, "adgd": 0.001}
     for name, cls in RULES.items():
         if name != "torch":
             assert cls().lr == defaults.get(name, 1.0)  # type: ignore[attr-defined]

@@ -70,6 +70,10 @@ def given(
     own_stoppings = _each(stopping, count)
     _check_kinds(own_rules[0], own_stoppings[0])
     every_rule = [rules] * count if isinstance(rules, UpdateRule) else list(rules)
+    completed = [each.for_problem(problem) for each in own_rules[0]]
+    if any(new is not old for new, old in zip(completed, own_rules[0], strict=True)):
+        own_rules = completed, own_rules[1]
+        every_rule = [completed[i] for i in own_rules[1].tolist()]
     every_stopping = [stopping] * count if isinstance(stopping, Stopping) else list(stopping)
     own, which = own_stoppings
     if problem.absolute or any(each.absolute for each in own):

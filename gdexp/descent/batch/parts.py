@@ -37,6 +37,7 @@ class Parts:
         self.limits = Limits.of(*batch.own_stoppings)
         self.outcome = Outcome(len(batch.rules), batch.initial)
         self.parts: list[tuple[Integers, Traces]] = []
+        self.counts: list[tuple[Integers, Traces]] = []
 
     def together(self) -> None:
         """All rows as the rows of tensors."""
@@ -114,7 +115,13 @@ class Parts:
             if options.keep_traces:
                 offsets = np.array([0, len(result.trace)])
                 self.parts.append((np.array([row]), Traces(result.trace, offsets)))
+                if result.evaluations is not None:
+                    self.counts.append((np.array([row]), Traces(result.evaluations, offsets)))
 
     def traces(self) -> Traces:
         """The traces of all rows in the order of the rows; the parts are used up."""
         return in_order(self.parts, self.outcome.updates)
+
+    def evaluations(self) -> Traces | None:
+        """The evaluations of all rows of a rule that searches; the parts are used up."""
+        return in_order(self.counts, self.outcome.updates) if self.counts else None

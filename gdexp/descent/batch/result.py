@@ -40,6 +40,10 @@ class Traces:
     def __getitem__(self, row: int) -> Floats:
         return self.values[self.offsets[row] : self.offsets[row + 1]].astype(np.float64)
 
+    def whole(self, row: int) -> Integers:
+        """Return the values of a row that are counts."""
+        return self.values[self.offsets[row] : self.offsets[row + 1]].astype(np.int64)
+
 
 class Ended(Protocol):
     """How rows ended: arrays with one entry for each, which `BatchResult` explains."""
@@ -83,6 +87,8 @@ class BatchResult:
         engine_reason: why `engine=auto` took torch; else None.
         programs: what was computed, as data, each with the numbers of its rows, which increase;
             none on engine torch.
+        evaluations: the evaluations of the loss until each iterate of each row, where a rule
+            searches and traces are kept; None: one for each.
     """
 
     codes: npt.NDArray[np.int8]
@@ -105,6 +111,7 @@ class BatchResult:
     engine: str = "torch"
     engine_reason: str | None = None
     programs: Sequence[tuple[Integers, StoredPlan]] = ()
+    evaluations: Traces | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -138,6 +145,7 @@ class BatchResult:
             engine=self.engine,
             engine_reason=self.engine_reason,
             program=self._program(row),
+            evaluations=None if self.evaluations is None else self.evaluations.whole(row),
         )
 
     def _program(self, row: int) -> StoredPlan | None:

@@ -7,6 +7,7 @@ which, is a matter of speed only.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import torch
 
@@ -42,7 +43,8 @@ def torch_batch(
             parts.one_by_one()
     seconds = time.perf_counter() - began
     traces = parts.traces() if options.keep_traces else None
-    return finished(problem, batch, parts.outcome, traces, seconds, engine="torch")
+    result = finished(problem, batch, parts.outcome, traces, seconds, engine="torch")
+    return replace(result, evaluations=parts.evaluations())
 
 
 def in_one_tensor(
@@ -52,6 +54,7 @@ def in_one_tensor(
     return (
         problem.batchable
         and rule.batchable
+        and not rule.searches
         and dtype in (torch.float32, torch.float64)
         and row_size <= LONGEST_ROW["cpu" if device.type == "cpu" else "cuda"]
     )

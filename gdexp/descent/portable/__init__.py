@@ -4,7 +4,6 @@ from gdexp.descent.portable.choice import (
     check_engine,
     find_plan,
     kind_of_rule,
-    needs_portable,
     refusal,
 )
 from gdexp.descent.portable.public import portable_batch, portable_result
@@ -16,7 +15,6 @@ __all__ = [
     "find_plan",
     "kind_of_rule",
     "misfit",
-    "needs_portable",
     "portable_batch",
     "portable_result",
     "recorded_here",

@@ -76,6 +76,8 @@ class Descents:
     Attributes:
         k: the first iteration that is not evaluated yet.
         places: the position of each row in `ends`; rows that ended may be left out.
+        searches: whether the rule rejects points, and traces are kept: then blocks are of one
+            iteration, and `rows.evaluations` is read after each.
     """
 
     def __init__(
@@ -104,11 +106,14 @@ class Descents:
         self.met = np.zeros(count, dtype=bool)
         self.below = np.zeros(count, dtype=bool)
         self.open = np.ones(count, dtype=bool)
+        self.searches = keep_traces and "accepted" in engine.plan.update.outputs
         self._at_once = at_once or bool((limits.goals < limits.thresholds).any())
         self.k = 0
 
     def length(self) -> int:
         """Return how many iterations the next block may make."""
+        if self.searches:
+            return 1  # the evaluations until each iterate are read between two blocks
         count = len(self.places)
         length = min(self.pace.length(int(self.open.sum())), self.numbers.longest())
         if self.keep_traces:

@@ -70,6 +70,7 @@ class Many:
         self.limits = Limits.of(*batch.own_stoppings)
         self.ends: Ends | None = None
         self.parts: list[tuple[Counts, Traces]] = []
+        self.counts: list[tuple[Counts, Traces]] = []
 
     def run(self, kind: Kind) -> None:
         """Descend with the rows of a kind, chunk by chunk."""
@@ -108,12 +109,14 @@ class Many:
             own = [listeners[row] for row in rows.tolist()]
             advance = Listening(own, descents).advance
         lowering = None if lowers is None else Lowering(lowers, descents, advance)
-        pieces = _advanced(descents, advance, lowering, checks, options.watch)
+        pieces, counted = _advanced(descents, advance, lowering, checks, options.watch)
         if not together:
             self.ends.put(rows, descents.ends)
         if options.keep_traces:
             traces = joined_traces(descents.ends.updates, pieces)
             self.parts.append((rows, traces))
+            if counted:
+                self.counts.append((rows, joined_traces(descents.ends.updates, counted)))
             if cap is not None:
                 self.limits.settle(self.stoppings, rows, descents.ends, cap)
             if cap is not None or listeners is not None:
@@ -124,6 +127,11 @@ class Many:
         """Return the traces of all rows in the order of the rows; the parts are used up."""
         assert self.ends is not None
         return in_order(self.parts, self.ends.updates)
+
+    def evaluations(self) -> Traces | None:
+        """Return the evaluations of all rows of a rule that searches; the parts are used up."""
+        assert self.ends is not None
+        return in_order(self.counts, self.ends.updates) if self.counts else None
 
 
 def _rows_at_once(kind: Kind, numbers: int) -> int:
@@ -139,9 +147,10 @@ def _advanced(
     lowering: Lowering | None,
     checks: Checks | None,
     watch: Callable[[int, int], None] | None,
-) -> list[Piece]:
-    """Advance rows until all have ended; return their losses."""
+) -> tuple[list[Piece], list[Piece]]:
+    """Advance rows until all have ended; return their losses, and counts of evaluations."""
     pieces: list[Piece] = []
+    counted: list[Piece] = []
     while descents.open.any():
         length = descents.length()
         if lowering is not None:
@@ -154,6 +163,9 @@ def _advanced(
             with np.errstate(all="ignore"):  # what is after a row's end is anything
                 values = block.trace.astype(descents.plan.dtype)
             pieces.append(Piece(descents.places, block.trace_first, values))
+        if descents.searches:
+            made = descents.rows.evaluations[:, None].copy()
+            counted.append(Piece(descents.places, block.trace_first, made))
         descents.finish(block)
         if checks is not None:
             checks.look(descents)
@@ -162,4 +174,4 @@ def _advanced(
         if pieces:  # else rows that ended cost nothing
             descents.compact()
     descents.record()
-    return pieces
+    return pieces, counted

@@ -79,6 +79,7 @@ def portable_result(
         seconds=seconds,
         engine="portable",
         program=as_data(setup.found.prepared, rule),
+        evaluations=done.evaluations,
     )
 
 
@@ -122,7 +123,7 @@ def portable_batch(
         (rows, as_data(setup.found.prepared, rules.rules[0]))
         for (rows, rules), setup in zip(parts, setups, strict=True)
     ]
-    return replace(result, programs=programs)
+    return replace(result, programs=programs, evaluations=many.evaluations())
 
 
 class FirstDescent:

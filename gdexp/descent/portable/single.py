@@ -18,19 +18,23 @@ from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.engine import Array
+from gdexp.engine import Array, Counts
 from gdexp.optimizers import UpdateRule
 
 NOWHERE = -1
 
 
 class Descended(NamedTuple):
-    """What became of a descent: its losses, status, last x and the period of a stall."""
+    """What became of a descent: its losses, status, last x and the period of a stall.
+
+    Where the rule searches, `evaluations` holds those until each iterate.
+    """
 
     trace: array[float]
     status: Status
     final: Array
     period: int | None
+    evaluations: Counts | None
 
 
 def descend_alone(
@@ -65,7 +69,7 @@ def descend_alone(
     advance = descents.advance
     if listener is not None:
         advance = Listening([listener], descents).advance
-    trace = array("d")
+    trace, counts = array("d"), array("q")
     call_at = NOWHERE if watch is None else 0
     while descents.open[0]:
         length = descents.length()
@@ -81,6 +85,8 @@ def descend_alone(
         if not descents.open[0]:
             losses = losses[:, : int(descents.ends.updates[0]) + 1 - descents.k]
         trace.frombytes(losses.tobytes())
+        if descents.searches:
+            counts.append(int(descents.rows.evaluations[0]))
         descents.finish(block)
         if watch is not None and len(trace) == call_at + 1:
             call_at = watch(call_at, trace)
@@ -88,7 +94,9 @@ def descend_alone(
             checks.look(descents)
     ends = descents.ends
     final = ends.final.reshape(x.shape)
-    return Descended(trace, STATUSES[ends.codes[0]], final, int(ends.periods[0]) or None)
+    status, period = STATUSES[ends.codes[0]], int(ends.periods[0]) or None
+    evaluations = np.frombuffer(counts, dtype=np.int64) if descents.searches else None
+    return Descended(trace, status, final, period, evaluations)
 
 
 def _one_row(

@@ -160,7 +160,7 @@ class _Area:
             canvas.line([(across, self.top), (across, self.bottom)], GRID, points(0.8))
             canvas.line([(across, self.bottom), (across, self.bottom + tick)], SPINE, points(0.8))
             half = text_size(label)[0] / 2
-            if across - half > taken + points(4):  # labels never touch: one of them is left out
+            if across - half > taken + points(8):  # labels never touch: one of them is left out
                 canvas.text(label, (across, self.bottom + 1.7 * tick), anchor="mt")
                 taken = across + half
         for at, label in y_ticks:

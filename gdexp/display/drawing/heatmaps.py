@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gdexp.display.drawing.canvas import BLACK, Canvas, Point, points, text_size
 from gdexp.display.drawing.chart import shortened
 from gdexp.display.drawing.scale import Scale
+from gdexp.display.figures import is_light
 
 VIRIDIS = (
     "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 "
@@ -21,10 +22,6 @@ VIRIDIS = (
 
 MOST_LABELLED = 36
 """Numbers of an array that are written into its image."""
-
-
-MIDDLE_LIGHT = 1500
-"""The lightness, of 2,550, from which letters are black."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,10 @@ def _draw(canvas: Canvas, panel: Panel, left: float, width: float) -> None:
         rows, columns = panel.values.shape
         for (row, column), value in np.ndenumerate(panel.values):
             at = (x + (column + 0.5) * across / columns, y + (row + 0.5) * down / rows)
-            light = int(colours[row, column].astype(int) @ (3, 6, 1)) > MIDDLE_LIGHT
-            canvas.text(f"{value:.3g}", at, 10, BLACK if light else "#ffffff")
+            light = is_light(colours[row, column] / 255)
+            number = f"{value:.3g}"
+            size = min(10.0, 10 * 0.9 * across / columns / text_size(number)[0])
+            canvas.text(number, at, size, BLACK if light else "#ffffff")
     beside = x + across + gap
     levels = np.linspace(high, low, 256).reshape(-1, 1)
     canvas.paste(Image.fromarray(_colours(levels, low, high)), (beside, y), bar, down)

@@ -11,6 +11,9 @@ MARGIN = 0.05
 
 MOST_TICKS = 8
 
+SHORT = 2
+"""Decades of a log scale below which 1, 2 and 5 times a power of ten have ticks."""
+
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -72,11 +75,17 @@ class Scale:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return place and label of each tick."""
-        if self.log and self.high - self.low >= 1:
+        if self.log and self.high - self.low >= SHORT:
             step = max(1, math.ceil((self.high - self.low) / MOST_TICKS))
             first = math.ceil(self.low / step - 1e-9) * step
             powers = range(first, math.floor(self.high + 1e-9) + 1, step)
             return [(self.place(10.0**power), _power(power)) for power in powers]
+        if self.log:
+            powers = range(math.floor(self.low), math.floor(self.high) + 1)
+            marks = [k * 10.0**power for power in powers for k in (1, 2, 5)]
+            shown = [mark for mark in marks if self.low <= math.log10(mark) <= self.high]
+            if len(shown) > 1:
+                return [(self.place(mark), f"{mark:,.12g}") for mark in shown]
         low, high = (10**self.low, 10**self.high) if self.log else (self.low, self.high)
         gap = _step((high - low) / (MOST_TICKS - 2))
         if self.whole:

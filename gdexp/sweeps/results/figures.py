@@ -25,7 +25,11 @@ MARKERS = {
     Status.PLATEAU: "s",
     Status.OUT_OF_TIME: "^",
     Status.MAX_EPOCHS: "^",
+    Status.FINISHED: "o",
 }
+
+MANY_TIMES = 20
+"""A value that shrinks by more has a log axis."""
 
 
 def sweep_pictures(plan: Plan, result: SweepResult) -> Mapping[str, bytes]:
@@ -93,14 +97,6 @@ def _fewest(result: SweepResult) -> bytes:
 def _incumbent(plan: Plan, result: SweepResult) -> bytes:
     """Draw the best value so far over the gradient steps of all trials so far."""
     first = plan.objectives[0]
-    chart = Chart(
-        6.4,
-        3.6,
-        title="what the sweep spent for its answer",
-        x_label="gradient steps spent",
-        y_label=f"best {first.name.replace('_', ' ')} so far",
-        x_log=True,
-    )
     spent, best, steps, values = 0, first.worst, [], []
     for record in result.records:
         spent += record.steps
@@ -110,6 +106,15 @@ def _incumbent(plan: Plan, result: SweepResult) -> bytes:
         if math.isfinite(best):
             steps.append(float(max(spent, 1)))
             values.append(best)
+    chart = Chart(
+        6.4,
+        3.6,
+        title="what the sweep spent for its answer",
+        x_label="gradient steps spent",
+        y_label=f"best {first.title} so far",
+        x_log=True,
+        y_log=bool(values) and min(values) > 0 and max(values) > MANY_TIMES * min(values),
+    )
     if not steps:
         return chart.png()
     chart.steps(steps, values, BLUE)

@@ -12,19 +12,26 @@ from gdexp.descent import LOSS, Result, Status
 from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN_TAG
 from gdexp.sweeps.goal import objective_name
-from gdexp.sweeps.objective import HITTING_TIME
+from gdexp.sweeps.objective import BEST, HITTING_TIME, LAST, SECONDS
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.seed_evidence import evidence_csv
 from gdexp.sweeps.results.sweep_result import SweepResult
+from gdexp.sweeps.results.threshold_picture import thresholds_png
 from gdexp.sweeps.results.threshold_table import thresholds_csv
 from gdexp.sweeps.results.trials_table import trials_csv
 from gdexp.sweeps.study import TrialRecord
-from gdexp.tracking import NOTE_TAG, Record, chart_views, config_yaml, run_display
+from gdexp.tracking import NOTE_TAG, Record, SweepView, chart_views, config_yaml, run_display
 
 if TYPE_CHECKING:
     from gdexp.tracking import Store
+
+PARENT_TAG = "mlflow.parentRunId"
+
+MOST_TRIALS, LAST_DRAWN = 0.75, 1.5
+"""The linear chart of losses ends at so many times the iterations of that share of the trials."""
 
 
 def sweep_params(plan: Plan) -> dict[str, str]:
@@ -48,23 +55,97 @@ def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     if plan.tracking.best is not None:
         store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
     swept, _ = plan.space.axes()
-    store.save_view(parent, swept, plan.name, metrics=_metrics(plan))
+    order, largest = _best_first(plan)
+    view = SweepView(
+        plan.name, swept, metrics=_metrics(plan), best_first=order, largest_first=largest
+    )
+    store.save_view(parent, view)
 
 
 def finish_sweep_run(plan: Plan, result: SweepResult, store: Store, parent: str) -> None:
     """Write the result, the pictures and the view to the sweep's run, and finish it."""
     best = _best_result(plan, result, store)
     drawn = {} if best is None else _pictures(plan, result, best)
-    picture = drawn.get("final.png", drawn.get("curve.png"))
-    if picture is not None and result.best_trial is not None:
-        run_id = result.best_trial[1].run_id
-        # Not in the manifest, which was written with the trial: a picture is not part of a record.
-        store.log_files(run_id, run_display.image_artifacts(chart_views.PICTURE, picture))
-        store.log_values(run_id, Record(tags={run_display.IMAGES_TAG: "True"}))
+    shown = _show_pictures(plan, result, store, parent, drawn)
     swept, positive = plan.space.axes()
-    losses = _losses(result, best)
-    store.save_view(parent, swept, plan.name, positive, losses, _metrics(plan))
+    order, largest = _best_first(plan)
+    view = SweepView(
+        plan.name,
+        swept,
+        positive,
+        _losses(result, best),
+        _last_drawn(result),
+        _metrics(plan),
+        shown,
+        order,
+        largest,
+    )
+    store.save_view(parent, view)
     store.finish(parent, _record(plan, result, store, parent, drawn))
+
+
+def _show_pictures(
+    plan: Plan, result: SweepResult, store: Store, parent: str, drawn: Mapping[str, bytes]
+) -> dict[str, int]:
+    """Give the trial that comes first in MLflow's list the pictures of the chart view's cards.
+
+    They are not in its manifest, which was written with the trial: a picture is not part of a
+    record. A card shows the pictures of all trials that have some, so a trial that came first
+    when the sweep had fewer trials shows none from now on.
+
+    Returns:
+        The place of each picture on its card's slider, by key.
+    """
+    first = result.best_trial or result.nearest_trial
+    if first is None or store.missing_reason(first[1].run_id) is not None:
+        return {}
+    run_id, number = first[1].run_id, len(result.trials)
+    pictures: dict[str, bytes] = {}
+    steps: dict[str, int] = {}
+    if any(row.reached for row in result.thresholds):
+        steps[chart_views.THRESHOLDS] = number
+        pictures |= run_display.image_artifacts(
+            chart_views.THRESHOLDS, thresholds_png(plan, result.thresholds), number
+        )
+    final = drawn.get("final.png", drawn.get("curve.png"))
+    if final is not None:
+        steps[chart_views.PICTURE] = 0
+        pictures |= run_display.image_artifacts(chart_views.PICTURE, final)
+    if pictures:
+        for run in store.search({PARENT_TAG: parent, run_display.IMAGES_TAG: "True"}):
+            if run.run_id != run_id:
+                store.log_values(run.run_id, Record(tags={run_display.IMAGES_TAG: ""}))
+        store.log_files(run_id, pictures)
+        store.log_values(run_id, Record(tags={run_display.IMAGES_TAG: "True"}))
+    return steps
+
+
+def _best_first(plan: Plan) -> tuple[str, bool]:
+    """Return the metric that sorts the trials in MLflow's list, and whether its largest is best."""
+    first = plan.objectives[0]
+    side = "max" if first.maximize else "min"
+    names = {
+        (BEST, LOSS): f"{side}_loss",
+        (BEST, first.metric): f"{side}/{first.metric}",
+        (LAST, LOSS): "final_loss",
+        (LAST, first.metric): f"last/{first.metric}",
+    }
+    if first.kind == SECONDS:
+        return "hitting_seconds", False
+    return names.get((first.kind, first.metric), chart_views.BEST_FIRST), first.maximize
+
+
+def _last_drawn(result: SweepResult) -> float | None:
+    """Return the last iteration of the linear chart: that of most trials; None where all fit.
+
+    One trial with a small learning rate makes a thousand times the iterations of the best, and
+    all other curves would be one line at the left.
+    """
+    counts = [record.iterations for record in result.records if record.can_win]
+    if not counts:
+        return None
+    usual = max(10.0, LAST_DRAWN * float(np.quantile(counts, MOST_TRIALS)))
+    return usual if usual < max(record.iterations for record in result.records) else None
 
 
 def _metrics(plan: Plan) -> list[str]:
@@ -90,6 +171,7 @@ def _record(
         ),
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
+        **evidence_csv(result.evidence),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
     }

@@ -1,4 +1,4 @@
-"""Optuna's samplers, chosen by name or by `_target_` and seeded for one trial at a time."""
+"""The samplers: Optuna's and gdexp's own, by name or `_target_`, seeded for one trial each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, validation
-from gdexp.sweeps.sampling.options import check_options
+from gdexp.sweeps.sampling.learning_rate import Learned, evenly_spaced, learning_rate_sampler
+from gdexp.sweeps.sampling.options import OPTIONS, check_options
 from gdexp.sweeps.sampling.startup_trials import startup_sampler
 from gdexp.sweeps.sampling.tpe import tpe_sampler
 
@@ -23,10 +24,12 @@ CLASSES = {
     "qmc": "QMCSampler",
     "gp": "GPSampler",
     "cmaes": "CmaEsSampler",
+    "nsgaii": "NSGAIISampler",
 }
-GRID, AUTO, QMC, RANDOM = "grid", "auto", "qmc", "random"
-NAMES = (*CLASSES, GRID, AUTO)
-STARTUP_TRIALS = {"tpe": 10, "gp": 10, "cmaes": 1}
+GRID, AUTO, QMC, RANDOM, TPE = "grid", "auto", "qmc", "random", "tpe"
+LEARNING_RATE = "learning_rate"
+NAMES = (LEARNING_RATE, *CLASSES, GRID, AUTO)
+STARTUP_TRIALS = {LEARNING_RATE: 2, TPE: 10, "gp": 10, "cmaes": 1, "nsgaii": 0}
 """Samplers that learn from the trials, each with its number of trials before it learns."""
 
 
@@ -78,6 +81,7 @@ class Sampler:
         ordinal: int,
         conditional: bool = False,
         fixed: Mapping[str, BaseDistribution] | None = None,
+        learned: Learned | None = None,
     ) -> BaseSampler:
         """Build Optuna's sampler for the trial with this ordinal.
 
@@ -90,6 +94,7 @@ class Sampler:
             ordinal: of the trial, counted from 0.
             conditional: whether trials differ in their parameters.
             fixed: the distributions of a space that is the same for every trial.
+            learned: what gdexp's own sampler is told of the sweep.
         """
         import optuna
 
@@ -99,6 +104,8 @@ class Sampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             warnings.simplefilter("ignore", FutureWarning)  # Optuna 6 removes some options.
+            if self.name == LEARNING_RATE and learned is not None:
+                return self._own(seed, ordinal, conditional, fixed, learned)
             if self.name not in CLASSES:  # The points of a grid are queued, not drawn.
                 return optuna.samplers.RandomSampler(seed=number)
             if self.startup is not None and ordinal < self.startup:
@@ -117,6 +124,28 @@ class Sampler:
             sampler: BaseSampler = getattr(optuna.samplers, CLASSES[self.name])(**options)
             return sampler
 
+    def _own(
+        self,
+        seed: int,
+        ordinal: int,
+        conditional: bool,
+        fixed: Mapping[str, BaseDistribution] | None,
+        learned: Learned,
+    ) -> BaseSampler:
+        """Build gdexp's own sampler; TPE makes every other trial where other keys are swept too."""
+        number = trial_seed(seed, ordinal)
+        alone = fixed is not None and set(fixed) == set(learned.rates)
+        first = (
+            int(self.startup or 0) if alone else max(int(self.startup or 0), STARTUP_TRIALS[TPE])
+        )
+        even = startup_sampler(seed, number, ordinal)
+        if ordinal < first:
+            return even
+        tpe: BaseSampler = tpe_sampler({"seed": number, "n_startup_trials": 0}, conditional, fixed)
+        if not alone and ordinal % 2:
+            return tpe
+        return learning_rate_sampler(even if evenly_spaced(ordinal, alone) else tpe, learned)
+
     def check_space(self, space: Mapping[str, BaseDistribution], values: int) -> None:
         """Ask the sampler for the first trials that its options apply to, in a study of no meaning.
 
@@ -134,7 +163,7 @@ class Sampler:
         import optuna
 
         few, sampler = min(self.startup or 0, 2), self
-        if self.startup is not None:
+        if "n_startup_trials" in OPTIONS.get(self.name, ()):
             sampler = replace(self, options={**self.options, "n_startup_trials": few})
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(directions=["minimize"] * values)

@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.sampling import GRID
+from gdexp.sweeps.sampling import GRID, LEARNING_RATE
 from gdexp.sweeps.study import create_trials, no_waiting_trials
 from gdexp.sweeps.trial import AskedTrial
 from gdexp.sweeps.worker.draws import TrialDraws
+from gdexp.sweeps.worker.learned_outcomes import learned_of
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -31,6 +32,7 @@ class TrialAsker:
         self._study = study
         self._plan = plan
         self._draws = TrialDraws(plan) if TrialDraws.possible(plan) else None
+        self._learned = learned_of(plan) if plan.sampler.name == LEARNING_RATE else None
         self._seed = int(plan.base["seed"])
         self._waiting = len(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
@@ -46,7 +48,7 @@ class TrialAsker:
         self._set_sampler(ordinal)
         trial = self.start(is_waiting, ordinal)
         self._plan.space.choose(trial)
-        return AskedTrial.build(trial, lambda: self._plan.experiments(trial.params))
+        return self.build([trial])[0]
 
     def ask_block(self, first: int, count: int) -> list[AskedTrial]:
         """Return the next trials, from this ordinal on: at most so many, at least one.
@@ -78,7 +80,10 @@ class TrialAsker:
     def build(self, trials: Sequence[Trial | FrozenTrial]) -> list[AskedTrial]:
         """Return trials with their experiments."""
         experiments = self._plan.experiments
-        return [AskedTrial.build(trial, partial(experiments, trial.params)) for trial in trials]
+        return [
+            AskedTrial.build(trial, partial(experiments, trial.params, trial.number))
+            for trial in trials
+        ]
 
     def start(self, is_waiting: bool, ordinal: int) -> Trial:
         """Return a waiting trial, or else a new one, before its parameters are chosen."""
@@ -100,5 +105,5 @@ class TrialAsker:
         space = self._plan.space
         fixed = None if space.conditional else space.distributions
         self._study.sampler = self._plan.sampler.for_trial(
-            self._seed, ordinal, space.conditional, fixed
+            self._seed, ordinal, space.conditional, fixed, self._learned
         )

@@ -1,6 +1,7 @@
 """What MLflow's pages show of gdexp: chart views, colours and titles of runs, descriptions."""
 
 from gdexp.tracking.mlflow_ui import chart_views, run_display
+from gdexp.tracking.mlflow_ui.chart_views import SweepView
 from gdexp.tracking.mlflow_ui.descriptions import (
     MOST_COMMAND,
     NOTE_TAG,
@@ -12,6 +13,7 @@ from gdexp.tracking.mlflow_ui.descriptions import (
 __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
+    "SweepView",
     "chart_views",
     "code_block",
     "descent_note",

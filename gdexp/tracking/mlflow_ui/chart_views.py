@@ -5,25 +5,28 @@ no curve. A saved view changes all of that. MLflow stores a view as an experimen
 that it does not document (taken from 3.17): JSON with the name, the times and the page's state,
 which is JSON again. Fields that are left out have the page's defaults.
 
-Only line charts have log axes. The other charts draw the powers of ten that
-`run_display.chart_metrics` adds to each run. Section names say what the cards show, because the
-page shows no titles of its cards. The page draws only what is in sight, so slow charts have
-sections of their own: a hundred curves take seconds.
+The first section is the first screen of 1440 × 900 pixels: losses, iterations by learning rate,
+the fewest iterations to each threshold, the best trial's final tensor. The page draws only what is
+in sight, so slow charts have sections of their own: a hundred curves take seconds.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from gdexp.tracking.mlflow_ui.run_display import LOG_SCALE
+from gdexp.tracking.mlflow_ui import chart_cards
+from gdexp.tracking.mlflow_ui.chart_cards import DIFFERS, FIRST, LATER, LR, RATES, SPACE, Card
 
 TAG_PREFIX = "mlflow.sharedViewState."
 MAX_VALUE = 20_000
 """Most characters that MLflow takes as the value of an experiment tag."""
+
+FIRST_HEIGHT = 290
+"""Height of a card of the first section in pixels: two rows are in sight without scrolling."""
 
 MAX_AXES = 12
 """Most swept keys in the parallel coordinates: more cannot be read, nor stored in the tag."""
@@ -34,16 +37,46 @@ RUNS_KEY = "gdexp-runs"
 PICTURE = "final x"
 """The key of the picture with a run's final tensor beside the target."""
 
+THRESHOLDS = "fewest iterations to each threshold"
+"""The key of the picture with a sweep's threshold table; it is the title of its card."""
+
+BEST_FIRST = "hitting_time"
+"""The metric by which the trials of a sweep are sorted unless it looks for something else."""
+
 SINGLE_RUNS = "tags.`gdexp.kind` LIKE '%run'"
 """Filter for runs and reruns: sweeps have no curve, and trials have a view of their own."""
 
 _WORKFLOW = "workflowType=machine_learning"
 """Without this a page opens among MLflow's tools for language models, perhaps without the view."""
 
-_LR = "optimizer.lr"
-_LOSSES, _RATES, _SPACE = "gdexp-losses", "gdexp-rates", "gdexp-space"
-_LATER, _FINAL = "gdexp-later", "gdexp-final"
-"""Ids of the page's sections; they only have to differ."""
+
+@dataclass(frozen=True)
+class SweepView:
+    """What the view of a sweep shows.
+
+    Attributes:
+        name: in the page's list of views.
+        swept: the config keys that the trials change.
+        log: the keys of `swept` for which the trials have `run_display.chart_metrics`.
+        losses: the smallest and the largest loss to draw, both positive. None draws all losses;
+            then one diverged trial squeezes the other curves together.
+        iterations: the last iteration of the linear chart; None draws all. The logarithmic one
+            always has all.
+        metrics: further metrics whose curves are shown, before the losses.
+        pictures: the pictures of the best trial: the place on the card's slider, by key.
+        best_first: the metric by which the trials are sorted.
+        largest_first: whether the largest is the best.
+    """
+
+    name: str
+    swept: Sequence[str] = ()
+    log: Collection[str] = ()
+    losses: tuple[float, float] | None = None
+    iterations: float | None = None
+    metrics: Sequence[str] = ()
+    pictures: Mapping[str, int] = field(default_factory=dict)
+    best_first: str = BEST_FIRST
+    largest_first: bool = False
 
 
 def view_key(parent: str) -> str:
@@ -60,46 +93,37 @@ def view_tag(parent: str) -> str:
     return TAG_PREFIX + view_key(parent)
 
 
-def view_state(
-    parent: str,
-    swept: Sequence[str],
-    name: str,
-    created: int,
-    log: Collection[str] = (),
-    losses: tuple[float, float] | None = None,
-    metrics: Sequence[str] = (),
-) -> str:
-    """Return the value of the tag: all loss curves, and the effect of the swept keys.
+def view_state(parent: str, view: SweepView, created: int) -> str:
+    """Return the value of the tag.
 
     Args:
         parent: the run id of the sweep.
-        swept: the config keys that the trials change.
-        name: the name in the page's list of views.
-        created: milliseconds since 1970; the list shows the latest first.
-        log: the keys of `swept` for which the trials have `run_display.chart_metrics`.
-        losses: the smallest and the largest loss to draw, both positive. None draws all losses;
-            then one diverged trial squeezes the other curves together.
-        metrics: further metrics whose curves are shown, before the losses.
+        view: what is shown.
+        created: milliseconds since 1970; the page's list shows the latest first.
     """
-    shown = list(swept[:MAX_AXES])
+    shown = list(view.swept[:MAX_AXES])
+    across = (shown, view.log)
     cards = [
-        *map(_readings, metrics),
-        _loss("loss", _LOSSES, "linear", losses),
-        *_by_learning_rate(shown, log),
-        *_space(shown, log),
-        _loss("loss-log", _LATER, "log", losses),
-        *_final(),
+        *map(chart_cards.readings, view.metrics),
+        chart_cards.loss("loss", FIRST, "linear", view.losses, view.iterations),
+        *chart_cards.by_learning_rate(FIRST, ["iterations"], *across),
+        *chart_cards.pictures(FIRST, view.pictures),
+        *chart_cards.space(*across),
+        *chart_cards.by_learning_rate(RATES, ["min_loss", "max_loss"], *across),
+        chart_cards.loss("loss-log", LATER, "log", view.losses),
+        chart_cards.differences(),
+        *chart_cards.no_bars(shown),
     ]
     state = _state(
         f"tags.mlflow.parentRunId = '{parent}'",
         # Sorted by date, children would be folded into their parent. The page loads a hundred
         # runs at first, so the best come first: by iterations an early divergence would be there.
-        "metrics.`hitting_time`",
-        ascending=True,
+        f"metrics.`{view.best_first}`",
+        ascending=not view.largest_first,
         columns=[f"params.`{key}`" for key in shown],
         cards=cards,
     )
-    return _envelope(name, created, state)
+    return _envelope(view.name, created, state)
 
 
 def children_link(experiment_id: str, parent: str) -> str:
@@ -125,12 +149,14 @@ def runs_view_state(name: str, created: int) -> str:
         created: milliseconds since 1970.
     """
     cards = [
-        _loss("loss", _LOSSES, "linear", None),
-        *_final(),
-        *_by_learning_rate([_LR], [_LR]),
-        _loss("loss-log", _LATER, "log", None),
+        chart_cards.loss("loss", FIRST, "linear"),
+        *chart_cards.by_learning_rate(FIRST, ["iterations"], [LR], ()),
+        *chart_cards.pictures(FIRST, {PICTURE: 0}),
+        chart_cards.loss("loss-log", LATER, "log"),
+        chart_cards.differences(),
+        *chart_cards.no_bars([LR, "stopping.threshold"]),
     ]
-    columns = [f"params.`{key}`" for key in ("problem.name", "optimizer.name", _LR)]
+    columns = [f"params.`{key}`" for key in ("problem.name", "optimizer.name", LR)]
     state = _state(
         SINGLE_RUNS, "attributes.start_time", ascending=False, columns=columns, cards=cards
     )
@@ -180,18 +206,16 @@ def _link(experiment_id: str, key: str) -> str:
 
 
 def _state(
-    runs: str, order: str, ascending: bool, columns: list[str], cards: list[dict[str, Any]]
+    runs: str, order: str, ascending: bool, columns: list[str], cards: list[Card]
 ) -> dict[str, Any]:
     sections = [
-        _section(_LOSSES, "Loss by iteration", columns=1),
-        _section(_RATES, "Iterations, smallest and largest loss", columns=3, cardHeight=320),
-        _section(_SPACE, "Swept keys and hitting time", columns=2),
-        _section(_LATER, "Loss by iteration, both scales logarithmic", columns=1),
-        _section(_FINAL, "Final tensor and differences", columns=2, cardHeight=420),
+        _section(FIRST, "Losses and iterations", cardHeight=FIRST_HEIGHT),
+        _section(SPACE, "Swept keys and hitting time"),
+        _section(RATES, "Smallest and largest loss"),
+        _section(LATER, "Losses, both scales logarithmic", columns=1),
+        _section(DIFFERS, "Params that differ", columns=1),
     ]
-    order_of_sections = list(dict.fromkeys(card["metricSectionId"] for card in cards))
-    used = [section for section in sections if section["uuid"] in order_of_sections]
-    used.sort(key=lambda section: order_of_sections.index(section["uuid"]))
+    used = {card["metricSectionId"] for card in cards}
     return {
         "searchFilter": runs,
         "orderByKey": order,
@@ -199,15 +223,13 @@ def _state(
         "runsHiddenMode": "SHOW_ALL",
         "selectedColumns": [
             *columns,
-            *(f"metrics.`{key}`" for key in ("iterations", "min_loss", "max_loss")),
+            *(f"metrics.`{key}`" for key in ("iterations", "final_loss", "min_loss", "max_loss")),
             "tags.`gdexp.status`",
         ],
         "compareRunCharts": cards,
         "compareRunSections": [
-            *used,
-            # MLflow adds a bar chart for each metric without a card, in the section named like
-            # the first part of the metric; these sections stay folded.
-            _section("gdexp-log10", LOG_SCALE.removesuffix("/"), display=False),
+            *(section for section in sections if section["uuid"] in used),
+            # MLflow adds a chart for each metric without a card, such as a training's; folded.
             _section("gdexp-metrics", "Model metrics", display=False),
             _section("gdexp-system", "System metrics", display=False),
         ],
@@ -225,124 +247,14 @@ def _envelope(name: str, created: int, state: dict[str, Any]) -> str:
     return json.dumps(envelope, separators=(",", ":"))
 
 
-def _readings(metric: str) -> dict[str, Any]:
-    """Return a card with a metric of trainings by update."""
-    return _card(
-        f"metric-{metric}",
-        _LOSSES,
-        "LINE",
-        metricKey=metric,
-        selectedMetricKeys=[metric],
-        xAxisKey="step",
-        xAxisScaleType="linear",
-        scaleType="linear",
-        lineSmoothness=0,
-        displayPoints=False,
-    )
-
-
-def _loss(
-    name: str, section: str, steps: str, losses: tuple[float, float] | None
+def _section(
+    uuid: str, name: str, columns: int = 2, display: bool = True, **settings: object
 ) -> dict[str, Any]:
-    """Return a card with the loss on a log axis; `steps` is the scale of the other axis."""
-    card = _card(
-        name,
-        section,
-        "LINE",
-        metricKey="loss",
-        selectedMetricKeys=["loss"],
-        xAxisKey="step",
-        xAxisScaleType=steps,
-        scaleType="log",
-        # The default, 70, draws another curve than the recorded one.
-        lineSmoothness=0,
-        displayPoints=False,
-    )
-    if losses is not None:
-        low, high = losses
-        card["range"] = {"yMin": math.log10(low), "yMax": math.log10(high)}
-    return card
-
-
-def _by_learning_rate(swept: list[str], log: Collection[str]) -> list[dict[str, Any]]:
-    """Return cards of iterations and extreme losses by learning rate, or by the first swept key.
-
-    The curves above are samples and can miss the extremes.
-    """
-    if not swept:
-        return []
-    across = _LR if _LR in swept else swept[0]
-    return [
-        _card(
-            name,
-            _RATES,
-            "SCATTER",
-            xaxis=_swept(across, log),
-            yaxis=_metric(LOG_SCALE + name if log else name),
-            runsCountToCompare=1000,
-        )
-        for name in ("iterations", "min_loss", "max_loss")
-    ]
-
-
-def _space(swept: list[str], log: Collection[str]) -> list[dict[str, Any]]:
-    """Return parallel coordinates of all swept keys, and a map of the first two."""
-    if not swept:
-        return []
-    hitting_time = LOG_SCALE + "hitting_time" if log else "hitting_time"
-    cards = [
-        _card(
-            "space",
-            _SPACE,
-            "PARALLEL",
-            selectedParams=[key for key in swept if key not in log],
-            # The last axis colours the lines.
-            selectedMetrics=[*(LOG_SCALE + key for key in swept if key in log), hitting_time],
-            showAllRuns=True,
-        )
-    ]
-    if len(swept) > 1:
-        x, y = (_swept(key, log) for key in swept[:2])
-        cards.append(_card("map", _SPACE, "CONTOUR", xaxis=x, yaxis=y, zaxis=_metric(hitting_time)))
-    return cards
-
-
-def _final() -> list[dict[str, Any]]:
-    """Return cards with pictures of the final tensors and a table of differences."""
-    return [
-        _card("final", _FINAL, "IMAGE", imageKeys=[PICTURE], step=0, showRunParams=False),
-        _card(
-            "differences",
-            _FINAL,
-            "DIFFERENCE",
-            compareGroups=["Model metrics", "Parameters"],
-            chartName="Differences",
-            showChangeFromBaseline=False,  # it has two digits: small losses would be 0.00
-            showDifferencesOnly=True,
-            baselineColumnUuid="",
-        ),
-    ]
-
-
-def _swept(key: str, log: Collection[str]) -> dict[str, str]:
-    """Return the axis of a swept key."""
-    return _metric(LOG_SCALE + key) if key in log else {"key": key, "type": "PARAM"}
-
-
-def _metric(key: str) -> dict[str, str]:
-    return {"key": key, "type": "METRIC"}
-
-
-def _card(name: str, section: str, kind: str, **settings: object) -> dict[str, Any]:
     return {
-        "uuid": f"gdexp-{name}",
-        "type": kind,
-        "metricSectionId": section,
-        "deleted": False,
-        "isGenerated": False,
+        "uuid": uuid,
+        "name": name,
+        "display": display,
+        "isReordered": False,
+        "columns": columns,
         **settings,
     }
-
-
-def _section(uuid: str, name: str, display: bool = True, **settings: object) -> dict[str, Any]:
-    return {"uuid": uuid, "name": name, "display": display, "isReordered": False, **settings}

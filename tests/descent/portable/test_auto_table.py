@@ -17,9 +17,12 @@ from gdexp import Problem
 from gdexp.descent.resolved_engine import resolve_engine
 from gdexp.optimizers import registry as rules
 from gdexp.problems import registry
-from tests.support.names import PROBLEMS, RULES
+from tests.support.names import BATCHABLE_RULES, PROBLEMS
 
 TABLE = Path(__file__).parents[2] / "data/auto_engines.csv"
+RULES = (*BATCHABLE_RULES, "torch")
+"""The others have the same engine: a plan's size depends on the loss alone."""
+
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 

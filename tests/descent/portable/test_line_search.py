@@ -84,11 +84,7 @@ def test_rows_of_a_batch_search_as_they_do_alone() -> None:
         assert batch[i].trace.tobytes() == alone.trace.tobytes()
 
 
-def test_a_search_needs_the_portable_engine() -> None:
-    with pytest.raises(BadInput, match="optimizer=armijo: searches, so it needs engine=portable"):
-        descend(Matrix(), Armijo(), engine="torch")
-    with pytest.raises(BadInput, match="bfloat16"):
-        descend_batch(Matrix(), Armijo(), dtype="bfloat16")
+def test_wrong_numbers_of_a_search_are_refused() -> None:
     for wrong in ((0.0, 0.5, 0.1), (1.0, 1.0, 0.1), (1.0, 0.0, 0.1), (1.0, 0.5, 1.0)):
         with pytest.raises(BadInput):
             Armijo(*wrong)

@@ -53,3 +53,18 @@ def test_an_inverted_axis_has_its_largest_value_first() -> None:
 @pytest.mark.parametrize("values", [[], [math.nan], [math.inf, -math.inf]])
 def test_what_cannot_be_shown_leaves_an_axis(values: list[float]) -> None:
     assert Scale.around(values).ticks()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (7_000.0, 60_000.0, ["10,000", "20,000", "50,000"]),
+        (1.0, 30.0, ["1", "2", "5", "10", "20"]),
+        (1.0, 3.0, ["1", "2"]),
+        (1.0, 1000.0, ["10⁰", "10¹", "10²", "10³"]),
+    ],
+)
+def test_a_short_log_axis_has_ticks_at_one_two_and_five(
+    low: float, high: float, labels: list[str]
+) -> None:
+    assert [label for _, label in Scale.around([low, high], log=True).ticks()] == labels

@@ -9,11 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gdexp.tracking.mlflow_ui import chart_views
+from gdexp.tracking.mlflow_ui import chart_views, run_display
+from gdexp.tracking.mlflow_ui.chart_views import SweepView
+from gdexp.tracking.recorded_names import METRICS
 
 PARENT = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
 SWEPT = ["optimizer.lr", "stopping.threshold"]
+PICTURES = {chart_views.THRESHOLDS: 100, chart_views.PICTURE: 0}
 
 
 def parsed(envelope: str) -> dict[str, Any]:
@@ -22,24 +25,30 @@ def parsed(envelope: str) -> dict[str, Any]:
 
 
 def state(swept: list[str], log: Sequence[str] = ()) -> dict[str, Any]:
-    return parsed(chart_views.view_state(PARENT, swept, "a sweep", 1_700_000_000_000, log))
+    view = SweepView("a sweep", swept, log, pictures=PICTURES)
+    return parsed(chart_views.view_state(PARENT, view, 1_700_000_000_000))
+
+
+def shown(state: dict[str, Any]) -> list[dict[str, Any]]:
+    return [card for card in state["compareRunCharts"] if not card["deleted"]]
 
 
 def cards(swept: list[str], kind: str, log: Sequence[str] = ()) -> list[dict[str, Any]]:
-    return [card for card in state(swept, log)["compareRunCharts"] if card["type"] == kind]
+    return [card for card in shown(state(swept, log)) if card["type"] == kind]
 
 
 def test_envelope_has_what_mlflow_lists() -> None:
-    envelope = json.loads(chart_views.view_state(PARENT, SWEPT, 'a "sweep" ×', 1_700_000_000_000))
+    envelope = json.loads(
+        chart_views.view_state(PARENT, SweepView('a "sweep" ×', SWEPT), 1_700_000_000_000)
+    )
     assert envelope["name"] == 'a "sweep" ×'
     assert envelope["createdAt"] == envelope["updatedAt"] == 1_700_000_000_000
     assert isinstance(envelope["state"], str)
 
 
 def test_same_input_gives_same_text() -> None:
-    assert chart_views.view_state(PARENT, SWEPT, "s", 1) == chart_views.view_state(
-        PARENT, SWEPT, "s", 1
-    )
+    view = SweepView("s", SWEPT)
+    assert chart_views.view_state(PARENT, view, 1) == chart_views.view_state(PARENT, view, 1)
 
 
 def test_filter_and_order_of_the_runs() -> None:
@@ -65,9 +74,11 @@ def test_loss_curves_have_a_log_axis_and_are_not_smoothed(log: Sequence[str]) ->
 
 
 def test_the_losses_that_are_drawn_can_be_limited() -> None:
-    limited = parsed(chart_views.view_state(PARENT, SWEPT, "a sweep", 1, (), (1e-9, 10.0)))
-    ranges = [card["range"] for card in limited["compareRunCharts"] if card["type"] == "LINE"]
-    assert ranges == [{"yMin": pytest.approx(-9), "yMax": pytest.approx(1)}] * 2
+    view = SweepView("a sweep", SWEPT, losses=(1e-9, 10.0), iterations=40)
+    limited = shown(parsed(chart_views.view_state(PARENT, view, 1)))
+    linear, log = [card["range"] for card in limited if card["type"] == "LINE"]
+    assert log == {"yMin": pytest.approx(-9), "yMax": pytest.approx(1)}
+    assert linear == {**log, "xMin": 0, "xMax": 40}
 
 
 def test_without_powers_of_ten_the_axes_are_linear() -> None:
@@ -108,10 +119,35 @@ def test_powers_of_ten_make_log_axes() -> None:
 
 
 def test_the_final_tensors_and_what_differs_are_shown() -> None:
-    (image,) = cards(SWEPT, "IMAGE")
-    assert image["imageKeys"] == [chart_views.PICTURE]
+    found = [(card["imageKeys"], card["step"]) for card in cards(SWEPT, "IMAGE")]
+    assert found == [([key], step) for key, step in PICTURES.items()]
     (difference,) = cards(SWEPT, "DIFFERENCE")
-    assert difference["compareGroups"] == ["Model metrics", "Parameters"]
+    assert difference["compareGroups"] == ["Parameters"]
+
+
+def test_the_first_section_holds_what_the_first_screen_shows() -> None:
+    made = state(SWEPT, SWEPT)
+    first = made["compareRunSections"][0]["uuid"]
+    kinds = [card["type"] for card in shown(made) if card["metricSectionId"] == first]
+    assert kinds == ["LINE", "SCATTER", "IMAGE", "IMAGE"]
+
+
+@pytest.mark.parametrize(("metric", "largest"), [("hitting_time", False), ("max/accuracy", True)])
+def test_the_best_trial_comes_first(metric: str, largest: bool) -> None:
+    view = SweepView("s", best_first=metric, largest_first=largest)
+    made = parsed(chart_views.view_state(PARENT, view, 1))
+    assert (made["orderByKey"], made["orderByAsc"]) == (f"metrics.`{metric}`", not largest)
+
+
+@pytest.mark.parametrize("of_a_sweep", [True, False])
+def test_no_bars_are_drawn_of_single_numbers(of_a_sweep: bool) -> None:
+    of_runs = parsed(chart_views.runs_view_state("runs", 1))
+    made = state(SWEPT, SWEPT) if of_a_sweep else of_runs
+    charted = {card.get("metricKey") for card in made["compareRunCharts"]}
+    recorded = {*METRICS} - {name for name in METRICS if "NAME" in name} - {"trials", "steps_saved"}
+    powers = {f"log10/{key}" for key in (*SWEPT, *run_display.ON_LOG_SCALES)}
+    assert charted >= recorded | powers
+    assert not any(card["type"] == "BAR" for card in shown(made))
 
 
 @pytest.mark.parametrize(
@@ -133,24 +169,24 @@ def test_a_map_needs_two_keys(swept: list[str], contours: int) -> None:
 
 
 def test_nothing_swept_leaves_curves_and_tensors() -> None:
-    kinds = [card["type"] for card in state([])["compareRunCharts"]]
-    assert kinds == ["LINE", "LINE", "IMAGE", "DIFFERENCE"]
+    kinds = [card["type"] for card in shown(state([]))]
+    assert kinds == ["LINE", "IMAGE", "IMAGE", "LINE", "DIFFERENCE"]
 
 
 @pytest.mark.parametrize(
     "envelope",
     [
-        chart_views.view_state(PARENT, SWEPT, "a sweep", 1),
-        chart_views.view_state(PARENT, SWEPT, "a sweep", 1, SWEPT),
-        chart_views.view_state(PARENT, [], "a sweep", 1),
+        chart_views.view_state(PARENT, SweepView("a sweep", SWEPT), 1),
+        chart_views.view_state(PARENT, SweepView("a sweep", SWEPT, SWEPT, pictures=PICTURES), 1),
+        chart_views.view_state(PARENT, SweepView("a sweep"), 1),
         chart_views.runs_view_state("single runs", 1),
     ],
 )
 def test_every_card_is_in_a_section_and_has_its_own_id(envelope: str) -> None:
-    shown = parsed(envelope)
-    sections = [section["uuid"] for section in shown["compareRunSections"]]
-    ids = [card["uuid"] for card in shown["compareRunCharts"]]
-    used = list(dict.fromkeys(card["metricSectionId"] for card in shown["compareRunCharts"]))
+    made = parsed(envelope)
+    sections = [section["uuid"] for section in made["compareRunSections"]]
+    ids = [card["uuid"] for card in made["compareRunCharts"]]
+    used = list(dict.fromkeys(card["metricSectionId"] for card in made["compareRunCharts"]))
     assert sections[: len(used)] == used
     assert len(set(ids)) == len(ids)
     assert len(set(sections)) == len(sections)
@@ -160,9 +196,8 @@ def test_every_card_is_in_a_section_and_has_its_own_id(envelope: str) -> None:
 def test_fits_an_experiment_tag(count: int) -> None:
     swept = [f"optimizer.a_rather_long_key_{i}" for i in range(count)]
     for log in ([], swept):
-        assert (
-            len(chart_views.view_state(PARENT, swept, "×" * 250, 1, log)) <= chart_views.MAX_VALUE
-        )
+        view = SweepView("×" * 250, swept, log, pictures=PICTURES)
+        assert len(chart_views.view_state(PARENT, view, 1)) <= chart_views.MAX_VALUE
     assert len(chart_views.view_tag(PARENT)) <= 250
 
 
