@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from gdexp.sweeps.launchers import job_failure as job_failure
     from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
     from gdexp.sweeps.launchers import worker_launcher as worker_launcher
+    from gdexp.sweeps.study.readable_study import readable_study as readable_study
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
 
 __all__ = [
     "SweepConfigs",
     "is_basic",
     "job_failure",
+    "readable_study",
     "run_launched_worker",
     "run_sweep",
     "worker_launcher",
@@ -30,6 +32,7 @@ __getattr__ = lazy_names(
     {
         "SweepConfigs": "sweep_configs",
         "is_basic": "launchers",
+        "readable_study": "study.readable_study",
         "run_sweep": "driver",
         "job_failure": "launchers",
         "run_launched_worker": "launchers",
