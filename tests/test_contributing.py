@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / ".github").glob("*.md"))
 CONTRIBUTING = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 STEP = re.compile(r"^\d+\. `gdexp/([\w/]+)\.py`, `(\w+)`: ", re.MULTILINE)
-BY_HYDRA = "gdexp.hydra_plugins."
-"""Hydra finds the modules of this room by their folder, so nothing imports them."""
+BY_HYDRA = "gdexp.sweeper."
+"""Hydra finds the plugin that imports this room by its folder, so nothing imports the plugin."""
 
 
 def test_every_named_path_exists() -> None:

@@ -29,6 +29,7 @@ FLOORS = [
     ["tracking"],
     ["runs"],
     ["comparison", "reruns", "sweeps"],
+    ["suite", "sweeper"],
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
     ["__main__"],

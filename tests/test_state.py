@@ -17,7 +17,7 @@ MUTATORS = {
     *("update", "setdefault", "popitem", "appendleft", "popleft", "intersection_update"),
     *("difference_update", "symmetric_difference_update"),
 }
-AT_IMPORT = {"ConfigStore.instance().store", "_set_working_directory_last"}
+AT_IMPORT = {"store_nodes", "_set_working_directory_last"}
 """Calls that a module may make at its import.
 
 Hydra finds its plugins in this way, and the search path of `python -m gdexp` must be right before

@@ -136,6 +136,10 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.resume import resume
 
         return resume
+    if "benchmark" in composed:
+        from gdexp.cli.benchmark import benchmark
+
+        return benchmark
     from gdexp.cli.run import run
 
     return run

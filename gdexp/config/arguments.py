@@ -64,6 +64,8 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     overrides = [f"++{a}" if a.startswith(FREE) else a for a in overrides]
     _check_twice(overrides)
     _check_hydra(overrides)
+    # In other applications `gdexp` is the sweeper of any function.
+    overrides = ["hydra/sweeper=gdexp_own" if a == "hydra/sweeper=gdexp" else a for a in overrides]
     folders = config_dirs(options)
     overrides = [part for a in overrides for part in _with_runs(a, folders)]
     sweeps = any(a.startswith("+sweep=") for a in overrides)

@@ -46,6 +46,7 @@ class Status(StrEnum):
     PLATEAU = "plateau"
     OUT_OF_TIME = "out_of_time"
     MAX_EPOCHS = "max_epochs"
+    FINISHED = "finished"
 
     @property
     def explanation(self) -> str:
@@ -75,6 +76,7 @@ _EXPLANATIONS = {
     Status.PLATEAU: "the readings did not improve for as long as stopping.patience allows",
     Status.OUT_OF_TIME: "stopping.max_seconds had passed",
     Status.MAX_EPOCHS: "all allowed epochs were made, the threshold was not reached",
+    Status.FINISHED: "the application's function returned",
 }
 
 

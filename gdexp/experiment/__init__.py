@@ -10,7 +10,7 @@ from gdexp.experiment.checkpoints import (
     kept_of,
 )
 from gdexp.experiment.descent_experiment import DescentExperiment
-from gdexp.experiment.experiment import Experiment, StoredFiles, trusted_paths
+from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.loop_experiment import LoopExperiment
 from gdexp.experiment.own_source import NUMERIC_SOURCE, source_state
@@ -32,7 +32,15 @@ from gdexp.experiment.provenance import (
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
-from gdexp.experiment.training_experiment import LOOP, TRAINING, TRAININGS, TrainingExperiment
+from gdexp.experiment.training_experiment import (
+    LOOP,
+    TRAINING,
+    TRAININGS,
+    TrainingExperiment,
+    TrainingFacts,
+    recorded_training,
+    stored_training,
+)
 
 __all__ = [
     "ALONE",
@@ -54,9 +62,11 @@ __all__ = [
     "DescentExperiment",
     "Experiment",
     "LoopExperiment",
+    "Recorded",
     "Settings",
     "StoredFiles",
     "TrainingExperiment",
+    "TrainingFacts",
     "checkpointing",
     "environment",
     "has_same_config",
@@ -70,7 +80,9 @@ __all__ = [
     "provenance",
     "provenance_files",
     "recorded_code",
+    "recorded_training",
     "source_state",
+    "stored_training",
     "trusted_paths",
     "user_codes",
 ]

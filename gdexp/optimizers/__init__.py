@@ -26,12 +26,9 @@ from gdexp.optimizers.schedules import (
     Warmup,
 )
 from gdexp.optimizers.silver import Silver, silver_bound, silver_worst
-from gdexp.optimizers.torch_optim import (
-    TorchOptimizer,
-    check_options,
-    needs_closure,
-    switch_optimizer,
-)
+from gdexp.optimizers.stateful_step import StatefulStep, needs_closure, switch_optimizer
+from gdexp.optimizers.stored_state import put_state, stored_state
+from gdexp.optimizers.torch_optim import TorchOptimizer, check_options
 from gdexp.optimizers.torch_schedules import TorchSchedule
 from gdexp.optimizers.warmup_cosine import WarmupCosine
 
@@ -65,6 +62,7 @@ __all__ = [
     "SearchingRule",
     "Silver",
     "State",
+    "StatefulStep",
     "Step",
     "StepDecay",
     "TorchOptimizer",
@@ -77,7 +75,9 @@ __all__ = [
     "build_rule",
     "check_options",
     "needs_closure",
+    "put_state",
     "silver_bound",
     "silver_worst",
+    "stored_state",
     "switch_optimizer",
 ]

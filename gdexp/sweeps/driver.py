@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from gdexp import config
 from gdexp.core import CommandExit, GdexpError, gc_control, json_output
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
+from gdexp.sweeps.application import Application
 from gdexp.sweeps.cleanup import cleanup_on_error
 from gdexp.sweeps.failure import FailureLimit
-from gdexp.sweeps.launchers import LocalWorkers, WorkerLauncher, Workers, threads_per_worker
+from gdexp.sweeps.launchers import WorkerLauncher, Workers
 from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
@@ -26,25 +26,16 @@ from gdexp.sweeps.results import (
     sweep_answer,
     terminal_messages,
 )
-from gdexp.sweeps.settings import cores
-from gdexp.sweeps.space import compose_space
 from gdexp.sweeps.study import (
     TrialRecord,
-    check_no_password,
-    check_storage,
     completed_trials,
-    continue_moved_study,
-    continuing,
     recorded_trials,
     recover_trials,
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
-from gdexp.sweeps.worker_overrides import worker_overrides
 
 if TYPE_CHECKING:
-    from hydra.core.override_parser.types import Override
-    from omegaconf import DictConfig
     from optuna import Study
     from rich.console import Console
 
@@ -53,19 +44,12 @@ if TYPE_CHECKING:
 NOTHING_CONVERGED = 1
 """The exit status of a sweep without a winner."""
 
-Compose = Callable[[list[str]], "DictConfig"]
-Launch = Callable[[list[list[str]]], None]
 
-
-def run_sweep(
-    arguments: list[str], compose: Compose, launch: Launch, launcher: WorkerLauncher | None
-) -> None:
+def run_sweep(application: Application, launcher: WorkerLauncher | None) -> None:
     """Run a sweep to its last trial.
 
     Args:
-        arguments: every override of the command line, ranges included.
-        compose: overrides without ranges to a config.
-        launch: runs the task function once for each list of overrides, in this process.
+        application: whose trials are made.
         launcher: starts the workers through another Hydra launcher; None: on this machine.
 
     Raises:
@@ -73,16 +57,8 @@ def run_sweep(
         StorageFailed: the study or the store cannot be written.
         StudyInUse: another process works on the study.
     """
-    given = config.parse_overrides(arguments)
-
-    def composed(lines: list[str]) -> config.Config:
-        made = config.plain(_without_hydra(compose(lines)))
-        config.check_keys(made)
-        json_output.begin(made.get("output"))
-        return made
-
-    plan = _plan(composed, given, launcher)
-    out = terminal.console()
+    plan = application.plan(launcher)
+    out = application.console()
     if plan.settings.preview:
         preview(out, plan)
         return
@@ -92,53 +68,31 @@ def run_sweep(
         terminal.print_warning(warning)
 
     def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
-        lines, count = worker_overrides(plan, given), plan.settings.worker_count
+        count = plan.settings.worker_count
         if launcher is None and count == 1:
-            return _run_here(launch, lines)
+            return application.run_worker(plan)
         workers: Workers
         if launcher is None:
-            threads = threads_per_worker(count, cores())
-            workers = LocalWorkers(composed(lines), count, threads, lock)
+            workers = application.start_workers(plan, count, lock)
         else:
-            workers = launcher.start(lines, count, study.set_user_attr)
+            workers = launcher.start(application.orders(plan), count, study.set_user_attr)
         supervise(out, plan, study, store, parent, workers)
         return workers.failure()
 
-    result, failures = _run(out, plan, bool(differing), work)
+    result, failures = _run(out, plan, bool(differing), application.opened, work)
+    application.write_result(plan, result)
     if failures.exceeded and len(result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
-    if result.best is None and result.records and plan.counts_iterations:
+    if result.best is None and result.records and (plan.counts_iterations or plan.tells_failures):
         raise CommandExit(NOTHING_CONVERGED)
 
 
-def _plan(
-    composed: Callable[[list[str]], config.Config],
-    given: list[Override],
-    launcher: WorkerLauncher | None,
-) -> Plan:
-    """Return the sweep's plan after all checks that write nothing.
-
-    A plan for a preview is checked only as far as its own values go.
-    """
-    base, space = compose_space(given, composed)
-    plan = Plan.build(base, space)
-    sampler_given = any(o.get_key_element().startswith("sweep.sampler") for o in given)
-    if plan.storage_server is None:
-        plan = continuing(plan, sampler_given)
-    if plan.settings.preview:
-        return plan
-    if launcher is not None:
-        launcher.check()
-        check_no_password(plan)
-    plan.tracking.preflight()
-    if base["sweep"]["name"] is None:
-        plan = continue_moved_study(plan)
-    check_storage(plan)
-    return plan if plan.storage_server is None else continuing(plan, sampler_given)
-
-
 def _run(
-    out: Console, plan: Plan, differing: bool, work: Callable[..., Exception | None]
+    out: Console,
+    plan: Plan,
+    differing: bool,
+    opened_study: Callable[[Plan, Study], None],
+    work: Callable[..., Exception | None],
 ) -> tuple[SweepResult, FailureLimit]:
     """Open the study, let the workers make what is missing, and write and print the result.
 
@@ -146,16 +100,19 @@ def _run(
         out: the terminal.
         plan: of the sweep.
         differing: whether a problem gives different losses for the same settings.
+        opened_study: prepares the study for the workers.
         work: runs the workers to their end; returns the error of one, if any.
     """
     with study_lock(plan) as lock, cleanup_on_error(out, plan) as opened:
         study, store, parent = open_sweep(plan, opened, differing)
+        opened_study(plan, study)
         again = recover_trials(study, store, parent, plan.space)
         earlier = {trial.number for trial in completed_trials(study)}
         terminal_messages.print_resumed(out, plan, len(earlier), again)
         if opened.code_note is not None:
             terminal.print_line(out, opened.code_note)
-        start_sweep_run(plan, store, parent)
+        if plan.tracks:
+            start_sweep_run(plan, store, parent)
         began = time.monotonic()
         failed = None
         gc_control.begin()
@@ -163,9 +120,11 @@ def _run(
             failed = work(study, store, parent, lock)
         failures = _failures(plan, study, earlier)
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
-        check_sweep_run(plan, store, parent)
-        result = create_trial_runs(plan, SweepResult.from_study(study, plan), store, parent)
-        finish_sweep_run(plan, result, store, parent)
+        result = SweepResult.from_study(study, plan)
+        if plan.tracks:
+            check_sweep_run(plan, store, parent)
+            result = create_trial_runs(plan, result, store, parent)
+            finish_sweep_run(plan, result, store, parent)
         completed_trials(study)  # raises if the study was taken away meanwhile
         print_result(out, plan, result, store, parent)
         json_output.answer("sweep", sweep_answer(plan, result, store, parent, ended))
@@ -173,15 +132,6 @@ def _run(
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)
     return result, failures
-
-
-def _run_here(launch: Launch, lines: list[str]) -> Exception | None:
-    """Run the only worker in this process; return the error that it ended with."""
-    try:
-        launch([lines])
-    except Exception as error:
-        return error
-    return None
 
 
 def _end_reason(plan: Plan, study: Study) -> str | None:
@@ -238,9 +188,3 @@ def _ended(
     raise GdexpError(
         f"sweep.name={plan.name}: the workers ended after {done} of {plan.n_trials} trials"
     )
-
-
-def _without_hydra(cfg: DictConfig) -> DictConfig:
-    from omegaconf import OmegaConf
-
-    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])

@@ -48,6 +48,11 @@ class EndedTrial(Protocol):
         """Why it failed, if it did."""
 
 
+def failure_line(number: int, trial: EndedTrial) -> str:
+    """Return that a trial failed, and why."""
+    return f"trial {number} failed: {trial.reason}"
+
+
 class FailureLimit:
     """Tells when too many trials of one start of a sweep have failed.
 

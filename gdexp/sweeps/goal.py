@@ -14,7 +14,9 @@ from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import (
     HITTING_TIME,
     MODES,
+    OBJECTIVES,
     PARETO,
+    RETURNED,
     THRESHOLD,
     VALUE_AT,
     VALUES,
@@ -46,6 +48,10 @@ class GoalPlan(Protocol):
     @property
     def name(self) -> str:
         """The study's name."""
+
+    @property
+    def tells_failures(self) -> bool:
+        """Whether the sweep is of another application, whose function may return a value."""
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -112,7 +118,7 @@ def objective_name(plan: GoalPlan) -> str:
 def pruner_metric(plan: GoalPlan) -> str:
     """Return the metric that the pruner reads."""
     first, asked = plan.objectives[0], plan.settings.metric
-    if first.is_value:
+    if first.is_value and first.kind != RETURNED:
         return first.metric
     return asked if isinstance(asked, str) else str(plan.base["stopping"].get("metric") or LOSS)
 
@@ -198,6 +204,8 @@ def check_goal(plan: GoalPlan) -> None:
 def _check_objectives(plan: GoalPlan) -> None:
     kinds = [each.kind for each in plan.objectives]
     name = objective_name(plan)
+    if RETURNED in kinds and not plan.tells_failures:
+        raise BadInput("sweep.objective", name, f"must be one of {', '.join(OBJECTIVES)}")
     if THRESHOLD in kinds and THRESHOLD_KEY not in plan.space.keys:
         raise BadInput(
             "sweep.objective", name, f"needs {THRESHOLD_KEY} in the space, as a range of it"

@@ -15,7 +15,10 @@ from gdexp.descent import LOSS, Result
 HITTING_TIME, PARETO, SECONDS, THRESHOLD = "hitting_time", "pareto", "seconds", "threshold"
 BEST, LAST, VALUE_AT = "best", "last", "value_at"
 OBJECTIVES = (HITTING_TIME, PARETO, BEST, LAST, VALUE_AT, SECONDS)
-VALUES = (BEST, LAST, VALUE_AT)
+RETURNED = "returned"
+"""What the function of another application returned, its only number or the one at a place."""
+
+VALUES = (BEST, LAST, VALUE_AT, RETURNED)
 """Objectives that are a value of a metric; a threshold plays no part in them."""
 
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
@@ -23,6 +26,7 @@ DIRECTIONS = (MINIMIZE, MAXIMIZE)
 MODES = {"min": MINIMIZE, "max": MAXIMIZE}
 """The values of `stopping.mode`."""
 
+PLACE = re.compile(r"returned(?::(\d{1,3}))?")
 AT = re.compile(r"value_at[(:](\d{1,10})\)?")
 """`value_at(100)`; on the command line `value_at:100` needs no quotes."""
 
@@ -35,7 +39,7 @@ class Objective:
         kind: one of `OBJECTIVES` but for `pareto`, or `threshold`.
         metric: of a kind of `VALUES`.
         maximize: whether larger is better.
-        at: of `value_at`: the iteration.
+        at: of `value_at`: the iteration; of `returned`: the place among several numbers.
     """
 
     kind: str
@@ -53,7 +57,15 @@ class Objective:
         """Its name in tables and files: `hitting_time`, `best_accuracy`, `loss_at_100`."""
         if self.kind == VALUE_AT:
             return f"{self.metric}_at_{self.at}"
+        if self.kind == RETURNED:
+            return self.metric
         return f"{self.kind}_{self.metric}" if self.is_value else self.kind
+
+    @property
+    def title(self) -> str:
+        """Its name in sentences and headings."""
+        name = self.name.replace("_", " ")
+        return name.replace(RETURNED, f"{RETURNED} value") if self.kind == RETURNED else name
 
     @property
     def text(self) -> str:
@@ -65,6 +77,8 @@ class Objective:
             return f"the {order} {self.metric} after {self.at:,} iterations"
         if self.kind == BEST:
             return f"the {order} {self.metric}"
+        if self.kind == RETURNED:
+            return f"the {order} {self.title}"
         which = f"last {self.metric}" if self.kind == LAST else self.kind.replace("_", " ")
         return f"the {order} {which}"
 
@@ -93,7 +107,7 @@ class Objective:
             if not known.size:
                 return math.nan
             return float(known.max() if self.maximize else known.min())
-        if self.kind == LAST:
+        if self.kind in (LAST, RETURNED):
             return float(values[-1]) if values.size else math.nan
         found = np.flatnonzero(iterations == self.at)
         return float(values[found[0]]) if found.size else math.nan
@@ -145,6 +159,11 @@ def _for_each(key: str, given: object, count: int) -> list[object]:
 def _objective(
     name: object, metric: object, direction: object, budget: int | None, mode: str | None
 ) -> Objective:
+    place = PLACE.fullmatch(name) if isinstance(name, str) else None
+    if place is not None:
+        number = None if place[1] is None else int(place[1])
+        metric = RETURNED if number is None else f"{RETURNED}_{number}"
+        return Objective(RETURNED, metric, direction == MAXIMIZE, number)
     at = AT.fullmatch(name) if isinstance(name, str) else None
     kind = VALUE_AT if at else name
     if kind not in (*OBJECTIVES, THRESHOLD) or kind == PARETO:

@@ -19,7 +19,7 @@ from gdexp.sweeps.study import (
     open_study,
     wait_for_other_workers,
 )
-from gdexp.tracking import Record, RunHeader, Store, params
+from gdexp.tracking import NoStore, Record, RunHeader, Store, params
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -63,7 +63,7 @@ def open_sweep(plan: Plan, opened: OpenedSweep, differs: bool = False) -> tuple[
         check_added_trials(known, plan)
         _check_store(plan, known)
         opened.code_note = StudyCode(known, plan).begin()
-    store = Store(plan.tracking)
+    store = Store(plan.tracking) if plan.tracks else NoStore()
     if store.warning:
         terminal.print_warning(store.warning)
     study = opened.study = known if known is not None else open_study(plan)
@@ -115,7 +115,12 @@ def check_sweep_run(plan: Plan, store: Store, parent: str) -> None:
 def _check_store(plan: Plan, study: Study) -> None:
     """Refuse a study whose runs are in another store, before an empty store is made."""
     database = plan.tracking.database
-    if PARENT in study.user_attrs and database is not None and not database.exists():
+    if (
+        plan.tracks
+        and PARENT in study.user_attrs
+        and database is not None
+        and not database.exists()
+    ):
         raise _wrong_store(plan)
 
 

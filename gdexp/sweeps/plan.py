@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gdexp import config
 from gdexp.core import BadInput, UserCode, command_folder, user_code
@@ -24,6 +24,7 @@ from gdexp.sweeps.goal import (
 from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
 from gdexp.sweeps.pruning import NONE, Pruner
+from gdexp.sweeps.repeat_command import repeat_command
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
@@ -56,6 +57,7 @@ class Plan:
         engine: of the trials; None where it is swept, or not known yet.
         plans: keeps what is recorded of the losses.
         checkpoint: when a trial is saved.
+        tracks: whether trials and sweep have runs in MLflow.
     """
 
     base: config.Config
@@ -66,8 +68,14 @@ class Plan:
     written: Plan | None = None
     engine: StudyEngine | None = None
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
-
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
+    tracks: bool = True
+
+    tells_failures: ClassVar[bool] = False
+    """Whether Optuna is told FAIL of a failed trial; else the worst value there is."""
+
+    step_name: ClassVar[str] = "gradient step"
+    """What an iteration is called."""
 
     @classmethod
     def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
@@ -117,8 +125,10 @@ class Plan:
         """The last experiments that were made whole; most others differ from one in few keys."""
         return []
 
-    def experiments(self, parameters: Mapping[str, Any]) -> list[Experiment]:
-        """Return the experiments of a trial, one for each seed."""
+    def experiments(
+        self, parameters: Mapping[str, Any], number: int | None = None
+    ) -> Sequence[Experiment]:
+        """Return the experiments of a trial, one for each seed; its number changes nothing."""
         return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
 
     def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
@@ -146,7 +156,7 @@ class Plan:
 
     @property
     def n_trials(self) -> int:
-        """The number of completed trials that ends the sweep."""
+        """The number of trials that ends the sweep."""
         return int(self.settings.n_trials or DEFAULT_TRIALS)
 
     @property
@@ -208,6 +218,18 @@ class Plan:
         return "rules" if swept else "own" if own else str(self.base["optimizer"]["name"])
 
     @property
+    def subject(self) -> list[tuple[str, str]]:
+        """What is swept, as names and values."""
+        return [("problem", f"{self.problem_name}, {self.rule_name}")]
+
+    def repeat_command(self, parameters: Mapping[str, Any]) -> str:
+        """Return the command that runs one trial alone, with all of its seeds."""
+        chosen = self.trial_config(parameters)
+        if self.engine is not None and self.engine.name == "torch":
+            chosen = self.recorded_config(chosen)
+        return repeat_command(chosen, self.settings.seeds)
+
+    @property
     def storage_server(self) -> str | None:
         """The address of the server that stores the study; None where a file does."""
         given = self.settings.storage
@@ -256,25 +278,13 @@ class Plan:
 
     def user_codes(self) -> list[UserCode]:
         """Return the user's own code and data behind the configs that trials may have."""
-        configs = [self.base]
-        for name in ("problem", "optimizer"):
-            configs += [{name: each} for each in self.space.variants.get(name, {}).values()]
-        for d in self.space.dimensions:
-            part, _, key = d.key.partition(".")
-            configs += [{part: {key: each}} for each in d.choices or ()] if key else []
+        configs = [self.base, *self.space.parts_of_configs()]
         paths = [path for each in configs for path in config.import_paths(each)]
         return [user_code(path) for path in dict.fromkeys(paths)]
 
     def examples(self) -> list[Experiment]:
         """Return one experiment for each combination of swept files and each swept path."""
-        found = []
-        for chosen in self.space.combinations():
-            part = self.space.dimensions_with(chosen)
-            first = {**chosen, **{d.name: d.corners()[0] for d in part}}
-            paths = [d for d in part if d.key == "problem.path"]
-            tried = [{**first, d.name: path} for d in paths for path in d.choices or ()]
-            found += [self.experiment(self.space.encoded(each)) for each in tried or [first]]
-        return found
+        return [self.experiment(self.space.encoded(each)) for each in self.space.examples()]
 
     def examples_of_user(self) -> list[Experiment]:
         """Return the examples whose problem is the user's own, one for each problem."""

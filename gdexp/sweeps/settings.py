@@ -49,8 +49,8 @@ class SweepSettings:
             mapping with `name` and options of Optuna's class.
         seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
             time is minimised: all iterations spent, failures included, over the successes.
-        sampler: learning_rate, tpe, random, qmc, gp, cmaes, grid, or auto (grid for a finite
-            space, else tpe); or a mapping with `name` or Optuna's `_target_` and options.
+        sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii, grid, or auto (grid for
+            a finite space, else tpe); or a mapping with `name` or Optuna's `_target_` and options.
         space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
         cap: end a trial after `cap` times the fewest iterations of any finished trial with an
             equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.

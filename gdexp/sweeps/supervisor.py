@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from gdexp.core import signals
+from gdexp.display import terminal
 from gdexp.sweeps.deadly_trials import DeadlyTrials
 from gdexp.sweeps.display import Progress, progress_description, progress_value
-from gdexp.sweeps.failure import FailureLimit
+from gdexp.sweeps.failure import FailureLimit, failure_line
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.study import (
     GONE_AFTER_SECONDS,
@@ -69,6 +70,8 @@ def supervise(
                     patience.add(record)
                     if not earlier:
                         failures.add(record)
+                        if plan.tells_failures and record.reason:
+                            terminal.print_warning(failure_line(trial.number, record))
                     count = progress.add_earlier if earlier else progress.add
                     count(record, progress_value(plan, record), plan.learning_rate(trial.params))
                 earlier = False

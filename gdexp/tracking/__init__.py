@@ -29,6 +29,7 @@ from gdexp.tracking.mlflow_ui import (
     escape_markdown,
     run_display,
 )
+from gdexp.tracking.no_store import NoStore
 from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
     F_STAR_TAG,
@@ -63,6 +64,7 @@ __all__ = [
     "NOTE_TAG",
     "Array",
     "LiveCurves",
+    "NoStore",
     "PlannedRun",
     "Points",
     "Record",

@@ -81,6 +81,7 @@ FILES = {
     "images/": "of the best trial: the picture of the final tensor for MLflow's charts",
     "trials.csv": "of a sweep: settings, status and numbers of every trial",
     "thresholds.csv": "of a sweep: the fewest iterations at every threshold",
+    "evidence.csv": "of a sweep with several seeds: intervals and tests of each trial",
     "front.csv": "of a sweep: the trials of the Pareto front",
     "fewest.png": "of a sweep: the fewest iterations at every threshold",
     "incumbent.png": "of a sweep: the best value after each trial",

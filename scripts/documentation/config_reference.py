@@ -25,6 +25,7 @@ from gdexp.optimizers import RULES, GradientDescent
 from gdexp.optimizers.registry import custom_rule
 from gdexp.optimizers.schedule_registry import SCHEDULES, custom_schedule, one_cycle
 from gdexp.problems import PROBLEMS
+from gdexp.suite import BenchmarkSettings
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.theory import stability_limit
 from gdexp.tracking import TrackingSettings
@@ -42,6 +43,7 @@ SETTINGS: Mapping[str, Build] = {
     "compare": CompareSettings,
     "export": ExportSettings,
     "inspect": InspectSettings,
+    "benchmark": BenchmarkSettings,
 }
 """The class that checks each group of `conf/`; a group without one is shown without ranges."""
 

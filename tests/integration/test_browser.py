@@ -305,6 +305,7 @@ def eyes(ui: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ey
     folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     driver = webdriver.Chrome(options=options, service=Service(found[1]))
+    driver.set_script_timeout(PATIENCE)  # a hundred curves on a busy machine
     size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:

@@ -49,7 +49,7 @@ def test_the_kept_runs_end_in_every_way_and_come_alone_and_from_a_batch() -> Non
     references = [read_folder(path, path.name) for path in FOLDER.iterdir()]
     later = {  # no run ended so when these were made
         *(Status.BELOW_MINIMUM, Status.FAILED, Status.PRUNED),
-        *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS),
+        *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS, Status.FINISHED),
     }
     assert {reference.status for reference in references} == set(Status) - later
     assert BATCH in {reference.grouping for reference in references}

@@ -20,7 +20,7 @@ from tests.support.artifacts import run_folder
 
 OF_OTHER_TESTS = [
     *(Status.BELOW_MINIMUM, Status.FAILED, Status.PRUNED),
-    *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS),
+    *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS, Status.FINISHED),
 ]
 """Ends of descents that are rerun in tests of their own."""
 

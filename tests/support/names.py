@@ -24,8 +24,9 @@ SCHEDULES = (
     *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
     *("inverse_eigenvalue", "silver"),
 )
-SAMPLERS = ("learning_rate", "tpe", "random", "qmc", "gp", "cmaes")
+SAMPLERS = ("learning_rate", "tpe", "random", "qmc", "gp", "cmaes", "nsgaii")
 STATUSES = (
     *("converged", "max_iterations", "diverged", "stalled", "capped"),
     *("below_minimum", "failed", "pruned", "plateau", "out_of_time", "max_epochs"),
+    "finished",
 )

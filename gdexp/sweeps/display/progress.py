@@ -38,6 +38,7 @@ COLOURS: dict[str, str] = {
     Status.PLATEAU: "magenta",
     Status.OUT_OF_TIME: "yellow",
     Status.MAX_EPOCHS: "yellow",
+    Status.FINISHED: "green",
 }
 
 

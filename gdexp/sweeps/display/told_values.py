@@ -24,7 +24,7 @@ def progress_description(plan: Plan) -> Callable[[FinishedTrial], str] | None:
     """Return what says by which value a trial is best; None where it is its count."""
     if not plan.told_objectives:
         return None
-    name, place = plan.objectives[0].name.replace("_", " "), 0
+    name, place = plan.objectives[0].title, 0
 
     def describe(record: FinishedTrial) -> str:
         values = getattr(record, "values", None)

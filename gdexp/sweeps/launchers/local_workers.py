@@ -8,36 +8,62 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from gdexp.core import GdexpError, StorageFailed, command_folder
 from gdexp.sweeps.launchers.base import wait_for_end
 
+ORDER_VARIABLE = "GDEXP_WORKER_ORDER"
+"""The environment variable with the file descriptor of a worker's order."""
+
 WAIT_SECONDS = 0.02
 """Between two checks whether the processes have ended."""
+
+
+@dataclass(frozen=True)
+class WorkerCommand:
+    """How a worker process is started.
+
+    Attributes:
+        words: of the command.
+        order: what the worker is to do, one line that only it can read.
+        variables: of its environment, beside those of this process. With `ORDER_VARIABLE` among
+            them the order comes through a pipe of its own, and else through standard input.
+        log: the file that takes its output; None: its last words are kept, and the rest is not.
+    """
+
+    words: Sequence[str]
+    order: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+
+
+def worker_command(order: Mapping[str, Any]) -> WorkerCommand:
+    """Return what starts a worker of gdexp's own experiments."""
+    words = [sys.executable, "-m", "gdexp.sweeps.launchers.worker_process"]
+    return WorkerCommand(words, json.dumps(order) + "\n")
 
 
 class LocalWorkers:
     """Worker processes on this machine. If one is killed, the others go on.
 
     Args:
-        config: the config of each worker.
-        count: how many workers to start.
-        threads: torch threads of each worker; None: torch's default.
+        commands: one for each worker.
         lock: file descriptor of the study's lock, inherited by each worker, so that the lock is
             held until the last one has ended.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], count: int, threads: int | None, lock: int | None
-    ) -> None:
-        order = json.dumps({"config": config, "threads": threads}) + "\n"
-        self._stderr_files: list[IO[bytes]] = [
-            tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
-            for _ in range(count)
+    def __init__(self, commands: Sequence[WorkerCommand], lock: int | None) -> None:
+        self._outputs: list[IO[bytes]] = [
+            tempfile.TemporaryFile() if each.log is None else each.log.open("a+b")  # noqa: SIM115
+            for each in commands  # closed by `end`
         ]
-        self._processes = [_start(order, stderr, lock) for stderr in self._stderr_files]
+        started = zip(commands, self._outputs, strict=True)
+        self._started = [_start(each, output, lock) for each, output in started]
+        self._processes = [process for process, _ in self._started]
         self._reported: set[int] = set()
         self._failure: Exception | None = None
 
@@ -71,37 +97,45 @@ class LocalWorkers:
                 if process.poll() is None:
                     process.send_signal(number)
             wait_for_end(self, WAIT_SECONDS)
-        for process, stderr in zip(self._processes, self._stderr_files, strict=True):
-            if process.stdin is not None:
-                process.stdin.close()
+        for (process, orders), output in zip(self._started, self._outputs, strict=True):
+            orders.close()
             # A signal is not a failure: `lost` reports it.
             if self._failure is None and 0 < process.wait() < 128:
-                self._failure = _error(process.returncode, stderr)
-            stderr.close()
+                self._failure = _error(process.returncode, output)
+            output.close()
 
 
-def _start(order: str, stderr: IO[bytes], lock: int | None) -> subprocess.Popen[bytes]:
-    """Start a worker process and send it its order."""
+def _start(
+    command: WorkerCommand, output: IO[bytes], lock: int | None
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start a worker process and send it its order; return it and the open end of its orders."""
+    reader, writer = os.pipe()
+    apart = ORDER_VARIABLE in command.variables
+    passed = [each for each in (lock, reader if apart else None) if each is not None]
+    variables = {**os.environ, **command.variables}
+    if apart:
+        variables[ORDER_VARIABLE] = str(reader)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gdexp.sweeps.launchers.worker_process"],
+        list(command.words),
         cwd=command_folder(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
+        stdin=subprocess.DEVNULL if apart else reader,
+        stdout=subprocess.DEVNULL if command.log is None else output,
+        stderr=output,
+        env=variables,
         # Ctrl-C in a terminal then reaches the driver alone, which ends the workers.
         start_new_session=True,
-        pass_fds=() if lock is None else (lock,),
+        pass_fds=passed,
     )
-    if process.stdin is not None:
-        process.stdin.write(order.encode())
-        process.stdin.flush()
-    return process
+    os.close(reader)
+    orders = os.fdopen(writer, "wb", buffering=0)
+    orders.write(command.order.encode())
+    return process, orders
 
 
-def _error(status: int, stderr: IO[bytes]) -> Exception:
-    """Return the error of a worker process: the last line that it wrote to stderr."""
-    stderr.seek(0)
-    lines = stderr.read().decode(errors="replace").strip().splitlines()
+def _error(status: int, output: IO[bytes]) -> Exception:
+    """Return the error of a worker process: the last line that it wrote."""
+    output.seek(0)
+    lines = output.read().decode(errors="replace").strip().splitlines()
     message = lines[-1] if lines else f"a worker ended with status {status}"
     return (StorageFailed if status == StorageFailed.exit_status else GdexpError)(message)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gdexp.config import BASIC_LAUNCHER
@@ -33,13 +33,18 @@ def run_launched_worker(composed: Mapping[str, Any], hydra: HydraConf) -> None:
     if hydra.launcher["_target_"] == BASIC_LAUNCHER:
         run_worker(composed)
         return
+    in_launched_process(hydra, lambda: run_worker(composed, StartedBy.LAUNCHER))
+
+
+def in_launched_process(hydra: HydraConf, work: Callable[[], None]) -> None:
+    """Run a worker in the process of a launcher's job; see `run_launched_worker`."""
     received = None
     process = Process()
     # A cluster sends SIGTERM more than once within a moment; to kill it sends SIGKILL.
     with process.current(), process.running((LEAVE,), patient=True):
         try:
             _set_threads(hydra.launcher.get("cpus_per_task"))
-            run_worker(composed, StartedBy.LAUNCHER)
+            work()
         except Interrupted as interrupted:
             received = interrupted.number
     if received == LEAVE:

@@ -25,6 +25,7 @@ MARKERS = {
     Status.PLATEAU: "s",
     Status.OUT_OF_TIME: "^",
     Status.MAX_EPOCHS: "^",
+    Status.FINISHED: "o",
 }
 
 MANY_TIMES = 20
@@ -110,7 +111,7 @@ def _incumbent(plan: Plan, result: SweepResult) -> bytes:
         3.6,
         title="what the sweep spent for its answer",
         x_label="gradient steps spent",
-        y_label=f"best {first.name.replace('_', ' ')} so far",
+        y_label=f"best {first.title} so far",
         x_log=True,
         y_log=bool(values) and min(values) > 0 and max(values) > MANY_TIMES * min(values),
     )

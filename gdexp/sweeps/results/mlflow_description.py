@@ -7,11 +7,11 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
+from gdexp.sweeps.results.seed_evidence import evidence_markdown
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
     outcome_text,
-    repeat_command,
 )
 from gdexp.sweeps.results.threshold_table import (
     censoring_note,
@@ -43,9 +43,9 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
         lines += ["", *front_markdown(plan, result.front_trials)]
     if result.importance:
         shares = ", ".join(f"{markdown_key(key)} {s:.0%}" for key, s in result.importance.items())
-        what = plan.objectives[0].name.replace("_", " ")
+        what = plan.objectives[0].title
         lines += ["", f"What the {what} depends on: {shares}."]
-    lines += ["", f"{format_counts(result.counts)}; {result.steps_text}."]
+    lines += ["", f"{format_counts(result.counts)}; {result.steps_text(plan.step_name)}."]
     if result.failures_text:
         lines += ["", f"Failed: {escape_markdown(result.failures_text)}"]
     if result.added:
@@ -86,5 +86,6 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"Best of {len(result.trials):,} trials: **{outcome}** with "
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
+        *evidence_markdown(result.evidence),
     ]
-    return [*lines, "Repeat it with", "", code_block(repeat_command(plan, trial.params)), ""]
+    return [*lines, "Repeat it with", "", code_block(plan.repeat_command(trial.params)), ""]

@@ -30,7 +30,7 @@ def nearest_trial(records: Sequence[TrialRecord]) -> int | None:
 def none_converged(plan: Plan, records: Sequence[TrialRecord]) -> str:
     """Return the headline: `0 of 20 converged`."""
     if not plan.counts_iterations:
-        names = " and ".join(each.name.replace("_", " ") for each in plan.objectives)
+        names = " and ".join(each.title for each in plan.objectives)
         return f"0 of {len(records):,} have a {names}"
     return f"0 of {len(records):,} converged"
 
@@ -80,5 +80,7 @@ def _advice(plan: Plan, status: str, records: Sequence[TrialRecord]) -> str:
         return "out_of_time: a larger stopping.max_seconds, or a larger threshold"
     if status == Status.MAX_EPOCHS:
         return "max_epochs: a larger stopping.max_epochs, or a larger threshold"
+    if status == Status.FINISHED:
+        return "finished: the function returned before the threshold was reached"
     limit = plan.base["stopping"]["max_iterations"]
     return f"max_iterations: a larger stopping.max_iterations than {limit:,}, or a larger threshold"

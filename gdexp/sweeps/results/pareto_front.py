@@ -53,7 +53,7 @@ def front_title(plan: Plan) -> str:
     """Return the sentence above the front."""
     if plan.pareto:
         return "No trial has both a tighter threshold and a smaller hitting time than these:"
-    names = ", ".join(each.name.replace("_", " ") for each in plan.objectives)
+    names = ", ".join(each.title for each in plan.objectives)
     return f"No trial is better than these in all of {names}:"
 
 
@@ -98,7 +98,7 @@ def _headings(plan: Plan) -> list[str]:
     """Return the headings of the objectives, and of the iterations."""
     if not plan.told_objectives:
         return ["threshold", "hitting time", "iterations"]
-    return [*(each.name.replace("_", " ") for each in plan.objectives), "iterations"]
+    return [*(each.title for each in plan.objectives), "iterations"]
 
 
 def _cells(plan: Plan, record: TrialRecord) -> list[str]:

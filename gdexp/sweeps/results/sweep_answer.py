@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.results.sweep_result import SweepResult, repeat_command
+from gdexp.sweeps.results.seed_evidence import evidence_fields
+from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.terminal_messages import study_location
 from gdexp.sweeps.results.threshold_table import ThresholdRow
 from gdexp.sweeps.study import TrialRecord
@@ -36,6 +37,7 @@ def sweep_answer(
         **plan_fields(plan),
         "best": None if best is None else _trial(plan, *best),
         "nearest": None if nearest is None else _trial(plan, *nearest),
+        "evidence": evidence_fields(result.evidence),
         "finished": len(result.trials),
         "statuses": dict(result.counts),
         "steps": result.steps,
@@ -76,7 +78,7 @@ def _trial(plan: Plan, trial: FrozenTrial, record: TrialRecord) -> dict[str, Any
         "threshold": record.threshold,
         "parameters": plan.space.decoded(trial.params),
         "values": dict(zip(names, values, strict=True)),
-        "repeat": repeat_command(plan, trial.params),
+        "repeat": plan.repeat_command(trial.params),
     }
 
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gdexp.config import shortest_command
 from gdexp.core import format_count
 from gdexp.descent import Status
-from gdexp.sweeps.objective import BEST, HITTING_TIME, LAST, SECONDS, THRESHOLD, Objective
+from gdexp.sweeps.evidence import Evidence
+from gdexp.sweeps.objective import (
+    BEST,
+    HITTING_TIME,
+    LAST,
+    RETURNED,
+    SECONDS,
+    THRESHOLD,
+    Objective,
+)
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
+from gdexp.sweeps.results.seed_evidence import seed_evidence
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
 from gdexp.sweeps.study import TrialRecord, completed_trials, is_added, recorded_trials
 
@@ -46,6 +55,7 @@ class SweepResult:
         reused: descents taken from earlier runs.
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
+        evidence: what the seeds tell of the best trial; None with one seed.
     """
 
     trials: Sequence[FrozenTrial]
@@ -60,6 +70,7 @@ class SweepResult:
     reused: int
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
+    evidence: Evidence | None = None
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
@@ -84,6 +95,7 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
+            evidence=seed_evidence(trials, records, best, plan.settings.seeds, plan.objectives),
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
@@ -132,10 +144,13 @@ class SweepResult:
         """The trials on the front and their records."""
         return [(self.trials[at], self.records[at]) for at in self.front]
 
-    @property
-    def steps_text(self) -> str:
-        """The gradient steps of all trials, those that the cap saved, and the reused descents."""
-        text = f"{self.steps:,} gradient steps in all"
+    def steps_text(self, step: str) -> str:
+        """Return the steps of all trials, those that the cap saved, and the reused descents.
+
+        Args:
+            step: what an iteration is called.
+        """
+        text = f"{format_count(self.steps, step)} in all"
         if self.saved:
             text += f"; the cap saved about {self.saved:,.0f}"
         if self.reused:
@@ -162,6 +177,9 @@ def outcome_text(plan: Plan, record: TrialRecord) -> str:
 def _value_text(objective: Objective, value: float, record: TrialRecord) -> str:
     if objective.kind == HITTING_TIME:
         return count_text(record)
+    if objective.kind == RETURNED:
+        mean = f" (mean of {len(record.counts)} seeds)" if len(record.counts) > 1 else ""
+        return f"{objective.title} {value:.6g}{mean}"
     if objective.kind == SECONDS:
         return f"{value:.4g} s ({count_text(record)})"
     if objective.kind == THRESHOLD:
@@ -190,17 +208,3 @@ def count_text(record: TrialRecord) -> str:
         return format_count(int(record.iterations), "iteration")
     count = format_count(float(record.iterations), "iteration")
     return f"{count} expected over {len(record.counts)} seeds"
-
-
-def repeat_command(plan: Plan, parameters: Mapping[str, Any]) -> str:
-    """Return the command that runs one trial alone, with all of its seeds."""
-    config = plan.trial_config(parameters)
-    if plan.engine is not None and plan.engine.name == "torch":
-        config = plan.recorded_config(config)
-    command = shortest_command(config)
-    if plan.settings.seeds == 1:
-        return command
-    first = int(config["seed"])
-    seeds = f"seed='range({first},{first + plan.settings.seeds})'"
-    words = [word for word in command.split() if not word.startswith("seed=")]
-    return " ".join([*words, "-m", seeds])

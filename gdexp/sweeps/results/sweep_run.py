@@ -17,6 +17,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.seed_evidence import evidence_csv
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.threshold_picture import thresholds_png
 from gdexp.sweeps.results.threshold_table import thresholds_csv
@@ -170,6 +171,7 @@ def _record(
         ),
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
+        **evidence_csv(result.evidence),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
     }

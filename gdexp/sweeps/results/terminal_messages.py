@@ -31,7 +31,7 @@ def print_plan(out: Console, plan: Plan, preview: bool = False) -> None:
         out,
         [
             ("sweep", f"[bold]{plan.name}[/bold]"),
-            ("problem", terminal.escape_text(f"{plan.problem_name}, {plan.rule_name}")),
+            *((name, terminal.escape_text(text)) for name, text in plan.subject),
             *_engine(plan, preview),
             ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),

@@ -10,11 +10,11 @@ from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
     outcome_text,
-    repeat_command,
 )
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
 from gdexp.sweeps.results.value_table import value_table
@@ -51,13 +51,15 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
         if note is not None:
             out.print(f"\n{note}")
     elif not plan.several and result.records:
-        out.print(f"\nThe best trials by {plan.objectives[0].name.replace('_', ' ')}:\n")
+        out.print(f"\nThe best trials by {plan.objectives[0].title}:\n")
         out.print(value_table(plan, result))
     out.print()
     if plan.several:
         out.print(f"{front_title(plan)}\n")
         out.print(front_table(plan, result.front_trials))
         out.print()
+    if not plan.tracks:
+        return
     terminal.print_facts(
         out,
         [
@@ -83,14 +85,15 @@ def _print_best(
                 f"[bold]{terminal.escape_text(outcome_text(plan, record))}[/bold] "
                 f"(trial {trial.number}, {record.status})",
             ),
+            *evidence_facts(result.evidence),
             ("with", _parameters(trial)),
-            *_trials(result),
+            *_trials(plan, result),
             *_theory(plan, trial, record),
             *_importance(result),
         ],
     )
     out.print("\n[dim]repeat it with[/dim]")
-    terminal.print_line(out, repeat_command(plan, trial.params))
+    terminal.print_line(out, plan.repeat_command(trial.params))
 
 
 def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:
@@ -102,7 +105,7 @@ def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:
         facts.append(("with", _parameters(trial)))
     changes = "\n".join(what_to_change(plan, result.records))
     facts.append(("to change", terminal.escape_text(changes)))
-    terminal.print_facts(out, [*facts, *_trials(result)])
+    terminal.print_facts(out, [*facts, *_trials(plan, result)])
 
 
 def _parameters(trial: FrozenTrial) -> str:
@@ -110,14 +113,23 @@ def _parameters(trial: FrozenTrial) -> str:
     return terminal.escape_text("\n".join(lines))
 
 
-def _trials(result: SweepResult) -> list[tuple[str, str]]:
+def _trials(plan: Plan, result: SweepResult) -> list[tuple[str, str]]:
     """Return how many trials ended how, why some failed, and the steps of all."""
     failed = result.failures_text
     return [
         ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
         *([("", added)] if (added := added_text(result)) else []),
         *([("failed", terminal.escape_text(failed))] if failed else []),
-        ("steps", result.steps_text),
+        *_steps(plan, result),
+    ]
+
+
+def _steps(plan: Plan, result: SweepResult) -> list[tuple[str, str]]:
+    """Return the steps of all trials; of an application that reported none, nothing."""
+    if plan.tells_failures and not result.steps:
+        return []
+    return [
+        ("steps", result.steps_text(plan.step_name)),
     ]
 
 

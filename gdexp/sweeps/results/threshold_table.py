@@ -86,7 +86,7 @@ def threshold_rows(
             )
         rows.append(replace(row, reached=len(reached)))
     at_once = [row.threshold for row in rows if row.iterations == 0]
-    if not at_once or not _of_loss(plan):
+    if not at_once or not _of_loss(plan) or plan.tells_failures:
         return rows
     gap = min(at_once) if has_one_start(plan) else largest_start_gap(plan)
     return [replace(row, at_start=gap <= row.threshold) for row in rows]
@@ -148,7 +148,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for heading in ("threshold", FEWEST, *map(terminal.escape_text, names), REACHED_BY):
         table.add_column(heading, justify="right")
-    table.add_column("run")
+    table.add_column("run" if plan.tracks else "trial")
     for row in rows:
         threshold = f"{row.threshold:.0e}" if _of_loss(plan) else f"{row.threshold:g}"
         reached = f"{row.reached:,} of {row.total:,}"
@@ -159,7 +159,8 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
         # Where every start is within the threshold, no parameter plays a part.
         values = ["any" if row.at_start else format_value(value) for value in parameters.values()]
         run_id = row.run_id or "/"
-        run = str(row.trial) + ("" if is_row(run_id) else f" ({run_id[:8]})")
+        shown = plan.tracks and not is_row(run_id)
+        run = str(row.trial) + (f" ({run_id[:8]})" if shown else "")
         table.add_row(threshold, _count(row), *map(terminal.escape_text, values), reached, run)
     return table
 

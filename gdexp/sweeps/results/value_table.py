@@ -10,7 +10,7 @@ from gdexp.core import format_value
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.markdown import markdown_parameters
-from gdexp.sweeps.study import TrialRecord, is_row
+from gdexp.sweeps.study import UNTRACKED, TrialRecord, is_row
 from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
@@ -37,23 +37,25 @@ def value_table(plan: Plan, result: SweepResult) -> Table:
     rows = best_trials(plan, result)
     table = Table(box=None, padding=(0, 1), header_style="bold")
     names = [name for name in plan.space.names if any(name in trial.params for trial, _ in rows)]
-    title = plan.objectives[0].name.replace("_", " ")
-    for heading in (title, "iterations", *names):
+    title = plan.objectives[0].title
+    iterates = any(record.iterations for _, record in rows)
+    for heading in (title, *(["iterations"] if iterates else []), *names):
         table.add_column(terminal.escape_text(heading), justify="right")
     table.add_column("ended")
-    table.add_column("run")
+    table.add_column("run" if plan.tracks else "trial")
     for trial, record in rows:
         parameters = plan.space.decoded(trial.params)
         values = (terminal.escape_text(format_value(parameters.get(name, ""))) for name in names)
-        run = str(trial.number) + ("" if is_row(record.run_id) else f" ({record.run_id[:8]})")
-        counts = f"{record.told(1)[0]:.6g}", f"{record.iterations:,.6g}"
+        is_run = record.run_id != UNTRACKED and not is_row(record.run_id)
+        run = str(trial.number) + (f" ({record.run_id[:8]})" if is_run else "")
+        counts = [f"{record.told(1)[0]:.6g}", *([f"{record.iterations:,.6g}"] if iterates else [])]
         table.add_row(*counts, *values, record.status, run)
     return table
 
 
 def value_markdown(plan: Plan, result: SweepResult) -> list[str]:
     """Return the best trials as lines of Markdown."""
-    title = escape_markdown(plan.objectives[0].name.replace("_", " "))
+    title = escape_markdown(plan.objectives[0].title)
     lines = [f"| {title} | iterations | parameters | ended | trial |", "|---|---|---|---|---|"]
     for trial, record in best_trials(plan, result):
         lines.append(

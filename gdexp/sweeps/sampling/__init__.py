@@ -1,6 +1,7 @@
 """Optuna's samplers and gdexp's own, chosen by name and seeded for each trial."""
 
 from gdexp.sweeps.sampling.learning_rate import Learned, Outcome
+from gdexp.sweeps.sampling.options import OPTIONS as SAMPLER_OPTIONS
 from gdexp.sweeps.sampling.samplers import (
     AUTO,
     GRID,
@@ -17,6 +18,7 @@ __all__ = [
     "LEARNING_RATE",
     "QMC",
     "RANDOM",
+    "SAMPLER_OPTIONS",
     "Learned",
     "Outcome",
     "Sampler",

@@ -27,6 +27,13 @@ def _start(key: str, value: object) -> object:
     return {name: validation.number(f"{key}.{name}", each) for name, each in value.items()}
 
 
+def _share(key: str, value: object) -> object:
+    """Check a probability."""
+    if not 0 <= validation.number(key, value) <= 1:
+        raise BadInput(key, value, "must be from 0 to 1")
+    return value
+
+
 def _kind(key: str, value: object) -> object:
     return validation.choice(key, value, ("halton", "sobol"))
 
@@ -68,6 +75,12 @@ OPTIONS: Mapping[str, Mapping[str, Check]] = {
         "lr_adapt": validation.boolean,
         "warn_independent_sampling": validation.boolean,
     },
+    "nsgaii": {
+        "population_size": _whole(2),
+        "mutation_prob": _share,
+        "crossover_prob": _share,
+        "swapping_prob": _share,
+    },
 }
 """The check of each option, by sampler."""
 
@@ -80,6 +93,8 @@ OBJECTS = {
     "restart_strategy": "was removed from Optuna",
     "inc_popsize": "was removed from Optuna",
     "seed": "follows from the config's seed",
+    "mutation": "takes an object, which a config cannot give",
+    "crossover": "takes an object, which a config cannot give",
 }
 """Arguments of Optuna's classes that no config can give, and why."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, validation
 from gdexp.sweeps.sampling.learning_rate import Learned, evenly_spaced, learning_rate_sampler
-from gdexp.sweeps.sampling.options import check_options
+from gdexp.sweeps.sampling.options import OPTIONS, check_options
 from gdexp.sweeps.sampling.startup_trials import startup_sampler
 from gdexp.sweeps.sampling.tpe import tpe_sampler
 
@@ -24,11 +24,12 @@ CLASSES = {
     "qmc": "QMCSampler",
     "gp": "GPSampler",
     "cmaes": "CmaEsSampler",
+    "nsgaii": "NSGAIISampler",
 }
 GRID, AUTO, QMC, RANDOM, TPE = "grid", "auto", "qmc", "random", "tpe"
 LEARNING_RATE = "learning_rate"
 NAMES = (LEARNING_RATE, *CLASSES, GRID, AUTO)
-STARTUP_TRIALS = {LEARNING_RATE: 2, TPE: 10, "gp": 10, "cmaes": 1}
+STARTUP_TRIALS = {LEARNING_RATE: 2, TPE: 10, "gp": 10, "cmaes": 1, "nsgaii": 0}
 """Samplers that learn from the trials, each with its number of trials before it learns."""
 
 
@@ -162,7 +163,7 @@ class Sampler:
         import optuna
 
         few, sampler = min(self.startup or 0, 2), self
-        if self.startup is not None:
+        if "n_startup_trials" in OPTIONS.get(self.name, ()):
             sampler = replace(self, options={**self.options, "n_startup_trials": few})
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(directions=["minimize"] * values)

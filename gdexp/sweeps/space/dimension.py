@@ -178,9 +178,9 @@ def parse(key: str, given: object) -> Dimension:
         BadInput: Hydra cannot read the expression, or it is not a range.
     """
     if isinstance(given, list | tuple):
-        return _choices(key, tuple(given))
+        return choice_dimension(key, tuple(given))
     if isinstance(given, bool | int | float) or given is None:
-        return _choices(key, (given,))
+        return choice_dimension(key, (given,))
     return from_override(key, _parsed(key, str(given)))
 
 
@@ -210,17 +210,17 @@ def from_override(key: str, override: Override) -> Dimension:
     text = str(override.input_line).partition("=")[2]
     _check_marks(key, text, value)
     if isinstance(value, ChoiceSweep):
-        return _choices(key, tuple(map(_unquoted, value.list)))
+        return choice_dimension(key, tuple(map(unquoted, value.list)))
     if isinstance(value, RangeSweep):
         return _range(key, value)
     if isinstance(value, IntervalSweep):
         log = "log" in value.tags
-        start, end = _bounds(key, value.start, value.end, log)
+        start, end = checked_bounds(key, value.start, value.end, log)
         integer = all(isinstance(bound, int) for bound in (value.start, value.end))
         return Dimension(key, key, low=start, high=end, log=log, integer=integer)
     if override.is_sweep_override():
         raise BadInput(f"sweep.space.{key}", text, f"write {EXAMPLES}")
-    return _choices(key, (value,))
+    return choice_dimension(key, (value,))
 
 
 def _check_marks(key: str, text: str, value: Any) -> None:  # noqa: ANN401
@@ -244,24 +244,34 @@ def _check_marks(key: str, text: str, value: Any) -> None:  # noqa: ANN401
         raise BadInput(name, text, f"int() would cut {cut}; write whole numbers")
 
 
-def _unquoted(value: Any) -> Any:  # noqa: ANN401
+def unquoted(value: Any) -> Any:  # noqa: ANN401
     """Return a value of Hydra's parser with plain strings in place of its quoted ones."""
     from hydra.core.override_parser.types import QuotedString
 
     if isinstance(value, QuotedString):
         return value.text
     if isinstance(value, list):
-        return [_unquoted(item) for item in value]
+        return [unquoted(item) for item in value]
     if isinstance(value, dict):
-        return {_unquoted(name): _unquoted(item) for name, item in value.items()}
+        return {unquoted(name): unquoted(item) for name, item in value.items()}
     return value
 
 
-def _choices(key: str, values: tuple[Any, ...]) -> Dimension:
+def choice_dimension(key: str, values: tuple[Any, ...], plain: bool = True) -> Dimension:
+    """Return the dimension of a list of values.
+
+    Args:
+        key: that they are of.
+        values: the list.
+        plain: whether a value may hold no interpolation.
+
+    Raises:
+        BadInput: there are none, or one cannot be stored.
+    """
     if not values:
         raise BadInput(f"sweep.space.{key}", "[]", "must list at least one value")
     for value in values:
-        if "${" in str(value):
+        if plain and "${" in str(value):
             raise BadInput(f"sweep.space.{key}", value, "must be plain values, without ${…}")
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(f"sweep.space.{key}", value, "must be a finite number")
@@ -296,10 +306,15 @@ def _range(key: str, value: Any) -> Dimension:  # noqa: ANN401
     if not listed:
         raise BadInput(name, shown, "is empty")
     # As choices, because a float step rarely divides its range exactly.
-    return _choices(key, tuple(listed))
+    return choice_dimension(key, tuple(listed))
 
 
-def _bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401
+def checked_bounds(key: str, start: Any, end: Any, log: bool) -> tuple[float, float]:  # noqa: ANN401
+    """Return the ends of an interval.
+
+    Raises:
+        BadInput: they are not finite, not in order, or not above 0 on a log axis.
+    """
     shown = f"interval({start}, {end})"
     for bound in (start, end):
         if not isinstance(bound, int | float) or not math.isfinite(bound):

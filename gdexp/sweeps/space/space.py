@@ -16,7 +16,7 @@ from gdexp.sweeps.space.dimension import GROUPS, Dimension
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-    from optuna.trial import Trial
+    from optuna.trial import FrozenTrial, Trial
 
 MAX_GRID = 1_000_000
 MAX_COMBINATIONS = 1_000
@@ -113,6 +113,23 @@ class Space:
                 if d.is_group:
                     chosen[d.key] = value
 
+    def is_chosen(self, trial: FrozenTrial) -> bool:
+        """Return whether all parameters of a trial are chosen."""
+        chosen: dict[str, Any] = {}
+        values = self.decoded(trial.params)
+        for d in self.dimensions:
+            if d.used(chosen):
+                if d.name not in values:
+                    return False
+                if d.is_group:
+                    chosen[d.key] = values[d.name]
+        return True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a trial may have parameters that are no dimension of the space."""
+        return False
+
     def trial_config(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
         """Return the config of a trial from the parameters that Optuna stores."""
         values = self.decoded(parameters)
@@ -163,6 +180,23 @@ class Space:
             )
         product = itertools.product(*(d.choices or () for d in groups))
         return [{d.name: v for d, v in zip(groups, chosen, strict=True)} for chosen in product]
+
+    def examples(self) -> Iterator[dict[str, Any]]:
+        """Yield values by name, for each combination of swept files and each swept path."""
+        for chosen in self.combinations():
+            part = self.dimensions_with(chosen)
+            first = {**chosen, **{d.name: d.corners()[0] for d in part}}
+            paths = [d for d in part if d.key == "problem.path"]
+            tried = [{**first, d.name: path} for d in paths for path in d.choices or ()]
+            yield from tried or [first]
+
+    def parts_of_configs(self) -> Iterator[config.Config]:
+        """Yield what trials may change: the swept files of problem and rule, and the choices."""
+        for name in ("problem", "optimizer"):
+            yield from ({name: each} for each in self.variants.get(name, {}).values())
+        for d in self.dimensions:
+            part, _, key = d.key.partition(".")
+            yield from ({part: {key: each}} for each in d.choices or ()) if key else ()
 
     def dimensions_with(self, chosen: Mapping[str, Any]) -> list[Dimension]:
         """Return the dimensions, without groups, of a trial with these choices of the groups."""

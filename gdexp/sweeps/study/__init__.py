@@ -34,7 +34,14 @@ from gdexp.sweeps.study.study import (
     tell_all,
 )
 from gdexp.sweeps.study.study_code import StudyCode
-from gdexp.sweeps.study.trial_record import ADDED, RECORD, TrialRecord, is_added, readings_of
+from gdexp.sweeps.study.trial_record import (
+    ADDED,
+    RECORD,
+    UNTRACKED,
+    TrialRecord,
+    is_added,
+    readings_of,
+)
 from gdexp.sweeps.study.trial_rows import RUN_NAME, header_of, is_row
 from gdexp.sweeps.study.trial_states import TrialStates
 from gdexp.sweeps.study.worker_identity import WorkerIdentity
@@ -59,6 +66,7 @@ __all__ = [
     "STOP_ATTRIBUTE",
     "STOP_SIGNAL",
     "TOKEN",
+    "UNTRACKED",
     "WORKER",
     "Heartbeat",
     "StartedBy",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gdexp.sweeps.study.attributes import TOKEN
 from gdexp.sweeps.study.study import requeue, tell
-from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
+from gdexp.sweeps.study.trial_record import RECORD, UNTRACKED, TrialRecord
 from gdexp.sweeps.study.trial_rows import existing_rows, is_row
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import FrozenTrial
 
     from gdexp.sweeps.space import Space
     from gdexp.tracking import Store
@@ -56,9 +55,9 @@ def recover_trials(
     again = 0
     for trial in trials:
         record = recorded.get(trial.number)
-        if record is not None and record.run_id in whole:
+        if record is not None and (record.run_id in whole or record.run_id == UNTRACKED):
             tell(study, trial.number, record)
-        elif abandoned is not None or _has_all_parameters(trial, space):
+        elif abandoned is not None or space.is_chosen(trial):
             requeue(study, trial.number)
             again += 1
         else:  # the last one asked; the next trial takes its ordinal and draws the same parameters
@@ -103,16 +102,3 @@ def find_sweep_run(study: Study, store: Store) -> tuple[str, str | None]:
         study.set_user_attr(TOKEN, token)
         return token, None
     return token, next((run.run_id for run in store.search({TOKEN: token})), None)
-
-
-def _has_all_parameters(trial: FrozenTrial, space: Space) -> bool:
-    """Return whether all parameters of a trial were drawn before its process ended."""
-    chosen: dict[str, Any] = {}
-    values = space.decoded(trial.params)
-    for d in space.dimensions:
-        if d.used(chosen):
-            if d.name not in values:
-                return False
-            if d.is_group:
-                chosen[d.key] = values[d.name]
-    return True

@@ -14,7 +14,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.definition import check_definition
-from gdexp.sweeps.study.trial_record import TrialRecord, is_added
+from gdexp.sweeps.study.trial_record import TrialRecord, counts, is_added
 from gdexp.tracking import is_postgresql
 
 if TYPE_CHECKING:
@@ -146,9 +146,7 @@ def _own_storage(study: Study) -> StudyStorage | None:
 
 def completed_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that count, in order; those that the user added are among them."""
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
 
 
 def recorded_trials(study: Study) -> list[FrozenTrial]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status
 from gdexp.sweeps.failure import Failure
-from gdexp.sweeps.objective import HITTING_TIME, THRESHOLD, Objective
+from gdexp.sweeps.objective import HITTING_TIME, RETURNED, THRESHOLD, Objective
 from gdexp.sweeps.pruning import Reading
 from gdexp.sweeps.study.attributes import READINGS
 from gdexp.sweeps.study.threshold_counts import (
@@ -28,8 +28,19 @@ if TYPE_CHECKING:
 
 RECORD = "gdexp.record"
 
+UNTRACKED = ""
+"""In place of a run's id where a sweep has no runs."""
+
 ADDED = "added"
 """What stands in place of a status where the user added the trial to the study."""
+
+
+def counts(trial: FrozenTrial) -> bool:
+    """Return whether a trial counts: it is complete, or it failed and its failure is recorded."""
+    from optuna.trial import TrialState
+
+    failed = trial.state is TrialState.FAIL and RECORD in trial.user_attrs
+    return failed or trial.state is TrialState.COMPLETE
 
 
 def is_added(trial: FrozenTrial) -> bool:
@@ -73,6 +84,7 @@ class TrialRecord:
             the threshold where it is the second objective.
         estimated: True where one of the objectives is not known, and what Optuna is told is an
             estimate: the trial cannot win.
+        unreached: positions of the seeds that did not converge, where others did; else None.
     """
 
     run_id: str
@@ -92,6 +104,7 @@ class TrialRecord:
     updates: int | None = None
     values: tuple[float, ...] | None = None
     estimated: bool | None = None
+    unreached: tuple[int, ...] | None = None
 
     @classmethod
     def build(
@@ -135,6 +148,8 @@ class TrialRecord:
         if status is Status.PRUNED and worst is not None:
             goal = goal or (Objective(HITTING_TIME),)
             known = hitting if told is None else told.values[0]
+            if goal[0].kind == RETURNED:  # it was pruned before it returned a value
+                known = worst
             told = Told((max(known, worst, key=goal[0].signed),), estimated=True)
         return cls(
             run_id=run_id,
@@ -153,6 +168,9 @@ class TrialRecord:
             updates=None if updates == counts else sum(updates),
             values=None if told is None else told.values,
             estimated=told.estimated or None if told is not None else None,
+            unreached=tuple(at for at, each in enumerate(reached) if not each)
+            if any(reached) and not all(reached)
+            else None,
         )
 
     @classmethod
@@ -164,6 +182,7 @@ class TrialRecord:
         done: Sequence[Result],
         goal: Sequence[Objective] = (),
         thresholds: Sequence[float] = THRESHOLDS,
+        penalised: bool = True,
     ) -> TrialRecord:
         """Return the record of a trial that failed.
 
@@ -174,6 +193,7 @@ class TrialRecord:
             done: results of the seeds before the one that failed.
             goal: as in `build`.
             thresholds: as in `build`.
+            penalised: whether it is told with the worst value there is; else with no number.
         """
         counts = [result.iterations for result in done]
         projected = sum(result.hitting_time for result in done)
@@ -181,6 +201,7 @@ class TrialRecord:
         given = stopping["threshold"]
         threshold = -math.inf if given is None else float(given)
         worst = {HITTING_TIME: hitting, THRESHOLD: threshold}
+        told = tuple(worst.get(each.kind, each.worst) if penalised else math.nan for each in goal)
         return cls(
             run_id=run_id,
             status=str(Status.FAILED),
@@ -195,7 +216,7 @@ class TrialRecord:
             steps=sum(result.updates for result in done),
             reason=failure.reason,
             bounds=(None,) * len(thresholds),
-            values=tuple(worst.get(each.kind, each.worst) for each in goal) if goal else None,
+            values=told if goal else None,
             estimated=True if goal else None,
         )
 
@@ -240,6 +261,14 @@ class TrialRecord:
         """The updates of all traces together."""
         return sum(self.counts) if self.updates is None else self.updates
 
+    @property
+    def reached(self) -> list[bool] | None:
+        """Whether each seed converged; None where an earlier version stored only how many did."""
+        if self.unreached is None and 0 < self.successes < len(self.counts):
+            return None
+        missed = self.unreached or () if self.successes else range(len(self.counts))
+        return [at not in missed for at in range(len(self.counts))]
+
     def count(self, cap: Cap) -> None:
         """Let the trial limit later trials, if it converged from every seed."""
         if self.status == Status.CONVERGED:
@@ -256,8 +285,8 @@ class TrialRecord:
     @classmethod
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
-        given = dict(trial.user_attrs[RECORD])
-        for name in {"counts", "hits", "bounds", "values"} & given.keys():
+        given = {"run_id": UNTRACKED, **trial.user_attrs[RECORD]}
+        for name in {"counts", "hits", "bounds", "values", "unreached"} & given.keys():
             given[name] = tuple(given[name])
         return cls(**given)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gdexp.sweeps.study.trial_record import counts
+
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
@@ -55,7 +57,7 @@ class TrialStates:
                 self.waiting.append(trial)
             elif trial.number not in self._seen:
                 self._seen.add(trial.number)
-                if trial.state is TrialState.COMPLETE:
+                if counts(trial):
                     self._new.append(trial)
                     self.complete += 1
             if not trial.state.is_finished():

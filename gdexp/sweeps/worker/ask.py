@@ -48,7 +48,7 @@ class TrialAsker:
         self._set_sampler(ordinal)
         trial = self.start(is_waiting, ordinal)
         self._plan.space.choose(trial)
-        return AskedTrial.build(trial, lambda: self._plan.experiments(trial.params))
+        return self.build([trial])[0]
 
     def ask_block(self, first: int, count: int) -> list[AskedTrial]:
         """Return the next trials, from this ordinal on: at most so many, at least one.
@@ -80,7 +80,10 @@ class TrialAsker:
     def build(self, trials: Sequence[Trial | FrozenTrial]) -> list[AskedTrial]:
         """Return trials with their experiments."""
         experiments = self._plan.experiments
-        return [AskedTrial.build(trial, partial(experiments, trial.params)) for trial in trials]
+        return [
+            AskedTrial.build(trial, partial(experiments, trial.params, trial.number))
+            for trial in trials
+        ]
 
     def start(self, is_waiting: bool, ordinal: int) -> Trial:
         """Return a waiting trial, or else a new one, before its parameters are chosen."""

@@ -40,7 +40,8 @@ class TrialDraws:
     @staticmethod
     def possible(plan: Plan) -> bool:
         """Return whether the parameters of a trial follow from its number alone."""
-        return plan.sampler.name in (GRID, RANDOM) and not plan.sampler.options
+        closed = not plan.space.is_open
+        return closed and plan.sampler.name in (GRID, RANDOM) and not plan.sampler.options
 
     def drafts(self, ordinals: Iterable[int], attributes: dict[str, Any]) -> list[Draft]:
         """Return new trials.

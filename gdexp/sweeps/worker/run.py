@@ -15,9 +15,11 @@ from gdexp.sweeps.space import Space
 from gdexp.sweeps.study import BASE, DEFINITION, PARENT, StudyCode, load_study
 from gdexp.sweeps.study_engine import ENGINE, StudyEngine, engine_in
 from gdexp.sweeps.worker.worker import Worker
-from gdexp.tracking import Store, TrackingSettings
+from gdexp.tracking import NoStore, Store, TrackingSettings
 
 if TYPE_CHECKING:
+    from optuna import Study
+
     from gdexp.sweeps.study import StartedBy
 
 
@@ -48,10 +50,25 @@ def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None)
         engine=None if ENGINE in space.keys else StudyEngine(engine_in(definition)),
         checkpoint=CheckpointSettings.of(composed),
     )
+    run_planned_worker(plan, study, started_by)
+
+
+def run_planned_worker(plan: Plan, study: Study, started_by: StartedBy | None) -> None:
+    """Run a worker of a plan until the sweep ends.
+
+    Args:
+        plan: of the sweep.
+        study: that the driver opened.
+        started_by: as of `run_worker`.
+
+    Raises:
+        BadInput: the user's code or data on this machine is not that of the study.
+    """
     if started_by is not None and plan.user_codes():
         plan.examples()  # this process has loaded none of the user's code yet
         StudyCode(study, plan).check()
-    store = _open_store(tracking, str(study.user_attrs[PARENT]))
+    parent = str(study.user_attrs[PARENT])
+    store = _open_store(plan.tracking, parent) if plan.tracks else NoStore()
     if started_by is None:
         Worker(plan, study, store).run()
     else:

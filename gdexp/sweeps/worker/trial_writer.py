@@ -24,6 +24,7 @@ from gdexp.sweeps.study import (
 )
 from gdexp.sweeps.thresholds import study_thresholds
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial
+from gdexp.sweeps.worker.no_records import NoRecorder
 from gdexp.sweeps.worker.row_records import RowRecorder, row_writer
 from gdexp.sweeps.worker.run_records import TrialRecorder, TrialRuns
 from gdexp.sweeps.worker.run_writer import Runs, RunWriter
@@ -80,7 +81,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         tags, self._marks = code.tags(), code.marks
         self._store = store
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
-        self._has_runs = plan.tracking.best is None
+        self._has_runs = plan.tracks and plan.tracking.best is None
         self._recorder, write = _recorder(plan, store, parent, tags)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
@@ -205,7 +206,13 @@ def failed_trial_runs(
     failure = asked.failure or Failure("")
     stopping = plan.trial_config(asked.trial.params)["stopping"]
     record = TrialRecord.of_failure(
-        runs.trial.run_id, failure, stopping, [], thresholds=study_thresholds(plan)
+        runs.trial.run_id,
+        failure,
+        stopping,
+        [],
+        plan.told_objectives if plan.tells_failures else (),
+        study_thresholds(plan),
+        penalised=not plan.tells_failures,
     )
     evaluated = EvaluatedTrial(asked, failure=failure)
     return record, lambda: write(recorder.records(runs, evaluated, record))
@@ -215,6 +222,8 @@ def _recorder(
     plan: Plan, store: Store, parent: str, tags: Mapping[str, str]
 ) -> tuple[TrialRecorder, Callable[[Runs], None]]:
     """Return what makes the records of trials, and what writes them."""
+    if not plan.tracks:
+        return NoRecorder(plan, store, parent), lambda runs: None
     of_kind = TrialRecorder if plan.tracking.best is None else RowRecorder
     recorder = of_kind(plan, store, parent, tags)
     write_runs: Callable[[Runs], None] = store.write

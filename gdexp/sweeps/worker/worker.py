@@ -11,7 +11,7 @@ from gdexp.core import StorageFailed, signals
 from gdexp.descent import Cap
 from gdexp.display import terminal
 from gdexp.sweeps.display import Progress, progress_description, progress_value
-from gdexp.sweeps.failure import FailureLimit
+from gdexp.sweeps.failure import FailureLimit, failure_line
 from gdexp.sweeps.goal import pruned_trials
 from gdexp.sweeps.patience import Patience
 from gdexp.sweeps.plan import Plan
@@ -170,7 +170,13 @@ class Worker:
         if trial.failure is not None:
             stopping = self.plan.trial_config(trial.asked.trial.params)["stopping"]
             record = TrialRecord.of_failure(
-                run_id, trial.failure, stopping, results, goal, self._thresholds
+                run_id,
+                trial.failure,
+                stopping,
+                results,
+                goal,
+                self._thresholds,
+                penalised=not self.plan.tells_failures,
             )
         else:
             record = TrialRecord.build(
@@ -208,6 +214,8 @@ class Worker:
     def _on_told(self, written: WrittenTrial) -> None:
         """Show a trial that the study was told, and make its runs available for reuse."""
         trial, record, run_ids = written
+        if self.plan.tells_failures and record.reason:
+            terminal.print_warning(failure_line(trial.asked.number, record))
         self.checkpoints.remove(trial.asked.number)
         rate = self.plan.learning_rate(trial.asked.trial.params)
         self.progress.add(record, progress_value(self.plan, record), rate)

@@ -50,6 +50,7 @@ _HUES |= {
     "plateau": _HUES["stalled"],
     "out_of_time": _HUES["max_iterations"],
     "max_epochs": _HUES["max_iterations"],
+    "finished": _HUES["converged"],
 }
 _OTHER = "#444444"
 _SHADES = (0.0, -0.10, 0.10, -0.05, 0.05)

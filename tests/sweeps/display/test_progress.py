@@ -209,7 +209,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
                 assert all(shown.lines(width))
     if width >= 40:
         lines = shown.lines(width)
-        assert len(lines) <= 5
+        assert len(lines) <= 6
         assert all(any(status in line for line in lines) for status in Status)
 
 

@@ -61,7 +61,8 @@ def test_statuses_differ_for_every_eye_whatever_the_shade(eyes: str) -> None:
     seen = {
         status: [lab(run_display.status_colour(status, i), eyes) for i in range(5)]
         for status in Status
-        if status not in ("pruned", "plateau", "out_of_time", "max_epochs")  # they share a hue
+        # These share a hue.
+        if status not in ("pruned", "plateau", "out_of_time", "max_epochs", "finished")
     }
     for one, other in combinations(seen, 2):
         nearest = min(float(np.linalg.norm(a - b)) for a in seen[one] for b in seen[other])

@@ -1,38 +1,38 @@
-"""The Hydra sweeper of gdexp. Imported at every start, so everything heavy waits in functions."""
+"""The sweep of gdexp's own experiments, as Hydra starts it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hydra.core.config_store import ConfigStore
-from hydra.plugins.sweeper import Sweeper
+from gdexp.core import CommandFailed
+from gdexp.sweeps import (
+    OwnApplication,
+    SweepConfigs,
+    is_basic,
+    job_failure,
+    run_sweep,
+    worker_launcher,
+)
 
 if TYPE_CHECKING:
-    from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
 
-# `hydra/sweeper: gdexp`; everything that can be set stands in the group `sweep`.
-ConfigStore.instance().store(
-    group="hydra/sweeper",
-    name="gdexp",
-    node={"_target_": "hydra_plugins.gdexp_sweeper.GdexpSweeper"},
-    provider="gdexp",
-)
+class OwnSweep:
+    """A sweep whose workers are jobs of gdexp's own command.
 
+    Args:
+        hydra_context: of Hydra.
+        task_function: gdexp's command.
+        config: as Hydra composed it.
+    """
 
-class GdexpSweeper(Sweeper):
-    """Prepares the study, then launches long-lived workers through the configured launcher."""
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    def __init__(
+        self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Keep what Hydra hands over, and make the launcher."""
         from hydra.core.plugins import Plugins
         from hydra.types import HydraContext
-
-        from gdexp.sweeps import SweepConfigs, is_basic
 
         self.configs = SweepConfigs(hydra_context.config_loader, config)
         self.job_launcher = Plugins.instance().instantiate_launcher(
@@ -42,10 +42,8 @@ class GdexpSweeper(Sweeper):
             own = HydraContext(self.configs.loader(), hydra_context.callbacks)
             self.job_launcher.setup(hydra_context=own, task_function=task_function, config=config)
 
-    def sweep(self, arguments: list[str]) -> list[JobReturn] | None:
+    def run(self, arguments: list[str]) -> None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
-        from gdexp.core import CommandFailed
-        from gdexp.sweeps import job_failure, run_sweep, worker_launcher
 
         def launch(overrides: list[list[str]]) -> None:
             for job in self.job_launcher.launch(overrides, initial_job_idx=0):
@@ -54,7 +52,6 @@ class GdexpSweeper(Sweeper):
 
         started_by = worker_launcher(self.job_launcher, launch)
         try:
-            run_sweep(arguments, self.configs.compose, launch, started_by)
+            run_sweep(OwnApplication(arguments, self.configs.compose, launch), started_by)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise CommandFailed from error
-        return None
