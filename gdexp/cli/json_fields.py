@@ -264,6 +264,27 @@ PROBLEMS: Fields = {
     ),
 }
 
+CERTIFY: Fields = {
+    "rule": Field("text", "its name"),
+    "lr": Field("number", "its learning rate"),
+    "schedule": Field("text", "the name of its schedule"),
+    "bound": Field("number", "of the measure"),
+    "exact": Field("boolean", "whether it is the worst case itself"),
+    "kind": Field("text", "worst case, or bound where it is not known to be attained"),
+    "measure": Field("text", "what is bounded"),
+    "method": Field("text", "closed form or solver"),
+    "source": Field("text", "the paper, or the solver with its versions"),
+    "solver_gap": Field("number or null", "between the bound and the solver's example"),
+    "assumptions": Field("list of text", "with which the bound holds"),
+    "floor": Field("number or null", "less than this no method can promise"),
+    "floor_source": Field("text or null", "its paper"),
+    "steps": Field("integer", "N, the updates"),
+    "smoothness": Field("number", "L"),
+    "strong_convexity": Field("number", "mu"),
+    "functions": Field("text", "convex or quadratic"),
+    "distance": Field("number", "|x0 - x*|"),
+}
+
 EXPORT: Fields = {
     "run_id": Field("text", "the exported run"),
     "folder": Field("text", "the folder that was written"),
@@ -310,6 +331,7 @@ ANSWERS: Mapping[str, Fields] = {
     "compare": COMPARE,
     "inspect": INSPECT,
     "problems": PROBLEMS,
+    "certify": CERTIFY,
     "export": EXPORT,
     "benchmark": {
         **BENCHMARK,
