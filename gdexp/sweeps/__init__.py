@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.study import check_no_password as check_no_password
     from gdexp.sweeps.study import check_storage as check_storage
     from gdexp.sweeps.study import load_study as load_study
-    from gdexp.sweeps.study.readable_study import readable_study as readable_study
+    from gdexp.sweeps.study import readable_study as readable_study
     from gdexp.sweeps.study_engine import StudyEngine as StudyEngine
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
     from gdexp.sweeps.worker import run_planned_worker as run_planned_worker
@@ -150,7 +150,7 @@ __getattr__ = lazy_names(
         "job_failure": "launchers",
         "load_study": "study",
         "objective_name": "goal",
-        "readable_study": "study.readable_study",
+        "readable_study": "study",
         "run_launched_worker": "launchers",
         "run_planned_worker": "worker",
         "run_sweep": "driver",

@@ -118,6 +118,16 @@ def open_storage(place: str | Path) -> StudyStorage:
     return JournalStudyStorage(place)
 
 
+def readable_study(place: str | Path) -> StudyStorage:
+    """Return the studies on a server (an address) or in a file (a path), for dashboards.
+
+    Objectives have names, attributes are words and numbers, and estimates do not dwarf the rest.
+    """
+    from gdexp.sweeps.study.study_view import ReadableStudy
+
+    return ReadableStudy(open_storage(place))
+
+
 def grouped_writes(study: Study) -> AbstractContextManager[None]:
     """Write the changes made inside at once, where the storage can do that."""
     storage = _own_storage(study)

@@ -12,8 +12,7 @@ from optuna.trial import TrialState, create_trial
 
 from gdexp.descent import Status
 from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT
-from gdexp.sweeps.study.readable_study import readable_study
-from gdexp.sweeps.study.study import open_storage
+from gdexp.sweeps.study.study import open_storage, readable_study
 from gdexp.sweeps.study.trial_record import RECORD, TrialRecord
 
 PENALTY = 1e6

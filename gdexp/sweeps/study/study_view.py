@@ -11,7 +11,6 @@ import copy
 import math
 from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -20,7 +19,6 @@ from optuna.study import StudyDirection
 from gdexp.sweeps.objective import HITTING_TIME, THRESHOLD
 from gdexp.sweeps.optuna_internals import trial_id as trial_id_of
 from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT
-from gdexp.sweeps.study.study import open_storage
 from gdexp.sweeps.study.study_storage import StudyStorage
 from gdexp.sweeps.study.trial_record import TrialRecord, is_added
 from gdexp.sweeps.study.trial_rows import is_row
@@ -35,11 +33,6 @@ TIMES_WORST = 2.0
 
 OWN = "gdexp."
 """How the names of gdexp's own attributes begin."""
-
-
-def readable_study(place: str | Path) -> ReadableStudy:
-    """Return the studies on a server (an address) or in a journal file (a path)."""
-    return ReadableStudy(open_storage(place))
 
 
 class ReadableStudy(StudyStorage):
