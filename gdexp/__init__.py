@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from gdexp.optimizers import InverseTime as InverseTime
     from gdexp.optimizers import Momentum as Momentum
     from gdexp.optimizers import Nesterov as Nesterov
+    from gdexp.optimizers import OptimalConstant as OptimalConstant
     from gdexp.optimizers import OptimizedGradient as OptimizedGradient
     from gdexp.optimizers import OptimizedGradientG as OptimizedGradientG
     from gdexp.optimizers import Polyak as Polyak
@@ -86,7 +87,9 @@ if TYPE_CHECKING:
     from gdexp.runs import Runs as Runs
     from gdexp.runs import TrackedRun as TrackedRun
     from gdexp.runs import load_runs as load_runs
+    from gdexp.theory import Certificate as Certificate
     from gdexp.theory import best_lr as best_lr
+    from gdexp.theory import certify as certify
     from gdexp.theory import distance_from_best as distance_from_best
     from gdexp.theory import exact_count as exact_count
     from gdexp.training import Checkpoint as Checkpoint
@@ -98,6 +101,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "FastGradient": "optimizers",
+    "OptimalConstant": "optimizers",
     "OptimizedGradient": "optimizers",
     "OptimizedGradientG": "optimizers",
     "ChebyshevSemiIteration": "optimizers",
@@ -164,7 +168,9 @@ _HOME = {
     "UpdateRule": "optimizers",
     "Warmup": "optimizers",
     "WarmupCosine": "optimizers",
+    "Certificate": "theory",
     "best_lr": "theory",
+    "certify": "theory",
     "build_problem": "problems",
     "check_problem": "problems",
     "descend": "descent",

@@ -29,7 +29,7 @@ FLOORS = [
     ["tracking"],
     ["runs"],
     ["comparison", "reruns", "sweeps"],
-    ["sweeper"],
+    ["suite", "sweeper"],
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
     ["__main__"],

@@ -38,7 +38,9 @@ def reference() -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["+sweep", "+rerun", "+compare", "+export", "+inspect"])
+@pytest.mark.parametrize(
+    "command", ["+sweep", "+rerun", "+compare", "+export", "+inspect", "+benchmark"]
+)
 def test_every_key_of_a_command_is_on_the_page_of_keys(
     command: str, reference: dict[str, str]
 ) -> None:

@@ -128,6 +128,10 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.inspect import inspect
 
         return inspect
+    if "certify" in composed:
+        from gdexp.cli.certify import certify
+
+        return certify
     if "problems" in composed:
         from gdexp.cli.problems import problems
 
@@ -136,6 +140,10 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.resume import resume
 
         return resume
+    if "benchmark" in composed:
+        from gdexp.cli.benchmark import benchmark
+
+        return benchmark
     from gdexp.cli.run import run
 
     return run

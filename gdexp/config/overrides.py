@@ -37,7 +37,8 @@ def overrides(wanted: Mapping[str, Any]) -> list[str]:
     meant = {**ADDED_KEYS, **wanted}
     after = {key: meant[key] for key in OUTCOME_KEYS if key in meant}
     flat = flatten(after)
-    found = [_overrides_after(name, after, flat) for name in (None, *_experiments())]
+    files = {group: _group_file(group, after) for group in GROUPS}
+    found = [_overrides_after(name, files, after, flat) for name in (None, *_experiments())]
     return min(
         (lines for lines in found if lines is not None),
         key=lambda lines: (len(lines), sum(map(len, lines))),
@@ -64,13 +65,15 @@ def literal(value: object) -> str:
     return str(QuotedString(text, Quote.single).with_quotes())
 
 
-def _overrides_after(experiment: str | None, wanted: Config, flat: Config) -> list[str] | None:
+def _overrides_after(
+    experiment: str | None, files: Mapping[str, str | None], wanted: Config, flat: Config
+) -> list[str] | None:
     """Return the overrides after an experiment's; None if it chooses other files than are wanted.
 
     Its values would go into those files, which may have no such keys.
     """
     chosen = _choices(experiment)
-    names = {group: _group_file(group, wanted, chosen[group]) for group in GROUPS}
+    names = {group: file or chosen[group] for group, file in files.items()}
     lines = [f"{group}={name}" for group, name in names.items() if name != chosen[group]]
     if experiment is not None:
         if lines:
@@ -102,12 +105,12 @@ def _new_key(key: str, before: Config, wanted: Config) -> tuple[str, Any]:
     return key, lookup(wanted, key)
 
 
-def _group_file(group: str, wanted: Mapping[str, Any], default: str) -> str:
-    """Return the file that a group of the config was composed from."""
+def _group_file(group: str, wanted: Mapping[str, Any]) -> str | None:
+    """Return the file that a group of the config was composed from; None where nothing says it."""
     node: object = wanted
     for part in group.split("/"):
         node = node.get(part) if isinstance(node, Mapping) else None
-    return str(node.get("name", default)) if isinstance(node, Mapping) else default
+    return str(node["name"]) if isinstance(node, Mapping) and "name" in node else None
 
 
 @cache

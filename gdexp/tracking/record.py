@@ -194,8 +194,12 @@ def manifest(artifacts: Mapping[str, bytes]) -> bytes:
     )
 
 
+_AS_JSON = json.JSONEncoder(default=str)
+"""Made once: `json.dumps` makes one for each value that has a `default`."""
+
+
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if isinstance(value, str) else _AS_JSON.encode(value)
 
 
 def loss_levels(experiment: Experiment) -> list[float]:

@@ -137,7 +137,7 @@ def _steps(plan: Plan, result: SweepResult) -> list[tuple[str, str]]:
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
     """Return how far the best trial is from the best possible, if theory knows that."""
-    from gdexp.theory import MOST_MODES, distance
+    from gdexp.theory import MOST_MODES, distance, standing
 
     if plan.settings.seeds > 1 or not plan.counts_iterations:
         return []
@@ -150,7 +150,12 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
         return []
     count = int(record.iterations) if record.status == Status.CONVERGED else None
     known = distance(function, experiment.rule, experiment.stopping.threshold, count, x0)
-    return [] if known is None else [("theory", str(known))]
+    facts = [] if known is None else [("theory", str(known))]
+    if count is not None:
+        gap = record.final_loss - function.reference
+        where = standing(function, experiment.rule, count, gap, x0)
+        facts += [] if where is None else [("worst case", where)]
+    return facts
 
 
 def _importance(result: SweepResult) -> list[tuple[str, str]]:
