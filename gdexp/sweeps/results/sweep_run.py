@@ -159,7 +159,7 @@ def _record(
 ) -> Record:
     """Return what the sweep's run holds at its end."""
     confirmed = None if result.confirmation is None else result.confirmation.evidence
-    keys = sorted({key for trial in result.trials for key in trial.params})
+    keys = result.keys
     base = plan.recorded_config(plan.base)
     artifacts = {
         "config.yaml": config_yaml({**base, "sweep": plan.definition()}),
