@@ -33,6 +33,7 @@ TAGS = {
     "gdexp.signature": "the hash of what decides the outcome: equal configs have equal ones",
     "gdexp.engine": "the engine that computed the descent: portable or torch",
     "gdexp.engine_reason": "why `engine=auto` took torch",
+    "gdexp.not_rerunnable": "of a problem or rule that has no import path: how to repeat the run",
     "gdexp.version": "the version of gdexp",
     "gdexp.source.digest": "the digest of gdexp's own source",
     "gdexp.source.dirty": "whether that source has changes that are not committed",

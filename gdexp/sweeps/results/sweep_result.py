@@ -118,6 +118,11 @@ class SweepResult:
         )
 
     @property
+    def keys(self) -> list[str]:
+        """The parameters that the trials have, in order."""
+        return sorted({key for trial in self.trials for key in trial.params})
+
+    @property
     def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:
         """The best trial and its record."""
         return None if self.best is None else (self.trials[self.best], self.records[self.best])

@@ -158,7 +158,7 @@ def _record(
     plan: Plan, result: SweepResult, store: Store, parent: str, drawn: Mapping[str, bytes]
 ) -> Record:
     """Return what the sweep's run holds at its end."""
-    keys = sorted({key for trial in result.trials for key in trial.params})
+    keys = result.keys
     base = plan.recorded_config(plan.base)
     artifacts = {
         "config.yaml": config_yaml({**base, "sweep": plan.definition()}),
