@@ -118,12 +118,20 @@ EVIDENCE: Fields = {
     "others": Field("list of object", "the other trials, the best first", COMPARED),
 }
 
+CONFIRMATION: Fields = {
+    **EVIDENCE,
+    "first_seed": Field("integer", "the first of the further seeds"),
+    "before": Field("number", "the expected running time of the winner in its trial"),
+    "failed": Field("list of integer", "contenders with a descent that failed"),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),

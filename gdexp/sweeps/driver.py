@@ -26,6 +26,7 @@ from gdexp.sweeps.results import (
     start_sweep_run,
     sweep_answer,
     terminal_messages,
+    with_confirmation,
 )
 from gdexp.sweeps.study import (
     TrialRecord,
@@ -35,6 +36,7 @@ from gdexp.sweeps.study import (
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
+from gdexp.sweeps.worker import FurtherSeeds
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -160,6 +162,9 @@ def _run(
         failures = _failures(plan, study, earlier)
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         result = SweepResult.from_study(study, plan)
+        if not failures.exceeded:
+            counts = FurtherSeeds(plan, study, store, parent).counts
+            result = with_confirmation(plan, result, counts)
         if plan.tracks:
             check_sweep_run(plan, store, parent)
             result = create_trial_runs(plan, result, store, parent)
