@@ -37,6 +37,7 @@ Commands
   +benchmark update rules over the 24 functions of COCO's bbob suite, as one
              job that continues; benchmark.preview=true shows its time
   +problems  the problems there are, with what is known of each
+  +certify   the worst case of a rule and schedule over a class of functions
 
 Keys (KEY=VALUE; any key that `--cfg job` shows)
   problem, problem.x0, problem.target            what is minimised, from where

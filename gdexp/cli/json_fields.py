@@ -118,12 +118,20 @@ EVIDENCE: Fields = {
     "others": Field("list of object", "the other trials, the best first", COMPARED),
 }
 
+CONFIRMATION: Fields = {
+    **EVIDENCE,
+    "first_seed": Field("integer", "the first of the further seeds"),
+    "before": Field("number", "the expected running time of the winner in its trial"),
+    "failed": Field("list of integer", "contenders with a descent that failed"),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),
@@ -264,6 +272,27 @@ PROBLEMS: Fields = {
     ),
 }
 
+CERTIFY: Fields = {
+    "rule": Field("text", "its name"),
+    "lr": Field("number", "its learning rate"),
+    "schedule": Field("text", "the name of its schedule"),
+    "bound": Field("number", "of the measure"),
+    "exact": Field("boolean", "whether it is the worst case itself"),
+    "kind": Field("text", "worst case, or bound where it is not known to be attained"),
+    "measure": Field("text", "what is bounded"),
+    "method": Field("text", "closed form or solver"),
+    "source": Field("text", "the paper, or the solver with its versions"),
+    "solver_gap": Field("number or null", "between the bound and the solver's example"),
+    "assumptions": Field("list of text", "with which the bound holds"),
+    "floor": Field("number or null", "less than this no method can promise"),
+    "floor_source": Field("text or null", "its paper"),
+    "steps": Field("integer", "N, the updates"),
+    "smoothness": Field("number", "L"),
+    "strong_convexity": Field("number", "mu"),
+    "functions": Field("text", "convex or quadratic"),
+    "distance": Field("number", "|x0 - x*|"),
+}
+
 EXPORT: Fields = {
     "run_id": Field("text", "the exported run"),
     "folder": Field("text", "the folder that was written"),
@@ -312,6 +341,7 @@ ANSWERS: Mapping[str, Fields] = {
     "compare": COMPARE,
     "inspect": INSPECT,
     "problems": PROBLEMS,
+    "certify": CERTIFY,
     "export": EXPORT,
     "benchmark": {
         **BENCHMARK,

@@ -12,6 +12,7 @@ from documentation.allowed_values import allowed
 from documentation.config_files import ConfigFile, Key
 from documentation.markdown import code, escaped, first_sentence, table
 from gdexp import Quadratic, Stopping, TorchSchedule, Transformed, best_lr
+from gdexp.cli.certify import CertifySettings
 from gdexp.cli.compare import CompareSettings
 from gdexp.cli.export import ExportSettings
 from gdexp.cli.inspect import InspectSettings
@@ -43,6 +44,7 @@ SETTINGS: Mapping[str, Build] = {
     "compare": CompareSettings,
     "export": ExportSettings,
     "inspect": InspectSettings,
+    "certify": CertifySettings,
     "benchmark": BenchmarkSettings,
 }
 """The class that checks each group of `conf/`; a group without one is shown without ranges."""
