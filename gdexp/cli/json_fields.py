@@ -333,6 +333,8 @@ BENCHMARK_SOLVER: Fields = {
     "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
     "functions": Field("integer", "all functions"),
     "score": Field("number", "AlgoPerf's score, from 0 to 1"),
+    "score_low": Field("number", "the lower edge of its bootstrap interval"),
+    "score_high": Field("number", "the upper edge"),
 }
 
 BENCHMARK_TIME: Fields = {
