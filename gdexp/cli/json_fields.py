@@ -118,12 +118,20 @@ EVIDENCE: Fields = {
     "others": Field("list of object", "the other trials, the best first", COMPARED),
 }
 
+CONFIRMATION: Fields = {
+    **EVIDENCE,
+    "first_seed": Field("integer", "the first of the further seeds"),
+    "before": Field("number", "the expected running time of the winner in its trial"),
+    "failed": Field("list of integer", "contenders with a descent that failed"),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),
@@ -137,6 +145,24 @@ SWEEP: Fields = {
 
 PREVIEW: Fields = {
     **PLAN,
+    "duration": Field(
+        "object or null",
+        "how long the sweep will take; null where that is under a minute, or not known",
+        {
+            "seconds": Field("number", "of the whole sweep"),
+            "seconds_per_trial": Field("number", "of one trial"),
+            "at_most": Field("boolean", "whether it may well be shorter"),
+            "pilots": Field("integer", "the trials that were begun to know it"),
+            "ways": Field(
+                "list of object",
+                "shorter ways",
+                {
+                    "override": Field("text", "what to add to the command"),
+                    "seconds": Field("number", "of the sweep then"),
+                },
+            ),
+        },
+    ),
     "trials": Field("list of object of any", "the parameters of the first trials"),
 }
 
@@ -307,6 +333,8 @@ BENCHMARK_SOLVER: Fields = {
     "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
     "functions": Field("integer", "all functions"),
     "score": Field("number", "AlgoPerf's score, from 0 to 1"),
+    "score_low": Field("number", "the lower edge of its bootstrap interval"),
+    "score_high": Field("number", "the upper edge"),
 }
 
 BENCHMARK_TIME: Fields = {

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.study import check_no_password as check_no_password
     from gdexp.sweeps.study import check_storage as check_storage
     from gdexp.sweeps.study import load_study as load_study
+    from gdexp.sweeps.study import readable_study as readable_study
     from gdexp.sweeps.study_engine import StudyEngine as StudyEngine
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
     from gdexp.sweeps.worker import run_planned_worker as run_planned_worker
@@ -95,6 +96,7 @@ __all__ = [
     "job_failure",
     "load_study",
     "objective_name",
+    "readable_study",
     "run_launched_worker",
     "run_planned_worker",
     "run_sweep",
@@ -151,6 +153,7 @@ __getattr__ = lazy_names(
         "job_failure": "launchers",
         "load_study": "study",
         "objective_name": "goal",
+        "readable_study": "study",
         "run_launched_worker": "launchers",
         "run_planned_worker": "worker",
         "run_sweep": "driver",

@@ -11,6 +11,7 @@ from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.application import Application
 from gdexp.sweeps.cleanup import cleanup_on_error
+from gdexp.sweeps.duration import estimated_duration, print_duration
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import WorkerLauncher, Workers
 from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
@@ -25,6 +26,7 @@ from gdexp.sweeps.results import (
     start_sweep_run,
     sweep_answer,
     terminal_messages,
+    with_confirmation,
 )
 from gdexp.sweeps.study import (
     TrialRecord,
@@ -34,6 +36,7 @@ from gdexp.sweeps.study import (
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
+from gdexp.sweeps.worker import FurtherSeeds
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -103,6 +106,8 @@ def finish_sweep(
     terminal_messages.print_plan(out, plan)
     for warning in differing:
         terminal.print_warning(warning)
+    if plan.storage_server is not None or not plan.journal.exists():  # else its trials say it
+        print_duration(out, estimated_duration(plan))
 
     def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
         count = plan.settings.worker_count
@@ -157,6 +162,9 @@ def _run(
         failures = _failures(plan, study, earlier)
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         result = SweepResult.from_study(study, plan)
+        if not failures.exceeded:
+            counts = FurtherSeeds(plan, study, store, parent).counts
+            result = with_confirmation(plan, result, counts)
         if plan.tracks:
             check_sweep_run(plan, store, parent)
             result = create_trial_runs(plan, result, store, parent)

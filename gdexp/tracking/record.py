@@ -34,6 +34,9 @@ MANIFEST = "manifest.json"
 LARGE = 1 << 20
 """Bytes of an array from which its file is made only when it is written."""
 
+CONFIRMATION = "confirmation"
+"""The kind of a descent of a finished trial from a further seed, under the sweep's run."""
+
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
 

@@ -2,6 +2,7 @@
 
 from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.results.best_trial_runs import create_trial_runs
+from gdexp.sweeps.results.confirmed import with_confirmation
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.sweep_answer import plan_fields, sweep_answer
 from gdexp.sweeps.results.sweep_result import SweepResult
@@ -25,4 +26,5 @@ __all__ = [
     "terminal_messages",
     "threshold_cells",
     "trial_cells",
+    "with_confirmation",
 ]

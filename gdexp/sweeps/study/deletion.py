@@ -16,7 +16,7 @@ from gdexp.core import StorageFailed, StudyInUse, command_folder, failure_reason
 from gdexp.experiment import FOLDER
 from gdexp.sweeps.study.attributes import PARENT
 from gdexp.sweeps.study.journal_check import check_journal, held_file
-from gdexp.sweeps.study.study import study_storage
+from gdexp.sweeps.study.study import open_storage
 from gdexp.sweeps.study.worker_liveness import wait_for_other_workers
 from gdexp.tracking import is_postgresql, mask_uri
 
@@ -114,7 +114,7 @@ class DoomedStudy:
         return True
 
     def _opened(self) -> StudyStorage:
-        return study_storage(str(self.storage) if self.journal is None else self.journal)
+        return open_storage(str(self.storage) if self.journal is None else self.journal)
 
     @contextmanager
     def _locked(self, lock: Path) -> Iterator[None]:
