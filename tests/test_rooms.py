@@ -32,6 +32,7 @@ FLOORS = [
     ["suite", "sweeper"],
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
+    ["api"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

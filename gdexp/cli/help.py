@@ -50,7 +50,7 @@ Keys (KEY=VALUE; any key that `--cfg job` shows)
   sweep.pruner, stopping.patience                end trials early
   sweep.continue_to                              traces go on, for the table
   sweep.workers                                  processes that share a study
-  output=json                                    one object on stdout, for programs
+  output=json                                    one object, for programs
 
 Choices (GROUP=NAME)
 {groups}

@@ -118,12 +118,20 @@ EVIDENCE: Fields = {
     "others": Field("list of object", "the other trials, the best first", COMPARED),
 }
 
+CONFIRMATION: Fields = {
+    **EVIDENCE,
+    "first_seed": Field("integer", "the first of the further seeds"),
+    "before": Field("number", "the expected running time of the winner in its trial"),
+    "failed": Field("list of integer", "contenders with a descent that failed"),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),
@@ -307,6 +315,8 @@ BENCHMARK_SOLVER: Fields = {
     "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
     "functions": Field("integer", "all functions"),
     "score": Field("number", "AlgoPerf's score, from 0 to 1"),
+    "score_low": Field("number", "the lower edge of its bootstrap interval"),
+    "score_high": Field("number", "the upper edge"),
 }
 
 BENCHMARK_TIME: Fields = {

@@ -144,9 +144,9 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.benchmark import benchmark
 
         return benchmark
-    from gdexp.cli.run import run
+    from gdexp.cli.run import run_config
 
-    return run
+    return run_config
 
 
 def _hydra(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -46,7 +47,7 @@ TELLING = ("final.png", "curve.png", "metric.png", "loss.png")
 """Pictures of a run, the most telling first."""
 
 
-def run(config: Config) -> Result:
+def run_config(config: Config) -> Result:
     """Run the composed experiment once, print it and record it.
 
     Raises:
@@ -68,7 +69,7 @@ def run(config: Config) -> Result:
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
     name_unfinished(experiment)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
-    result = carry_out(out, experiment, store, run_id, saves)
+    result = replace(carry_out(out, experiment, store, run_id, saves), run_id=run_id)
     json_output.answer("run", run_answer(experiment.of_result(result), result, run_id, store))
     return result
 

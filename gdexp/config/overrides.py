@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from gdexp.config.composed import shipped
+from gdexp.config.import_paths import why_not_rerunnable
 from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup
 
@@ -25,7 +26,12 @@ GROUPS = ("problem", "optimizer", "optimizer/schedule", "stopping")
 
 
 def shortest_command(wanted: Mapping[str, Any]) -> str:
-    """Return `python -m gdexp …` with an override for each key that is not as shipped."""
+    """Return `python -m gdexp …` with an override for each key that is not as shipped.
+
+    Of a run that no command repeats it is a comment that says so.
+    """
+    if (reason := why_not_rerunnable(wanted)) is not None:
+        return f"# {reason}"
     return " ".join(["python -m gdexp", *(shlex.quote(line) for line in overrides(wanted))])
 
 
@@ -156,6 +162,15 @@ def _choices(experiment: str | None) -> dict[str, str]:
 @cache
 def _experiments() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (shipped() / "experiment").glob("*.yaml")))
+
+
+def shipped_values(name: str) -> Config:
+    """Return the values of a shipped file, interpolations as they are written.
+
+    Args:
+        name: below `conf`, without its suffix: `optimizer/gd`.
+    """
+    return _load(name)
 
 
 def _load(name: str) -> Config:

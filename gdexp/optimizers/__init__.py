@@ -22,6 +22,7 @@ from gdexp.optimizers.optimal_constant import OptimalConstant, optimal_constant_
 from gdexp.optimizers.own_rule import OwnRule
 from gdexp.optimizers.polyak import Polyak, PolyakLevel
 from gdexp.optimizers.registry import RULES, build_rule
+from gdexp.optimizers.schedule_registry import SCHEDULES
 from gdexp.optimizers.schedules import (
     Chebyshev,
     Constant,
@@ -41,6 +42,7 @@ from gdexp.optimizers.warmup_cosine import WarmupCosine
 
 __all__ = [
     "RULES",
+    "SCHEDULES",
     "AdGD",
     "Adagrad",
     "Adam",

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
+from gdexp.display import terminal
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
 from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
@@ -89,7 +90,8 @@ class Progress(AbstractContextManager["Progress"]):
         clock: Callable[[], float] = time.monotonic,
         describe: Callable[[FinishedTrial], str] | None = None,
     ) -> None:
-        self._out, self._total, self._done = out, total, done
+        self._out = out = terminal.progress_console(out)
+        self._total, self._done = total, done
         self._describe = describe
         self._clock = clock
         self._counts: Counter[str] = Counter()
@@ -98,8 +100,13 @@ class Progress(AbstractContextManager["Progress"]):
         self._descent: DescentLine | None = None
         self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
-        self._is_live = out.is_terminal and not out.is_dumb_terminal
-        self._live = Live(_View(self), console=out, auto_refresh=False, transient=True)
+        cell = terminal.notebook_display()
+        self._is_live = cell is not None or (out.is_terminal and not out.is_dumb_terminal)
+        self._live: _Drawing = (
+            Live(_View(self), console=out, auto_refresh=False, transient=True)
+            if cell is None
+            else _Cell(self, cell)
+        )
         self._next = clock() + (0.0 if self._is_live else LOG_EVERY_SECONDS)
         self._changed = False
 
@@ -299,6 +306,41 @@ class Progress(AbstractContextManager["Progress"]):
             act()
         except Exception:
             self._next = math.inf
+
+
+class _Drawing(Protocol):
+    """What draws the lines."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def refresh(self) -> None:
+        """Draw the lines as they are now."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+class _Cell:
+    """The lines below a cell of a notebook; the last ones stay.
+
+    Args:
+        progress: has the lines.
+        cell: shows them.
+    """
+
+    def __init__(self, progress: Progress, cell: terminal.NotebookDisplay) -> None:
+        self._progress, self._cell = progress, cell
+
+    def start(self) -> None:
+        """Show the first lines."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the lines as they are now."""
+        self._cell.show("\n".join(line.plain for line in self._progress.lines(WIDTH)))
+
+    stop = refresh
 
 
 class _View:

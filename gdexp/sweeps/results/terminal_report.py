@@ -8,6 +8,7 @@ from gdexp.core import format_counts, format_value
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.confirmed import confirmation_facts
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
 from gdexp.sweeps.results.seed_evidence import evidence_facts
@@ -86,6 +87,7 @@ def _print_best(
                 f"(trial {trial.number}, {record.status})",
             ),
             *evidence_facts(result.evidence),
+            *confirmation_facts(result.confirmation),
             ("with", _parameters(trial)),
             *_trials(plan, result),
             *_theory(plan, trial, record),
