@@ -27,11 +27,16 @@ LEGEND_BELOW = (0.5, -0.14)
 
 def render_png(picture: Picture) -> bytes:
     """Return a picture as the bytes of a PNG file; equal pictures give equal bytes."""
+    return png(matplotlib_figure(picture))
+
+
+def matplotlib_figure(picture: Picture) -> Figure:
+    """Return a picture as a figure of matplotlib's, made without its global state."""
     if isinstance(picture, Chart):
-        return png(_chart(picture))
+        return _chart(picture)
     if isinstance(picture, Surface):
-        return png(_surface(picture))
-    return png(_images(picture))
+        return _surface(picture)
+    return _images(picture)
 
 
 def _chart(chart: Chart) -> Figure:
