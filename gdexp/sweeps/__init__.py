@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from gdexp.sweeps.space import checked_bounds as checked_bounds
     from gdexp.sweeps.space import choice_dimension as choice_dimension
     from gdexp.sweeps.space import unquoted as unquoted
+    from gdexp.sweeps.study import DoomedStudy as DoomedStudy
     from gdexp.sweeps.study import StartedBy as StartedBy
     from gdexp.sweeps.study import TrialRecord as TrialRecord
     from gdexp.sweeps.study import check_no_password as check_no_password
     from gdexp.sweeps.study import check_storage as check_storage
     from gdexp.sweeps.study import load_study as load_study
+    from gdexp.sweeps.study import readable_study as readable_study
     from gdexp.sweeps.study_engine import StudyEngine as StudyEngine
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
     from gdexp.sweeps.worker import run_planned_worker as run_planned_worker
@@ -64,6 +66,7 @@ __all__ = [
     "SAMPLER_OPTIONS",
     "Application",
     "Dimension",
+    "DoomedStudy",
     "FinishedSweep",
     "LocalWorkers",
     "Objective",
@@ -93,6 +96,7 @@ __all__ = [
     "job_failure",
     "load_study",
     "objective_name",
+    "readable_study",
     "run_launched_worker",
     "run_planned_worker",
     "run_sweep",
@@ -131,6 +135,7 @@ __getattr__ = lazy_names(
         "SweepConfigs": "sweep_configs",
         "SweepResult": "results",
         "SweepSettings": "settings",
+        "DoomedStudy": "study",
         "TrialRecord": "study",
         "WorkerCommand": "launchers",
         "WorkerLauncher": "launchers",
@@ -148,6 +153,7 @@ __getattr__ = lazy_names(
         "job_failure": "launchers",
         "load_study": "study",
         "objective_name": "goal",
+        "readable_study": "study",
         "run_launched_worker": "launchers",
         "run_planned_worker": "worker",
         "run_sweep": "driver",

@@ -105,6 +105,11 @@ LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "max": lambda y, wanted: (y - wanted).abs().amax(),
 }
 
+ACCELERATED = (
+    *("momentum", "nesterov", "fast_gradient", "ogm", "ogm_g"),
+    *("triple_momentum", "chebyshev_semi_iteration"),
+)
+
 CONDITIONED = ("triple_momentum", "chebyshev_semi_iteration")
 """The rules that need the condition number of the problem."""
 
@@ -149,7 +154,7 @@ def cases() -> dict[str, Case]:
 
 def rules(lr: float) -> dict[str, UpdateRule]:
     """Return every shipped rule; those that scale the coordinates have a rate of their own."""
-    own = {"gd": lr, "momentum": lr / 4, "nesterov": lr / 4}
+    own = {"gd": lr, **dict.fromkeys(ACCELERATED, lr / 4)}
     needed: dict[str, dict[str, Any]] = {name: {"condition": 50.0} for name in CONDITIONED}
     needed["polyak"] = {"f_star": 0.0}
     found = {
