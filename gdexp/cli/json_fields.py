@@ -145,6 +145,24 @@ SWEEP: Fields = {
 
 PREVIEW: Fields = {
     **PLAN,
+    "duration": Field(
+        "object or null",
+        "how long the sweep will take; null where that is under a minute, or not known",
+        {
+            "seconds": Field("number", "of the whole sweep"),
+            "seconds_per_trial": Field("number", "of one trial"),
+            "at_most": Field("boolean", "whether it may well be shorter"),
+            "pilots": Field("integer", "the trials that were begun to know it"),
+            "ways": Field(
+                "list of object",
+                "shorter ways",
+                {
+                    "override": Field("text", "what to add to the command"),
+                    "seconds": Field("number", "of the sweep then"),
+                },
+            ),
+        },
+    ),
     "trials": Field("list of object of any", "the parameters of the first trials"),
 }
 
@@ -315,6 +333,8 @@ BENCHMARK_SOLVER: Fields = {
     "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
     "functions": Field("integer", "all functions"),
     "score": Field("number", "AlgoPerf's score, from 0 to 1"),
+    "score_low": Field("number", "the lower edge of its bootstrap interval"),
+    "score_high": Field("number", "the upper edge"),
 }
 
 BENCHMARK_TIME: Fields = {
@@ -353,6 +373,13 @@ ANSWERS: Mapping[str, Fields] = {
         "cells": Field("integer", "rules on a function and dimension that are to be done"),
         "descents": Field("integer", "of these cells"),
         "seconds": Field("number", "an estimate of the time of one process"),
+    },
+    "delete": {
+        "run_id": Field("text", "the run or sweep"),
+        "kind": Field("text", "run, sweep or rerun"),
+        "name": Field("text", "of the run"),
+        "runs": Field("integer", "deleted runs, those of trials included"),
+        "study": Field("text or null", "the deleted study of a sweep"),
     },
     "resume": {**RUN, "resumed": Field("text", "from where, and what is other than before")},
 }

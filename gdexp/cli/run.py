@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,8 +11,9 @@ from rich.console import Console
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
 from gdexp.cli.run_answer import run_answer
+from gdexp.cli.suggested_sweep import suggested_sweep
 from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
-from gdexp.config import Config, construct, overrides
+from gdexp.config import Config, construct
 from gdexp.core import Interrupted, command_folder, format_number, format_value, json_output
 from gdexp.descent import LOSS, PENALTY, Monitors, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
@@ -160,8 +160,9 @@ def _recorded(
     terminal.print_line(out, f"{store.ui_address()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
     terminal.print_line(out, f"{store.ui_address()}/#{store.runs_link()}")
-    out.print("\n[dim]find the best learning rate with[/dim]")
-    terminal.print_line(out, sweep_command(experiment))
+    sweep = suggested_sweep(experiment, result)
+    out.print(f"\n[dim]find the best learning rate with{sweep.note}[/dim]")
+    terminal.print_line(out, sweep.command)
     return result
 
 
@@ -279,12 +280,23 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
+            *_evaluations_line(result),
             *((terminal.escape_text(name), text) for name, text in result.facts()),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
         ],
     )
+
+
+def _evaluations_line(result: Result) -> list[tuple[str, str]]:
+    """Return how often loss and gradient were computed, where there were more than iterates."""
+    if result.evaluations is None:
+        return []
+    from gdexp.descent import EVALUATIONS, GRADIENTS, total_cost
+
+    losses, gradients = (total_cost(result, cost) for cost in (EVALUATIONS, GRADIENTS))
+    return [("evaluations", f"{losses:,.0f} of the loss, {gradients:,.0f} of the gradient")]
 
 
 def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:
@@ -296,13 +308,6 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
         return []
     distance = distance_from_best(function, result)
     return [] if distance is None else [("theory", str(distance))]
-
-
-def sweep_command(experiment: Experiment) -> str:
-    """Return the command that sweeps the learning rate of this experiment."""
-    chosen = {**experiment.config, "engine": experiment.asked_engine}
-    kept = [o for o in overrides(chosen) if not o.startswith("optimizer.lr=")]
-    return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
 
 
 def _hitting_time_note(result: Result) -> str:

@@ -11,6 +11,7 @@ from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.application import Application
 from gdexp.sweeps.cleanup import cleanup_on_error
+from gdexp.sweeps.duration import estimated_duration, print_duration
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import WorkerLauncher, Workers
 from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
@@ -105,6 +106,8 @@ def finish_sweep(
     terminal_messages.print_plan(out, plan)
     for warning in differing:
         terminal.print_warning(warning)
+    if plan.storage_server is not None or not plan.journal.exists():  # else its trials say it
+        print_duration(out, estimated_duration(plan))
 
     def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
         count = plan.settings.worker_count

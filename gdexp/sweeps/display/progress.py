@@ -1,11 +1,11 @@
-"""The progress of a sweep: live lines in a terminal, a plain line every ten seconds in a log."""
+"""The progress of a sweep: live lines in a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Protocol
@@ -18,10 +18,11 @@ from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
 from gdexp.display import terminal
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
+from gdexp.sweeps.display.text_lines import cut, pack
 from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
-LOG_EVERY_SECONDS = 10.0
+FIRST_LOG_SECONDS, LOG_EVERY_SECONDS = 1.0, 10.0
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
@@ -70,8 +71,8 @@ class Progress(AbstractContextManager["Progress"]):
     """Shows trials by status, the best so far, steps made, time left, and a long descent.
 
     In a terminal it draws two or three lines (more in a narrow one) at most ten times a second,
-    and removes them at the end. Elsewhere it prints one plain line every ten seconds and one at
-    the end. No argument and no error of the terminal makes it raise.
+    and removes them at the end. Elsewhere it prints one plain line after a second, then one every
+    ten seconds, and one at the end. No argument and no error of the terminal makes it raise.
 
     Args:
         out: the console.
@@ -98,6 +99,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._steps = 0.0
         self._best: tuple[float, FinishedTrial, float | None] | None = None
         self._descent: DescentLine | None = None
+        self._running, self._began = 0, clock()
         self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
         cell = terminal.notebook_display()
@@ -107,7 +109,7 @@ class Progress(AbstractContextManager["Progress"]):
             if cell is None
             else _Cell(self, cell)
         )
-        self._next = clock() + (0.0 if self._is_live else LOG_EVERY_SECONDS)
+        self._next = clock() + (0.0 if self._is_live else FIRST_LOG_SECONDS)
         self._changed = False
 
     def __enter__(self) -> Progress:
@@ -161,6 +163,7 @@ class Progress(AbstractContextManager["Progress"]):
         threshold: float,
         running: int = 1,
         name: str = "loss",
+        most: int | None = None,
     ) -> None:
         """Show how far a descent has come. It can be called as often as one likes.
 
@@ -171,14 +174,20 @@ class Progress(AbstractContextManager["Progress"]):
             threshold: that the gap has to reach; not a number for several descents.
             running: how many descents run together.
             name: of the gap, as `gap_name` gives it.
+            most: the iterations that each trial may make; None: not known.
         """
         now = self._clock()
         known = self._descent
         if known is None or known.label != label or iteration < known.iteration:
             self._descent = known = DescentLine(label, now, gap)
         known.iteration, known.gap, known.threshold = iteration, gap, threshold
-        known.running, known.name = running, name
+        known.running, known.name, known.most = running, name, most
         self._changed = True
+        self._show()
+
+    def show_running(self, count: int) -> None:
+        """Show how many trials other processes run. It can be called as often as one likes."""
+        self._running = count
         self._show()
 
     def text(self, last: bool = False) -> str:
@@ -191,7 +200,8 @@ class Progress(AbstractContextManager["Progress"]):
 
     def _parts(self, last: bool) -> list[list[str]]:
         """Return the parts of `text`: trials, their statuses, steps, the descent, time left."""
-        head = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
+        done = f"{self._done:,}/{self._total:,} trials"
+        head = [done, *([] if last else [*self._running_words(), *self._best_words()])]
         counts = [f"{count:,} {status}" for status, count in self._counts.most_common()]
         descent = [] if self._descent is None else [self._descent.text()]
         left = [] if last else self._left_words()
@@ -224,15 +234,16 @@ class Progress(AbstractContextManager["Progress"]):
     def lines(self, width: int, ascii_only: bool = False) -> list[Text]:
         """Return the state in lines of at most `width` columns, for a terminal."""
         between, end = (", ", "") if ascii_only else (" · ", "…")
-        pieces = [Text(words, style="bold") for words in self._best_words()]
+        pieces = [Text(words) for words in self._running_words()]
+        pieces += [Text(words, style="bold") for words in self._best_words()]
         pieces += [
             Text(f"{count:,} {status}", style=COLOURS.get(status, ""))
             for status, count in self._counts.most_common()
         ]
-        lines = [self._head(width, between, ascii_only), *_pack(pieces, between, width)]
+        lines = [self._head(width, between, ascii_only), *pack(pieces, between, width)]
         if self._descent is not None and self._descent.is_long(self._clock()):
             lines.append(self._descent.line(width, ascii_only))
-        return [_cut(line, width, end) for line in lines]
+        return [cut(line, width, end) for line in lines]
 
     def _count(self, record: FinishedTrial, value: float | None, lr: float | None) -> None:
         self._done += 1
@@ -255,6 +266,15 @@ class Progress(AbstractContextManager["Progress"]):
         at = "" if lr is None else f" at lr {lr:.6g}"
         return [f"best {format_large_count(record.iterations, 'iteration')}{at}"]
 
+    def _running_words(self) -> list[str]:
+        """Return how many trials other processes run, and since when, which moves always."""
+        if not self._running:
+            return []
+        return [
+            f"{self._running:,} running",
+            f"{format_duration(self._clock() - self._began)} so far",
+        ]
+
     def _spent_words(self) -> list[str]:
         descent = self._descent
         alone = descent.iteration if descent is not None and descent.running == 1 else 0
@@ -262,8 +282,12 @@ class Progress(AbstractContextManager["Progress"]):
         return [format_large_count(steps, "step")] if steps else []
 
     def _left_words(self) -> list[str]:
-        left = self._time_left.seconds(self._clock(), self._total - self._done)
-        return [] if left is None else [f"{format_duration(left)} left"]
+        now, trials = self._clock(), self._total - self._done
+        left = self._time_left.seconds(now, trials)
+        if left is not None:
+            return [f"{format_duration(left)} left"]
+        longest = None if self._descent is None else self._descent.longest(now, trials)
+        return [] if longest is None else [f"at most {format_duration(longest)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
         """Return the bar and as many words as fit behind it; the least important go first."""
@@ -351,23 +375,3 @@ class _View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self._progress.lines(options.max_width, options.ascii_only)
-
-
-def _pack(pieces: Sequence[Text], between: str, width: int) -> list[Text]:
-    """Return the pieces, in their order, in as few lines as hold them."""
-    lines: list[Text] = []
-    for piece in pieces:
-        if lines and lines[-1].cell_len + len(between) + piece.cell_len <= width:
-            lines[-1] = Text(between).join([lines[-1], piece])
-        else:
-            lines.append(piece)
-    return lines
-
-
-def _cut(line: Text, width: int, end: str) -> Text:
-    """Return a line cut to a width."""
-    line.no_wrap = True
-    if line.cell_len > width:
-        line.truncate(max(width - len(end), 0))
-        line.append(end[:width])
-    return line

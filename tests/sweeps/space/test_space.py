@@ -9,8 +9,8 @@ import optuna
 import pytest
 
 from gdexp import BadInput, config
+from gdexp.sweeps.early_trials import first_trials
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.preview import first_trials
 from gdexp.sweeps.space.composition import compose_space
 from gdexp.sweeps.space.space import Space, dimensions
 from tests.support.commands import composed
