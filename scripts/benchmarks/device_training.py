@@ -63,7 +63,7 @@ class OnDevice(Training):
 
     def batches(self, generator: torch.Generator) -> Iterator[Any]:
         """Yield the rows in random order."""
-        for rows in torch.randperm(ROWS, generator=generator).split(BATCH):
+        for rows in torch.split(torch.randperm(ROWS, generator=generator), BATCH):
             yield self.x[rows], self.y[rows]
 
     def loss(self, model: nn.Module, batch: Any) -> torch.Tensor:  # noqa: ANN401
