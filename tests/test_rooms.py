@@ -32,6 +32,8 @@ FLOORS = [
     ["suite", "sweeper"],
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
+    ["api"],
+    ["figures"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

@@ -17,8 +17,6 @@ from gdexp.suite import (
     REPORT,
     Benchmark,
     BenchmarkSettings,
-    running_time_rows,
-    solver_rows,
     solver_table,
 )
 
@@ -27,6 +25,9 @@ if TYPE_CHECKING:
 
 READ = ("+benchmark", "benchmark", "seed", "tracking", "output", "hydra")
 """The keys that a benchmark reads."""
+
+LEFT_OUT = ("dimension", "its interval")
+"""Columns of the report for which the terminal has no room."""
 
 
 def benchmark(config: Config) -> None:
@@ -50,26 +51,27 @@ def benchmark(config: Config) -> None:
         _preview(out, made)
         return
     progress = _Lines(out)
-    outcome = made.run(progress)
+    finished = made.run(progress)
     progress.end()
     json_output.answer(
         "benchmark",
         {
             "name": made.name,
             "definition": made.definition,
-            "solvers": solver_rows(outcome),
-            "running_times": running_time_rows(outcome),
+            "solvers": finished.solvers,
+            "running_times": finished.running_times,
             "report": shown_path(made.folder.path / REPORT),
         },
     )
-    for dimension in outcome.dimensions:
+    for dimension in finished.outcome.dimensions:
         out.print(f"[bold]dimension {dimension}[/bold]")
-        rows = [row for row in solver_rows(outcome) if row["dimension"] == dimension]
+        rows = [row for row in finished.solvers if row["dimension"] == dimension]
         shown = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        for i, heading in enumerate(HEADINGS[1:]):
-            shown.add_column(heading, justify="right" if i else "left", no_wrap=True)
+        columns = [i for i, name in enumerate(HEADINGS) if name not in LEFT_OUT]
+        for i in columns:
+            shown.add_column(HEADINGS[i], justify="right" if i else "left", no_wrap=True)
         for cells in solver_table(rows).rows:
-            shown.add_row(*(Text(cell) for cell in cells[1:]))
+            shown.add_row(*(Text(cells[i]) for i in columns))
         out.print(shown)
         out.print()
     out.print(

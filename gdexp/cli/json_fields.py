@@ -118,12 +118,20 @@ EVIDENCE: Fields = {
     "others": Field("list of object", "the other trials, the best first", COMPARED),
 }
 
+CONFIRMATION: Fields = {
+    **EVIDENCE,
+    "first_seed": Field("integer", "the first of the further seeds"),
+    "before": Field("number", "the expected running time of the winner in its trial"),
+    "failed": Field("list of integer", "contenders with a descent that failed"),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),
@@ -137,6 +145,24 @@ SWEEP: Fields = {
 
 PREVIEW: Fields = {
     **PLAN,
+    "duration": Field(
+        "object or null",
+        "how long the sweep will take; null where that is under a minute, or not known",
+        {
+            "seconds": Field("number", "of the whole sweep"),
+            "seconds_per_trial": Field("number", "of one trial"),
+            "at_most": Field("boolean", "whether it may well be shorter"),
+            "pilots": Field("integer", "the trials that were begun to know it"),
+            "ways": Field(
+                "list of object",
+                "shorter ways",
+                {
+                    "override": Field("text", "what to add to the command"),
+                    "seconds": Field("number", "of the sweep then"),
+                },
+            ),
+        },
+    ),
     "trials": Field("list of object of any", "the parameters of the first trials"),
 }
 
@@ -264,6 +290,27 @@ PROBLEMS: Fields = {
     ),
 }
 
+CERTIFY: Fields = {
+    "rule": Field("text", "its name"),
+    "lr": Field("number", "its learning rate"),
+    "schedule": Field("text", "the name of its schedule"),
+    "bound": Field("number", "of the measure"),
+    "exact": Field("boolean", "whether it is the worst case itself"),
+    "kind": Field("text", "worst case, or bound where it is not known to be attained"),
+    "measure": Field("text", "what is bounded"),
+    "method": Field("text", "closed form or solver"),
+    "source": Field("text", "the paper, or the solver with its versions"),
+    "solver_gap": Field("number or null", "between the bound and the solver's example"),
+    "assumptions": Field("list of text", "with which the bound holds"),
+    "floor": Field("number or null", "less than this no method can promise"),
+    "floor_source": Field("text or null", "its paper"),
+    "steps": Field("integer", "N, the updates"),
+    "smoothness": Field("number", "L"),
+    "strong_convexity": Field("number", "mu"),
+    "functions": Field("text", "convex or quadratic"),
+    "distance": Field("number", "|x0 - x*|"),
+}
+
 EXPORT: Fields = {
     "run_id": Field("text", "the exported run"),
     "folder": Field("text", "the folder that was written"),
@@ -286,6 +333,8 @@ BENCHMARK_SOLVER: Fields = {
     "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
     "functions": Field("integer", "all functions"),
     "score": Field("number", "AlgoPerf's score, from 0 to 1"),
+    "score_low": Field("number", "the lower edge of its bootstrap interval"),
+    "score_high": Field("number", "the upper edge"),
 }
 
 BENCHMARK_TIME: Fields = {
@@ -310,6 +359,7 @@ ANSWERS: Mapping[str, Fields] = {
     "compare": COMPARE,
     "inspect": INSPECT,
     "problems": PROBLEMS,
+    "certify": CERTIFY,
     "export": EXPORT,
     "benchmark": {
         **BENCHMARK,
@@ -323,6 +373,13 @@ ANSWERS: Mapping[str, Fields] = {
         "cells": Field("integer", "rules on a function and dimension that are to be done"),
         "descents": Field("integer", "of these cells"),
         "seconds": Field("number", "an estimate of the time of one process"),
+    },
+    "delete": {
+        "run_id": Field("text", "the run or sweep"),
+        "kind": Field("text", "run, sweep or rerun"),
+        "name": Field("text", "of the run"),
+        "runs": Field("integer", "deleted runs, those of trials included"),
+        "study": Field("text or null", "the deleted study of a sweep"),
     },
     "resume": {**RUN, "resumed": Field("text", "from where, and what is other than before")},
 }

@@ -128,10 +128,18 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.inspect import inspect
 
         return inspect
+    if "certify" in composed:
+        from gdexp.cli.certify import certify
+
+        return certify
     if "problems" in composed:
         from gdexp.cli.problems import problems
 
         return problems
+    if "delete" in composed:
+        from gdexp.cli.delete import delete
+
+        return delete
     if "resume" in composed:
         from gdexp.cli.resume import resume
 
@@ -140,9 +148,9 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.benchmark import benchmark
 
         return benchmark
-    from gdexp.cli.run import run
+    from gdexp.cli.run import run_config
 
-    return run
+    return run_config
 
 
 def _hydra(arguments: list[str]) -> None:

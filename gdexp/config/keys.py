@@ -25,10 +25,13 @@ ADDED_KEYS: dict[str, Any] = {
 FREE = ("problem.arguments.",)
 """The beginnings of keys that need not be in a file: arguments of the user's own code."""
 
-COMMANDS = (*("sweep", "rerun", "compare", "export", "inspect", "problems", "resume", "benchmark"),)
+COMMANDS = (
+    *("sweep", "rerun", "compare", "export", "inspect", "problems", "resume", "benchmark"),
+    *("certify", "delete"),
+)
 """The `+name` commands. Without one of them a single descent is run."""
 
-ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",)}
+ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",), "yes": ("delete",)}
 """Keys that only some commands read."""
 
 KEYS = (*OUTCOME_KEYS, "tracking", "checkpoint", "output", *COMMANDS, *ONLY_WITH)

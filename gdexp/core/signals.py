@@ -99,6 +99,10 @@ class Signals:
             others: signals to handle beside INT, TERM and HUP.
             patient: whether a second signal changes nothing, for a system that sends several.
         """
+        if threading.current_thread() is not threading.main_thread():
+            with context_value(_CURRENT, self):  # signals come to the main thread alone
+                yield
+            return
         numbers = (*SIGNALS, *others)
         previous = {number: signal.getsignal(number) for number in numbers}
         report = sys.unraisablehook

@@ -4,7 +4,13 @@ Rules are pure functions of point, gradient, state and coefficients; those that 
 the loss. `torch` runs any class of torch.optim in the same loop.
 """
 
-from gdexp.optimizers.accelerated import FastGradient, OptimizedGradient, OptimizedGradientG
+from gdexp.optimizers.accelerated import (
+    FastGradient,
+    OptimizedGradient,
+    OptimizedGradientG,
+    nesterov_sequence,
+    ogm_g_sequence,
+)
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import SearchingRule, State, Step, UpdateRule
 from gdexp.optimizers.conditioned import ChebyshevSemiIteration, TripleMomentum
@@ -12,9 +18,11 @@ from gdexp.optimizers.descent_directions import ConjugateGradients, ExactLineSea
 from gdexp.optimizers.line_search import Armijo
 from gdexp.optimizers.local_curvature import AdGD, BarzilaiBorwein
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
+from gdexp.optimizers.optimal_constant import OptimalConstant, optimal_constant_step
 from gdexp.optimizers.own_rule import OwnRule
 from gdexp.optimizers.polyak import Polyak, PolyakLevel
 from gdexp.optimizers.registry import RULES, build_rule
+from gdexp.optimizers.schedule_registry import SCHEDULES
 from gdexp.optimizers.schedules import (
     Chebyshev,
     Constant,
@@ -34,6 +42,7 @@ from gdexp.optimizers.warmup_cosine import WarmupCosine
 
 __all__ = [
     "RULES",
+    "SCHEDULES",
     "AdGD",
     "Adagrad",
     "Adam",
@@ -52,6 +61,7 @@ __all__ = [
     "InverseTime",
     "Momentum",
     "Nesterov",
+    "OptimalConstant",
     "OptimizedGradient",
     "OptimizedGradientG",
     "OwnRule",
@@ -75,6 +85,9 @@ __all__ = [
     "build_rule",
     "check_options",
     "needs_closure",
+    "nesterov_sequence",
+    "ogm_g_sequence",
+    "optimal_constant_step",
     "put_state",
     "silver_bound",
     "silver_worst",

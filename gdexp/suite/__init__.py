@@ -3,14 +3,11 @@
 from gdexp.suite.driver import REPORT, Benchmark
 from gdexp.suite.report import HEADINGS, solver_table
 from gdexp.suite.settings import BenchmarkSettings
-from gdexp.suite.tables import running_time_rows, solver_rows
 
 __all__ = [
     "HEADINGS",
     "REPORT",
     "Benchmark",
     "BenchmarkSettings",
-    "running_time_rows",
-    "solver_rows",
     "solver_table",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,21 @@ class Estimate:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A benchmark that is done.
+
+    Attributes:
+        outcome: of it.
+        solvers: a row for each solver and dimension.
+        running_times: a row for each solver, task and decade.
+    """
+
+    outcome: Outcome
+    solvers: Sequence[dict[str, Any]]
+    running_times: Sequence[dict[str, Any]]
+
+
 class Benchmark:
     """A benchmark and its folder.
 
@@ -69,8 +84,8 @@ class Benchmark:
         self.folder.check(self.definition)
         self.work = Work(settings, seed, self.folder)
 
-    def run(self, progress: Progress) -> Outcome:
-        """Do what is missing, write all files, and return the outcome.
+    def run(self, progress: Progress) -> Finished:
+        """Do what is missing, write all files, and return what was found.
 
         Raises:
             StudyInUse: another process holds the folder.
@@ -81,8 +96,10 @@ class Benchmark:
             for part in (RATES, CELLS):
                 self._do(part, lock, progress)
             outcome = Outcome.of(self.work)
-            self._write(outcome)
-        return outcome
+            solvers, times = tables.solver_rows(outcome), tables.running_time_rows(outcome)
+            finished = Finished(outcome, solvers, times)
+            self._write(finished)
+        return finished
 
     def _do(self, part: str, lock: int, progress: Progress) -> None:
         missing = self.work.missing(part)
@@ -112,8 +129,8 @@ class Benchmark:
         """Return the settings that decide the outcome."""
         return {k: v for k, v in self.definition.items() if k in BenchmarkSettings.keys()}  # noqa: SIM118
 
-    def _write(self, outcome: Outcome) -> None:
-        solvers, times = tables.solver_rows(outcome), tables.running_time_rows(outcome)
+    def _write(self, finished: Finished) -> None:
+        outcome, solvers, times = finished.outcome, finished.solvers, finished.running_times
         whole = {"definition": self.definition, "solvers": solvers, "running_times": times}
         self.folder.write(tables.SOLVERS, tables.table(solvers))
         self.folder.write(tables.RUNNING_TIMES, tables.table(times))
@@ -123,7 +140,7 @@ class Benchmark:
             for kind, files in (("coco", coco_files), ("iohanalyzer", iohanalyzer_files)):
                 for name, content in files(solver):
                     self.folder.write(f"{kind}/{file_name(solver)}/{name}", content)
-        self.folder.write(REPORT, report(self.name, outcome))
+        self.folder.write(REPORT, report(self.name, outcome, solvers))
 
     def estimate(self) -> Estimate:
         """Return what is left, with a time that a few cells are tried for; nothing is written."""

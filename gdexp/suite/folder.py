@@ -10,14 +10,26 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gdexp.core import BadInput, StorageFailed, StudyInUse, failure_reason, shown_path, signals
+from gdexp.core import (
+    BadInput,
+    StorageFailed,
+    StudyInUse,
+    failure_reason,
+    process_exists,
+    shown_path,
+    signals,
+)
 from gdexp.suite.cells import Cell
+
+WORKERS_SECONDS = 30.0
+"""Workers whose driver was killed end by themselves within this time."""
 
 DEFINITION, LOCK, RATES, CELLS = "definition.json", "lock", "rates", "cells"
 
@@ -75,20 +87,32 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(handle, 20, 0).decode().strip() or "unknown"
-                raise StudyInUse(
-                    f"benchmark.name={self.path.name}: process {holder} works on this benchmark; "
-                    "wait for it, end it, or give another benchmark.name"
-                ) from None
+            self._take(handle)
             with contextlib.suppress(OSError):
                 os.truncate(handle, 0)
                 os.pwrite(handle, str(os.getpid()).encode(), 0)
             yield handle
         finally:
             os.close(handle)
+
+    def _take(self, handle: int) -> None:
+        """Take the lock; wait for workers whose driver was killed."""
+        until = time.monotonic() + WORKERS_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(handle, 20, 0).decode().strip()
+                alone = holder.isdigit() and not process_exists(int(holder))
+                if not alone or time.monotonic() > until:
+                    raise StudyInUse(
+                        f"benchmark.name={self.path.name}: process {holder or 'unknown'} works on "
+                        "this benchmark; wait for it, end it, or give another benchmark.name"
+                    ) from None
+            else:
+                return
+            signals.check()
+            time.sleep(0.1)
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file as a whole, or not at all."""

@@ -49,20 +49,35 @@ class Distribution(NamedTuple):
     high: Floats
 
 
-def _counts(descents: int) -> Floats:
-    """Return how often each descent is in each resample; shape (RESAMPLES, descents)."""
+def _counts(descents: int, resamples: int = RESAMPLES) -> Floats:
+    """Return how often each descent is in each resample; shape (resamples, descents)."""
     generator = np.random.Generator(np.random.PCG64(BOOTSTRAP_SEED))
-    drawn = generator.integers(descents, size=(RESAMPLES, descents))
-    counts = np.zeros((RESAMPLES, descents))
-    np.add.at(counts, (np.arange(RESAMPLES)[:, None], drawn), 1)
+    drawn = generator.integers(descents, size=(resamples, descents))
+    counts = np.zeros((resamples, descents))
+    np.add.at(counts, (np.arange(resamples)[:, None], drawn), 1)
     return counts
 
 
-def _edges(samples: Floats) -> tuple[Floats, Floats]:
+def resampled_times(attempts: Attempts, targets: Sequence[float], resamples: int) -> Floats:
+    """Return expected running times, of the descents and of each resample.
+
+    Returns:
+        Shape (1 + resamples, targets).
+    """
+    times = attempts.times(targets)
+    reached = np.isfinite(times)
+    spent = np.where(reached, times, attempts.spent[:, None])
+    counts = np.concatenate((np.ones((1, len(spent))), _counts(len(spent), resamples)))
+    with np.errstate(divide="ignore"):
+        found: Floats = (counts @ spent) / (counts @ reached.astype(float))
+    return found
+
+
+def edges(samples: Floats) -> tuple[Floats, Floats]:
     """Return the percentiles over the first axis; of sorted values, so infinities may be there."""
-    ordered = np.sort(samples, axis=0)
+    ordered, many = np.sort(samples, axis=0), len(samples)
     tail = (1 - LEVEL) / 2
-    return ordered[int(tail * RESAMPLES)], ordered[int((1 - tail) * RESAMPLES) - 1]
+    return ordered[int(tail * many)], ordered[int((1 - tail) * many) - 1]
 
 
 def running_times(attempts: Attempts, targets: Sequence[float]) -> list[RunningTime]:
@@ -74,9 +89,7 @@ def running_times(attempts: Attempts, targets: Sequence[float]) -> list[RunningT
     times = attempts.times(targets)
     reached = np.isfinite(times)
     spent = np.where(reached, times, attempts.spent[:, None])
-    counts = _counts(len(spent))
-    with np.errstate(divide="ignore"):
-        low, high = _edges((counts @ spent) / (counts @ reached.astype(float)))
+    low, high = edges(resampled_times(attempts, targets, RESAMPLES)[1:])
     return [
         RunningTime(
             Interval(
@@ -106,7 +119,7 @@ def distribution(attempts: Mapping[int, Attempts], dimension: int, most: float) 
         met = (times[:, :, None] <= budgets * (1 + 1e-12)).mean(axis=1)
         share += met.mean(axis=0)
         samples += _counts(len(met)) @ met / len(met)
-    low, high = _edges(samples / len(attempts))
+    low, high = edges(samples / len(attempts))
     return Distribution(budgets, share / len(attempts), low, high)
 
 
@@ -117,5 +130,5 @@ def share_met(attempts: Mapping[int, Attempts]) -> Interval:
         met = np.isfinite(each.times(TARGETS)).mean(axis=1)
         share += float(met.mean())
         samples += _counts(len(met)) @ met / len(met)
-    low, high = _edges(samples / len(attempts))
+    low, high = edges(samples / len(attempts))
     return Interval(share / len(attempts), float(low), float(high))

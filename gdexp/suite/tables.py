@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gdexp.comparison import performance_profile, profile_score
 from gdexp.core import csv_bytes
 from gdexp.suite.outcome import Attempts, Outcome, finite
+from gdexp.suite.profile_bands import Profiles
 from gdexp.suite.running_times import running_times, share_met
 from gdexp.suite.targets import DECADES, TARGETS
 
@@ -47,7 +47,7 @@ def solver_rows(outcome: Outcome) -> list[dict[str, Any]]:
     """Return a row for each solver and dimension, the largest share of targets first."""
     rows = []
     for dimension in outcome.dimensions:
-        scores = scores_of(outcome, dimension)
+        scores = Profiles(outcome, dimension).scores()
         found: list[dict[str, Any]] = []
         for solver in outcome.solvers:
             attempts = solver.of_dimension(dimension)
@@ -64,29 +64,13 @@ def solver_rows(outcome: Outcome) -> list[dict[str, Any]]:
                     "high": share.high,
                     "functions_solved": solved,
                     "functions": len(attempts),
-                    "score": scores[solver.name],
+                    "score": scores[solver.name].value,
+                    "score_low": scores[solver.name].low,
+                    "score_high": scores[solver.name].high,
                 }
             )
         rows += sorted(found, key=lambda row: -float(row["targets_met"]))
     return rows
-
-
-def scores_of(outcome: Outcome, dimension: int) -> dict[str, float]:
-    """Return the benchmark score of each solver: tasks are functions with the targets 10 … 1e-8.
-
-    The time of a task is the expected running time; a target that is never met counts as
-    infinite. Tasks that no solver does are left out.
-    """
-    targets = DECADES[1:]
-    times = {
-        solver.name: [
-            finite(found.evaluations.value)
-            for attempts in solver.of_dimension(dimension).values()
-            for found in running_times(attempts, targets)
-        ]
-        for solver in outcome.solvers
-    }
-    return {name: profile_score(steps) for name, steps in performance_profile(times).items()}
 
 
 def cell_rows(outcome: Outcome) -> list[dict[str, Any]]:

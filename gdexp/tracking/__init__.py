@@ -16,6 +16,7 @@ from gdexp.tracking.database_check import check_name
 from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database, prepare_template
+from gdexp.tracking.deletion import DoomedRun, delete_runs
 from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.live_curves import LiveCurves, Points
 from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
@@ -32,6 +33,7 @@ from gdexp.tracking.mlflow_ui import (
 from gdexp.tracking.no_store import NoStore
 from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
+    CONFIRMATION,
     F_STAR_TAG,
     MANIFEST,
     PlannedRun,
@@ -58,11 +60,13 @@ from gdexp.tracking.store import Store
 
 __all__ = [
     "ALL_SEEDS",
+    "CONFIRMATION",
     "F_STAR_TAG",
     "MANIFEST",
     "MOST_COMMAND",
     "NOTE_TAG",
     "Array",
+    "DoomedRun",
     "LiveCurves",
     "NoStore",
     "PlannedRun",
@@ -87,6 +91,7 @@ __all__ = [
     "convert_addresses",
     "database_key",
     "decode_array",
+    "delete_runs",
     "descent_note",
     "descent_record",
     "encode_array",

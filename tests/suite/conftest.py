@@ -39,4 +39,4 @@ def made_in(folder: Path, **changes: object) -> Benchmark:
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Benchmark, Outcome]:
     """The small benchmark and its outcome."""
     benchmark = made_in(tmp_path_factory.mktemp("benchmark"))
-    return benchmark, benchmark.run(quiet)
+    return benchmark, benchmark.run(quiet).outcome

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from gdexp import Bbob, Stopping, descend
+from gdexp.comparison import performance_profile, profile_score
 from gdexp.optimizers import build_rule
 from gdexp.suite.cells import Cell
 from gdexp.suite.driver import Benchmark
 from gdexp.suite.outcome import Outcome, Task
+from gdexp.suite.profile_bands import Profiles
 from gdexp.suite.running_times import distribution, running_times, share_met
 from gdexp.suite.tables import running_time_rows, solver_rows
 from gdexp.suite.targets import DECADES, TARGETS, evaluations_to
@@ -161,3 +163,26 @@ def test_a_descent_can_be_repeated_by_its_command(small: Small) -> None:
         f"optimizer=gd optimizer.lr={descent.rate:g} seed=8 stopping.threshold=1e-8 "
         "stopping.max_iterations=99"
     )
+
+
+def test_profiles_and_scores_are_those_of_the_expected_running_times(small: Small) -> None:
+    _, outcome = small
+    profiles = Profiles(outcome, 2)
+    times = {
+        solver.name: [
+            found.evaluations.value
+            for attempts in solver.of_dimension(2).values()
+            for found in running_times(attempts, DECADES[1:])
+        ]
+        for solver in outcome.solvers
+    }
+    alone = performance_profile(times)
+    performance, scores, data = profiles.performance(), profiles.scores(), profiles.data()
+    for name, steps in alone.items():
+        band, score = performance[name], scores[name]
+        assert band.share == pytest.approx([steps(x * (1 + 1e-9)) for x in band.x])
+        assert score.value == profile_score(steps)
+        assert score.low <= score.value <= score.high
+        reached = sum(map(math.isfinite, times[name])) / len(times[name])
+        assert data[name].share[-1] == pytest.approx(reached)
+        assert (data[name].low <= data[name].high).all()

@@ -69,13 +69,13 @@ def evidence_markdown(evidence: Evidence | None) -> list[str]:
     return [each for text in lines for each in (f"{text[0].upper()}{text[1:]}.", "")]
 
 
-def evidence_csv(evidence: Evidence | None) -> Mapping[str, bytes]:
-    """Return the file of comparisons by its name; nothing where there are none."""
+def evidence_csv(name: str, evidence: Evidence | None) -> Mapping[str, bytes]:
+    """Return the file of comparisons by this name; nothing where there are none."""
     if evidence is None:
         return {}
     rows = [evidence.best, *evidence.others]
-    cells = [[getattr(each, name) for name in COLUMNS] for each in rows]
-    return {"evidence.csv": csv_bytes([list(COLUMNS), *cells])}
+    cells = [[getattr(each, column) for column in COLUMNS] for each in rows]
+    return {name: csv_bytes([list(COLUMNS), *cells])}
 
 
 def evidence_fields(evidence: Evidence | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import format_count
 from gdexp.descent import Status
-from gdexp.sweeps.evidence import Evidence
+from gdexp.sweeps.evidence import Confirmation, Evidence
 from gdexp.sweeps.objective import (
     BEST,
     HITTING_TIME,
@@ -56,6 +56,7 @@ class SweepResult:
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
         evidence: what the seeds tell of the best trial; None with one seed.
+        confirmation: what further seeds say of it; None where that is not asked for.
     """
 
     trials: Sequence[FrozenTrial]
@@ -71,6 +72,7 @@ class SweepResult:
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
     evidence: Evidence | None = None
+    confirmation: Confirmation | None = None
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
@@ -116,6 +118,11 @@ class SweepResult:
                 for row in self.thresholds
             ],
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """The parameters that the trials have, in order."""
+        return sorted({key for trial in self.trials for key in trial.params})
 
     @property
     def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:

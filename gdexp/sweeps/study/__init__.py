@@ -6,12 +6,14 @@ from gdexp.sweeps.study.attributes import (
     CHANGED_CODE,
     DEATHS,
     DEFINITION,
+    FURTHER,
     NONDETERMINISTIC,
     PARENT,
     READINGS,
     TOKEN,
     WORKER,
 )
+from gdexp.sweeps.study.deletion import DoomedStudy
 from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
@@ -27,6 +29,7 @@ from gdexp.sweeps.study.study import (
     load_study,
     no_waiting_trials,
     open_study,
+    readable_study,
     recorded_trials,
     set_attributes,
     set_trial_attribute,
@@ -57,6 +60,7 @@ __all__ = [
     "CHANGED_CODE",
     "DEATHS",
     "DEFINITION",
+    "FURTHER",
     "GONE_AFTER_SECONDS",
     "NONDETERMINISTIC",
     "PARENT",
@@ -68,6 +72,7 @@ __all__ = [
     "TOKEN",
     "UNTRACKED",
     "WORKER",
+    "DoomedStudy",
     "Heartbeat",
     "StartedBy",
     "StudyCode",
@@ -93,6 +98,7 @@ __all__ = [
     "load_study",
     "no_waiting_trials",
     "open_study",
+    "readable_study",
     "readings_of",
     "recorded_trials",
     "recover_trials",
