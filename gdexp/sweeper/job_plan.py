@@ -154,7 +154,7 @@ class JobPlan(Plan):
             "config": {
                 **{f"stopping.{key}": value for key, value in stopping.items()},
                 "application": self.base["problem"]["application"],
-                "composed": self.base["problem"]["composed"],
+                "own_config": self.base["problem"]["own_config"],
                 "overrides": [mask_secrets(each) for each in self.fixed],
                 "custom_search_space": given.custom_search_space,
                 "seed": self.base["seed"],

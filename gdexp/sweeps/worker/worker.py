@@ -214,7 +214,7 @@ class Worker:
     def _on_told(self, written: WrittenTrial) -> None:
         """Show a trial that the study was told, and make its runs available for reuse."""
         trial, record, run_ids = written
-        if self.plan.tells_failures and record.reason:
+        if self.plan.tells_failures and record.reason and not self.progress.is_quiet:
             terminal.print_warning(failure_line(trial.asked.number, record))
         self.checkpoints.remove(trial.asked.number)
         rate = self.plan.learning_rate(trial.asked.trial.params)
