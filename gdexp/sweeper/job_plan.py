@@ -105,6 +105,10 @@ class JobPlan(Plan):
             read=[each.metric for each in self.objectives if each.kind in ("best", "last")],
         )
 
+    def own_run(self, number: int) -> str | None:
+        """Return the MLflow run that the application started itself in a trial of one job."""
+        return self.jobs.runs.pop(number, None) if self.settings.seeds == 1 else None
+
     @property
     def one_at_a_time(self) -> bool:
         """True: each trial is written as soon as it has ended."""

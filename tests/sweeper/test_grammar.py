@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from optuna.distributions import (
 
 from gdexp.config import literal
 from gdexp.core import BadInput, GdexpError
+from gdexp.hydra_plugins._config_nodes import KEYS
 from gdexp.sweeper.grammar import read_expressions
 from gdexp.sweeper.job_space import JobDimension, JobSpace
 from gdexp.sweeper.old_space import old_dimensions
@@ -238,3 +241,14 @@ def test_messages_name_the_keys_that_a_user_types() -> None:
         "give another hydra.sweeper.study_name, or hydra/sweeper/sampler=random; lr; "
         "hydra.sweeper.metric=a"
     )
+
+
+def test_the_page_names_every_key() -> None:
+    page = Path(__file__).parents[2] / "scripts/documentation/pages/how-to/hydra-applications.md"
+    text = page.read_text(encoding="utf-8")
+    left_out = {"objective", "accept_changes"}
+    keys = {field.name for field in fields(SweeperSettings)} - left_out
+    assert [key for key in keys if f"`{key}`" not in text and f"sweeper.{key}" not in text] == []
+    assert {*KEYS} - {"_recursive_"} == {field.name for field in fields(SweeperSettings)} - {
+        "sampler"
+    }

@@ -164,6 +164,9 @@ class Worker:
 
     def _add(self, trial: EvaluatedTrial) -> None:
         """Give a finished trial to the writer."""
+        own_run = self.plan.own_run(trial.asked.number)
+        if own_run is not None:
+            self.writer.adopt(trial.asked.number, own_run)
         run_id = self.writer.run_id(trial.asked.number)
         results = [descent.result for descent in trial.descents]
         goal = self.plan.told_objectives
