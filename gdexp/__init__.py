@@ -16,6 +16,15 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from gdexp.version import __version__ as __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from gdexp.api import RunComparison as RunComparison
+    from gdexp.api import Study as Study
+    from gdexp.api import StudyTrial as StudyTrial
+    from gdexp.api import compare as compare
+    from gdexp.api import compose as compose
+    from gdexp.api import descend as descend
+    from gdexp.api import log as log
+    from gdexp.api import rerun as rerun
+    from gdexp.api import sweep as sweep
     from gdexp.core import BadInput as BadInput
     from gdexp.core import GdexpError as GdexpError
     from gdexp.descent import BatchResult as BatchResult
@@ -23,9 +32,9 @@ if TYPE_CHECKING:
     from gdexp.descent import Result as Result
     from gdexp.descent import Status as Status
     from gdexp.descent import Stopping as Stopping
-    from gdexp.descent import descend as descend
     from gdexp.descent import descend_batch as descend_batch
     from gdexp.descent import hitting_time as hitting_time
+    from gdexp.experiment import Experiment as Experiment
     from gdexp.optimizers import Adagrad as Adagrad
     from gdexp.optimizers import Adam as Adam
     from gdexp.optimizers import AdamW as AdamW
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
     from gdexp.optimizers import InverseTime as InverseTime
     from gdexp.optimizers import Momentum as Momentum
     from gdexp.optimizers import Nesterov as Nesterov
+    from gdexp.optimizers import OptimalConstant as OptimalConstant
     from gdexp.optimizers import OptimizedGradient as OptimizedGradient
     from gdexp.optimizers import OptimizedGradientG as OptimizedGradientG
     from gdexp.optimizers import Polyak as Polyak
@@ -83,10 +93,13 @@ if TYPE_CHECKING:
     from gdexp.problems import build_problem as build_problem
     from gdexp.problems import check_problem as check_problem
     from gdexp.problems import gradient_error as gradient_error
+    from gdexp.reruns import Rerun as Rerun
     from gdexp.runs import Runs as Runs
     from gdexp.runs import TrackedRun as TrackedRun
     from gdexp.runs import load_runs as load_runs
+    from gdexp.theory import Certificate as Certificate
     from gdexp.theory import best_lr as best_lr
+    from gdexp.theory import certify as certify
     from gdexp.theory import distance_from_best as distance_from_best
     from gdexp.theory import exact_count as exact_count
     from gdexp.training import Checkpoint as Checkpoint
@@ -98,6 +111,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "FastGradient": "optimizers",
+    "OptimalConstant": "optimizers",
     "OptimizedGradient": "optimizers",
     "OptimizedGradientG": "optimizers",
     "ChebyshevSemiIteration": "optimizers",
@@ -125,6 +139,7 @@ _HOME = {
     "CheckFailed": "problems",
     "Constant": "optimizers",
     "Cosine": "optimizers",
+    "Experiment": "experiment",
     "Factorization": "problems",
     "Function": "problems",
     "FunctionProblem": "problems",
@@ -146,13 +161,17 @@ _HOME = {
     "Quadratic": "problems",
     "RMSprop": "optimizers",
     "Rastrigin": "problems",
+    "Rerun": "reruns",
     "Result": "descent",
     "Rosenbrock": "problems",
+    "RunComparison": "api",
     "Runs": "runs",
     "Schedule": "optimizers",
     "Silver": "optimizers",
     "Status": "descent",
     "StepDecay": "optimizers",
+    "Study": "api",
+    "StudyTrial": "api",
     "Stopped": "training",
     "Stopping": "descent",
     "TorchOptimizer": "optimizers",
@@ -164,17 +183,24 @@ _HOME = {
     "UpdateRule": "optimizers",
     "Warmup": "optimizers",
     "WarmupCosine": "optimizers",
+    "Certificate": "theory",
     "best_lr": "theory",
+    "certify": "theory",
     "build_problem": "problems",
     "check_problem": "problems",
-    "descend": "descent",
+    "compare": "api",
+    "compose": "api",
+    "descend": "api",
     "descend_batch": "descent",
     "distance_from_best": "theory",
     "exact_count": "theory",
     "gradient_error": "problems",
     "hitting_time": "descent",
     "load_runs": "runs",
+    "log": "api",
     "report": "training",
+    "rerun": "api",
+    "sweep": "api",
 }
 
 __all__ = [*_HOME]

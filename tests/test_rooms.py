@@ -29,9 +29,10 @@ FLOORS = [
     ["tracking"],
     ["runs"],
     ["comparison", "reruns", "sweeps"],
-    ["sweeper"],
+    ["suite", "sweeper"],
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
+    ["api"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

@@ -27,8 +27,8 @@ from gdexp.sweeps.study import attributes
 from gdexp.tracking.recorded_names import FILES, METRICS, TAGS
 from tests.support.commands import composed
 
-OTHER_NAMES = {"gdexp.worker.", "gdexp.record", "gdexp.stop"}
-"""Names in a study or in a process, which no run has."""
+OTHER_NAMES = {"gdexp.worker.", "gdexp.record", "gdexp.stop", "gdexp.objects."}
+"""Names in a study, in a process or of an object, which are no tags of a run."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,9 @@ def reference() -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["+sweep", "+rerun", "+compare", "+export", "+inspect"])
+@pytest.mark.parametrize(
+    "command", ["+sweep", "+rerun", "+compare", "+export", "+inspect", "+benchmark"]
+)
 def test_every_key_of_a_command_is_on_the_page_of_keys(
     command: str, reference: dict[str, str]
 ) -> None:

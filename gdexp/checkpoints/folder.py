@@ -173,6 +173,11 @@ class CheckpointFolder:
             raise GdexpError(warnings[0])
         return None
 
+    def clear(self) -> None:
+        """Remove the checkpoints; the descent begins again."""
+        for name in self.numbers().values():
+            (self.path / name).unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Remove the folder; the descent has ended."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -167,7 +167,7 @@ def show(out: Console, comparison: Comparison, most: int, newest: bool = False) 
         _print(out, seeds)
     drawn = plot_lines(comparison, width=min(out.width, 100) - 2)
     if drawn:
-        out.print("\n[bold]loss - f*[/bold]")
+        out.print(f"\n[bold]{comparison.gap_name}[/bold]")
         for each in drawn:
             out.print(each, no_wrap=True, crop=True)
 

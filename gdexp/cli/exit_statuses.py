@@ -20,3 +20,17 @@ EXIT_STATUSES = {
     "128+N": "ended by signal N, such as 130 for Ctrl-C",
 }
 """What each exit status means."""
+
+ANSWERED = {
+    "0": "the object",
+    str(GdexpError.exit_status): (
+        "the object of a sweep without a winner or of a gradient that fails its check, else nothing"
+    ),
+    str(BadInput.exit_status): "nothing",
+    str(NoReference.exit_status): "the object, with the reasons",
+    str(DamagedReference.exit_status): "the object",
+    str(StorageFailed.exit_status): "nothing",
+    str(StudyInUse.exit_status): "nothing",
+    "128+N": "nothing",
+}
+"""What a command with `output=json` prints on standard output at each exit status."""

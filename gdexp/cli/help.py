@@ -34,7 +34,10 @@ Commands
   +compare   what differs between tracked runs, hitting times, curves; as a
              report with pictures too
   +inspect   the autograd graph of the loss at x0, and a gradient check
+  +benchmark update rules over the 24 functions of COCO's bbob suite, as one
+             job that continues; benchmark.preview=true shows its time
   +problems  the problems there are, with what is known of each
+  +certify   the worst case of a rule and schedule over a class of functions
 
 Keys (KEY=VALUE; any key that `--cfg job` shows)
   problem, problem.x0, problem.target            what is minimised, from where
@@ -47,7 +50,7 @@ Keys (KEY=VALUE; any key that `--cfg job` shows)
   sweep.pruner, stopping.patience                end trials early
   sweep.continue_to                              traces go on, for the table
   sweep.workers                                  processes that share a study
-  output=json                                    one object on stdout, for programs
+  output=json                                    one object, for programs
 
 Choices (GROUP=NAME)
 {groups}

@@ -94,11 +94,44 @@ THRESHOLD: Fields = {
     "at_start": Field("boolean", "whether every start is within the threshold"),
 }
 
+COMPARED: Fields = {
+    "trial": Field("integer", "its number"),
+    "expected": Field("number", "its expected running time"),
+    "low": Field("number or null", "the lower end of its 95 % interval; null with few seeds"),
+    "high": Field("number or null", "the upper end"),
+    "ratio": Field("number", "its expected running time over that of the best trial"),
+    "ratio_low": Field("number or null", "the lower end of the ratio's 95 % interval"),
+    "ratio_high": Field("number or null", "the upper end"),
+    "wins": Field("integer", "seeds on which the best trial needs fewer iterations"),
+    "losses": Field("integer", "seeds on which this one does"),
+    "p_value": Field("number or null", "of the one-sided sign test; null below five seeds"),
+    "best_share": Field("number or null", "how often it is the best of a resample"),
+    "is_worse": Field("boolean", "whether it is told apart from the best trial"),
+    "seeds_to_tell": Field("integer or null", "about how many would, if the difference stays"),
+}
+
+EVIDENCE: Fields = {
+    "method": Field("text", "bootstrap, sign test, or too few seeds"),
+    "seeds": Field("integer", "of each trial"),
+    "text": Field("text", "the sentence of the report"),
+    "best": Field("object", "the best trial beside itself", COMPARED),
+    "others": Field("list of object", "the other trials, the best first", COMPARED),
+}
+
+CONFIRMATION: Fields = {
+    **EVIDENCE,
+    "first_seed": Field("integer", "the first of the further seeds"),
+    "before": Field("number", "the expected running time of the winner in its trial"),
+    "failed": Field("list of integer", "contenders with a descent that failed"),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
+    "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),
     "steps": Field("integer", "gradient steps in all"),
@@ -112,6 +145,24 @@ SWEEP: Fields = {
 
 PREVIEW: Fields = {
     **PLAN,
+    "duration": Field(
+        "object or null",
+        "how long the sweep will take; null where that is under a minute, or not known",
+        {
+            "seconds": Field("number", "of the whole sweep"),
+            "seconds_per_trial": Field("number", "of one trial"),
+            "at_most": Field("boolean", "whether it may well be shorter"),
+            "pilots": Field("integer", "the trials that were begun to know it"),
+            "ways": Field(
+                "list of object",
+                "shorter ways",
+                {
+                    "override": Field("text", "what to add to the command"),
+                    "seconds": Field("number", "of the sweep then"),
+                },
+            ),
+        },
+    ),
     "trials": Field("list of object of any", "the parameters of the first trials"),
 }
 
@@ -239,12 +290,64 @@ PROBLEMS: Fields = {
     ),
 }
 
+CERTIFY: Fields = {
+    "rule": Field("text", "its name"),
+    "lr": Field("number", "its learning rate"),
+    "schedule": Field("text", "the name of its schedule"),
+    "bound": Field("number", "of the measure"),
+    "exact": Field("boolean", "whether it is the worst case itself"),
+    "kind": Field("text", "worst case, or bound where it is not known to be attained"),
+    "measure": Field("text", "what is bounded"),
+    "method": Field("text", "closed form or solver"),
+    "source": Field("text", "the paper, or the solver with its versions"),
+    "solver_gap": Field("number or null", "between the bound and the solver's example"),
+    "assumptions": Field("list of text", "with which the bound holds"),
+    "floor": Field("number or null", "less than this no method can promise"),
+    "floor_source": Field("text or null", "its paper"),
+    "steps": Field("integer", "N, the updates"),
+    "smoothness": Field("number", "L"),
+    "strong_convexity": Field("number", "mu"),
+    "functions": Field("text", "convex or quadratic"),
+    "distance": Field("number", "|x0 - x*|"),
+}
+
 EXPORT: Fields = {
     "run_id": Field("text", "the exported run"),
     "folder": Field("text", "the folder that was written"),
     "files": Field("list of text", "the files in it"),
     "bytes": Field("integer", "their size"),
     "replay": Field("text", "the command that replays it anywhere"),
+}
+
+BENCHMARK: Fields = {
+    "name": Field("text", "of the folder in `benchmarks/`"),
+    "definition": Field("object of any", "the settings that decide the outcome"),
+}
+
+BENCHMARK_SOLVER: Fields = {
+    "dimension": Field("integer", "the number of variables"),
+    "solver": Field("text", "the rule; `one rate` where all functions share its learning rate"),
+    "targets_met": Field("number", "the share of function, instance, start, target that was met"),
+    "low": Field("number", "the lower edge of its bootstrap interval"),
+    "high": Field("number", "the upper edge"),
+    "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
+    "functions": Field("integer", "all functions"),
+    "score": Field("number", "AlgoPerf's score, from 0 to 1"),
+    "score_low": Field("number", "the lower edge of its bootstrap interval"),
+    "score_high": Field("number", "the upper edge"),
+}
+
+BENCHMARK_TIME: Fields = {
+    "solver": Field("text", "as in `solvers`"),
+    "dimension": Field("integer", "the number of variables"),
+    "function": Field("integer", "1 … 24"),
+    "rate": Field("number or null", "the learning rate that was swept; null: the rule has none"),
+    "target": Field("number", "the largest gap that meets it"),
+    "running_time": Field("number or null", "the expected one in evaluations; null: never met"),
+    "low": Field("number or null", "the lower edge of its bootstrap interval"),
+    "high": Field("number or null", "the upper edge; null: a resample has no success"),
+    "successes": Field("integer", "the descents that met the target"),
+    "descents": Field("integer", "all descents"),
 }
 
 ANSWERS: Mapping[str, Fields] = {
@@ -256,7 +359,21 @@ ANSWERS: Mapping[str, Fields] = {
     "compare": COMPARE,
     "inspect": INSPECT,
     "problems": PROBLEMS,
+    "certify": CERTIFY,
     "export": EXPORT,
+    "benchmark": {
+        **BENCHMARK,
+        "solvers": Field("list of object", "a row for each and dimension", BENCHMARK_SOLVER),
+        "running_times": Field("list of object", "to the targets 100 … 1e-8", BENCHMARK_TIME),
+        "report": Field("text", "the place of the report"),
+    },
+    "benchmark_preview": {
+        **BENCHMARK,
+        "rates": Field("integer", "learning rates that are to be swept"),
+        "cells": Field("integer", "rules on a function and dimension that are to be done"),
+        "descents": Field("integer", "of these cells"),
+        "seconds": Field("number", "an estimate of the time of one process"),
+    },
     "resume": {**RUN, "resumed": Field("text", "from where, and what is other than before")},
 }
 """The fields of each command's object, beside those of `EVERY`."""

@@ -128,6 +128,10 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.inspect import inspect
 
         return inspect
+    if "certify" in composed:
+        from gdexp.cli.certify import certify
+
+        return certify
     if "problems" in composed:
         from gdexp.cli.problems import problems
 
@@ -136,9 +140,13 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.resume import resume
 
         return resume
-    from gdexp.cli.run import run
+    if "benchmark" in composed:
+        from gdexp.cli.benchmark import benchmark
 
-    return run
+        return benchmark
+    from gdexp.cli.run import run_config
+
+    return run_config
 
 
 def _hydra(arguments: list[str]) -> None:

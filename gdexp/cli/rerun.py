@@ -88,6 +88,26 @@ def rerun(config: Config) -> None:
     trust = _trusted(config["trust"])
     every = validation.boolean("rerun_all", config["rerun_all"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])
+    outcomes = make_again(settings, tracking, trust, every)
+    status = common_exit_status(outcomes, settings.accept)
+    if status:
+        raise CommandExit(status)
+
+
+def make_again(
+    settings: RerunSettings,
+    tracking: TrackingSettings,
+    trust: Sequence[str],
+    every: bool = False,
+) -> list[Outcome]:
+    """Replay what was named, print the verdicts and record the reruns; return the outcomes.
+
+    Args:
+        settings: of the command.
+        tracking: where the runs are.
+        trust: the import paths that may be used.
+        every: whether all trials of a sweep are meant.
+    """
     try:
         found, sweep = _found(settings, tracking, every)
         if len(found) == 1 and not every and not isinstance(found[0], Reference):
@@ -115,9 +135,7 @@ def rerun(config: Config) -> None:
     else:
         outcomes = _replay_many(recorder, settings, pairs, without, sweep)
         _show_many(out, settings, outcomes, sweep, recorder)
-    status = common_exit_status(outcomes, settings.accept)
-    if status:
-        raise CommandExit(status)
+    return outcomes
 
 
 def _replay_one(

@@ -1,4 +1,4 @@
-"""`python -m gdexp +resume=RUN_ID`: an unfinished training goes on from its checkpoint."""
+"""`python -m gdexp +resume=RUN_ID`: an unfinished run goes on from its checkpoint."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def resume(config: Config) -> Result:
     with folder.locked():  # another process may go on with it
         store.reopen(run_id)
     out = terminal.console()
-    said = [f"update {max(folder.numbers()):,}"]
+    step = "update" if experiment.function is None else "iteration"
+    said = [f"{step} {max(folder.numbers()):,}"]
     said += [f"{k}={v}, before {lookup(about['config'], k)}" for k, v in changed.items()]
     store.log_values(run_id, Record(tags={RESUMED_TAG: "; ".join(said)}))
     terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
-from gdexp.checkpoints import CheckpointFolder
+from gdexp.checkpoints import CheckpointFolder, Checkpointing
 from gdexp.cli.run_answer import run_answer
+from gdexp.cli.suggested_sweep import suggested_sweep
 from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
-from gdexp.config import Config, construct, overrides
+from gdexp.config import Config, construct
 from gdexp.core import Interrupted, command_folder, format_number, format_value, json_output
 from gdexp.descent import LOSS, PENALTY, Monitors, Result, measure_note, outcome_text
 from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
@@ -40,13 +41,13 @@ from gdexp.tracking import (
     descent_record,
     run_display,
 )
-from gdexp.training import Checkpointing, Kept
+from gdexp.training import Kept
 
 TELLING = ("final.png", "curve.png", "metric.png", "loss.png")
 """Pictures of a run, the most telling first."""
 
 
-def run(config: Config) -> Result:
+def run_config(config: Config) -> Result:
     """Run the composed experiment once, print it and record it.
 
     Raises:
@@ -68,7 +69,7 @@ def run(config: Config) -> Result:
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
     name_unfinished(experiment)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
-    result = carry_out(out, experiment, store, run_id, saves)
+    result = replace(carry_out(out, experiment, store, run_id, saves), run_id=run_id)
     json_output.answer("run", run_answer(experiment.of_result(result), result, run_id, store))
     return result
 
@@ -99,7 +100,7 @@ def carry_out(
     kept = Kept(store.settings.tensors, store.settings.model)
     checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed)
     try:
-        with nullcontext() if checkpoints is None else folder.locked():
+        with checkpoints:
             return _recorded(out, experiment, store, run_id, checkpoints)
     except BaseException as error:
         state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
@@ -117,7 +118,7 @@ def _recorded(
     experiment: Experiment,
     store: Store,
     run_id: str,
-    checkpoints: Checkpointing | None,
+    checkpoints: Checkpointing,
 ) -> Result:
     """Run, print and record; then the checkpoints are removed."""
     stopping, f_star = experiment.stopping, experiment.problem.reference
@@ -133,13 +134,12 @@ def _recorded(
             kept=kept,
             checkpoints=checkpoints,
         )
-    for each in checkpoints.warnings if checkpoints is not None else ():
+    for each in checkpoints.warnings:
         terminal.print_warning(each)
     asked, experiment = experiment, experiment.of_result(result)
     losses.close(result.watched)
     store.finish(run_id, record(experiment, result, run_id, store))
-    if checkpoints is not None:
-        checkpoints.folder.remove()
+    checkpoints.folder.remove()
     report(out, experiment, result)
     if experiment.engine_reason != asked.engine_reason:  # known only since the descent
         terminal.print_facts(out, engine_line(experiment))
@@ -160,8 +160,9 @@ def _recorded(
     terminal.print_line(out, f"{store.ui_address()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
     terminal.print_line(out, f"{store.ui_address()}/#{store.runs_link()}")
-    out.print("\n[dim]find the best learning rate with[/dim]")
-    terminal.print_line(out, sweep_command(experiment))
+    sweep = suggested_sweep(experiment, result)
+    out.print(f"\n[dim]find the best learning rate with{sweep.note}[/dim]")
+    terminal.print_line(out, sweep.command)
     return result
 
 
@@ -296,13 +297,6 @@ def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]
         return []
     distance = distance_from_best(function, result)
     return [] if distance is None else [("theory", str(distance))]
-
-
-def sweep_command(experiment: Experiment) -> str:
-    """Return the command that sweeps the learning rate of this experiment."""
-    chosen = {**experiment.config, "engine": experiment.asked_engine}
-    kept = [o for o in overrides(chosen) if not o.startswith("optimizer.lr=")]
-    return " ".join(["python -m gdexp +sweep", *(shlex.quote(line) for line in kept)])
 
 
 def _hitting_time_note(result: Result) -> str:

@@ -15,8 +15,6 @@ from gdexp.experiment import FOLDER, Experiment, has_same_config
 
 def name_unfinished(experiment: Experiment) -> None:
     """Warn of runs with the same settings that were not finished, and say how they go on."""
-    if experiment.function is not None:
-        return
     for folder in unfinished():
         about = folder.about()
         if about is not None and has_same_config(experiment, about):
@@ -46,7 +44,8 @@ def tell_interrupted(
 ) -> None:
     """Print what became of a run that a signal ended."""
     if state != "FINISHED" and (numbers := folder.numbers()):
-        out.print(f"Run {run_id} is {state} at update {max(numbers):,}; it goes on with")
+        step = "update" if experiment.function is None else "iteration"
+        out.print(f"Run {run_id} is {state} at {step} {max(numbers):,}; it goes on with")
         terminal.print_line(out, resume_command(run_id, experiment))
         return
     whole = "recorded whole" if state == "FINISHED" else "the same command makes a new one"

@@ -125,6 +125,11 @@ class Comparison:
                 found[key] = [None if text is None else param_value(text) for text in texts]
         return found
 
+    @property
+    def gap_name(self) -> str:
+        """What the curves show: the loss alone where all runs are trainings, which have no f*."""
+        return LOSS if all(run.is_training for run in self.runs) else "loss - f*"
+
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
         """The recorded metrics that differ: name to the value of each run."""

@@ -10,7 +10,7 @@ import torch
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import GREY, PALETTE, Floats, Series, Surface
 from gdexp.core import GdexpError
-from gdexp.descent import gradient_like
+from gdexp.descent import Status, gradient_like
 from gdexp.optimizers import State
 from gdexp.problems import Problem
 from gdexp.runs import TrackedRun
@@ -33,6 +33,8 @@ def path_contours(comparison: Comparison) -> Surface | None:
     for run in comparison.ranked[:MOST_PATHS]:
         try:
             if run.initial.size != 2 or run.iterations > MOST_STEPS:
+                continue
+            if run.status == Status.DIVERGED:  # its path leaves every picture
                 continue
             walked = descent_path(run)
             problem = problem or run.experiment().function
@@ -107,6 +109,6 @@ def _losses(problem: Problem, points: Floats) -> tuple[Floats, Floats, Floats]:
             [float(moved.loss(torch.tensor([a, b], dtype=torch.float64).reshape(shape))) for a in x]
             for b in y
         ]
-    gaps = np.array(rows) - problem.reference
+    gaps = np.minimum(np.array(rows) - problem.reference, np.finfo(np.float64).max)
     floor = max(float(gaps[gaps > 0].min(initial=math.inf)), 1e-12)
     return x, y, np.maximum(gaps, floor if math.isfinite(floor) else 1e-12)

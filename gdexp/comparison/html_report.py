@@ -39,21 +39,10 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         comparison: the compared runs.
         pictures: its pictures; plotly.js, which is inside the page, draws them.
     """
-    from plotly.offline import get_plotlyjs
-
-    title = _title(comparison)
-    figures = {
-        f"{picture.name}-{i}": figure
-        for picture in pictures
-        for i, figure in enumerate(plotly_json(picture))
-    }
-    by_name = {picture.name: _section(picture) for picture in pictures}
+    by_name = {picture.name: html_chart(picture) for picture in pictures}
     first = "".join(by_name.pop(name, "") for name in FIRST_CHARTS)
     fewest = by_name.pop("fewest", "")
-    return _file("page.html").format(
-        policy=html.escape(POLICY),
-        title=html.escape(title),
-        style=_file("page.css"),
+    body = _file("comparison.html").format(
         answer=_escape(answer(comparison)),
         facts=_facts(comparison),
         left_out=_left_out(comparison),
@@ -62,10 +51,36 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         else "",
         first=first,
         fewest=fewest,
-        thresholds=_table(fewest_table(comparison)),
+        thresholds=html_table(fewest_table(comparison)),
         differs=_differs(comparison),
         charts="".join(by_name.values()),
         tables=_long_tables(comparison),
+    )
+    return report_page("gdexp comparison", _title(comparison), body, pictures)
+
+
+def report_page(kind: str, title: str, body: str, pictures: Sequence[Picture]) -> str:
+    """Return a report as one HTML file that needs nothing else.
+
+    Args:
+        kind: above the title.
+        title: of the page.
+        body: HTML, escaped; it holds `html_chart` of each picture, and may hold tables.
+        pictures: plotly.js, which is inside the page, draws them.
+    """
+    from plotly.offline import get_plotlyjs
+
+    figures = {
+        f"{picture.name}-{i}": figure
+        for picture in pictures
+        for i, figure in enumerate(plotly_json(picture))
+    }
+    return _file("page.html").format(
+        policy=html.escape(POLICY),
+        kind=html.escape(kind),
+        title=html.escape(title),
+        style=_file("page.css"),
+        body=body,
         figures=_json(figures),
         plotly=get_plotlyjs().replace("</script", r"<\/script"),
         script=_file("page.js"),
@@ -109,10 +124,10 @@ def _left_out(comparison: Comparison) -> str:
 def _differs(comparison: Comparison) -> str:
     """Return what differs: of a few runs side by side, of many the values of each param."""
     if _is_short(comparison):
-        return _table(differences_table(comparison, MOST_ROWS))
+        return html_table(differences_table(comparison, MOST_ROWS))
     if not comparison.params:
         return "<p class=note>No param differs.</p>"
-    return _table(params_table(comparison))
+    return html_table(params_table(comparison))
 
 
 def _long_tables(comparison: Comparison) -> str:
@@ -140,11 +155,12 @@ def _folded(title: str, table: Table, note: str) -> str:
     words = f"<p class=note>{_escape(note)}</p>" if note else ""
     return (
         f"<details><summary>{_escape(title)} <span class=note>{count}</span></summary>"
-        f"{words}{_table(table)}</details>"
+        f"{words}{html_table(table)}</details>"
     )
 
 
-def _table(table: Table) -> str:
+def html_table(table: Table) -> str:
+    """Return a table as HTML, escaped; a click on a heading sorts it."""
     head = "".join(
         f"<th scope=col><button>{_escape(heading)}</button></th>" for heading in table.headings
     )
@@ -163,7 +179,8 @@ def _table(table: Table) -> str:
     )
 
 
-def _section(picture: Picture) -> str:
+def html_chart(picture: Picture) -> str:
+    """Return the place of a picture in a page, with its title and note."""
     note = f"<p class=note>{_escape(picture.note)}</p>" if picture.note else ""
     places = f'<div id="chart-{_escape(picture.name)}-0"></div>'
     if isinstance(picture, Images):

@@ -17,7 +17,7 @@ from gdexp.comparison.figure_model import (
     Floats,
     Series,
 )
-from gdexp.descent import Status, first_hits
+from gdexp.descent import LOSS, Status, first_hits
 from gdexp.runs import SEED_PARAM, TrackedRun
 
 MOST_CURVES = 60
@@ -69,6 +69,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
     x_log = longest > LOG_AXIS_RATIO * shortest or longest > 10_000
     top = gap_ceiling(comparison.runs)
     note = ""
+    what = "loss" if comparison.gap_name == LOSS else "loss gap"
     if seeds:
         series = [
             _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
@@ -77,17 +78,18 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
             "The median over seeds (of an even number the lower of the middle two); the band "
             "holds the middle half of them."
         )
-        title = "loss gap, median and quartiles over seeds"
+        title = f"{what}, median and quartiles over seeds"
     else:
         series = [_curve(comparison, run, x_log, i, top) for i, run in enumerate(drawn)]
-        title = "loss gap of every run"
+        title = f"{what} of every run"
         if len(drawn) < len(comparison.runs):
-            title = f"loss gap of the best {len(drawn)} of {len(comparison.runs):,} runs"
+            title = f"{what} of the best {len(drawn)} of {len(comparison.runs):,} runs"
         if len(drawn) > MOST_NAMED:
             note = f"The best {MOST_NAMED} runs have a colour; the others are grey."
-    if not comparison.thresholds_differ and comparison.runs[0].threshold is not None:
+    first = comparison.runs[0]
+    if not comparison.thresholds_differ and first.threshold is not None and first.metric == LOSS:
         ends = np.array([1.0 if x_log else 0.0, 1.0 + longest if x_log else longest])
-        level = np.full(2, comparison.runs[0].threshold)
+        level = np.full(2, first.threshold)
         series.append(Series("threshold", ends, level, kind="dashes", colour=THRESHOLD))
     if any(run.status == Status.DIVERGED for run in drawn):
         limit = f"Diverging curves end at {CEILING_FACTOR:,.0f} times the largest first gap."
@@ -96,7 +98,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
         name="loss",
         title=title,
         x_label="iteration + 1" if x_log else "iteration",
-        y_label="loss - f*",
+        y_label=comparison.gap_name,
         series=series,
         x_log=x_log,
         y_log=True,

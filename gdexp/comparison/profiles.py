@@ -15,6 +15,9 @@ import numpy as np
 from gdexp.comparison.figure_model import Floats
 from gdexp.core import BadInput
 
+LARGEST_RATIO = 4.0
+"""To which ratio AlgoPerf's score counts a performance profile."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -88,6 +91,23 @@ def performance_profile(times: Mapping[str, Sequence[float | None]]) -> dict[str
         solver: _steps(np.sort(row[np.isfinite(row)]), int(counted.sum()))
         for solver, row in zip(times, ratios, strict=True)
     }
+
+
+def profile_score(profile: Steps, most: float = LARGEST_RATIO) -> float:
+    """Return the mean of a performance profile over the ratios 1 … `most`, in [0, 1].
+
+    The benchmark score of AlgoPerf (G. E. Dahl et al., Benchmarking neural network training
+    algorithms, arXiv:2306.07179, section 4.3): the area below the profile, from the fastest
+    solver's time up to `most` times as long, divided by `most` − 1.
+
+    Args:
+        profile: of a solver.
+        most: the largest ratio that counts, > 1; AlgoPerf's is 4.
+    """
+    inside = (profile.at > 1) & (profile.at < most)
+    edges = np.concatenate(([1.0], profile.at[inside], [most]))
+    heights = np.concatenate(([profile(1.0)], profile.share[inside]))
+    return float((np.diff(edges) * heights).sum() / (most - 1))
 
 
 def data_profile(

@@ -19,15 +19,16 @@ from gdexp.config.identity import (
     signature,
     without_earlier_meaning,
 )
-from gdexp.config.import_paths import import_paths, optimizer_paths
-from gdexp.config.keys import ADDED_KEYS, FREE, OUTCOME_KEYS, Config
+from gdexp.config.import_paths import import_paths, optimizer_paths, why_not_rerunnable
+from gdexp.config.keys import ADDED_KEYS, COMMANDS, FREE, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
-from gdexp.config.overrides import literal, overrides, shortest_command
+from gdexp.config.overrides import literal, overrides, shipped_values, shortest_command
 
 __all__ = [
     "ADDED_KEYS",
     "ARITHMETIC",
     "BASIC_LAUNCHER",
+    "COMMANDS",
     "FREE",
     "NUMERICS",
     "OUTCOME_KEYS",
@@ -58,9 +59,11 @@ __all__ = [
     "plain",
     "rewrite",
     "shipped",
+    "shipped_values",
     "shortest_command",
     "signature",
     "typed_overrides",
+    "why_not_rerunnable",
     "with_group",
     "with_values",
     "without_earlier_meaning",

@@ -52,12 +52,18 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
             takes, a setting of Hydra that gdexp makes itself.
     """
     overrides, options = _split(arguments)
+    folders = config_dirs(options)
     for override in overrides:
         if "=" not in override and (meant := slips.bare_word(override)) is not None:
             if override.removeprefix("+") not in COMMANDS:
                 raise BadInput("argument", override, f"no such command; {meant}")
             if not override.startswith("+"):
                 raise BadInput("argument", override, f"a command begins with +; {meant}")
+        if BARE_COMMAND.fullmatch(override) and not _is_group(override[1:], folders):
+            commands = ", ".join(f"+{name}" for name in COMMANDS)
+            raise BadInput("argument", override, f"no such command; choose from {commands}")
+        if re.fullmatch(r"[\w.]+:?", override):
+            raise BadInput("argument", override, slips.no_value(override.rstrip(":")))
         if not re.match(r"[+~]*[^+~=]", override):
             raise BadInput("argument", override, "cannot be read; write KEY=VALUE")
     overrides = [f"{a}=default" if BARE_COMMAND.fullmatch(a) else a for a in overrides]
@@ -66,7 +72,6 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     _check_hydra(overrides)
     # In other applications `gdexp` is the sweeper of any function.
     overrides = ["hydra/sweeper=gdexp_own" if a == "hydra/sweeper=gdexp" else a for a in overrides]
-    folders = config_dirs(options)
     overrides = [part for a in overrides for part in _with_runs(a, folders)]
     sweeps = any(a.startswith("+sweep=") for a in overrides)
     multirun = any(a in MULTIRUN for a in options)
@@ -75,6 +80,11 @@ def rewrite(arguments: Sequence[str]) -> list[str]:
     elif sweeps and not multirun and not any(a.partition("=")[0] in NOT_RUNS for a in options):
         options.append("--multirun")
     return [*overrides, *options]
+
+
+def _is_group(name: str, folders: Sequence[Path]) -> bool:
+    """Return whether a word after `+` is a command or a group of the user's own."""
+    return name in COMMANDS or any((folder / name).is_dir() for folder in folders)
 
 
 def only_shows(arguments: Sequence[str]) -> bool:

@@ -72,7 +72,9 @@ def _ways(key: str, value: object) -> str:
     """Return what to do about an unknown key, perhaps of a file that misses its package line."""
     if isinstance(value, Mapping) and set(map(str, value)) & set(KEYS):
         return f"a file of {key}/ that sets other groups begins with the line '# @package _global_'"
-    return nearest(str(key), KEYS)
+    meant = nearest(str(key), KEYS)
+    named = [name for name in COMMANDS if meant == f"did you mean {name}?"]
+    return f"did you mean +{named[0]}?" if named else meant
 
 
 def typed_overrides() -> list[str]:

@@ -67,18 +67,27 @@ def _like(key: str, arguments: Sequence[str]) -> str:
     if having:
         return "it belongs to " + ", ".join(f"{group}={name}" for name in sorted(having))
     known = _known_keys(arguments)
+    whole_key = slips.full_key(key)
+    if whole_key is not None:
+        needs = whole_key.startswith("sweep.") and whole_key not in known
+        return f"did you mean {'+sweep ' if needs else ''}{whole_key}?"
     if "." not in key and not [name for name in known if name.endswith(f".{key}")]:
         meant = slips.group(key)
         if meant is not None:
             return meant
     whole = [name for name in known if name.endswith(f".{key}")]
+    if "." not in key and len(whole) > 1:
+        return f"did you mean {' or '.join(whole)}?"
     inside = {
         name.partition(".")[2].lower(): name for name in known if name.startswith(f"{group}.")
     }
     near = whole or [inside[tail] for tail in difflib.get_close_matches(rest.lower(), inside, n=1)]
     if len(near) == 1:
         return f"did you mean {near[0]}?"
-    return nearest("", inside.values()) if rest and inside else nearest(key, known)
+    if rest and inside:
+        return nearest("", inside.values())
+    close = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else "python -m gdexp --cfg job shows all keys"
 
 
 LAUNCHERS = {"joblib": "local", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray"}

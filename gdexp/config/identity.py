@@ -95,9 +95,9 @@ def digest(value: object) -> str:
 
 def _same(value: object, other: object) -> bool:
     """Return whether two values are written alike: `1` and `1.0` are, `1` and `true` are not."""
-    return bool(_canonical(value) == _canonical(other)) and isinstance(value, bool) == isinstance(
-        other, bool
-    )
+    if isinstance(value, bool) != isinstance(other, bool):
+        return False
+    return value is other or bool(_canonical(value) == _canonical(other))
 
 
 def _canonical(value: object) -> object:
@@ -106,7 +106,7 @@ def _canonical(value: object) -> object:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]

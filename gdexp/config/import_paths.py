@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gdexp.core import is_given, not_rerunnable
+
 _KEYS = ("path", "class_name", "lr_lambda", "scale_fn")
 """Keys of the group `optimizer`, also deep inside it, whose values with a dot are import paths."""
 
@@ -19,6 +21,20 @@ def import_paths(config: Mapping[str, Any]) -> list[str]:
     path = problem.get("path") if isinstance(problem, Mapping) else None
     own = [path] if isinstance(path, str) else []
     return list(dict.fromkeys([*own, *optimizer_paths(config.get("optimizer"))]))
+
+
+def why_not_rerunnable(config: Mapping[str, Any], run: str = "RUN_ID") -> str | None:
+    """Return why the run of a config cannot be repeated as it stands, and how it can; else None.
+
+    Args:
+        config: any part of it may be malformed.
+        run: the id of the run.
+    """
+    of_optimizer = optimizer_paths(config.get("optimizer"))
+    given = [path for path in import_paths(config) if is_given(path)]
+    if not given:
+        return None
+    return not_rerunnable(given[0], run, "optimizer" if given[0] in of_optimizer else "problem")
 
 
 def optimizer_paths(group: object) -> list[str]:

@@ -25,7 +25,10 @@ ADDED_KEYS: dict[str, Any] = {
 FREE = ("problem.arguments.",)
 """The beginnings of keys that need not be in a file: arguments of the user's own code."""
 
-COMMANDS = ("sweep", "rerun", "compare", "export", "inspect", "problems", "resume")
+COMMANDS = (
+    *("sweep", "rerun", "compare", "export", "inspect", "problems", "resume", "benchmark"),
+    "certify",
+)
 """The `+name` commands. Without one of them a single descent is run."""
 
 ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",)}

@@ -13,7 +13,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the config with nested keys joined by dots; lists stay as they are."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        if isinstance(value, Mapping) and value:
+        # The quick test first: a sweep flattens each trial's config.
+        if value and (type(value) is dict or isinstance(value, Mapping)):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from gdexp.config.composed import shipped
+from gdexp.config.import_paths import why_not_rerunnable
 from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup
 
@@ -25,7 +26,12 @@ GROUPS = ("problem", "optimizer", "optimizer/schedule", "stopping")
 
 
 def shortest_command(wanted: Mapping[str, Any]) -> str:
-    """Return `python -m gdexp …` with an override for each key that is not as shipped."""
+    """Return `python -m gdexp …` with an override for each key that is not as shipped.
+
+    Of a run that no command repeats it is a comment that says so.
+    """
+    if (reason := why_not_rerunnable(wanted)) is not None:
+        return f"# {reason}"
     return " ".join(["python -m gdexp", *(shlex.quote(line) for line in overrides(wanted))])
 
 
@@ -37,7 +43,8 @@ def overrides(wanted: Mapping[str, Any]) -> list[str]:
     meant = {**ADDED_KEYS, **wanted}
     after = {key: meant[key] for key in OUTCOME_KEYS if key in meant}
     flat = flatten(after)
-    found = [_overrides_after(name, after, flat) for name in (None, *_experiments())]
+    files = {group: _group_file(group, after) for group in GROUPS}
+    found = [_overrides_after(name, files, after, flat) for name in (None, *_experiments())]
     return min(
         (lines for lines in found if lines is not None),
         key=lambda lines: (len(lines), sum(map(len, lines))),
@@ -64,13 +71,15 @@ def literal(value: object) -> str:
     return str(QuotedString(text, Quote.single).with_quotes())
 
 
-def _overrides_after(experiment: str | None, wanted: Config, flat: Config) -> list[str] | None:
+def _overrides_after(
+    experiment: str | None, files: Mapping[str, str | None], wanted: Config, flat: Config
+) -> list[str] | None:
     """Return the overrides after an experiment's; None if it chooses other files than are wanted.
 
     Its values would go into those files, which may have no such keys.
     """
     chosen = _choices(experiment)
-    names = {group: _group_file(group, wanted, chosen[group]) for group in GROUPS}
+    names = {group: file or chosen[group] for group, file in files.items()}
     lines = [f"{group}={name}" for group, name in names.items() if name != chosen[group]]
     if experiment is not None:
         if lines:
@@ -102,12 +111,12 @@ def _new_key(key: str, before: Config, wanted: Config) -> tuple[str, Any]:
     return key, lookup(wanted, key)
 
 
-def _group_file(group: str, wanted: Mapping[str, Any], default: str) -> str:
-    """Return the file that a group of the config was composed from."""
+def _group_file(group: str, wanted: Mapping[str, Any]) -> str | None:
+    """Return the file that a group of the config was composed from; None where nothing says it."""
     node: object = wanted
     for part in group.split("/"):
         node = node.get(part) if isinstance(node, Mapping) else None
-    return str(node.get("name", default)) if isinstance(node, Mapping) else default
+    return str(node["name"]) if isinstance(node, Mapping) and "name" in node else None
 
 
 @cache
@@ -153,6 +162,15 @@ def _choices(experiment: str | None) -> dict[str, str]:
 @cache
 def _experiments() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (shipped() / "experiment").glob("*.yaml")))
+
+
+def shipped_values(name: str) -> Config:
+    """Return the values of a shipped file, interpolations as they are written.
+
+    Args:
+        name: below `conf`, without its suffix: `optimizer/gd`.
+    """
+    return _load(name)
 
 
 def _load(name: str) -> Config:

@@ -1,6 +1,7 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, json_output, signals, validation
+from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.csv_file import csv_bytes
@@ -27,9 +28,19 @@ from gdexp.core.formatting import (
     gap_formula,
     gap_name,
 )
+from gdexp.core.given_objects import (
+    given_name,
+    given_object,
+    given_path,
+    giving,
+    is_given,
+    is_missing,
+    not_rerunnable,
+)
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.memory import release_freed_memory
+from gdexp.core.object_digest import Described, described
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
@@ -46,6 +57,7 @@ __all__ = [
     "BadInput",
     "CommandExit",
     "CommandFailed",
+    "Described",
     "GdexpError",
     "Interrupted",
     "Process",
@@ -53,6 +65,7 @@ __all__ = [
     "StorageFailed",
     "StudyInUse",
     "UserCode",
+    "arguments_of",
     "at_end",
     "changed_files",
     "check_file_name",
@@ -61,6 +74,7 @@ __all__ = [
     "context_thread",
     "context_value",
     "csv_bytes",
+    "described",
     "failure_reason",
     "format_count",
     "format_counts",
@@ -71,10 +85,17 @@ __all__ = [
     "gap_formula",
     "gap_name",
     "gc_control",
+    "given_name",
+    "given_object",
+    "given_path",
+    "giving",
     "has_secret",
+    "is_given",
+    "is_missing",
     "is_secret",
     "is_secret_key",
     "json_output",
+    "keep_arguments",
     "lazy_names",
     "learn_secret",
     "machine",
@@ -82,6 +103,7 @@ __all__ = [
     "mask_source",
     "mask_value",
     "nearest",
+    "not_rerunnable",
     "open_regular",
     "printable",
     "printable_line",

@@ -51,9 +51,14 @@ class Signals:
         self._endings = 0
         self._wakeup: int | None = None
 
-    def check(self) -> None:
-        """Raise `Interrupted` when a signal has come and is not held back."""
-        if self._received is not None and not self._endings and not self._shields:
+    def check(self, within_shields: bool = False) -> None:
+        """Raise `Interrupted` when a signal has come and is not held back.
+
+        Args:
+            within_shields: whether shields do not hold it back here.
+        """
+        held = self._endings or (self._shields and not within_shields)
+        if self._received is not None and not held:
             raise Interrupted(self._received)
 
     @property
@@ -94,6 +99,10 @@ class Signals:
             others: signals to handle beside INT, TERM and HUP.
             patient: whether a second signal changes nothing, for a system that sends several.
         """
+        if threading.current_thread() is not threading.main_thread():
+            with context_value(_CURRENT, self):  # signals come to the main thread alone
+                yield
+            return
         numbers = (*SIGNALS, *others)
         previous = {number: signal.getsignal(number) for number in numbers}
         report = sys.unraisablehook
@@ -174,11 +183,16 @@ class Signals:
 _CURRENT: ContextVar[Signals | None] = ContextVar("gdexp_signals", default=None)
 
 
-def check() -> None:
-    """Raise `Interrupted` when a signal has asked the running command to end."""
+def check(within_shields: bool = False) -> None:
+    """Raise `Interrupted` when a signal has asked the running command to end.
+
+    Args:
+        within_shields: whether it is raised inside of `shielded` too, at a place where that is
+            right.
+    """
     signals = _CURRENT.get()
     if signals is not None:
-        signals.check()
+        signals.check(within_shields)
 
 
 def received() -> bool:

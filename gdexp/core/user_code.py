@@ -8,6 +8,7 @@ not matter to the loaded code.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from pathlib import Path, PurePath
 from types import ModuleType
 
 from gdexp.core.errors import BadInput
+from gdexp.core.given_objects import is_given
 from gdexp.core.opened_files import OpenedFiles
 from gdexp.core.own_files import file_digest
 from gdexp.core.paths import command_folder
@@ -65,6 +67,7 @@ class UserCode:
         self.path = path
         self._modules: dict[str, OwnFile] = {}
         self._data: dict[str, OwnFile] = {}
+        self._given: dict[str, OwnFile] = {}
         self._before = set(sys.modules)
         self._seen = -1
         self._libraries: set[str] = set()
@@ -73,7 +76,7 @@ class UserCode:
     def files(self) -> dict[str, OwnFile]:
         """The files by name; modules that were imported since the last call have joined."""
         self.note_modules()
-        return {**self._modules, **self._data}
+        return {**self._modules, **self._data, **self._given}
 
     @property
     def digests(self) -> dict[str, str]:
@@ -93,6 +96,8 @@ class UserCode:
 
         It may be a module of an installed distribution, which is not among `files`.
         """
+        if self._given:
+            return next(iter(self._given.items()))
         module = self._root()
         file = None if module is None else getattr(module, "__file__", None)
         if module is None or file is None:
@@ -104,7 +109,21 @@ class UserCode:
     @property
     def edited(self) -> list[str]:
         """The names of the files that are no longer as they were loaded."""
-        return [name for name, f in self.files.items() if file_digest(f.path) != f.digest]
+        return [
+            name
+            for name, file in self.files.items()
+            if name not in self._given and file_digest(file.path) != file.digest
+        ]
+
+    def note_given(self, sources: Mapping[str, str]) -> None:
+        """Add the sources of an object of a Python session, which has no module of its own.
+
+        Args:
+            sources: by the names under which they are recorded.
+        """
+        for name, text in sources.items():
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            self._given[name] = OwnFile("", digest, text)
 
     def note_modules(self) -> None:
         """Add the user's own modules that were imported meanwhile."""
@@ -192,6 +211,8 @@ class UserCode:
 
     def _root(self) -> ModuleType | None:
         """Return the loaded module that the path names."""
+        if is_given(self.path):
+            return None
         names = self.path.split(".")
         for used in range(len(names) - 1, 0, -1):
             module = sys.modules.get(".".join(names[:used]))

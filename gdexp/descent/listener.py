@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -36,15 +37,34 @@ class Listener:
     Args:
         stopping: the stopping rule, which says how often the loss is read.
         monitor: that hears the readings.
+
+    Attributes:
+        heard: the seconds at which the readings so far were heard.
     """
 
     def __init__(self, stopping: Stopping, monitor: Monitor) -> None:
         self._monitor, self._every, self._most = monitor, stopping.every, stopping.max_seconds
-        self._next, self._began = 0, time.perf_counter()
+        self.begin()
 
     def begin(self) -> None:
         """Stand before iteration 0; the time counts from here."""
         self._next, self._began = 0, time.perf_counter()
+        self.heard = array("d")
+
+    def resume(self, losses: Losses, heard: Sequence[float], seconds: float) -> None:
+        """Let the monitor hear again what it heard before a kill, which ends nothing.
+
+        Args:
+            losses: of the iterations 0 … so far.
+            heard: the seconds of their readings.
+            seconds: that the descent had taken.
+        """
+        self.begin()
+        for then in heard:
+            self._monitor.reading(self._next, {LOSS: float(losses[self._next])}, then)
+            self._next += self._every
+        self.heard.extend(heard)
+        self._began -= seconds
 
     def hears(self, last: int) -> bool:
         """Return whether an iteration until this one is still to be read."""
@@ -65,6 +85,7 @@ class Listener:
         seconds = time.perf_counter() - self._began
         while self._next < first + len(losses):
             k, self._next = self._next, self._next + self._every
+            self.heard.append(seconds)
             status = self._monitor.reading(k, {LOSS: float(losses[k - first])}, seconds)
             if status is not None:
                 return EarlyEnd(k, status)

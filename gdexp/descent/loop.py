@@ -23,9 +23,10 @@ from gdexp.descent.device import exact_arithmetic, out_of_memory
 from gdexp.descent.listener import EarlyEnd, Listener
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
+from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.descent.trials import Trials
-from gdexp.optimizers import SearchingRule, State, UpdateRule
+from gdexp.optimizers import SearchingRule, State, StatefulStep, UpdateRule
 from gdexp.problems import Problem, first_loss, loss_at
 
 Watch = Callable[[int, "array[float]"], int]
@@ -40,6 +41,15 @@ class _End(NamedTuple):
     period: int | None = None
 
 
+class _Point(NamedTuple):
+    """Where a descent was at an iteration: x, the rule's state, the loss there."""
+
+    x: torch.Tensor
+    state: State
+    value: float
+    iteration: int
+
+
 def torch_descent(
     problem: Problem,
     rule: UpdateRule,
@@ -49,6 +59,7 @@ def torch_descent(
     device: torch.device,
     watch: Watch | None = None,
     listener: Listener | None = None,
+    saving: Saving | None = None,
 ) -> Result:
     """Return the result of a descent that torch's own kernels compute.
 
@@ -61,6 +72,7 @@ def torch_descent(
         device: of the descent.
         watch: as in `descend`.
         listener: may end the descent.
+        saving: saves it, and knows where it goes on; None: it is not saved.
 
     Raises:
         GdexpError: the device has too little memory.
@@ -70,10 +82,12 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end, counts = _loop(converted, minimum, rule, stopping, initial, watch, listener)
+            trace, end, counts = _loop(
+                converted, minimum, rule, stopping, initial, watch, listener, saving
+            )
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began + (0.0 if saving is None else saving.seconds)
     return Result(
         status=end.status,
         trace=np.frombuffer(trace, dtype=np.float64),
@@ -97,6 +111,7 @@ def _loop(
     x: torch.Tensor,
     watch: Watch | None,
     listener: Listener | None,
+    saving: Saving | None,
 ) -> tuple[array[float], _End, array[int] | None]:
     """Descend; return the trace, how it ended, and the evaluations of a rule that searches.
 
@@ -117,9 +132,27 @@ def _loop(
         listener.begin()
 
     k = 0
-    loss = first_loss(problem, x.requires_grad_())
+    saved = None if saving is None else saving.resume(trace, listener)
+    if saved is None:
+        loss = first_loss(problem, x.requires_grad_())
+    else:
+        k = len(trace)
+        x, state = saved["x"].requires_grad_(), saved["state"]
+        last_x, last_state, last_value, _ = saved["last"]
+        anchor_x, anchor_state, anchor_value, anchor_k = saved["anchor"]
+        coefficients, constant = rule.coefficients(k), rule.constant_from(k)
+        if isinstance(step, StatefulStep):
+            step.load_state_dict(x, saved["optimizer"])
+        if saved["end"] is not None:
+            end = _End(Status(saved["end"][0]), saved["end"][1])
+            threshold, limit, listener = stopping.goal, stopping.max_iterations, None
+        if watch is not None:
+            call_at = watch(k - 1, trace)
+        loss = loss_at(problem, x, k)
     gradient = gradient_like(loss)
     trials = Trials(problem, rule, gradient) if isinstance(rule, SearchingRule) else None
+    if trials is not None and saved is not None:
+        trials.counts.extend(saved["counts"].tolist())
     counts = trials.counts if trials is not None and trials.rejects else None
     while True:
         if trials is not None:
@@ -159,6 +192,17 @@ def _loop(
         if trials is None:
             following = step(x.detach(), gradient(loss, x), state, *coefficients)
         x, state = following
+        if saving is not None and saving.is_due():
+            saved = {
+                "x": x,
+                "state": state,
+                "last": _Point(last_x.detach(), last_state, last_value, k - 1),
+                "anchor": _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k),
+                "optimizer": step.state_dict() if isinstance(step, StatefulStep) else None,
+                "counts": None if trials is None else np.array(trials.counts),
+                "end": end,
+            }
+            saving.save("torch", k, trace, listener, saved, end is not None)
         x = x.requires_grad_()
         loss = loss_at(problem, x, k)
 

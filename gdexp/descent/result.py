@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gdexp.core import BadInput, format_count, gap_name
+from gdexp.core import BadInput, format_count, format_number, gap_name
 from gdexp.descent.stopping import (
     LOSS,
     Logarithm,
@@ -47,6 +47,7 @@ class Result:
         engine: portable or torch: how the losses were computed.
         engine_reason: why `engine=auto` took torch; else None.
         program: what was computed, as data; None on engine torch.
+        run_id: of its run in MLflow; None where it is not recorded.
         evaluations: the evaluations of the loss until each iterate, shape (n + 1,), where a rule
             searches; None: one for each.
     """
@@ -64,6 +65,7 @@ class Result:
     engine: str = "torch"
     engine_reason: str | None = None
     program: StoredPlan | None = None
+    run_id: str | None = None
     evaluations: npt.NDArray[np.int64] | None = None
 
     @cached_property
@@ -198,6 +200,26 @@ class Result:
 
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        """Return the outcome and the loss curve for a notebook."""
+        from gdexp.display import notebook
+
+        pairs = [
+            ("problem", self.problem),
+            ("status", str(self.status)),
+            ("iterations", f"{self.iterations:,}"),
+            ("hitting time", format_number(self.hitting_time)),
+            ("final loss", format_number(self.final_loss)),
+            *self.facts(),
+            *([] if self.run_id is None else [("MLflow run", self.run_id)]),
+        ]
+        absolute = self.stopping.absolute
+        gaps = self.trace if absolute else self.trace - self.f_star
+        of_loss = self.stopping.metric == LOSS and self.stopping.has_threshold
+        name, level = gap_name(self.f_star), self.threshold if of_loss else None
+        curve = notebook.curve(gaps, "loss" if absolute else name, not absolute, level)
+        return notebook.facts(pairs) + curve
 
     def __repr__(self) -> str:
         return f"<Result of {self.rule} on {self.problem or 'a problem'}: {self.summary()}>"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import torch
 
+from gdexp.checkpoints import Checkpointing
 from gdexp.core import validation
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listener_of
@@ -11,6 +14,7 @@ from gdexp.descent.loop import Watch, torch_descent
 from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_result
 from gdexp.descent.result import Result
+from gdexp.descent.saving import Saving
 from gdexp.descent.starts import starting_point, stopping_for
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import Plans
@@ -31,6 +35,7 @@ def descend(
     monitor: Monitor | None = None,
     engine: str = "auto",
     plans: Plans | None = None,
+    checkpoints: Checkpointing | None = None,
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.
 
@@ -58,6 +63,7 @@ def descend(
             arithmetic with the same bits on every machine; `torch`: torch's own kernels.
         plans: keeps what was recorded of the loss for later descents; by default the problem
             keeps it.
+        checkpoints: where the descent is saved, and goes on if it was saved; None: nowhere.
 
     Raises:
         BadInput: a value cannot be used, or the loss is not a scalar function of x; or it has no
@@ -69,17 +75,25 @@ def descend(
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
     listener = listener_of(stopping, monitor)
+    with ExitStack() as stack:
+        saving = None
+        if checkpoints is not None:
+            stack.enter_context(checkpoints.shielded())
+            initial = start.to(device=device, dtype=dtype)
+            saving = Saving(checkpoints, initial, stopping)
 
-    def by_portable() -> Result:
-        form = problem.portable_form()
-        own = start if form is problem else starting_point(form, seed, x0)
-        x = own.to("cpu", dtype)
-        return portable_result(form, rule, stopping, x, device, watch, listener, plans)
+        def by_portable() -> Result:
+            form = problem.portable_form()
+            own = start if form is problem else starting_point(form, seed, x0)
+            x = own.to("cpu", dtype)
+            saves = None if saving is None or saving.engine == "torch" else saving
+            return portable_result(form, rule, stopping, x, device, watch, listener, plans, saves)
 
-    return on_engine(
-        engine,
-        start,
-        device,
-        by_portable,
-        lambda: torch_descent(problem, rule, stopping, start, dtype, device, watch, listener),
-    )
+        def by_torch() -> Result:
+            if saving is not None and saving.engine == "portable":
+                saving.begin_again()
+            return torch_descent(
+                problem, rule, stopping, start, dtype, device, watch, listener, saving
+            )
+
+        return on_engine(engine, start, device, by_portable, by_torch)

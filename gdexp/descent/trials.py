@@ -28,7 +28,6 @@ class Trials:
 
     def __init__(self, problem: Problem, rule: SearchingRule, gradient: Gradient) -> None:
         self._problem, self._rule, self._gradient = problem, rule, gradient
-        self._made = 0
         self.rejects = rule.rejects
         self.counts = array("q")
 
@@ -47,14 +46,15 @@ class Trials:
             The iterate, its loss, the state that belongs to it, and the next x and state.
         """
         coefficients = self._rule.coefficients(k + 1)
+        made = self.counts[-1] if self.counts else 0
         while True:
-            self._made += 1
+            made += 1
             gradient, value = self._gradient(loss, x), loss.detach()
             following, after, accepted = self._rule.search(
                 x.detach(), value, gradient, state, *coefficients
             )
             if accepted is None or accepted.item():
-                self.counts.append(self._made)
+                self.counts.append(made)
                 return x, loss, state, (following, after)
             x, state = following.requires_grad_(), after
             loss = loss_at(self._problem, x, k)

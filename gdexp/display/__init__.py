@@ -1,6 +1,6 @@
 """Output for people: text in the terminal, and the style of figures."""
 
-from gdexp.display import terminal
+from gdexp.display import notebook, terminal
 from gdexp.display.drawing import Chart, Panel, heatmaps_png, table_png
 from gdexp.display.figures import (
     BLUE,
@@ -32,6 +32,7 @@ __all__ = [
     "format_tensor",
     "heatmaps_png",
     "is_light",
+    "notebook",
     "png",
     "print_curve",
     "print_tensors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from array import array
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -53,8 +54,9 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         threshold: of the loss; where a metric is given, of that.
         f_star: that the losses are measured from.
         name: of what is printed; None: the loss.
-        metric: a metric whose newest reading stands beside each loss; None: none. The instance
-            must then hear the readings: it is a monitor that never ends a training.
+        metric: a metric whose newest reading stands beside a loss, with its iteration where that
+            is another; None: none. The instance must then hear the readings: it is a monitor that
+            never ends a training.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         metric: str | None = None,
     ) -> None:
         self._out, self._name, self._metric = out, name or gap_name(f_star), metric
-        self._read = ""
+        self._reads: deque[tuple[int, float]] = deque(maxlen=2)
         self._threshold = threshold
         self._f_star = f_star
         self._next = 0
@@ -110,19 +112,31 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
     def reading(self, iteration: int, metrics: Mapping[str, float], seconds: float) -> None:
         """Keep the newest reading of the metric, for the next line."""
         if self._metric is not None and self._metric in metrics:
-            self._read = f"{metrics[self._metric]:>12.6g}"
+            self._reads.append((iteration, metrics[self._metric]))
 
     def close(self, trace: Sequence[float] | npt.NDArray[np.float64]) -> None:
-        """Print the last loss, unless it was printed already."""
+        """Print the last loss and the last reading, unless they were printed already.
+
+        The last reading of a training is of the weights after its last loss: it has its own line.
+        """
         last = len(trace) - 1
         if last > self._last:
             self._print(last, float(trace[last]))
+        for iteration, value in self._reads:
+            self._line(iteration, "", f"{value:>12.6g}")
 
     def _print(self, iteration: int, loss: float) -> None:
-        out = self._out if self._bar is None else self._bar.console
-        out.print(f"{iteration:>10,}  {loss - self._f_star:>12.6g}  {self._read}".rstrip())
-        self._read = ""
+        """Print a loss, and beside it the newest reading that was not printed yet."""
+        beside = ""
+        while self._reads and self._reads[0][0] <= iteration:
+            read, value = self._reads.popleft()
+            beside = f"{value:>12.6g}" + (f" at {read:,}" if read != iteration else "")
+        self._line(iteration, f"{loss - self._f_star:.6g}", beside)
         self._last, self._printed = iteration, time.monotonic()
+
+    def _line(self, iteration: int, loss: str, read: str) -> None:
+        out = self._out if self._bar is None else self._bar.console
+        out.print(f"{iteration:>10,}  {loss:>12}  {read}".rstrip())
 
     def _advance(self, trace: array[float]) -> None:
         if self._bar is None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gdexp.core import printable
+from gdexp.core import context_value, printable
 
 WIDTH = 80
+
+_PROGRESS: ContextVar[bool | None] = ContextVar("gdexp_shows_progress", default=None)
+_IS_CALLED: ContextVar[bool] = ContextVar("gdexp_called_from_python", default=False)
 
 
 class _Console(Console):
@@ -23,10 +29,66 @@ class _Console(Console):
 
 
 def console(stderr: bool = False) -> Console:
-    """Make a console: 80 columns wide for logs, as wide as the terminal for a person."""
+    """Make a console: 80 columns wide for logs, as wide as the terminal for a person.
+
+    Of a call from Python standard output stays empty: what it would say is in what it returns.
+    """
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else WIDTH
-    return _Console(file=stream, width=width, highlight=False, soft_wrap=False)
+    quiet = _IS_CALLED.get() and not stderr
+    return _Console(file=stream, width=width, highlight=False, soft_wrap=False, quiet=quiet)
+
+
+@contextmanager
+def called_from_python(progress: bool | None) -> Iterator[None]:
+    """Print nothing to standard output inside the block, and progress to standard error.
+
+    Args:
+        progress: whether progress is shown; None: in a terminal and in a notebook.
+    """
+    with context_value(_IS_CALLED, True), context_value(_PROGRESS, progress):
+        yield
+
+
+def progress_console(out: Console) -> Console:
+    """Return the console that progress is shown on.
+
+    Args:
+        out: that of the command.
+    """
+    if not _IS_CALLED.get():
+        return out
+    shown = console(stderr=True)
+    wanted = _PROGRESS.get()
+    shown.quiet = not (shown.is_terminal if wanted is None else wanted)
+    return shown
+
+
+def notebook_display() -> NotebookDisplay | None:
+    """Return what shows progress below a cell; None outside of a notebook."""
+    ipython: Any = sys.modules.get("IPython")
+    if ipython is None or not _IS_CALLED.get() or _PROGRESS.get() is False:
+        return None
+    shell = ipython.get_ipython()
+    if shell is None or getattr(shell, "kernel", None) is None:
+        return None
+    return NotebookDisplay()
+
+
+class NotebookDisplay:
+    """One output of a notebook's cell that is replaced as often as one likes."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, text: str) -> None:
+        """Show a text in place of the last one."""
+        from IPython.display import display  # type: ignore[import-not-found]
+
+        if self._handle is None:
+            self._handle = display({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._handle.update({"text/plain": text}, raw=True)
 
 
 def print_facts(out: Console, pairs: Sequence[tuple[str, str]]) -> None:

@@ -77,10 +77,14 @@ class Plans:
 
     Args:
         kept: the most plans; the one that was used longest ago is dropped first.
+        known: whether the losses are known to be portable, as those of shipped problems are: the
+            comparison with torch is then at one start, for one update rule.
+        optimise: whether machine code is made fast rather than soon; few descents want it soon.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, kept: int = KEPT, known: bool = False, optimise: bool = True) -> None:
+        self._kept, self.losses_known, self.optimise = kept, known, optimise
+        self._agreed: set[Hashable] = set()
         self._known: OrderedDict[Key, tuple[Prepared | NotPortable, list[object]]]
         self._known = OrderedDict()
         self._losses: OrderedDict[Hashable, Program | NotPortable] = OrderedDict()
@@ -130,7 +134,7 @@ class Plans:
                 loss = self._losses[place] = record()
             if isinstance(loss, NotPortable):
                 return loss
-            return Prepared(make(loss))
+            return Prepared(make(loss), checked=place in self._agreed)
         except NotPortable as error:
             if place not in self._losses:
                 self._losses[place] = error
@@ -138,6 +142,11 @@ class Plans:
         finally:
             while len(self._losses) > self._kept:
                 self._losses.popitem(last=False)
+
+    def agreed(self, key: Key) -> None:
+        """Keep that a loss that is known to be portable agreed with torch, for every rule."""
+        if self.losses_known:
+            self._agreed.add((key.problem, key.kind))
 
     def refuse(self, key: Key, error: NotPortable) -> None:
         """Keep in place of a plan that it disagreed with torch."""

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from gdexp import config
-from gdexp.checkpoints import CheckpointFolder
+from gdexp.checkpoints import CheckpointFolder, Checkpointing
 from gdexp.core import BadInput, changed_files, validation
 from gdexp.experiment.experiment import Experiment
 from gdexp.experiment.provenance import code_digests, user_codes
-from gdexp.training import ALL, Checkpointing, Kept
+from gdexp.training import ALL, Kept
 
 FOLDER = "checkpoints"
 """The folder of checkpoints: of single runs in the command's folder, of trials in a study's."""
@@ -57,8 +57,8 @@ def checkpointing(
     drops_others: bool = False,
     kept: Kept = ALL,
     changed: Collection[str] = (),
-) -> Checkpointing | None:
-    """Return what saves an experiment and goes on with it; None for descents, which begin again.
+) -> Checkpointing:
+    """Return what saves an experiment and goes on with it.
 
     Args:
         experiment: what is run.
@@ -68,14 +68,14 @@ def checkpointing(
         kept: what the result keeps of the weights; `kept_of` reads it again.
         changed: keys that may differ from those of the checkpoint, of `CHANGEABLE`.
     """
-    if experiment.function is not None:
-        return None
-    about = {
-        "config": _config(experiment.config),
-        "code": code_digests(experiment.config),
-        "torch": torch.__version__,
-        "kept": kept._asdict(),
-    }
+
+    def about() -> dict[str, Any]:
+        return {
+            "config": _config(experiment),
+            "code": code_digests(experiment.config),
+            "torch": torch.__version__,
+            "kept": kept._asdict(),
+        }
 
     def differs(saved: Mapping[str, Any]) -> str | None:
         return _difference(experiment, saved, changed)
@@ -98,14 +98,14 @@ def kept_of(saved: Mapping[str, Any]) -> Kept:
 def has_same_config(experiment: Experiment, saved: Mapping[str, Any]) -> bool:
     """Return whether a checkpoint is of the same settings."""
     there = saved.get("config")
-    return isinstance(there, Mapping) and _digest(there) == _digest(experiment.config)
+    return isinstance(there, Mapping) and _digest(there) == _digest(_config(experiment))
 
 
 def _difference(
     experiment: Experiment, saved: Mapping[str, Any], changed: Collection[str]
 ) -> str | None:
     """Return how the descent of a checkpoint differs from an experiment; None if it does not."""
-    there, here = (config.flatten(c) for c in (saved["config"], _config(experiment.config)))
+    there, here = (config.flatten(c) for c in (saved["config"], _config(experiment)))
     for key in sorted((there.keys() | here.keys()) - set(changed)):
         if repr(there.get(key)) != repr(here.get(key)):
             return f"it was made with {key}={there.get(key)}, not {here.get(key)}"
@@ -117,11 +117,16 @@ def _difference(
     return None
 
 
-def _config(composed: Mapping[str, Any]) -> config.Config:
-    """Return what decides a training, without the cap, which other trials set meanwhile."""
-    outcome = config.outcome(composed)
+def _config(experiment: Experiment) -> config.Config:
+    """Return what decides an experiment, without the cap, which other trials set meanwhile.
+
+    A descent has the engine that was asked for: `auto` may change its mind on the way.
+    """
+    outcome = config.outcome(experiment.config)
+    if experiment.function is not None and "engine" in outcome:
+        outcome = {**outcome, "engine": experiment.asked_engine}
     return {**outcome, "stopping": {k: v for k, v in outcome["stopping"].items() if k != "cap"}}
 
 
 def _digest(composed: Mapping[str, Any]) -> str:
-    return config.digest(config.flatten(_config(composed)))
+    return config.digest(config.flatten(composed))

@@ -10,6 +10,7 @@ from typing import Any, Self
 import torch
 
 from gdexp import config
+from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, mask_secrets, printable_line, validation
 from gdexp.descent import (
     LOSS,
@@ -33,7 +34,7 @@ from gdexp.experiment.experiment import (
 )
 from gdexp.optimizers import UpdateRule, build_rule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
-from gdexp.training import ALL, Checkpointing, Kept
+from gdexp.training import ALL, Kept
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class DescentExperiment(Experiment):
         checkpoints: Checkpointing | None = None,
     ) -> Result:
         """Run the descent; see `Experiment`."""
-        return self._descend(self.stopping, watch, monitor)
+        return self._descend(self.stopping, watch, monitor, checkpoints=checkpoints)
 
     def rerun(
         self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
@@ -131,6 +132,7 @@ class DescentExperiment(Experiment):
         watch: Watch | None = None,
         monitor: Monitor | None = None,
         x0: torch.Tensor | None = None,
+        checkpoints: Checkpointing | None = None,
     ) -> Result:
         with self.problem_errors():
             return descend(
@@ -145,6 +147,7 @@ class DescentExperiment(Experiment):
                 monitor=monitor,
                 engine=self.engine,
                 plans=self.plans,
+                checkpoints=checkpoints,
             )
 
     def start(self) -> torch.Tensor:

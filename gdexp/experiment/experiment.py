@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from gdexp import config
+from gdexp.checkpoints import Checkpointing
 from gdexp.config import Config
 from gdexp.core import BadInput, GdexpError, code_failed
 from gdexp.descent import LOSS, Monitor, Result, Status, Stopping, Watch
@@ -19,7 +20,7 @@ from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.provenance import code_digests
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem, ProblemFacts
-from gdexp.training import ALL, Checkpointing, Kept
+from gdexp.training import ALL, Kept
 
 
 class Recorded(NamedTuple):
@@ -134,7 +135,7 @@ class Experiment(ABC):
             watch: a callback, see `descend`.
             monitor: hears the readings and may end it.
             kept: what the result of a training keeps of the weights.
-            checkpoints: where a training is saved, and goes on; a descent makes none.
+            checkpoints: where it is saved, and goes on; None: nowhere.
 
         Raises:
             GdexpError: names the problem whose code raised another exception.

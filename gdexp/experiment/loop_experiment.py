@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 
+from gdexp.checkpoints import Checkpointing
 from gdexp.config import Config
 from gdexp.core import BadInput
 from gdexp.descent import Monitor, Result, Status, Watch
@@ -27,7 +28,7 @@ from gdexp.experiment.training_experiment import (
     user_code_of,
 )
 from gdexp.optimizers import OwnRule
-from gdexp.training import ALL, TENSORS, Checkpointing, Kept, LoopFunction, OwnLoop, TrainingResult
+from gdexp.training import ALL, TENSORS, Kept, LoopFunction, OwnLoop, TrainingResult
 
 OWN = {"name": OwnRule.name}
 """The group `optimizer` of a loop: gdexp knows nothing of its optimizer."""

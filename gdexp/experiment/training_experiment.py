@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from gdexp import config
+from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, nearest, validation
 from gdexp.descent import LOSS, Monitor, Result, Status, Stopping, Watch
 from gdexp.engine import Plans, StoredPlan
@@ -22,7 +23,6 @@ from gdexp.training import (
     ALL,
     TENSORS,
     TRACES,
-    Checkpointing,
     Kept,
     TrainingClass,
     TrainingLoop,

@@ -4,7 +4,13 @@ Rules are pure functions of point, gradient, state and coefficients; those that 
 the loss. `torch` runs any class of torch.optim in the same loop.
 """
 
-from gdexp.optimizers.accelerated import FastGradient, OptimizedGradient, OptimizedGradientG
+from gdexp.optimizers.accelerated import (
+    FastGradient,
+    OptimizedGradient,
+    OptimizedGradientG,
+    nesterov_sequence,
+    ogm_g_sequence,
+)
 from gdexp.optimizers.adaptive import Adagrad, Adam, AdamW, RMSprop
 from gdexp.optimizers.base import SearchingRule, State, Step, UpdateRule
 from gdexp.optimizers.conditioned import ChebyshevSemiIteration, TripleMomentum
@@ -12,9 +18,11 @@ from gdexp.optimizers.descent_directions import ConjugateGradients, ExactLineSea
 from gdexp.optimizers.line_search import Armijo
 from gdexp.optimizers.local_curvature import AdGD, BarzilaiBorwein
 from gdexp.optimizers.momentum import GradientDescent, Momentum, Nesterov
+from gdexp.optimizers.optimal_constant import OptimalConstant, optimal_constant_step
 from gdexp.optimizers.own_rule import OwnRule
 from gdexp.optimizers.polyak import Polyak, PolyakLevel
 from gdexp.optimizers.registry import RULES, build_rule
+from gdexp.optimizers.schedule_registry import SCHEDULES
 from gdexp.optimizers.schedules import (
     Chebyshev,
     Constant,
@@ -26,17 +34,15 @@ from gdexp.optimizers.schedules import (
     Warmup,
 )
 from gdexp.optimizers.silver import Silver, silver_bound, silver_worst
-from gdexp.optimizers.torch_optim import (
-    TorchOptimizer,
-    check_options,
-    needs_closure,
-    switch_optimizer,
-)
+from gdexp.optimizers.stateful_step import StatefulStep, needs_closure, switch_optimizer
+from gdexp.optimizers.stored_state import put_state, stored_state
+from gdexp.optimizers.torch_optim import TorchOptimizer, check_options
 from gdexp.optimizers.torch_schedules import TorchSchedule
 from gdexp.optimizers.warmup_cosine import WarmupCosine
 
 __all__ = [
     "RULES",
+    "SCHEDULES",
     "AdGD",
     "Adagrad",
     "Adam",
@@ -55,6 +61,7 @@ __all__ = [
     "InverseTime",
     "Momentum",
     "Nesterov",
+    "OptimalConstant",
     "OptimizedGradient",
     "OptimizedGradientG",
     "OwnRule",
@@ -65,6 +72,7 @@ __all__ = [
     "SearchingRule",
     "Silver",
     "State",
+    "StatefulStep",
     "Step",
     "StepDecay",
     "TorchOptimizer",
@@ -77,7 +85,12 @@ __all__ = [
     "build_rule",
     "check_options",
     "needs_closure",
+    "nesterov_sequence",
+    "ogm_g_sequence",
+    "optimal_constant_step",
+    "put_state",
     "silver_bound",
     "silver_worst",
+    "stored_state",
     "switch_optimizer",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gdexp.config import optimizer_paths
-from gdexp.core import BadInput, GdexpError, code_failed
+from gdexp.core import BadInput, GdexpError, code_failed, given_object, is_given
 from gdexp.problems import load_by_path
 
 CUSTOM = "custom"
@@ -21,7 +21,9 @@ def check_trust(group: Mapping[str, Any], trust: Sequence[str]) -> None:
         BadInput: `path` or `class_name`, by its key in the group.
     """
     for path in optimizer_paths(group):
-        if path not in trust:
+        if is_given(path):
+            given_object(path)  # the caller's own, or an error
+        elif path not in trust:
             raise BadInput(
                 "path", path, f"is not trusted to run: add trust=[{path}] if it is yours"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gdexp import config
+from gdexp.optimizers.optimal_constant import OptimalConstant
 from gdexp.optimizers.own_classes import CUSTOM, keywords, made_by_path
 from gdexp.optimizers.schedules import (
     Chebyshev,
@@ -35,6 +36,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
         Chebyshev,
         InverseEigenvalue,
         Silver,
+        OptimalConstant,
     )
 }
 """gdexp's own schedules; `torch` and `custom` stand for classes that a config names."""

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from gdexp.core import BadInput, GdexpError, validation
+from gdexp.core import BadInput, validation
 from gdexp.optimizers.base import CONSTANT, Coefficient, State, Step, UpdateRule
 from gdexp.optimizers.schedules import Schedule
+from gdexp.optimizers.stateful_step import (
+    StatefulStep,
+    needs_closure,
+    reason_of,
+    shown_class,
+)
 from gdexp.optimizers.torch_options import check_option
 from gdexp.problems import load_by_path
 
@@ -128,18 +134,12 @@ class TorchOptimizer(UpdateRule):
         raise TypeError("a torch.optim optimizer is no pure function; use stepper(problem)")
 
     def stepper(self, problem: Problem) -> Step:
-        """Return a function that steps one new optimizer, made at the first call."""
-        stepper: _Stepper | None = None
+        """Return what steps one new optimizer, made at the first call."""
 
-        def step(
-            x: torch.Tensor, gradient: torch.Tensor, state: State, lr: float
-        ) -> tuple[torch.Tensor, State]:
-            nonlocal stepper
-            if stepper is None:
-                stepper = _Stepper(self, problem, x)
-            return stepper.step(gradient, lr)
+        def make(x: torch.Tensor) -> torch.optim.Optimizer:
+            return self.make(x, lr=self.rate(1))
 
-        return step
+        return StatefulStep(self.class_name, make, problem, self.state_is_known)
 
     def make(self, parameter: torch.Tensor, lr: float) -> torch.optim.Optimizer:
         """Return a new optimizer of one tensor, in the single-tensor implementation."""
@@ -180,62 +180,8 @@ class TorchOptimizer(UpdateRule):
                 else:
                     optimizer.step()
         except Exception as error:  # torch raises errors of many types
-            allowed = f"refused by {_shown(self.class_name)}: {_reason(error)}"
+            allowed = f"refused by {shown_class(self.class_name)}: {reason_of(error)}"
             raise BadInput("options", dict(self.options), allowed) from None
-
-
-class _Stepper:
-    """The optimizer of one descent."""
-
-    def __init__(self, rule: TorchOptimizer, problem: Problem, x: torch.Tensor) -> None:
-        self._problem = problem
-        self._name = rule.class_name
-        self._parameter = x.clone().requires_grad_()
-        try:
-            self._optimizer = rule.make(self._parameter, lr=rule.rate(1))
-        except (ValueError, TypeError, RuntimeError, AssertionError) as error:
-            raise BadInput("class_name", self._name, _reason(error)) from None
-        switch_optimizer(self._optimizer, "train")
-        self._closure = (self._evaluate,) if needs_closure(self._optimizer) else ()
-        self._state_is_known = rule.state_is_known
-
-    def step(self, gradient: torch.Tensor, lr: float) -> tuple[torch.Tensor, State]:
-        """Step the optimizer; return copies of the new point and of its state."""
-        self._parameter.grad = gradient
-        if not math.isnan(lr):
-            self._optimizer.param_groups[0]["lr"] = lr
-        try:
-            self._optimizer.step(*self._closure)
-        except Exception as error:
-            raise GdexpError(f"{_shown(self._name)} failed: {_reason(error)}") from error
-        return self._parameter.detach().clone(), self._state() if self._state_is_known else ()
-
-    def _evaluate(self) -> torch.Tensor:
-        """Return the loss at the parameter and set its `grad`; torch's closure."""
-        loss = self._problem.loss(self._parameter)
-        (self._parameter.grad,) = torch.autograd.grad(loss, (self._parameter,))
-        return loss.detach()
-
-    def _state(self) -> State:
-        """Return the optimizer's state that decides the next step.
-
-        For LBFGS that is its count of iterations: when a step leaves it as it was, nothing has
-        changed.
-        """
-        state = self._optimizer.state[self._parameter]
-        if self._name == "LBFGS":
-            return (torch.tensor(state["n_iter"]),)
-        return tuple(
-            value.clone()
-            for key, value in state.items()
-            if key != "step" and isinstance(value, torch.Tensor)
-        )
-
-
-def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether the optimizer's step must be given a function that computes the loss."""
-    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 def optimizer_class(name: object) -> type[torch.optim.Optimizer]:
@@ -277,17 +223,6 @@ def _default_lr(class_name: str, parameters: Mapping[str, inspect.Parameter]) ->
     return None if default is None else float(default)
 
 
-def switch_optimizer(optimizer: torch.optim.Optimizer, method: str) -> None:
-    """Call the optimizer's own `train` or `eval`, where it has one."""
-    change: Callable[[], object] | None = getattr(optimizer, method, None)
-    if callable(change):
-        change()
-
-
-def _shown(class_name: str) -> str:
-    return class_name if "." in class_name else f"torch.optim.{class_name}"
-
-
 def check_options(class_name: str, given: object, section: str = "options") -> dict[str, Any]:
     """Check keyword arguments of an optimizer class by name and value.
 
@@ -326,14 +261,8 @@ def _options(
         if key in valid:
             check_option(class_name, str(key), value, parameters[key])
         elif not more:
-            taken = f"{_shown(class_name)} takes {', '.join(valid)}"
+            taken = f"{shown_class(class_name)} takes {', '.join(valid)}"
             raise BadInput(f"options.{key}", value, taken)
     return {
         str(key): tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line of torch's message."""
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -8,7 +8,7 @@ from gdexp.problems.base import (
     loss_at,
     unchanged_loss,
 )
-from gdexp.problems.bbob import Bbob
+from gdexp.problems.bbob import FORMULAS, Bbob
 from gdexp.problems.by_path import load_by_path, user_modules_first
 from gdexp.problems.custom import FunctionProblem, ModuleProblem
 from gdexp.problems.factorization import Factorization
@@ -34,6 +34,7 @@ from gdexp.problems.transformed import Transformed
 __all__ = [
     "ABSOLUTE",
     "CUSTOM",
+    "FORMULAS",
     "PROBLEMS",
     "ROUNDING",
     "Autograd",

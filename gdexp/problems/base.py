@@ -9,7 +9,7 @@ from typing import Self
 
 import torch
 
-from gdexp.core import BadInput, validation
+from gdexp.core import BadInput, keep_arguments, validation
 from gdexp.problems.constants import PORTABLE, TORCH, ConstantFunctions
 from gdexp.problems.facts import ABSOLUTE, ProblemFacts
 from gdexp.problems.portable_form import converted_constants, portable_form, set_constants
@@ -54,6 +54,12 @@ class Problem(ProblemFacts, ABC):
         super().__init_subclass__()
         if not cls.name:
             cls.name = cls.__name__.lower()
+
+    def __new__(cls, *positional: object, **named: object) -> Self:
+        """Keep the arguments, by which a config names the problem."""
+        made = super().__new__(cls)
+        keep_arguments(made, positional, named)
+        return made
 
     def __init__(self, x0: object = None) -> None:
         self.x0: torch.Tensor | None = None

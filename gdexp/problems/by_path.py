@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
-from gdexp.core import BadInput, nearest, validation, watched
+from gdexp.core import BadInput, given_object, is_given, nearest, validation, watched
 
 
 @contextmanager
@@ -52,6 +52,8 @@ def import_by_path(path: str) -> object:
     Raises:
         BadInput: it says in one line which part is missing, or why the import failed.
     """
+    if is_given(path):
+        return given_object(path)
     names = validation.text("path", path).split(".")
     if len(names) < 2 or not all(name.isidentifier() for name in names):
         raise BadInput("path", path, "must be of the form package.module.attribute")

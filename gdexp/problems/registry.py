@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gdexp.core import BadInput, nearest, validation
+from gdexp.core import BadInput, given_object, is_given, nearest, validation
 from gdexp.problems.autograd import Autograd
 from gdexp.problems.base import Problem
 from gdexp.problems.bbob import Bbob
@@ -100,5 +100,7 @@ def check_trust(path: object, trust: Sequence[str]) -> None:
     """
     if not isinstance(path, str) or not path:
         raise BadInput("path", path, "must name a loss or a problem: package.module.attribute")
-    if path not in trust:
+    if is_given(path):
+        given_object(path)  # the caller's own, or an error
+    elif path not in trust:
         raise BadInput("path", path, f"is not trusted to run: add trust=[{path}] if you wrote it")

@@ -200,6 +200,8 @@ class Reference:
         Args:
             argument: what to write after `+rerun=`; None: the attribute `argument`.
         """
+        if (reason := config.why_not_rerunnable(self.config, self.run_id)) is not None:
+            return f"# {reason}"
         words = ["python -m gdexp", shlex.quote(f"+rerun={argument or self.argument}")]
         if paths := config.import_paths(self.config):
             words.append(shlex.quote(f"trust=[{','.join(paths)}]"))

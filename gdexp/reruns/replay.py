@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gdexp import config
-from gdexp.core import BadInput
+from gdexp.core import BadInput, is_missing
 from gdexp.descent import EndsAt, Monitor, Result, Status, Watch, descend_batch
 from gdexp.engine import Plans, StoredPlans
 from gdexp.experiment import (
@@ -105,6 +105,10 @@ def build_experiment(reference: Reference, trust: Sequence[str] = ()) -> Experim
         BadInput: gdexp does not write such a config, it does not fit the recorded start, or it
             needs code that is not trusted or a device that is missing.
     """
+    missing = [p for p in config.import_paths(reference.config) if is_missing(p)]
+    if missing:
+        reason = config.why_not_rerunnable(reference.config, reference.run_id)
+        raise BadInput("run", reference.run_id, str(reason))
     experiment = _built(reference, trust, plans_to_build(reference))
     start, shape = reference.initial, tuple(experiment.problem.shape)
     if shape and start.shape != shape:

@@ -67,7 +67,15 @@ class Runs(Sequence[TrackedRun]):
             for run in self._runs
         ]
         columns = [*first, *(named[key] for key in params), *(measured[key] for key in metrics)]
-        return pd.DataFrame(rows, columns=columns)
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.astype({"trial": "Int64"})  # whole numbers, also where some are missing
+
+    def _repr_html_(self) -> str:
+        """Return the best runs and their curves for a notebook."""
+        from gdexp.runs.runs_html import MOST, runs_html
+
+        best = sorted(self._runs, key=rank_key)[:MOST]
+        return runs_html(repr(self).strip("<>"), best, len(self) - len(best))
 
     def __repr__(self) -> str:
         counts: dict[str, int] = {}

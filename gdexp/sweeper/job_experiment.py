@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from gdexp.checkpoints import Checkpointing
 from gdexp.config import Config
 from gdexp.core import BadInput, GdexpError
 from gdexp.descent import Monitor, Result, Status, Watch
@@ -28,7 +29,7 @@ from gdexp.experiment import (
 from gdexp.sweeper.hydra_jobs import Job
 from gdexp.sweeper.returned_value import numbers_of
 from gdexp.sweeps import RETURNED
-from gdexp.training import ALL, TENSORS, Checkpointing, Kept, OwnLoop, TrainingResult
+from gdexp.training import ALL, TENSORS, Kept, OwnLoop, TrainingResult
 
 APPLICATION = "hydra"
 """The value of `problem.name` in the config of a trial."""

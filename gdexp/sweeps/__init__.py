@@ -11,6 +11,8 @@ from gdexp.core import lazy_names
 if TYPE_CHECKING:
     from gdexp.sweeps.application import Application as Application
     from gdexp.sweeps.comparable_definition import comparable as comparable
+    from gdexp.sweeps.driver import FinishedSweep as FinishedSweep
+    from gdexp.sweeps.driver import finish_sweep as finish_sweep
     from gdexp.sweeps.driver import run_sweep as run_sweep
     from gdexp.sweeps.goal import check_goal as check_goal
     from gdexp.sweeps.goal import goal_definition as goal_definition
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from gdexp.sweeps.own_application import OwnApplication as OwnApplication
     from gdexp.sweeps.plan import Plan as Plan
     from gdexp.sweeps.results import SweepResult as SweepResult
+    from gdexp.sweeps.results import sweep_pictures as sweep_pictures
+    from gdexp.sweeps.results import threshold_cells as threshold_cells
+    from gdexp.sweeps.results import trial_cells as trial_cells
     from gdexp.sweeps.sampling import SAMPLER_OPTIONS as SAMPLER_OPTIONS
     from gdexp.sweeps.settings import SweepSettings as SweepSettings
     from gdexp.sweeps.settings import cores as cores
@@ -46,9 +51,11 @@ if TYPE_CHECKING:
     from gdexp.sweeps.study import check_no_password as check_no_password
     from gdexp.sweeps.study import check_storage as check_storage
     from gdexp.sweeps.study import load_study as load_study
+    from gdexp.sweeps.study import readable_study as readable_study
     from gdexp.sweeps.study_engine import StudyEngine as StudyEngine
     from gdexp.sweeps.sweep_configs import SweepConfigs as SweepConfigs
     from gdexp.sweeps.worker import run_planned_worker as run_planned_worker
+    from gdexp.sweeps.worker import run_worker as run_worker
 
 __all__ = [
     "DIRECTIONS",
@@ -58,6 +65,7 @@ __all__ = [
     "SAMPLER_OPTIONS",
     "Application",
     "Dimension",
+    "FinishedSweep",
     "LocalWorkers",
     "Objective",
     "OwnApplication",
@@ -79,16 +87,22 @@ __all__ = [
     "choice_dimension",
     "comparable",
     "cores",
+    "finish_sweep",
     "goal_definition",
     "in_launched_process",
     "is_basic",
     "job_failure",
     "load_study",
     "objective_name",
+    "readable_study",
     "run_launched_worker",
     "run_planned_worker",
     "run_sweep",
+    "run_worker",
+    "sweep_pictures",
     "threads_per_worker",
+    "threshold_cells",
+    "trial_cells",
     "unquoted",
     "worker_launcher",
 ]
@@ -96,6 +110,12 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "trial_cells": "results",
+        "threshold_cells": "results",
+        "sweep_pictures": "results",
+        "run_worker": "worker",
+        "finish_sweep": "driver",
+        "FinishedSweep": "driver",
         "DIRECTIONS": "objective",
         "MODES": "objective",
         "ORDER_VARIABLE": "launchers",
@@ -130,6 +150,7 @@ __getattr__ = lazy_names(
         "job_failure": "launchers",
         "load_study": "study",
         "objective_name": "goal",
+        "readable_study": "study",
         "run_launched_worker": "launchers",
         "run_planned_worker": "worker",
         "run_sweep": "driver",

@@ -45,6 +45,7 @@ def cleanup_on_error(out: Console, plan: Plan) -> Iterator[OpenedSweep]:
                     done = 0 if opened.study is None else len(completed_trials(opened.study))
                     if not isinstance(error, StorageChanged) and _continues(opened):
                         terminal_messages.print_interrupted(out, plan, done, storage_failed)
+                        error.add_note(f"{done} of {plan.n_trials} trials are recorded")
         raise
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gdexp.core import CommandExit, GdexpError, gc_control, json_output
 from gdexp.display import terminal
 from gdexp.experiment import nondeterminism_warning
 from gdexp.sweeps.application import Application
 from gdexp.sweeps.cleanup import cleanup_on_error
+from gdexp.sweeps.duration import estimated_duration, print_duration
 from gdexp.sweeps.failure import FailureLimit
 from gdexp.sweeps.launchers import WorkerLauncher, Workers
 from gdexp.sweeps.opened_sweep import check_sweep_run, open_sweep
@@ -25,6 +26,7 @@ from gdexp.sweeps.results import (
     start_sweep_run,
     sweep_answer,
     terminal_messages,
+    with_confirmation,
 )
 from gdexp.sweeps.study import (
     TrialRecord,
@@ -34,6 +36,7 @@ from gdexp.sweeps.study import (
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
+from gdexp.sweeps.worker import FurtherSeeds
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -45,12 +48,49 @@ NOTHING_CONVERGED = 1
 """The exit status of a sweep without a winner."""
 
 
+class FinishedSweep(NamedTuple):
+    """A sweep at its end.
+
+    Attributes:
+        plan: of the sweep.
+        result: what it found.
+        parent: the id of the sweep's own run.
+    """
+
+    plan: Plan
+    result: SweepResult
+    parent: str
+
+
 def run_sweep(application: Application, launcher: WorkerLauncher | None) -> None:
+    """Run a sweep to its last trial, as a command.
+
+    Args:
+        application: whose trials are made.
+        launcher: starts the workers through another Hydra launcher; None: on this machine.
+
+    Raises:
+        CommandExit: no trial has what was looked for.
+        GdexpError: as `finish_sweep`.
+    """
+    finished = finish_sweep(application, launcher)
+    if finished is None or not finished.result.records or finished.result.best is not None:
+        return
+    if finished.plan.counts_iterations or finished.plan.tells_failures:
+        raise CommandExit(NOTHING_CONVERGED)
+
+
+def finish_sweep(
+    application: Application, launcher: WorkerLauncher | None = None
+) -> FinishedSweep | None:
     """Run a sweep to its last trial.
 
     Args:
         application: whose trials are made.
         launcher: starts the workers through another Hydra launcher; None: on this machine.
+
+    Returns:
+        The sweep; None where it was only previewed.
 
     Raises:
         BadInput: before anything is written.
@@ -61,11 +101,13 @@ def run_sweep(application: Application, launcher: WorkerLauncher | None) -> None
     out = application.console()
     if plan.settings.preview:
         preview(out, plan)
-        return
+        return None
     differing = list(filter(None, map(nondeterminism_warning, plan.examples_of_user())))
     terminal_messages.print_plan(out, plan)
     for warning in differing:
         terminal.print_warning(warning)
+    if plan.storage_server is not None or not plan.journal.exists():  # else its trials say it
+        print_duration(out, estimated_duration(plan))
 
     def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
         count = plan.settings.worker_count
@@ -79,12 +121,11 @@ def run_sweep(application: Application, launcher: WorkerLauncher | None) -> None
         supervise(out, plan, study, store, parent, workers)
         return workers.failure()
 
-    result, failures = _run(out, plan, bool(differing), application.opened, work)
-    application.write_result(plan, result)
-    if failures.exceeded and len(result.records) < plan.n_trials:
+    finished, failures = _run(out, plan, bool(differing), application.opened, work)
+    application.write_result(plan, finished.result)
+    if failures.exceeded and len(finished.result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
-    if result.best is None and result.records and (plan.counts_iterations or plan.tells_failures):
-        raise CommandExit(NOTHING_CONVERGED)
+    return finished
 
 
 def _run(
@@ -93,7 +134,7 @@ def _run(
     differing: bool,
     opened_study: Callable[[Plan, Study], None],
     work: Callable[..., Exception | None],
-) -> tuple[SweepResult, FailureLimit]:
+) -> tuple[FinishedSweep, FailureLimit]:
     """Open the study, let the workers make what is missing, and write and print the result.
 
     Args:
@@ -121,6 +162,9 @@ def _run(
         failures = _failures(plan, study, earlier)
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         result = SweepResult.from_study(study, plan)
+        if not failures.exceeded:
+            counts = FurtherSeeds(plan, study, store, parent).counts
+            result = with_confirmation(plan, result, counts)
         if plan.tracks:
             check_sweep_run(plan, store, parent)
             result = create_trial_runs(plan, result, store, parent)
@@ -131,7 +175,7 @@ def _run(
         if ended:
             out.print(f"\n{ended}")
         terminal_messages.print_edited(out, plan)
-    return result, failures
+    return FinishedSweep(plan, result, parent), failures
 
 
 def _end_reason(plan: Plan, study: Study) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from gdexp import config
-from gdexp.core import BadInput, validation
+from gdexp.core import BadInput
 from gdexp.descent import LOSS, Result
 from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
@@ -24,6 +24,7 @@ from gdexp.sweeps.objective import (
 )
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
 from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
+from gdexp.sweeps.seed_checks import check_confirmation, check_seeds
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 
@@ -197,7 +198,8 @@ def check_goal(plan: GoalPlan) -> None:
     _check_budget(plan)
     _check_pruner(plan)
     _check_continuation(plan)
-    _check_seeds(plan)
+    check_seeds(plan.settings, plan.base, plan.space)
+    check_confirmation(plan.settings, plan.objectives)
     _check_sampler(plan)
 
 
@@ -286,22 +288,6 @@ def _check_continuation(plan: GoalPlan) -> None:
             "sweep.continue_to",
             f"{goal:g}",
             f"must be below {THRESHOLD_KEY}, which is {loosest:g} at most: every trace goes to it",
-        )
-
-
-def _check_seeds(plan: GoalPlan) -> None:
-    seeds = plan.settings.seeds
-    if seeds > 1 and "seed" in plan.space.keys:
-        raise BadInput("sweep.seeds", seeds, "must be 1 where seed itself is swept")
-    if "seed" in plan.space.keys:
-        return
-    most = validation.MAX_SEED - seeds + 1
-    if int(plan.base["seed"]) > most:
-        raise BadInput(
-            "seed",
-            plan.base["seed"],
-            f"must be at most {most} with sweep.seeds={seeds}: every descent of a trial has the "
-            "seed after the last one's",
         )
 
 

@@ -1,16 +1,16 @@
-"""The preview of a sweep: its space and the parameters of its first trials."""
+"""The preview of a sweep: its space, its duration and the parameters of its first trials."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from gdexp.core import format_value, json_output
 from gdexp.display import terminal
+from gdexp.sweeps.duration import estimated_duration, print_duration
+from gdexp.sweeps.early_trials import first_trials
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study import directions
-from gdexp.sweeps.worker import TrialAsker
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ SHOWN = 10
 
 
 def preview(out: Console, plan: Plan) -> None:
-    """Print the space, the limits of a trial, and the first trials.
+    """Print the space, the limits of a trial, the duration if it is long, and the first trials.
 
     The sweep itself starts with the same trials: before a sampler has learnt anything, its draws
     depend on the seed alone.
@@ -27,8 +27,11 @@ def preview(out: Console, plan: Plan) -> None:
     from gdexp.sweeps.results import plan_fields, print_plan
 
     print_plan(out, plan, preview=True)
+    known = estimated_duration(plan)
+    print_duration(out, known)
     trials = first_trials(plan, SHOWN)
-    json_output.answer("preview", {**plan_fields(plan), "trials": trials})
+    estimate = None if known is None else known.answer()
+    json_output.answer("preview", {**plan_fields(plan), "duration": estimate, "trials": trials})
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("trial", justify="right")
     if plan.space.conditional:  # a column for each parameter would be mostly empty
@@ -50,17 +53,4 @@ def preview(out: Console, plan: Plan) -> None:
         out.print(f"\n[dim]{rest} on what these find[/dim]")
     elif more:
         out.print(f"\n[dim]and {more:,} more[/dim]")
-    terminal.print_line(out, "\nNothing was run. Without sweep.preview=true the sweep begins.")
-
-
-def first_trials(plan: Plan, most: int) -> list[dict[str, Any]]:
-    """Return the parameters of the first trials of a new study, before any has a result."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(directions=directions(plan))
-    asker = TrialAsker(study, plan)
-    startup = plan.sampler.startup
-    many = min(most, plan.n_trials, most if startup is None else max(startup, 1))
-    asked = [asker.ask(ordinal) for ordinal in range(many)]
-    return [plan.space.decoded(each.trial.params) for each in asked]
+    terminal.print_line(out, "\nNothing was recorded. Without sweep.preview=true the sweep begins.")

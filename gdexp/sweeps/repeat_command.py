@@ -16,7 +16,7 @@ def repeat_command(config: Mapping[str, Any], seeds: int) -> str:
         seeds: how many it has.
     """
     command = shortest_command(config)
-    if seeds == 1:
+    if seeds == 1 or command.startswith("#"):
         return command
     first = int(config["seed"])
     words = [word for word in command.split() if not word.startswith("seed=")]

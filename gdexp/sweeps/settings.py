@@ -49,6 +49,8 @@ class SweepSettings:
             mapping with `name` and options of Optuna's class.
         seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
             time is minimised: all iterations spent, failures included, over the successes.
+        confirm: seeds from which the winner and its contenders run again when the trials are done,
+            each after the last seed of a trial; shown apart, it changes no trial. None: none.
         sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii, grid, or auto (grid for
             a finite space, else tpe); or a mapping with `name` or Optuna's `_target_` and options.
         space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
@@ -79,6 +81,7 @@ class SweepSettings:
     budget: int | str | None = None
     pruner: str | Mapping[str, Any] = NONE
     seeds: int = 1
+    confirm: int | None = None
     sampler: str | Mapping[str, Any] = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
     cap: float | None = None
@@ -100,6 +103,8 @@ class SweepSettings:
         Budget.parse(self.budget)
         Pruner.parse(self.pruner)
         validation.integer("seeds", self.seeds, low=1, high=MOST_SEEDS)
+        if self.confirm is not None:
+            validation.integer("confirm", self.confirm, low=1, high=MOST_SEEDS)
         Sampler.parse(self.sampler)
         if self.space is not None and not isinstance(self.space, Mapping):
             raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")

@@ -86,6 +86,7 @@ def supervise(
                     gone = [trial for trial in states.running if trial.number in abandoned]
                     abandoned -= deadly.give_up(gone)
                     recover_trials(study, store, parent, plan.space, abandoned)
+                progress.show_running(len(states.running))
                 if not over:
                     time.sleep(REFRESH_SECONDS)
     finally:

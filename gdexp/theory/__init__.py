@@ -1,4 +1,4 @@
-"""Closed forms for quadratics: exact iteration counts, best settings, and lower bounds.
+"""Exact counts, best settings and floors of quadratics; worst cases of classes of functions.
 
 A quadratic has a constant Hessian with eigenvalues in [mu, L]; κ = L / mu. Results are exact up to
 the rounding of doubles, and None where theory does not apply. Sources: B. T. Polyak,
@@ -9,14 +9,19 @@ for Solving Linear Systems, 1997.
 """
 
 from gdexp.theory.best import MOST_MODES, distance, distance_from_best
+from gdexp.theory.certificate import Certificate, certify
 from gdexp.theory.counts import exact_count
 from gdexp.theory.settings import best_lr, stability_limit
+from gdexp.theory.standing import standing
 
 __all__ = [
     "MOST_MODES",
+    "Certificate",
     "best_lr",
+    "certify",
     "distance",
     "distance_from_best",
     "exact_count",
     "stability_limit",
+    "standing",
 ]

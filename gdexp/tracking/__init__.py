@@ -32,6 +32,7 @@ from gdexp.tracking.mlflow_ui import (
 from gdexp.tracking.no_store import NoStore
 from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
+    CONFIRMATION,
     F_STAR_TAG,
     MANIFEST,
     PlannedRun,
@@ -58,6 +59,7 @@ from gdexp.tracking.store import Store
 
 __all__ = [
     "ALL_SEEDS",
+    "CONFIRMATION",
     "F_STAR_TAG",
     "MANIFEST",
     "MOST_COMMAND",

@@ -9,6 +9,7 @@ import io
 import math
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
@@ -38,9 +39,19 @@ def encode_array(value: torch.Tensor | Array) -> bytes:
     """Return an array as the bytes of a `.npy` file; bfloat16, which NumPy lacks, as float32."""
     if isinstance(value, torch.Tensor):
         value = value.float().numpy() if value.dtype is torch.bfloat16 else value.numpy()
-    array, header = np.ascontiguousarray(value), io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    return b"".join((header.getvalue(), array.reshape(-1).view(np.uint8).data))
+    array = np.ascontiguousarray(value)
+    return b"".join(
+        (_header_bytes(array.shape, array.dtype), array.reshape(-1).view(np.uint8).data)
+    )
+
+
+@lru_cache(1024)
+def _header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """Return the header of a contiguous array; it takes longer than a short trace's numbers."""
+    header = io.BytesIO()
+    form = np.lib.format.header_data_from_array_1_0(np.broadcast_to(np.empty((), dtype), shape))
+    np.lib.format.write_array_header_1_0(header, {**form, "fortran_order": False})
+    return header.getvalue()
 
 
 def decode_array(content: bytes) -> Array:

@@ -34,8 +34,14 @@ MANIFEST = "manifest.json"
 LARGE = 1 << 20
 """Bytes of an array from which its file is made only when it is written."""
 
+CONFIRMATION = "confirmation"
+"""The kind of a descent of a finished trial from a further seed, under the sweep's run."""
+
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
+
+NOT_RERUNNABLE_TAG = "gdexp.not_rerunnable"
+"""The tag of a run whose problem or rule was an object of a Python session; says what to do."""
 
 ENGINE_REASON_TAG = "gdexp.engine_reason"
 """The tag of a descent on torch that says why `engine=auto` took it."""
@@ -135,6 +141,7 @@ def descent_record(
         tags: further tags.
     """
     found, reason = experiment.recorded(result), experiment.engine_reason
+    alone = config.why_not_rerunnable(experiment.config)
     artifacts: dict[str, Content] = {
         **{name: _encoded(each) for name, each in found.arrays.items()},
         "config.yaml": config_yaml(experiment.config),
@@ -154,6 +161,7 @@ def descent_record(
             "gdexp.signature": experiment.signature,
             "gdexp.engine": result.engine,
             **({} if reason is None else {ENGINE_REASON_TAG: reason}),
+            **({} if alone is None else {NOT_RERUNNABLE_TAG: alone}),
             **({F_STAR_TAG: ABSOLUTE} if _is_absolute(experiment.stopping) else {}),
             **(tags or {}),
         },
@@ -191,8 +199,12 @@ def manifest(artifacts: Mapping[str, bytes]) -> bytes:
     )
 
 
+_AS_JSON = json.JSONEncoder(default=str)
+"""Made once: `json.dumps` makes one for each value that has a `default`."""
+
+
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if isinstance(value, str) else _AS_JSON.encode(value)
 
 
 def loss_levels(experiment: Experiment) -> list[float]:

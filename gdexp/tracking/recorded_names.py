@@ -28,11 +28,12 @@ METRICS = {
 """Metrics by name. `NAME` stands for the name of another metric or of a key."""
 
 TAGS = {
-    "gdexp.kind": "run, sweep, trial, seed or rerun",
+    "gdexp.kind": "run, sweep, trial, seed, confirmation or rerun",
     "gdexp.status": "how the descent ended; of a sweep how its best trial ended",
     "gdexp.signature": "the hash of what decides the outcome: equal configs have equal ones",
     "gdexp.engine": "the engine that computed the descent: portable or torch",
     "gdexp.engine_reason": "why `engine=auto` took torch",
+    "gdexp.not_rerunnable": "of a problem or rule that has no import path: how to repeat the run",
     "gdexp.version": "the version of gdexp",
     "gdexp.source.digest": "the digest of gdexp's own source",
     "gdexp.source.dirty": "whether that source has changes that are not committed",
@@ -41,6 +42,7 @@ TAGS = {
     "gdexp.study": "of a sweep and its trials: the name of the study",
     "gdexp.trial": "of a trial: its number",
     "gdexp.seed": "of a descent of a trial with several seeds: its seed",
+    "gdexp.confirms": "of a descent from a further seed: the number of its trial",
     "gdexp.reason": "of a failed trial: the exception",
     "gdexp.reused_from": "of a trial with `sweep.reuse`: the run that it was taken from",
     "gdexp.changed_code": "of a trial: your files that changed since the study began",
@@ -81,6 +83,8 @@ FILES = {
     "images/": "of the best trial: the picture of the final tensor for MLflow's charts",
     "trials.csv": "of a sweep: settings, status and numbers of every trial",
     "thresholds.csv": "of a sweep: the fewest iterations at every threshold",
+    "evidence.csv": "of a sweep with several seeds: intervals and tests of each trial",
+    "confirmation.csv": "of a sweep with `sweep.confirm`: the same over further seeds alone",
     "front.csv": "of a sweep: the trials of the Pareto front",
     "fewest.png": "of a sweep: the fewest iterations at every threshold",
     "incumbent.png": "of a sweep: the best value after each trial",

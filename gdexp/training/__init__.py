@@ -2,7 +2,6 @@
 
 from gdexp.training.by_path import LoopFunction, TrainingClass
 from gdexp.training.checkpoint import Checkpoint
-from gdexp.training.checkpointing import Checkpointing
 from gdexp.training.loop import ALL, Kept, TrainingLoop
 from gdexp.training.metrics import MetricTrace, Readings
 from gdexp.training.own_loop import OwnLoop
@@ -23,7 +22,6 @@ __all__ = [
     "TENSORS",
     "TRACES",
     "Checkpoint",
-    "Checkpointing",
     "Kept",
     "LoopFunction",
     "MetricTrace",

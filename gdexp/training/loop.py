@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, nearest, release_freed_memory, signals
 from gdexp.descent import (
     LOSS,
@@ -31,7 +32,6 @@ from gdexp.descent import (
     exact_arithmetic,
 )
 from gdexp.training.batches import Batches
-from gdexp.training.checkpointing import Checkpointing
 from gdexp.training.evaluation import evaluated
 from gdexp.training.loop_state import load_loop_state, loop_state
 from gdexp.training.metrics import MetricTrace

@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from gdexp.checkpoints import generator_states
+from gdexp.checkpoints import Checkpointing, generator_states
 from gdexp.core import BadInput, nearest, signals
 from gdexp.descent import LOSS, Monitor, Status, Stopping, Watch, exact_arithmetic
 from gdexp.optimizers import OwnRule
 from gdexp.training.checkpoint import Checkpoint
-from gdexp.training.checkpointing import Checkpointing
 from gdexp.training.loop import stopping_monitor
 from gdexp.training.metrics import MetricTrace, metric_numbers
 from gdexp.training.random_state import seed_generators, unchanged_generators

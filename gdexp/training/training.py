@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
+
+from gdexp.core import keep_arguments
 
 
 class Training(ABC):
@@ -54,6 +56,12 @@ class Training(ABC):
     files: Sequence[str] = ()
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
+
+    def __new__(cls, *positional: object, **named: object) -> Self:
+        """Keep the arguments, by which a config names the training."""
+        made = super().__new__(cls)
+        keep_arguments(made, positional, named)
+        return made
 
     @abstractmethod
     def model(self) -> nn.Module:

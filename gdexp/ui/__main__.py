@@ -21,14 +21,21 @@ from gdexp.display import terminal
 from gdexp.tracking import TrackingSettings, convert_addresses
 from gdexp.ui.links import Link, newest_links, without_user
 from gdexp.ui.server import Server
+from gdexp.ui.study_dashboard import OPTION, dashboard, place_text, study_place
 
 USAGE = """\
 usage: scripts/ui [--port N] [tracking.uri=…] [tracking.experiment=…]
+       scripts/ui --optuna[=SWEEP] [--port N]
 
 Starts MLflow's UI for the store that runs go to, prints links to the newest
 sweep and run, and stays until Ctrl-C. It listens on 127.0.0.1 only, on MLflow's
 port 5000 when that is free, else on any free port. For a store that is a server
 (tracking.uri=http://…) it prints the links there and starts nothing.
+
+With --optuna it starts optuna-dashboard instead, for the newest sweep in sweeps/
+or for a name, a journal file or postgresql://…, with named objectives and plain
+attributes; trials that did not converge are at most twice as high as the worst
+that did. It needs the package optuna-dashboard, and changes nothing.
 
 Exit status: 1 the server failed, 2 bad input or nothing recorded yet, 74 no
 answer from a tracking server, 128+N ended by signal N (130 for Ctrl-C).
@@ -50,8 +57,11 @@ def _run(given: Sequence[str], process: Process) -> int:
     """Serve until a signal; turn an error into one line and an exit status."""
     try:
         with process.running():
-            port, overrides = _split_arguments(given)
-            show(_settings(overrides), port, terminal.console())
+            port, study, overrides = _split_arguments(given)
+            if study is None:
+                show(_settings(overrides), port, terminal.console())
+            else:
+                show_study(study, port, terminal.console())
     except Interrupted as interrupted:
         print("\nstopped", file=sys.stderr)
         return interrupted.exit_status
@@ -104,6 +114,27 @@ def show(settings: TrackingSettings, port: int | None, out: Console) -> None:
         server.wait()
 
 
+def show_study(given: str, port: int | None, out: Console) -> None:
+    """Serve optuna-dashboard for a study until a signal.
+
+    Args:
+        given: the sweep, as `study_place` takes it.
+        port: the port; None takes a free one.
+        out: the console for the link.
+
+    Raises:
+        BadInput: there is no such study, optuna-dashboard is missing, or the port is in use.
+        StorageFailed: the study cannot be read.
+        Interrupted: a signal asked for the end.
+    """
+    place = study_place(given)
+    with dashboard(place, port) as (server, address):
+        out.print(f"optuna-dashboard for {terminal.escape_text(place_text(place))}")
+        terminal.print_line(out, address)
+        out.print("\nCtrl-C stops it.")
+        server.serve_forever()
+
+
 def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
     if not links:
         out.print(f"\nThe experiment {settings.experiment} holds no run yet.", markup=False)
@@ -113,9 +144,9 @@ def _print(out: Console, links: list[Link], settings: TrackingSettings) -> None:
         terminal.print_line(out, link.address)
 
 
-def _split_arguments(given: Sequence[str]) -> tuple[int | None, list[str]]:
-    """Return the port and the overrides of the config."""
-    port = None
+def _split_arguments(given: Sequence[str]) -> tuple[int | None, str | None, list[str]]:
+    """Return the port, the study of `--optuna`, and the overrides of the config."""
+    port, study = None, None
     overrides = []
     rest = list(given)
     while rest:
@@ -126,13 +157,19 @@ def _split_arguments(given: Sequence[str]) -> tuple[int | None, list[str]]:
             if not value.isdecimal():
                 raise BadInput("--port", value, "must be 1 … 65535")
             port = int(value)
+        elif name == OPTION:
+            study = value
         elif name.startswith("tracking"):
             overrides.append(argument)
         else:
             raise BadInput(
-                name, value, "is not for the UI; it takes --port, tracking.uri, tracking.experiment"
+                name,
+                value,
+                "is not for the UI; it takes --port, --optuna, tracking.uri, tracking.experiment",
             )
-    return port, overrides
+    if study is not None and overrides:
+        raise BadInput(OPTION, study, f"takes no {overrides[0].partition('=')[0]}")
+    return port, study, overrides
 
 
 def _settings(overrides: list[str]) -> TrackingSettings:

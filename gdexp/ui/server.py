@@ -49,7 +49,7 @@ class Server:
 
     def __init__(self, settings: TrackingSettings, port: int | None = None) -> None:
         self.settings = settings
-        self.port = _free_port() if port is None else _checked_port(port)
+        self.port = chosen_port(port, USUAL_PORT)
         self._said: deque[str] = deque(maxlen=200)
         self._process: subprocess.Popen[str] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -199,8 +199,16 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _free_port() -> int:
-    for wanted in (USUAL_PORT, 0):
+def chosen_port(port: int | None, usual: int) -> int:
+    """Return the port that was asked for; without one the usual port, or any free one.
+
+    Raises:
+        BadInput: the port is in use, or is none.
+        GdexpError: no port is free.
+    """
+    if port is not None:
+        return _checked_port(port)
+    for wanted in (usual, 0):
         with contextlib.suppress(OSError):
             return _usable_port(wanted)
     raise GdexpError("no port is free")

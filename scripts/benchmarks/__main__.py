@@ -37,6 +37,7 @@ BENCHMARKS = {
     "device": ("device", "many descents on a GPU (or the device named) against the processor"),
     "engine": ("engine_speed", "the portable engine against loops, torch, C and imports"),
     "bbob": ("bbob", "the bbob functions against COCO's own package, at 2 million points a round"),
+    "first_order": ("first_order", "the published table of update rules, bit for bit, and cocopp"),
     "functions": ("functions", "the portable functions against mpmath, at 10^6 points each"),
     "bits": ("bits", "bits that differ between the ways to compute a portable descent"),
     "tests": ("long_tests", "the tests in their long form: what every run takes a share of"),

@@ -2,22 +2,36 @@
 
 Each round makes 20,000 random descents over all portable problems, rules, schedules and both
 types: natively for the host in a batch by two threads; for the plain baseline processor, in a
-batch; by torch's single operations, in a batch; and natively for the host, each row alone. The
-shipped descents are made in all ways too, in batches of 1, 7 and 4,096, and all shipped problems
-and rules are compared with torch's engine.
+batch; by torch's single operations, in a batch, also on a GPU where one is; and natively for the
+host, each row alone. All cores share the rounds. The shipped descents are made in all ways too,
+in batches of 1, 7 and 4,096, and all shipped problems and rules are compared with torch's engine.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.measure import Figure, figure
-from benchmarks.portable_bits import Bits, Planned, Way, batch, batch_bits, bits, planned, row_alone
+from benchmarks.portable_bits import (
+    GPU,
+    Bits,
+    Planned,
+    Way,
+    batch,
+    batch_bits,
+    bits,
+    planned,
+    row_alone,
+)
 from benchmarks.portable_cases import (
     ACTIVATIONS,
     DTYPES,
@@ -62,9 +76,24 @@ RANGES = {
     "initial_accumulator_value": (0.0, 1.0),
     "eps": (0.0, 1e-3),
     "shrink": (0.2, 0.9),
-    "decrease": (1e-4, 0.5),
+    "decrease": (1e-4, 0.09),
+    "curvature": (0.1, 0.49),
+    "condition": (1.0, 1e4),
+    "f_star": (-1.0, 0.0),
+    "gap": (0.1, 10.0),
+    "path": (0.1, 10.0),
+    "shortest": (1e-10, 1e-3),
+    "longest": (1e3, 1e10),
+    "tolerance": (1e-6, 1e-2),
 }
 """Of the hyperparameters beside the learning rate."""
+
+VARIANTS: dict[str, tuple[Any, ...]] = {
+    "step": ("long", "short", "alternating"),
+    "version": (2020, 2024),
+    "formula": ("fletcher_reeves", "polak_ribiere"),
+}
+"""Hyperparameters that decide what is computed; all descents of a group have the same."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +122,11 @@ def differing_bits(group: Group) -> dict[str, int]:
     random = np.random.default_rng(group.seed)
     lr = RATES.get(group.problem, 0.1)
     first = replace(rules(lr)[group.rule], schedule=SCHEDULES[group.schedule])  # type: ignore[call-arg]
+    kinds = {f.name: VARIANTS[f.name] for f in fields(first) if f.name in VARIANTS}
+    first = replace(
+        first, **{k: values[random.integers(len(values))] for k, values in kinds.items()}
+    )
+    first = varied(first, random)
     made = Planned(PROBLEMS[group.problem](), first, group.dtype)
     each = [varied(first, random) for _ in range(group.rows)]
     until = [Stopping(10 ** random.uniform(-12, 0), LONGEST) for _ in each]
@@ -100,8 +134,8 @@ def differing_bits(group: Group) -> dict[str, int]:
     x = (made.x.numpy() + noise).astype(group.dtype)
     known = batch_bits(batch(made, Way("host", 2), each, x, until))
     others: dict[str, list[Bits]] = {
-        f"{way.code} batch": batch_bits(batch(made, way, each, x, until))
-        for way in (Way("baseline"), Way("interpreted"))
+        f"{way.code} batch on {way.device}": batch_bits(batch(made, way, each, x, until))
+        for way in (Way("baseline"), Way("interpreted"), *gpus())
     }
     alone = [
         row_alone(made, Way("host"), r, x0, s) for r, x0, s in zip(each, x, until, strict=True)
@@ -111,6 +145,11 @@ def differing_bits(group: Group) -> dict[str, int]:
         name: sum(one.differing(other) for one, other in zip(known, found, strict=True))
         for name, found in others.items()
     }
+
+
+def gpus() -> tuple[Way, ...]:
+    """Return the way of a GPU where one is."""
+    return (GPU,) if torch.cuda.is_available() else ()
 
 
 def varied(rule: UpdateRule, random: np.random.Generator) -> UpdateRule:
@@ -134,12 +173,10 @@ def random_group(random: np.random.Generator, rows: int) -> Group:
     return Group(*names, rows, int(random.integers(2**31)))
 
 
-def differing_shipped() -> Iterator[tuple[Way, str, bool]]:
-    """Yield each way and descent, and whether its digests are not the shipped ones."""
-    known = shipped_digests()
-    for name, case in cases().items():
-        for way in ways(case):
-            yield way, name, bits(case, way).digests != known[name][1:]
+def differing_ways(name: str) -> dict[str, bool]:
+    """Return for each way whether a shipped descent has other digests by it."""
+    case, (_, *known) = cases()[name], shipped_digests()[name]
+    return {str(way): bits(case, way).digests != known for way in ways(case)}
 
 
 def ways(case: Case) -> Iterator[Way]:
@@ -151,46 +188,47 @@ def ways(case: Case) -> Iterator[Way]:
         for threads in (1, 2):
             for rows in (0, 1, 7, many):
                 yield Way(code, threads, rows)
-    for rows in (1, 7, max(1, many // 16) if largest > 64 else many):
-        yield Way("interpreted", 1, rows)
+    for way in (Way("interpreted"), *gpus()):
+        for rows in (1, 7, max(1, many // 16) if largest > 64 else many):
+            yield way._replace(rows=rows)
 
 
 def run(rounds: int) -> list[Figure]:
     """Return the counts of differing bits and digests."""
-    random, totals, descents = np.random.default_rng(17), dict[str, int](), 0
-    while descents < rounds * ROUND:
-        for name, count in differing_bits(random_group(random, TOGETHER)).items():
-            totals[name] = totals.get(name, 0) + count
-        descents += TOGETHER
-    found = [
-        figure(
-            f"bits of {name} that differ from host, batch",
-            [float(n)],
-            0.0,
-            note=f"{descents:,} descents",
-        )
-        for name, n in totals.items()
-    ]
-    made = list(differing_shipped())
-    wrong = [(str(way), name) for way, name, differs in made if differs]
-    note = f"{len(cases())} descents, {len(made):,} times" + (
-        f"; first {wrong[0]}" if wrong else ""
-    )
-    agreements = [
+    random, totals = np.random.default_rng(17), Counter[str]()
+    groups = [random_group(random, TOGETHER) for _ in range(rounds * ROUND // TOGETHER)]
+    pairs = [(name, dtype) for name in RATES for dtype in DTYPES]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for counts in pool.map(differing_bits, groups):
+            totals.update(counts)
+        made = dict(zip(cases(), pool.map(differing_ways, cases()), strict=True))
+        losses = max(pool.map(farthest, *zip(*combinations(), strict=True)))
+        steps = max(pool.map(first_step, *zip(*pairs, strict=True)))
+    wrong = [f"{name}: {way}" for name, found in made.items() for way, is_ in found.items() if is_]
+    note = f"{len(made)} descents, {sum(map(len, made.values())):,} times"
+    return [
+        *(
+            figure(
+                f"bits of {name} that differ from host, batch",
+                [float(count)],
+                0.0,
+                note=f"{len(groups) * TOGETHER:,} descents",
+            )
+            for name, count in totals.items()
+        ),
         figure(
             "distance from torch's 50 losses, of what is allowed",
-            [max(farthest(*each) for each in combinations())],
+            [losses],
             1.0,
             note=f"{len(combinations())} problems, rules and types",
         ),
         figure(
-            "distance of first loss and gradient from torch's, in ulp of their terms",
-            [max(first_step(name, dtype) for name in RATES for dtype in DTYPES)],
-            4.0,
+            "distance of first loss and gradient from torch's, in ulp of their terms", [steps], 4.0
         ),
-    ]
-    return [
-        *found,
-        *agreements,
-        figure("shipped descents with other digests", [float(len(wrong))], 0.0, note=note),
+        figure(
+            "shipped descents with other digests",
+            [float(len(wrong))],
+            0.0,
+            note="; first ".join([note, *wrong[:1]]),
+        ),
     ]

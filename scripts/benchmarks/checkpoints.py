@@ -75,9 +75,21 @@ SWEEP = (
     *("+sweep", *COMMON, "optimizer.lr=interval(0.001,0.02)", "sweep.name=s", "sweep.n_trials=2"),
     *("sweep.sampler=random", "sweep.seeds=2", "tracking.model=none"),
 )
+DESCENT = (
+    *("problem=quadratic", "problem.dimension=3000", "problem.mu=1e-6", "optimizer=momentum"),
+    *("stopping.threshold=1e-9", "stopping.max_iterations=20000", f"checkpoint.every={SAVES}"),
+)
+"""A function of x, which either engine minimises for a second."""
+
 KINDS: dict[str, tuple[str, ...]] = {
     "run": SINGLE,
     "sweep": SWEEP[0:1] + tuple(line for line in SWEEP[1:] if line != "optimizer.lr=0.01"),
+    "descent": (*DESCENT, "engine=portable"),
+    "descent with torch": (*DESCENT, "engine=torch"),
+    "sweep of descents": (
+        *("+sweep", *DESCENT, "optimizer.lr=interval(0.1,0.5)", "sweep.name=s", "sweep.n_trials=2"),
+        *("sweep.sampler=random", "sweep.batch=1"),
+    ),
 }
 """What is typed after `python -m gdexp`."""
 
@@ -86,7 +98,7 @@ TRUST = "trust=[net.Net]"
 
 def save_often() -> None:
     """Let checkpoints take half of the time, so that many kills come inside their writes."""
-    from gdexp.training import checkpointing
+    from gdexp.checkpoints import checkpointing
 
     checkpointing.SHARE = 0.5
 
@@ -179,10 +191,21 @@ def outcome(folder: Path) -> Outcome:
             made = json.loads(path.read_text())
             kept = {name: each for name, each in made.items() if name.endswith(".npy")}
             if "trace.npy" in kept:
-                weights = json.loads((path.parent / "training.json").read_text())["final"]
+                facts = path.parent / "training.json"
+                weights = json.loads(facts.read_text())["final"] if facts.exists() else None
                 descents.append(json.dumps([kept, weights], sort_keys=True))
     left = [*folder.glob("checkpoints/**/*"), *folder.glob("sweeps/*/checkpoints/**/*")]
     return Outcome(sorted(descents), twice, len(left))
+
+
+def _is_finished(folder: Path) -> bool:
+    """Return whether the kill came after the end."""
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        try:
+            found = database.execute("SELECT 1 FROM runs WHERE status = 'FINISHED'").fetchone()
+        except sqlite3.OperationalError:  # killed before the tables were made
+            return False
+    return found is not None
 
 
 def _born(folder: Path, kind: str, which: str) -> Life:
@@ -218,7 +241,7 @@ def _live(ready: ForkServer, life: Life, most: int, drawn: random.Random) -> Non
         line = KINDS[life.kind]
         if _saved(life.folder):
             life.resumed += 1
-            line = line if life.kind == "sweep" else ("+resume", TRUST)
+            line = line if "+sweep" in line else ("+resume", TRUST)
         running = ready.start(*line, cwd=life.folder)
         if life.kills < most:
             _await(life.folder, drawn)
@@ -229,4 +252,6 @@ def _live(ready: ForkServer, life: Life, most: int, drawn: random.Random) -> Non
         if done.status != -signal.SIGKILL:
             raise RuntimeError(f"{life.kind} ended with status {done.status}: {done.err}")
         life.kills += 1
+        if "+sweep" not in line and not _saved(life.folder) and _is_finished(life.folder):
+            return
         life.inside += bool([*life.folder.glob("**/checkpoints/**/new.part")])

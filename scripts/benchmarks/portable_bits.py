@@ -42,17 +42,20 @@ class Way(NamedTuple):
         code: host, baseline or interpreted.
         threads: of native code.
         rows: of the batch that it is in; 0: it runs in the loop of single descents.
+        device: where torch's single operations are computed.
     """
 
     code: str
     threads: int = 1
     rows: int = 0
+    device: str = "cpu"
 
     def __str__(self) -> str:
-        return f"{self.code}, {self.threads} threads, {self.rows} rows"
+        return f"{self.code} on {self.device}, {self.threads} threads, {self.rows} rows"
 
 
 HOST = Way("host")
+GPU = Way("interpreted", device="cuda")
 
 
 class Bits(NamedTuple):
@@ -103,7 +106,7 @@ class Planned:
     def engine(self, way: Way) -> Engine:
         """Return what computes descents in a way."""
         if way.code == "interpreted":
-            return InterpretedEngine(self.plan)
+            return InterpretedEngine(self.plan, way.device)
         return NativeEngine(self.plan, cpu=way.code, threads=way.threads, compiled=self._compiled)
 
     def minimum(self) -> PortableMinimum:

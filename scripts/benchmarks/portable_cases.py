@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -104,6 +105,17 @@ LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "max": lambda y, wanted: (y - wanted).abs().amax(),
 }
 
+ACCELERATED = (
+    *("momentum", "nesterov", "fast_gradient", "ogm", "ogm_g"),
+    *("triple_momentum", "chebyshev_semi_iteration"),
+)
+
+CONDITIONED = ("triple_momentum", "chebyshev_semi_iteration")
+"""The rules that need the condition number of the problem."""
+
+EVERYWHERE = {"gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "armijo"}
+"""The rules whose descents are shipped for every problem."""
+
 INPUTS = ((0.5, -1.25, 2.0), (1.5, 0.75, -0.5), (-2.0, 0.125, 1.0), (0.0, 3.0, -1.5))
 WANTED = ((0.25, 1.0, 0.0), (0.75, 0.5, 0.125), (0.0, 0.875, 0.625), (1.0, 0.375, 0.25))
 START = (0.3, -0.2, 0.7, -0.4, 0.1, 0.6, 0.2, -0.1, 0.5, 0.05, -0.3, 0.15)
@@ -142,9 +154,11 @@ def cases() -> dict[str, Case]:
 
 def rules(lr: float) -> dict[str, UpdateRule]:
     """Return every shipped rule; those that scale the coordinates have a rate of their own."""
-    own = {"gd": lr, "momentum": lr / 4, "nesterov": lr / 4}
+    own = {"gd": lr, **dict.fromkeys(ACCELERATED, lr / 4)}
+    needed: dict[str, dict[str, Any]] = {name: {"condition": 50.0} for name in CONDITIONED}
+    needed["polyak"] = {"f_star": 0.0}
     found = {
-        name: RULES[name](lr=own.get(name, 0.05))  # type: ignore[call-arg]
+        name: RULES[name](lr=own.get(name, 0.05), **needed.get(name, {}))  # type: ignore[call-arg]
         for name in RULES
         if name != "torch"
     }
@@ -152,10 +166,12 @@ def rules(lr: float) -> dict[str, UpdateRule]:
 
 
 def _of_rules(dtype: str) -> dict[str, Case]:
+    """Return every problem with the rules of torch's names, and some with each of the others."""
     return {
         f"{name} {rule}": Case(shipped(name), each, dtype)
         for name, lr in RATES.items()
         for rule, each in rules(lr).items()
+        if rule in EVERYWHERE or name in ("function", "rosenbrock")
     }
 
 

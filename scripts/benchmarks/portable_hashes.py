@@ -20,7 +20,7 @@ from gdexp.config import ARITHMETIC
 FILE = Path(__file__).parents[2] / "tests" / "data" / "portable" / "hashes.json"
 
 PARTS = 40
-"""The parts of the list that the tests make by turns, one each day."""
+"""The parts of the list; the tests make some of them in every run."""
 
 Digests = dict[str, list[str]]
 """For each descent the sha256 of its programs, its trace and its final tensor."""

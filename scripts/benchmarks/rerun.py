@@ -35,12 +35,12 @@ CONFIG: dict[str, Any] = {
 def run(rounds: int) -> list[Figure]:
     """Seconds of whole commands, recording and all, in a process that has started."""
     with one_thread(), tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path(folder)):
-        _quiet(lambda: runs.run(CONFIG))
+        _quiet(lambda: runs.run_config(CONFIG))
         (first,) = load_runs()
         wanted = {**CONFIG, "rerun": {"run": first.run_id}, "rerun_all": False, "trust": []}
         times = by_turns(
             {
-                "run": lambda: _quiet(lambda: runs.run(CONFIG)),
+                "run": lambda: _quiet(lambda: runs.run_config(CONFIG)),
                 "rerun": lambda: _quiet(lambda: reruns.rerun(wanted)),
                 "loop": lambda: first.experiment().run().seconds,
                 "start": _start,

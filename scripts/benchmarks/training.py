@@ -92,7 +92,7 @@ def _run() -> None:
 
 def _quiet(config: dict[str, Any]) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        runs.run(config)
+        runs.run_config(config)
 
 
 def _cpu(work: Callable[[], None]) -> float:

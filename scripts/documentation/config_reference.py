@@ -12,6 +12,7 @@ from documentation.allowed_values import allowed
 from documentation.config_files import ConfigFile, Key
 from documentation.markdown import code, escaped, first_sentence, table
 from gdexp import Quadratic, Stopping, TorchSchedule, Transformed, best_lr
+from gdexp.cli.certify import CertifySettings
 from gdexp.cli.compare import CompareSettings
 from gdexp.cli.export import ExportSettings
 from gdexp.cli.inspect import InspectSettings
@@ -25,6 +26,7 @@ from gdexp.optimizers import RULES, GradientDescent
 from gdexp.optimizers.registry import custom_rule
 from gdexp.optimizers.schedule_registry import SCHEDULES, custom_schedule, one_cycle
 from gdexp.problems import PROBLEMS
+from gdexp.suite import BenchmarkSettings
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.theory import stability_limit
 from gdexp.tracking import TrackingSettings
@@ -42,6 +44,8 @@ SETTINGS: Mapping[str, Build] = {
     "compare": CompareSettings,
     "export": ExportSettings,
     "inspect": InspectSettings,
+    "certify": CertifySettings,
+    "benchmark": BenchmarkSettings,
 }
 """The class that checks each group of `conf/`; a group without one is shown without ranges."""
 

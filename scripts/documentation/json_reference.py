@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from documentation.markdown import code, escaped, table
+from gdexp.cli.exit_statuses import ANSWERED, EXIT_STATUSES
 from gdexp.cli.json_fields import ANSWERS, EVERY, Fields
 
 TYPED = {
@@ -19,28 +20,31 @@ INTRODUCTION = """\
 
 With `output=json` a command prints one JSON object on standard output, and everything else on \
 standard error: the text that it prints without it, progress, warnings, and what your own code \
-prints. So the output can be read by a program:
+prints. So a program can read the answer, for example `jq` after a `|`.
 
 ```sh
-python -m gdexp output=json optimizer.lr=4.5 > answer.json
+python -m gdexp output=json optimizer.lr=4.5
 ```
 
-- An error is one line on standard error and an [exit status](exit-statuses.md); standard output \
-stays empty. A command that did its work and has another status than 0 prints its object: a sweep \
-in which nothing converged, a rerun that differs.
+- An error is one line on standard error and an exit status, and standard output stays empty. A \
+command that did its work and has another status than 0 prints its object all the same.
 - Numbers that JSON lacks are the texts `"inf"`, `"-inf"` and `"nan"`. `null` means that there is \
 no such value.
 - Names stay. A later version may add fields, and removes or renames none without a word in the \
 changelog.
 - `rerun.format=json` is the earlier spelling of `output=json` for `+rerun`.
-
-Every object begins with:
 """
+
+BEGINNING = "Every object begins with:\n"
 
 
 def json_answers() -> str:
     """Return the page: what all objects have, then the fields of each command's object."""
-    parts = [INTRODUCTION, _table(EVERY)]
+    statuses = table(
+        ("exit status", "meaning", "standard output"),
+        [[code(n), escaped(text), escaped(ANSWERED[n])] for n, text in EXIT_STATUSES.items()],
+    )
+    parts = [INTRODUCTION, statuses, BEGINNING, _table(EVERY)]
     for name, fields in ANSWERS.items():
         typed = TYPED.get(name, f"python -m gdexp +{name}")
         parts += [f"## {name}\n", f"As typed: {code(typed)}\n", _table(fields)]

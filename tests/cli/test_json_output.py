@@ -100,6 +100,21 @@ def test_what_records_nothing_answers_too(ask: Asked, here: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_benchmark_answers_with_its_tables(ask: Asked) -> None:
+    small = ("+benchmark", "benchmark.rules=[gd]", "benchmark.functions=[1]", "benchmark.name=one")
+    given = (*small, "benchmark.dimensions=[2]", "benchmark.budget=20")
+    preview = ask(*given, "benchmark.preview=true", name="benchmark_preview")
+    assert (preview["cells"], preview["descents"]) == (1, 30)
+    assert not Path("benchmarks").exists()
+    answer = ask(*given)
+    assert {row["targets_met"] for row in answer["solvers"]} == {1.0}
+    assert Path(answer["report"]).is_file()
+    assert "cells: 1 of 1" in ask.said
+    left = ask(*given, "benchmark.preview=true", name="benchmark_preview")
+    assert (left["cells"], left["seconds"]) == (0, 0)
+
+
+@pytest.mark.slow
 def test_a_sweep_without_a_winner_answers_with_the_nearest_trial(ask: Asked) -> None:
     fixed = ("stopping.threshold=1e-30", "stopping.max_iterations=5", "sweep.n_trials=2")
     answer = ask("+sweep", *fixed, status=1)

@@ -64,6 +64,15 @@ def test_kills_change_no_bit_of_a_sweep(tmp_path: Path) -> None:
         assert (found.twice, found.left) == (0, 0)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sweep of descents"])
+def test_kills_change_no_bit_of_a_function_that_is_minimised(kind: str, tmp_path: Path) -> None:
+    (life, *_), straight = lives_of(fork_server(), tmp_path, 1, [kind])
+    found = outcome(life.folder)
+    assert found.descents == straight[kind].descents
+    assert (found.twice, found.left) == (0, 0)
+
+
 def test_bad_settings_of_checkpoints_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     begin(tmp_path / "a")
     said = gdexp(*line(), "checkpoint.every=0", cwd=tmp_path / "a", expect=2).stderr

@@ -32,3 +32,20 @@ def test_a_log_has_a_line_every_few_seconds_however_long_an_iteration_takes(
                 times.append(now[0])
     gaps = [after - before for before, after in pairwise(times)]
     assert max(gaps) <= QUIET_SECONDS + max(2 * seconds, 1.0)
+
+
+def test_each_reading_stands_beside_the_loss_of_its_own_iteration() -> None:
+    out = io.StringIO()
+    with LossPrinter(Console(file=out, width=80), 0.9, 0.0, metric="accuracy") as losses:
+        trace = array("d")
+        for k in range(25):  # as a training does: a metric of the weights after k updates, a loss
+            if k % 24 == 0:
+                losses.reading(k, {"accuracy": 0.5 + k / 100}, 0.0)
+            trace.append(2.0 / (k + 1))
+            losses(k, trace)
+        losses.reading(25, {"accuracy": 0.95}, 0.0)
+        losses.close(trace)
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert lines[1] == ["0", "2", "0.5"]
+    assert lines[2] == ["1", "1"]
+    assert lines[-2:] == [["24", "0.08", "0.74"], ["25", "0.95"]]

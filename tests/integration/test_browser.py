@@ -11,11 +11,13 @@ import io
 import os
 import socket
 import sqlite3
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -186,6 +188,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "+sweep",
         f"sweep.n_trials={TRIALS}",
         "stopping.threshold=1e-6",
+        "stopping.max_iterations=3000",  # too few for some trials
         cwd=folder,
         quick=False,
     )
@@ -302,6 +305,7 @@ def eyes(ui: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ey
     folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     driver = webdriver.Chrome(options=options, service=Service(found[1]))
+    driver.set_script_timeout(PATIENCE)  # a hundred curves on a busy machine
     size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
@@ -394,7 +398,7 @@ def test_single_runs_have_a_view_of_their_own(eyes: Eyes, made: Made) -> None:
     newest, *_ = runs(store.settings.mlflow_uri, "gdexp", "tags.`gdexp.kind` = 'run'")
     place = chart_views.run_link(store.experiment_id, newest)
     eyes.open(place.replace("?", "/model-metrics?"))
-    assert eyes.until(lambda: eyes.has_text("Model metrics (", "hitting_time"))
+    assert eyes.until(lambda: eyes.has_text("hitting_time", "hitting_seconds"))
     assert not eyes.has_text("log10")
 
 
@@ -444,3 +448,38 @@ def test_log_scales_and_the_map_are_drawn(eyes: Eyes, made: Made) -> None:
         )
     )
     eyes.keep("swept-keys")
+
+
+def test_optuna_dashboard_has_names_plain_attributes_and_bounded_values(
+    eyes: Eyes, made: Made
+) -> None:
+    plots = """return [...document.querySelectorAll('.js-plotly-plot')].map(plot => [
+        plot.layout.yaxis?.title?.text ?? null,
+        Math.max(...plot.data.flatMap(trace => [...(trace.y ?? [])]).filter(Number.isFinite)),
+    ])"""
+    client = MlflowClient(tracking_uri=f"sqlite:///{made.folder / 'mlflow.db'}")
+    trials = client.search_runs(["1"], f"tags.mlflow.parentRunId = '{made.parent}'")
+    times = {run.info.run_id: run.data.metrics["hitting_time"] for run in trials}
+    converged = [
+        times[run.info.run_id] for run in trials if run.data.tags["gdexp.status"] == "converged"
+    ]
+    assert max(times.values()) > 2 * max(converged)
+    with served(made.folder, "--optuna") as (_, lines):
+        (page,) = (line for line in lines if line.startswith("http"))
+        eyes.open(page)
+        shown = dict(
+            eyes.until(
+                lambda: [
+                    plot for plot in eyes.driver.execute_script(plots) if plot[0] == "hitting_time"
+                ]
+            )
+        )
+        assert shown["hitting_time"] == pytest.approx(2 * max(converged))
+        eyes.keep("optuna-dashboard")
+        eyes.open(f"{page}/trials?numbers=0")
+        assert eyes.until(lambda: eyes.has_text("status", "final_loss", "MLflow run"))
+        assert not eyes.has_text("gdexp.")
+        eyes.keep("optuna-trial")
+        request = urllib.request.Request(f"{page}", method="DELETE")
+        with pytest.raises(HTTPError, match="405"):
+            urllib.request.urlopen(request)

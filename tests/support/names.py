@@ -22,7 +22,7 @@ TORCH_CLASSES = (
 )
 SCHEDULES = (
     *("constant", "inverse_time", "cosine", "step", "warmup", "warmup_cosine", "chebyshev"),
-    *("inverse_eigenvalue", "silver"),
+    *("inverse_eigenvalue", "silver", "optimal_constant"),
 )
 SAMPLERS = ("learning_rate", "tpe", "random", "qmc", "gp", "cmaes", "nsgaii")
 STATUSES = (

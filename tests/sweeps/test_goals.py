@@ -13,7 +13,7 @@ from mlflow.entities import Run
 
 from gdexp import GradientDescent, Matrix, Result, Stopping, descend
 from gdexp.cli.main import main
-from gdexp.sweeps.preview import first_trials
+from gdexp.sweeps.early_trials import first_trials
 from gdexp.sweeps.study.trial_record import TrialRecord
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store

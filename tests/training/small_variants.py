@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from gdexp.checkpoints import CheckpointFolder
-from gdexp.training import Checkpointing, TrainingLoop
+from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.training import TrainingLoop
 from tests.training.small_training import Small
 
 EPOCH = 5

@@ -178,6 +178,8 @@ def test_trainings_are_compared_by_their_metric(
     best = min(load_runs(ids), key=lambda run: run.recorded_time)
     assert f"best  {best.iterations} iterations (converged, run {best.short})" in said
     assert "iterations to each threshold of accuracy" in said
+    assert "\nloss\n" in said
+    assert "f*" not in said
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ import torch
 
 import gdexp
 from gdexp import BadInput, Checkpoint, Status, Stopping, TrainingResult
-from gdexp.checkpoints import CheckpointFolder
-from gdexp.training import Checkpointing, OwnLoop
+from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.training import OwnLoop
 
 ACCURACY = Stopping(0.9, 100, absolute=True, metric="accuracy", mode="max", every=1)
 

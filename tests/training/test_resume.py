@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from gdexp import GdexpError, Status, Stopping, TrainingResult
-from gdexp.checkpoints import CheckpointFolder
-from gdexp.training import Checkpointing, Kept, TrainingLoop, UpdateSettings
+from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.training import Kept, TrainingLoop, UpdateSettings
 from tests.training.small_training import Small
 from tests.training.small_variants import At, Kill, Ordered, Recording, WithState
 

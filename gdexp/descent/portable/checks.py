@@ -31,6 +31,10 @@ class Checks:
         """
         self._check(x)
 
+    def go_on(self, k: int) -> None:
+        """Stand before iteration k, which an earlier process came to."""
+        self._next = 1 << k.bit_length()
+
     def length(self, length: int, k: int) -> int:
         """Return how many iterations a block may make before the next comparison."""
         return int(min(length, self._next - k))

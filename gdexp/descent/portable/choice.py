@@ -130,15 +130,16 @@ def _guess(plan: Plan) -> float:
     return 10 + sum(node.size for program in (plan.evaluate, plan.update) for node in program.nodes)
 
 
-def runner(prepared: Prepared, device: torch.device, threads: int) -> Engine:
+def runner(prepared: Prepared, device: torch.device, threads: int, optimise: bool = True) -> Engine:
     """Return what computes a plan's descents on a device.
 
-    Native code where it can be loaded; else, and on a GPU, torch's single operations.
+    Native code where it can be loaded; else, and on a GPU, torch's single operations. Without
+    `optimise` the code is made soon rather than fast.
     """
     key = (str(device), threads, get_ident())  # an engine makes one call at a time
     found: Engine | None = prepared.engines.get(key)
     if found is None:
-        found = prepared.engines[key] = _made(prepared.plan, device, threads)
+        found = prepared.engines[key] = _made(prepared.plan, device, threads, optimise)
     return found
 
 
@@ -156,14 +157,15 @@ def refusal(error: NotPortable) -> BadInput:
     return BadInput("engine", "portable", f"cannot be: {error}; use engine=auto or engine=torch")
 
 
-def _made(plan: Plan, device: torch.device, threads: int) -> Engine:
+def _made(plan: Plan, device: torch.device, threads: int, optimise: bool) -> Engine:
     if device.type != "cpu":
         return InterpretedEngine(plan, device)
     from gdexp.engine import NativeEngine, available
 
     unavailable = available()
     if unavailable is None:
-        return NativeEngine(plan, threads=threads, compiled=_compiled(plan.sha256))
+        compiled = _compiled(plan.sha256)
+        return NativeEngine(plan, threads=threads, compiled=compiled, optimise=optimise)
     warnings.warn(
         f"portable descents have the same bits, but are slower: {unavailable}",
         RuntimeWarning,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status
-from gdexp.engine import Array, Block, Code, Counts, Doubles, Plan, Rows
+from gdexp.engine import Array, Block, Code, Counts, Doubles, Plan, Rows, load_rows, save_rows
 
 _RUNNING, _CONVERGED = int(Code.RUNNING), int(Code.CONVERGED)
 _LIMIT, _BELOW = int(Code.LIMIT), int(Code.BELOW)
@@ -141,6 +143,29 @@ class Descents:
     def finish(self, block: Block) -> None:
         """Stand before the next block."""
         self.k = block.until + 1
+
+    def saved(self) -> dict[str, Any]:
+        """Return what `restore` needs, between two blocks, with no row left out."""
+        rows = np.frombuffer(save_rows(self.rows, self.plan), dtype=np.uint8)
+        ends = {name: values for name, values in vars(self.ends).items() if self.met.any()}
+        return {"rows": rows, "met": self.met, "below": self.below, "ends": ends}
+
+    def restore(self, saved: Mapping[str, Any], k: int) -> None:
+        """Go where rows of the same starts were saved; the limits stay as they are here.
+
+        Args:
+            saved: what `saved` returned.
+            k: the iteration that comes next.
+
+        Raises:
+            BadInput: they are rows of another plan.
+        """
+        rows, own = load_rows(saved["rows"].tobytes(), self.plan), self.rows
+        self.met, self.below = saved["met"], saved["below"]
+        rows.limit[:] = np.where(self.met, own.max_iterations, own.limit)
+        rows.max_iterations[:], rows.midway_at[:] = own.max_iterations, own.midway_at
+        vars(self.ends).update(saved["ends"])
+        self.rows, self.k = rows, k
 
     def compact(self) -> None:
         """Leave out the rows that ended, when they are half of all or more."""

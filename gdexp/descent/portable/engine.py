@@ -79,7 +79,10 @@ def set_up(
     if not prepared.checked:
         checks = Checks(check_of(problem, prepared.plan))
         checks.at_start(x)
-    engine = runner(prepared, device, torch.get_num_threads())
+        if found.plans.losses_known:
+            found.plans.agreed(found.key)
+            prepared.checked, checks = True, None
+    engine = runner(prepared, device, torch.get_num_threads(), found.plans.optimise)
 
     minimum = PortableMinimum(
         problem, prepared.plan.dtype, lambda: double_loss(prepared, problem, x)

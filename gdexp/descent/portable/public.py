@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gdexp.descent.batch import BatchOptions, Given
     from gdexp.descent.listener import Listener
     from gdexp.descent.loop import Watch
+    from gdexp.descent.saving import Saving
 
 
 def portable_result(
@@ -35,6 +36,7 @@ def portable_result(
     watch: Watch | None,
     listener: Listener | None,
     plans: Plans | None,
+    saving: Saving | None = None,
 ) -> Result:
     """Return a descent's result; see `descend`.
 
@@ -47,6 +49,7 @@ def portable_result(
         watch: the callback.
         listener: may end the descent.
         plans: where plans are kept; None: with the problem.
+        saving: saves it, and knows where it goes on; None: it is not saved.
 
     Raises:
         NotPortable: there is no plan, or it disagreed with torch on the way.
@@ -64,8 +67,9 @@ def portable_result(
             watch=watch,
             listener=listener,
             checks=setup.checks,
+            saving=saving,
         )
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began + (0.0 if saving is None else saving.seconds)
     return Result(
         status=done.status,
         trace=np.frombuffer(done.trace, dtype=np.float64),

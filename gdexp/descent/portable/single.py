@@ -17,6 +17,7 @@ from gdexp.descent.portable.listening import Listening
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
+from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.engine import Array, Counts
 from gdexp.optimizers import UpdateRule
@@ -48,6 +49,7 @@ def descend_alone(
     watch: Callable[[int, array[float]], int] | None = None,
     listener: Listener | None = None,
     checks: Checks | None = None,
+    saving: Saving | None = None,
 ) -> Descended:
     """Descend from x to the end.
 
@@ -61,6 +63,7 @@ def descend_alone(
         watch: see `gdexp.descent.descend`.
         listener: may end the descent.
         checks: compare the plan with torch on the way.
+        saving: saves the descent, and knows where it goes on; None: it is not saved.
 
     Raises:
         Disagreement: by the checks.
@@ -71,6 +74,8 @@ def descend_alone(
         advance = Listening([listener], descents).advance
     trace, counts = array("d"), array("q")
     call_at = NOWHERE if watch is None else 0
+    if saving is not None and _resumed(descents, trace, counts, listener, checks, saving):
+        call_at = NOWHERE if watch is None else watch(descents.k - 1, trace)
     while descents.open[0]:
         length = descents.length()
         if call_at >= descents.k:
@@ -92,6 +97,9 @@ def descend_alone(
             call_at = watch(call_at, trace)
         if checks is not None:
             checks.look(descents)
+        if saving is not None and descents.open[0] and saving.is_due():
+            saved, met = {**descents.saved(), "counts": np.array(counts)}, bool(descents.met[0])
+            saving.save("portable", descents.k, trace, listener, saved, met)
     ends = descents.ends
     final = ends.final.reshape(x.shape)
     status, period = STATUSES[ends.codes[0]], int(ends.periods[0]) or None
@@ -115,3 +123,22 @@ def _one_row(
     return Descents(
         engine, x[None], numbers, limits, minimum, pace, keep_traces=True, at_once=at_once
     )
+
+
+def _resumed(
+    descents: Descents,
+    trace: array[float],
+    counts: array[int],
+    listener: Listener | None,
+    checks: Checks | None,
+    saving: Saving,
+) -> bool:
+    """Go where the descent was saved; return whether it was."""
+    saved = saving.resume(trace, listener)
+    if saved is None:
+        return False
+    descents.restore(saved, len(trace))
+    counts.extend(saved["counts"].tolist())
+    if checks is not None:
+        checks.go_on(descents.k)
+    return True

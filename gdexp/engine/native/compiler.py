@@ -78,12 +78,13 @@ def architecture(triple: str) -> str:
     return {"arm64": "aarch64", "amd64": "x86_64"}.get(name, name)
 
 
-def target_machine(triple: str, cpu: str) -> LlvmObject:
+def target_machine(triple: str, cpu: str, level: int = 3) -> LlvmObject:
     """Return LLVM's description of the processor that code is made for.
 
     Args:
         triple: the target.
         cpu: host, or baseline for a plain processor of the kind.
+        level: of the choice of instructions, 0 (soonest made) … 3 (fastest).
     """
     llvm = binding()
     target = llvm.Target.from_triple(triple)
@@ -91,7 +92,16 @@ def target_machine(triple: str, cpu: str) -> LlvmObject:
     name, features = plain, ""
     if cpu == "host":
         name, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return target.create_target_machine(cpu=name, features=features, opt=3, jit=True)
+    return target.create_target_machine(cpu=name, features=features, opt=level, jit=True)
+
+
+def verified(text: str, machine: LlvmObject) -> LlvmObject:
+    """Return LLVM's module of a text, checked."""
+    module = binding().parse_assembly(text)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    return module
 
 
 def optimised(text: str, machine: LlvmObject) -> LlvmObject:
@@ -101,10 +111,7 @@ def optimised(text: str, machine: LlvmObject) -> LlvmObject:
     fusing is off unless a flag asks for it.
     """
     llvm = binding()
-    module = llvm.parse_assembly(text)
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    module.verify()
+    module = verified(text, machine)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
     options.slp_vectorization = True
@@ -115,17 +122,18 @@ def optimised(text: str, machine: LlvmObject) -> LlvmObject:
     return module
 
 
-def compile_text(text: str, cpu: str) -> MachineCode:
+def compile_text(text: str, cpu: str, optimise: bool = True) -> MachineCode:
     """Return the function `advance` of a text.
 
     Args:
         text: of a module for this machine's kind of processor.
         cpu: host or baseline.
+        optimise: whether it is made faster; that takes longer than short descents do.
     """
     llvm = binding()
     with _ONE_AT_A_TIME:
-        machine = target_machine(llvm.get_process_triple(), cpu)
-        module = optimised(text, machine)
+        machine = target_machine(llvm.get_process_triple(), cpu, 3 if optimise else 0)
+        module = optimised(text, machine) if optimise else verified(text, machine)
         owner = llvm.create_mcjit_compiler(module, machine)
         owner.finalize_object()
         address = owner.get_function_address("advance")

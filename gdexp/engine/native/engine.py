@@ -49,24 +49,25 @@ class Compiled:
 
 @dataclass
 class CompiledPlans:
-    """Compiled plans by digest, processor and form; engines that share it compile a plan once."""
+    """Compiled plans by what decides their code; engines that share it compile a plan once."""
 
-    known: dict[tuple[str, str, str | None], Compiled] = field(default_factory=dict)
+    known: dict[tuple[str, str, str | None, bool], Compiled] = field(default_factory=dict)
 
-    def get(self, plan: Plan, cpu: str, form: str | None = None) -> Compiled:
+    def get(self, plan: Plan, cpu: str, form: str | None = None, optimise: bool = True) -> Compiled:
         """Return a plan's code, compiled if it is new.
 
         Args:
             plan: of the descents.
             cpu: host or baseline.
             form: unrolled or loops; None chooses.
+            optimise: whether the code is made faster.
         """
-        key = (plan.sha256, cpu, form)
+        key = (plan.sha256, cpu, form, optimise)
         if key not in self.known:
             code = generate(plan, architecture(binding().get_process_triple()), form)
             constants = aligned(len(code.constants))
             constants[:] = np.frombuffer(code.constants, np.uint8)
-            self.known[key] = Compiled(compile_text(code.text, cpu), code, constants)
+            self.known[key] = Compiled(compile_text(code.text, cpu, optimise), code, constants)
         return self.known[key]
 
 
@@ -79,6 +80,7 @@ class NativeEngine:
         threads: the most threads that share the rows.
         form: unrolled or loops; None chooses by the plan's size. The bits are the same.
         compiled: shares code with other engines.
+        optimise: whether the code is made faster, which takes longer. The bits are the same.
 
     Raises:
         BadInput: native code cannot be made here, or an argument is not allowed.
@@ -92,6 +94,7 @@ class NativeEngine:
         threads: int = 1,
         form: str | None = None,
         compiled: CompiledPlans | None = None,
+        optimise: bool = True,
     ) -> None:
         if cpu not in CPUS:
             raise BadInput("cpu", cpu, f"must be one of {', '.join(CPUS)}")
@@ -99,7 +102,7 @@ class NativeEngine:
             raise BadInput("threads", threads, "must be at least 1")
         self.plan, self.threads = plan, threads
         shared = compiled if compiled is not None else CompiledPlans()
-        self._compiled = shared.get(plan, cpu, form)
+        self._compiled = shared.get(plan, cpu, form, optimise)
         self._scratch: list[Array] = []
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0

@@ -50,8 +50,6 @@ FORMULAS: Sequence[Formula] = (
 )
 """f1 … f24."""
 
-MOST_INSTANCES, MOST_VARIABLES = 100_000, 1_000
-
 
 class Bbob(Tensors, Problem):
     """A noiseless function of COCO's bbob suite: f1 … f24, with COCO's values.
@@ -90,13 +88,14 @@ class Bbob(Tensors, Problem):
 
     name = "bbob"
     batchable = True
+    most_instances, most_variables = 100_000, 1_000
 
     def __init__(
         self, function: int = 8, instance: int = 1, dimension: int = 2, x0: object = None
     ) -> None:
         number = validation.integer("function", function, low=1, high=len(FORMULAS))
-        variant = validation.integer("instance", instance, low=1, high=MOST_INSTANCES)
-        n = validation.integer("dimension", dimension, low=2, high=MOST_VARIABLES)
+        variant = validation.integer("instance", instance, low=1, high=self.most_instances)
+        n = validation.integer("dimension", dimension, low=2, high=self.most_variables)
         self.shape = (n,)
         super().__init__(x0)
         self._instance, self._formula = (number, variant, n), FORMULAS[number - 1]

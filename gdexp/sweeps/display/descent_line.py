@@ -25,6 +25,7 @@ class DescentLine:
         self.label, self.began, self.first = label, began, first
         self.iteration, self.gap, self.threshold = 0, first, math.nan
         self.running, self.name = 1, "loss"
+        self.most: int | None = None
 
     def is_long(self, now: float) -> bool:
         """Whether the descent has taken long enough for a line."""
@@ -39,6 +40,21 @@ class DescentLine:
             return 0.0
         total = math.log(self.first) - math.log(self.threshold)
         return min((math.log(self.first) - math.log(max(self.gap, self.threshold))) / total, 1.0)
+
+    def longest(self, now: float, trials: int) -> float | None:
+        """Return the seconds that trials take which make all their iterations at the present pace.
+
+        Args:
+            now: in seconds.
+            trials: that are left, this one included.
+
+        Returns:
+            None while nothing is known of the pace.
+        """
+        if self.most is None or not self.iteration or not self.is_long(now):
+            return None
+        each = (now - self.began) / self.iteration
+        return each * (trials * self.most - self.iteration)
 
     def text(self) -> str:
         """Return the whole state in ASCII."""

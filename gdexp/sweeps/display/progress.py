@@ -1,11 +1,11 @@
-"""The progress of a sweep: live lines in a terminal, a plain line every ten seconds in a log."""
+"""The progress of a sweep: live lines in a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Protocol
@@ -16,11 +16,13 @@ from rich.text import Text
 
 from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
+from gdexp.display import terminal
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
+from gdexp.sweeps.display.text_lines import cut, pack
 from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
-LOG_EVERY_SECONDS = 10.0
+FIRST_LOG_SECONDS, LOG_EVERY_SECONDS = 1.0, 10.0
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
@@ -69,8 +71,8 @@ class Progress(AbstractContextManager["Progress"]):
     """Shows trials by status, the best so far, steps made, time left, and a long descent.
 
     In a terminal it draws two or three lines (more in a narrow one) at most ten times a second,
-    and removes them at the end. Elsewhere it prints one plain line every ten seconds and one at
-    the end. No argument and no error of the terminal makes it raise.
+    and removes them at the end. Elsewhere it prints one plain line after a second, then one every
+    ten seconds, and one at the end. No argument and no error of the terminal makes it raise.
 
     Args:
         out: the console.
@@ -89,18 +91,25 @@ class Progress(AbstractContextManager["Progress"]):
         clock: Callable[[], float] = time.monotonic,
         describe: Callable[[FinishedTrial], str] | None = None,
     ) -> None:
-        self._out, self._total, self._done = out, total, done
+        self._out = out = terminal.progress_console(out)
+        self._total, self._done = total, done
         self._describe = describe
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._steps = 0.0
         self._best: tuple[float, FinishedTrial, float | None] | None = None
         self._descent: DescentLine | None = None
+        self._running, self._began = 0, clock()
         self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
-        self._is_live = out.is_terminal and not out.is_dumb_terminal
-        self._live = Live(_View(self), console=out, auto_refresh=False, transient=True)
-        self._next = clock() + (0.0 if self._is_live else LOG_EVERY_SECONDS)
+        cell = terminal.notebook_display()
+        self._is_live = cell is not None or (out.is_terminal and not out.is_dumb_terminal)
+        self._live: _Drawing = (
+            Live(_View(self), console=out, auto_refresh=False, transient=True)
+            if cell is None
+            else _Cell(self, cell)
+        )
+        self._next = clock() + (0.0 if self._is_live else FIRST_LOG_SECONDS)
         self._changed = False
 
     def __enter__(self) -> Progress:
@@ -159,6 +168,7 @@ class Progress(AbstractContextManager["Progress"]):
         threshold: float,
         running: int = 1,
         name: str = "loss",
+        most: int | None = None,
     ) -> None:
         """Show how far a descent has come. It can be called as often as one likes.
 
@@ -169,14 +179,20 @@ class Progress(AbstractContextManager["Progress"]):
             threshold: that the gap has to reach; not a number for several descents.
             running: how many descents run together.
             name: of the gap, as `gap_name` gives it.
+            most: the iterations that each trial may make; None: not known.
         """
         now = self._clock()
         known = self._descent
         if known is None or known.label != label or iteration < known.iteration:
             self._descent = known = DescentLine(label, now, gap)
         known.iteration, known.gap, known.threshold = iteration, gap, threshold
-        known.running, known.name = running, name
+        known.running, known.name, known.most = running, name, most
         self._changed = True
+        self._show()
+
+    def show_running(self, count: int) -> None:
+        """Show how many trials other processes run. It can be called as often as one likes."""
+        self._running = count
         self._show()
 
     def text(self, last: bool = False) -> str:
@@ -189,7 +205,8 @@ class Progress(AbstractContextManager["Progress"]):
 
     def _parts(self, last: bool) -> list[list[str]]:
         """Return the parts of `text`: trials, their statuses, steps, the descent, time left."""
-        head = [f"{self._done:,}/{self._total:,} trials", *([] if last else self._best_words())]
+        done = f"{self._done:,}/{self._total:,} trials"
+        head = [done, *([] if last else [*self._running_words(), *self._best_words()])]
         counts = [f"{count:,} {status}" for status, count in self._counts.most_common()]
         descent = [] if self._descent is None else [self._descent.text()]
         left = [] if last else self._left_words()
@@ -222,15 +239,16 @@ class Progress(AbstractContextManager["Progress"]):
     def lines(self, width: int, ascii_only: bool = False) -> list[Text]:
         """Return the state in lines of at most `width` columns, for a terminal."""
         between, end = (", ", "") if ascii_only else (" · ", "…")
-        pieces = [Text(words, style="bold") for words in self._best_words()]
+        pieces = [Text(words) for words in self._running_words()]
+        pieces += [Text(words, style="bold") for words in self._best_words()]
         pieces += [
             Text(f"{count:,} {status}", style=COLOURS.get(status, ""))
             for status, count in self._counts.most_common()
         ]
-        lines = [self._head(width, between, ascii_only), *_pack(pieces, between, width)]
+        lines = [self._head(width, between, ascii_only), *pack(pieces, between, width)]
         if self._descent is not None and self._descent.is_long(self._clock()):
             lines.append(self._descent.line(width, ascii_only))
-        return [_cut(line, width, end) for line in lines]
+        return [cut(line, width, end) for line in lines]
 
     def _count(self, record: FinishedTrial, value: float | None, lr: float | None) -> None:
         self._done += 1
@@ -253,6 +271,15 @@ class Progress(AbstractContextManager["Progress"]):
         at = "" if lr is None else f" at lr {lr:.6g}"
         return [f"best {format_large_count(record.iterations, 'iteration')}{at}"]
 
+    def _running_words(self) -> list[str]:
+        """Return how many trials other processes run, and since when, which moves always."""
+        if not self._running:
+            return []
+        return [
+            f"{self._running:,} running",
+            f"{format_duration(self._clock() - self._began)} so far",
+        ]
+
     def _spent_words(self) -> list[str]:
         descent = self._descent
         alone = descent.iteration if descent is not None and descent.running == 1 else 0
@@ -260,8 +287,12 @@ class Progress(AbstractContextManager["Progress"]):
         return [format_large_count(steps, "step")] if steps else []
 
     def _left_words(self) -> list[str]:
-        left = self._time_left.seconds(self._clock(), self._total - self._done)
-        return [] if left is None else [f"{format_duration(left)} left"]
+        now, trials = self._clock(), self._total - self._done
+        left = self._time_left.seconds(now, trials)
+        if left is not None:
+            return [f"{format_duration(left)} left"]
+        longest = None if self._descent is None else self._descent.longest(now, trials)
+        return [] if longest is None else [f"at most {format_duration(longest)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
         """Return the bar and as many words as fit behind it; the least important go first."""
@@ -306,6 +337,41 @@ class Progress(AbstractContextManager["Progress"]):
             self._next = math.inf
 
 
+class _Drawing(Protocol):
+    """What draws the lines."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def refresh(self) -> None:
+        """Draw the lines as they are now."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+class _Cell:
+    """The lines below a cell of a notebook; the last ones stay.
+
+    Args:
+        progress: has the lines.
+        cell: shows them.
+    """
+
+    def __init__(self, progress: Progress, cell: terminal.NotebookDisplay) -> None:
+        self._progress, self._cell = progress, cell
+
+    def start(self) -> None:
+        """Show the first lines."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the lines as they are now."""
+        self._cell.show("\n".join(line.plain for line in self._progress.lines(WIDTH)))
+
+    stop = refresh
+
+
 class _View:
     """The lines for rich, which asks for them with the current width."""
 
@@ -314,23 +380,3 @@ class _View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield from self._progress.lines(options.max_width, options.ascii_only)
-
-
-def _pack(pieces: Sequence[Text], between: str, width: int) -> list[Text]:
-    """Return the pieces, in their order, in as few lines as hold them."""
-    lines: list[Text] = []
-    for piece in pieces:
-        if lines and lines[-1].cell_len + len(between) + piece.cell_len <= width:
-            lines[-1] = Text(between).join([lines[-1], piece])
-        else:
-            lines.append(piece)
-    return lines
-
-
-def _cut(line: Text, width: int, end: str) -> Text:
-    """Return a line cut to a width."""
-    line.no_wrap = True
-    if line.cell_len > width:
-        line.truncate(max(width - len(end), 0))
-        line.append(end[:width])
-    return line

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from gdexp.core import format_counts
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.confirmed import confirmation_markdown
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
+from gdexp.sweeps.results.seed_evidence import evidence_markdown
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
@@ -85,5 +87,7 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"Best of {len(result.trials):,} trials: **{outcome}** with "
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
+        *evidence_markdown(result.evidence),
+        *confirmation_markdown(result.confirmation),
     ]
     return [*lines, "Repeat it with", "", code_block(plan.repeat_command(trial.params)), ""]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.confirmed import confirmation_fields
+from gdexp.sweeps.results.seed_evidence import evidence_fields
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.terminal_messages import study_location
 from gdexp.sweeps.results.threshold_table import ThresholdRow
@@ -36,6 +38,8 @@ def sweep_answer(
         **plan_fields(plan),
         "best": None if best is None else _trial(plan, *best),
         "nearest": None if nearest is None else _trial(plan, *nearest),
+        "evidence": evidence_fields(result.evidence),
+        "confirmation": confirmation_fields(result.confirmation),
         "finished": len(result.trials),
         "statuses": dict(result.counts),
         "steps": result.steps,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import format_count
 from gdexp.descent import Status
+from gdexp.sweeps.evidence import Confirmation, Evidence
 from gdexp.sweeps.objective import (
     BEST,
     HITTING_TIME,
@@ -22,6 +23,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
+from gdexp.sweeps.results.seed_evidence import seed_evidence
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
 from gdexp.sweeps.study import TrialRecord, completed_trials, is_added, recorded_trials
 
@@ -53,6 +55,8 @@ class SweepResult:
         reused: descents taken from earlier runs.
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
+        evidence: what the seeds tell of the best trial; None with one seed.
+        confirmation: what further seeds say of it; None where that is not asked for.
     """
 
     trials: Sequence[FrozenTrial]
@@ -67,6 +71,8 @@ class SweepResult:
     reused: int
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
+    evidence: Evidence | None = None
+    confirmation: Confirmation | None = None
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
@@ -91,6 +97,7 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
+            evidence=seed_evidence(trials, records, best, plan.settings.seeds, plan.objectives),
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
@@ -111,6 +118,11 @@ class SweepResult:
                 for row in self.thresholds
             ],
         )
+
+    @property
+    def keys(self) -> list[str]:
+        """The parameters that the trials have, in order."""
+        return sorted({key for trial in self.trials for key in trial.params})
 
     @property
     def best_trial(self) -> tuple[FrozenTrial, TrialRecord] | None:

@@ -17,6 +17,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.seed_evidence import evidence_csv
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.threshold_picture import thresholds_png
 from gdexp.sweeps.results.threshold_table import thresholds_csv
@@ -157,7 +158,8 @@ def _record(
     plan: Plan, result: SweepResult, store: Store, parent: str, drawn: Mapping[str, bytes]
 ) -> Record:
     """Return what the sweep's run holds at its end."""
-    keys = sorted({key for trial in result.trials for key in trial.params})
+    confirmed = None if result.confirmation is None else result.confirmation.evidence
+    keys = result.keys
     base = plan.recorded_config(plan.base)
     artifacts = {
         "config.yaml": config_yaml({**base, "sweep": plan.definition()}),
@@ -170,6 +172,8 @@ def _record(
         ),
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
+        **evidence_csv("evidence.csv", result.evidence),
+        **evidence_csv("confirmation.csv", confirmed),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
     }

@@ -8,8 +8,10 @@ from gdexp.core import format_counts, format_value
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.confirmed import confirmation_facts
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
@@ -84,6 +86,8 @@ def _print_best(
                 f"[bold]{terminal.escape_text(outcome_text(plan, record))}[/bold] "
                 f"(trial {trial.number}, {record.status})",
             ),
+            *evidence_facts(result.evidence),
+            *confirmation_facts(result.confirmation),
             ("with", _parameters(trial)),
             *_trials(plan, result),
             *_theory(plan, trial, record),
@@ -133,7 +137,7 @@ def _steps(plan: Plan, result: SweepResult) -> list[tuple[str, str]]:
 
 def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[str, str]]:
     """Return how far the best trial is from the best possible, if theory knows that."""
-    from gdexp.theory import MOST_MODES, distance
+    from gdexp.theory import MOST_MODES, distance, standing
 
     if plan.settings.seeds > 1 or not plan.counts_iterations:
         return []
@@ -146,7 +150,12 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
         return []
     count = int(record.iterations) if record.status == Status.CONVERGED else None
     known = distance(function, experiment.rule, experiment.stopping.threshold, count, x0)
-    return [] if known is None else [("theory", str(known))]
+    facts = [] if known is None else [("theory", str(known))]
+    if count is not None:
+        gap = record.final_loss - function.reference
+        where = standing(function, experiment.rule, count, gap, x0)
+        facts += [] if where is None else [("worst case", where)]
+    return facts
 
 
 def _importance(result: SweepResult) -> list[tuple[str, str]]:

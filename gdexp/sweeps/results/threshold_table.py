@@ -127,7 +127,12 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
 
 
 def thresholds_csv(rows: Sequence[ThresholdRow]) -> bytes:
-    """Return the table as a CSV file.
+    """Return the table of `threshold_cells` as a CSV file."""
+    return csv_bytes(threshold_cells(rows))
+
+
+def threshold_cells(rows: Sequence[ThresholdRow]) -> list[list[object]]:
+    """Return the names of the columns, then one row for each threshold.
 
     `at_least` is the fewest iterations that a trial can need that was not continued so far.
     """
@@ -138,7 +143,7 @@ def thresholds_csv(rows: Sequence[ThresholdRow]) -> bytes:
         values = [(row.parameters or {}).get(key) for key in keys]
         known = [row.reached, row.total, row.at_least]
         cells.append([row.threshold, row.iterations, *values, row.trial, row.run_id, *known])
-    return csv_bytes(cells)
+    return cells
 
 
 def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:

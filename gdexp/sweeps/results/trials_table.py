@@ -1,4 +1,4 @@
-"""The table of trials: one CSV row for each finished trial."""
+"""The table of trials: one row for each finished trial."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ def trials_csv(
     added: Iterable[FrozenTrial] = (),
     objectives: Sequence[Objective] = (),
 ) -> bytes:
-    """Return a CSV file with one row for each trial.
+    """Return the table as a CSV file; the arguments are those of `trial_cells`."""
+    return csv_bytes(trial_cells(trials, keys, added, objectives))
+
+
+def trial_cells(
+    trials: Iterable[tuple[FrozenTrial, TrialRecord]],
+    keys: Iterable[str],
+    added: Iterable[FrozenTrial] = (),
+    objectives: Sequence[Objective] = (),
+) -> list[list[object]]:
+    """Return the names of the columns, then one row for each trial.
 
     Args:
         trials: in the order of the rows.
@@ -45,4 +55,4 @@ def trials_csv(
         first = None if names else values[0]
         own = values if names else []
         rows.append([trial.number, *parameters, first, None, ADDED, None, None, *own])
-    return csv_bytes(rows)
+    return rows

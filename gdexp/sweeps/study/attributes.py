@@ -25,6 +25,9 @@ CODE = "gdexp.code"
 CHANGED_CODE = "gdexp.changed_code"
 """Of a trial, and a tag of its run: the files that changed since the study began."""
 
+FURTHER = "gdexp.further"
+"""Of a study, with a dot and the number of a trial: the outcomes of its further seeds."""
+
 READINGS = "gdexp.readings"
 """Of a trial of a sweep with a pruner: the steps and values of its readings, as two lists."""
 

@@ -40,7 +40,7 @@ def open_study(plan: Plan) -> Study:
             from gdexp.sweeps.study.journal_storage import repair_journal
 
             repair_journal(place)
-        storage = _storage(place)
+        storage = open_storage(place)
         # Looked up first: a creation is written to the journal even where the study exists.
         if plan.name in optuna.get_all_study_names(storage):
             study = optuna.load_study(study_name=plan.name, storage=storage)
@@ -78,7 +78,7 @@ def load_study(settings: SweepSettings) -> Study:
     try:
         if not served and not Path(place).exists():
             raise KeyError
-        storage = _storage(place if served else Path(place))
+        storage = open_storage(place if served else Path(place))
         return optuna.load_study(study_name=str(settings.name), storage=storage)
     except KeyError:
         raise BadInput(
@@ -97,14 +97,14 @@ def stored_definition(plan: Plan) -> dict[str, Any] | None:
     """
     import optuna
 
-    storage = _storage(str(plan.storage_server))
+    storage = open_storage(str(plan.storage_server))
     if plan.name not in optuna.get_all_study_names(storage):
         return None
     study = optuna.load_study(study_name=plan.name, storage=storage)
     return dict(study.user_attrs.get(DEFINITION, {}))
 
 
-def _storage(place: str | Path) -> StudyStorage:
+def open_storage(place: str | Path) -> StudyStorage:
     """Return the storage on a server (an address) or in a file (a path)."""
     import optuna
 
@@ -116,6 +116,16 @@ def _storage(place: str | Path) -> StudyStorage:
     from gdexp.sweeps.study.journal_storage import JournalStudyStorage
 
     return JournalStudyStorage(place)
+
+
+def readable_study(place: str | Path) -> StudyStorage:
+    """Return the studies on a server (an address) or in a file (a path), for dashboards.
+
+    Objectives have names, attributes are words and numbers, and estimates do not dwarf the rest.
+    """
+    from gdexp.sweeps.study.study_view import ReadableStudy
+
+    return ReadableStudy(open_storage(place))
 
 
 def grouped_writes(study: Study) -> AbstractContextManager[None]:

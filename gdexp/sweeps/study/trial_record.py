@@ -84,6 +84,7 @@ class TrialRecord:
             the threshold where it is the second objective.
         estimated: True where one of the objectives is not known, and what Optuna is told is an
             estimate: the trial cannot win.
+        unreached: positions of the seeds that did not converge, where others did; else None.
     """
 
     run_id: str
@@ -103,6 +104,7 @@ class TrialRecord:
     updates: int | None = None
     values: tuple[float, ...] | None = None
     estimated: bool | None = None
+    unreached: tuple[int, ...] | None = None
 
     @classmethod
     def build(
@@ -166,6 +168,9 @@ class TrialRecord:
             updates=None if updates == counts else sum(updates),
             values=None if told is None else told.values,
             estimated=told.estimated or None if told is not None else None,
+            unreached=tuple(at for at, each in enumerate(reached) if not each)
+            if any(reached) and not all(reached)
+            else None,
         )
 
     @classmethod
@@ -256,6 +261,14 @@ class TrialRecord:
         """The updates of all traces together."""
         return sum(self.counts) if self.updates is None else self.updates
 
+    @property
+    def reached(self) -> list[bool] | None:
+        """Whether each seed converged; None where an earlier version stored only how many did."""
+        if self.unreached is None and 0 < self.successes < len(self.counts):
+            return None
+        missed = self.unreached or () if self.successes else range(len(self.counts))
+        return [at not in missed for at in range(len(self.counts))]
+
     def count(self, cap: Cap) -> None:
         """Let the trial limit later trials, if it converged from every seed."""
         if self.status == Status.CONVERGED:
@@ -273,7 +286,7 @@ class TrialRecord:
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = {"run_id": UNTRACKED, **trial.user_attrs[RECORD]}
-        for name in {"counts", "hits", "bounds", "values"} & given.keys():
+        for name in {"counts", "hits", "bounds", "values", "unreached"} & given.keys():
             given[name] = tuple(given[name])
         return cls(**given)
 

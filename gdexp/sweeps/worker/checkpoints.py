@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 
-from gdexp.checkpoints import CheckpointFolder
+from gdexp.checkpoints import CheckpointFolder, Checkpointing
 from gdexp.experiment import Experiment, checkpointing
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.trial import AskedTrial
-from gdexp.training import Checkpointing
 
 
 class TrialCheckpoints:
@@ -25,8 +24,8 @@ class TrialCheckpoints:
     def __init__(self, plan: Plan) -> None:
         self._folder, self._settings = plan.checkpoints, plan.checkpoint
 
-    def of(self, asked: AskedTrial, experiment: Experiment) -> Checkpointing | None:
-        """Return the checkpoints of one seed of a trial; None for a descent that begins again.
+    def of(self, asked: AskedTrial, experiment: Experiment) -> Checkpointing:
+        """Return the checkpoints of one seed of a trial.
 
         A checkpoint of other code or settings is not used: the trial then begins again.
         """

@@ -87,6 +87,7 @@ class DescentWatch:
         if experiment.stopping.metric != LOSS:
             threshold = -math.inf  # it says nothing of the loss
         label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
+        most = experiment.stopping.limit if len(asked.experiments) == 1 else None
 
         def watch(iteration: int, trace: array[float]) -> int:
             """Show the iteration and return the one to be called at next."""
@@ -94,7 +95,7 @@ class DescentWatch:
             signals.check()
             now = time.monotonic()
             gap = trace[-1] - f_star
-            self._progress.show_descent(label, iteration, gap, threshold, name=name)
+            self._progress.show_descent(label, iteration, gap, threshold, name=name, most=most)
             if not shown and now - start > SHOW_AFTER_SECONDS:
                 shown = True
                 self._show([asked])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gdexp.config import shortest_command
+from gdexp.config import shortest_command, why_not_rerunnable
 from gdexp.core import format_count
 from gdexp.descent import Result, measure_note, outcome_text
 from gdexp.experiment import Experiment
@@ -40,6 +40,8 @@ def descent_note(experiment: Experiment, result: Result, run_id: str, link: str)
     lines += [f"| {escape_markdown(name)} | {text} |" for name, text in result.facts()]
     if experiment.engine_reason is not None:
         lines.append(f"| engine | torch: {escape_markdown(experiment.engine_reason)} |")
+    if (reason := why_not_rerunnable(experiment.config, run_id)) is not None:
+        return "\n".join([*lines, "", escape_markdown(reason)])
     command = shortest_command(experiment.config)
     if len(command) <= MOST_COMMAND:
         lines += ["", "Repeat it with", "", code_block(command)]

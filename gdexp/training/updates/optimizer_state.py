@@ -1,8 +1,4 @@
-"""The state of an optimizer with the names of its parameters, in its exact dtypes.
-
-`Optimizer.load_state_dict` of torch casts floating state to the dtype of its parameter. So the
-state is put in place here, except for classes that load their state in their own way.
-"""
+"""The state of an optimizer with the names of its parameters, in its exact dtypes."""
 
 from __future__ import annotations
 
@@ -12,9 +8,8 @@ from typing import Any
 import torch
 
 from gdexp.core import GdexpError
+from gdexp.optimizers import put_state, stored_state
 from gdexp.training.updates.groups import Group
-
-_BASE = torch.optim.Optimizer
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, groups: Sequence[Group]) -> dict[str, Any]:
@@ -28,8 +23,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer, groups: Sequence[Group]) -
         "class": type(optimizer).__name__,
         "names": [list(each.names) for each in groups],
         "shapes": [[list(p.shape) for p in each.parameters] for each in groups],
-        "own": optimizer.state_dict(),
-        "attributes": _attributes(optimizer),
+        **stored_state(optimizer),
     }
 
 
@@ -42,32 +36,7 @@ def load_optimizer_state(
         GdexpError: the state is one of another class or of other parameters; it names them.
     """
     _check(optimizer, groups, state)
-    own = _in_order(groups, state)
-    if type(optimizer).load_state_dict is not _BASE.load_state_dict:
-        optimizer.load_state_dict(own)
-    else:
-        members = [each for group in optimizer.param_groups for each in group["params"]]
-        optimizer.state.clear()
-        for index, value in own["state"].items():
-            if isinstance(index, int):
-                optimizer.state[members[index]] = _copied(value)
-            else:
-                optimizer.state[index] = _copied(value)
-        for group, stored in zip(optimizer.param_groups, own["param_groups"], strict=True):
-            group.update({k: _copied(v) for k, v in stored.items() if k != "params"})
-    for name, value in state["attributes"].items():
-        setattr(optimizer, name, _copied(value))
-
-
-def _attributes(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the numbers and tensors that a class keeps beside `state` and `param_groups`."""
-    base = vars(torch.optim.SGD([torch.zeros(1)])).keys()
-    kinds = (bool, int, float, str, torch.Tensor)
-    return {
-        name: value
-        for name, value in vars(optimizer).items()
-        if name not in base and isinstance(value, kinds)
-    }
+    put_state(optimizer, _in_order(groups, state), state["attributes"])
 
 
 def _check(
@@ -102,14 +71,3 @@ def _in_order(groups: Sequence[Group], state: Mapping[str, Any]) -> dict[str, An
         for index, value in own["state"].items()
     }
     return own
-
-
-def _copied(value: object) -> Any:  # noqa: ANN401
-    """Return containers anew, with copies of their tensors."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    if isinstance(value, Mapping):
-        return {key: _copied(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_copied, value))
-    return value

@@ -1,12 +1,11 @@
 """The shipped digests of portable descents are those of descents that are made here and now.
 
-All of them in all ways take minutes (`scripts/bench bits`). These tests make one of 40 parts, by
-turns: the day chooses it.
+All of them in all ways take minutes (`scripts/bench bits`, and `scripts/bench tests`). Every run
+makes two of 40 parts.
 """
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import subprocess
@@ -17,10 +16,10 @@ import pytest
 
 from scripts.benchmarks.portable_bits import Way, bits, planned
 from scripts.benchmarks.portable_cases import DTYPES, cases, rules
-from scripts.benchmarks.portable_hashes import differing, made, part, shipped
+from scripts.benchmarks.portable_hashes import PARTS, differing, made, part, shipped
+from tests.support.long_form import share
 
 PROJECT = Path(__file__).parents[3]
-TODAY = datetime.date.today().toordinal()
 
 PLAIN_PROCESSOR = {
     "ATEN_CPU_CAPABILITY": "default",
@@ -29,6 +28,11 @@ PLAIN_PROCESSOR = {
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
 }
 """Torch's, oneDNN's, MKL's and the C library's code for a processor without AVX2 and FMA."""
+
+
+def some() -> list[str]:
+    """Return the descents that are made in every run; in the long form all."""
+    return [name for number in range(share(PARTS, 20)) for name in part(number)]
 
 
 def test_every_kind_of_descent_is_shipped() -> None:
@@ -44,7 +48,7 @@ def test_every_kind_of_descent_is_shipped() -> None:
 
 @pytest.mark.slow
 def test_native_code_for_this_processor_has_the_shipped_bits() -> None:
-    assert differing(made(part(TODAY))) == {}
+    assert differing(made(some())) == {}
 
 
 @pytest.mark.slow
@@ -56,7 +60,7 @@ def test_native_code_for_this_processor_has_the_shipped_bits() -> None:
 def test_every_other_way_has_them_too(way: tuple[str, int, int]) -> None:
     known = shipped()
     code = ("host", "baseline", "interpreted").index(way[0])
-    for name in part(TODAY)[code::3]:
+    for name in some()[code::3]:
         case = cases()[name]
         assert planned(case).plan.sha256 == known[name][0], name
         assert bits(case, Way(*way)).digests == known[name][1:], name
@@ -65,7 +69,7 @@ def test_every_other_way_has_them_too(way: tuple[str, int, int]) -> None:
 @pytest.mark.slow
 def test_a_plain_processor_has_them_too() -> None:
     names = ["function of 1,000 points float32", "rotated quadratic of 100 float64"]
-    names += ["ols adam float64", *part(TODAY + 1)[:2]]
+    names += ["ols adam float64", *some()[:2]]
     command = [sys.executable, "-m", "benchmarks.portable_hashes", *names]
     path = os.pathsep.join([str(PROJECT), str(PROJECT / "scripts")])
     environment = {**os.environ, **PLAIN_PROCESSOR, "PYTHONPATH": path}

@@ -239,7 +239,7 @@ def test_no_colour_is_needed() -> None:
 
 
 @pytest.mark.parametrize("dumb", [False, True])
-def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
+def test_a_log_has_a_line_after_a_second_then_every_ten_and_one_at_the_end(
     dumb: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "dumb" if dumb else "xterm")
@@ -247,12 +247,13 @@ def test_a_log_has_a_line_every_ten_seconds_and_one_at_the_end(
     with shown.progress:
         shown.add(38, 0.6)
         shown.progress.show_descent("trial 38", 500, 1e-3, 1e-5)
-        shown.clock.now += 8
+        shown.clock.now += 9
         shown.progress.show_descent("trial 38", 12_400, 1e-4, 1e-5)
         shown.add(2, 0.1)
     assert shown.written == [
-        "17/40 trials, best 19 iterations, 17 converged, 323 steps, 14 s left",
-        "34/40 trials, best 19 iterations, 34 converged, 646 steps, 4 s left",
+        "2/40 trials, best 19 iterations, 2 converged, 38 steps, 23 s left",
+        "19/40 trials, best 19 iterations, 19 converged, 361 steps, 13 s left",
+        "36/40 trials, best 19 iterations, 36 converged, 684 steps, 2 s left",
         "38/40 trials, trial 38: iteration 12,400, loss 1.0e-04 -> 1e-05, 2 s left",
         "40/40 trials, 40 converged, 760 steps",
     ]
@@ -274,6 +275,30 @@ def test_a_line_of_a_log_moves_while_a_descent_runs_however_much_there_is_to_say
     assert len(set(lines)) == 3
     assert all(f"iteration {i},000,000,000" in line for i, line in enumerate(lines, 1))
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_before_the_first_trial_has_ended_the_time_left_is_a_bound() -> None:
+    shown = Shown(total=100)
+    for iteration in (0, 500):
+        shown.progress.show_descent("trial 0", iteration, 0.1, 1e-5, most=100_000)
+        shown.clock.now += 0.71
+    # 1.42 s for 500 iterations, and 100 trials of 100,000.
+    assert shown.progress.text().endswith("at most 7 h 53 min left")
+    shown.add(1, 140.0)
+    assert "at most" not in shown.progress.text()
+
+
+def test_trials_of_other_processes_move_the_line_before_the_first_has_ended() -> None:
+    shown = Shown(total=100)
+    with shown.progress:
+        for _ in range(60):
+            shown.clock.now += 0.3
+            shown.progress.show_running(4)
+        assert shown.lines()[1] == "4 running · 18 s so far"
+    assert shown.written == [
+        "0/100 trials, 4 running, 1 s so far",
+        "0/100 trials, 4 running, 11 s so far",
+    ]
 
 
 def test_a_log_of_a_short_sweep_is_one_line_and_of_none_is_empty() -> None:

@@ -1,0 +1,16 @@
+"""Better or lucky: what several seeds tell of the difference between trials."""
+
+from gdexp.sweeps.evidence.confirmation import Confirmation, confirmation, contenders
+from gdexp.sweeps.evidence.evidence import Comparison, Evidence, evidence_of
+from gdexp.sweeps.evidence.running_time import FEWEST_SEEDS, SeedCounts
+
+__all__ = [
+    "FEWEST_SEEDS",
+    "Comparison",
+    "Confirmation",
+    "Evidence",
+    "SeedCounts",
+    "confirmation",
+    "contenders",
+    "evidence_of",
+]

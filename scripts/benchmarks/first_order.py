@@ -1,0 +1,78 @@
+"""The published table of update rules, made again, and read by COCO's post-processor.
+
+`which_rule.csv` holds a digest of the descents of each solver on each function and dimension.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.measure import Figure, figure
+from gdexp.suite import Benchmark, BenchmarkSettings
+
+SECONDS = 900.0
+"""Of one processor, for the whole table."""
+
+TABLE = Path(__file__).parent / "which_rule.csv"
+
+Key = tuple[str, str, str]
+
+
+def published() -> dict[Key, str]:
+    """Return the digests by solver, dimension and function."""
+    return digests(TABLE)
+
+
+def digests(path: Path) -> dict[Key, str]:
+    """Return the digests of a file `cells.csv`."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            (row["solver"], row["dimension"], row["function"]): row["sha256"]
+            for row in csv.DictReader(file)
+        }
+
+
+def different(found: Mapping[Key, str]) -> list[Key]:
+    """Return the cells whose descents are not the published ones, to the last bit."""
+    known = published()
+    return [key for key in known if found.get(key) != known[key]]
+
+
+def run(rounds: int) -> list[Figure]:
+    """Make the whole table in each round; count differing cells, and read one with cocopp."""
+    figures = []
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            began = time.process_time()
+            made = Benchmark(BenchmarkSettings(), seed=0)
+            made.run(lambda part, done, total: None)
+            figures.append(
+                figure(f"CPU seconds, round {number}", [time.process_time() - began], SECONDS)
+            )
+            wrong = different(digests(made.folder.path / "cells.csv"))
+            figures.append(figure(f"cells that differ, round {number}", [len(wrong)], 0))
+            if number == 0:
+                status = _cocopp(made.folder.path / "coco" / "adam", Path(folder) / "ppdata")
+                figures.append(figure("exit status of cocopp", [status], 0))
+            os.chdir("/")
+    return figures
+
+
+def _cocopp(data: Path, out: Path) -> int:
+    """Run COCO's post-processor on the data of a solver; return its exit status."""
+    environment = {**os.environ, "MPLBACKEND": "Agg", "HOME": str(out.parent)}
+    done = subprocess.run(
+        [sys.executable, "-m", "cocopp", "-o", str(out), str(data)],
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode if (out / "index.html").is_file() else 1
