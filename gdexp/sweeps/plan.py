@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from gdexp import config
 from gdexp.core import BadInput, UserCode, user_code
+from gdexp.descent import SECONDS
 from gdexp.engine import Plans
 from gdexp.experiment import LOOP, CheckpointSettings, Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
@@ -21,7 +22,7 @@ from gdexp.sweeps.goal import (
     trial_stopping,
     with_declared_directions,
 )
-from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
+from gdexp.sweeps.objective import HITTING_TIME, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.repeat_command import repeat_command
@@ -73,7 +74,6 @@ class Plan:
     tracks: bool = True
     tells_failures: ClassVar[bool] = False
     """Whether Optuna is told FAIL of a failed trial; else the worst value there is."""
-
     step_name: ClassVar[str] = "gradient step"
     """What an iteration is called."""
 
