@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gdexp.config import Config
-from gdexp.descent import Result, Trace
 from gdexp.experiment import Settings, environment, process_settings, provenance_files
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
+from gdexp.sweeps.worker.seed_medians import median_curves, median_trace
 from gdexp.tracking import (
     NOTE_TAG,
     PlannedRun,
@@ -240,6 +238,7 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
             "seconds": sum(result.seconds for result in results),
         },
         trace=median_trace(results),
+        curves=median_curves(results),
         tags={"gdexp.status": record.status},
         artifacts={
             "config.yaml": config_yaml(composed),
@@ -247,19 +246,3 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
             "seeds.json": json_bytes(rows),
         },
     )
-
-
-def median_trace(results: Sequence[Result]) -> Trace:
-    """Return the median loss of descents at each iteration; an ended one keeps its last loss.
-
-    Of an even number of losses it is the lower of the middle two, a loss that was measured.
-    """
-    traces = [result.trace for result in results if result.trace.size]
-    if not traces:
-        return np.empty(0)
-    padded = np.empty((len(traces), max(map(len, traces))))
-    for row, trace in zip(padded, traces, strict=True):
-        row[: len(trace)] = trace
-        row[len(trace) :] = trace[-1]
-    finite = np.where(np.isnan(padded), np.inf, padded)
-    return np.asarray(np.quantile(finite, 0.5, axis=0, method="lower"))
