@@ -75,7 +75,13 @@ def _draw(axes: Axes, series: Series, above: float = 0.0) -> None:
         return
     if series.low is not None and series.high is not None:
         axes.fill_between(
-            series.x, series.low, series.high, color=series.colour, alpha=0.2, linewidth=0
+            series.x,
+            series.low,
+            series.high,
+            color=series.colour,
+            alpha=0.2,
+            linewidth=0,
+            step="post" if series.kind == "steps" else None,
         )
     if series.kind == "dashes":
         axes.plot(series.x, series.y, linestyle="--", linewidth=1.2, zorder=1, **shared)

@@ -121,7 +121,7 @@ def _traces(series: Series) -> list[dict[str, Any]]:
         "type": "scatter",
         "x": trace["x"],
         "mode": "lines",
-        "line": {"width": 0, "color": series.colour},
+        "line": {"width": 0, "color": series.colour, "shape": trace["line"]["shape"]},
         "showlegend": False,
         "hoverinfo": "skip",
     }
