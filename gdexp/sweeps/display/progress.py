@@ -23,6 +23,9 @@ from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
 FIRST_LOG_SECONDS, LOG_EVERY_SECONDS = 1.0, 10.0
+SETTLED_SECONDS, SETTLED_TRIALS = 5.0, 10
+"""The time left is said after so many seconds or trials: the first trial also prepares the rest."""
+
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
@@ -99,7 +102,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._steps = 0.0
         self._best: tuple[float, FinishedTrial, float | None] | None = None
         self._descent: DescentLine | None = None
-        self._running, self._began = 0, clock()
+        self._running, self._added, self._began = 0, 0, clock()
         self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
         cell = terminal.notebook_display()
@@ -134,6 +137,7 @@ class Progress(AbstractContextManager["Progress"]):
             lr: its learning rate, shown with the best trial; None if it is not to be shown.
         """
         self._time_left.add(self._clock())
+        self._added += 1
         self._count(record, value, lr)
         self._descent = None
         self._changed = True
@@ -281,7 +285,8 @@ class Progress(AbstractContextManager["Progress"]):
         now, trials = self._clock(), self._total - self._done
         left = self._time_left.seconds(now, trials)
         if left is not None:
-            return [f"{format_duration(left)} left"]
+            settled = now - self._began >= SETTLED_SECONDS or self._added >= SETTLED_TRIALS
+            return [f"{format_duration(left)} left"] if settled else []
         longest = None if self._descent is None else self._descent.longest(now, trials)
         return [] if longest is None else [f"at most {format_duration(longest)} left"]
 
