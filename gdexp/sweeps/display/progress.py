@@ -23,8 +23,9 @@ from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
 FIRST_LOG_SECONDS, LOG_EVERY_SECONDS = 1.0, 10.0
-SETTLED_SECONDS, SETTLED_TRIALS = 5.0, 10
-"""The time left is said after so many seconds or trials: the first trial also prepares the rest."""
+SETTLED = ((0.0, 10), (5.0, 3), (60.0, 1))
+"""After how many seconds with how many trials the time left is said: the first trial also prepares
+the others, and those of a batch end together."""
 
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
@@ -285,7 +286,8 @@ class Progress(AbstractContextManager["Progress"]):
         now, trials = self._clock(), self._total - self._done
         left = self._time_left.seconds(now, trials)
         if left is not None:
-            settled = now - self._began >= SETTLED_SECONDS or self._added >= SETTLED_TRIALS
+            spent = now - self._began
+            settled = any(spent >= least and self._added >= count for least, count in SETTLED)
             return [f"{format_duration(left)} left"] if settled else []
         longest = None if self._descent is None else self._descent.longest(now, trials)
         return [] if longest is None else [f"at most {format_duration(longest)} left"]
