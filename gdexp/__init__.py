@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 from gdexp.version import __version__ as __version__  # noqa: E402
 
 if TYPE_CHECKING:
+    from gdexp import figures as figures
     from gdexp.api import RunComparison as RunComparison
     from gdexp.api import Study as Study
     from gdexp.api import StudyTrial as StudyTrial
@@ -207,10 +208,12 @@ __all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name == "figures":
+        return import_module("gdexp.figures")
     if name not in _HOME:
         raise AttributeError(f"module 'gdexp' has no attribute {name!r}")
     return getattr(import_module(f"gdexp.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*globals(), *_HOME, "figures"])

@@ -33,6 +33,7 @@ FLOORS = [
     ["hydra_plugins"],
     ["cli", "examples", "ui"],
     ["api"],
+    ["figures"],
     ["__main__"],
 ]
 """The rooms from the ground up: each may import from the floors below its own."""

@@ -7,6 +7,7 @@ from gdexp.core import lazy_names
 if TYPE_CHECKING:
     from gdexp.api.descents import compose as compose
     from gdexp.api.descents import descend as descend
+    from gdexp.api.finished_runs import Named as Named
     from gdexp.api.finished_runs import RunComparison as RunComparison
     from gdexp.api.finished_runs import compare as compare
     from gdexp.api.finished_runs import rerun as rerun
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gdexp.api.sweep_call import sweep as sweep
 
 __all__ = [
+    "Named",
     "RunComparison",
     "Study",
     "StudyTrial",
@@ -30,6 +32,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        "Named": "finished_runs",
         "RunComparison": "finished_runs",
         "Study": "study",
         "StudyTrial": "study",

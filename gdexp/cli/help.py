@@ -36,6 +36,7 @@ Commands
   +inspect   the autograd graph of the loss at x0, and a gradient check
   +benchmark update rules over the 24 functions of COCO's bbob suite, as one
              job that continues; benchmark.preview=true shows its time
+  +delete    removes a run, or a sweep with its study, runs and files
   +problems  the problems there are, with what is known of each
   +certify   the worst case of a rule and schedule over a class of functions
 

@@ -374,6 +374,13 @@ ANSWERS: Mapping[str, Fields] = {
         "descents": Field("integer", "of these cells"),
         "seconds": Field("number", "an estimate of the time of one process"),
     },
+    "delete": {
+        "run_id": Field("text", "the run or sweep"),
+        "kind": Field("text", "run, sweep or rerun"),
+        "name": Field("text", "of the run"),
+        "runs": Field("integer", "deleted runs, those of trials included"),
+        "study": Field("text or null", "the deleted study of a sweep"),
+    },
     "resume": {**RUN, "resumed": Field("text", "from where, and what is other than before")},
 }
 """The fields of each command's object, beside those of `EVERY`."""

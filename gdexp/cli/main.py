@@ -136,6 +136,10 @@ def _command(composed: Config) -> Callable[[Config], object]:
         from gdexp.cli.problems import problems
 
         return problems
+    if "delete" in composed:
+        from gdexp.cli.delete import delete
+
+        return delete
     if "resume" in composed:
         from gdexp.cli.resume import resume
 

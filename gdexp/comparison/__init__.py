@@ -2,7 +2,8 @@
 
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
 from gdexp.comparison.data_files import data, data_files
-from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series
+from gdexp.comparison.descent_paths import path_contours
+from gdexp.comparison.figure_model import GREY, PALETTE, Chart, Series, Surface
 from gdexp.comparison.html_report import (
     html_chart,
     html_page,
@@ -10,8 +11,15 @@ from gdexp.comparison.html_report import (
     is_report,
     report_page,
 )
-from gdexp.comparison.matplotlib_figures import render_png
-from gdexp.comparison.pictures import make_pictures
+from gdexp.comparison.loss_curves import loss_chart
+from gdexp.comparison.matplotlib_figures import matplotlib_figure, render_png
+from gdexp.comparison.pictures import fewest_chart, lr_chart, make_pictures
+from gdexp.comparison.plotly_figures import plotly_figure
+from gdexp.comparison.profile_charts import (
+    data_profile_chart,
+    ecdf_chart,
+    performance_profile_chart,
+)
 from gdexp.comparison.profiles import (
     Steps,
     data_profile,
@@ -39,22 +47,32 @@ __all__ = [
     "Comparison",
     "Series",
     "Steps",
+    "Surface",
     "Table",
     "answer",
     "data",
     "data_files",
     "data_profile",
+    "data_profile_chart",
     "differences_table",
     "ecdf",
+    "ecdf_chart",
     "expected_running_time",
+    "fewest_chart",
     "html_chart",
     "html_page",
     "html_table",
     "is_report",
     "left_out_lines",
+    "loss_chart",
+    "lr_chart",
     "make_pictures",
+    "matplotlib_figure",
+    "path_contours",
     "performance_profile",
+    "performance_profile_chart",
     "plot_lines",
+    "plotly_figure",
     "profile_score",
     "render_png",
     "repeat_commands",

@@ -27,11 +27,16 @@ LEGEND_BELOW = (0.5, -0.14)
 
 def render_png(picture: Picture) -> bytes:
     """Return a picture as the bytes of a PNG file; equal pictures give equal bytes."""
+    return png(matplotlib_figure(picture))
+
+
+def matplotlib_figure(picture: Picture) -> Figure:
+    """Return a picture as a figure of matplotlib's, made without its global state."""
     if isinstance(picture, Chart):
-        return png(_chart(picture))
+        return _chart(picture)
     if isinstance(picture, Surface):
-        return png(_surface(picture))
-    return png(_images(picture))
+        return _surface(picture)
+    return _images(picture)
 
 
 def _chart(chart: Chart) -> Figure:
@@ -70,7 +75,13 @@ def _draw(axes: Axes, series: Series, above: float = 0.0) -> None:
         return
     if series.low is not None and series.high is not None:
         axes.fill_between(
-            series.x, series.low, series.high, color=series.colour, alpha=0.2, linewidth=0
+            series.x,
+            series.low,
+            series.high,
+            color=series.colour,
+            alpha=0.2,
+            linewidth=0,
+            step="post" if series.kind == "steps" else None,
         )
     if series.kind == "dashes":
         axes.plot(series.x, series.y, linestyle="--", linewidth=1.2, zorder=1, **shared)

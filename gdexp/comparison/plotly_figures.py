@@ -41,6 +41,17 @@ def plotly_json(picture: Picture) -> list[dict[str, Any]]:
     return _images(picture)
 
 
+def plotly_figure(picture: Chart | Surface) -> Any:  # noqa: ANN401
+    """Return a picture as a figure of plotly's, with its title."""
+    from plotly import graph_objects
+
+    (made,) = plotly_json(picture)
+    title = {"text": html.escape(picture.title)}
+    layout = {**made["layout"], "title": title, "template": "plotly_white"}
+    layout["margin"] = {**layout["margin"], "t": 64}
+    return graph_objects.Figure(data=made["data"], layout=layout)
+
+
 def _chart(chart: Chart) -> dict[str, Any]:
     above = len(chart.series)
     data = [
@@ -110,7 +121,7 @@ def _traces(series: Series) -> list[dict[str, Any]]:
         "type": "scatter",
         "x": trace["x"],
         "mode": "lines",
-        "line": {"width": 0, "color": series.colour},
+        "line": {"width": 0, "color": series.colour, "shape": trace["line"]["shape"]},
         "showlegend": False,
         "hoverinfo": "skip",
     }

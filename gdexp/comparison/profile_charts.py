@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from gdexp.comparison.bands import LEVEL, Profile, bands
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import GREY, MOST_NAMED, PALETTE, Chart, Series
-from gdexp.comparison.profiles import Steps, data_profile, ecdf, performance_profile
+from gdexp.comparison.profiles import data_profile, ecdf, performance_profile
 from gdexp.comparison.tasks import Tasks
 from gdexp.runs import UnreadableRun
 
@@ -21,7 +20,7 @@ def ecdf_chart(comparison: Comparison) -> Chart | None:
     return _step_chart(
         comparison,
         tasks,
-        {solver: ecdf(times) for solver, times in tasks.times.items()},
+        lambda times, places: {solver: ecdf(own) for solver, own in times.items()},
         name="ecdf",
         title="share of problems, thresholds and seeds done",
         x_label="hitting time",
@@ -37,7 +36,7 @@ def performance_profile_chart(comparison: Comparison) -> Chart | None:
     return _step_chart(
         comparison,
         tasks,
-        performance_profile(tasks.times),
+        lambda times, places: performance_profile(times),
         name="performance_profile",
         title="performance profile (Dolan and Moré 2002)",
         x_label="iterations relative to the fastest",
@@ -58,10 +57,11 @@ def data_profile_chart(comparison: Comparison) -> Chart | None:
             except UnreadableRun:
                 return None
     tasks = Tasks.of(comparison)
+    numbers = [sizes[task[0]] for task in tasks.tasks]
     return _step_chart(
         comparison,
         tasks,
-        data_profile(tasks.times, [sizes[task[0]] for task in tasks.tasks]),
+        lambda times, places: data_profile(times, [numbers[place] for place in places]),
         name="data_profile",
         title="data profile (Moré and Wild 2009)",
         x_label="iterations per (numbers in x + 1)",
@@ -77,21 +77,30 @@ def _several_of_each(comparison: Comparison) -> bool:
 def _step_chart(
     comparison: Comparison,
     tasks: Tasks,
-    steps: Mapping[str, Steps],
+    profile: Profile,
     *,
     name: str,
     title: str,
     x_label: str,
     y_label: str,
 ) -> Chart | None:
+    times = {
+        solver: np.array([np.inf if t is None else t for t in own], dtype=np.float64)
+        for solver, own in tasks.times.items()
+    }
+    steps = profile(times, np.arange(len(tasks.tasks)))
     highest = max((float(s.at[-1]) for s in steps.values() if s.at.size), default=0.0)
     lowest = min((float(s.at[s.at > 0][0]) for s in steps.values() if (s.at > 0).any()), default=1)
     if not highest:
         return None
+    x = {
+        solver: np.array([lowest, *step.at[step.at > lowest], highest * 1.1])
+        for solver, step in steps.items()
+    }
+    edges = bands(tasks, profile, x) if len(steps) <= MOST_NAMED else {}
     series = []
     for i, (solver, step) in enumerate(steps.items()):
         later = step.at > lowest
-        x = np.array([lowest, *step.at[later], highest * 1.1])
         y = np.array([step(lowest), *step.share[later], step(highest)])
         named = i < MOST_NAMED
         colour = PALETTE[i] if named else GREY
@@ -99,7 +108,19 @@ def _step_chart(
         settings = len({run.configuration for run in runs})
         best_of = f" (best of {settings} settings)" if settings > 1 else ""
         legend = named and len(steps) > 1
-        series.append(Series(f"{solver}{best_of}", x, y, "steps", colour, legend=legend))
+        low, high = edges.get(solver, (None, None))
+        series.append(
+            Series(
+                f"{solver}{best_of}",
+                x[solver],
+                y,
+                "steps",
+                colour,
+                legend=legend,
+                low=low,
+                high=high,
+            )
+        )
     note = "Thresholds that were not reached count as not done."
     if tasks.left_out:
         note += (
@@ -108,4 +129,6 @@ def _step_chart(
         )
     if any("best of" in each.name for each in series):
         note += " A rule with several settings is shown at the best of them for each task."
+    if edges:
+        note += f" Bands: {LEVEL:.0%} bootstrap intervals over the seeds."
     return Chart(name, title, x_label, y_label, series, x_log=True, note=note, share=True)

@@ -15,6 +15,9 @@ import numpy as np
 from gdexp.comparison.figure_model import Floats
 from gdexp.core import BadInput
 
+Times = Sequence[float | None] | Floats
+"""Hitting times, one for each task; None or inf: not reached."""
+
 LARGEST_RATIO = 4.0
 """To which ratio AlgoPerf's score counts a performance profile."""
 
@@ -57,7 +60,7 @@ def expected_running_time(spent: Sequence[float], reached: Sequence[bool]) -> fl
     return math.fsum(spent) / successes if successes else math.inf
 
 
-def ecdf(times: Sequence[float | None]) -> Steps:
+def ecdf(times: Times) -> Steps:
     """Return the share of tasks that were done, as a function of iterations.
 
     The empirical distribution of hitting times over problems, thresholds and seeds (N. Hansen
@@ -70,7 +73,7 @@ def ecdf(times: Sequence[float | None]) -> Steps:
     return _steps(np.asarray(finite, dtype=np.float64), len(times))
 
 
-def performance_profile(times: Mapping[str, Sequence[float | None]]) -> dict[str, Steps]:
+def performance_profile(times: Mapping[str, Times]) -> dict[str, Steps]:
     """Return for each solver the share of tasks done within a factor of the fastest solver.
 
     E. D. Dolan, J. J. Moré, Benchmarking optimization software with performance profiles,
@@ -110,9 +113,7 @@ def profile_score(profile: Steps, most: float = LARGEST_RATIO) -> float:
     return float((np.diff(edges) * heights).sum() / (most - 1))
 
 
-def data_profile(
-    times: Mapping[str, Sequence[float | None]], dimensions: Sequence[int]
-) -> dict[str, Steps]:
+def data_profile(times: Mapping[str, Times], dimensions: Sequence[int]) -> dict[str, Steps]:
     """Return for each solver the share of tasks done within so many iterations per (n + 1).
 
     J. J. Moré, S. M. Wild, Benchmarking derivative-free optimization algorithms, SIAM Journal
@@ -134,11 +135,14 @@ def data_profile(
     }
 
 
-def _table(times: Mapping[str, Sequence[float | None]]) -> Floats:
+def _table(times: Mapping[str, Times]) -> Floats:
     lengths = {len(row) for row in times.values()}
     if len(lengths) > 1:
         raise BadInput("times", sorted(lengths), "must have the same tasks for every solver")
-    rows = [[math.inf if t is None else t for t in row] for row in times.values()]
+    rows = [
+        row if isinstance(row, np.ndarray) else [math.inf if t is None else t for t in row]
+        for row in times.values()
+    ]
     return np.asarray(rows, dtype=np.float64).reshape(len(rows), lengths.pop() if lengths else 0)
 
 

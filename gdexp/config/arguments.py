@@ -11,7 +11,10 @@ from gdexp.config.keys import COMMANDS, FREE
 from gdexp.core import BadInput, mask_value, nearest
 
 BARE_COMMAND = re.compile(r"\+[A-Za-z_][A-Za-z0-9_]*")
-TAKES_RUNS = {"compare": "runs", "rerun": "run", "export": "run", "resume": "run"}
+TAKES_RUNS = {
+    "compare": "runs",
+    **dict.fromkeys(("rerun", "export", "resume", "delete"), "run"),
+}
 """Commands whose value names tracked runs, with the key under the command that holds them.
 
 A key in the plural takes a list of them.

@@ -27,11 +27,11 @@ FREE = ("problem.arguments.",)
 
 COMMANDS = (
     *("sweep", "rerun", "compare", "export", "inspect", "problems", "resume", "benchmark"),
-    "certify",
+    *("certify", "delete"),
 )
 """The `+name` commands. Without one of them a single descent is run."""
 
-ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",)}
+ONLY_WITH = {"trust": ("rerun", "resume"), "rerun_all": ("rerun",), "yes": ("delete",)}
 """Keys that only some commands read."""
 
 KEYS = (*OUTCOME_KEYS, "tracking", "checkpoint", "output", *COMMANDS, *ONLY_WITH)

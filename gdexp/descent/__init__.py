@@ -4,6 +4,16 @@ from gdexp.descent.autograd import gradient_like
 from gdexp.descent.batch import BatchResult, in_one_tensor
 from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
+from gdexp.descent.costs import (
+    COSTS,
+    EVALUATIONS,
+    GRADIENTS,
+    ITERATIONS,
+    SECONDS,
+    cost_at,
+    hitting_cost,
+    total_cost,
+)
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
 from gdexp.descent.metric_thresholds import metric_thresholds
@@ -32,10 +42,15 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "COSTS",
     "ENDED_FROM_OUTSIDE",
+    "EVALUATIONS",
+    "GRADIENTS",
+    "ITERATIONS",
     "LOSS",
     "MODES",
     "PENALTY",
+    "SECONDS",
     "THRESHOLDS",
     "BatchResult",
     "Cap",
@@ -52,12 +67,14 @@ __all__ = [
     "Watch",
     "arithmetic_settings",
     "censoring_bounds",
+    "cost_at",
     "crossing",
     "descend",
     "descend_batch",
     "exact_arithmetic",
     "first_hits",
     "gradient_like",
+    "hitting_cost",
     "hitting_time",
     "in_one_tensor",
     "linear_crossing",
@@ -70,4 +87,5 @@ __all__ = [
     "resolve_engine",
     "same_engine",
     "starting_point",
+    "total_cost",
 ]

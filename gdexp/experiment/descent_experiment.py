@@ -7,12 +7,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp import config
 from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, mask_secrets, printable_line, validation
 from gdexp.descent import (
+    EVALUATIONS,
+    GRADIENTS,
     LOSS,
     Monitor,
     Result,
@@ -23,6 +27,7 @@ from gdexp.descent import (
     resolve_engine,
     same_engine,
     starting_point,
+    total_cost,
 )
 from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.experiment import (
@@ -35,6 +40,9 @@ from gdexp.experiment.experiment import (
 from gdexp.optimizers import UpdateRule, build_rule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 from gdexp.training import ALL, Kept
+
+EVALUATIONS_FILE = "evaluations.npy"
+"""Of a rule that makes trials: the evaluations of the loss until each iterate."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,7 @@ class DescentExperiment(Experiment):
         self, status: Status, stored: StoredFiles, program: StoredPlan | None = None
     ) -> Result:
         """Return the result that the files of a recorded run hold; see `Experiment`."""
+        counted = stored.arrays.get(EVALUATIONS_FILE)
         return Result(
             status=status,
             trace=stored.arrays["trace.npy"],
@@ -170,16 +179,24 @@ class DescentExperiment(Experiment):
             engine=str(self.config.get("engine", "torch")),
             engine_reason=self.engine_reason,
             program=program,
+            evaluations=None if counted is None else counted.astype(np.int64),
         )
 
     def recorded(self, result: Result) -> Recorded:
         """Return what a record holds of a result; see `Experiment`."""
         arrays = {"initial.npy": result.initial, "final.npy": result.final}
+        counted: dict[str, npt.NDArray[Any]] = {}
+        if result.evaluations is not None:
+            counted[EVALUATIONS_FILE] = result.evaluations.astype(np.float64)
         parts = self.problem.parts()
         index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
         return Recorded(
-            metrics=descent_metrics(result, self.stopping.continue_to is not None),
-            arrays={**arrays, "trace.npy": result.trace},
+            metrics={
+                **descent_metrics(result, self.stopping.continue_to is not None),
+                "loss_evaluations": total_cost(result, EVALUATIONS),
+                "gradient_evaluations": total_cost(result, GRADIENTS),
+            },
+            arrays={**arrays, "trace.npy": result.trace, **counted},
             texts={"final_index.json": index} if index else {},
         )
 

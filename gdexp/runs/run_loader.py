@@ -134,6 +134,40 @@ class RunLoader:
         children = self._children(run) if run.kind == "trial" else []
         return Runs([self._run(each, run.trial) for each in children] or [run])
 
+    def run(self, name: str, key: str) -> TrackedRun:
+        """Return the run with an id or its first digits, of any kind.
+
+        Args:
+            name: the id.
+            key: the config key that an error names.
+        """
+        return self._run(self._search.find(name, key))
+
+    def family(self, run: TrackedRun) -> list[TrackedRun]:
+        """Return a run and all below it, children before their parents.
+
+        Raises:
+            StorageFailed: the files of one lie outside of the store.
+        """
+        below = [self._run(each) for each in self._children(run)]
+        if run.kind == "sweep":  # a search for each of thousands of trials would take minutes
+            ids = {each.run_id for each in below}
+            condition = f"{KIND} = 'seed' AND attributes.start_time >= {run.started}"
+            seeds = map(self._run, self._search.runs(condition, run.experiment_id))
+            below = [*(each for each in seeds if each.parent in ids), *below]
+        for each in (*below, run):
+            try:
+                self._reader(each.experiment_id).check_place(each.home)
+            except UnreadableRun as error:
+                raise StorageFailed(f"run {each.short}: {error}") from None
+        return [*below, run]
+
+    def delete(self, run_ids: Sequence[str]) -> None:
+        """Delete runs on a server; it keeps their files."""
+        with self._search.storage_errors():
+            for run_id in run_ids:
+                self._search.client.delete_run(run_id)
+
     def log_files(self, run: TrackedRun, folder: str, files: Mapping[str, bytes]) -> str:
         """Write files into a folder among the artifacts of a run; return the folder's address.
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.space import checked_bounds as checked_bounds
     from gdexp.sweeps.space import choice_dimension as choice_dimension
     from gdexp.sweeps.space import unquoted as unquoted
+    from gdexp.sweeps.study import DoomedStudy as DoomedStudy
     from gdexp.sweeps.study import StartedBy as StartedBy
     from gdexp.sweeps.study import TrialRecord as TrialRecord
     from gdexp.sweeps.study import check_no_password as check_no_password
@@ -65,6 +66,7 @@ __all__ = [
     "SAMPLER_OPTIONS",
     "Application",
     "Dimension",
+    "DoomedStudy",
     "FinishedSweep",
     "LocalWorkers",
     "Objective",
@@ -133,6 +135,7 @@ __getattr__ = lazy_names(
         "SweepConfigs": "sweep_configs",
         "SweepResult": "results",
         "SweepSettings": "settings",
+        "DoomedStudy": "study",
         "TrialRecord": "study",
         "WorkerCommand": "launchers",
         "WorkerLauncher": "launchers",

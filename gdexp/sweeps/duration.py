@@ -99,10 +99,10 @@ def estimated_duration(plan: Plan) -> Duration | None:
     """Return how long a sweep will take; None where it is short, or where nothing is known of it.
 
     The first trials are begun for a moment each. One is enough where even trials that make all the
-    iterations that they may make are no long sweep. Nothing is known of a loop of the user's own
-    before its first trial has ended.
+    iterations that they may make are no long sweep. Nothing is known of a loop of the user's own,
+    or of another application, before its first trial has ended.
     """
-    if plan.base["problem"].get("name") == LOOP:
+    if plan.base["problem"].get("name") == LOOP or plan.tells_failures:
         return None
     pilots = _pilots(plan)
     if not pilots:

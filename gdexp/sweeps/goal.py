@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import LOSS, Result
+from gdexp.descent import ITERATIONS, LOSS, Result
 from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import (
@@ -111,7 +111,7 @@ def goal_definition(plan: GoalPlan) -> dict[str, Any]:
 def objective_name(plan: GoalPlan) -> str:
     """Return what the objective is called in definitions and params."""
     given = plan.settings.objective
-    if isinstance(given, str):
+    if isinstance(given, str) and plan.settings.cost == ITERATIONS:
         return given
     return ", ".join(each.name for each in plan.objectives)
 

@@ -16,6 +16,7 @@ from gdexp.tracking.database_check import check_name
 from gdexp.tracking.database_closing import close_at_end
 from gdexp.tracking.database_connection import holds_run
 from gdexp.tracking.database_creation import ensure_database, prepare_template
+from gdexp.tracking.deletion import DoomedRun, delete_runs
 from gdexp.tracking.lifecycle import has_active_run
 from gdexp.tracking.live_curves import LiveCurves, Points
 from gdexp.tracking.mlflow_process import configure_mlflow_process, quiet_mlflow
@@ -65,6 +66,7 @@ __all__ = [
     "MOST_COMMAND",
     "NOTE_TAG",
     "Array",
+    "DoomedRun",
     "LiveCurves",
     "NoStore",
     "PlannedRun",
@@ -89,6 +91,7 @@ __all__ = [
     "convert_addresses",
     "database_key",
     "decode_array",
+    "delete_runs",
     "descent_note",
     "descent_record",
     "encode_array",

@@ -24,6 +24,8 @@ BENCHMARKS = {
     "default": ("default", "the default sweep as typed against the imports of its libraries"),
     "rerun": ("rerun", "the rerun of a run of 10,000 iterations against the run itself"),
     "kills": ("kills", "sweeps killed so many times (--rounds, or a number), and what is lost"),
+    "sweeper": ("sweeper", "a trial of another Hydra application against its basic launcher"),
+    "sweeper_kills": ("sweeper_kills", "such sweeps killed so many times, and what is lost"),
     "checkpoints": ("checkpoints", "trainings killed so many times, and how they end"),
     "recovery": ("recovery", "time to the next trial of a 1,000-trial study after a kill"),
     "signals": ("signals", "time from a signal to the end of a run or sweep"),

@@ -14,6 +14,7 @@ from documentation.markdown import code, escaped, first_sentence, table
 from gdexp import Quadratic, Stopping, TorchSchedule, Transformed, best_lr
 from gdexp.cli.certify import CertifySettings
 from gdexp.cli.compare import CompareSettings
+from gdexp.cli.delete import DeleteSettings
 from gdexp.cli.export import ExportSettings
 from gdexp.cli.inspect import InspectSettings
 from gdexp.cli.rerun import RerunSettings
@@ -41,6 +42,7 @@ SETTINGS: Mapping[str, Build] = {
     "sweep": SweepSettings,
     "rerun": RerunSettings,
     "resume": ResumeSettings,
+    "delete": DeleteSettings,
     "compare": CompareSettings,
     "export": ExportSettings,
     "inspect": InspectSettings,
@@ -219,7 +221,8 @@ def _row(key: Key, group: str, build: Build | None) -> list[str]:
     name = key.name.removeprefix(f"{group}.")
     if group == "problem" and _takes(transformed, name):
         build = transformed
-    typed = key.name if group in ("rerun", "resume") else f"{group}.{key.name}".lstrip(".")
+    is_whole = group in ("rerun", "resume", "delete")
+    typed = key.name if is_whole else f"{group}.{key.name}".lstrip(".")
     said = allowed(build, name) if build is not None and _takes(build, name) else ""
     meaning = key.comment
     if build is not None and (not meaning or build in SETTINGS.values()):

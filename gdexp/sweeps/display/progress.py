@@ -129,6 +129,11 @@ class Progress(AbstractContextManager["Progress"]):
         if self._changed and not self._is_live:
             self._without_errors(lambda: self._log(self._fitting_text(last=True)))
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether another process shows the progress."""
+        return self._out.quiet
+
     def add(self, record: FinishedTrial, value: float | None, lr: float | None = None) -> None:
         """Count a trial that has just finished.
 

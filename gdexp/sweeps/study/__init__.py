@@ -13,6 +13,7 @@ from gdexp.sweeps.study.attributes import (
     TOKEN,
     WORKER,
 )
+from gdexp.sweeps.study.deletion import DoomedStudy
 from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
@@ -71,6 +72,7 @@ __all__ = [
     "TOKEN",
     "UNTRACKED",
     "WORKER",
+    "DoomedStudy",
     "Heartbeat",
     "StartedBy",
     "StudyCode",
