@@ -109,7 +109,8 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         """
         check_alone()
         stopping = replace(self.stopping, max_iterations=1, cap=None, every=1)
-        return self._train(stopping, None, None, Kept(tensors=False, model="none", digests=False))
+        kept = Kept(tensors=False, model="none", digests=False)
+        return self._train(stopping, None, None, kept, rehearses=True)
 
     @property
     def metric_modes(self) -> Mapping[str, str]:
@@ -127,6 +128,7 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         monitor: Monitor | None,
         kept: Kept,
         checkpoints: Checkpointing | None = None,
+        rehearses: bool = False,
     ) -> TrainingResult:
         with self.problem_errors():
             return TrainingLoop(
@@ -141,6 +143,7 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
                 watch=watch,
                 kept=kept,
                 checkpoints=checkpoints,
+                rehearses=rehearses,
             ).run()
 
     def recorded(self, result: Result) -> Recorded:
