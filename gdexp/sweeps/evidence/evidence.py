@@ -110,7 +110,8 @@ class Evidence:
         first = self.contenders[0]
         if first.seeds_to_tell is None:
             return text
-        return f"{text}; about {first.seeds_to_tell:,} seeds would tell {first.trial}, if it stays"
+        about = f"about {first.seeds_to_tell:,} seeds would tell trial {first.trial}"
+        return f"{text}; {about} if the difference stays"
 
 
 def evidence_of(best: SeedCounts, others: Sequence[SeedCounts]) -> Evidence:

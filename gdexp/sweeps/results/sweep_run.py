@@ -220,8 +220,11 @@ def told_metrics(plan: Plan, record: TrialRecord) -> dict[str, float]:
 
 
 def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None:
-    """Return the result of the best trial from its record; None if it has several seeds."""
-    if result.best_trial is None or plan.settings.seeds > 1:
+    """Return the result of the best trial from its record; None if it has several seeds.
+
+    Nor has another application's, whose run may be one that it started itself.
+    """
+    if result.best_trial is None or plan.settings.seeds > 1 or plan.tells_failures:
         return None
     trial, record = result.best_trial
     if store.missing_reason(record.run_id) is not None:

@@ -109,7 +109,7 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     pruned = plan.pruner.name != NONE
-    can_continue = plan.base["problem"]["name"] not in TRAININGS
+    can_continue = plan.base["problem"]["name"] not in TRAININGS and not plan.tells_failures
     if can_continue and (goal is None or goal > hidden[-1]):
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -94,9 +95,22 @@ class TrialRecorder:
         self._store.abandon(run, "KILLED")
 
     def records(
-        self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
+        self,
+        runs: TrialRuns,
+        trial: EvaluatedTrial,
+        record: TrialRecord,
+        adopted: bool = False,
     ) -> list[tuple[PlannedRun, Record]]:
-        """Return the records of a trial's runs."""
+        """Return the records of a trial's runs.
+
+        Args:
+            runs: of the trial.
+            trial: with its descents.
+            record: that the study keeps of it.
+            adopted: whether its own code started the run, and wrote what it holds.
+        """
+        if adopted:
+            return [(runs.trial, self._beside_own(trial, record))]
         number, parameters = trial.asked.number, self._parameters(trial.asked)
         if not runs.seeds and trial.failure is None:
             return [self._descent(runs.trial, trial.descents[0], number, parameters)]
@@ -123,6 +137,23 @@ class TrialRecorder:
             self.programs.add(program)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
+
+    def _beside_own(self, trial: EvaluatedTrial, record: TrialRecord) -> Record:
+        """Return what a run that the trial's own code started gets beside what it has."""
+        first, *_ = self._headers(trial.asked)
+        header = first(self._parent)
+        reason = {"gdexp.reason": record.reason} if record.reason else {}
+        told = zip(self._plan.objectives, record.told(len(self._plan.objectives)), strict=True)
+        return Record(
+            tags={
+                **header.tags,
+                "gdexp.kind": header.kind,
+                "mlflow.parentRunId": self._parent,
+                "gdexp.status": record.status,
+                **reason,
+            },
+            metrics={each.name: value for each, value in told if math.isfinite(value)},
+        )
 
     def _headers(self, asked: AskedTrial) -> list[Callable[[str], RunHeader]]:
         """Return what makes the openings of a trial's runs from the id of their parent run."""
