@@ -280,12 +280,23 @@ def report(out: Console, experiment: Experiment, result: Result) -> None:
             ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
             ("iterations", f"[bold]{result.iterations:,}[/bold]"),
             ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
+            *_evaluations_line(result),
             *((terminal.escape_text(name), text) for name, text in result.facts()),
             *theory_line(experiment, result),
             ("final loss", _loss(result.final_loss, result.f_star)),
             ("smallest loss", _loss(result.min_loss, result.f_star)),
         ],
     )
+
+
+def _evaluations_line(result: Result) -> list[tuple[str, str]]:
+    """Return how often loss and gradient were computed, where there were more than iterates."""
+    if result.evaluations is None:
+        return []
+    from gdexp.descent import EVALUATIONS, GRADIENTS, total_cost
+
+    losses, gradients = (total_cost(result, cost) for cost in (EVALUATIONS, GRADIENTS))
+    return [("evaluations", f"{losses:,.0f} of the loss, {gradients:,.0f} of the gradient")]
 
 
 def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:

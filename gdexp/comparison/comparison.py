@@ -23,6 +23,7 @@ LAST_PARAMS = ("stopping.cap",)
 """A cap depends on other trials, so it says the least about a run."""
 
 RECORDED_METRICS = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
+EVALUATION_METRICS = ("loss_evaluations", "gradient_evaluations")
 MOST_SOLVERS = 8
 MOST_LABEL_WORDS = 5
 OTHER_SHAPE = "other shape"
@@ -134,7 +135,8 @@ class Comparison:
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
         """The recorded metrics that differ: name to the value of each run."""
         found = {}
-        for key in RECORDED_METRICS:
+        trials = any(map(_made_trials, self.runs))
+        for key in (*RECORDED_METRICS, *(EVALUATION_METRICS if trials else ())):
             values = [run.metrics.get(key) for run in self.runs]
             # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:
@@ -341,3 +343,9 @@ def _thresholds(
     if tuple(given) == THRESHOLDS and own:
         return set(metric_thresholds(own, mode)), mode
     return {validation.number("thresholds", each) for each in given}, mode
+
+
+def _made_trials(run: TrackedRun) -> bool:
+    """Return whether a run evaluated its loss at more points than its iterates."""
+    made, iterations = run.metrics.get(EVALUATION_METRICS[0]), run.metrics.get("iterations")
+    return made is not None and iterations is not None and made > iterations + 1

@@ -23,6 +23,8 @@ HEADINGS = {
     "min_loss": "min loss",
     "max_loss": "max loss",
     "seconds": "seconds",
+    "loss_evaluations": "losses",
+    "gradient_evaluations": "gradients",
 }
 FEWEST, AT_LEAST = "fewest of the traces", ">= "
 """The heading of what the traces that reach a threshold need, and the sign of a censored count."""
@@ -96,7 +98,7 @@ def differences_table(comparison: Comparison, most: int) -> Table:
     wanted += [names[key] for key in comparison.params]
     firsts = [names[key] for key in list(comparison.params)[:4]]
     order = [*firsts, *[h for h in wanted if h not in firsts], "trial"]
-    order += ["min loss", "max loss", "seconds"]
+    order += ["losses", "gradients", "min loss", "max loss", "seconds"]
     return Table(
         headings=headings,
         rows=[[cell(run) for _, cell in columns] for run in shown],

@@ -4,8 +4,19 @@ from gdexp.descent.autograd import gradient_like
 from gdexp.descent.batch import BatchResult, in_one_tensor
 from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
+from gdexp.descent.costs import (
+    COSTS,
+    EVALUATIONS,
+    GRADIENTS,
+    ITERATIONS,
+    SECONDS,
+    cost_at,
+    hitting_cost,
+    total_cost,
+)
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
+from gdexp.descent.measure import as_gaps
 from gdexp.descent.metric_thresholds import metric_thresholds
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.monitor import EndsAt, Monitor, Monitors, Plateau
@@ -16,6 +27,7 @@ from gdexp.descent.single_descent import descend
 from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
+    GAP,
     LOSS,
     MODES,
     PENALTY,
@@ -32,10 +44,16 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "COSTS",
     "ENDED_FROM_OUTSIDE",
+    "EVALUATIONS",
+    "GAP",
+    "GRADIENTS",
+    "ITERATIONS",
     "LOSS",
     "MODES",
     "PENALTY",
+    "SECONDS",
     "THRESHOLDS",
     "BatchResult",
     "Cap",
@@ -51,13 +69,16 @@ __all__ = [
     "Trace",
     "Watch",
     "arithmetic_settings",
+    "as_gaps",
     "censoring_bounds",
+    "cost_at",
     "crossing",
     "descend",
     "descend_batch",
     "exact_arithmetic",
     "first_hits",
     "gradient_like",
+    "hitting_cost",
     "hitting_time",
     "in_one_tensor",
     "linear_crossing",
@@ -70,4 +91,5 @@ __all__ = [
     "resolve_engine",
     "same_engine",
     "starting_point",
+    "total_cost",
 ]

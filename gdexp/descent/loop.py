@@ -25,7 +25,7 @@ from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
-from gdexp.descent.trials import Trials
+from gdexp.descent.trials import Trials, beyond_one_each
 from gdexp.optimizers import SearchingRule, State, StatefulStep, UpdateRule
 from gdexp.problems import Problem, first_loss, loss_at
 
@@ -99,7 +99,7 @@ def torch_descent(
         problem=problem.name,
         period=end.period,
         seconds=seconds,
-        evaluations=None if counts is None else np.frombuffer(counts, dtype=np.int64),
+        evaluations=beyond_one_each(counts),
     )
 
 
@@ -112,8 +112,8 @@ def _loop(
     watch: Watch | None,
     listener: Listener | None,
     saving: Saving | None,
-) -> tuple[array[float], _End, array[int] | None]:
-    """Descend; return the trace, how it ended, and the evaluations of a rule that searches.
+) -> tuple[array[float], _End, array[int]]:
+    """Descend; return the trace, how it ended, and the evaluations until each iterate, if counted.
 
     With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
     Then only the trace grows, and the listener hears nothing more.
@@ -151,12 +151,14 @@ def _loop(
         loss = loss_at(problem, x, k)
     gradient = gradient_like(loss)
     trials = Trials(problem, rule, gradient) if isinstance(rule, SearchingRule) else None
-    if trials is not None and saved is not None:
-        trials.counts.extend(saved["counts"].tolist())
-    counts = trials.counts if trials is not None and trials.rejects else None
+    counts = array("q") if trials is None else trials.counts
+    if saved is not None:
+        counts.extend(saved["counts"].tolist())
     while True:
         if trials is not None:
             x, loss, state, following = trials.iterate(x, loss, state, k)
+        elif isinstance(step, StatefulStep):
+            counts.append(k + 1 + step.evaluations)
         value = loss.item()
         record(value)
         if k == call_at and watch is not None:
@@ -199,7 +201,7 @@ def _loop(
                 "last": _Point(last_x.detach(), last_state, last_value, k - 1),
                 "anchor": _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k),
                 "optimizer": step.state_dict() if isinstance(step, StatefulStep) else None,
-                "counts": None if trials is None else np.array(trials.counts),
+                "counts": np.array(counts, dtype=np.int64),
                 "end": end,
             }
             saving.save("torch", k, trace, listener, saved, end is not None)

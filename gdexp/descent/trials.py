@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp.optimizers import SearchingRule, State
@@ -23,12 +25,10 @@ class Trials:
 
     Attributes:
         counts: the evaluations made until each iterate.
-        rejects: whether these may be more than one for each.
     """
 
     def __init__(self, problem: Problem, rule: SearchingRule, gradient: Gradient) -> None:
         self._problem, self._rule, self._gradient = problem, rule, gradient
-        self.rejects = rule.rejects
         self.counts = array("q")
 
     def iterate(
@@ -58,3 +58,9 @@ class Trials:
                 return x, loss, state, (following, after)
             x, state = following.requires_grad_(), after
             loss = loss_at(self._problem, x, k)
+
+
+def beyond_one_each(counts: npt.ArrayLike) -> npt.NDArray[np.int64] | None:
+    """Return the evaluations until each iterate; None where there is one for each, or no count."""
+    made = np.array(counts, dtype=np.int64)
+    return made if len(made) and made[-1] > len(made) else None

@@ -102,9 +102,10 @@ def store_nodes(aliases: bool) -> None:
     """
     store = ConfigStore.instance().store
     node = {"defaults": [{"sampler": "tpe"}], "_target_": SWEEPER, "sampler": "???", **KEYS}
-    for name in ("gdexp", "optuna") if aliases else ("gdexp",):
-        store(group="hydra/sweeper", name=name, node=node, provider="gdexp")
+    store(group="hydra/sweeper", name="gdexp", node=node, provider="gdexp")
     if aliases:
+        same = {"defaults": ["gdexp", "_self_"]}
+        store(group="hydra/sweeper", name="optuna", node=same, provider="gdexp")
         for name, sampler in SAMPLERS.items():
             seeded = sampler if name == "grid" else {**sampler, "seed": None}
             store(group="hydra/sweeper/sampler", name=name, node=seeded, provider="gdexp")

@@ -45,9 +45,16 @@ class StatefulStep:
             self._stepper = _Stepper(x, *self._given)
         return self._stepper.step(gradient, lr)
 
+    @property
+    def evaluations(self) -> int:
+        """How often the optimizer has called its closure."""
+        return 0 if self._stepper is None else self._stepper.evaluations
+
     def state_dict(self) -> dict[str, Any] | None:
         """Return the optimizer's state; None before the first step."""
-        return None if self._stepper is None else stored_state(self._stepper.optimizer)
+        if self._stepper is None:
+            return None
+        return {**stored_state(self._stepper.optimizer), "evaluations": self.evaluations}
 
     def load_state_dict(self, x: torch.Tensor, state: Mapping[str, Any] | None) -> None:
         """Go on from a state.
@@ -59,6 +66,7 @@ class StatefulStep:
         if state is not None:
             self._stepper = _Stepper(x.detach(), *self._given)
             put_state(self._stepper.optimizer, state["own"], state["attributes"])
+            self._stepper.evaluations = int(state["evaluations"])
 
 
 class _Stepper:
@@ -79,6 +87,7 @@ class _Stepper:
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
             raise BadInput("class_name", self._name, reason_of(error)) from None
         switch_optimizer(self.optimizer, "train")
+        self.evaluations = 0
         self._closure = (self._evaluate,) if needs_closure(self.optimizer) else ()
 
     def step(self, gradient: torch.Tensor, lr: float) -> tuple[torch.Tensor, State]:
@@ -94,6 +103,7 @@ class _Stepper:
 
     def _evaluate(self) -> torch.Tensor:
         """Return the loss at the parameter and set its `grad`; torch's closure."""
+        self.evaluations += 1
         loss = self._problem.loss(self._parameter)
         (self._parameter.grad,) = torch.autograd.grad(loss, (self._parameter,))
         return loss.detach()

@@ -134,7 +134,7 @@ class HydraApplication:
         function = code_path(self._task).rpartition(".")[2]
         problem: dict[str, Any] = {
             "application": f"{hydra.job.name}.{function}",
-            "composed": self._digest(),
+            "own_config": self._digest(),
         }
         if settings.seeds > 1:
             problem["first_seed"] = self._first_seed()

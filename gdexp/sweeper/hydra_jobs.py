@@ -6,11 +6,12 @@ import os
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import command_folder
+from gdexp.sweeper.own_runs import OwnRun, noted_run
 from gdexp.sweeps import job_failure
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class HydraJobs:
         config: as Hydra composed it for the sweep.
         folders: whether each job has a folder.
         folder: of the sweep, in which the jobs have theirs.
+        runs: the MLflow run that the application started in each trial's last job.
     """
 
     context: HydraContext
@@ -38,6 +40,7 @@ class HydraJobs:
     config: DictConfig
     folders: bool
     folder: str
+    runs: dict[int, str] = field(default_factory=dict)
 
     def composed(self, overrides: Sequence[str]) -> DictConfig:
         """Return the config of a job, its part `hydra` included."""
@@ -96,10 +99,13 @@ class Job:
             config.hydra.sweep.dir = self.jobs.folder
             if self.seed is not None:
                 config.hydra.sweep.subdir = self._place
-        before = os.getcwd()
+        before, own = os.getcwd(), OwnRun()
         try:
-            return self._in_folder(config) if self.jobs.folders else self._alone(config)
+            with noted_run(own):
+                return self._in_folder(config) if self.jobs.folders else self._alone(config)
         finally:
+            if own.run_id is not None:
+                self.jobs.runs[self.number] = own.run_id
             os.chdir(before)
             hydra = self.jobs.config.hydra
             if self.jobs.folders:

@@ -181,7 +181,9 @@ def _name(at: int, count: int) -> str:
 def _reason(error: BaseException) -> str:
     """Return one line on what a function raised."""
     if isinstance(error, SystemExit):
-        return f"it called sys.exit({'' if error.code is None else error.code!r})"
+        return (
+            "it called sys.exit()" if error.code is None else f"it called sys.exit({error.code!r})"
+        )
     lines = str(error).strip().splitlines() or ["no message"]
     return f"{type(error).__name__}: {lines[0]}"
 

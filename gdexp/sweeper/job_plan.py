@@ -105,6 +105,10 @@ class JobPlan(Plan):
             read=[each.metric for each in self.objectives if each.kind in ("best", "last")],
         )
 
+    def own_run(self, number: int) -> str | None:
+        """Return the MLflow run that the application started itself in a trial of one job."""
+        return self.jobs.runs.pop(number, None) if self.settings.seeds == 1 else None
+
     @property
     def one_at_a_time(self) -> bool:
         """True: each trial is written as soon as it has ended."""
@@ -154,7 +158,7 @@ class JobPlan(Plan):
             "config": {
                 **{f"stopping.{key}": value for key, value in stopping.items()},
                 "application": self.base["problem"]["application"],
-                "composed": self.base["problem"]["composed"],
+                "own_config": self.base["problem"]["own_config"],
                 "overrides": [mask_secrets(each) for each in self.fixed],
                 "custom_search_space": given.custom_search_space,
                 "seed": self.base["seed"],

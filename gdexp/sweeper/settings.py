@@ -17,9 +17,11 @@ SECTION = "hydra.sweeper"
 OTHERS = {
     "max_batch_size": "basic",
     "ax_config": "ax",
-    "max_batch_size_ax": "ax",
     "optim": "nevergrad",
     "parametrization": "nevergrad",
+    "smac_class": "SMAC",
+    "scenario": "SMAC",
+    "smac_kwargs": "SMAC",
 }
 """Keys of other sweepers, each with the sweeper."""
 

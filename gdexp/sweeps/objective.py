@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gdexp.core import BadInput, nearest
-from gdexp.descent import LOSS, Result
+from gdexp.descent import EVALUATIONS, GRADIENTS, ITERATIONS, LOSS, SECONDS, Result
 
-HITTING_TIME, PARETO, SECONDS, THRESHOLD = "hitting_time", "pareto", "seconds", "threshold"
+HITTING_TIME, PARETO, THRESHOLD = "hitting_time", "pareto", "threshold"
 BEST, LAST, VALUE_AT = "best", "last", "value_at"
 OBJECTIVES = (HITTING_TIME, PARETO, BEST, LAST, VALUE_AT, SECONDS)
+COUNTED = (GRADIENTS, EVALUATIONS)
+"""Kinds that count what `sweep.cost` says until the threshold is met, in place of iterations."""
+
 RETURNED = "returned"
 """What the function of another application returned, its only number or the one at a place."""
 
@@ -36,7 +39,7 @@ class Objective:
     """One number of a trial.
 
     Attributes:
-        kind: one of `OBJECTIVES` but for `pareto`, or `threshold`.
+        kind: one of `OBJECTIVES` but for `pareto`, one of `COUNTED`, or `threshold`.
         metric: of a kind of `VALUES`.
         maximize: whether larger is better.
         at: of `value_at`: the iteration; of `returned`: the place among several numbers.
@@ -71,8 +74,8 @@ class Objective:
     def text(self) -> str:
         """What a sweep looks for: `the smallest hitting time`, `the largest last accuracy`."""
         order = "largest" if self.maximize else "smallest"
-        if self.kind == SECONDS:
-            return "the fewest seconds to the threshold"
+        if self.kind in (SECONDS, *COUNTED):
+            return f"the fewest {self.counted} to the threshold"
         if self.kind == VALUE_AT:
             return f"the {order} {self.metric} after {self.at:,} iterations"
         if self.kind == BEST:
@@ -81,6 +84,13 @@ class Objective:
             return f"the {order} {self.title}"
         which = f"last {self.metric}" if self.kind == LAST else self.kind.replace("_", " ")
         return f"the {order} {which}"
+
+    @property
+    def counted(self) -> str:
+        """What is counted, in words."""
+        return {EVALUATIONS: "loss evaluations", GRADIENTS: "gradient evaluations"}.get(
+            self.kind, self.kind
+        )
 
     @property
     def worst(self) -> float:
@@ -145,6 +155,20 @@ def objectives(
     if len({each.name for each in found}) < len(found):
         raise BadInput("objective", ", ".join(map(str, names)), "must be different objectives")
     return found
+
+
+def with_cost(goal: tuple[Objective, ...], cost: str) -> tuple[Objective, ...]:
+    """Return objectives with the hitting time counted in a cost, as `sweep.cost` says.
+
+    Raises:
+        BadInput: none of them is the hitting time.
+    """
+    if cost == ITERATIONS:
+        return goal
+    if all(each.kind != HITTING_TIME for each in goal):
+        name = ", ".join(each.name for each in goal)
+        raise BadInput("cost", cost, f"must be {ITERATIONS} with objective={name}")
+    return tuple(replace(each, kind=cost) if each.kind == HITTING_TIME else each for each in goal)
 
 
 def _for_each(key: str, given: object, count: int) -> list[object]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gdexp import config
-from gdexp.core import BadInput, UserCode, command_folder, user_code
+from gdexp.core import BadInput, UserCode, user_code
+from gdexp.descent import SECONDS
 from gdexp.engine import Plans
-from gdexp.experiment import FOLDER, LOOP, CheckpointSettings, Experiment, trusted_paths
+from gdexp.experiment import LOOP, CheckpointSettings, Experiment, trusted_paths
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import (
     check_goal,
@@ -21,7 +22,7 @@ from gdexp.sweeps.goal import (
     trial_stopping,
     with_declared_directions,
 )
-from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
+from gdexp.sweeps.objective import HITTING_TIME, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.repeat_command import repeat_command
@@ -31,6 +32,7 @@ from gdexp.sweeps.space import MAX_GRID, Space
 from gdexp.sweeps.space_check import check_space
 from gdexp.sweeps.store_name import store_name
 from gdexp.sweeps.study_engine import ENGINE, KEPT, StudyEngine
+from gdexp.sweeps.study_files import checkpoints_path, journal_path
 from gdexp.tracking import TrackingSettings, is_postgresql
 
 DEFAULT_TRIALS = 100
@@ -70,10 +72,8 @@ class Plan:
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
     tracks: bool = True
-
     tells_failures: ClassVar[bool] = False
     """Whether Optuna is told FAIL of a failed trial; else the worst value there is."""
-
     step_name: ClassVar[str] = "gradient step"
     """What an iteration is called."""
 
@@ -229,6 +229,10 @@ class Plan:
             chosen = self.recorded_config(chosen)
         return repeat_command(chosen, self.settings.seeds)
 
+    def own_run(self, number: int) -> str | None:
+        """Return the MLflow run that a trial's own code started; gdexp's own starts none."""
+        return None
+
     @property
     def storage_server(self) -> str | None:
         """The address of the server that stores the study; None where a file does."""
@@ -238,19 +242,12 @@ class Plan:
     @property
     def journal(self) -> Path:
         """The absolute path of the study's journal file."""
-        given = self.settings.storage
-        return command_folder() / (given if given else Path("sweeps", self.name, "study.journal"))
+        return journal_path(self.settings.storage, self.name)
 
     @property
     def checkpoints(self) -> Path:
-        """The absolute path of the folder of the trials' checkpoints, beside the study's journal.
-
-        A journal may hold several studies, so it has the study's name. Where a server holds the
-        study, it is where the journal would be.
-        """
-        served = self.storage_server is not None
-        beside = command_folder() / "sweeps" / str(self.name) if served else self.journal.parent
-        return beside / FOLDER / str(self.name)
+        """The absolute path of the folder of the trials' checkpoints."""
+        return checkpoints_path(None if self.storage_server else self.journal, self.name)
 
     def with_sampler(self, sampler: str | Mapping[str, Any]) -> Plan:
         """Return the plan with another sampler, and with the names that follow from it."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gdexp.core import BadInput, learn_secret, validation
-from gdexp.descent import LOSS
+from gdexp.descent import COSTS, ITERATIONS, LOSS
 from gdexp.sweeps.budget import Budget
-from gdexp.sweeps.objective import HITTING_TIME, Objective, objectives
+from gdexp.sweeps.objective import HITTING_TIME, Objective, objectives, with_cost
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.sampling import Sampler
 from gdexp.tracking import is_postgresql, mask_uri
@@ -39,6 +39,9 @@ class SweepSettings:
         objective: hitting_time; seconds, the time to the threshold; best, last or value_at:N, a
             value of a metric, for which the threshold plays no part; or a list of them, whose
             Pareto front is looked for; pareto is hitting time and threshold.
+        cost: what is counted until the threshold is met: iterations; gradients or evaluations (of
+            the loss), those of a line search's trials too; or seconds. It replaces the hitting
+            time as the objective.
         metric: of objectives that are a value, one for all or one for each, and what a pruner
             reads; None: `stopping.metric`.
         direction: minimize or maximize, likewise; None: minimize for the loss, and what
@@ -76,6 +79,7 @@ class SweepSettings:
     name: str | None = None
     n_trials: int | None = 100
     objective: str | Sequence[str] = HITTING_TIME
+    cost: str = ITERATIONS
     metric: str | Sequence[str | None] | None = None
     direction: str | Sequence[str | None] | None = None
     budget: int | str | None = None
@@ -100,6 +104,7 @@ class SweepSettings:
         self._check_name()
         if self.n_trials is not None:
             validation.integer("n_trials", self.n_trials, low=1, high=10_000_000)
+        validation.choice("cost", self.cost, COSTS)
         Budget.parse(self.budget)
         Pruner.parse(self.pruner)
         validation.integer("seeds", self.seeds, low=1, high=MOST_SEEDS)
@@ -146,7 +151,8 @@ class SweepSettings:
         mode = stopping.get("mode") if same else None
         iterations = None if budget is None else budget.iterations
         try:
-            return objectives(self.objective, metric, self.direction, iterations, mode)
+            found = objectives(self.objective, metric, self.direction, iterations, mode)
+            return with_cost(found, self.cost)
         except BadInput as error:
             raise error.in_section("sweep") from None
 

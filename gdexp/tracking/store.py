@@ -241,6 +241,11 @@ class Store(StoreLinks):
             known = self._runs.run(run_id)
         return known is not None and known.experiment_id == self.experiment_id
 
+    def holds(self, run_id: str) -> bool:
+        """Return whether a run exists in this store, in any experiment."""
+        with self._one_line_errors():
+            return self._runs.run(run_id) is not None
+
     def missing_reason(self, run_id: str) -> str | None:
         """Return why a run is not among the active ones, and how to restore it; else None."""
         with self._one_line_errors():

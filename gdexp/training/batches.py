@@ -11,6 +11,7 @@ import torch
 
 from gdexp.checkpoints import generator_states, restore_generators
 from gdexp.core import BadInput, GdexpError
+from gdexp.training.random_state import unchanged_generators
 from gdexp.training.training import Training
 from gdexp.training.weights import tensor_digest
 
@@ -70,6 +71,23 @@ class Batches:
             if not found:
                 raise BadInput("problem", self._name, "its batches returned none for an epoch")
         return [self._training.to(each) for each in found]
+
+    def check_order(self) -> None:
+        """Make the first batch twice, from equal random generators.
+
+        Raises:
+            BadInput: the two differ, so no run could be repeated.
+        """
+        with unchanged_generators(self._generator):
+            states, digests = generator_states(self._generator), []
+            for _ in range(2):
+                restore_generators(states, self._generator)
+                first = next(iter(self._training.batches(self._generator)), None)
+                digests.append(batch_digest(first))
+        if digests[0] != digests[1]:
+            why = "its first batch differs between two calls with equal random generators; "
+            why += "any order must come from the generator that batches is given"
+            raise BadInput("problem", self._name, why)
 
     def close(self) -> None:
         """End a loader's workers and a generator's `finally`."""

@@ -91,6 +91,7 @@ class TrainingLoop:
         watch: as in `descend`; it sees the mini-batch losses.
         kept: what the result keeps of the weights.
         checkpoints: where the training is saved, and goes on if there is a checkpoint.
+        rehearses: whether the order of the batches is checked first.
     """
 
     def __init__(
@@ -107,12 +108,13 @@ class TrainingLoop:
         watch: Watch | None = None,
         kept: Kept = ALL,
         checkpoints: Checkpointing | None = None,
+        rehearses: bool = False,
     ) -> None:
         self._make, self.name, self.settings, self.stopping = make, name, settings, stopping
         self.seed, self.dtype, self.device = seed, dtype, torch.device(device)
         self._monitor, self._watch, self._kept = stopping_monitor(stopping, monitor), watch, kept
         self._watch_at = -1 if watch is None else 0
-        self._checkpoints = checkpoints
+        self._checkpoints, self._rehearses = checkpoints, rehearses
         self.iteration = 0
         self.losses = array("d")
         self.metrics: dict[str, MetricTrace] = {}
@@ -160,6 +162,8 @@ class TrainingLoop:
         self.updates = Updates(self.settings, self.model, groups)
         self.generator = torch.Generator().manual_seed(self.seed)
         self.batches = Batches(self.training, self.generator, self.name)
+        if self._rehearses:
+            self.batches.check_order()
         tensors = tensors_of(self.model)
         self.initial_digests = digests(tensors) if self._kept.digests else {}
         self._initial = flat_vector(self.model) if self._kept.tensors else torch.empty(0)

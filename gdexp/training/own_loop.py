@@ -80,6 +80,8 @@ class OwnLoop:
             resumed = self._resumed()
             self._started = time.perf_counter()
             status = self._run(resumed)
+        if not self.metrics:
+            raise self._silent()
         return self._result(status)
 
     @property
@@ -185,7 +187,17 @@ class OwnLoop:
         """Refuse a stopping metric that the loop never gave."""
         goal = self.stopping.metric
         if goal not in self.metrics and self.stopping.has_threshold:
-            raise BadInput("stopping.metric", goal, nearest(goal, self.metrics))
+            known = self.metrics
+            raise (
+                BadInput("stopping.metric", goal, nearest(goal, known)) if known else self._silent()
+            )
+
+    def _silent(self) -> BadInput:
+        """Return the error of a loop that gave no metrics."""
+        allowed = (
+            "gave no metrics: it must yield a dictionary after each step, or call gdexp.report"
+        )
+        return BadInput("problem", self.name, allowed)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         """Save what the loop needs to go on, if it is time."""

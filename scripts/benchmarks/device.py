@@ -1,4 +1,4 @@
-"""Many descents at once on a GPU against the processor, and whether the bits agree.
+"""Many descents at once on a GPU against the processor, and whether the bits agree; trainings too.
 
 `scripts/bench device` takes the first GPU, `scripts/bench device cuda:1` another. With `cpu` it is
 the processor against itself, on fewer rows: to see that the benchmark works.
@@ -14,6 +14,7 @@ from functools import partial
 
 import torch
 
+from benchmarks.device_training import checks
 from benchmarks.measure import Figure, by_turns, figure, ratios
 from gdexp.core import validation
 from gdexp.core.errors import BadInput
@@ -49,6 +50,7 @@ def run(rounds: int, place: str = "cuda") -> list[Figure]:
     targets = ON_CPU if device.type == "cpu" else TARGETS
     found = [_speed(rows, device, rounds, target) for rows, target in targets.items()]
     found += _agreement(device)
+    found += [figure(each.name, [each.wrong], 0, note=each.note) for each in checks(device)]
     if device.type == "cuda":
         found.append(_memory(max(targets), device))
     return found

@@ -7,6 +7,9 @@ that is worse, as gdexp does; or as PRUNED with its readings, as Optuna's users 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from statistics import median
 
 import optuna
@@ -14,11 +17,12 @@ from hydra import compose, initialize_config_dir
 
 from benchmarks.measure import Figure, figure
 from gdexp import config, hydra_plugins
-from gdexp.descent import Monitor, Result, Status
-from gdexp.experiment import Experiment
+from gdexp.descent import LOSS, Monitor, Result, Status
+from gdexp.experiment import Experiment, trusted_paths
 from gdexp.sweeps.objective import HITTING_TIME, Objective
 from gdexp.sweeps.pruning import NONE, FinishedReadings, PrunedTrials, Pruner
 from gdexp.sweeps.sampling import Sampler
+from gdexp.training import Kept, TrainingResult
 
 SEEDS, TRIALS, WITHIN, POINTS = 20, 60, 1.05, 400
 LR = "optimizer.lr"
@@ -27,6 +31,9 @@ NEVER = 1e5
 
 ALIKE = 0.8
 """A smaller ratio is more than chance: two sweeps of twenty that find nothing are a tenth."""
+
+GRID, MOST, DIGITS_RATES = 48, 600, (1e-3, 3.0)
+"""Rates, updates and range of the trainings on digits."""
 
 CASES = {
     "function": (("experiment=function", "stopping.max_iterations=5000"), (1e-3, 10.0)),
@@ -44,8 +51,12 @@ PROJECTED, WORST, PRUNED = "projected", "worst", "PRUNED"
 def run(rounds: int) -> list[Figure]:
     """Median over 20 sampler seeds, whatever `rounds` is: nothing here is a time."""
     found = []
-    for name, (lines, rates) in CASES.items():
-        sweep = Simulated(lines, rates)
+    sweeps: dict[str, Callable[[], Simulated]] = {
+        **{name: partial(Simulated, *case) for name, case in CASES.items()},
+        "digits": Digits,
+    }
+    for name, make in sweeps.items():
+        sweep = make()
         whole = [sweep.updates(NONE, PROJECTED, seed) for seed in range(SEEDS)]
         for pruner in PRUNERS:
             by_way = {
@@ -80,17 +91,22 @@ class Simulated:
     Args:
         lines: overrides of one run.
         rates: the smallest and the largest learning rate.
+        points: of the grid on which the optimum is found first.
     """
 
-    def __init__(self, lines: tuple[str, ...], rates: tuple[float, float]) -> None:
+    metric, maximize = LOSS, False
+
+    def __init__(
+        self, lines: tuple[str, ...], rates: tuple[float, float], points: int = POINTS
+    ) -> None:
         self._range = optuna.distributions.FloatDistribution(*rates, log=True)
         hydra_plugins.register()
         with initialize_config_dir(str(config.shipped()), version_base="1.3"):
             composed = config.plain(compose("config", list(lines)))
-        self._base = Experiment.from_config(composed)
+        self._base = Experiment.from_config(composed, trusted_paths(composed))
         self._results: dict[float, Result] = {}
         low, high = map(math.log, rates)
-        grid = [math.exp(low + (high - low) * i / (POINTS - 1)) for i in range(POINTS)]
+        grid = [math.exp(low + (high - low) * i / (points - 1)) for i in range(points)]
         times = [each.hitting_time for each in map(self._whole, grid) if each.converged]
         self.good = WITHIN * min(times)
 
@@ -107,7 +123,13 @@ class Simulated:
         trials = None
         if pruner != NONE:
             goal = Objective(HITTING_TIME)
-            trials = PrunedTrials(Pruner.parse(pruner), study.study_name, goal, "loss")
+            trials = PrunedTrials(
+                Pruner.parse(pruner),
+                study.study_name,
+                goal,
+                self.metric,
+                maximize=self.maximize,
+            )
         made = 0
         for ordinal in range(TRIALS):
             study.sampler = Sampler("tpe").for_trial(seed, ordinal, fixed={LR: self._range})
@@ -126,7 +148,7 @@ class Simulated:
                 trials.add(ordinal, ended)
                 if way == PRUNED and result.status is Status.PRUNED:
                     for step, reading in pruning.readings:
-                        trial.report(reading, step)
+                        trial.report(-reading if self.maximize else reading, step)
                     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                     continue
             study.tell(trial, value)
@@ -141,3 +163,40 @@ class Simulated:
         experiment = self._base.varied(changed)
         assert experiment is not None
         return experiment.run(monitor=monitor)
+
+
+class Digits(Simulated):
+    """Sweeps of the learning rate of `experiment=digits`.
+
+    A training takes a second. So those of a grid of rates are made once, and a trial is the one
+    whose rate is nearest: its monitor hears the readings that it had.
+    """
+
+    metric, maximize = "accuracy", True
+
+    def __init__(self) -> None:
+        self._made: dict[int, TrainingResult] = {}
+        super().__init__(
+            ("experiment=digits", f"stopping.max_iterations={MOST}"), DIGITS_RATES, GRID
+        )
+
+    def _run(self, rate: float, monitor: Monitor | None) -> TrainingResult:
+        low, high = map(math.log, DIGITS_RATES)
+        place = round((math.log(rate) - low) / (high - low) * (GRID - 1))
+        if place not in self._made:
+            changed = {**self._base.config, "engine": self._base.asked_engine}
+            changed["optimizer"] = {**changed["optimizer"], "lr": rate}
+            experiment = Experiment.from_config(changed, trusted_paths(changed))
+            made = experiment.run(kept=Kept(tensors=False, model="none", digests=False))
+            assert isinstance(made, TrainingResult)
+            self._made[place] = made
+        whole = self._made[place]
+        for update, value in whole.readings[self.metric]:
+            k = int(update)
+            said = None if monitor is None else monitor.reading(k, {self.metric: value}, 0.0)
+            if said is not None and k < whole.updates:
+                readings = {name: each[each[:, 0] <= k] for name, each in whole.readings.items()}
+                return replace(
+                    whole, status=said, trace=whole.trace[:k], updates_made=k, readings=readings
+                )
+        return whole

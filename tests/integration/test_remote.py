@@ -34,6 +34,28 @@ SWEEP = (
 )
 
 
+STEPS = """
+import time
+from pathlib import Path
+
+
+def fit():
+    k = 0
+    while not Path("back").exists():  # the server is there again
+        k += 1
+        time.sleep(0.05)
+        yield {"loss": 1 / k}
+    for k in range(k + 1, k + 61):
+        time.sleep(0.05)
+        yield {"loss": 1 / k}
+"""
+TRAINING = (
+    *("problem=loop", "problem.path=steps.fit", "tracking.experiment=steps"),
+    "stopping.max_iterations=1000000",
+)
+"""A loop of the user's own that is there before the server goes, and until it is back."""
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the server keeps its runs in."""
@@ -48,9 +70,14 @@ def interrupted(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("here")
     settings = TrackingSettings(f"sqlite:///{database}")
     port = free_port()  # which no other test's server takes while this one's is away
+    (folder / "steps.py").write_text(STEPS)
     with Server(settings, port) as server:
+        training = start(*TRAINING, f"tracking.uri={server.address}", cwd=folder)
         process = start(*SWEEP, f"tracking.uri={server.address}", cwd=folder)
         try:
+            while not losses(database):
+                assert training.poll() is None, training.communicate()
+                time.sleep(0.02)
             while finished(database) < 4:
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.02)
@@ -68,6 +95,9 @@ def interrupted(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         done = gdexp(*SWEEP, f"tracking.uri={server.address}", cwd=folder)
         assert "14/14" in done.stdout + done.stderr
         (folder / "address").write_text(server.address)
+        (folder / "back").touch()
+        _, said = training.communicate(timeout=120)
+        assert training.returncode == 0, said
         yield folder
 
 
@@ -82,6 +112,16 @@ def finished(database: Path) -> int:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as connection:
         query = "SELECT COUNT(*) FROM runs WHERE status = 'FINISHED'"
         return int(connection.execute(query).fetchone()[0])
+
+
+def losses(database: Path) -> list[tuple[int, float]]:
+    """The points of the loop's losses that the server has."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as connection:
+        query = (
+            "SELECT step, value FROM metrics JOIN runs USING (run_uuid) JOIN experiments "
+            "USING (experiment_id) WHERE experiments.name = 'steps' AND key = 'loss' ORDER BY step"
+        )
+        return connection.execute(query).fetchall()
 
 
 def study(folder: Path) -> optuna.Study:
@@ -114,6 +154,14 @@ def test_nothing_is_lost_or_made_twice(interrupted: Path, database: Path) -> Non
         metrics = whole[record["run_id"]].data.metrics
         assert metrics["iterations"] == record["iterations"]
         assert metrics["hitting_time"] == trial.value
+
+
+def test_a_training_goes_on_without_its_server_and_its_points_arrive_later(
+    interrupted: Path, database: Path
+) -> None:
+    found = losses(database)
+    assert len(found) > 60
+    assert found == [(k, 1 / k) for k in range(1, len(found) + 1)]
 
 
 def test_it_found_what_a_sweep_without_a_server_finds(interrupted: Path, tmp_path: Path) -> None:

@@ -41,6 +41,18 @@ if __name__ == "__main__":
     main()
 """
 
+CUSTOM = SPHERE.replace(
+    "@hydra.main",
+    """def configure(cfg, trial):
+    y = trial.suggest_int("y", 1, 3)
+    if y > 1:
+        trial.suggest_float("+z", 0.0, float(y))
+
+
+@hydra.main""",
+)
+"""The same with a conditional space of its own."""
+
 
 def application(folder: Path, text: str = SPHERE) -> Path:
     """Write an application; return its file.

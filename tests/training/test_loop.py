@@ -271,6 +271,15 @@ class ChangesWeights(Small):
         return {}
 
 
+class OwnOrder(Small):
+    """Its order comes from nothing that is seeded."""
+
+    def batches(self, generator: Any) -> Any:
+        rows = list(range(80))
+        random.SystemRandom().shuffle(rows)
+        yield self.x[rows], self.y[rows]
+
+
 class NoModule(Small):
     """Returns a function."""
 
@@ -289,6 +298,14 @@ class NoModule(Small):
 def test_trainings_that_cannot_be_used(make: Any, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         train(make, Stopping(NEVER, 2))
+
+
+def test_batches_that_differ_from_call_to_call_are_refused() -> None:
+    with pytest.raises(BadInput, match="its first batch differs between two calls"):
+        train(OwnOrder, Stopping(NEVER, 2), rehearses=True)
+    whole = train(Small, Stopping(NEVER, 9))  # draws from all generators, which are seeded
+    checked = train(Small, Stopping(NEVER, 9), rehearses=True)
+    assert checked.trace.tobytes() == whole.trace.tobytes()
 
 
 def test_the_best_state_gives_the_best_value_again() -> None:

@@ -93,6 +93,16 @@ def test_a_metric_that_never_comes_is_named() -> None:
         run(three_yields, ACCURACY)
 
 
+def silent() -> Iterator[dict[str, float]]:
+    yield from ()
+
+
+@pytest.mark.parametrize("stopping", [(0.5, 9), (None, 9)])
+def test_a_loop_that_yields_nothing_is_refused(stopping: tuple[Any, int]) -> None:
+    with pytest.raises(BadInput, match="gave no metrics: it must yield a dictionary"):
+        run(silent, Stopping(*stopping))
+
+
 @pytest.mark.parametrize("item", [1.0, None, [1.0], "loss"])
 def test_a_yield_that_is_no_dictionary_is_refused(item: Any) -> None:
     def wrong() -> Iterator[Any]:

@@ -115,8 +115,9 @@ class Parts:
             if options.keep_traces:
                 offsets = np.array([0, len(result.trace)])
                 self.parts.append((np.array([row]), Traces(result.trace, offsets)))
-                if result.evaluations is not None:
-                    self.counts.append((np.array([row]), Traces(result.evaluations, offsets)))
+                made = result.evaluations
+                made = np.arange(1, len(result.trace) + 1) if made is None else made
+                self.counts.append((np.array([row]), Traces(made, offsets)))
 
     def traces(self) -> Traces:
         """The traces of all rows in the order of the rows; the parts are used up."""

@@ -15,6 +15,7 @@ from gdexp.core import BadInput, format_counts
 from gdexp.descent.batch.hitting_times import hitting_times, python_logarithms
 from gdexp.descent.result import Result
 from gdexp.descent.stopping import Status, Stopping
+from gdexp.descent.trials import beyond_one_each
 from gdexp.engine import StoredPlan
 from gdexp.optimizers import UpdateRule
 
@@ -145,7 +146,9 @@ class BatchResult:
             engine=self.engine,
             engine_reason=self.engine_reason,
             program=self._program(row),
-            evaluations=None if self.evaluations is None else self.evaluations.whole(row),
+            evaluations=None
+            if self.evaluations is None
+            else beyond_one_each(self.evaluations.whole(row)),
         )
 
     def _program(self, row: int) -> StoredPlan | None:

@@ -19,6 +19,7 @@ from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
+from gdexp.descent.trials import beyond_one_each
 from gdexp.engine import Array, Counts
 from gdexp.optimizers import UpdateRule
 
@@ -103,8 +104,7 @@ def descend_alone(
     ends = descents.ends
     final = ends.final.reshape(x.shape)
     status, period = STATUSES[ends.codes[0]], int(ends.periods[0]) or None
-    evaluations = np.frombuffer(counts, dtype=np.int64) if descents.searches else None
-    return Descended(trace, status, final, period, evaluations)
+    return Descended(trace, status, final, period, beyond_one_each(counts))
 
 
 def _one_row(

@@ -13,8 +13,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gdexp.descent import Result, Status
-from gdexp.sweeps.objective import HITTING_TIME, SECONDS, Objective
+from gdexp.descent import SECONDS, Result, Status, hitting_cost
+from gdexp.sweeps.objective import COUNTED, HITTING_TIME, Objective
 from gdexp.sweeps.pruning.choice import WILCOXON, Pruner
 from gdexp.sweeps.pruning.memory_study import RUNNING, MemoryStudy, made_trial
 from gdexp.sweeps.pruning.readings import Reading, Readings, last_reading, mean, seed_readings
@@ -258,7 +258,7 @@ def seed_value(objective: Objective, result: Result) -> float:
     """Return the value of one seed of a trial, or what is known of it."""
     if objective.kind == HITTING_TIME:
         return result.hitting_time
-    if objective.kind == SECONDS:
-        return result.hitting_seconds
+    if objective.kind in (SECONDS, *COUNTED):
+        return hitting_cost(result, objective.kind)
     value = objective.of_result(result)
     return objective.so_far(result) if math.isnan(value) else value

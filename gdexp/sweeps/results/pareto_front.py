@@ -98,7 +98,8 @@ def _headings(plan: Plan) -> list[str]:
     """Return the headings of the objectives, and of the iterations."""
     if not plan.told_objectives:
         return ["threshold", "hitting time", "iterations"]
-    return [*(each.title for each in plan.objectives), "iterations"]
+    counted = [] if plan.tells_failures else ["iterations"]
+    return [*(each.title for each in plan.objectives), *counted]
 
 
 def _cells(plan: Plan, record: TrialRecord) -> list[str]:
@@ -106,7 +107,8 @@ def _cells(plan: Plan, record: TrialRecord) -> list[str]:
     iterations = f"{record.iterations:,.6g}"
     if not plan.told_objectives:
         return [f"{record.threshold:.3g}", f"{record.hitting_time:,.6g}", iterations]
-    return [*(f"{value:,.6g}" for value in record.told(len(plan.objectives))), iterations]
+    counted = [] if plan.tells_failures else [iterations]
+    return [*(f"{value:,.6g}" for value in record.told(len(plan.objectives))), *counted]
 
 
 def _others(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,17 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gdexp.core import format_count
-from gdexp.descent import Status
+from gdexp.descent import SECONDS, Status
 from gdexp.sweeps.evidence import Confirmation, Evidence
-from gdexp.sweeps.objective import (
-    BEST,
-    HITTING_TIME,
-    LAST,
-    RETURNED,
-    SECONDS,
-    THRESHOLD,
-    Objective,
-)
+from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST, RETURNED, THRESHOLD, Objective
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.no_winner import nearest_trial
@@ -189,6 +181,8 @@ def _value_text(objective: Objective, value: float, record: TrialRecord) -> str:
         return f"{objective.title} {value:.6g}{mean}"
     if objective.kind == SECONDS:
         return f"{value:.4g} s ({count_text(record)})"
+    if objective.kind in COUNTED:
+        return f"{value:,.6g} {objective.counted} ({count_text(record)})"
     if objective.kind == THRESHOLD:
         return f"threshold {value:.3g}"
     mean = f", mean of {len(record.counts)} seeds" if len(record.counts) > 1 else ""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gdexp.config import literal
-from gdexp.descent import LOSS, Result, Status
+from gdexp.descent import EVALUATIONS, LOSS, SECONDS, Result, Status
 from gdexp.experiment import pictures, provenance_files
 from gdexp.runs import CHILDREN_TAG
 from gdexp.sweeps.goal import objective_name
-from gdexp.sweeps.objective import BEST, HITTING_TIME, LAST, SECONDS
+from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
@@ -132,6 +132,8 @@ def _best_first(plan: Plan) -> tuple[str, bool]:
     }
     if first.kind == SECONDS:
         return "hitting_seconds", False
+    if first.kind in COUNTED:
+        return {EVALUATIONS: "loss_evaluations"}.get(first.kind, "gradient_evaluations"), False
     return names.get((first.kind, first.metric), chart_views.BEST_FIRST), first.maximize
 
 
@@ -218,8 +220,11 @@ def told_metrics(plan: Plan, record: TrialRecord) -> dict[str, float]:
 
 
 def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None:
-    """Return the result of the best trial from its record; None if it has several seeds."""
-    if result.best_trial is None or plan.settings.seeds > 1:
+    """Return the result of the best trial from its record; None if it has several seeds.
+
+    Nor has another application's, whose run may be one that it started itself.
+    """
+    if result.best_trial is None or plan.settings.seeds > 1 or plan.tells_failures:
         return None
     trial, record = result.best_trial
     if store.missing_reason(record.run_id) is not None:

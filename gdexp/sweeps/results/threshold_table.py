@@ -17,6 +17,7 @@ from gdexp.core import csv_bytes, format_value
 from gdexp.descent import LOSS
 from gdexp.display import terminal
 from gdexp.experiment import TRAININGS
+from gdexp.sweeps.objective import COUNTED
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
@@ -108,7 +109,7 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     pruned = plan.pruner.name != NONE
-    can_continue = plan.base["problem"]["name"] not in TRAININGS
+    can_continue = plan.base["problem"]["name"] not in TRAININGS and not plan.tells_failures
     if can_continue and (goal is None or goal > hidden[-1]):
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
@@ -151,7 +152,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
     names = [name for name in plan.space.names if name != THRESHOLD]
     names = [name for name in names if any(name in (row.parameters or {}) for row in rows)]
     table = Table(box=None, padding=(0, 1), header_style="bold")
-    for heading in ("threshold", FEWEST, *map(terminal.escape_text, names), REACHED_BY):
+    for heading in ("threshold", fewest(plan), *map(terminal.escape_text, names), REACHED_BY):
         table.add_column(heading, justify="right")
     table.add_column("run" if plan.tracks else "trial")
     for row in rows:
@@ -170,10 +171,16 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
     return table
 
 
+def fewest(plan: Plan) -> str:
+    """Return the heading of the counts: what is fewest."""
+    counted = [each.kind for each in plan.objectives if each.kind in COUNTED]
+    return f"fewest {counted[0]}" if counted else FEWEST
+
+
 def threshold_markdown(plan: Plan, rows: Sequence[ThresholdRow]) -> list[str]:
     """Return the table as lines of Markdown."""
     return [
-        f"| threshold | {FEWEST} | learning rate | {REACHED_BY} | trial |",
+        f"| threshold | {fewest(plan)} | learning rate | {REACHED_BY} | trial |",
         "|---|---|---|---|---|",
         *(_markdown_row(plan, row) for row in rows),
     ]

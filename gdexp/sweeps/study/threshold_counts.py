@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from gdexp.descent import (
     ENDED_FROM_OUTSIDE,
+    ITERATIONS,
     THRESHOLDS,
     Result,
+    cost_at,
 )
 
 Column = tuple[float | None, ...]
@@ -32,13 +34,22 @@ class ThresholdCounts(NamedTuple):
 
 
 def threshold_counts(
-    results: Sequence[Result], seeds: int, thresholds: Sequence[float] = THRESHOLDS
+    results: Sequence[Result],
+    seeds: int,
+    thresholds: Sequence[float] = THRESHOLDS,
+    cost: str = ITERATIONS,
 ) -> ThresholdCounts:
     """Return the counts of a trial from the results of its seeds.
 
     A trial is censored at a threshold if one of its seeds is, or did not run.
+
+    Args:
+        results: of the seeds that ran.
+        seeds: of a trial.
+        thresholds: of the table.
+        cost: what is counted, as `cost_at` says.
     """
-    columns = [(result.hits(thresholds), result.bounds(thresholds)) for result in results]
+    columns = [_columns(result, thresholds, cost) for result in results]
     found: list[tuple[float | None, float | None]] = []
     for at in range(len(thresholds)):
         hits = [hits[at] for hits, _ in columns]
@@ -46,19 +57,36 @@ def threshold_counts(
         if seeds == 1:
             found.append((hits[0], bounds[0]))
         else:
-            found.append(_expected(hits, bounds, [result.updates for result in results], seeds))
+            made = [cost_at(result, cost, result.updates) for result in results]
+            found.append(_expected(hits, bounds, made, seeds))
     hits_of_all, bounds_of_all = zip(*found, strict=True)
     return ThresholdCounts(hits_of_all, bounds_of_all)
 
 
+def _columns(
+    result: Result, thresholds: Sequence[float], cost: str
+) -> tuple[list[float | None], list[float | None]]:
+    """Return the costs of one descent to the thresholds, and the least where it is censored."""
+    hits = [None if k is None else cost_at(result, cost, k) for k in result.hits(thresholds)]
+    further = cost_at(result, cost, result.updates) + 1
+    bounds = [
+        None if k is None else (k if cost == ITERATIONS else further)
+        for k in result.bounds(thresholds)
+    ]
+    return hits, bounds
+
+
 def _expected(
-    hits: Sequence[int | None], bounds: Sequence[int | None], updates: Sequence[int], seeds: int
+    hits: Sequence[float | None],
+    bounds: Sequence[float | None],
+    updates: Sequence[float],
+    seeds: int,
 ) -> tuple[float | None, float | None]:
     """Return the expected running time to one threshold, or its lower bound if it is censored.
 
     It is lowest if every censored seed succeeds as early as it can, and every other one at once.
     """
-    spent, successes = 0, seeds - len(updates)
+    spent, successes = 0.0, seeds - len(updates)
     for hit, bound, made in zip(hits, bounds, updates, strict=True):
         known = hit if hit is not None else bound
         spent += made if known is None else known

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdexp.descent import Cap, Result, Status
-from gdexp.sweeps.objective import SECONDS, THRESHOLD, Objective
+from gdexp.descent import SECONDS, Cap, Result, Status, hitting_cost, total_cost
+from gdexp.sweeps.objective import COUNTED, THRESHOLD, Objective
 
 
 class Told(NamedTuple):
@@ -56,18 +56,20 @@ def told_values(
             estimated = estimated or not math.isfinite(found)
             values.append(each.worst if math.isnan(found) else found)
         else:
-            seconds = each.kind == SECONDS
-            values.append(_seconds(results) if seconds else hitting)
+            counted = each.kind in (SECONDS, *COUNTED)
+            values.append(_expected_cost(results, each.kind) if counted else hitting)
             estimated = estimated or not any(result.converged for result in results)
     return Told(tuple(values), estimated)
 
 
-def _seconds(results: Sequence[Result]) -> float:
-    """Return the expected seconds to the threshold, as `objective_value` the iterations."""
+def _expected_cost(results: Sequence[Result], cost: str) -> float:
+    """Return the expected cost to the threshold, as `objective_value` the iterations."""
     successes = sum(result.converged for result in results)
     if len(results) == 1 or not successes:
-        return sum(result.hitting_seconds for result in results)
-    return sum(result.seconds for result in results) / successes
+        return sum(hitting_cost(result, cost) for result in results)
+    if cost == SECONDS:
+        return sum(result.seconds for result in results) / successes
+    return sum(total_cost(result, cost) for result in results) / successes
 
 
 def objective_value(

@@ -11,7 +11,7 @@ import numpy as np
 
 from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status
 from gdexp.sweeps.failure import Failure
-from gdexp.sweeps.objective import HITTING_TIME, RETURNED, THRESHOLD, Objective
+from gdexp.sweeps.objective import COUNTED, HITTING_TIME, RETURNED, THRESHOLD, Objective
 from gdexp.sweeps.pruning import Reading
 from gdexp.sweeps.study.attributes import READINGS
 from gdexp.sweeps.study.threshold_counts import (
@@ -140,7 +140,8 @@ class TrialRecord:
         others += [Status.PRUNED] if pruned else []
         others.sort(key=_concerns_fewer)
         updates = [result.updates for result in results]
-        hits, bounds = threshold_counts(results, seeds, thresholds)
+        counted = [each.kind for each in goal if each.kind in COUNTED]
+        hits, bounds = threshold_counts(results, seeds, thresholds, *counted[:1])
         iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
         status = others[0] if others else first.status
         hitting = objective_value(results, cap, seeds, status)
@@ -164,7 +165,7 @@ class TrialRecord:
             hits=hits,
             steps=sum(n for n, known in zip(updates, reused, strict=True) if not known),
             reused=sum(reused),
-            bounds=None if seeds == 1 and updates == counts else bounds,
+            bounds=None if seeds == 1 and updates == counts and not counted else bounds,
             updates=None if updates == counts else sum(updates),
             values=None if told is None else told.values,
             estimated=told.estimated or None if told is not None else None,

@@ -22,7 +22,11 @@ class NoRecorder(TrialRecorder):
         return TrialRuns(PlannedRun(UNTRACKED, header, int(time.time() * 1000)), [])
 
     def records(
-        self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
+        self,
+        runs: TrialRuns,
+        trial: EvaluatedTrial,
+        record: TrialRecord,
+        adopted: bool = False,
     ) -> list[tuple[PlannedRun, Record]]:
         """Return nothing."""
         return []

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from gdexp.config import Config
-from gdexp.descent import Result, Trace
 from gdexp.experiment import Settings, environment, process_settings, provenance_files
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
+from gdexp.sweeps.worker.seed_medians import median_curves, median_trace
 from gdexp.tracking import (
     NOTE_TAG,
     PlannedRun,
@@ -96,9 +95,22 @@ class TrialRecorder:
         self._store.abandon(run, "KILLED")
 
     def records(
-        self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
+        self,
+        runs: TrialRuns,
+        trial: EvaluatedTrial,
+        record: TrialRecord,
+        adopted: bool = False,
     ) -> list[tuple[PlannedRun, Record]]:
-        """Return the records of a trial's runs."""
+        """Return the records of a trial's runs.
+
+        Args:
+            runs: of the trial.
+            trial: with its descents.
+            record: that the study keeps of it.
+            adopted: whether its own code started the run, and wrote what it holds.
+        """
+        if adopted:
+            return [(runs.trial, self._beside_own(trial, record))]
         number, parameters = trial.asked.number, self._parameters(trial.asked)
         if not runs.seeds and trial.failure is None:
             return [self._descent(runs.trial, trial.descents[0], number, parameters)]
@@ -125,6 +137,23 @@ class TrialRecorder:
             self.programs.add(program)
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
+
+    def _beside_own(self, trial: EvaluatedTrial, record: TrialRecord) -> Record:
+        """Return what a run that the trial's own code started gets beside what it has."""
+        first, *_ = self._headers(trial.asked)
+        header = first(self._parent)
+        reason = {"gdexp.reason": record.reason} if record.reason else {}
+        told = zip(self._plan.objectives, record.told(len(self._plan.objectives)), strict=True)
+        return Record(
+            tags={
+                **header.tags,
+                "gdexp.kind": header.kind,
+                "mlflow.parentRunId": self._parent,
+                "gdexp.status": record.status,
+                **reason,
+            },
+            metrics={each.name: value for each, value in told if math.isfinite(value)},
+        )
 
     def _headers(self, asked: AskedTrial) -> list[Callable[[str], RunHeader]]:
         """Return what makes the openings of a trial's runs from the id of their parent run."""
@@ -209,6 +238,7 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
             "seconds": sum(result.seconds for result in results),
         },
         trace=median_trace(results),
+        curves=median_curves(results),
         tags={"gdexp.status": record.status},
         artifacts={
             "config.yaml": config_yaml(composed),
@@ -216,19 +246,3 @@ def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
             "seeds.json": json_bytes(rows),
         },
     )
-
-
-def median_trace(results: Sequence[Result]) -> Trace:
-    """Return the median loss of descents at each iteration; an ended one keeps its last loss.
-
-    Of an even number of losses it is the lower of the middle two, a loss that was measured.
-    """
-    traces = [result.trace for result in results if result.trace.size]
-    if not traces:
-        return np.empty(0)
-    padded = np.empty((len(traces), max(map(len, traces))))
-    for row, trace in zip(padded, traces, strict=True):
-        row[: len(trace)] = trace
-        row[len(trace) :] = trace[-1]
-    finite = np.where(np.isnan(padded), np.inf, padded)
-    return np.asarray(np.quantile(finite, 0.5, axis=0, method="lower"))

@@ -85,6 +85,8 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         self._recorder, write = _recorder(plan, store, parent, tags)
         self._writer = RunWriter[WrittenTrial](write, in_background=store.settings.is_server)
         self._runs: dict[int, TrialRuns] = {}
+        self._shows = not plan.tells_failures
+        self._adopted: set[int] = set()
         self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
         self.unrecorded: set[int] = set()
 
@@ -111,8 +113,19 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         """Return the id of a trial's run."""
         return self._runs[number].trial.run_id
 
+    def adopt(self, number: int, run_id: str) -> None:
+        """Let a run that the trial's own code started be that of the trial.
+
+        Only a run in the sweep's store can be; one elsewhere stays as it is.
+        """
+        if self._has_runs and self._store.holds(run_id):
+            self._runs[number] = TrialRuns(self._store.existing(run_id), [])
+            self._adopted.add(number)
+
     def show(self, trials: Sequence[AskedTrial]) -> None:
         """Let the runs of these trials be seen in MLflow as RUNNING."""
+        if not self._shows:  # an application may start a run of its own, and a trial has one
+            return
         for asked in trials:
             self._recorder.show(self._runs[asked.number])
 
@@ -123,7 +136,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
             asked: its trial.
             experiment: one of the trial's.
         """
-        if not self._has_runs:
+        if not self._has_runs or not self._shows:
             return None
         runs = self._runs[asked.number]
         place = next(i for i, each in enumerate(asked.experiments) if each is experiment)
@@ -163,7 +176,8 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         self._recorder.read_settings()
         for trial, record in kept:
             own = self._runs.pop(trial.asked.number)
-            runs += self._recorder.records(own, trial, record)
+            adopted = trial.asked.number in self._adopted
+            runs += self._recorder.records(own, trial, record, adopted)
             for run in own.seeds[len(trial.descents) :] if trial.failure is not None else []:
                 self._recorder.drop(run)
             descents = (own.seeds or [own.trial])[: len(trial.descents)] if self._has_runs else []

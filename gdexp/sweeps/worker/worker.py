@@ -164,6 +164,9 @@ class Worker:
 
     def _add(self, trial: EvaluatedTrial) -> None:
         """Give a finished trial to the writer."""
+        own_run = self.plan.own_run(trial.asked.number)
+        if own_run is not None:
+            self.writer.adopt(trial.asked.number, own_run)
         run_id = self.writer.run_id(trial.asked.number)
         results = [descent.result for descent in trial.descents]
         goal = self.plan.told_objectives
@@ -214,7 +217,7 @@ class Worker:
     def _on_told(self, written: WrittenTrial) -> None:
         """Show a trial that the study was told, and make its runs available for reuse."""
         trial, record, run_ids = written
-        if self.plan.tells_failures and record.reason:
+        if self.plan.tells_failures and record.reason and not self.progress.is_quiet:
             terminal.print_warning(failure_line(trial.asked.number, record))
         self.checkpoints.remove(trial.asked.number)
         rate = self.plan.learning_rate(trial.asked.trial.params)

@@ -49,6 +49,25 @@ OUTLASTING = [
 ]
 """Trials of a second each: more of them than two workers make until they are told to go."""
 
+NET = """
+import time
+from tests.training.small_training import Small
+
+
+class Net(Small):
+    def loss(self, model, batch):
+        with open("losses", "a") as file:
+            file.write(".")
+        time.sleep(0.02)
+        return super().loss(model, batch)
+"""
+UPDATES = 250
+TRAINED = [
+    *("problem=training", "problem.path=net.Net", "optimizer.lr=interval(0.01, 0.1)"),
+    *("stopping.metric=accuracy", "stopping.threshold=2", "stopping.every=50"),
+    *(f"stopping.max_iterations={UPDATES}", "checkpoint.every=0.1"),
+]
+
 LIMIT = ["hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=8"]
 """SLURM looks at its limits every half a minute: a job is told to go 22 to 52 s after its start."""
 
@@ -259,6 +278,27 @@ def test_an_interrupt_ends_the_jobs_and_hands_their_trials_back(interrupted: Swe
     assert not any(signs(interrupted.folder))
     states = {trial.state for trial in load(interrupted.folder).get_trials(deepcopy=False)}
     assert states <= {TrialState.COMPLETE, TrialState.WAITING}
+
+
+@pytest.mark.slow
+def test_a_training_that_the_cluster_queues_again_goes_on_from_its_checkpoint(
+    cluster: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    line = [*SWEEP[:-1], *TRAINED, "sweep.n_trials=1", "sweep.workers=1"]
+    with driving(*line, cwd=tmp_path) as driver:
+        until = time.monotonic() + 90
+        while not list(tmp_path.glob("sweeps/*/checkpoints/s/0/*/*.safetensors")):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        (job,) = (path.name for path in tmp_path.glob("sweeps/.submitit/[0-9]*"))
+        cluster.say("scontrol", "requeue", job)
+        swept(driver, tmp_path, cluster, 1)  # no accuracy is 2
+    assert len((tmp_path / "losses").read_text()) < UPDATES + 50  # not from the start again
+    assert not list(tmp_path.glob("sweeps/*/checkpoints"))
+    run_id = finished(tmp_path)[0].user_attrs["gdexp.record"]["run_id"]
+    monkeypatch.chdir(tmp_path)
+    assert main([f"+rerun={run_id}", "trust=[net.Net]"]) == 0  # the bits of an unbroken training
 
 
 def test_nothing_is_left_in_the_queue(cluster: Slurm, sweeps: dict[str, Swept]) -> None:

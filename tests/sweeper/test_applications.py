@@ -1,0 +1,186 @@
+"""Functions of all kinds: each outcome is stated, the sweep goes on, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from time import sleep
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.support.applications import SPHERE, application, start, study_of, sweep, told
+
+pytestmark = pytest.mark.slow
+
+KINDS = """
+import multiprocessing
+import os
+import sys
+import threading
+import time
+
+import hydra
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+
+def outcome(kind, folder):
+    if kind == "raises":
+        raise RuntimeError("no luck\\nsecond line")
+    if kind == "exits":
+        sys.exit(3)
+    if kind == "none":
+        return None
+    if kind == "not_a_number":
+        return float("nan")
+    if kind == "tensor":
+        return torch.tensor([2.5])
+    if kind == "numpy":
+        return np.float32(1.5)
+    if kind == "chdir":
+        os.chdir(folder)
+        return 3.0
+    if kind == "threads":
+        threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+        return 4.0
+    if kind == "forks":
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            return float(pool.apply(abs, [-5]))
+    print("x" * 1_000_000)
+    return 6.0
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig):
+    return outcome(cfg.kind, "/")
+
+
+if __name__ == "__main__":
+    main()
+"""
+OUTCOMES = {
+    "raises": "RuntimeError: no luck",
+    "exits": "it called sys.exit(3)",
+    "none": "it returned None; it must return a number",
+    "not_a_number": "it returned nan",
+    "tensor": 2.5,
+    "numpy": 1.5,
+    "chdir": 3.0,
+    "threads": 4.0,
+    "forks": 5.0,
+    "megabytes": 6.0,
+}
+
+REPORTS = """
+import hydra
+
+import gdexp
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg):
+    accuracy = 0.0
+    for epoch in range(1, 21):
+        accuracy += (1 - accuracy) * cfg.optimizer.lr * cfg.optimizer.factor
+        gdexp.report(epoch, accuracy=accuracy)
+    return 1 - accuracy
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def config(folder: Path, text: str, **files: str) -> None:
+    """Write the config of an application."""
+    for name, each in {"config": text, **files}.items():
+        path = folder / "conf" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(each)
+
+
+def test_every_outcome_of_a_function_is_stated_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    # `hydra/sweeper=gdexp` beside a file that was written for hydra-optuna-sweeper.
+    config(
+        tmp_path,
+        "defaults: [{override hydra/sweeper: optuna}, {override hydra/sweeper/sampler: grid}]\n"
+        "kind: fine\n"
+        "hydra: {sweeper: {n_trials: 10, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
+        f" params: {{kind: 'choice({','.join(OUTCOMES)})'}}}}}}\n",
+    )
+    done = sweep(application(tmp_path, KINDS))
+    assert "direction    maximize" in done.stdout
+    study = study_of(tmp_path)
+    for trial in study.trials:
+        wanted = OUTCOMES[trial.params["kind"]]
+        if isinstance(wanted, float):
+            assert (trial.state.name, trial.value) == ("COMPLETE", wanted)
+        else:
+            assert trial.state.name == "FAIL"
+            assert trial.user_attrs["gdexp.record"]["reason"] == wanted
+            assert f"trial {trial.number} failed: {wanted}" in done.stderr
+    assert len(study.trials) == len(OUTCOMES)
+    (results,) = tmp_path.glob("multirun/*/*/optimization_results.yaml")
+    assert OmegaConf.load(results).best_params == {"kind": "megabytes"}
+
+
+def test_reports_give_hitting_times_and_let_trials_be_pruned(tmp_path: Path) -> None:
+    config(
+        tmp_path,
+        "defaults: [_self_, {optimizer: sgd}]\n",
+        **{
+            "optimizer/sgd": "{lr: 0.1, factor: 0.5}\n",
+            "optimizer/adam": "{lr: 0.1, factor: 1.0}\n",
+        },
+    )
+    script = application(tmp_path, REPORTS)
+    space = ["optimizer=sgd,adam", "optimizer.lr=0.02,0.1,0.3,0.5", "hydra/sweeper/sampler=grid"]
+    line = [*space, "hydra.sweeper.job_dirs=false", "hydra.sweeper.metric=accuracy"]
+    reached = sweep(script, *line, "hydra.sweeper.threshold=0.9", "hydra.sweeper.mode=max")
+    assert "repeat it with\npython train.py optimizer=adam optimizer.lr=0.5" in reached.stdout
+    trials = study_of(tmp_path).trials
+    best = min(trials, key=lambda trial: trial.value)
+    assert best.params == {"optimizer": "adam", "optimizer.lr": 0.5}
+    assert 3 < best.value <= 4  # 1 - 0.5^k meets 0.9 at k = 4
+    statuses = {trial.user_attrs["gdexp.record"]["status"] for trial in trials}
+    assert statuses == {"converged", "finished"}
+
+    pruned = tmp_path / "pruned"
+    pruned.mkdir()
+    (pruned / "conf").symlink_to(tmp_path / "conf")
+    goal = ["hydra.sweeper.objective=returned", "hydra.sweeper.mode=max"]
+    options = "hydra.sweeper.pruner={name: median, n_startup_trials: 2}"
+    sweep(application(pruned, REPORTS), *line, *goal, options)
+    records = [trial.user_attrs["gdexp.record"] for trial in study_of(pruned).trials]
+    assert {record["status"] for record in records} == {"finished", "pruned"}
+    assert all(record["counts"] < [20] for record in records if record["status"] == "pruned")
+
+
+def test_a_killed_sweep_goes_on_to_the_same_trials_and_leaves_finished_folders(
+    tmp_path: Path,
+) -> None:
+    line = ["x=interval(-5,5)", "hydra.sweeper.n_trials=6", "hydra.sweep.dir=out"]
+    line += ["hydra/sweeper/sampler=tpe", "hydra.sweeper.sampler.n_startup_trials=2"]
+    slow = SPHERE.replace("    if cfg.x", "    import time\n\n    time.sleep(0.3)\n    if cfg.x")
+    script = application(tmp_path, slow)
+    running = start(script, *line)
+    while not (tmp_path / "out" / "3").exists():
+        assert running.poll() is None
+        sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    first = {
+        path: path.stat().st_mtime_ns
+        for number in "012"
+        for path in (tmp_path / "out").glob(number)
+    }
+    sweep(script, *line)
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    sweep(application(alone, SPHERE), *line)
+    assert told(study_of(tmp_path)) == told(study_of(alone))
+    assert sorted(path.name for path in (tmp_path / "out").glob("[0-9]*")) == list("012345")

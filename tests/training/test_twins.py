@@ -1,0 +1,107 @@
+"""Twins through the command line: patience, a budget in seconds; the curves of several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gdexp import load_runs
+from gdexp.cli import main
+from gdexp.tracking import Store, TrackingSettings
+from tests.training.small_training import Small
+
+MODULE = """
+from tests.training.test_twins import Dying
+
+
+class Net(Dying):
+    pass
+"""
+
+NET = ("problem=training", "problem.path=own_net.Net", "optimizer.lr=0.1")
+ACCURACY = ("stopping.metric=accuracy", "stopping.threshold=2", "stopping.every=2")
+
+
+class Kill(BaseException):
+    """Stands for SIGKILL: nothing of the training goes on."""
+
+
+class Dying(Small):
+    """Dies where it is told to; a second passes in each loss, by the clock of the tests."""
+
+    def loss(self, model: Any, batch: Any) -> torch.Tensor:
+        CLOCK.now += 1.0
+        CLOCK.left -= 1
+        if CLOCK.left == 0:
+            raise Kill
+        return super().loss(model, batch)
+
+
+class Clock:
+    """The seconds of a process, and the losses until it dies."""
+
+    now = 0.0
+    left = -1
+
+
+CLOCK = Clock()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own_net.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)  # after every update
+    monkeypatch.setattr("gdexp.training.loop.time.perf_counter", lambda: CLOCK.now)
+    return tmp_path
+
+
+def trained(*lines: str, die_at: int | None = None) -> None:
+    """Run a command; it dies at a loss, where one is given."""
+    CLOCK.left = -1 if die_at is None else die_at + 1  # the rehearsal reads one
+    if die_at is None:
+        assert main([*lines]) == 0
+        return
+    with pytest.raises(Kill):
+        main([*lines])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "status"),
+    [("stopping.patience=5", "plateau"), ("stopping.max_seconds=10", "out_of_time")],
+)
+def test_a_killed_run_ends_where_its_twin_ends(limit: str, status: str, here: Path) -> None:
+    line = (*NET, *ACCURACY, limit, "checkpoint.every=1e-9")
+    trained(*line)
+    trained(*line, die_at=6)
+    trained("+resume", "trust=[own_net.Net]")
+    one, other = load_runs()
+    assert one.status == other.status == status
+    assert one.updates == other.updates
+    assert one.trace.tobytes() == other.trace.tobytes()
+    assert np.array_equal(one.final, other.final)
+    for name, readings in one.readings.items():
+        assert readings.tobytes() == other.readings[name].tobytes()
+
+
+@pytest.mark.slow
+def test_a_trial_of_several_seeds_has_the_median_of_their_curves(here: Path) -> None:
+    lines = ("+sweep", *NET[:2], "optimizer.lr=interval(0.05,0.2)", *ACCURACY)
+    sweep = ("sweep.n_trials=1", "sweep.seeds=3", "stopping.max_iterations=6", "sweep.name=s")
+    assert main([*lines, *sweep]) == 1  # none reaches the threshold
+    store = Store(TrackingSettings())
+    (trial,) = (run for run in store.search({}, "FINISHED") if run.tags["gdexp.kind"] == "trial")
+    seeds = [run.run_id for run in store.children(trial.run_id)]
+
+    def curve(run_id: str) -> dict[int, float]:
+        history = store.client.get_metric_history(run_id, "accuracy")
+        return {each.step: each.value for each in history}
+
+    own = [curve(each) for each in seeds]
+    assert len(own) == 3
+    assert curve(trial.run_id) == {k: sorted(each[k] for each in own)[1] for k in (0, 2, 4, 6)}
