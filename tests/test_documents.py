@@ -25,7 +25,7 @@ from documentation import site
 
 import gdexp
 from gdexp.cli.main import main
-from gdexp.config.arguments import rewrite
+from gdexp.config.arguments import MULTIRUN, rewrite
 from tests.support.commands import composed
 from tests.support.documents import (
     LEAD,
@@ -187,7 +187,7 @@ def test_a_page_runs_as_it_is_copied(
     for line in inline_commands(text):
         given = words(line)[3:]
         if "--help" not in given and "--cfg" not in given:
-            composed(*(word for word in rewrite(given) if word != "-m"))
+            composed(*(word for word in rewrite(given) if word not in MULTIRUN))
 
 
 @pytest.mark.parametrize("place", WRITTEN)

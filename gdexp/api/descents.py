@@ -53,8 +53,9 @@ def compose(overrides: Sequence[str] = ()) -> Experiment:
     for each in overrides:
         if str(each).lstrip("+").partition("=")[0] in COMMANDS:
             raise BadInput("overrides", each, "is a command; a config has none")
-    composed = Composer().plain(as_arguments(overrides))
-    return Experiment.from_config(composed, trusted_paths(composed))
+    with called():
+        composed = Composer().plain(as_arguments(overrides))
+        return Experiment.from_config(composed, trusted_paths(composed))
 
 
 def descend(
@@ -127,19 +128,16 @@ def descend(
     for key, value in (("watch", watch), ("monitor", monitor), ("plans", plans)):
         if value is not None:
             raise BadInput(key, value, "only without record: a recorded descent can be repeated")
-    chosen = problem_config(problem)
-    chosen += optimizer_config(rule) if rule is not None else ObjectConfig()
-    chosen += stopping_config(stopping) if stopping is not None else ObjectConfig()
-    start = [] if x0 is None else [f"problem.x0={literal(plain(x0))}"]
     fixed = {"seed": seed, "dtype": _word(dtype), "device": str(device), "engine": engine}
-    lines = [
-        *chosen.lines,
-        *start,
-        *(f"{key}={literal(value)}" for key, value in fixed.items()),
-        *tracking_lines(tracking),
-    ]
-    with called(), giving(chosen.objects):
-        return run_config(Composer().plain(as_arguments(lines)))
+    with called():
+        chosen = problem_config(problem)
+        chosen += optimizer_config(rule) if rule is not None else ObjectConfig()
+        chosen += stopping_config(stopping) if stopping is not None else ObjectConfig()
+        lines = [*chosen.lines, *tracking_lines(tracking)]
+        lines += [] if x0 is None else [f"problem.x0={literal(plain(x0))}"]
+        lines += [f"{key}={literal(value)}" for key, value in fixed.items()]
+        with giving(chosen.objects):
+            return run_config(Composer().plain(as_arguments(lines)))
 
 
 def _word(dtype: torch.dtype | str) -> str:

@@ -69,9 +69,9 @@ def rerun(
     name = _run_id(run)
     settings = RerunSettings(run=name, ulps=ulps, restore=restore, record=record)
     store = tracking_settings(tracking, experiment)
-    given = [] if problem is None else [("problem", problem_config(problem))]
-    given += [] if optimizer is None else [("optimizer", optimizer_config(optimizer))]
     with called():
+        given = [] if problem is None else [("problem", problem_config(problem))]
+        given += [] if optimizer is None else [("optimizer", optimizer_config(optimizer))]
         stored: Mapping[str, Any] = {}
         if given:
             found = load_references(select_runs(name, store, "run")[0])

@@ -110,21 +110,22 @@ def sweep(
         StudyInUse: another process works on the study.
         KeyboardInterrupt: Ctrl-C; what is finished is kept.
     """
-    chosen = _objects(problem, optimizer, stopping)
-    lines = [*chosen.lines, *_settings(n_trials, seeds, cap, name, sampler, workers)]
-    lines += tracking_lines(tracking)
-    arguments = as_arguments(_with_space(lines, space, list(overrides)))
-    _check_workers(chosen, workers)
     composer = Composer()
 
     def launch(lists: list[list[str]]) -> None:
         for worker_lines in lists:
             run_worker(composer.plain(worker_lines))
 
-    with called(progress), giving(chosen.objects):
+    with called(progress):
+        chosen = _objects(problem, optimizer, stopping)
+        lines = [*chosen.lines, *_settings(n_trials, seeds, cap, name, sampler, workers)]
+        lines += tracking_lines(tracking)
+        arguments = as_arguments(_with_space(lines, space, list(overrides)))
+        _check_workers(chosen, workers)
         if workers != 1:
             _share_search_path()
-        finished = finish_sweep(OwnApplication(arguments, composer.composed, launch))
+        with giving(chosen.objects):
+            finished = finish_sweep(OwnApplication(arguments, composer.composed, launch))
     if finished is None:
         raise BadInput("sweep.preview", True, "is for the command line")
     return Study(finished)

@@ -12,6 +12,7 @@ OUTCOME_KEYS = ("problem", "optimizer", "stopping", "seed", "dtype", "device", "
 
 ADDED_KEYS: dict[str, Any] = {
     "engine": "torch",
+    "stopping.measure": "gap",
     "stopping.metric": "loss",
     "stopping.mode": None,
     "stopping.every": 50,

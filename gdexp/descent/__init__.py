@@ -16,6 +16,7 @@ from gdexp.descent.costs import (
 )
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
+from gdexp.descent.measure import as_gaps
 from gdexp.descent.metric_thresholds import metric_thresholds
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.monitor import EndsAt, Monitor, Monitors, Plateau
@@ -26,6 +27,7 @@ from gdexp.descent.single_descent import descend
 from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
+    GAP,
     LOSS,
     MODES,
     PENALTY,
@@ -45,6 +47,7 @@ __all__ = [
     "COSTS",
     "ENDED_FROM_OUTSIDE",
     "EVALUATIONS",
+    "GAP",
     "GRADIENTS",
     "ITERATIONS",
     "LOSS",
@@ -66,6 +69,7 @@ __all__ = [
     "Trace",
     "Watch",
     "arithmetic_settings",
+    "as_gaps",
     "censoring_bounds",
     "cost_at",
     "crossing",

@@ -12,9 +12,10 @@ from gdexp.descent.batch import BatchOptions, BatchResult, Given, given, torch_b
 from gdexp.descent.cap import Cap
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listeners_of
+from gdexp.descent.measure import as_gaps
 from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_batch
-from gdexp.descent.stopping import Stopping
+from gdexp.descent.stopping import GAP, Stopping
 from gdexp.engine import Plans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -77,6 +78,13 @@ def descend_batch(
     dtype, device = validation.dtype(dtype), validation.device(device)
     rows_of = partial(given, rules=rules, stopping=stopping, x0=x0, seeds=seeds, dtype=dtype)
     batch = rows_of(problem)
+    if any(each.measure != GAP for each in batch.own_stoppings[0]):
+        stopping = [
+            as_gaps(each, problem, start, dtype, device)
+            for each, start in zip(batch.stoppings, batch.initial, strict=True)
+        ]
+        rows_of = partial(rows_of, stopping=stopping)
+        batch = rows_of(problem)
     own = batch.own_stoppings[0]
     listeners = listeners_of(batch.stoppings, own, monitors)
     if any(each.max_seconds is not None for each in own):

@@ -11,6 +11,7 @@ from gdexp.core import validation
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listener_of
 from gdexp.descent.loop import Watch, torch_descent
+from gdexp.descent.measure import as_gaps
 from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_result
 from gdexp.descent.result import Result
@@ -74,6 +75,7 @@ def descend(
     stopping = stopping_for(problem, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
+    stopping = as_gaps(stopping, problem, start, dtype, device)
     listener = listener_of(stopping, monitor)
     with ExitStack() as stack:
         saving = None

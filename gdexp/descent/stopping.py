@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from gdexp.core import BadInput, gap_formula, validation
+from gdexp.descent.status import ENDED_FROM_OUTSIDE as ENDED_FROM_OUTSIDE
+from gdexp.descent.status import Status as Status
 
 PENALTY = 10
 """A hopeless descent, such as a diverged one, counts as this many times `max_iterations`."""
@@ -31,60 +32,8 @@ Trace = npt.NDArray[np.float64]
 
 Logarithm = Callable[[float], float]
 
-
-class Status(StrEnum):
-    """Why a descent ended."""
-
-    CONVERGED = "converged"
-    MAX_ITERATIONS = "max_iterations"
-    DIVERGED = "diverged"
-    STALLED = "stalled"
-    CAPPED = "capped"
-    BELOW_MINIMUM = "below_minimum"
-    FAILED = "failed"
-    PRUNED = "pruned"
-    PLATEAU = "plateau"
-    OUT_OF_TIME = "out_of_time"
-    MAX_EPOCHS = "max_epochs"
-    FINISHED = "finished"
-
-    @property
-    def explanation(self) -> str:
-        """The reason in one clause."""
-        return _EXPLANATIONS[self]
-
-    @property
-    def ended_early(self) -> bool:
-        """Whether the descent neither converged nor could go no further."""
-        return self in ENDED_FROM_OUTSIDE and self is not Status.CONVERGED
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether no further iterations would bring the descent to its threshold."""
-        return self in (Status.DIVERGED, Status.STALLED, Status.BELOW_MINIMUM, Status.FAILED)
-
-
-_EXPLANATIONS = {
-    Status.CONVERGED: "the loss came within the threshold",
-    Status.MAX_ITERATIONS: "all allowed iterations were made, the threshold was not reached",
-    Status.DIVERGED: "the loss became infinite or not a number",
-    Status.STALLED: "the state repeats bit for bit, so no smaller loss can follow",
-    Status.CAPPED: "ended early: another trial had already needed fewer iterations",
-    Status.BELOW_MINIMUM: "the loss is below f*, so the threshold says nothing: declare its f_star",
-    Status.FAILED: "its code raised an exception",
-    Status.PRUNED: "ended early: the sweep's pruner found its readings worse than those of others",
-    Status.PLATEAU: "the readings did not improve for as long as stopping.patience allows",
-    Status.OUT_OF_TIME: "stopping.max_seconds had passed",
-    Status.MAX_EPOCHS: "all allowed epochs were made, the threshold was not reached",
-    Status.FINISHED: "the application's function returned",
-}
-
-
-ENDED_FROM_OUTSIDE = (
-    *(Status.CONVERGED, Status.CAPPED, Status.PRUNED),
-    *(Status.PLATEAU, Status.OUT_OF_TIME, Status.MAX_EPOCHS),
-)
-"""The statuses of descents that could have gone on, towards tighter thresholds."""
+GAP, RELATIVE = MEASURES = ("gap", "relative")
+"""What a threshold is of: the gap, or its share of the gap at the start."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +53,8 @@ class Stopping:
             this one, or can go no further: `max_iterations` are made, the loss is not finite, or
             the state repeats. Only the trace becomes longer; status, iterations, final x and
             hitting time stay those at `threshold`. None: the descent ends at `threshold`.
+        measure: `gap`; or `relative`: threshold and continue_to are shares of the gap at the start.
+            A descent's result has them as gaps.
         metric: what the threshold is of: `loss`, or a metric that a training's `evaluate` returns.
         mode: `min` or `max`, the better direction of the metric; None is min for the loss.
         every: the updates between two readings, >= 1; the first is at iteration 0.
@@ -129,10 +80,12 @@ class Stopping:
     min_delta: float = 0.0
     max_seconds: float | None = None
     max_epochs: int | None = None
+    measure: str = GAP
 
     def __post_init__(self) -> None:
         validation.boolean("absolute", self.absolute)
         validation.text("metric", self.metric)
+        validation.choice("measure", self.measure, MEASURES)
         if self.mode is not None:
             validation.choice("mode", self.mode, MODES)
         if self.metric == LOSS and self.mode == "max":

@@ -16,13 +16,14 @@ from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, mask_secrets, printable_line, validation
 from gdexp.descent import (
     EVALUATIONS,
+    GAP,
     GRADIENTS,
-    LOSS,
     Monitor,
     Result,
     Status,
     Stopping,
     Watch,
+    as_gaps,
     descend,
     resolve_engine,
     same_engine,
@@ -30,6 +31,7 @@ from gdexp.descent import (
     total_cost,
 )
 from gdexp.engine import Plans, StoredPlan
+from gdexp.experiment.descent_parts import rule_of, stopping_of
 from gdexp.experiment.experiment import (
     Experiment,
     Recorded,
@@ -37,7 +39,6 @@ from gdexp.experiment.experiment import (
     descent_metrics,
     group,
 )
-from gdexp.optimizers import UpdateRule, build_rule
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 from gdexp.training import ALL, Kept
 
@@ -56,8 +57,8 @@ class DescentExperiment(Experiment):
         problem = build_problem(group("problem", chosen), trust)
         return cls(
             problem=problem,
-            rule=_rule(chosen, problem, trust),
-            stopping=_stopping(chosen, problem),
+            rule=rule_of(chosen, problem, trust),
+            stopping=stopping_of(chosen, problem),
             seed=validation.integer("seed", chosen["seed"]),
             dtype=validation.dtype(chosen["dtype"]),
             device=validation.device(chosen["device"]),
@@ -74,7 +75,22 @@ class DescentExperiment(Experiment):
             engine, reason = resolve_engine(*parts, self.asked_engine, self.plans)
         for key, value in (("x0", start), ("target", self.problem.target)):
             self._check_range(f"problem.{key}", value)
-        return self._on(engine, reason)
+        return self._on(engine, reason)._with_gaps()
+
+    def _with_gaps(self) -> Self:
+        """Return the experiment with its thresholds as gaps, in its config too."""
+        if self.stopping.measure == GAP:
+            return self
+        with self.problem_errors():
+            start = starting_point(self.problem, self.seed)
+            try:
+                own = as_gaps(self.stopping, self.problem, start, self.dtype, self.device)
+            except BadInput as error:
+                raise (error.in_section("stopping") if error.key == "measure" else error) from None
+        chosen = {**self.config["stopping"], "threshold": own.threshold, "measure": GAP}
+        if own.continue_to is not None:
+            chosen["continue_to"] = own.continue_to
+        return replace(self, stopping=own, config={**self.config, "stopping": chosen})
 
     def on_torch(self) -> Self:
         """Return the experiment on torch, which its study was resolved to."""
@@ -106,16 +122,16 @@ class DescentExperiment(Experiment):
         if any(repr(chosen[key]) != repr(before[key]) for key in others):
             return None  # not by ==: 1 and true are two values
         trust = config.optimizer_paths(before["optimizer"])
-        rule = _rule(chosen, self.problem, trust)
+        rule = rule_of(chosen, self.problem, trust)
         made = replace(
             self,
             rule=rule,
-            stopping=_stopping(chosen, self.problem),
+            stopping=stopping_of(chosen, self.problem),
             seed=validation.integer("seed", chosen["seed"]),
             config=chosen,
         )
         if made.seed == self.seed and same_engine(rule, self.rule):
-            return made._on(self.engine, self.engine_reason)
+            return made._on(self.engine, self.engine_reason)._with_gaps()
         return made._completed()
 
     def run(
@@ -317,25 +333,3 @@ class DescentExperiment(Experiment):
             f"up to {float(value.abs().max()):.3g}",
             f"must be within ±{largest:.3g}, the largest {str(self.dtype).removeprefix('torch.')}",
         )
-
-
-def _rule(chosen: Mapping[str, Any], problem: Problem, trust: Sequence[str]) -> UpdateRule:
-    """Return the update rule of a config, with what it takes from the problem."""
-    rule = build_rule(chosen["optimizer"], trust)
-    try:
-        return rule.for_problem(problem)
-    except BadInput as error:
-        raise error.in_section("optimizer") from None
-
-
-def _stopping(chosen: Mapping[str, Any], problem: Problem) -> Stopping:
-    """Return the stopping rule of a config; whether it is absolute follows from the problem."""
-    given = group("stopping", chosen)
-    if "absolute" in given:
-        raise BadInput("stopping.absolute", given["absolute"], "write problem.f_star=absolute")
-    if given.get("max_epochs") is not None:
-        raise BadInput("stopping.max_epochs", given["max_epochs"], "only a training has epochs")
-    if given.get("metric", LOSS) != LOSS:
-        raise BadInput("stopping.metric", given["metric"], "must be loss: only a training has more")
-    known = {**given, "absolute": True} if problem.absolute else given
-    return config.construct("stopping", Stopping, known)

@@ -15,7 +15,7 @@ import torch
 from gdexp import config
 from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, nearest, validation
-from gdexp.descent import LOSS, Monitor, Result, Status, Stopping, Watch
+from gdexp.descent import GAP, LOSS, Monitor, Result, Status, Stopping, Watch
 from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, descent_metrics, group
 from gdexp.problems import ProblemFacts, check_trust
@@ -281,6 +281,8 @@ def stopping_of(chosen: config.Config, modes: Mapping[str, str]) -> Stopping:
                 f"must be min or max with stopping.metric={metric}; its training may say it too: "
                 f'modes = {{"{metric}": "max"}}',
             )
+    if known.get("measure", GAP) != GAP:
+        raise BadInput("stopping.measure", known["measure"], f"must be {GAP} in a training")
     if known.get("continue_to") is not None:
         raise BadInput("stopping.continue_to", known["continue_to"], "a training ends at threshold")
     return config.construct("stopping", Stopping, {**known, "absolute": linear})

@@ -76,9 +76,9 @@ class Duration:
         """Return it in one or two lines."""
         about = "at most about" if self.at_most else "about"
         among = f" / {self.workers} workers" if self.workers > 1 else ""
-        begun = "one" if self.pilots == 1 else f"the first {self.pilots}"
+        begun = "the first" if self.pilots == 1 else f"the first {self.pilots}"
         cost = f"{self.trials:,} trials × {_short(self.each)}{among}"
-        text = f"{about} {format_duration(self.seconds)}: {cost} (estimated from {begun})"
+        text = f"{about} {format_duration(self.seconds)}: {cost}, if all are like {begun}"
         if not self.ways:
             return text
         ways = ", ".join(f"{way.override} ({format_duration(way.seconds)})" for way in self.ways)
@@ -218,8 +218,8 @@ def _ways(plan: Plan, known: _Estimate, seconds: float) -> tuple[Way, ...]:
     most = longest
     while most > FEWEST_ITERATIONS and known.total(plan.n_trials, settings.cap, most) > wanted:
         most = max(_rounded(most * 0.7), FEWEST_ITERATIONS)
-    if most < longest:
-        shorter = known.total(plan.n_trials, settings.cap, most)
+    shorter = known.total(plan.n_trials, settings.cap, most)
+    if most < longest and shorter <= wanted:
         found.append(Way(f"stopping.max_iterations={most}", shorter))
     useful = [way for way in found if way.seconds < 0.7 * seconds]
     return tuple(sorted(useful, key=lambda way: -way.seconds))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import ITERATIONS, LOSS, Result
+from gdexp.descent import GAP, ITERATIONS, LOSS, Result
 from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import (
@@ -276,8 +276,14 @@ def _check_pruner(plan: GoalPlan) -> None:
 
 
 def _check_continuation(plan: GoalPlan) -> None:
-    """Refuse a continuation that no trial would make."""
+    """Refuse a continuation that no trial would make, and shares of several starts."""
     goal = plan.settings.continue_to
+    if plan.base["stopping"].get("measure", GAP) != GAP:
+        why = "with stopping.measure=relative: each start has a threshold of its own"
+        if plan.settings.seeds > 1:
+            raise BadInput("sweep.seeds", plan.settings.seeds, f"must be 1 {why}")
+        if goal is not None:
+            raise BadInput("sweep.continue_to", goal, f"must be null {why}")
     if goal is None:
         return
     swept = [d.corners() for d in plan.space.dimensions if d.key == THRESHOLD_KEY]

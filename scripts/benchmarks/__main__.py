@@ -14,7 +14,10 @@ BENCHMARKS = {
     "growth": ("growth", "time and memory per iteration up to a million iterations"),
     "cap": ("cap", "gradient steps that the cap saves without changing the winner"),
     "pruning": ("pruning", "updates to the optimum, by how pruned trials are told"),
-    "sampler": ("sampler", "trials that the default sampler needs to a good learning rate"),
+    "sampler": (
+        "sampler",
+        "trials and updates that samplers need to a good learning rate",
+    ),
     "trials": ("trials", "time and memory over 5,000 trials"),
     "many": ("many_trials", "100,000 random and 2,000 TPE trials against Optuna alone"),
     "bookkeeping": ("bookkeeping", "a trial's ask, config and tell against bare Optuna"),

@@ -12,6 +12,7 @@ import gdexp
 from documentation.markdown import code, first_sentence, from_docstring
 
 ROOMS = {
+    "api": "Sweeps, records, comparisons",
     "descent": "Descents",
     "problems": "Problems",
     "optimizers": "Update rules and schedules",
@@ -25,9 +26,14 @@ ROOMS = {
 MADE_BY_GDEXP = (
     "BatchResult",
     "Checkpoint",
+    "Experiment",
     "Monitor",
+    "Rerun",
     "Result",
+    "RunComparison",
     "Runs",
+    "Study",
+    "StudyTrial",
     "TrackedRun",
     "TrainingResult",
 )
@@ -55,6 +61,10 @@ def api() -> str:
         parts.append(f"## {ROOMS.get(room, room.capitalize())}\n")
         for name in sorted(by_room[room], key=lambda each: (each[0].isupper(), each)):
             parts.append(_entry(name, getattr(gdexp, name)))
+    parts.append("## Figures\n")
+    parts.append(from_docstring(inspect.getdoc(gdexp.figures)))
+    for name in gdexp.figures.__all__:
+        parts.append(_entry(f"figures.{name}", getattr(gdexp.figures, name)))
     return "\n".join(parts)
 
 

@@ -11,6 +11,7 @@ from gdexp.cli.json_fields import ANSWERS, EVERY, Fields
 TYPED = {
     "run": "python -m gdexp",
     "preview": "python -m gdexp +sweep sweep.preview=true",
+    "benchmark_preview": "python -m gdexp +benchmark benchmark.preview=true",
     "rerun_all": "python -m gdexp +rerun rerun_all=true",
 }
 """What is typed for an object, where it is not the name of the command."""

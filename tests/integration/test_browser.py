@@ -2,30 +2,24 @@
 
 The saved views use a format that MLflow does not document, so only a browser can hold them.
 Each test leaves a picture of the page: in `$GDEXP_SCREENSHOTS`, or in pytest's own folder. Those
-in the README and the site are made with GDEXP_SCREENSHOTS=.images.
+of the README and the site are copies, with the same names, in `.images/`.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import sqlite3
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from PIL import Image
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
 
 from gdexp import Matrix, descend
 from gdexp.experiment.experiment import Experiment
@@ -38,6 +32,7 @@ from gdexp.tracking.store import Store
 from tests.integration.conftest import browser
 from tests.integration.test_ui import address, links, served
 from tests.support.commands import composed, gdexp
+from tests.support.eyes import HEIGHT, IMAGES, IN_SIGHT, PANEL, WIDTH, Eyes, opened_eyes
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("real_pictures")]
 
@@ -45,128 +40,6 @@ TRIALS = 12
 MANY, POINTS = 1_000, 1_000
 LOADED = 100
 """Runs that MLflow's page loads at first; a button loads more."""
-
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"),
-    *("--window-size=1440,900", "--hide-scrollbars"),
-)
-PATIENCE = 120
-"""Seconds that a page may take on a machine that others use too."""
-
-WIDTH, HEIGHT = 1440, 900
-
-PANEL = """
-return Boolean(document.querySelector('[data-component-id="mlflow.assistant.chat_panel.close"]'))
-"""
-"""Whether the panel of MLflow's assistant is open."""
-
-TITLES = """
-const headers = '[data-testid="experiment-view-compare-runs-section-header"] div';
-const cards = '[data-testid="experiment-view-compare-runs-card"] h4';
-return [...document.querySelectorAll(`${headers}, ${cards}`)]
-  .filter(part => part.children.length === 0 && part.textContent)
-  .map(part => [part.textContent, part.scrollWidth <= part.clientWidth])
-"""
-"""The titles of sections and cards, and whether each is whole."""
-
-IN_SIGHT = """
-return [...document.querySelectorAll('.js-plotly-plot')].map(plot => {
-  const box = plot.getBoundingClientRect();
-  const inside = box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight;
-  return [plot.layout.xaxis.title.text, inside && box.right <= innerWidth];
-})
-"""
-"""The label of the horizontal axis of each plot, and whether all of it is in the window."""
-
-IMAGES = """
-return [...document.images].filter(image => image.naturalWidth > 0 && image.width > 0)
-  .map(image => [decodeURIComponent(image.src), image.getBoundingClientRect().top, image.width])
-"""
-
-CURVES = """
-return [...document.querySelectorAll('.js-plotly-plot')].filter(plot => plot.layout.yaxis)
-  .map(plot => ({
-    x: plot.layout.xaxis.type,
-    y: plot.layout.yaxis.type,
-    label: plot.layout.xaxis.title.text,
-    lines: [...plot.querySelectorAll('.scatterlayer .trace path.js-line')]
-      .map(line => [line.getAttribute('d'), line.style.stroke]),
-  }))
-"""
-
-
-@dataclass(frozen=True)
-class Eyes:
-    """A browser, the server it looks at, and where pictures of the pages go."""
-
-    driver: webdriver.Chrome
-    base: str
-    screenshots: Path
-
-    def open(self, place: str) -> None:
-        """A page from nothing; `place` is what follows `#`, or a whole address."""
-        self.driver.get("about:blank")
-        self.driver.get(place if place.startswith("http") else f"{self.base}/#{place}")
-
-    def until(self, seen: Callable[[], Any]) -> Any:
-        """What is seen as soon as it is true."""
-        try:
-            return WebDriverWait(self.driver, PATIENCE).until(lambda _: seen())
-        except Exception:
-            self.keep("failed")
-            raise
-
-    def charts(self) -> list[dict[str, Any]]:
-        """The charts that are drawn, with their axes, curves and points.
-
-        MLflow draws every curve twice, once to be seen and once to be pointed at.
-        """
-        found: list[dict[str, Any]] = self.driver.execute_script(CURVES)
-        for chart in found:
-            drawn = dict(line for line in chart["lines"] if line[0])
-            chart["lines"] = list(drawn.values())
-        return found
-
-    def log_curves(self, count: int) -> list[str]:
-        """The colours of the loss curves once so many are drawn over steps on a log axis."""
-        return next(
-            (
-                chart["lines"]
-                for chart in self.charts()
-                if chart["y"] == "log" and chart["label"] == "Step" and len(chart["lines"]) >= count
-            ),
-            [],
-        )
-
-    def picture(self, path: str) -> bool:
-        """Whether an image from the run's artifacts is drawn."""
-        code = """return [...document.images].some(
-            image => decodeURIComponent(image.src).includes(arguments[0])
-                && image.complete && image.naturalWidth > 0 && image.width > 0)"""
-        return bool(self.driver.execute_script(code, path))
-
-    def scroll_to(self, section: str) -> bool:
-        """Bring a section into view; the page draws charts only there. Whether there is one."""
-        code = """const headers = '[data-testid="experiment-view-compare-runs-section-header"]';
-            const found = [...document.querySelectorAll(headers)].find(
-                header => header.textContent.includes(arguments[0]));
-            found?.scrollIntoView(); return Boolean(found)"""
-        return bool(self.driver.execute_script(code, section))
-
-    def has_text(self, *words: str) -> bool:
-        """Whether the page shows all of these."""
-        text = self.driver.execute_script("return document.body.innerText")
-        return all(word in text for word in words)
-
-    def titles(self) -> dict[str, bool]:
-        """The titles of sections and cards, and whether each is whole."""
-        return dict(self.driver.execute_script(TITLES))
-
-    def keep(self, name: str) -> None:
-        """A picture of the page as it is, in 256 colours: a quarter of the bytes."""
-        with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as seen:
-            few = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        few.save(self.screenshots / f"{name}.png", optimize=True)
 
 
 @dataclass(frozen=True)
@@ -297,21 +170,10 @@ def ui(made: Made) -> Iterator[list[str]]:
 def eyes(ui: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Eyes]:
     found = browser()
     assert found is not None
-    options = webdriver.ChromeOptions()
-    options.binary_location = found[0]
-    for flag in FLAGS:
-        options.add_argument(flag)
     given = os.environ.get("GDEXP_SCREENSHOTS")
     folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    driver = webdriver.Chrome(options=options, service=Service(found[1]))
-    driver.set_script_timeout(PATIENCE)  # a hundred curves on a busy machine
-    size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
-        yield Eyes(driver, address(ui), folder)
-    finally:
-        driver.quit()
+    with opened_eyes(found, address(ui), folder) as opened:
+        yield opened
 
 
 def test_the_first_screen_of_the_first_printed_link_is_the_answer(
@@ -323,26 +185,22 @@ def test_the_first_screen_of_the_first_printed_link_is_the_answer(
     assert len(eyes.until(lambda: eyes.log_curves(TRIALS))) == TRIALS
 
     def table() -> list[float]:
-        found: list[tuple[str, float, float]] = eyes.driver.execute_script(IMAGES)
+        found: list[tuple[str, float, float]] = eyes.run(IMAGES)
         return [top + width / 3 for src, top, width in found if chart_views.THRESHOLDS in src]
 
     (lowest,) = eyes.until(table)  # the table is in the upper third of its square
     assert lowest < HEIGHT
-    eyes.until(
-        lambda: (
-            dict(eyes.driver.execute_script(IN_SIGHT)) == {"Step": True, "log10/optimizer.lr": True}
-        )
-    )
+    eyes.until(lambda: dict(eyes.run(IN_SIGHT)) == {"Step": True, "log10/optimizer.lr": True})
     found = eyes.titles()
     assert found["log10/optimizer.lr vs. log10/iterations"]
     assert all(found.values()), found
     assert "compareRunsMode=CHART" in eyes.driver.current_url
-    assert not eyes.driver.execute_script(PANEL)
+    assert not eyes.run(PANEL)
     uri = f"sqlite:///{made.folder / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri)
     best = client.get_run(client.get_run(made.parent).data.tags["gdexp.best_run"])
     names = """return [...document.querySelectorAll('[role="gridcell"] a')].map(a => a.innerText)"""
-    assert eyes.driver.execute_script(names)[0] == best.info.run_name
+    assert eyes.run(names)[0] == best.info.run_name
     eyes.keep("mlflow-sweep")
 
 
@@ -359,9 +217,7 @@ def test_the_final_tensor_is_a_picture_on_the_run_s_page(eyes: Eyes, made: Made)
 def test_the_description_is_a_table(eyes: Eyes, made: Made) -> None:
     eyes.open(chart_views.run_link("1", made.parent))
     code = "return [...document.querySelectorAll('table')].map(table => table.innerText)"
-    found = eyes.until(
-        lambda: [text for text in eyes.driver.execute_script(code) if text.startswith("threshold")]
-    )
+    found = eyes.until(lambda: [text for text in eyes.run(code) if text.startswith("threshold")])
     header, *rows = found[0].splitlines()
     assert "fewest of the traces" in header
     assert len(rows) > 5  # thresholds
@@ -382,7 +238,7 @@ def test_one_run_s_losses_open_on_a_log_axis(eyes: Eyes, made: Made) -> None:
     eyes.open(chart_views.loss_link("1", newest))
     code = """return [...document.querySelectorAll('.js-plotly-plot')]
         .filter(plot => plot.querySelector('path.js-line')).map(plot => plot.layout.yaxis.type)"""
-    assert eyes.until(lambda: eyes.driver.execute_script(code)) == ["log"]
+    assert eyes.until(lambda: eyes.run(code)) == ["log"]
     eyes.keep("one-run")
 
 
@@ -435,7 +291,7 @@ def test_log_scales_and_the_map_are_drawn(eyes: Eyes, made: Made) -> None:
     eyes.until(
         lambda: (
             eyes.scroll_to("Smallest and largest loss")
-            and ["log10/optimizer.lr", "log10/min_loss"] in eyes.driver.execute_script(axes)
+            and ["log10/optimizer.lr", "log10/min_loss"] in eyes.run(axes)
         )
     )
     eyes.keep("by-learning-rate")
@@ -443,11 +299,48 @@ def test_log_scales_and_the_map_are_drawn(eyes: Eyes, made: Made) -> None:
     eyes.until(
         lambda: (
             eyes.scroll_to("Swept keys")
-            and "contour" in eyes.driver.execute_script(kinds)
+            and "contour" in eyes.run(kinds)
             and eyes.has_text("log10/stopping.threshold")
         )
     )
     eyes.keep("swept-keys")
+
+
+CURVES_OF_REPORT = "return document.querySelectorAll('#chart-loss-0 path.js-line').length"
+SORTED = """
+const table = document.querySelector('details table');
+table.closest('details').open = true;
+const at = [...table.rows[0].cells].findIndex(cell => cell.textContent === 'iterations');
+table.rows[0].cells[at].querySelector('button').click();
+return [...table.tBodies[0].rows].map(
+  row => Number(row.cells[at].textContent.replaceAll(',', '')))
+"""
+"""Click on a heading of the first folded table; the numbers below it."""
+
+
+def test_the_report_begins_with_the_answer_on_every_screen(eyes: Eyes, made: Made) -> None:
+    gdexp(f"+compare={made.parent}", cwd=made.folder, quick=False)
+    (report,) = (made.folder / "mlartifacts").rglob("report.html")
+    top = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
+    try:
+        for scheme, back in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 21, 28)")):
+            eyes.prefer(scheme)
+            for name, (width, height) in {"wide": (WIDTH, HEIGHT), "narrow": (390, 844)}.items():
+                eyes.resize(width, height)
+                eyes.open(report.as_uri())
+                eyes.until(lambda: eyes.run(CURVES_OF_REPORT) >= TRIALS)
+                assert eyes.run(top, ".answer") < eyes.run(top, "#chart-loss-0") < height
+                assert eyes.run("return document.documentElement.scrollWidth - innerWidth") <= 0
+                assert eyes.run("return getComputedStyle(document.body).backgroundColor") == back
+                eyes.keep(f"report-{name}-{scheme}")
+        tables = "return [...document.querySelectorAll('details table')].map(t => t.offsetHeight)"
+        assert not any(eyes.run(tables))  # folded
+        rising, falling = eyes.run(SORTED), eyes.run(SORTED)
+        assert rising == sorted(rising)
+        assert falling == sorted(rising, reverse=True)
+    finally:
+        eyes.prefer("light")
+        eyes.resize()
 
 
 def test_optuna_dashboard_has_names_plain_attributes_and_bounded_values(
@@ -468,11 +361,7 @@ def test_optuna_dashboard_has_names_plain_attributes_and_bounded_values(
         (page,) = (line for line in lines if line.startswith("http"))
         eyes.open(page)
         shown = dict(
-            eyes.until(
-                lambda: [
-                    plot for plot in eyes.driver.execute_script(plots) if plot[0] == "hitting_time"
-                ]
-            )
+            eyes.until(lambda: [plot for plot in eyes.run(plots) if plot[0] == "hitting_time"])
         )
         assert shown["hitting_time"] == pytest.approx(2 * max(converged))
         eyes.keep("optuna-dashboard")

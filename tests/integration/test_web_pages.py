@@ -19,7 +19,7 @@ from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.ui.server import Server
 from tests.integration.conftest import browser
-from tests.integration.test_browser import FLAGS
+from tests.support.eyes import FLAGS
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.browser

@@ -56,7 +56,7 @@ def test_a_long_sweep_says_how_long_and_each_shorter_way_is_as_long_as_it_says(
 ) -> None:
     long = estimate([HOPELESS, QUICK])
     assert long is not None
-    assert long.text().startswith("about 1 h 58 min: 100 trials × 71 s (estimated from the ")
+    assert long.text().startswith("about 1 h 58 min: 100 trials × 71 s, if all are like the first ")
     assert long.seconds == pytest.approx(50 * 142 + 50 * (0.1 + 50 * 1.42e-3))
     assert {way.override.partition("=")[0] for way in long.ways} == {
         "sweep.cap",
@@ -144,6 +144,6 @@ def test_the_preview_of_a_long_sweep_says_its_duration_and_leaves_nothing(
     monkeypatch.setattr("gdexp.sweeps.duration.pilot", lambda *_: HOPELESS)
     assert main(["+sweep", "sweep.preview=true"]) == 0
     said = capsys.readouterr().out
-    assert "time     about 3 h 57 min: 100 trials × 142 s (estimated from the first 10)" in said
+    assert "time     about 3 h 57 min: 100 trials × 142 s, if all are like the first 10" in said
     assert max(map(len, said.splitlines())) <= 80
     assert not [*here.iterdir()]

@@ -10,19 +10,23 @@ from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
+from rich.console import Console
 from rich.text import Text
 
 from gdexp.core import format_duration, format_large_count
 from gdexp.descent import Status
 from gdexp.display import terminal
 from gdexp.sweeps.display.descent_line import LONGEST_BAR, SHORTEST_BAR, DescentLine, bar
+from gdexp.sweeps.display.live_lines import drawing
 from gdexp.sweeps.display.text_lines import cut, pack
 from gdexp.sweeps.display.time_left import TimeLeft
 from gdexp.sweeps.study import ADDED
 
 FIRST_LOG_SECONDS, LOG_EVERY_SECONDS = 1.0, 10.0
+SETTLED = ((0.0, 10), (5.0, 3), (60.0, 1))
+"""After how many seconds with how many trials the time left is said: the first trial also prepares
+the others, and those of a batch end together."""
+
 WIDTH = 80
 DRAW_EVERY_SECONDS = 0.1
 DRAW_SHARE = 0.05
@@ -99,16 +103,12 @@ class Progress(AbstractContextManager["Progress"]):
         self._steps = 0.0
         self._best: tuple[float, FinishedTrial, float | None] | None = None
         self._descent: DescentLine | None = None
-        self._running, self._began = 0, clock()
+        self._running, self._added, self._began = 0, 0, clock()
         self._time_left = TimeLeft(clock())
         # A dumb terminal cannot move its cursor, so it gets plain lines, as a log does.
         cell = terminal.notebook_display()
         self._is_live = cell is not None or (out.is_terminal and not out.is_dumb_terminal)
-        self._live: _Drawing = (
-            Live(_View(self), console=out, auto_refresh=False, transient=True)
-            if cell is None
-            else _Cell(self, cell)
-        )
+        self._live = drawing(self, out, cell)
         self._next = clock() + (0.0 if self._is_live else FIRST_LOG_SECONDS)
         self._changed = False
 
@@ -143,6 +143,7 @@ class Progress(AbstractContextManager["Progress"]):
             lr: its learning rate, shown with the best trial; None if it is not to be shown.
         """
         self._time_left.add(self._clock())
+        self._added += 1
         self._count(record, value, lr)
         self._descent = None
         self._changed = True
@@ -290,7 +291,9 @@ class Progress(AbstractContextManager["Progress"]):
         now, trials = self._clock(), self._total - self._done
         left = self._time_left.seconds(now, trials)
         if left is not None:
-            return [f"{format_duration(left)} left"]
+            spent = now - self._began
+            settled = any(spent >= least and self._added >= count for least, count in SETTLED)
+            return [f"{format_duration(left)} left"] if settled else []
         longest = None if self._descent is None else self._descent.longest(now, trials)
         return [] if longest is None else [f"at most {format_duration(longest)} left"]
 
@@ -335,48 +338,3 @@ class Progress(AbstractContextManager["Progress"]):
             act()
         except Exception:
             self._next = math.inf
-
-
-class _Drawing(Protocol):
-    """What draws the lines."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def refresh(self) -> None:
-        """Draw the lines as they are now."""
-
-    def stop(self) -> None:
-        """End."""
-
-
-class _Cell:
-    """The lines below a cell of a notebook; the last ones stay.
-
-    Args:
-        progress: has the lines.
-        cell: shows them.
-    """
-
-    def __init__(self, progress: Progress, cell: terminal.NotebookDisplay) -> None:
-        self._progress, self._cell = progress, cell
-
-    def start(self) -> None:
-        """Show the first lines."""
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Show the lines as they are now."""
-        self._cell.show("\n".join(line.plain for line in self._progress.lines(WIDTH)))
-
-    stop = refresh
-
-
-class _View:
-    """The lines for rich, which asks for them with the current width."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from self._progress.lines(options.max_width, options.ascii_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gdexp.core import validation
@@ -19,9 +20,18 @@ LOST = (Status.FAILED, Status.STALLED, Status.BELOW_MINIMUM)
 
 def learned_of(plan: Plan) -> Learned:
     """Return what the sampler is told of a sweep of the learning rate."""
+    names = [d.name for d in plan.space.dimensions if d.key == LR]
+    return Learned(names, THRESHOLD, learned_outcome(plan.base["dtype"]))
+
+
+def learned_outcome(dtype: object) -> Callable[[FrozenTrial], Outcome | None]:
+    """Return what gives the outcome of a finished trial; None of one that the user added.
+
+    Args:
+        dtype: of the descents, as a config has it.
+    """
     import torch
 
-    dtype = plan.base["dtype"]
     largest = math.log(torch.finfo(validation.dtype(dtype)).max)
 
     def outcome_of(trial: FrozenTrial) -> Outcome | None:
@@ -33,5 +43,4 @@ def learned_of(plan: Plan) -> Learned:
         threshold = record.threshold
         return Outcome(record.hitting_time, threshold, ended, diverged, lost, largest)
 
-    names = [d.name for d in plan.space.dimensions if d.key == LR]
-    return Learned(names, THRESHOLD, outcome_of)
+    return outcome_of

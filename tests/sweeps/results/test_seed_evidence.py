@@ -41,6 +41,8 @@ def test_ten_seeds_give_intervals_in_the_table_the_file_and_the_answer(
     for row in rows:
         assert row["expected"] == records[row["trial"]].hitting_time
         assert row["low"] <= row["expected"] <= row["high"]
+    [picture] = here.rglob("iterations_by_lr.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
     [file] = here.rglob("evidence.csv")
     stored = list(csv.DictReader(io.StringIO(file.read_text())))
     assert [int(row["trial"]) for row in stored] == [row["trial"] for row in rows]
