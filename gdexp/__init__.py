@@ -209,7 +209,7 @@ __all__ = [*_HOME]
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name == "figures":
-        return import_module("gdexp.figures")
+        return import_module(f"gdexp.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'gdexp' has no attribute {name!r}")
     return getattr(import_module(f"gdexp.{_HOME[name]}"), name)

@@ -27,7 +27,10 @@ from gdexp.sweeps.study import attributes
 from gdexp.tracking.recorded_names import FILES, METRICS, TAGS
 from tests.support.commands import composed
 
-OTHER_NAMES = {"gdexp.worker.", "gdexp.record", "gdexp.stop", "gdexp.objects."}
+OTHER_NAMES = {
+    *("gdexp.worker.", "gdexp.record", "gdexp.stop", "gdexp.objects."),
+    *("gdexp.chosen", "gdexp.sweep_folder"),
+}
 """Names in a study, in a process or of an object, which are no tags of a run."""
 
 

@@ -6,6 +6,7 @@ place of the shipped one, and that is said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,11 @@ from gdexp.config.hydra_internals import ConfigFile, reading_config_files
 from gdexp.core import BadInput, shown_path
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+HIDDEN_PACKAGE = re.compile(
+    rb"(?:[ \t]*\n)*#(?![ \t]*@)[^\n]*\n(?:(?:#[^\n]*)?\n)*?(#[ \t]*@package)"
+)
+"""A package line below another comment: Hydra takes no notice of it."""
 
 
 @contextmanager
@@ -56,6 +62,13 @@ def _read(file: ConfigFile) -> Any:  # noqa: ANN401
             0,
             "begins with a byte-order mark, which hides a '# @package' line; save it as UTF-8 "
             "without one",
+        )
+    if (hidden := HIDDEN_PACKAGE.match(content)) is not None:
+        raise _error(
+            file,
+            content,
+            hidden.start(1),
+            "Hydra reads this line only above every other comment; move it to the top",
         )
     try:
         loaded = file.load()

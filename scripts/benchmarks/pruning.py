@@ -148,7 +148,7 @@ class Simulated:
                 trials.add(ordinal, ended)
                 if way == PRUNED and result.status is Status.PRUNED:
                     for step, reading in pruning.readings:
-                        trial.report(reading, step)
+                        trial.report(-reading if self.maximize else reading, step)
                     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                     continue
             study.tell(trial, value)

@@ -73,6 +73,7 @@ def test_other_files_are_found_beside_the_shipped_ones_in_silence(
         (b"name: matrix\n# \xe9\n", "2:3", "is not UTF-8"),
         (b"name: matrix\nx0: \x07\n", "2:5", "stands here"),
         (b"# @package _global_ x\nname: matrix\n", "1:1", "Too many components"),
+        (b"# Mine.\n\n# @package _global_\nname: matrix\n", "3:1", "move it to the top"),
         (b"- name\n", "1:1", "must be a mapping of keys to values"),
         (b"3\n", "1:1", "int"),
     ],

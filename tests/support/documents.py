@@ -57,7 +57,7 @@ def lines(document: str) -> Iterator[str]:
 
 def inline_commands(document: str) -> list[str]:
     """Every `python -m gdexp …` in running text."""
-    found = re.findall(r"`(python -m gdexp[^`\n]*)`", prose(document))
+    found = re.findall(r"`(python -m gdexp(?: [^`\n]*)?)`", prose(document))
     return [line for line in dict.fromkeys(found) if "…" not in line]
 
 

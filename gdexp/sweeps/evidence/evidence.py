@@ -67,12 +67,14 @@ class Evidence:
         seeds: of each trial.
         best: the best trial, compared with itself.
         others: the other trials, the best first.
+        constant: whether every seed gives the same counts, as where all have one start.
     """
 
     method: str
     seeds: int
     best: Comparison
     others: Sequence[Comparison]
+    constant: bool = False
 
     @property
     def contenders(self) -> list[Comparison]:
@@ -80,10 +82,18 @@ class Evidence:
         return [each for each in self.others if not each.is_worse]
 
     @property
+    def _names(self) -> str:
+        """The contenders in words: `trials 12, 31 and 4 more`."""
+        names = ", ".join(str(each.trial) for each in self.contenders[:MOST_NAMED])
+        left = len(self.contenders) - MOST_NAMED
+        more = f" and {left:,} more" if left > 0 else ""
+        return f"{'trial' if len(self.contenders) == 1 else 'trials'} {names}{more}"
+
+    @property
     def interval_text(self) -> str:
         """The 95 % interval of the best trial's expected running time; empty where none is."""
         low, high = self.best.low, self.best.high
-        if low is None or high is None:
+        if low is None or high is None or self.constant:
             return ""
         above = "no bound above" if math.isinf(high) else f"{high:,.6g}"
         return f"95 % interval {low:,.6g} to {above} (bootstrap of {self.seeds} seeds)"
@@ -94,6 +104,9 @@ class Evidence:
                 f"{self.seeds} seeds cannot tell trials apart: a sign test needs at least "
                 f"{FEWEST_SEEDS}, an interval {FEWEST_RESAMPLED}"
             )
+        if self.constant:
+            text = f"all {self.seeds} seeds give the same counts, and tell no more than one seed"
+            return f"{text}; as many: {self._names}" if self.contenders else text
         by = "paired bootstrap" if self.method == BOOTSTRAP else "one-sided sign test"
         how = f"{by} of {self.seeds} seeds, 5 % for each pair"
         if not self.contenders:
@@ -102,11 +115,7 @@ class Evidence:
                 return "no other trial has all seeds, so there is nothing to compare it with"
             which = "the other trial" if compared == 1 else f"each of the other {compared:,} trials"
             return f"told apart from {which} ({how})"
-        names = ", ".join(str(each.trial) for each in self.contenders[:MOST_NAMED])
-        left = len(self.contenders) - MOST_NAMED
-        more = f" and {left:,} more" if left > 0 else ""
-        trials = "trial" if len(self.contenders) == 1 else "trials"
-        text = f"not distinguishable from {trials} {names}{more} ({how})"
+        text = f"not distinguishable from {self._names} ({how})"
         first = self.contenders[0]
         if first.seeds_to_tell is None:
             return text
@@ -127,12 +136,13 @@ def evidence_of(best: SeedCounts, others: Sequence[SeedCounts]) -> Evidence:
     """
     seeds = len(best.counts)
     rising = sorted(others, key=lambda each: (each.expected, each.trial))[:MOST_COMPARED]
+    constant = seeds > 1 and all(_is_constant(each) for each in [best, *rising])
     method = BOOTSTRAP if seeds >= FEWEST_RESAMPLED else SIGN_TEST
     if seeds < FEWEST_SEEDS:
         method = TOO_FEW
     if method != BOOTSTRAP:
         found = [_by_signs(best, each, method) for each in rising]
-        return Evidence(method, seeds, _by_signs(best, best, method), found)
+        return Evidence(method, seeds, _by_signs(best, best, method), found, constant)
     draws = resampled_seeds(seeds)
     base = best.resampled(draws)
     times = [base, *(each.resampled(draws) for each in rising)]
@@ -141,7 +151,11 @@ def evidence_of(best: SeedCounts, others: Sequence[SeedCounts]) -> Evidence:
         _by_resamples(best, each, base, own, share)
         for each, own, share in zip([best, *rising], times, shares, strict=True)
     )
-    return Evidence(method, seeds, first, found)
+    return Evidence(method, seeds, first, found, constant)
+
+
+def _is_constant(trial: SeedCounts) -> bool:
+    return len(set(zip(trial.counts, trial.reached, strict=True))) == 1
 
 
 def _by_signs(best: SeedCounts, other: SeedCounts, method: str) -> Comparison:

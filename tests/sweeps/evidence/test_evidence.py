@@ -151,6 +151,16 @@ def test_a_failure_counts_as_the_expected_running_time_counts_it() -> None:
     assert found.others[0].high == math.inf
 
 
+def test_seeds_that_change_nothing_are_no_evidence() -> None:
+    one, other = (SeedCounts(n, [c] * 12, [True] * 12) for n, c in ((0, 159), (1, 160)))
+    assert str(evidence_of(one, [other])) == (
+        "all 12 seeds give the same counts, and tell no more than one seed"
+    )
+    assert evidence_of(one, [other]).interval_text == ""
+    tied = evidence_of(one, [SeedCounts(4, one.counts, one.reached), other])
+    assert str(tied).endswith("; as many: trial 4")
+
+
 def test_the_draws_are_the_same_everywhere() -> None:
     assert resampled_seeds(10, 3).tolist() == [
         [1, 7, 4, 3, 1, 4, 7, 7, 3, 1],
