@@ -17,7 +17,7 @@ from gdexp.suite.targets import PRECISION, TARGETS
 DTYPE = "float64"
 """In float32 f* hides the last targets."""
 
-WORTH_OPTIMISING = 200_000
+WORTH_OPTIMISING = 1_000_000
 """Evaluations, times the dimension, from which on code that is made to be fast is done sooner."""
 
 

@@ -1,0 +1,71 @@
+"""The published table again, bit for bit: a small part here, all of it by `scripts/bench`."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import pytest
+from documentation import site
+
+from gdexp.suite.cells import Cell, descents
+from gdexp.suite.descents import Function
+from gdexp.suite.entry import Entry
+from gdexp.suite.outcome import Attempts
+from gdexp.suite.settings import BenchmarkSettings
+from gdexp.suite.shipped_rates import shipped_rates
+from gdexp.suite.tables import digest
+from scripts.benchmarks import first_order
+
+SETTINGS = BenchmarkSettings()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rule", "function", "dimension"),
+    [("gd", 1, 20), ("adam", 8, 5), ("momentum", 14, 2), ("rmsprop", 24, 2), ("nesterov", 5, 2)],
+)
+def test_descents_of_the_table_are_the_same_to_the_last_bit(
+    rule: str, function: int, dimension: int
+) -> None:
+    rates = shipped_rates()[Cell(rule, function, dimension)]
+    made = descents(
+        Entry.of(rule),
+        Function(function, dimension, SETTINGS.budget * dimension),
+        SETTINGS,
+        [rates.function, rates.common],
+        seed=0,
+    )
+    known = first_order.published()
+    for name, rate in ((rule, rates.function), (f"{rule}, one rate", rates.common)):
+        own = Attempts(rate, "portable", [each for each in made if each.rate == rate])
+        assert digest(own) == known[name, str(dimension), str(function)]
+
+
+def test_every_cell_of_the_table_has_its_rate() -> None:
+    wanted = {
+        Cell(rule, function, dimension)
+        for rule in map(str, SETTINGS.rules)
+        for function in SETTINGS.functions
+        for dimension in SETTINGS.dimensions
+    }
+    assert wanted == {*shipped_rates()}
+    assert len(first_order.published()) == 2 * len(wanted)
+
+
+def test_the_page_shows_the_numbers_of_the_table() -> None:
+    page = (site.HERE / "pages" / "explanation" / "which-rule.md").read_text(encoding="utf-8")
+    with first_order.TABLE.open(encoding="utf-8", newline="") as file:
+        shares: dict[tuple[str, str], list[float]] = {}
+        for row in csv.DictReader(file):
+            shares.setdefault((row["solver"], row["dimension"]), []).append(float(row["share"]))
+    rows = [
+        [cell.strip() for cell in line.strip("| \n").split("|")]
+        for line in page.splitlines()
+        if re.match(r"\| [^|]+ \| 0\.\d{3} \|", line)
+    ]
+    assert len(rows) == 2 * len(SETTINGS.rules)
+    for name, *cells in rows:
+        for dimension, cell in zip(("2", "5", "20"), cells, strict=True):
+            own = shares[name, dimension]
+            assert cell == f"{sum(own) / len(own):.3f}"
