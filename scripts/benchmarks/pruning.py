@@ -2,6 +2,9 @@
 
 As COMPLETE with its projected hitting time, or with the worst value of the trials before where
 that is worse, as gdexp does; or as PRUNED with its readings, as Optuna's users do.
+
+On digits, with 8 seeds and 40 trials, PRUNED and what gdexp tells gave the same counts for every
+pruner, and no pruner found the best rate in fewer updates on average than sweeps without one.
 """
 
 from __future__ import annotations
