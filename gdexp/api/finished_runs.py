@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdexp.api.caller import called
-from gdexp.api.object_config import ObjectConfig, optimizer_config, problem_config
+from gdexp.api.object_config import ObjectConfig, problem_config
+from gdexp.api.rule_config import optimizer_config
 from gdexp.api.settings import Place, tracking_settings
 from gdexp.api.study import Study
 from gdexp.cli import RerunSettings, make_again

@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from gdexp.config import literal, shipped_values
+from gdexp.config import literal
 from gdexp.core import BadInput, arguments_of, described, given_name, given_path, user_code
 from gdexp.descent import Stopping
-from gdexp.optimizers import RULES, SCHEDULES, Constant, Schedule, TorchSchedule, UpdateRule
 from gdexp.problems import (
     PROBLEMS,
     FunctionProblem,
@@ -63,7 +62,7 @@ class ObjectConfig:
         return ", ".join(map(given_name, self.objects))
 
 
-class _NotPlain(Exception):
+class NotPlain(Exception):
     """A value cannot be written into a config."""
 
 
@@ -81,7 +80,7 @@ def problem_config(given: object) -> ObjectConfig:
     if isinstance(given, str):
         return _named_problem(given)
     if isinstance(given, list | tuple):
-        return _lines_of("problem", given)
+        return lines_of("problem", given)
     if isinstance(given, Problem):
         return _problem(given)
     make, arguments = _call(given)
@@ -100,31 +99,7 @@ def problem_config(given: object) -> ObjectConfig:
         raise BadInput("problem", getattr(given, "__name__", given), allowed)
     if not arguments and make in PROBLEMS.values():
         return ObjectConfig((f"problem={getattr(make, 'name', '')}",))
-    return _by_path("problem", kind, make, arguments, given)
-
-
-def optimizer_config(given: object) -> ObjectConfig:
-    """Return what stands for an update rule.
-
-    Args:
-        given: an `UpdateRule`, a subclass, a name, an import path, or a list of overrides.
-
-    Raises:
-        BadInput: it is none of these, or its values are no arguments of its class.
-    """
-    if isinstance(given, str):
-        if "." in given:
-            return ObjectConfig(("optimizer=custom", f"optimizer.path={literal(given)}"))
-        return ObjectConfig((given if "=" in given else f"optimizer={given}",))
-    if isinstance(given, list | tuple):
-        return _lines_of("optimizer", given)
-    if isinstance(given, type) and issubclass(given, UpdateRule):
-        if RULES.get(given.name) is given:
-            return ObjectConfig((f"optimizer={given.name}",))
-        return _by_path("optimizer", "custom", given, {}, given)
-    if not isinstance(given, UpdateRule):
-        raise BadInput("optimizer", given, "must be an UpdateRule, a name or a list of overrides")
-    return _rule(given)
+    return by_path("problem", kind, make, arguments, given)
 
 
 def stopping_config(given: Stopping, sweep: bool = False) -> ObjectConfig:
@@ -137,7 +112,7 @@ def stopping_config(given: Stopping, sweep: bool = False) -> ObjectConfig:
     if not isinstance(given, Stopping):
         raise BadInput("stopping", given, "must be a Stopping")
     lines = []
-    for key, value in _changed(given, "absolute").items():
+    for key, value in changed_fields(given, "absolute").items():
         written = None if key == "threshold" and not given.has_threshold else value
         sign = "++" if key in NOT_SHIPPED else ""
         group = "sweep" if sweep and key == "continue_to" else "stopping"
@@ -149,7 +124,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
     """Return a value as a config holds it.
 
     Raises:
-        _NotPlain: it is no number, text, list or mapping of those, or too long.
+        NotPlain: it is no number, text, list or mapping of those, or too long.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -157,7 +132,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
         return str(value)
     if isinstance(value, torch.Tensor | np.ndarray):
         if (value.numel() if isinstance(value, torch.Tensor) else value.size) > MOST_NUMBERS:
-            raise _NotPlain
+            raise NotPlain
         return plain(value.tolist())
     if isinstance(value, np.generic):
         return plain(value.item())
@@ -165,7 +140,7 @@ def plain(value: object) -> Any:  # noqa: ANN401
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple) and len(value) <= MOST_NUMBERS:
         return [plain(item) for item in value]
-    raise _NotPlain
+    raise NotPlain
 
 
 def import_path(value: object) -> str | None:
@@ -191,7 +166,8 @@ def _named_problem(given: str) -> ObjectConfig:
     return ObjectConfig((f"problem={kind}", f"problem.path={literal(given)}")) + _own(kind)
 
 
-def _lines_of(key: str, given: Sequence[object]) -> ObjectConfig:
+def lines_of(key: str, given: Sequence[object]) -> ObjectConfig:
+    """Return a list of overrides as what stands for an object."""
     if not all(isinstance(each, str) and "=" in each for each in given):
         raise BadInput(key, given, f"a list holds overrides: ['{key}=NAME', '{key}.KEY=VALUE']")
     return ObjectConfig(tuple(map(str, given)))
@@ -224,7 +200,7 @@ def _transformed(given: Transformed) -> ObjectConfig | None:
         return None
     try:
         shift = plain(given.shift)
-    except _NotPlain:
+    except NotPlain:
         return None
     keys = {"rotation_seed": given._seed, "shift": shift}
     rebuilt = Transformed(given.inner, **keys)
@@ -240,7 +216,7 @@ def _function_problem(given: FunctionProblem) -> ObjectConfig | None:
     start = {"x0": given.x0} if given.x0 is not None else {"shape": list(given.shape)}
     try:
         keys = {key: plain(value) for key, value in {**start, "f_star": f_star}.items()}
-    except _NotPlain:
+    except NotPlain:
         return None
     if path is None or not _same(FunctionProblem(given.function, **keys), given):
         return None
@@ -272,41 +248,7 @@ def _equal(value: object, default: object) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 
-def _rule(rule: UpdateRule) -> ObjectConfig:
-    """Return what stands for a rule: its class, its fields and its schedule."""
-    cls = type(rule)
-    shipped = RULES.get(cls.name) is cls
-    own = [each.name for each in fields(rule) if each.init and each.name != "schedule"]
-    try:
-        values = {key: plain(getattr(rule, key)) for key in own}
-        schedule = _schedule(rule.schedule)
-    except _NotPlain:
-        raise BadInput("optimizer", rule, "its values must be numbers, texts or lists") from None
-    if shipped:
-        known = shipped_values(f"optimizer/{cls.name}")
-        given = {k: v for k, v in values.items() if (v if v != {} else None) != known.get(k)}
-        lines = (f"optimizer.{key}={literal(value)}" for key, value in given.items())
-        return ObjectConfig((f"optimizer={cls.name}", *lines)) + schedule
-    changed = _changed(rule, "schedule")
-    values = {key: value for key, value in values.items() if key in changed}
-    lr = values.pop("lr", getattr(rule, "lr", None))
-    rate = () if lr is None else (f"optimizer.lr={literal(lr)}",)
-    return _by_path("optimizer", "custom", cls, values, rule) + ObjectConfig(rate) + schedule
-
-
-def _schedule(schedule: Schedule) -> ObjectConfig:
-    if isinstance(schedule, Constant):
-        return ObjectConfig()
-    group, cls = "optimizer.schedule", type(schedule)
-    values = {each.name: plain(getattr(schedule, each.name)) for each in fields(schedule)}
-    if SCHEDULES.get(cls.name) is cls or cls is TorchSchedule:
-        lines = (f"{group}.{key}={literal(value)}" for key, value in values.items())
-        return ObjectConfig((f"optimizer/schedule={cls.name}", *lines))
-    made = _by_path(group, "custom", cls, values, schedule)
-    return ObjectConfig(("optimizer/schedule=custom", *made.lines[1:]), made.objects)
-
-
-def _changed(value: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401
+def changed_fields(value: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401
     """Return the fields of a dataclass that are not at their default."""
     found = {}
     for each in fields(value):
@@ -318,7 +260,7 @@ def _changed(value: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401
     return found
 
 
-def _by_path(
+def by_path(
     key: str, kind: str, make: object, arguments: Mapping[str, Any], given: object
 ) -> ObjectConfig:
     """Return what stands for a class or function of the user's, with arguments.
@@ -336,7 +278,7 @@ def _by_path(
         path, objects = next(iter(made.objects)), dict(made.objects)
     try:
         plain_arguments = plain(dict(arguments))
-    except _NotPlain:
+    except NotPlain:
         raise BadInput(
             key, given, "its arguments must be numbers, texts, lists or groups of those"
         ) from None

@@ -12,11 +12,11 @@ from gdexp.api.caller import called
 from gdexp.api.composition import Composer, as_arguments
 from gdexp.api.object_config import (
     ObjectConfig,
-    optimizer_config,
     plain,
     problem_config,
     stopping_config,
 )
+from gdexp.api.rule_config import optimizer_config
 from gdexp.api.settings import tracking_lines
 from gdexp.api.study import Study
 from gdexp.config import literal

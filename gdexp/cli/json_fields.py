@@ -9,24 +9,9 @@ depend on the input; `list of KIND`; or `any`. `or null` after a kind says that 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-
-class Field(NamedTuple):
-    """One field of an object.
-
-    Attributes:
-        kind: what its value is.
-        meaning: in one line.
-        fields: of the object, or of each object in the list; None where it holds no objects.
-    """
-
-    kind: str
-    meaning: str
-    fields: Mapping[str, Field] | None = None
-
-
-Fields = Mapping[str, Field]
+from gdexp.cli import benchmark_fields
+from gdexp.cli.json_field import Field, Fields
 
 EVERY: Fields = {
     "command": Field("text", "the command, or `run`, `preview`"),
@@ -319,37 +304,6 @@ EXPORT: Fields = {
     "replay": Field("text", "the command that replays it anywhere"),
 }
 
-BENCHMARK: Fields = {
-    "name": Field("text", "of the folder in `benchmarks/`"),
-    "definition": Field("object of any", "the settings that decide the outcome"),
-}
-
-BENCHMARK_SOLVER: Fields = {
-    "dimension": Field("integer", "the number of variables"),
-    "solver": Field("text", "the rule; `one rate` where all functions share its learning rate"),
-    "targets_met": Field("number", "the share of function, instance, start, target that was met"),
-    "low": Field("number", "the lower edge of its bootstrap interval"),
-    "high": Field("number", "the upper edge"),
-    "functions_solved": Field("integer", "the functions of which a descent met 1e-8"),
-    "functions": Field("integer", "all functions"),
-    "score": Field("number", "AlgoPerf's score, from 0 to 1"),
-    "score_low": Field("number", "the lower edge of its bootstrap interval"),
-    "score_high": Field("number", "the upper edge"),
-}
-
-BENCHMARK_TIME: Fields = {
-    "solver": Field("text", "as in `solvers`"),
-    "dimension": Field("integer", "the number of variables"),
-    "function": Field("integer", "1 … 24"),
-    "rate": Field("number or null", "the learning rate that was swept; null: the rule has none"),
-    "target": Field("number", "the largest gap that meets it"),
-    "running_time": Field("number or null", "the expected one in evaluations; null: never met"),
-    "low": Field("number or null", "the lower edge of its bootstrap interval"),
-    "high": Field("number or null", "the upper edge; null: a resample has no success"),
-    "successes": Field("integer", "the descents that met the target"),
-    "descents": Field("integer", "all descents"),
-}
-
 ANSWERS: Mapping[str, Fields] = {
     "run": RUN,
     "sweep": SWEEP,
@@ -361,19 +315,7 @@ ANSWERS: Mapping[str, Fields] = {
     "problems": PROBLEMS,
     "certify": CERTIFY,
     "export": EXPORT,
-    "benchmark": {
-        **BENCHMARK,
-        "solvers": Field("list of object", "a row for each and dimension", BENCHMARK_SOLVER),
-        "running_times": Field("list of object", "to the targets 100 … 1e-8", BENCHMARK_TIME),
-        "report": Field("text", "the place of the report"),
-    },
-    "benchmark_preview": {
-        **BENCHMARK,
-        "rates": Field("integer", "learning rates that are to be swept"),
-        "cells": Field("integer", "rules on a function and dimension that are to be done"),
-        "descents": Field("integer", "of these cells"),
-        "seconds": Field("number", "an estimate of the time of one process"),
-    },
+    **benchmark_fields.ANSWERS,
     "delete": {
         "run_id": Field("text", "the run or sweep"),
         "kind": Field("text", "run, sweep or rerun"),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from documentation.markdown import code, escaped, table
 from gdexp.cli.exit_statuses import ANSWERED, EXIT_STATUSES
-from gdexp.cli.json_fields import ANSWERS, EVERY, Fields
+from gdexp.cli.json_field import Fields
+from gdexp.cli.json_fields import ANSWERS, EVERY
 
 TYPED = {
     "run": "python -m gdexp",

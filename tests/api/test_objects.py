@@ -12,7 +12,8 @@ import torch
 
 import gdexp
 from gdexp.api.composition import Composer
-from gdexp.api.object_config import optimizer_config, problem_config, stopping_config
+from gdexp.api.object_config import problem_config, stopping_config
+from gdexp.api.rule_config import optimizer_config
 from gdexp.core import BadInput, described
 from gdexp.experiment.experiment import Experiment, trusted_paths
 from gdexp.optimizers.registry import RULES, build_rule

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdexp.cli.json_fields import ANSWERS, EVERY, Fields
+from gdexp.cli.json_field import Fields
+from gdexp.cli.json_fields import ANSWERS, EVERY
 
 NUMBERS_BY_NAME = ("inf", "-inf", "nan")
 OR_NULL = " or null"

@@ -30,7 +30,8 @@ def take(template: str) -> None:
 
     for owner, name, stand_in in small_pictures():
         setattr(owner, name, stand_in)
-    mlflow_internals.create_database = copying(mlflow_internals.create_database, Path(template))
+    copy = copying(mlflow_internals.create_database, Path(template))
+    setattr(mlflow_internals, "create_database", copy)  # noqa: B010 - a stand-in
 
 
 def small_pictures() -> list[tuple[type, str, Callable[..., Any]]]:
