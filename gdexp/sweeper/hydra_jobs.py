@@ -95,7 +95,7 @@ class Job:
         setup_globals()
         config = self.jobs.composed(self.overrides)
         with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = self.number
+            config.hydra.job.id, config.hydra.job.num = str(self.number), self.number
             config.hydra.sweep.dir = self.jobs.folder
             if self.seed is not None:
                 config.hydra.sweep.subdir = self._place

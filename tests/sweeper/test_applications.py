@@ -8,6 +8,7 @@ from pathlib import Path
 from time import sleep
 
 import pytest
+from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
 from tests.support.applications import SPHERE, application, start, study_of, sweep, told
@@ -87,6 +88,26 @@ def main(cfg):
         accuracy += (1 - accuracy) * cfg.optimizer.lr * cfg.optimizer.factor
         gdexp.report(epoch, accuracy=accuracy)
     return 1 - accuracy
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+OWN_RUN = """
+import hydra
+import mlflow
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg):
+    if cfg.own:
+        mlflow.set_tracking_uri("sqlite:///mlflow.db")
+        mlflow.set_experiment("train")
+        mlflow.start_run(run_name="mine")  # and leaves it open
+        mlflow.log_param("alpha", cfg.x)
+    return cfg.x**2
 
 
 if __name__ == "__main__":
@@ -184,3 +205,22 @@ def test_a_killed_sweep_goes_on_to_the_same_trials_and_leaves_finished_folders(
     sweep(application(alone, SPHERE), *line)
     assert told(study_of(tmp_path)) == told(study_of(alone))
     assert sorted(path.name for path in (tmp_path / "out").glob("[0-9]*")) == list("012345")
+
+
+def test_a_run_that_the_application_starts_is_the_trials_and_there_is_no_second(
+    tmp_path: Path,
+) -> None:
+    config(tmp_path, "{own: true, x: 2.0}\n")
+    script = application(tmp_path, OWN_RUN)
+    goal = ["own=true,false", "hydra/sweeper/sampler=grid", "hydra.sweeper.tracking=mlflow"]
+    sweep(script, *goal, "hydra.sweeper.job_dirs=false")
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (experiment,) = [each for each in client.search_experiments() if each.name == "train"]
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert len(runs) == 3
+    (parent,) = [run for run in runs.values() if run.data.tags["gdexp.kind"] == "sweep"]
+    trials = [run for run in runs.values() if run is not parent]
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {parent.info.run_id}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert {run.data.metrics["returned"] for run in [runs["mine"]]} == {4.0}
+    assert runs["mine"].data.params == {"alpha": "2.0"}
