@@ -8,7 +8,14 @@ from pathlib import Path
 from gdexp.config import Config, construct
 from gdexp.core import BadInput, check_file_name, command_folder, json_output, validation
 from gdexp.display import terminal
-from gdexp.reruns import check_overrides, folder_files, reference_of_run, select_runs, write_folder
+from gdexp.reruns import (
+    check_free,
+    check_overrides,
+    folder_files,
+    reference_of_run,
+    select_runs,
+    write_folder,
+)
 from gdexp.tracking import TrackingSettings
 
 FOLDER = "export"
@@ -51,10 +58,11 @@ def export(config: Config) -> None:
         raise BadInput(
             "+export", settings.run or "", f"stands for {len(runs)} runs; name one of {ids}"
         )
-    reference = reference_of_run(runs[0])
     shown = settings.folder or f"{FOLDER}/{runs[0].short.replace('/', '-')}"
     place = command_folder() / Path(shown).expanduser()
     check_file_name("export.folder", place)
+    check_free(place, shown)
+    reference = reference_of_run(runs[0])
     files = folder_files(reference)
     write_folder(place, files, shown)
     out = terminal.console()

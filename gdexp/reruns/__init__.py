@@ -6,7 +6,7 @@ its manifest, `programs` chooses what a portable descent computes, `replay` repe
 outcome, `rerun_recorder` writes it to MLflow, and `export_folder` writes and reads exports.
 """
 
-from gdexp.reruns.export_folder import folder_files, write_folder
+from gdexp.reruns.export_folder import check_free, folder_files, write_folder
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
 from gdexp.reruns.reference_reader import reference_of_run
 from gdexp.reruns.replay import Rerun, build_experiment, replay_descent, replay_descents
@@ -32,6 +32,7 @@ __all__ = [
     "Rerun",
     "RerunRecorder",
     "build_experiment",
+    "check_free",
     "check_overrides",
     "common_exit_status",
     "end_killed_reruns",

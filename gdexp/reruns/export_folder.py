@@ -67,6 +67,25 @@ def folder_files(reference: Reference) -> dict[str, bytes]:
     return {**files, MANIFEST: manifest(files)}
 
 
+def check_free(place: Path, shown: str) -> None:
+    """Refuse a folder that holds something.
+
+    Args:
+        place: the folder.
+        shown: the folder as the user typed it.
+
+    Raises:
+        BadInput: the folder is not empty.
+        StorageFailed: it cannot be read.
+    """
+    try:
+        taken = place.exists() and (not place.is_dir() or any(place.iterdir()))
+    except OSError as error:
+        raise StorageFailed(f"{shown}: cannot be read ({error.strerror})") from None
+    if taken:
+        raise BadInput("export.folder", shown, "is there already and not empty; name another")
+
+
 def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
     """Write files to a folder that does not exist or is empty. It appears whole or not at all.
 
@@ -79,9 +98,8 @@ def write_folder(place: Path, files: Mapping[str, bytes], shown: str) -> None:
         BadInput: the folder is not empty.
         StorageFailed: it cannot be written.
     """
+    check_free(place, shown)
     try:
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise BadInput("export.folder", shown, "is there already and not empty; name another")
         place.parent.mkdir(parents=True, exist_ok=True)
         with _unfinished(place) as folder:
             for name, content in files.items():

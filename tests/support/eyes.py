@@ -74,7 +74,7 @@ class Eyes:
     def open(self, place: str) -> None:
         """A page from nothing; `place` is what follows `#`, or a whole address."""
         self.driver.get("about:blank")
-        self.driver.get(place if place.startswith("http") else f"{self.base}/#{place}")
+        self.driver.get(place if "://" in place else f"{self.base}/#{place}")
 
     def until(self, seen: Callable[[], Any]) -> Any:
         """What is seen as soon as it is true."""
