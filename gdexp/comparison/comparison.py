@@ -24,8 +24,7 @@ LAST_PARAMS = ("stopping.cap",)
 
 RECORDED_METRICS = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
 EVALUATION_METRICS = ("loss_evaluations", "gradient_evaluations")
-MOST_SOLVERS = 8
-MOST_LABEL_WORDS = 5
+MOST_SOLVERS, MOST_LABEL_WORDS = 8, 5
 OTHER_SHAPE = "other shape"
 
 DIFFERENT_THRESHOLDS_NOTE = (
