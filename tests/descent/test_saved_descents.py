@@ -20,9 +20,9 @@ from gdexp import (
     Rosenbrock,
     Stopping,
     TorchOptimizer,
-    descend,
 )
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.descent import descend
 from gdexp.optimizers import Armijo, Cosine
 
 

@@ -34,13 +34,15 @@ NAMES += ["himmelblau", "rastrigin", "hyperbola", "ols", "logistic", "bbob"]
 
 RULE_NAMES = ["gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
 RULE_NAMES += ["damped", "centered", "decayed"]
+ACCELERATED = {"fast_gradient", "ogm", "ogm_g", "triple_momentum", "chebyshev_semi_iteration"}
+"""Rules whose coefficients change: `scripts/bench bits` compares them with torch."""
 
 RATES = {"gd": 1e-3, "momentum": 1e-3, "nesterov": 1e-3}
 
 
 def rules() -> dict[str, UpdateRule]:
     """Each shipped rule that is a pure function, and the formulas that its booleans choose."""
-    pure = {name: kind for name, kind in RULES.items() if name != TorchOptimizer.name}
+    pure = {name: RULES[name] for name in RULE_NAMES if name in RULES}
     made = {name: kind(lr=RATES.get(name, 1e-2)) for name, kind in pure.items()}  # type: ignore[call-arg]
     return {
         **made,
@@ -77,6 +79,8 @@ def count(losses: list[float], threshold: float) -> int:
 def test_all_shipped_problems_and_rules_are_tried() -> None:
     assert {*NAMES, "factorization"} == set(PROBLEMS)
     assert set(RULE_NAMES) == set(rules())
+    others = {name for name, kind in RULES.items() if name not in RULE_NAMES and not kind.searches}
+    assert others == {*ACCELERATED, TorchOptimizer.name}
 
 
 @pytest.mark.slow

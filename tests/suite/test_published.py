@@ -23,7 +23,7 @@ SETTINGS = BenchmarkSettings()
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "function", "dimension"),
-    [("gd", 1, 20), ("adam", 8, 5), ("momentum", 14, 2), ("rmsprop", 24, 2), ("nesterov", 5, 2)],
+    [("gd", 1, 20), ("adam", 8, 5), ("momentum", 14, 2)],
 )
 def test_descents_of_the_table_are_the_same_to_the_last_bit(
     rule: str, function: int, dimension: int

@@ -95,6 +95,9 @@ OBJECTS = {
     "seed": "follows from the config's seed",
     "mutation": "takes an object, which a config cannot give",
     "crossover": "takes an object, which a config cannot give",
+    "elite_population_selection_strategy": "takes a function, which a config cannot give",
+    "child_generation_strategy": "takes a function, which a config cannot give",
+    "after_trial_strategy": "takes a function, which a config cannot give",
 }
 """Arguments of Optuna's classes that no config can give, and why."""
 

@@ -99,15 +99,15 @@ def test_a_new_key_with_the_earlier_meaning_changes_no_name(
 ) -> None:
     made = plan()
     study = Study(definition=made.definition(), base=made.base)
-    known = {**EARLIER_MEANING, "stopping.measure": "loss"}
+    known = {**EARLIER_MEANING, "stopping.criterion": "loss"}
     monkeypatch.setattr("gdexp.config.identity.EARLIER_MEANING", known)
-    later = with_key(made, "measure", "loss")
+    later = with_key(made, "criterion", "loss")
     assert later.definition() == made.definition()
     assert config.signature(later.base) == config.signature(made.base)
     check_definition(study, later)  # type: ignore[arg-type]
-    other = with_key(made, "measure", "gradient")
+    other = with_key(made, "criterion", "gradient")
     assert config.signature(other.base) != config.signature(made.base)
-    with pytest.raises(BadInput, match=r"stopping\.measure=None, not gradient"):
+    with pytest.raises(BadInput, match=r"stopping\.criterion=None, not gradient"):
         check_definition(study, other)  # type: ignore[arg-type]
     # And a study of the later version goes on, whether or not it stored the key.
     stored = Study(definition=comparable(later.definition()), base=later.base)
