@@ -243,7 +243,8 @@ def test_the_ui_shows_the_files_of_a_read_only_folder(copy: Path) -> None:
     )
     assert process.stdout is not None
     try:
-        address = next(line for line in process.stdout if line.startswith("http")).strip()
+        printed = next(line for line in process.stdout if line.startswith("http"))
+        address = printed.partition("/#")[0].strip()
         run_id = sweep_id(copy, "matrix gd*")
         page = f"{address}/get-artifact?path=trace.npy&run_uuid={run_id}"
         with urllib.request.urlopen(page) as answer:
