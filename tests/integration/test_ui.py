@@ -185,7 +185,7 @@ def test_where_nothing_was_recorded_nothing_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "status", "message"),
     [
-        ("--optuna", 2, "--optuna=: no sweep was run here; run python -m gdexp +sweep first"),
+        ("--optuna", 2, "--optuna: no sweep was run here; run python -m gdexp +sweep first"),
         ("--optuna=none", 2, "--optuna=none: is no sweep in sweeps/ and no journal file"),
         ("optimizer.lr=2", 2, "optimizer.lr=2: is not for the UI; it takes"),
         ("tracking.url=x", 2, "tracking.url=x: unknown key; did you mean tracking.uri?"),

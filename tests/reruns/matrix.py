@@ -30,6 +30,14 @@ from tests.reruns.records import CONFIG, batch, folder, reference
 ROWS = 64
 KEPT = int(os.environ.get("KEEP", "3"))
 ALL_WAYS = os.environ.get("WAYS") == "all"
+NEEDED: dict[str, dict[str, Any]] = {
+    "torch": {"class_name": "SGD"},
+    "triple_momentum": {"condition": 50.0},
+    "chebyshev_semi_iteration": {"condition": 50.0},
+    "polyak": {"f_star": 0.0},
+}
+"""What rules are told that not every problem declares."""
+
 DEAR = {"factorization": 3, "function": 8, "logistic": 8, "ols": 8}
 """Iterations of problems whose loss is no matter of microseconds."""
 
@@ -114,12 +122,7 @@ def _experiment(problem: str, rule: str, values: dict[str, Any]) -> Experiment:
     composed = {
         **CONFIG,
         "problem": {"name": problem},
-        "optimizer": {"name": rule, "lr": None},
-        **(
-            {}
-            if rule != "torch"
-            else {"optimizer": {"name": rule, "lr": None, "class_name": "SGD"}}
-        ),
+        "optimizer": {"name": rule, "lr": None, **NEEDED.get(rule, {})},
     }
     return Experiment.from_config(config.with_values(composed, values))
 

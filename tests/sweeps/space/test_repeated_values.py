@@ -28,7 +28,7 @@ def test_each_point_runs_once_and_an_earlier_study_goes_on_as_it_began(
     assert rates(here, "new") == [4, 4.4]
     with monkeypatch.context() as patched:  # as 0.1.0 made it: each value is a point
         listed = lambda plan, given: continuing(replace(plan.written, written=None), given)  # noqa: E731
-        patched.setattr("gdexp.sweeps.driver.continuing", listed)
+        patched.setattr("gdexp.sweeps.own_application.continuing", listed)
         assert main([*LINE, "sweep.n_trials=5"]) == 0
     (name,) = {path.name for path in (here / "sweeps").iterdir()} - {"new"}
     assert main(LINE) == 0
