@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -56,7 +58,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "own_net.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)  # after every update
-    monkeypatch.setattr("gdexp.training.loop.time.perf_counter", lambda: CLOCK.now)
+    # The loop's clock alone: others wait by the real one.
+    clock = SimpleNamespace(**{**vars(time), "perf_counter": lambda: CLOCK.now})
+    monkeypatch.setattr("gdexp.training.loop.time", clock)
     return tmp_path
 
 
