@@ -133,10 +133,16 @@ def driver() -> Iterator[webdriver.Chrome]:
 
 
 def inert(driver: webdriver.Chrome, *words: str) -> None:
-    """Wait for a page that shows these words, and see that nothing of them has come to life."""
+    """Wait for a page that shows these words, and see that nothing of them has come to life.
+
+    Tables that are folded are opened first.
+    """
 
     def shown(_: object) -> bool:
-        text = driver.execute_script("return document.body.innerText")
+        text = driver.execute_script(
+            "document.querySelectorAll('details').forEach(each => { each.open = true });"
+            "return document.body.innerText"
+        )
         return all(" ".join(word.split()) in " ".join(text.split()) for word in words)
 
     WebDriverWait(driver, PATIENCE).until(shown)

@@ -18,7 +18,7 @@ TRUST = "trust=[bowl.Bowl]"
 def test_helper_modules_and_data_are_named_with_their_lines(here: Path) -> None:
     write_bowl(here)
     gdexp(*LINE, "optimizer.lr=0.1", cwd=here)
-    (here / "helper.py").write_text(FILES["helper.py"].replace("1.0", "2.0"))
+    (here / "helper.py").write_text(FILES["helper.py"].replace("1.0", "2.00"))
     (here / "data.csv").write_text("1.0,3.0")
     done = gdexp("+rerun", TRUST, "rerun.record=false", cwd=here, expect=4)
     said = " ".join(done.stdout.split())
@@ -46,7 +46,7 @@ def test_without_source_texts_the_changed_file_is_still_named(here: Path) -> Non
     assert "environment.json" in kept
     assert not {"problem_source.txt", "user_sources.json", "source.diff"} & set(kept)
     assert "SCALE" not in "".join(kept.values())
-    (here / "helper.py").write_text(FILES["helper.py"].replace("1.0", "2.0"))
+    (here / "helper.py").write_text(FILES["helper.py"].replace("1.0", "2.00"))
     done = gdexp("+rerun", TRUST, "rerun.record=false", cwd=here, expect=4)
     assert "could be the module helper.py changed" in " ".join(done.stdout.split())
     assert "SCALE" not in done.stdout

@@ -24,7 +24,7 @@ class Net(Dying):
     pass
 """
 
-NET = ("problem=training", "problem.path=own_net.Net", "optimizer.lr=0.1")
+NET = ("problem=training", "problem.path=twin_net.Net", "optimizer.lr=0.1")
 ACCURACY = ("stopping.metric=accuracy", "stopping.threshold=2", "stopping.every=2")
 
 
@@ -55,7 +55,7 @@ CLOCK = Clock()
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "own_net.py").write_text(MODULE)
+    (tmp_path / "twin_net.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)  # after every update
     # The loop's clock alone: others wait by the real one.
@@ -83,7 +83,7 @@ def test_a_killed_run_ends_where_its_twin_ends(limit: str, status: str, here: Pa
     line = (*NET, *ACCURACY, limit, "checkpoint.every=1e-9")
     trained(*line)
     trained(*line, die_at=6)
-    trained("+resume", "trust=[own_net.Net]")
+    trained("+resume", "trust=[twin_net.Net]")
     one, other = load_runs()
     assert one.status == other.status == status
     assert one.updates == other.updates
