@@ -131,6 +131,7 @@ def test_workers_need_no_main_guard_and_find_modules_beside_the_script(tmp_path:
     assert (elsewhere / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_an_interruption_is_given_to_the_caller_with_what_is_kept() -> None:
     from gdexp.core import Interrupted
 

@@ -89,6 +89,7 @@ def test_a_shipped_problem_is_named_as_on_the_command_line(name: str) -> None:
     assert not config.objects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "lines"),
     [
@@ -221,6 +222,7 @@ def test_a_recorded_descent_is_the_descent_and_is_rerun_by_its_result(here: Path
         gdexp.descend(gdexp.Matrix(), watch=lambda k, trace: k + 1, record=True)
 
 
+@pytest.mark.slow
 def test_compose_returns_objects_from_anywhere(here: Path) -> None:
     made = gdexp.compose(["problem=quadratic", "optimizer.lr=1.9"])
     assert isinstance(made.problem, gdexp.Quadratic)

@@ -142,6 +142,7 @@ def test_a_sweep_in_which_nothing_converges_has_no_best(here: Path) -> None:
     assert "none converged" in study._repr_html_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "said"),
     [

@@ -82,6 +82,7 @@ def test_a_state_comes_back_with_its_types_dtypes_and_bits(tmp_path: Path) -> No
     loaded["shared"][0].add_(1)  # what is loaded may be changed
 
 
+@pytest.mark.slow
 def test_the_file_is_one_of_safetensors(tmp_path: Path) -> None:
     library = import_module("safetensors.torch")
     path = CheckpointFolder(tmp_path).save(1, {"weight": torch.randn(3, 4), "text": "a"})

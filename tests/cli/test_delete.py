@@ -79,6 +79,7 @@ def test_a_sweep_goes_with_its_study_runs_and_files_and_others_stay(
     assert main([*SWEEP, "sweep.name=mine"]) == 0  # the name is free again
 
 
+@pytest.mark.slow
 def test_a_part_of_a_sweep_and_what_runs_are_refused(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

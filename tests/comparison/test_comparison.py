@@ -553,6 +553,7 @@ def test_a_path_is_walked_again_bit_for_bit_or_not_at_all(here: Path) -> None:
     assert descent_path(found) is None
 
 
+@pytest.mark.slow
 def test_the_command_that_is_shown_is_the_runs_own(here: Path) -> None:
     store = Store(TrackingSettings())
     _, children = swept(store, 0.5, 4.5)

@@ -35,6 +35,7 @@ def test_a_rule_without_trials_needs_one_loss_for_each_iterate(rule: UpdateRule)
     assert hitting_cost(result, "seconds") == result.hitting_seconds
 
 
+@pytest.mark.slow
 def test_trials_of_armijo_cost_losses_and_those_of_wolfe_gradients_too() -> None:
     armijo = descend(Rosenbrock(), Armijo(1.0), Stopping(0.05))
     assert total_cost(armijo, "evaluations") > armijo.iterations + 1

@@ -97,6 +97,7 @@ BOTH = ("momentum", "schedule", "stall", "trace goes on", "patience", "searches"
 ONLY_TORCH = ("Adam of torch", "LBFGS", "noise")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "engine"),
     [(name, engine) for name in BOTH for engine in ("portable", "torch")]

@@ -32,6 +32,7 @@ def views(draw: st.DrawFn, size: int) -> tuple[list[int], int, list[int]]:
     return shape, offset, strides
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.data())
 def test_joined_views_read_the_same_numbers(data: st.DataObject) -> None:

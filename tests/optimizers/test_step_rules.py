@@ -179,6 +179,7 @@ PAPERS: list[tuple[UpdateRule, Callable[[int, float], list[np.ndarray]]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["portable", "torch"])
 @pytest.mark.parametrize(("rule", "paper"), PAPERS, ids=lambda each: getattr(each, "name", ""))
 def test_a_rule_makes_the_steps_of_its_paper(
@@ -331,6 +332,7 @@ def value_and_slope(
     return loss.item(), slope
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule", [Armijo(3.0), Wolfe(50.0), ExactLineSearch(), ConjugateGradients()]
 )

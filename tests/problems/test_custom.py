@@ -87,6 +87,7 @@ def linear_data() -> tuple[torch.Tensor, torch.Tensor]:
     return inputs, inputs @ torch.tensor([[1.0], [-2.0], [0.5]]) + 0.25
 
 
+@pytest.mark.slow
 def test_a_module_descends_as_in_a_training_loop() -> None:
     inputs, targets = linear_data()
     module = nn.Linear(3, 1)

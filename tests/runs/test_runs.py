@@ -96,6 +96,7 @@ def test_a_run_reads_back_as_it_was_recorded(here: Path) -> None:
     assert run.experiment().run().trace.tobytes() == run.trace.tobytes()
 
 
+@pytest.mark.slow
 def test_a_frame_equals_what_mlflows_own_client_says(here: Path) -> None:
     store = Store(TrackingSettings())
     parent, children = swept(store, 0.5, 4.5, 9.5)

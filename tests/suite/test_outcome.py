@@ -43,6 +43,7 @@ def test_the_targets_are_cocos() -> None:
     assert tuple(float(f"1e{k}") for k in range(2, -9, -1)) == DECADES
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_descent_is_what_the_descent_alone_shows(small: Small) -> None:
     _, outcome = small
     compared = 0
@@ -102,6 +103,7 @@ def test_the_distribution_ends_at_the_share_of_targets_that_were_met(small: Smal
         assert met.value == pytest.approx(sum(map(math.isfinite, counted)) / len(counted))
 
 
+@pytest.mark.slow
 def test_cocos_own_post_processor_reads_the_same_running_times(
     small: Small, tmp_path: Path
 ) -> None:

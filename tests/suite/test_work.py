@@ -30,6 +30,7 @@ def cells_of(folder: Path) -> dict[str, object]:
     return {name: {k: v for k, v in each.items() if k != SECONDS} for name, each in read.items()}
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_was_ended_goes_on_with_what_is_missing(
     small: Small, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_copy_is_what_mlflow_makes(cache: Path, tmp_path: Path) -> None:
     assert not [path for path in template.parent.iterdir() if path != template]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"SQLite format 3\0", b"no database at all"])
 def test_a_damaged_template_is_made_again(cache: Path, tmp_path: Path, damage: bytes) -> None:
     template = template_path()

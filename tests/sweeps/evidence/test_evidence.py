@@ -26,6 +26,7 @@ def drawn(
     return SeedCounts(trial, counts.tolist(), reached.tolist())
 
 
+@pytest.mark.slow
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_the_sign_test_is_the_binomial_one(wins: int, losses: int) -> None:
     if wins + losses:

@@ -79,6 +79,7 @@ def trials_until(outcome: Callable[[float], Outcome], best: float, seed: int) ->
     return next(n for n, time in enumerate(times, 1) if time <= 1.01 * outcome(best).time)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("smallest", "largest", "most"), [(0.02, 1.0, 8), (0.3, 1.0, 8), (0.1, 20.0, 8), (0.5, 0.55, 9)]
 )
