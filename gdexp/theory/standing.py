@@ -48,9 +48,13 @@ def standing(
         )
     except BadInput:
         return None
+    least = (
+        f", and no method whose steps combine the gradients less than {known.floor:.3g}"
+        if known.floor
+        else ""
+    )
     return (
         f"after {format_count(iterations, 'iteration')} its gap is {gap:.3g}; in exact arithmetic, "
         f"from as far on every quadratic with spectrum in [{mu:.3g}, {top:.3g}], it promises "
-        f"{known.bound:.3g}, and no method whose steps combine the gradients less than "
-        f"{known.floor:.3g}"
+        f"{known.bound:.3g}{least}"
     )
