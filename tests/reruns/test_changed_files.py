@@ -23,7 +23,7 @@ def test_helper_modules_and_data_are_named_with_their_lines(here: Path) -> None:
     done = gdexp("+rerun", TRUST, "rerun.record=false", cwd=here, expect=4)
     said = " ".join(done.stdout.split())
     first = said.index("could be the data file data.csv changed (- 1.0,2.0; + 1.0,3.0)")
-    assert said.index("the module helper.py changed (- SCALE = 1.0; + SCALE = 2.0)") > first
+    assert said.index("the module helper.py changed (- SCALE = 1.0; + SCALE = 2.00)") > first
 
 
 def test_a_portable_run_is_recorded_anew_only_where_the_code_changed(here: Path) -> None:
@@ -31,11 +31,11 @@ def test_a_portable_run_is_recorded_anew_only_where_the_code_changed(here: Path)
     gdexp(*LINE, "optimizer.lr=0.1", "engine=portable", cwd=here)
     done = gdexp("+rerun", TRUST, "rerun.record=false", cwd=here)
     assert "program replayed as stored (sha256 " in " ".join(done.stdout.split())
-    (here / "late.py").write_text("ONE = 2.0\n")
+    (here / "late.py").write_text("ONE = 2.00\n")
     done = gdexp("+rerun", TRUST, "rerun.record=false", cwd=here, expect=4)
     said = " ".join(done.stdout.split())
     assert "program recorded anew: late.py changed, and the code as it is now was run" in said
-    assert "could be the module late.py changed (- ONE = 1.0; + ONE = 2.0)" in said
+    assert "could be the module late.py changed (- ONE = 1.0; + ONE = 2.00)" in said
 
 
 def test_without_source_texts_the_changed_file_is_still_named(here: Path) -> None:

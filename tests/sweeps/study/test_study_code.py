@@ -22,7 +22,7 @@ SWEEP = ("+sweep=manual", *LINE, RATES, "sweep.sampler=grid", "sweep.name=s")
 EDITS = {
     "bowl.py": FILES["bowl.py"].replace("SCALE *", "2 * SCALE *"),
     "helper.py": FILES["helper.py"].replace("1.0", "2.00"),
-    "late.py": "ONE = 2.0\n",
+    "late.py": "ONE = 2.00\n",
     "data.csv": "1.0,3.0",
 }
 
