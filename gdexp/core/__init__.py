@@ -5,6 +5,7 @@ from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
 from gdexp.core.csv_file import csv_bytes
+from gdexp.core.driven_process import obey
 from gdexp.core.errors import (
     BadInput,
     CommandExit,
@@ -104,6 +105,7 @@ __all__ = [
     "mask_value",
     "nearest",
     "not_rerunnable",
+    "obey",
     "open_regular",
     "printable",
     "printable_line",

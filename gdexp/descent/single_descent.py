@@ -40,36 +40,8 @@ def descend(
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.
 
-    ::
-
-        from gdexp import GradientDescent, Matrix, Stopping, descend
-
-        result = descend(Matrix(), GradientDescent(lr=1.0), Stopping(threshold=1e-5))
-        print(result)
-
-    Args:
-        problem: the problem.
-        rule: the update rule; by default plain gradient descent with lr 1.
-        stopping: the stopping rule; by default threshold 1e-5 and at most 100,000 iterations.
-        seed: the seed of the start of a problem without x0; 0 … 2^63 − 1.
-        x0: the start, in place of the problem's; a tensor, array or list of its shape.
-        dtype: float32 (default), float64, float16 or bfloat16.
-        device: cpu (default), cuda or cuda:N.
-        watch: a callback, called at iteration 0 and then at the iterations that it returns. It
-            begins again where the first descent of a problem shows that torch must compute it.
-        monitor: hears the loss at iteration 0 and after every `stopping.every` updates, and may
-            end the descent.
-        engine: `auto` (default): portable where each operation has a portable form and an
-            iteration is cheaper so, else torch, with the reason in the result; `portable`: one
-            arithmetic with the same bits on every machine; `torch`: torch's own kernels.
-        plans: keeps what was recorded of the loss for later descents; by default the problem
-            keeps it.
-        checkpoints: where the descent is saved, and goes on if it was saved; None: nowhere.
-
-    Raises:
-        BadInput: a value cannot be used, or the loss is not a scalar function of x; or it has no
-            portable form and `engine` is portable.
-        GdexpError: the device has too little memory.
+    The arguments, and what is raised, are those of `gdexp.descend`. `checkpoints` says where the
+    descent is saved, and it goes on from there if it was saved; None: nowhere.
     """
     rule = (GradientDescent() if rule is None else rule).for_problem(problem)
     stopping = stopping_for(problem, stopping)

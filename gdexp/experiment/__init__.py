@@ -32,14 +32,13 @@ from gdexp.experiment.provenance import (
     user_codes,
 )
 from gdexp.experiment.repeatability import NONDETERMINISTIC_TAG, nondeterminism_warning
+from gdexp.experiment.trained_experiment import TrainedExperiment
 from gdexp.experiment.training_experiment import (
     LOOP,
     TRAINING,
     TRAININGS,
     TrainingExperiment,
     TrainingFacts,
-    recorded_training,
-    stored_training,
 )
 
 __all__ = [
@@ -65,6 +64,7 @@ __all__ = [
     "Recorded",
     "Settings",
     "StoredFiles",
+    "TrainedExperiment",
     "TrainingExperiment",
     "TrainingFacts",
     "checkpointing",
@@ -80,9 +80,7 @@ __all__ = [
     "provenance",
     "provenance_files",
     "recorded_code",
-    "recorded_training",
     "source_state",
-    "stored_training",
     "trusted_paths",
     "user_codes",
 ]

@@ -6,29 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import torch
-
 from gdexp.checkpoints import Checkpointing
 from gdexp.config import Config
 from gdexp.core import BadInput
-from gdexp.descent import Monitor, Result, Status, Watch
-from gdexp.engine import Plans, StoredPlan
-from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, group
+from gdexp.descent import Monitor, Watch
+from gdexp.engine import Plans
+from gdexp.experiment.experiment import group
+from gdexp.experiment.trained_experiment import TrainedExperiment
 from gdexp.experiment.training_experiment import (
     LOOP,
     TrainingFacts,
     check_alone,
     in_problem,
     known_modes,
-    recorded_training,
     resolved,
     settings_of,
     stopping_of,
-    stored_training,
     user_code_of,
 )
 from gdexp.optimizers import OwnRule
-from gdexp.training import ALL, TENSORS, Kept, LoopFunction, OwnLoop, TrainingResult
+from gdexp.training import ALL, Kept, LoopFunction, OwnLoop, TrainingResult
 
 OWN = {"name": OwnRule.name}
 """The group `optimizer` of a loop: gdexp knows nothing of its optimizer."""
@@ -38,7 +35,7 @@ DEFAULT = {"name": "gd", "lr": 1.0}
 
 
 @dataclass(frozen=True)
-class LoopExperiment(Experiment, names=(LOOP,)):
+class LoopExperiment(TrainedExperiment, names=(LOOP,)):
     """One run of a loop of the user's own, described completely.
 
     Attributes:
@@ -87,29 +84,9 @@ class LoopExperiment(Experiment, names=(LOOP,)):
                 checkpoints=checkpoints,
             ).run()
 
-    def rerun(
-        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
-    ) -> TrainingResult:
-        """Run the loop again, from the same seed; see `Experiment`."""
-        return self.run(watch, monitor)
-
     def rehearse(self) -> None:
         """Check the process alone: the loop's first yield may take as long as an epoch."""
         check_alone()
-
-    def start(self) -> None:
-        """Return None: the loop makes what it trains."""
-        return
-
-    def recorded(self, result: Result) -> Recorded:
-        """Return what a record holds of a result; see `Experiment`."""
-        return recorded_training(result)
-
-    def stored_result(
-        self, status: Status, stored: StoredFiles, program: StoredPlan | None = None
-    ) -> Result:
-        """Return the result that the files of a recorded run hold; see `Experiment`."""
-        return stored_training(self, status, stored)
 
     @property
     def metric_modes(self) -> Mapping[str, str]:
@@ -125,11 +102,6 @@ class LoopExperiment(Experiment, names=(LOOP,)):
     def subject(self) -> str:
         """What is minimised: what a loop of the user's own trains."""
         return f"{self.problem.name}, a loop of its own"
-
-    @property
-    def facts_file(self) -> str:
-        """The file of a record that says more of the result."""
-        return TENSORS
 
 
 def _check_optimizer(given: Mapping[str, Any]) -> None:

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import numpy as np
-import torch
-
 from gdexp import config
 from gdexp.checkpoints import Checkpointing
 from gdexp.core import BadInput, nearest, validation
-from gdexp.descent import GAP, LOSS, Monitor, Result, Status, Stopping, Watch
-from gdexp.engine import Plans, StoredPlan
-from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, descent_metrics, group
+from gdexp.descent import GAP, LOSS, Monitor, Stopping, Watch
+from gdexp.engine import Plans
+from gdexp.experiment.experiment import group
+from gdexp.experiment.trained_experiment import TrainedExperiment
 from gdexp.problems import ProblemFacts, check_trust
 from gdexp.training import (
     ALL,
-    TENSORS,
-    TRACES,
     Kept,
     TrainingClass,
     TrainingLoop,
     TrainingResult,
     UpdateSettings,
-    metric_numbers_of,
-    model_files,
-    record_files,
 )
 
 TRAINING = "training"
@@ -56,7 +48,7 @@ class TrainingFacts(ProblemFacts):
 
 
 @dataclass(frozen=True)
-class TrainingExperiment(Experiment, names=(TRAINING,)):
+class TrainingExperiment(TrainedExperiment, names=(TRAINING,)):
     """One training, described completely.
 
     Attributes:
@@ -95,12 +87,6 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
         """Train; see `Experiment`."""
         return self._train(self.stopping, watch, monitor, kept, checkpoints)
 
-    def rerun(
-        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
-    ) -> TrainingResult:
-        """Train again, from the same seed; see `Experiment`."""
-        return self._train(self.stopping, watch, monitor, ALL)
-
     def rehearse(self) -> TrainingResult:
         """Make one update between two evaluations; see `Experiment`.
 
@@ -116,10 +102,6 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
     def metric_modes(self) -> Mapping[str, str]:
         """The metrics whose direction the class or the stopping rule says."""
         return known_modes(self.source.modes, self.stopping)
-
-    def start(self) -> None:
-        """Return None: the run makes the model."""
-        return
 
     def _train(
         self,
@@ -146,61 +128,10 @@ class TrainingExperiment(Experiment, names=(TRAINING,)):
                 rehearses=rehearses,
             ).run()
 
-    def recorded(self, result: Result) -> Recorded:
-        """Return what a record holds of a result; see `Experiment`."""
-        return recorded_training(result)
-
     @property
     def subject(self) -> str:
         """What is minimised: the loss of a user's training on mini-batches."""
         return f"{self.problem.name}, trained on mini-batches"
-
-    @property
-    def facts_file(self) -> str:
-        """The file of a record that says more of the result."""
-        return TENSORS
-
-    def stored_result(
-        self, status: Status, stored: StoredFiles, program: StoredPlan | None = None
-    ) -> Result:
-        """Return the result that the files of a recorded run hold; see `Experiment`."""
-        return stored_training(self, status, stored)
-
-
-def recorded_training(result: Result) -> Recorded:
-    """Return what a record holds of the result of a training or loop."""
-    assert isinstance(result, TrainingResult), "what their `run` returns"
-    found = record_files(result)
-    return Recorded(
-        metrics={**descent_metrics(result), **metric_numbers_of(result)},
-        arrays=found.arrays,
-        texts={TENSORS: found.facts},
-        curves=result.readings,
-        blobs=model_files(result),
-    )
-
-
-def stored_training(experiment: Experiment, status: Status, stored: StoredFiles) -> TrainingResult:
-    """Return the result that the files of a recorded training or loop hold."""
-    known = json.loads(stored.texts[TENSORS])
-    empty = np.empty(0)
-    initial, final = (stored.arrays.get(f"{each}.npy", empty) for each in ("initial", "final"))
-    metrics = known["metrics"]
-    return TrainingResult(
-        status=status,
-        trace=stored.arrays["trace.npy"],
-        initial=torch.from_numpy(initial).to(experiment.dtype),
-        final=torch.from_numpy(final).to(experiment.dtype),
-        rule=experiment.rule,
-        stopping=experiment.stopping,
-        problem=experiment.problem.name,
-        updates_made=known["updates"],
-        epochs=known["epochs"],
-        readings={n: stored.arrays[f"{TRACES}/{file}.npy"] for n, file in metrics.items()},
-        modes=known["modes"],
-        digests={each: known[each] for each in ("initial", "final")},
-        parts={name: tuple(shape) for name, shape in known["parts"].items()},
-    )
 
 
 def known_modes(modes: Mapping[str, str], stopping: Stopping) -> Mapping[str, str]:

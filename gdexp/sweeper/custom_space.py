@@ -40,6 +40,7 @@ def suggestions(path: str, composed: DictConfig, fixed: Mapping[str, Override]) 
     values = {name: each.get_value_element_as_str() for name, each in fixed.items()}
 
     def suggest(trial: Trial) -> None:
+        """Call the function, and add the values that the command line fixes."""
         for name, value in values.items():
             if name not in trial.user_attrs:
                 trial.set_user_attr(name, value)

@@ -11,25 +11,17 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-import torch
 
 from gdexp.checkpoints import Checkpointing
 from gdexp.config import Config
 from gdexp.core import BadInput, GdexpError
-from gdexp.descent import Monitor, Result, Status, Watch
-from gdexp.engine import Plans, StoredPlan
-from gdexp.experiment import (
-    Experiment,
-    Recorded,
-    StoredFiles,
-    TrainingFacts,
-    recorded_training,
-    stored_training,
-)
+from gdexp.descent import Monitor, Status, Watch
+from gdexp.engine import Plans
+from gdexp.experiment import TrainedExperiment, TrainingFacts
 from gdexp.sweeper.hydra_jobs import Job
 from gdexp.sweeper.returned_value import numbers_of
 from gdexp.sweeps import RETURNED
-from gdexp.training import ALL, TENSORS, Kept, OwnLoop, TrainingResult
+from gdexp.training import ALL, Kept, OwnLoop, TrainingResult
 
 APPLICATION = "hydra"
 """The value of `problem.name` in the config of a trial."""
@@ -61,7 +53,7 @@ class JobLoop(OwnLoop):
 
 
 @dataclass(frozen=True)
-class JobExperiment(Experiment, names=(APPLICATION,)):
+class JobExperiment(TrainedExperiment, names=(APPLICATION,)):
     """One job, described completely.
 
     Attributes:
@@ -130,28 +122,8 @@ class JobExperiment(Experiment, names=(APPLICATION,)):
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise GdexpError(_reason(error)) from error
 
-    def rerun(
-        self, initial: torch.Tensor, watch: Watch | None = None, monitor: Monitor | None = None
-    ) -> JobResult:
-        """Run the job again; see `Experiment`."""
-        return self.run(watch, monitor)
-
     def rehearse(self) -> None:
         """Do nothing: a job may take as long as an epoch before it says anything."""
-
-    def start(self) -> None:
-        """Return None: the application makes what it trains."""
-        return
-
-    def recorded(self, result: Result) -> Recorded:
-        """Return what a record holds of a result; see `Experiment`."""
-        return recorded_training(result)
-
-    def stored_result(
-        self, status: Status, stored: StoredFiles, program: StoredPlan | None = None
-    ) -> Result:
-        """Return the result that the files of a recorded run hold; see `Experiment`."""
-        return stored_training(self, status, stored)
 
     @property
     def metric_modes(self) -> Mapping[str, str]:
@@ -167,11 +139,6 @@ class JobExperiment(Experiment, names=(APPLICATION,)):
     def subject(self) -> str:
         """What is minimised: what a function returns or reports."""
         return f"{self.problem.name}, a Hydra application"
-
-    @property
-    def facts_file(self) -> str:
-        """The file of a record that says more of the result."""
-        return TENSORS
 
 
 def _name(at: int, count: int) -> str:
