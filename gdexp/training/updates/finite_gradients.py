@@ -27,4 +27,4 @@ def _sums_of_squares(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     if all(t.device.type == "cpu" and t.dtype in WIDE for t in tensors):
         flat = [each.reshape(-1) for each in tensors]
         return [torch.dot(each, each).double() for each in flat]  # the quickest on a processor
-    return [each.float() for each in torch._foreach_norm(tensors)]
+    return [each.float() for each in torch._foreach_norm(list(tensors))]
