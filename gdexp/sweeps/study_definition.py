@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.sweeps.comparable_definition import comparable
-from gdexp.sweeps.goal import goal_definition, objective_name
+from gdexp.sweeps.goal import GoalPlan, goal_definition, objective_name
 from gdexp.sweeps.settings import RACE_SEEDS
 from gdexp.sweeps.study_engine import ENGINE
-
-if TYPE_CHECKING:
-    from gdexp.sweeps.plan import Plan
+from gdexp.tracking import TrackingSettings
 
 
-def study_definition(plan: Plan) -> dict[str, Any]:
+class DefinedPlan(GoalPlan, Protocol):
+    """What is needed of a sweep's plan."""
+
+    @property
+    def tracking(self) -> TrackingSettings:
+        """The MLflow store of the runs."""
+
+    def recorded_config(self, made: Mapping[str, Any]) -> config.Config:
+        """Return a config with the engine that all trials have, if they have one."""
+
+
+def study_definition(plan: DefinedPlan) -> dict[str, Any]:
     """Return the definition of a plan's study, as JSON values.
 
     A key that means what happened before there was such a key is left out.
