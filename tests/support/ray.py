@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import shortcuts
 from tests.support.commands import environment
+from tests.support.fork_server import ForkServer
 
 PROJECT = Path(__file__).parents[2]
 PYTHON = PROJECT / ".venv-ray/bin/python"
 LOOPBACK = "127.0.0.1"
 SECONDS = 600
 """For an installation over a slow network."""
+
+PROMPT = {"RAY_worker_niceness": "0", "RAY_prestart_worker_first_driver": "0"}
+"""Workers come as soon as others of a busy machine, and only those that are asked for."""
 
 
 def prepare() -> None:
@@ -26,19 +32,15 @@ def variables(home: Path) -> dict[str, str]:
     kept = {k: v for k, v in environment().items() if not k.startswith(("OMP_", "MKL_", "RAY_"))}
     # Ray's own processes would end of what other libraries warn of.
     kept.pop("PYTHONWARNINGS")
-    return {**kept, "HOME": str(home), "PYTHONPATH": str(PROJECT)}
+    return {**kept, **PROMPT, "HOME": str(home), "PYTHONPATH": str(PROJECT)}
 
 
-def start(*arguments: str, cwd: Path, home: Path) -> subprocess.Popen[str]:
-    """`python -m gdexp …` with Ray, not waited for."""
-    return subprocess.Popen(
-        [PYTHON, "-u", "-m", "gdexp", *arguments],
-        cwd=cwd,
-        env=variables(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def drivers(folder: Path) -> Iterator[ForkServer]:
+    """A process with Ray's environment from which commands are forked."""
+    template = os.environ[shortcuts.TEMPLATE]
+    with ForkServer(folder, variables(folder), python=str(PYTHON)) as server:
+        yield server.preparing(f"{shortcuts.HERE}:take", template)
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def cluster(folder: Path) -> Iterator[str]:
 
     code = (
         "import ray, sys\n"
-        "ray.init(address='local', num_cpus=2, include_dashboard=False, log_to_driver=False,\n"
+        "ray.init(address='local', num_cpus=1, include_dashboard=False, log_to_driver=False,\n"
         f"    object_store_memory=78643200, _temp_dir={str(folder)!r})\n"
         "print(ray.get_runtime_context().gcs_address, flush=True)\n"
         "sys.stdin.read()\n"
