@@ -9,7 +9,7 @@ from gdexp.experiment.checkpoints import (
     has_same_config,
     kept_of,
 )
-from gdexp.experiment.descent_experiment import DescentExperiment
+from gdexp.experiment.descent_experiment import NORMS_FILE, DescentExperiment
 from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.loop_experiment import LoopExperiment
@@ -50,6 +50,7 @@ __all__ = [
     "FOLDER",
     "LOOP",
     "NONDETERMINISTIC_TAG",
+    "NORMS_FILE",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
     "PROGRAM",

@@ -71,6 +71,7 @@ class Many:
         self.ends: Ends | None = None
         self.parts: list[tuple[Counts, Traces]] = []
         self.counts: list[tuple[Counts, Traces]] = []
+        self.norms: list[tuple[Counts, Traces]] = []
 
     def run(self, kind: Kind) -> None:
         """Descend with the rows of a kind, chunk by chunk."""
@@ -109,18 +110,22 @@ class Many:
             own = [listeners[row] for row in rows.tolist()]
             advance = Listening(own, descents).advance
         lowering = None if lowers is None else Lowering(lowers, descents, advance)
-        pieces, counted = _advanced(descents, advance, lowering, checks, options.watch)
+        pieces, counted, norms = _advanced(descents, advance, lowering, checks, options.watch)
         if not together:
             self.ends.put(rows, descents.ends)
         if options.keep_traces:
             traces = joined_traces(descents.ends.updates, pieces)
             self.parts.append((rows, traces))
+            compared = traces
             if counted:
                 self.counts.append((rows, joined_traces(descents.ends.updates, counted)))
+            if norms:
+                compared = joined_traces(descents.ends.updates, norms)
+                self.norms.append((rows, compared))
             if cap is not None:
                 self.limits.settle(self.stoppings, rows, descents.ends, cap)
             if cap is not None or listeners is not None:
-                note_midways(descents.ends, traces)
+                note_midways(descents.ends, compared)
                 self.ends.loss_midway[some] = descents.ends.loss_midway
 
     def traces(self) -> Traces:
@@ -132,6 +137,11 @@ class Many:
         """Return the evaluations of all rows of a rule that searches; the parts are used up."""
         assert self.ends is not None
         return in_order(self.counts, self.ends.updates) if self.counts else None
+
+    def gradient_norms(self) -> Traces | None:
+        """Return the gradient norms of all rows, where there are any; the parts are used up."""
+        assert self.ends is not None
+        return in_order(self.norms, self.ends.updates) if self.norms else None
 
 
 def _rows_at_once(kind: Kind, numbers: int) -> int:
@@ -147,10 +157,11 @@ def _advanced(
     lowering: Lowering | None,
     checks: Checks | None,
     watch: Callable[[int, int], None] | None,
-) -> tuple[list[Piece], list[Piece]]:
-    """Advance rows until all have ended; return their losses, and counts of evaluations."""
+) -> tuple[list[Piece], list[Piece], list[Piece]]:
+    """Advance rows until all have ended; return losses, counts of evaluations, gradient norms."""
     pieces: list[Piece] = []
     counted: list[Piece] = []
+    norms: list[Piece] = []
     while descents.open.any():
         length = descents.length()
         if lowering is not None:
@@ -159,10 +170,11 @@ def _advanced(
             length = checks.length(length, descents.k)
         block = descents.block(length)
         (advance if lowering is None else lowering.advance)(block)
-        if block.trace is not None:
-            with np.errstate(all="ignore"):  # what is after a row's end is anything
-                values = block.trace.astype(descents.plan.dtype)
-            pieces.append(Piece(descents.places, block.trace_first, values))
+        for traced, found in ((block.trace, pieces), (block.norms, norms)):
+            if traced is not None:
+                with np.errstate(all="ignore"):  # what is after a row's end is anything
+                    values = traced.astype(descents.plan.dtype)
+                found.append(Piece(descents.places, block.trace_first, values))
         if descents.searches:
             made = descents.rows.evaluations[:, None].copy()
             counted.append(Piece(descents.places, block.trace_first, made))
@@ -174,4 +186,4 @@ def _advanced(
         if pieces:  # else rows that ended cost nothing
             descents.compact()
     descents.record()
-    return pieces, counted
+    return pieces, counted, norms
