@@ -9,7 +9,11 @@ from gdexp.experiment.checkpoints import (
     has_same_config,
     kept_of,
 )
-from gdexp.experiment.descent_experiment import NORMS_FILE, DescentExperiment
+from gdexp.experiment.descent_experiment import (
+    EVALUATIONS_FILE,
+    NORMS_FILE,
+    DescentExperiment,
+)
 from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.loop_experiment import LoopExperiment
@@ -47,6 +51,7 @@ __all__ = [
     "CHANGEABLE",
     "DIFF",
     "ENVIRONMENT",
+    "EVALUATIONS_FILE",
     "FOLDER",
     "LOOP",
     "NONDETERMINISTIC_TAG",
