@@ -5,7 +5,9 @@ An editable install holds a copy of this file beside the other plugins; all else
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from gdexp.sweeper import HydraSweep, OwnSweep
 
 OLD = "hydra_plugins.hydra_optuna_sweeper"
-IS_ALONE = find_spec(OLD) is None
+"""The package of hydra-optuna-sweeper."""
+
+OURS = "gdexp"
+"""The origin of what stands in for it."""
 
 
 class GdexpSweeper(Sweeper):
@@ -59,12 +64,30 @@ class OwnSweeper(GdexpSweeper):
         self._sweep = OwnSweep(hydra_context, task_function, config)
 
 
-if IS_ALONE:
+class OptunaSweeper(GdexpSweeper):
+    """The same under the name that configs for hydra-optuna-sweeper may hold."""
 
-    class OptunaSweeper(GdexpSweeper):
-        """The same under the name that configs for hydra-optuna-sweeper may hold."""
-
-        __module__ = f"{OLD}.optuna_sweeper"
+    __module__ = f"{OLD}.optuna_sweeper"
 
 
-store_nodes(aliases=IS_ALONE)
+def _is_alone() -> bool:
+    """Return whether hydra-optuna-sweeper is not installed: what is under its name is ours."""
+    found = find_spec(OLD)
+    return found is None or found.origin == OURS
+
+
+def _stand_in() -> None:
+    """Let the old name be found: Hydra imports what `hydra.sweeper._target_` names."""
+    for name in (OLD, OptunaSweeper.__module__):
+        spec = ModuleSpec(name, None, origin=OURS, is_package=name == OLD)
+        sys.modules[name] = module_from_spec(spec)
+        parent, _, last = name.rpartition(".")
+        setattr(sys.modules[parent], last, sys.modules[name])
+    sys.modules[OptunaSweeper.__module__].OptunaSweeper = OptunaSweeper  # type: ignore[attr-defined]
+
+
+if _is_alone():
+    _stand_in()
+else:
+    del OptunaSweeper
+store_nodes(aliases=_is_alone())
