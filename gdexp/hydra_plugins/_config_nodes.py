@@ -7,6 +7,8 @@ from typing import Any
 from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import OmegaConf
 
+from gdexp.hydra_plugins._old_package import stand_in
+
 SWEEPER = "hydra_plugins.gdexp_sweeper.GdexpSweeper"
 OWN_SWEEPER = "hydra_plugins.gdexp_sweeper.OwnSweeper"
 
@@ -110,7 +112,7 @@ class DeferredNode(ConfigNode):
         self.group, self.name, self.package, self.provider = group, f"{name}.yaml", None, "gdexp"
         self._plain = plain
 
-    @property  # type: ignore[override]
+    @property
     def node(self) -> Any:  # noqa: ANN401 (Hydra has Node there)
         """The config, a new one each time."""
         return self.__dict__.get("read") or OmegaConf.create(self._plain)
@@ -138,6 +140,7 @@ def store_nodes(aliases: bool) -> None:
     # gdexp's own commands have everything that can be set in the group `sweep`.
     nodes = [(sweeper, "gdexp", node), (sweeper, "gdexp_own", {"_target_": OWN_SWEEPER})]
     if aliases:
+        stand_in()
         nodes.append((sweeper, "optuna", {"defaults": ["gdexp", "_self_"]}))
         for name, keys in SAMPLERS.items():
             nodes.append((sampler, name, keys if name == "grid" else {**keys, "seed": None}))

@@ -18,6 +18,9 @@ from tests.support.applications import CUSTOM, application, start, study_of, tol
 from .measure import Figure, figure
 
 TRIALS = 6
+HANGS_SECONDS = 1200.0
+"""A sweep that has not ended after so long hangs, however busy the machine is."""
+
 LIMITS = (f"hydra.sweeper.n_trials={TRIALS}", "x=interval(-5,5)", "hydra.sweeper.job_dirs=false")
 TPE = ("hydra/sweeper/sampler=tpe", "hydra.sweeper.sampler.n_startup_trials=2")
 SEEDS = ("hydra.sweeper.seeds=2", "hydra.sweeper.seed_key=y")
@@ -75,7 +78,7 @@ def _straight(folder: Path, kind: str) -> tuple[Sequence[object], float]:
     own.mkdir()
     began = monotonic()
     running = start(application(own, REPORTS), *LIMITS, *SWEEPS[kind])
-    done = running.wait()
+    done = running.wait(HANGS_SECONDS)
     if done.status:
         raise RuntimeError(f"{kind} ended with status {done.status}: {done.err}")
     return told(study_of(own)), monotonic() - began
@@ -89,7 +92,7 @@ def _live(script: Path, kind: str, seconds: float, most: int, drawn: random.Rand
         if kills < most:
             sleep(drawn.uniform(0, seconds))
             os.kill(running.pid, signal.SIGKILL)  # of one that has ended too: nobody waited for it
-        done = running.wait()
+        done = running.wait(HANGS_SECONDS)
         if done.status == 0:
             return kills
         if done.status != -signal.SIGKILL:
