@@ -302,9 +302,11 @@ def _warm_up() -> None:
 
     from gdexp import Matrix, descend
     from gdexp.cli.main import main
+    from tests.support.shortcuts import share_configs
 
     with redirect_stdout(io.StringIO()):
         main(["--cfg", "job"])
+    share_configs()
     descend(Matrix())
     configure_mappers()
 
