@@ -29,6 +29,7 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(DeferredImports())
     if getattr(config.option, "numprocesses", None):  # the process that starts the others
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait for each other
         from tests.support.commands import share_fork_server
 
         share_fork_server()
