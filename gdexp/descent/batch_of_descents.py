@@ -8,7 +8,14 @@ from functools import partial
 import torch
 
 from gdexp.core import validation
-from gdexp.descent.batch import BatchOptions, BatchResult, Given, given, torch_batch
+from gdexp.descent.batch import (
+    BatchOptions,
+    BatchResult,
+    BatchSaving,
+    Given,
+    given,
+    torch_batch,
+)
 from gdexp.descent.cap import Cap
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listeners_of
@@ -39,6 +46,7 @@ def descend_batch(
     engine: str = "auto",
     plans: Plans | None = None,
     measure: str | None = None,
+    saving: BatchSaving | None = None,
 ) -> BatchResult:
     """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.
 
@@ -73,6 +81,7 @@ def descend_batch(
         engine: portable, torch or auto, as for `descend`.
         plans: as for `descend`.
         measure: as for `descend`; all rows have one.
+        saving: of a sweep, which saves its rows; None: they are not saved.
 
     Raises:
         BadInput: a value that cannot be used, or a problem that the engine cannot compute.
@@ -97,7 +106,7 @@ def descend_batch(
     listeners = listeners_of(batch.stoppings, own, monitors)
     if any(each.max_seconds is not None for each in own):
         chunk = 1  # each row has its time for itself
-    options = BatchOptions(keep_traces, block, chunk, cap, watch, listeners)
+    options = BatchOptions(keep_traces, block, chunk, cap, watch, listeners, saving)
     by_portable = partial(_by_portable, problem, batch, rows_of, device, options, plans)
     by_torch = partial(torch_batch, problem, batch, device, options)
     return on_engine(engine, batch.initial[0], device, by_portable, by_torch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +13,9 @@ from gdexp.descent.batch import (
     Given,
     Hyperparameters,
     Limits,
-    Piece,
+    Part,
     Traces,
     in_order,
-    joined_traces,
     note_midways,
 )
 from gdexp.descent.portable.checks import Checks
@@ -27,6 +26,8 @@ from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
+from gdexp.descent.portable.pieces import Joined, Pieces
+from gdexp.descent.portable.saved_parts import go_on, saved_part, updates_so_far
 from gdexp.engine import Block, Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
@@ -72,6 +73,9 @@ class Many:
         self.parts: list[tuple[Counts, Traces]] = []
         self.counts: list[tuple[Counts, Traces]] = []
         self.norms: list[tuple[Counts, Traces]] = []
+        saves = options.cap is None and options.listeners is None and options.keep_traces
+        self.saving = options.saving if saves else None
+        self.saved: list[Part] = []
 
     def run(self, kind: Kind) -> None:
         """Descend with the rows of a kind, chunk by chunk."""
@@ -81,52 +85,79 @@ class Many:
         each = math.prod(plan.shape) + sum(map(math.prod, plan.state_shapes))
         size = self.options.chunk or _rows_at_once(kind, each)
         checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
-        for first in range(0, len(kind.rows), size):
-            some = slice(first, first + size)
+        left = np.arange(len(kind.rows))
+        for part, own, there in self.saving.found(kind.rows) if self.saving is not None else ():
+            self._chunk(kind, kind.rows[own], numbers.part(own), checks, (part, there))
+            left, checks = np.setdiff1d(left, own), None
+        for first in range(0, len(left), size):
+            some = left[first : first + size]
             self._chunk(kind, kind.rows[some], numbers.part(some), checks)
             checks = None
 
-    def _chunk(self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None) -> None:
+    def _chunk(
+        self,
+        kind: Kind,
+        rows: Counts,
+        numbers: Numbers,
+        checks: Checks | None,
+        saved: tuple[Part, Counts] | None = None,
+    ) -> None:
+        """Descend with some rows, from their starts or from where they were saved."""
         options, cap, listeners = self.options, self.options.cap, self.options.listeners
         lowers = None if cap is None or cap.factor is None else cap
         if cap is not None:
             self.limits.lower(self.stoppings, rows, cap)
+        descents = self._begun(kind, rows, numbers, lowers is not None or listeners is not None)
+        advance = descents.advance
+        if listeners is not None:
+            own = [listeners[row] for row in rows.tolist()]
+            advance = Listening(own, descents).advance
+        lowering = None if lowers is None else Lowering(lowers, descents, advance)
+        pieces = Pieces()
+        if saved is not None:
+            pieces = go_on(descents, *saved)
+            if checks is not None:
+                checks.go_on(descents.k)
+        for _ in _advanced(descents, advance, lowering, checks, options.watch, pieces):
+            if self.saving is not None and descents.open.any() and self.saving.is_due():
+                joined = pieces.joined(updates_so_far(descents), keep=True)
+                self.saving.save([*self.saved, saved_part(rows, descents, joined)])
+        if options.keep_traces:
+            self._keep_traces(rows, descents, pieces.joined(descents.ends.updates))
+        assert self.ends is not None
+        self.ends.put(rows, descents.ends)
+
+    def _begun(self, kind: Kind, rows: Counts, numbers: Numbers, at_once: bool) -> Descents:
+        """Return rows at their starts; where they stand together, their ends are the batch's."""
         assert self.ends is not None
         together = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
         some: Counts | slice = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
-        descents = Descents(
+        return Descents(
             kind.engine,
             self.x[some],
             numbers,
             self.limits.part(some),
             kind.minimum,
             kind.pace,
-            keep_traces=options.keep_traces,
+            keep_traces=self.options.keep_traces,
             ends=self.ends.part(some) if isinstance(some, slice) else None,
-            at_once=lowers is not None or listeners is not None,
+            at_once=at_once,
         )
-        advance = descents.advance
-        if listeners is not None:
-            own = [listeners[row] for row in rows.tolist()]
-            advance = Listening(own, descents).advance
-        lowering = None if lowers is None else Lowering(lowers, descents, advance)
-        pieces, counted, norms = _advanced(descents, advance, lowering, checks, options.watch)
-        if not together:
-            self.ends.put(rows, descents.ends)
-        if options.keep_traces:
-            traces = joined_traces(descents.ends.updates, pieces)
-            self.parts.append((rows, traces))
-            compared = traces
-            if counted:
-                self.counts.append((rows, joined_traces(descents.ends.updates, counted)))
-            if norms:
-                compared = joined_traces(descents.ends.updates, norms)
-                self.norms.append((rows, compared))
-            if cap is not None:
-                self.limits.settle(self.stoppings, rows, descents.ends, cap)
-            if cap is not None or listeners is not None:
-                note_midways(descents.ends, compared)
-                self.ends.loss_midway[some] = descents.ends.loss_midway
+
+    def _keep_traces(self, rows: Counts, descents: Descents, joined: Joined) -> None:
+        """Keep the traces of rows that ended, and what follows from them."""
+        ends, cap = descents.ends, self.options.cap
+        self.parts.append((rows, joined.losses))
+        if joined.counts is not None:
+            self.counts.append((rows, joined.counts))
+        if joined.norms is not None:
+            self.norms.append((rows, joined.norms))
+        if self.saving is not None:
+            self.saved.append(saved_part(rows, descents, joined))
+        if cap is not None:
+            self.limits.settle(self.stoppings, rows, ends, cap)
+        if cap is not None or self.options.listeners is not None:
+            note_midways(ends, joined.losses if joined.norms is None else joined.norms)
 
     def traces(self) -> Traces:
         """Return the traces of all rows in the order of the rows; the parts are used up."""
@@ -157,11 +188,18 @@ def _advanced(
     lowering: Lowering | None,
     checks: Checks | None,
     watch: Callable[[int, int], None] | None,
-) -> tuple[list[Piece], list[Piece], list[Piece]]:
-    """Advance rows until all have ended; return losses, counts of evaluations, gradient norms."""
-    pieces: list[Piece] = []
-    counted: list[Piece] = []
-    norms: list[Piece] = []
+    pieces: Pieces,
+) -> Iterator[None]:
+    """Advance rows until all have ended, yielding after each block.
+
+    Args:
+        descents: the rows.
+        advance: makes a block.
+        lowering: a cap's; None: there is none.
+        checks: see `descend_alone`.
+        watch: see `descend_batch`.
+        pieces: gets what the blocks make.
+    """
     while descents.open.any():
         length = descents.length()
         if lowering is not None:
@@ -170,20 +208,13 @@ def _advanced(
             length = checks.length(length, descents.k)
         block = descents.block(length)
         (advance if lowering is None else lowering.advance)(block)
-        for traced, found in ((block.trace, pieces), (block.norms, norms)):
-            if traced is not None:
-                with np.errstate(all="ignore"):  # what is after a row's end is anything
-                    values = traced.astype(descents.plan.dtype)
-                found.append(Piece(descents.places, block.trace_first, values))
-        if descents.searches:
-            made = descents.rows.evaluations[:, None].copy()
-            counted.append(Piece(descents.places, block.trace_first, made))
+        pieces.add(descents, block)
         descents.finish(block)
         if checks is not None:
             checks.look(descents)
         if watch is not None:
             watch(block.until, int(descents.open.sum()))
-        if pieces:  # else rows that ended cost nothing
+        if pieces.losses:  # else rows that ended cost nothing
             descents.compact()
+        yield
     descents.record()
-    return pieces, counted, norms
