@@ -15,13 +15,13 @@ from gdexp.sweeps.objective import (
     HITTING_TIME,
     MODES,
     OBJECTIVES,
-    PARETO,
     RETURNED,
     THRESHOLD,
     VALUE_AT,
     VALUES,
     Objective,
 )
+from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
 from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
 from gdexp.sweeps.seed_checks import check_confirmation, check_seeds
@@ -45,6 +45,10 @@ class GoalPlan(Protocol):
     @property
     def settings(self) -> SweepSettings:
         """The group `sweep`."""
+
+    @property
+    def problems(self) -> Sequence[ListedProblem]:
+        """On which every trial runs; none where it runs on that of the base config."""
 
     @property
     def name(self) -> str:
@@ -323,23 +327,3 @@ def suits_own_sampler(plan: GoalPlan) -> bool:
     ranges = [d for d in plan.space.dimensions if d.key == LR_KEY]
     wide = any(d.values() is None and not d.integer for d in ranges)
     return wide and [each.kind for each in plan.objectives] == [HITTING_TIME]
-
-
-def goal_text(plan: GoalPlan) -> str:
-    """Return what is looked for: `the smallest hitting time`."""
-    objectives: list[Objective] = list(plan.objectives)
-    seeds = plan.settings.trial_seeds
-    if plan.settings.objective == PARETO or [each.kind for each in objectives] == [
-        HITTING_TIME,
-        THRESHOLD,
-    ]:
-        return f"{_one_text(objectives[0], seeds)} at every threshold"
-    return " and ".join(_one_text(each, seeds) for each in objectives)
-
-
-def _one_text(objective: Objective, seeds: int) -> str:
-    if seeds == 1:
-        return objective.text
-    if objective.kind == HITTING_TIME:
-        return f"the smallest expected running time over {seeds} seeds"
-    return f"{objective.text} on average over {seeds} seeds"
