@@ -197,10 +197,10 @@ def test_a_trial_of_a_killed_worker_of_ray_goes_on_from_its_checkpoint(
     for folder in (twin, killed):
         folder.mkdir()
         (folder / "slow.py").write_text(SLOW)
-    done = ray.start("+sweep", *line, cwd=twin, home=tmp_path)
-    ended(done, 1)  # none converges
+    line = ["+sweep=ray", *line, cluster]  # the twin too, with as many threads
+    ended(ray.start(*line, cwd=twin, home=tmp_path), 1)  # none converges
     (killed / "seen").mkdir()
-    driver = ray.start("+sweep=ray", *line, "sweep.workers=2", cluster, cwd=killed, home=tmp_path)
+    driver = ray.start(*line, "sweep.workers=2", cwd=killed, home=tmp_path)
     while not any(int(each.stem) >= early for each in killed.glob("sweeps/s/checkpoints/**/*.s*")):
         assert driver.poll() is None, driver.communicate()
         time.sleep(0.02)
