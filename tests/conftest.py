@@ -12,7 +12,7 @@ from hypothesis import settings
 from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
 from tests.support.long_form import share
-from tests.support.shortcuts import TEMPLATE, copying, small_pictures
+from tests.support.shortcuts import LOADER, TEMPLATE, config_loader, copying, small_pictures
 
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True, max_examples=share(100, 3))
@@ -29,6 +29,7 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(DeferredImports())
     if getattr(config.option, "numprocesses", None):  # the process that starts the others
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait for each other
         from tests.support.commands import share_fork_server
 
         share_fork_server()
@@ -69,13 +70,19 @@ def new_database(template: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shortcuts(template: Path) -> Iterator[list[tuple[type, str, Callable[..., object]]]]:
-    """New databases are copies of one, and pictures small; the value draws real ones."""
+    """New databases are copies of one, configs share files, pictures are small.
+
+    The value draws real pictures.
+    """
+    from hydra._internal import hydra as hydra_main
+
     from gdexp.tracking import mlflow_internals
 
     os.environ[TEMPLATE] = str(template)
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
+        patch.setattr(hydra_main, LOADER, config_loader)
         real = []
         for owner, name, stand_in in small_pictures():
             real.append((owner, name, getattr(owner, name)))
