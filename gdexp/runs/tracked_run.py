@@ -10,6 +10,7 @@ from typing import Any
 
 from gdexp.core import BadInput, printable_line
 from gdexp.descent import (
+    GRADIENT_NORM,
     LOSS,
     Status,
     Stopping,
@@ -150,13 +151,16 @@ class TrackedRun(RunReadings):
     @property
     def absolute(self) -> bool:
         """Whether its threshold is of the loss or a metric itself, and may be negative."""
-        return self.tags.get(F_STAR_TAG) == ABSOLUTE or self.metric != LOSS
+        of_metric = self.metric not in (LOSS, GRADIENT_NORM)
+        return of_metric or self.tags.get(F_STAR_TAG) == ABSOLUTE
 
     @cached_property
     def goal(self) -> float:
         """The threshold at which its trace ends once it converged; 0 if it is not recorded."""
         own, further = self.threshold or 0.0, self._level("stopping.continue_to")
-        return own if further is None else min(own, further)
+        if further is None:
+            return own
+        return max(own, further) if self.mode == "max" else min(own, further)
 
     @cached_property
     def recorded_time(self) -> float:

@@ -249,11 +249,11 @@ def test_a_looser_threshold_that_needs_less_is_an_improvement_of_the_front_only(
 def test_the_preview_shows_the_trials_that_are_run(
     here: Path, line: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [*line, "sweep.name=s", "sweep.n_trials=4", "stopping.max_iterations=100"]
+    given = [*line, "sweep.name=s", "sweep.n_trials=6", "stopping.max_iterations=100"]
     expanded = [
         word.replace("+sweep", "+sweep=default") if word == "+sweep" else word for word in given
     ]
-    shown = first_trials(planned(*expanded), 4)
+    shown = first_trials(planned(*expanded), 6)
     assert main([*given, "sweep.preview=true"]) == 0
     assert list(here.iterdir()) == []
     said = capsys.readouterr().out
