@@ -14,6 +14,7 @@ import numpy as np
 from gdexp.comparison.distance import Distance
 from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
+from gdexp.comparison.reported import curve_name, reported_metrics
 from gdexp.core import BadInput, validation
 from gdexp.descent import LOSS, THRESHOLDS, metric_thresholds
 from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
@@ -84,8 +85,7 @@ class Comparison:
             raise BadInput("+compare", "", f"there is no finished run to compare{why}")
         own = {run.threshold for run in kept if run.threshold is not None}
         wanted, mode = _thresholds(kept, own, thresholds)
-        if len(own) == 1:
-            wanted |= own
+        wanted |= own if len(own) == 1 else set()
         ranked = sorted(kept, key=rank_key)
         return cls(
             runs=tuple(ranked if found.sweep is not None else kept),
@@ -128,14 +128,14 @@ class Comparison:
     @property
     def gap_name(self) -> str:
         """What the curves show: the loss alone where all runs are trainings, which have no f*."""
-        return LOSS if all(run.is_training for run in self.runs) else "loss - f*"
+        return curve_name(self.runs)
 
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
         """The recorded metrics that differ: name to the value of each run."""
         found = {}
-        trials = any(map(_made_trials, self.runs))
-        for key in (*RECORDED_METRICS, *(EVALUATION_METRICS if trials else ())):
+        made = EVALUATION_METRICS if any(map(_made_trials, self.runs)) else ()
+        for key in (*RECORDED_METRICS, *made, *reported_metrics(self.runs)):
             values = [run.metrics.get(key) for run in self.runs]
             # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:

@@ -250,6 +250,12 @@ class TrackedRun(RunReadings):
         """Return the run that this is a child of; None where there is none, or it is gone."""
         return None if self.parent is None else self._above(self.parent)
 
+    @cached_property
+    def sweep(self) -> TrackedRun | None:
+        """The sweep that it is a trial of, or a seed of a trial; None where it is in none."""
+        above = self.above()
+        return above.sweep if above is not None and above.kind == "trial" else above
+
     def why_not_comparable(self) -> str | None:
         """Return why it cannot be compared, in one clause; None if it can."""
         if self.state in ("RUNNING", "SCHEDULED"):

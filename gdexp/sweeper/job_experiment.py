@@ -13,18 +13,15 @@ from typing import Self
 import numpy as np
 
 from gdexp.checkpoints import Checkpointing
-from gdexp.config import Config
+from gdexp.config import APPLICATION, Config
 from gdexp.core import BadInput, GdexpError
-from gdexp.descent import Monitor, Status, Watch
+from gdexp.descent import LOSS, Monitor, Result, Status, Watch
 from gdexp.engine import Plans
-from gdexp.experiment import TrainedExperiment, TrainingFacts
+from gdexp.experiment import Recorded, TrainedExperiment, TrainingFacts
 from gdexp.sweeper.hydra_jobs import Job
 from gdexp.sweeper.returned_value import numbers_of
 from gdexp.sweeps import RETURNED
 from gdexp.training import ALL, Kept, OwnLoop, TrainingResult
-
-APPLICATION = "hydra"
-"""The value of `problem.name` in the config of a trial."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +118,14 @@ class JobExperiment(TrainedExperiment, names=(APPLICATION,)):
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise GdexpError(_reason(error)) from error
+
+    def recorded(self, result: Result) -> Recorded:
+        """Return what a record holds of a result: nothing of a loss that was not reported."""
+        found = super().recorded(result)
+        if LOSS in found.curves:
+            return found
+        named = {name: each for name, each in found.metrics.items() if not name.endswith("_loss")}
+        return found._replace(metrics=named)
 
     def rehearse(self) -> None:
         """Do nothing: a job may take as long as an epoch before it says anything."""
