@@ -110,12 +110,32 @@ CONFIRMATION: Fields = {
     "failed": Field("list of integer", "contenders with a descent that failed"),
 }
 
+RACE: Fields = {
+    "first_seeds": Field("integer", "seeds of every trial before the race"),
+    "budget": Field("integer", "descents for further seeds"),
+    "spent": Field("integer", "those that were made"),
+    "levels": Field("list of integer", "the numbers of seeds at which trials were compared"),
+    "text": Field("text", "the lines of the report"),
+    "trials": Field(
+        "list of object",
+        "the trials in the race, those that ran longest first",
+        {
+            "trial": Field("integer", "its number"),
+            "seeds": Field("integer", "that it has"),
+            "expected": Field("number", "its expected running time over them"),
+            "ended": Field("text", "ran to the end, told apart, behind, or failed"),
+            "leader": Field("integer", "the trial that led then"),
+        },
+    ),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "race": Field("object or null", "what `sweep.race` found", RACE),
     "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),

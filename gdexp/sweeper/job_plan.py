@@ -132,7 +132,7 @@ class JobPlan(Plan):
         """The name of the application."""
         return str(self.base["problem"]["application"])
 
-    def repeat_command(self, parameters: Mapping[str, Any]) -> str:
+    def repeat_command(self, parameters: Mapping[str, Any], seeds: int | None = None) -> str:
         """Return the command that runs one trial alone."""
         overrides = [*self.fixed, *self.space.overrides(parameters)]
         return " ".join([*self.command, *map(shlex.quote, overrides)])

@@ -27,6 +27,7 @@ from gdexp.sweeps.results import (
     sweep_answer,
     terminal_messages,
     with_confirmation,
+    with_race,
 )
 from gdexp.sweeps.study import (
     TrialRecord,
@@ -36,7 +37,7 @@ from gdexp.sweeps.study import (
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
-from gdexp.sweeps.worker import FurtherSeeds
+from gdexp.sweeps.worker import RACES, FurtherSeeds
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -163,6 +164,8 @@ def _run(
         ended = _ended(plan, study, time.monotonic() - began, failed, failures)
         result = SweepResult.from_study(study, plan)
         if not failures.exceeded:
+            further = FurtherSeeds(plan, study, store, parent, RACES)
+            result = with_race(plan, result, further, lambda line: terminal.print_line(out, line))
             counts = FurtherSeeds(plan, study, store, parent).counts
             result = with_confirmation(plan, result, counts)
         if plan.tracks:

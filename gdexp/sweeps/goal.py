@@ -134,7 +134,7 @@ def pruned_trials(plan: GoalPlan) -> PrunedTrials | None:
         maximize = MODES.get(stopping.get("mode")) == "maximize"
     length = None
     if objective.is_value or plan.settings.budget is not None:
-        length = int(stopping["max_iterations"]) * plan.settings.seeds
+        length = int(stopping["max_iterations"]) * plan.settings.trial_seeds
     return PrunedTrials(
         plan.pruner, plan.name, objective, pruner_metric(plan), maximize=maximize, length=length
     )
@@ -328,7 +328,7 @@ def suits_own_sampler(plan: GoalPlan) -> bool:
 def goal_text(plan: GoalPlan) -> str:
     """Return what is looked for: `the smallest hitting time`."""
     objectives: list[Objective] = list(plan.objectives)
-    seeds = plan.settings.seeds
+    seeds = plan.settings.trial_seeds
     if plan.settings.objective == PARETO or [each.kind for each in objectives] == [
         HITTING_TIME,
         THRESHOLD,

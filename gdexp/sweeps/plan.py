@@ -13,11 +13,8 @@ from gdexp.core import BadInput, UserCode, user_code
 from gdexp.descent import SECONDS
 from gdexp.engine import Plans
 from gdexp.experiment import LOOP, CheckpointSettings, Experiment, trusted_paths
-from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import (
     check_goal,
-    goal_definition,
-    objective_name,
     trial_space,
     trial_stopping,
     with_declared_directions,
@@ -31,6 +28,7 @@ from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
 from gdexp.sweeps.space_check import check_space
 from gdexp.sweeps.store_name import store_name
+from gdexp.sweeps.study_definition import study_definition
 from gdexp.sweeps.study_engine import ENGINE, KEPT, StudyEngine
 from gdexp.sweeps.study_files import checkpoints_path, journal_path
 from gdexp.tracking import TrackingSettings, is_postgresql
@@ -129,7 +127,7 @@ class Plan:
         self, parameters: Mapping[str, Any], number: int | None = None
     ) -> Sequence[Experiment]:
         """Return the experiments of a trial, one for each seed; its number changes nothing."""
-        return [self.experiment(parameters, seed) for seed in range(self.settings.seeds)]
+        return [self.experiment(parameters, seed) for seed in range(self.settings.trial_seeds)]
 
     def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """Return the config of a trial."""
@@ -222,12 +220,17 @@ class Plan:
         """What is swept, as names and values."""
         return [("problem", f"{self.problem_name}, {self.rule_name}")]
 
-    def repeat_command(self, parameters: Mapping[str, Any]) -> str:
-        """Return the command that runs one trial alone, with all of its seeds."""
+    def repeat_command(self, parameters: Mapping[str, Any], seeds: int | None = None) -> str:
+        """Return the command that runs one trial alone, with all of its seeds.
+
+        Args:
+            parameters: of the trial.
+            seeds: that it has after a race; None: those of every trial.
+        """
         chosen = self.trial_config(parameters)
         if self.engine is not None and self.engine.name == "torch":
             chosen = self.recorded_config(chosen)
-        return repeat_command(chosen, self.settings.seeds)
+        return repeat_command(chosen, seeds or self.settings.trial_seeds)
 
     def own_run(self, number: int) -> str | None:
         """Return the MLflow run that a trial's own code started; gdexp's own starts none."""
@@ -295,30 +298,7 @@ class Plan:
 
         A key that means what happened before there was such a key is left out.
         """
-        base = self.recorded_config(self.base)
-        groups = tuple(f"{group.replace('/', '.')}." for group in self.space.variants)
-        fixed = {
-            key: value
-            for key, value in config.flatten(base).items()
-            if key not in self.space.keys and not key.startswith(groups)
-        }
-        torch_only = base.get(ENGINE, "torch") == "torch" and ENGINE not in self.space.keys
-        return comparable(
-            {
-                **({} if torch_only else {"arithmetic": config.ARITHMETIC}),
-                "schema": config.SCHEMA,
-                "numerics": config.NUMERICS,
-                "config": fixed,
-                "space": self.space.definition(),
-                "files": {group: dict(files) for group, files in self.space.variants.items()},
-                "sampler": self.sampler.definition(),
-                "objective": objective_name(self),
-                **goal_definition(self),
-                "seeds": self.settings.seeds,
-                "cap": self.settings.cap,
-                "tracking": {"experiment": self.tracking.experiment},
-            }
-        )
+        return study_definition(self)
 
     def _completed(self) -> Plan:
         size = self.space.size()

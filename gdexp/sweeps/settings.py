@@ -19,6 +19,9 @@ from gdexp.tracking import is_postgresql, mask_uri
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 STORAGES = "the path of a journal file, or postgresql://…"
 MOST_SEEDS, MOST_AT_ONCE = 10_000, 10_000
+RACE_SEEDS = 3
+"""The seeds of a trial before a race."""
+
 ALL, MOST_WORKERS = "all", 1_000
 
 
@@ -52,6 +55,8 @@ class SweepSettings:
             mapping with `name` and options of Optuna's class.
         seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
             time is minimised: all iterations spent, failures included, over the successes.
+        race: whether each trial begins with three seeds, and what is left of `n_trials` × `seeds`
+            descents is for the trials that may still be the best.
         confirm: seeds from which the winner and its contenders run again when the trials are done,
             each after the last seed of a trial; shown apart, it changes no trial. None: none.
         sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii, grid, or auto (grid for
@@ -85,6 +90,7 @@ class SweepSettings:
     budget: int | str | None = None
     pruner: str | Mapping[str, Any] = NONE
     seeds: int = 1
+    race: bool = False
     confirm: int | None = None
     sampler: str | Mapping[str, Any] = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
@@ -108,6 +114,13 @@ class SweepSettings:
         Budget.parse(self.budget)
         Pruner.parse(self.pruner)
         validation.integer("seeds", self.seeds, low=1, high=MOST_SEEDS)
+        if validation.boolean("race", self.race) and self.seeds <= RACE_SEEDS:
+            raise BadInput(
+                "race",
+                True,
+                f"needs sweep.seeds of at least {RACE_SEEDS + 1}: each trial begins with "
+                f"{RACE_SEEDS}, and the others are for the race",
+            )
         if self.confirm is not None:
             validation.integer("confirm", self.confirm, low=1, high=MOST_SEEDS)
         Sampler.parse(self.sampler)
@@ -155,6 +168,11 @@ class SweepSettings:
             return with_cost(found, self.cost)
         except BadInput as error:
             raise error.in_section("sweep") from None
+
+    @property
+    def trial_seeds(self) -> int:
+        """The seeds of each trial, before a race."""
+        return RACE_SEEDS if self.race else self.seeds
 
     @property
     def worker_count(self) -> int:

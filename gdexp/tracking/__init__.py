@@ -35,7 +35,9 @@ from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
     CONFIRMATION,
     F_STAR_TAG,
+    FURTHER_KINDS,
     MANIFEST,
+    RACE,
     PlannedRun,
     Record,
     RunHeader,
@@ -61,10 +63,12 @@ from gdexp.tracking.store import Store
 __all__ = [
     "ALL_SEEDS",
     "CONFIRMATION",
+    "FURTHER_KINDS",
     "F_STAR_TAG",
     "MANIFEST",
     "MOST_COMMAND",
     "NOTE_TAG",
+    "RACE",
     "Array",
     "DoomedRun",
     "LiveCurves",

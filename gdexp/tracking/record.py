@@ -37,6 +37,12 @@ LARGE = 1 << 20
 CONFIRMATION = "confirmation"
 """The kind of a descent of a finished trial from a further seed, under the sweep's run."""
 
+RACE = "race"
+"""The kind of such a descent that a race made."""
+
+FURTHER_KINDS = (CONFIRMATION, RACE)
+"""The kinds of the descents of finished trials: they are no trials."""
+
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
 

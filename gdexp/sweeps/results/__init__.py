@@ -4,6 +4,7 @@ from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.results.best_trial_runs import create_trial_runs
 from gdexp.sweeps.results.confirmed import with_confirmation
 from gdexp.sweeps.results.figures import sweep_pictures
+from gdexp.sweeps.results.raced import with_race
 from gdexp.sweeps.results.sweep_answer import plan_fields, sweep_answer
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sweep_params
@@ -27,4 +28,5 @@ __all__ = [
     "threshold_cells",
     "trial_cells",
     "with_confirmation",
+    "with_race",
 ]

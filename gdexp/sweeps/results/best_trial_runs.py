@@ -103,7 +103,8 @@ def trials_for_runs(plan: Plan, result: SweepResult, best: int) -> list[int]:
     order = sorted(range(len(numbers)), key=rank)
     size = min(max(LEAST_SAMPLE, best // BEST_PER_SAMPLE), len(numbers))
     sample = np.linspace(0, len(numbers) - 1, size).round().astype(int)
-    return sorted({numbers[at] for at in [*order[:best], *sample.tolist()]})
+    winner = [] if result.best is None else [result.best]  # after a race it need not be the first
+    return sorted({numbers[at] for at in [*winner, *order[:best], *sample.tolist()]})
 
 
 def _trials(shards: ShardFolder, numbers: Collection[int]) -> Iterator[tuple[int, list[ShardRow]]]:

@@ -36,7 +36,7 @@ def largest_start_gap(plan: Plan) -> float:
         for chosen in plan.space.combinations():
             own = plan.space.dimensions_with(chosen)
             lists = [_values(d) for d in own]
-            computed += math.prod(map(len, lists)) * plan.settings.seeds
+            computed += math.prod(map(len, lists)) * plan.settings.trial_seeds
             if computed > MOST_STARTS or not all(lists):
                 return math.inf
             for values in itertools.product(*lists):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gdexp.core import format_count
 from gdexp.descent import SECONDS, Status
-from gdexp.sweeps.evidence import Confirmation, Evidence
+from gdexp.sweeps.evidence import Confirmation, Evidence, Race
 from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST, RETURNED, THRESHOLD, Objective
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
@@ -48,6 +48,7 @@ class SweepResult:
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
         evidence: what the seeds tell of the best trial; None with one seed.
+        race: what it found; None where there was none.
         confirmation: what further seeds say of it; None where that is not asked for.
     """
 
@@ -64,6 +65,7 @@ class SweepResult:
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
     evidence: Evidence | None = None
+    race: Race | None = None
     confirmation: Confirmation | None = None
 
     @classmethod
@@ -89,7 +91,9 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
-            evidence=seed_evidence(trials, records, best, plan.settings.seeds, plan.objectives),
+            evidence=seed_evidence(
+                trials, records, best, plan.settings.trial_seeds, plan.objectives
+            ),
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
@@ -189,6 +193,11 @@ def _value_text(objective: Objective, value: float, record: TrialRecord) -> str:
     which = {BEST: "best ", LAST: "last "}.get(objective.kind, "")
     after = f" after {objective.at:,} iterations" if objective.at is not None else ""
     return f"{which}{objective.metric} {value:.6g}{after}{mean}"
+
+
+def seeds_after_race(plan: Plan, record: TrialRecord) -> int | None:
+    """Return the seeds that a trial has after a race; None without one."""
+    return len(record.counts) if plan.settings.race else None
 
 
 def added_text(result: SweepResult) -> str:

@@ -17,6 +17,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.raced import race_csv
 from gdexp.sweeps.results.seed_evidence import evidence_csv
 from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.threshold_picture import thresholds_png
@@ -43,6 +44,7 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         "sweep.objective": objective_name(plan),
         **({} if plan.pruner.name == NONE else {"sweep.pruner": plan.pruner.name}),
         "sweep.seeds": str(plan.settings.seeds),
+        **({"sweep.race": "true"} if plan.settings.race else {}),
         "sweep.cap": str(plan.settings.cap),
         **({} if goal is None else {"sweep.continue_to": str(goal)}),
         **{f"sweep.space.{d.name}": d.text() for d in plan.space.dimensions},
@@ -180,6 +182,7 @@ def _record(
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **evidence_csv("evidence.csv", result.evidence),
+        **race_csv("race.csv", result.race),
         **evidence_csv("confirmation.csv", confirmed),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},

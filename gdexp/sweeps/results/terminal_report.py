@@ -11,11 +11,13 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.confirmed import confirmation_facts
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.raced import race_facts
 from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
     outcome_text,
+    seeds_after_race,
 )
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
 from gdexp.sweeps.results.value_table import value_table
@@ -87,6 +89,7 @@ def _print_best(
                 f"(trial {trial.number}, {record.status})",
             ),
             *evidence_facts(result.evidence),
+            *race_facts(result.race),
             *confirmation_facts(result.confirmation),
             ("with", _parameters(trial)),
             *_trials(plan, result),
@@ -95,7 +98,7 @@ def _print_best(
         ],
     )
     out.print("\n[dim]repeat it with[/dim]")
-    terminal.print_line(out, plan.repeat_command(trial.params))
+    terminal.print_line(out, plan.repeat_command(trial.params, seeds_after_race(plan, record)))
 
 
 def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:

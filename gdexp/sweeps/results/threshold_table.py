@@ -71,7 +71,7 @@ def threshold_rows(
     plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
     """Return one row for each threshold of the study, from finished trials and their records."""
-    columns = [record.at_thresholds(plan.settings.seeds) for record in records]
+    columns = [record.at_thresholds(plan.settings.trial_seeds) for record in records]
     rows = []
     for at, threshold in enumerate(study_thresholds(plan)):
         reached = [
@@ -99,7 +99,10 @@ def _of_loss(plan: Plan) -> bool:
 
 def threshold_note(plan: Plan) -> str:
     """Return the sentence that explains the table."""
-    return LOOSEST_WINS if THRESHOLD in plan.space.keys and not plan.pareto else ALL_TRACES
+    note = LOOSEST_WINS if THRESHOLD in plan.space.keys and not plan.pareto else ALL_TRACES
+    if not plan.settings.race:
+        return note
+    return f"{note[:-1]}, over the {plan.settings.trial_seeds} seeds of every trial{note[-1]}"
 
 
 def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,19 +13,56 @@ from gdexp.experiment import Experiment, process_settings, provenance_files
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.evidence import SeedCounts
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study import FURTHER
+from gdexp.sweeps.study import FURTHER, RACED
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
+from gdexp.sweeps.worker.batch_size import MAX_LOSSES
 from gdexp.sweeps.worker.cache import RunCache
 from gdexp.sweeps.worker.evaluate import TrialEvaluator
 from gdexp.sweeps.worker.watch import DescentWatch
-from gdexp.tracking import CONFIRMATION, PlannedRun, Record, RunHeader, Store, descent_record
+from gdexp.tracking import (
+    CONFIRMATION,
+    RACE,
+    PlannedRun,
+    Record,
+    RunHeader,
+    Store,
+    descent_record,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
 Known = Mapping[str, Sequence[object]]
-"""Count, whether it converged and run id, by the position of the seed after the sweep's first."""
+"""Of each descent the count, whether it converged, its run id, and of a race also its status, its
+last loss, its updates, and the trials of the race that it was made for; by the position of the
+seed after the sweep's first."""
+
+Block = Sequence[tuple["FrozenTrial", Sequence[int]]]
+"""Trials that run together, each with positions of seeds."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What further seeds are for.
+
+    Attributes:
+        attribute: of the study; with a dot and a trial's number it holds what is known.
+        kind: of the runs.
+        tag: of the runs: the number of the trial.
+        name: what the name of a run begins with.
+        stored: how many entries of a descent the study keeps.
+    """
+
+    attribute: str
+    kind: str
+    tag: str
+    name: str
+    stored: int
+
+
+CONFIRMS = Purpose(FURTHER, CONFIRMATION, "gdexp.confirms", "confirms", 3)
+RACES = Purpose(RACED, RACE, "gdexp.races", "races", 7)
 
 
 class FurtherSeeds:
@@ -38,18 +76,28 @@ class FurtherSeeds:
         study: keeps the counts.
         store: takes the runs.
         parent: the run id of the sweep.
+        purpose: of the seeds.
     """
 
-    def __init__(self, plan: Plan, study: Study, store: Store, parent: str) -> None:
-        self._plan, self._study = plan, study
+    def __init__(
+        self, plan: Plan, study: Study, store: Store, parent: str, purpose: Purpose = CONFIRMS
+    ) -> None:
+        self._plan, self._study, self._purpose = plan, study, purpose
         self._store, self._parent = store, parent
-        progress = Progress(Console(quiet=True), 1)
-        self._watch = DescentWatch(progress, lambda _: None, lambda *_: None)
+        self._watch = DescentWatch(
+            Progress(Console(quiet=True), 1), lambda _: None, lambda *_: None
+        )
+        self._begun = {key for key in study.user_attrs if key.startswith(f"{purpose.attribute}.")}
+        self._earlier: RunCache | None = None
 
-    def known(self, number: int) -> Known:
-        """Return what is stored of a trial."""
-        found: Known = self._study.user_attrs.get(f"{FURTHER}.{number}", {})
-        return found
+    def everything(self) -> dict[int, Known]:
+        """Return what is stored, by trial."""
+        begin = f"{self._purpose.attribute}."
+        return {
+            int(key.removeprefix(begin)): known
+            for key, known in self._study.user_attrs.items()
+            if key.startswith(begin)
+        }
 
     def counts(self, trial: FrozenTrial, seeds: range) -> SeedCounts | None:
         """Return the counts of a trial; descents that are not known are made.
@@ -61,43 +109,90 @@ class FurtherSeeds:
         Returns:
             None where a descent fails.
         """
-        known = dict(self.known(trial.number))
-        missing = [seed for seed in seeds if str(seed) not in known]
-        begun = f"{FURTHER}.{trial.number}" in self._study.user_attrs
-        cache = RunCache(self._store) if missing and begun and self._plan.tracks else None
-        if missing and not begun:
-            self._study.set_user_attr(f"{FURTHER}.{trial.number}", {})
-        for block in self._blocks(trial, missing):
-            evaluated = self._evaluated(trial, block, cache)
-            if evaluated.failure is not None:
-                return None
-            runs = self._recorded(trial.number, evaluated)
-            for seed, descent, run_id in zip(block, evaluated.descents, runs, strict=True):
-                result = descent.result
-                known[str(seed)] = [result.iterations, result.converged, run_id]
-            self._study.set_user_attr(f"{FURTHER}.{trial.number}", known)
+        known = self.outcomes([trial], seeds)[trial.number]
+        if known is None:
+            return None
         found = [known[str(seed)] for seed in seeds]
         return SeedCounts(
             trial.number, [int(str(each[0])) for each in found], [bool(each[1]) for each in found]
         )
 
-    def _blocks(self, trial: FrozenTrial, seeds: Sequence[int]) -> list[list[int]]:
-        """Return the seeds that run together: all of a function, or one training after another."""
-        if not seeds:
-            return []
-        if self._plan.experiment(trial.params).function is None:
-            return [[seed] for seed in seeds]
-        return [list(seeds)]
+    def outcomes(
+        self, trials: Sequence[FrozenTrial], seeds: range, stage: int = 0
+    ) -> dict[int, Known | None]:
+        """Return what is known of trials; descents that are not known are made, many together.
 
-    def _evaluated(
-        self, trial: FrozenTrial, seeds: Sequence[int], cache: RunCache | None
-    ) -> EvaluatedTrial:
-        def experiments() -> list[Experiment]:
-            return [self._plan.experiment(trial.params, seed) for seed in seeds]
+        Args:
+            trials: finished ones.
+            seeds: positions after the sweep's first seed.
+            stage: is stored with the descents of a race: how many trials that race has.
 
-        watch = self._watch
-        evaluator = TrialEvaluator(Cap(None), cache, watch.observed, watch.together)
-        return next(evaluator.run([AskedTrial.build(trial, experiments)]))
+        Returns:
+            By number; None of a trial with a descent that fails.
+        """
+        stored = self.everything()
+        known = {each.number: dict(stored.get(each.number, {})) for each in trials}
+        failed: set[int] = set()
+        missing = [
+            (each, [seed for seed in seeds if str(seed) not in known[each.number]])
+            for each in trials
+        ]
+        for block in self._blocks([(each, own) for each, own in missing if own]):
+            for (trial, own), evaluated in zip(block, self._evaluated(block), strict=True):
+                if evaluated.failure is not None:
+                    failed.add(trial.number)
+                if trial.number in failed:
+                    continue
+                found = known[trial.number]
+                runs = self._recorded(trial.number, evaluated)
+                for seed, descent, run_id in zip(own, evaluated.descents, runs, strict=True):
+                    outcome = _outcome(descent, run_id, stage)
+                    found[str(seed)] = outcome[: self._purpose.stored]
+                self._study.set_user_attr(self._key(trial.number), found)
+        return {number: None if number in failed else found for number, found in known.items()}
+
+    def _key(self, number: int) -> str:
+        return f"{self._purpose.attribute}.{number}"
+
+    def _blocks(self, missing: Block) -> Iterator[Block]:
+        """Yield what runs together: many descents of a function, or one training."""
+        most = max(MAX_LOSSES // (int(self._plan.base["stopping"]["max_iterations"]) + 1), 1)
+        block: list[tuple[FrozenTrial, Sequence[int]]] = []
+        rows = 0
+        for trial, seeds in missing:
+            alone = self._plan.experiment(trial.params).function is None
+            step = 1 if alone else most
+            for begin in range(0, len(seeds), step):
+                part = seeds[begin : begin + step]
+                if block and (alone or rows + len(part) > most):
+                    yield block
+                    block, rows = [], 0
+                block.append((trial, part))
+                rows += most if alone else len(part)
+        if block:
+            yield block
+
+    def _evaluated(self, block: Block) -> Iterator[EvaluatedTrial]:
+        cache = self._cache([trial.number for trial, _ in block])
+        asked = [AskedTrial.build(trial, self._experiments(trial, own)) for trial, own in block]
+        evaluator = TrialEvaluator(Cap(None), cache, self._watch.observed, self._watch.together)
+        return evaluator.run(asked)
+
+    def _experiments(
+        self, trial: FrozenTrial, seeds: Sequence[int]
+    ) -> Callable[[], Sequence[Experiment]]:
+        return lambda: [self._plan.experiment(trial.params, seed) for seed in seeds]
+
+    def _cache(self, numbers: Sequence[int]) -> RunCache | None:
+        """Return the runs of an earlier start, where it began one of these trials."""
+        new = [number for number in numbers if self._key(number) not in self._study.user_attrs]
+        for number in new:
+            self._study.set_user_attr(self._key(number), {})
+        if not self._plan.tracks or not self._begun & set(map(self._key, numbers)):
+            return None
+        if self._earlier is None:
+            self._earlier = RunCache(self._store)
+        return self._earlier
 
     def _recorded(self, number: int, evaluated: EvaluatedTrial) -> list[str]:
         """Write the runs of descents; return the id of each."""
@@ -121,13 +216,13 @@ class FurtherSeeds:
         return ids
 
     def _header(self, number: int, descent: FinishedDescent) -> RunHeader:
-        seed = descent.experiment.seed
+        seed, purpose = descent.experiment.seed, self._purpose
         tags = {
-            "gdexp.confirms": str(number),
+            purpose.tag: str(number),
             "gdexp.seed": str(seed),
             "gdexp.study": self._plan.name,
         }
-        return RunHeader(f"confirms {number} seed={seed}", CONFIRMATION, self._parent, tags)
+        return RunHeader(f"{purpose.name} {number} seed={seed}", purpose.kind, self._parent, tags)
 
     def _record(self, descent: FinishedDescent) -> Record:
         experiment, result = descent.experiment, descent.result
@@ -135,3 +230,10 @@ class FurtherSeeds:
             experiment.config, descent.grouping, False, process_settings(), result.program
         )
         return descent_record(experiment, result, made, {})
+
+
+def _outcome(descent: FinishedDescent, run_id: str, stage: int) -> list[object]:
+    """Return what the study keeps of a descent."""
+    result = descent.result
+    reached = result.iterations, result.converged, run_id
+    return [*reached, str(result.status), result.final_loss, result.updates, stage]

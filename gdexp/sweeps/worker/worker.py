@@ -186,7 +186,7 @@ class Worker:
                 run_id,
                 results,
                 self.cap,
-                self.plan.settings.seeds,
+                self.plan.settings.trial_seeds,
                 [descent.source is not None for descent in trial.descents],
                 goal,
                 thresholds=self._thresholds,
