@@ -128,9 +128,7 @@ def test_trials_of_a_sweep_for_a_value_are_ranked_by_it(
     shown = capsys.readouterr()
     found = json.loads(shown.out)
     assert found["sweep"] == sweeps["returned"]
-    assert found["answer"] == (
-        "Trial 2 has the largest returned of 2 runs: 0.92224 with lr = 0.4."
-    )
+    assert found["answer"] == ("Trial 2 has the largest returned of 2 runs: 0.92224 with lr = 0.4.")
     best = load_runs(sweeps["returned"]).best
     assert best is not None
     assert best.metrics["returned"] == 0.92224
