@@ -131,7 +131,7 @@ def test_trials_of_a_sweep_for_a_value_are_ranked_by_it(
     assert found["answer"] == ("Trial 2 has the largest returned of 2 runs: 0.92224 with lr = 0.4.")
     best = load_runs(sweeps["returned"]).best
     assert best is not None
-    assert best.metrics["returned"] == 0.92224
+    assert best.metrics["returned"] == pytest.approx(0.92224, rel=1e-12)
     assert "failed: ValueError: too large" in shown.err
 
 
