@@ -64,7 +64,9 @@ class JobPlan(Plan):
         check_goal(plan)
         return plan._completed()
 
-    def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
+    def experiment(
+        self, parameters: Mapping[str, Any], seed: int = 0, problem: object = None
+    ) -> Experiment:
         """Return the experiment of a trial without a number, to read what is recorded of it."""
         return self._experiment(parameters, seed, 0)
 

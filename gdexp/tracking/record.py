@@ -40,7 +40,10 @@ CONFIRMATION = "confirmation"
 RACE = "race"
 """The kind of such a descent that a race made."""
 
-FURTHER_KINDS = (CONFIRMATION, RACE)
+HELD_OUT = "held_out"
+"""The kind of a descent of a sweep's winner on a held-out problem."""
+
+FURTHER_KINDS = (CONFIRMATION, RACE, HELD_OUT)
 """The kinds of the descents of finished trials: they are no trials."""
 
 F_STAR_TAG = "gdexp.f_star"
