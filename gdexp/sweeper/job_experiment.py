@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from gdexp.sweeper.hydra_jobs import Job
 from gdexp.sweeper.returned_value import numbers_of
 from gdexp.sweeps import RETURNED
 from gdexp.training import ALL, Kept, OwnLoop, TrainingResult
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What colours a text in a terminal; some libraries' errors hold it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +161,7 @@ def _reason(error: BaseException) -> str:
         return (
             "it called sys.exit()" if error.code is None else f"it called sys.exit({error.code!r})"
         )
-    lines = str(error).strip().splitlines() or ["no message"]
+    lines = COLOUR.sub("", str(error)).strip().splitlines() or ["no message"]
     return f"{type(error).__name__}: {lines[0]}"
 
 
