@@ -24,7 +24,6 @@ from gdexp.sweeper.returned_value import numbers_of
 from gdexp.sweeps import RETURNED
 from gdexp.training import ALL, Kept, OwnLoop, TrainingResult
 
-
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 """What colours a text in a terminal; some libraries' errors hold it."""
 
