@@ -267,6 +267,8 @@ class TrackedRun(RunReadings):
         try:
             _ = self.trace, self.f_star, self.readings
         except UnreadableRun as error:
+            if self.status == Status.FAILED:
+                return printable_line(f"failed: {self.tags.get('gdexp.reason', 'no reason')}")
             origin = "" if self.kind else " (not recorded by gdexp)"
             return f"{error}{origin}"
         return None
