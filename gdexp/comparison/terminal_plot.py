@@ -10,7 +10,8 @@ from rich.text import Text
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import Floats
 from gdexp.comparison.loss_curves import LOG_AXIS_RATIO, curve_steps, gap_ceiling, log_axis_values
-from gdexp.comparison.reported import curve
+from gdexp.comparison.reported import GAP, curve
+from gdexp.descent import LOSS
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
@@ -50,7 +51,9 @@ def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> lis
         return []
     low, high = float(levels.min()), float(levels.max())
     canvas = _Canvas(width - MARGIN, height, _end(longest, x_log), low, high)
-    threshold = None if comparison.thresholds_differ else comparison.runs[0].threshold
+    first, shown = comparison.runs[0], comparison.gap_name
+    is_shown = first.metric == (LOSS if shown == GAP else shown)
+    threshold = first.threshold if is_shown and not comparison.thresholds_differ else None
     if threshold is not None and threshold > 0 and low <= math.log10(threshold) <= high:
         canvas.level(math.log10(threshold))
     # The best is drawn last, above the others.
