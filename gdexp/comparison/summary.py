@@ -10,6 +10,7 @@ from gdexp.comparison.comparison import LAST_PARAMS, Comparison
 from gdexp.comparison.formatting import text
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, format_count, format_counts
+from gdexp.descent import LOSS
 from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import distance
 
@@ -122,7 +123,7 @@ def _outcome(run: TrackedRun) -> str:
 def _theory(best: TrackedRun) -> str:
     """Return how far the best run is from the best possible one; empty if that is unknown."""
     try:
-        if best.initial.size > MOST_VARIABLES or best.threshold is None:
+        if best.initial.size > MOST_VARIABLES or best.threshold is None or best.metric != LOSS:
             return ""
         experiment = best.experiment()
         if experiment.function is None:

@@ -10,6 +10,7 @@ from rich.text import Text
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import Floats
 from gdexp.comparison.loss_curves import LOG_AXIS_RATIO, curve_steps, gap_ceiling, log_axis_values
+from gdexp.descent import LOSS
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
@@ -48,7 +49,9 @@ def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> lis
         return []
     low, high = float(levels.min()), float(levels.max())
     canvas = _Canvas(width - MARGIN, height, _end(longest, x_log), low, high)
-    threshold = None if comparison.thresholds_differ else comparison.runs[0].threshold
+    first = comparison.runs[0]
+    of_loss = not comparison.thresholds_differ and first.metric == LOSS
+    threshold = first.threshold if of_loss else None
     if threshold is not None and low <= math.log10(threshold) <= high:
         canvas.level(math.log10(threshold))
     # The best is drawn last, above the others.

@@ -10,6 +10,7 @@ from typing import Any
 
 from gdexp.core import BadInput, printable_line
 from gdexp.descent import (
+    GRADIENT_NORM,
     LOSS,
     Status,
     Stopping,
@@ -150,7 +151,8 @@ class TrackedRun(RunReadings):
     @property
     def absolute(self) -> bool:
         """Whether its threshold is of the loss or a metric itself, and may be negative."""
-        return self.tags.get(F_STAR_TAG) == ABSOLUTE or self.metric != LOSS
+        of_metric = self.metric not in (LOSS, GRADIENT_NORM)
+        return of_metric or self.tags.get(F_STAR_TAG) == ABSOLUTE
 
     @cached_property
     def goal(self) -> float:

@@ -69,6 +69,7 @@ FILES = {
     "final.npy": "x at the end",
     "trace.npy": "the loss at iterations 0 to n: n + 1 values in double precision",
     "evaluations.npy": "of a rule that makes trials: the losses computed until each iterate",
+    "gradient_norms.npy": "with stopping.measure=gradient_norm: the norm of each gradient",
     "config.yaml": "the whole config",
     "environment.json": "versions, processor, threads, settings that change numbers",
     "manifest.json": "the sha256 of the other files",

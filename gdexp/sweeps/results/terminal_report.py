@@ -155,7 +155,7 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
         return []
     experiment = plan.experiment(best.params)
     function = experiment.function
-    if function is None:
+    if function is None or experiment.stopping.of_norm:
         return []
     x0 = starting_point(function, experiment.seed)
     if x0.numel() > MOST_MODES:
