@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -97,6 +99,17 @@ def real_pictures(shortcuts: list[tuple[type, str, Callable[..., object]]]) -> I
         for owner, name, method in shortcuts:
             patch.setattr(owner, name, method)
         yield
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the package, built once in a run of the tests."""
+    folder = tmp_path_factory.mktemp("wheel")
+    words = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    root = Path(__file__).parents[1]
+    subprocess.run([*words, str(folder)], cwd=root, check=True, capture_output=True)
+    (found,) = folder.glob("*.whl")
+    return found
 
 
 @pytest.fixture

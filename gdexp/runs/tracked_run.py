@@ -10,6 +10,7 @@ from typing import Any
 
 from gdexp.core import BadInput, printable_line
 from gdexp.descent import (
+    GRADIENT_NORM,
     LOSS,
     Status,
     Stopping,
@@ -150,13 +151,16 @@ class TrackedRun(RunReadings):
     @property
     def absolute(self) -> bool:
         """Whether its threshold is of the loss or a metric itself, and may be negative."""
-        return self.tags.get(F_STAR_TAG) == ABSOLUTE or self.metric != LOSS
+        of_metric = self.metric not in (LOSS, GRADIENT_NORM)
+        return of_metric or self.tags.get(F_STAR_TAG) == ABSOLUTE
 
     @cached_property
     def goal(self) -> float:
         """The threshold at which its trace ends once it converged; 0 if it is not recorded."""
         own, further = self.threshold or 0.0, self._level("stopping.continue_to")
-        return own if further is None else min(own, further)
+        if further is None:
+            return own
+        return max(own, further) if self.mode == "max" else min(own, further)
 
     @cached_property
     def recorded_time(self) -> float:
@@ -250,6 +254,12 @@ class TrackedRun(RunReadings):
         """Return the run that this is a child of; None where there is none, or it is gone."""
         return None if self.parent is None else self._above(self.parent)
 
+    @cached_property
+    def sweep(self) -> TrackedRun | None:
+        """The sweep that it is a trial of, or a seed of a trial; None where it is in none."""
+        above = self.above()
+        return above.sweep if above is not None and above.kind == "trial" else above
+
     def why_not_comparable(self) -> str | None:
         """Return why it cannot be compared, in one clause; None if it can."""
         if self.state in ("RUNNING", "SCHEDULED"):
@@ -259,6 +269,8 @@ class TrackedRun(RunReadings):
         try:
             _ = self.trace, self.f_star, self.readings
         except UnreadableRun as error:
+            if self.status == Status.FAILED:
+                return printable_line(f"failed: {self.tags.get('gdexp.reason', 'no reason')}")
             origin = "" if self.kind else " (not recorded by gdexp)"
             return f"{error}{origin}"
         return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from gdexp import config
+from gdexp.config import literal
 from gdexp.core import BadInput, command_folder
 from gdexp.display import terminal
 from gdexp.experiment import CheckpointSettings
@@ -104,6 +105,11 @@ class HydraApplication:
             exclusive=name == "grid",
         )
 
+    @property
+    def text(self) -> str:
+        """All that the user wrote, as text: the config and the command line."""
+        return "\n".join([OmegaConf.to_yaml(self._composed), *self._arguments])
+
     def console(self) -> Console:
         """Return the console that the sweep prints to."""
         key = f"{self.settings.failure_key}"
@@ -148,7 +154,7 @@ class HydraApplication:
             jobs=jobs,
             given=settings,
             fixed=tuple(self._expressions.lines),
-            command=_command(),
+            command=(*_command(), *(() if _asked_for(hydra) else ("hydra.mode=RUN",))),
         )
 
     def _space(self) -> JobSpace:
@@ -259,8 +265,13 @@ class HydraApplication:
 
     def orders(self, plan: Plan) -> list[str]:
         """Return the overrides of a worker that a launcher starts: a folder beside the trials'."""
+        assert isinstance(plan, JobPlan), "the plan of this application"
         self.launched = self._order(plan, None)
-        return ["hydra.sweep.subdir='.workers/${hydra.job.num}'", "hydra.output_subdir=null"]
+        return [
+            f"hydra.sweep.dir={literal(plan.jobs.folder)}",
+            "hydra.sweep.subdir='.workers/${hydra.job.num}'",
+            "hydra.output_subdir=null",
+        ]
 
     def write_result(self, plan: Plan, result: SweepResult) -> None:
         """Write `optimization_results.yaml` into the folder of the jobs."""
@@ -275,6 +286,11 @@ def _check_repeatable() -> None:
         raise BadInput(
             f"{SECTION}.workers", "", "needs an application in a file: each worker starts it again"
         )
+
+
+def _asked_for(hydra: DictConfig) -> bool:
+    """Return whether the command line asks for many jobs, not a file: Hydra notes it there."""
+    return "hydra.mode=MULTIRUN" in hydra.overrides.hydra
 
 
 def _command() -> tuple[str, ...]:

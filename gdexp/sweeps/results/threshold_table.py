@@ -14,15 +14,14 @@ from rich.table import Table
 
 from gdexp.config import flatten
 from gdexp.core import csv_bytes, format_value
-from gdexp.descent import LOSS
+from gdexp.descent import GRADIENT_NORM, LOSS
 from gdexp.display import terminal
-from gdexp.experiment import TRAININGS
 from gdexp.sweeps.objective import COUNTED
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
-from gdexp.sweeps.thresholds import study_thresholds
+from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
@@ -94,7 +93,9 @@ def threshold_rows(
 
 
 def _of_loss(plan: Plan) -> bool:
-    return bool(plan.base["stopping"].get("metric", LOSS) == LOSS)
+    stopping = plan.base["stopping"]
+    of_norm = stopping.get("measure") == GRADIENT_NORM
+    return bool(stopping.get("metric", LOSS) == LOSS and not of_norm)
 
 
 def threshold_note(plan: Plan) -> str:
@@ -112,8 +113,8 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     pruned = plan.pruner.name != NONE
-    can_continue = plan.base["problem"]["name"] not in TRAININGS and not plan.tells_failures
-    if can_continue and (goal is None or goal > hidden[-1]):
+    looser = goal is None or study_sign(plan) * (goal - hidden[-1]) > 0
+    if not plan.tells_failures and looser:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
         ways.append("sweep.cap=null")
@@ -159,7 +160,8 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("run" if plan.tracks else "trial")
     for row in rows:
-        threshold = f"{row.threshold:.0e}" if _of_loss(plan) else f"{row.threshold:g}"
+        of_metric = plan.base["stopping"].get("metric", LOSS) != LOSS
+        threshold = f"{row.threshold:g}" if of_metric else f"{row.threshold:.0e}"
         reached = f"{row.reached:,} of {row.total:,}"
         if row.iterations is None:
             table.add_row(threshold, f"[dim]{_count(row)}[/dim]", *("" for _ in names), reached)
