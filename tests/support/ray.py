@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,6 +43,34 @@ def drivers(folder: Path) -> Iterator[ForkServer]:
         yield server.preparing(f"{shortcuts.HERE}:take", template)
 
 
+def start(
+    *arguments: str,
+    cwd: Path,
+    home: Path,
+    program: Sequence[str | Path] = ("-m", "gdexp"),
+    path: Path | None = None,
+) -> subprocess.Popen[str]:
+    """`python -m gdexp …` with Ray, not waited for.
+
+    Args:
+        arguments: of the command line.
+        cwd: folder to run it in.
+        home: the user's.
+        program: what is run instead of gdexp.
+        path: a folder with further packages.
+    """
+    given = variables(home)
+    found = given["PYTHONPATH"] if path is None else f"{given['PYTHONPATH']}:{path}"
+    return subprocess.Popen(
+        [PYTHON, "-u", *program, *arguments],
+        cwd=cwd,
+        env={**given, "PYTHONPATH": found},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @contextmanager
 def cluster(folder: Path) -> Iterator[str]:
     """A Ray that others started, on loopback; the address that it has until the end."""
@@ -50,7 +78,7 @@ def cluster(folder: Path) -> Iterator[str]:
 
     code = (
         "import ray, sys\n"
-        "ray.init(address='local', num_cpus=1, include_dashboard=False, log_to_driver=False,\n"
+        "ray.init(address='local', num_cpus=2, include_dashboard=False, log_to_driver=False,\n"
         f"    object_store_memory=78643200, _temp_dir={str(folder)!r})\n"
         "print(ray.get_runtime_context().gcs_address, flush=True)\n"
         "sys.stdin.read()\n"
