@@ -31,8 +31,8 @@ SWEEPS = {
 }
 """What is typed, and what holds while it runs."""
 
-LIVED = [*SWEEPS][: share(3, 2) + 1]
-"""The sweeps that are made: the last one only in the long form."""
+LIVED = [*SWEEPS][: share(len(SWEEPS), len(SWEEPS))]
+"""The sweeps that are made: all but the first only in the long form."""
 
 OF_A_TRIAL = [
     "open study.journal",  # asked

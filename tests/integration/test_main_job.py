@@ -47,7 +47,7 @@ def read(folder: Path, run: Run, name: str) -> bytes:
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder where `python -m gdexp +sweep` was run, and what it printed."""
     folder = tmp_path_factory.mktemp("sweep")
-    return folder, gdexp("+sweep", cwd=folder, real=True).stdout
+    return folder, gdexp("+sweep", cwd=folder, quick=False).stdout
 
 
 def test_the_default_sweep_says_what_it_found_in_80_columns(swept: tuple[Path, str]) -> None:

@@ -13,7 +13,7 @@ from tests.sweeps.test_resume import check_whole, finished, told
 
 pytestmark = pytest.mark.slow
 
-TRIALS = 9
+TRIALS = 6
 LIMIT = ["sweep.name=s", f"sweep.n_trials={TRIALS}", "stopping.max_iterations=200"]
 SWEEPS = {
     "tpe": ["+sweep", "sweep.sampler={name: tpe, n_startup_trials: 3}"],
@@ -26,10 +26,10 @@ SWEEPS = {
         "sweep.pruner={name: median, n_startup_trials: 2}",
         "stopping.every=5",
     ],
-    "random": ["+sweep", "sweep.sampler=random", "sweep.batch=4"],
-    "grid": ["+sweep=thresholds", "sweep.batch=4"],
+    "random": ["+sweep", "sweep.sampler=random", "sweep.batch=3"],
+    "grid": ["+sweep=thresholds", "sweep.batch=3"],
     "cmaes": ["+sweep", "sweep.sampler=cmaes"],
-    "qmc": ["+sweep", "sweep.sampler=qmc", "sweep.batch=4"],
+    "qmc": ["+sweep", "sweep.sampler=qmc", "sweep.batch=3"],
 }
 
 NUMBERED = ("cmaes", "qmc")
@@ -47,9 +47,9 @@ def orders(folder: Path, name: str, line: list[str]) -> list[Order]:
     drawn = random.Random(name)
     parts = str(folder / "parts")
     # So often every sweep comes there, and so often again when it is continued.
-    point, first, second = "study changed", drawn.randint(2, 35), drawn.randint(1, 8)
+    point, first, second = "study changed", drawn.randint(2, 22), drawn.randint(1, 6)
     if name in NUMBERED:
-        point, first, second = "asked", drawn.randint(1, 5), drawn.randint(1, 4)
+        point, first, second = "asked", drawn.randint(1, 3), drawn.randint(1, 2)
     again = point
     if name in TOGETHER:
         point, again = drawn.choice(["created together", "told"]), "recorded in the study"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -84,13 +85,28 @@ def test_seven_trials_and_five_more_are_twelve_straight(
     assert told(finished(parts)) == told(finished(straight))
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep of two trials; tests use copies of it."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
+    return folder
+
+
+@pytest.fixture
+def begun(made: Path, here: Path) -> Path:
+    """The current directory, a copy of it."""
+    return shutil.copytree(made, here, dirs_exist_ok=True)
+
+
 def test_the_same_command_after_the_end_adds_nothing(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for _ in range(2):
-        assert main([*SWEEP, *QUICK, "sweep.n_trials=3"]) == 0
-    check_whole(here, 3)
-    assert "All 3 trials are there" in capsys.readouterr().out
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
+    check_whole(begun, 2)
+    assert "All 2 trials are there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -107,16 +123,15 @@ def test_the_same_command_after_the_end_adds_nothing(
     ],
 )
 def test_a_study_made_for_something_else_is_refused_with_the_difference(
-    here: Path, capsys: pytest.CaptureFixture[str], change: str
+    begun: Path, capsys: pytest.CaptureFixture[str], change: str
 ) -> None:
-    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
-    before = (here / "sweeps/s/study.journal").read_bytes()
+    before = (begun / "sweeps/s/study.journal").read_bytes()
     kept = [line for line in SWEEP if line.partition("=")[0] != change.partition("=")[0]]
     assert main([*kept, *QUICK, change, "sweep.n_trials=2"]) == 2
     said = capsys.readouterr().err
     assert "this study was made with" in said
     assert change.partition("=")[0].partition(".")[2].split("[")[0] in said
-    assert (here / "sweeps/s/study.journal").read_bytes() == before
+    assert (begun / "sweeps/s/study.journal").read_bytes() == before
 
 
 TRIALS = 8
@@ -191,13 +206,11 @@ def test_a_second_sweep_on_one_study_is_told_who_holds_it(tmp_path: Path) -> Non
         running.communicate()
 
 
-def test_a_torn_last_line_of_the_journal_is_cut_off(here: Path) -> None:
-    line = [*SWEEP, *QUICK]
-    assert main([*line, "sweep.n_trials=3"]) == 0
-    with (here / "sweeps/s/study.journal").open("ab") as file:
+def test_a_torn_last_line_of_the_journal_is_cut_off(begun: Path) -> None:
+    with (begun / "sweeps/s/study.journal").open("ab") as file:
         file.write(b'{"op_code": 5, "worker')
-    assert main([*line, "sweep.n_trials=5"]) == 0
-    check_whole(here, 5)
+    assert main([*SWEEP, *QUICK, "sweep.n_trials=4"]) == 0
+    check_whole(begun, 4)
 
 
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(
@@ -251,21 +264,19 @@ def test_a_sweep_ended_by_a_failed_trial_goes_on_when_the_cause_is_gone(tmp_path
 
 
 def test_a_study_whose_runs_are_gone_is_refused_with_what_to_do(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
-    for path in here.glob("mlflow.db*"):
+    for path in begun.glob("mlflow.db*"):
         path.unlink()
     assert main([*SWEEP, *QUICK, "sweep.n_trials=3"]) == 2
     said = capsys.readouterr().err
     assert "does not hold the runs of study s" in said
     assert "remove sweeps/s/study.journal" in said
-    assert not (here / "mlflow.db").exists()
+    assert not (begun / "mlflow.db").exists()
     assert main([*SWEEP, *QUICK, "sweep.n_trials=3", "tracking.uri=sqlite:///two.db"]) == 2
-    assert not (here / "two.db").exists()
+    assert not (begun / "two.db").exists()
 
 
-def test_a_study_stays_in_its_experiment(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*SWEEP, *QUICK, "sweep.n_trials=2"]) == 0
+def test_a_study_stays_in_its_experiment(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SWEEP, *QUICK, "sweep.n_trials=3", "tracking.experiment=other"]) == 2
     assert "tracking.experiment=gdexp, not other" in capsys.readouterr().err

@@ -161,6 +161,22 @@ def test_a_sweep_whose_run_is_deleted_for_good_ends_and_promises_nothing(
     assert "give another sweep.name" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sweep; tests use copies of it."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(SWEEP) == 0
+    return folder
+
+
+@pytest.fixture
+def begun(made: Path, here: Path) -> Path:
+    """The current directory, a copy of it."""
+    return shutil.copytree(made, here, dirs_exist_ok=True)
+
+
 @pytest.mark.slow
 def test_a_trial_whose_run_is_deleted_for_good_still_counts(
     here: Path, capsys: pytest.CaptureFixture[str]
@@ -184,22 +200,20 @@ def add_trial(folder: Path, value: float, rate: float = 1.0) -> None:
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_trial_that_the_user_adds_counts_and_never_wins(
-    here: Path, capsys: pytest.CaptureFixture[str], workers: int
+    begun: Path, capsys: pytest.CaptureFixture[str], workers: int
 ) -> None:
-    assert main(SWEEP) == 0
-    add_trial(here, 0.001)
-    capsys.readouterr()
+    add_trial(begun, 0.001)
     assert main([*PLAN, "sweep.n_trials=5", f"sweep.workers={workers}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "1 more that were added to the study (3): they count, and cannot win" in said
     assert "trials 4: 4 converged" in said
-    trials = load(here).get_trials(states=(TrialState.COMPLETE,))
+    trials = load(begun).get_trials(states=(TrialState.COMPLETE,))
     assert len(trials) == 5
-    client = client_of(here)
-    table = client.download_artifacts(parent_of(here), "trials.csv", str(here))
+    client = client_of(begun)
+    table = client.download_artifacts(parent_of(begun), "trials.csv", str(begun))
     rows = list(csv.DictReader(Path(table).read_text().splitlines()))
     assert [row["trial"] for row in rows if row["status"] == "added"] == ["3"]
-    assert client.get_run(parent_of(here)).data.tags["gdexp.best_trial"] != "3"
+    assert client.get_run(parent_of(begun)).data.tags["gdexp.best_trial"] != "3"
 
 
 @pytest.mark.slow
@@ -225,10 +239,9 @@ def test_a_trial_that_a_dashboard_ends_meanwhile_is_the_dashboards(
 
 @pytest.mark.slow
 def test_a_trial_of_another_kind_is_refused_by_name(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    begun: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(SWEEP) == 0
-    load(here).add_trial(
+    load(begun).add_trial(
         create_trial(
             params={"optimizer.lr": "high"},
             distributions={"optimizer.lr": CategoricalDistribution(["low", "high"])},
@@ -240,9 +253,8 @@ def test_a_trial_of_another_kind_is_refused_by_name(
 
 
 @pytest.mark.slow
-def test_a_trial_of_another_range_is_taken(here: Path) -> None:
-    assert main(SWEEP) == 0
-    load(here).add_trial(
+def test_a_trial_of_another_range_is_taken(begun: Path) -> None:
+    load(begun).add_trial(
         create_trial(
             params={"optimizer.lr": 90.0, "note": 1.0},
             distributions={
