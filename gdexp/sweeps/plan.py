@@ -26,6 +26,7 @@ from gdexp.sweeps.objective import HITTING_TIME, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.repeat_command import repeat_command
+from gdexp.sweeps.sampler_choice import chosen_sampler
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import MAX_GRID, Space
@@ -60,6 +61,7 @@ class Plan:
         plans: keeps what is recorded of the losses.
         checkpoint: when a trial is saved.
         tracks: whether trials and sweep have runs in MLflow.
+        auto: whether the sampler was left to gdexp.
     """
 
     base: config.Config
@@ -72,6 +74,7 @@ class Plan:
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
     tracks: bool = True
+    auto: bool = False
     tells_failures: ClassVar[bool] = False
     """Whether Optuna is told FAIL of a failed trial; else the worst value there is."""
     step_name: ClassVar[str] = "gradient step"
@@ -324,19 +327,16 @@ class Plan:
         size = self.space.size()
         settings = self.settings
         if self.sampler.name == AUTO:
-            settings = replace(settings, sampler="tpe" if size is None else GRID)
+            settings = replace(settings, sampler=chosen_sampler(self))
         grid = Sampler.parse(settings.sampler).name == GRID
         if grid and (size is None or size > MAX_GRID):
-            raise BadInput(
-                "sweep.sampler",
-                GRID,
-                f"needs choice() or range() for every key, at most {MAX_GRID:,} points in all",
-            )
+            allowed = f"needs choice() or range() for every key, at most {MAX_GRID:,} points in all"
+            raise BadInput("sweep.sampler", GRID, allowed)
         if settings.n_trials is None:
             settings = replace(settings, n_trials=DEFAULT_TRIALS if size is None else size)
         if grid and size is not None and int(settings.n_trials or 0) > size:
             settings = replace(settings, n_trials=size)
-        plan = replace(self, settings=settings)
+        plan = replace(self, settings=settings, auto=self.auto or self.sampler.name == AUTO)
         if settings.name is not None:
             return plan
         name, earlier = (

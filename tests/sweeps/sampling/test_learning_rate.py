@@ -187,6 +187,27 @@ def test_other_parameters_are_those_of_the_best_trial_in_every_other_trial() -> 
     assert min(times) <= 1.02 * outcome(2 / 1.1).time
 
 
+def test_of_learning_rate_and_threshold_it_tries_the_loosest_one() -> None:
+    loosest = 1e-2
+    space = {**learning_rates(), THRESHOLD: FloatDistribution(1e-8, loosest, log=True)}
+    learned = Learned([LR], THRESHOLD, known)
+    study = optuna.create_study()
+    for ordinal in range(14):
+        study.sampler = Sampler("learning_rate").for_trial(1, ordinal, False, space, learned)
+        trial = study.ask(dict(space))
+        factor = max(abs(1 - trial.params[LR] * curvature) for curvature in (0.1, 1.0))
+        tau = trial.params[THRESHOLD]
+        time = 1e5 if factor >= 1 else math.log(tau) / 2 / math.log(factor)
+        trial.set_user_attr("outcome", list(Outcome(time, tau, 99, factor > 1, False, LARGEST)))
+        study.tell(trial, time)
+    thresholds = [trial.params[THRESHOLD] for trial in study.trials]
+    assert thresholds.count(loosest) >= 4
+    assert len(set(thresholds)) >= 3  # the first trials, and those after the best rate is known
+    found = min(study.trials, key=lambda trial: trial.values[0])
+    assert found.params[THRESHOLD] == loosest
+    assert found.params[LR] == pytest.approx(2 / 1.1, rel=0.02)
+
+
 @pytest.mark.slow
 def test_a_sweep_with_it_finds_the_best_rate_of_the_matrix(here: Path) -> None:
     line = ["+sweep", "sweep.name=s", "stopping.threshold=1e-5", "sweep.sampler=learning_rate"]
