@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hypothesis import settings
 from tests.support.deferred import DeferredImports
 from tests.support.left_out import WORDS
 from tests.support.long_form import share
-from tests.support.shortcuts import TEMPLATE, copying, small_pictures
+from tests.support.shortcuts import LOADER, TEMPLATE, config_loader, copying, small_pictures
 
 # The same cases in every run, and no verdict from how busy the machine is.
 settings.register_profile("gdexp", deadline=None, derandomize=True, max_examples=share(100, 3))
@@ -29,6 +31,7 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(DeferredImports())
     if getattr(config.option, "numprocesses", None):  # the process that starts the others
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait for each other
         from tests.support.commands import share_fork_server
 
         share_fork_server()
@@ -69,13 +72,19 @@ def new_database(template: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shortcuts(template: Path) -> Iterator[list[tuple[type, str, Callable[..., object]]]]:
-    """New databases are copies of one, and pictures small; the value draws real ones."""
+    """New databases are copies of one, configs share files, pictures are small.
+
+    The value draws real pictures.
+    """
+    from hydra._internal import hydra as hydra_main
+
     from gdexp.tracking import mlflow_internals
 
     os.environ[TEMPLATE] = str(template)
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
+        patch.setattr(hydra_main, LOADER, config_loader)
         real = []
         for owner, name, stand_in in small_pictures():
             real.append((owner, name, getattr(owner, name)))
@@ -90,6 +99,17 @@ def real_pictures(shortcuts: list[tuple[type, str, Callable[..., object]]]) -> I
         for owner, name, method in shortcuts:
             patch.setattr(owner, name, method)
         yield
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the package, built once in a run of the tests."""
+    folder = tmp_path_factory.mktemp("wheel")
+    words = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    root = Path(__file__).parents[1]
+    subprocess.run([*words, str(folder)], cwd=root, check=True, capture_output=True)
+    (found,) = folder.glob("*.whl")
+    return found
 
 
 @pytest.fixture

@@ -110,12 +110,60 @@ CONFIRMATION: Fields = {
     "failed": Field("list of integer", "contenders with a descent that failed"),
 }
 
+RACE: Fields = {
+    "first_seeds": Field("integer", "seeds of every trial before the race"),
+    "budget": Field("integer", "descents for further seeds"),
+    "spent": Field("integer", "those that were made"),
+    "levels": Field("list of integer", "the numbers of seeds at which trials were compared"),
+    "text": Field("text", "the lines of the report"),
+    "trials": Field(
+        "list of object",
+        "the trials in the race, those that ran longest first",
+        {
+            "trial": Field("integer", "its number"),
+            "seeds": Field("integer", "that it has"),
+            "expected": Field("number", "its expected running time over them"),
+            "ended": Field("text", "ran to the end, told apart, behind, or failed"),
+            "leader": Field("integer", "the trial that led then"),
+        },
+    ),
+}
+
+PROBLEM_ROW: Fields = {
+    "problem": Field("text", "its name"),
+    "iterations": Field("number", "that the best trial needs there"),
+    "successes": Field("integer", "its seeds that converged there"),
+    "fewest": Field("number", "the fewest iterations of any trial there"),
+    "fewest_trial": Field("integer", "that trial"),
+    "ratio": Field("number", "of the two"),
+}
+
+HELD_OUT: Fields = {
+    "trial": Field("integer", "the winner"),
+    "mean": Field("number or null", "the geometric mean of its iterations; null if one is missing"),
+    "text": Field("text", "the line of the report"),
+    "problems": Field(
+        "list of object",
+        "the held-out problems",
+        {
+            "problem": Field("text", "its name"),
+            "iterations": Field("number or null", "that the winner needs; null if not reached"),
+            "successes": Field("integer", "its seeds that converged"),
+            "seeds": Field("integer", "all of them"),
+            "status": Field("text", "converged, or the first other"),
+        },
+    ),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "problems": Field("list of object", "the best trial on each of several problems", PROBLEM_ROW),
+    "held_out": Field("object or null", "the winner on `sweep.held_out`", HELD_OUT),
+    "race": Field("object or null", "what `sweep.race` found", RACE),
     "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),
     "statuses": Field("object of integer", "how many of them ended how"),

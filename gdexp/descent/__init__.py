@@ -1,7 +1,7 @@
 """Descents, single or in a batch, with their stopping rule and their result."""
 
 from gdexp.descent.autograd import gradient_like
-from gdexp.descent.batch import BatchResult, in_one_tensor
+from gdexp.descent.batch import BatchResult, BatchSaving, SavedRows, in_one_tensor
 from gdexp.descent.batch_of_descents import descend_batch
 from gdexp.descent.cap import Cap
 from gdexp.descent.costs import (
@@ -56,6 +56,7 @@ __all__ = [
     "SECONDS",
     "THRESHOLDS",
     "BatchResult",
+    "BatchSaving",
     "Cap",
     "EndsAt",
     "Minimum",
@@ -64,6 +65,7 @@ __all__ = [
     "Plateau",
     "RecordedHere",
     "Result",
+    "SavedRows",
     "Status",
     "Stopping",
     "Trace",

@@ -8,7 +8,14 @@ from functools import partial
 import torch
 
 from gdexp.core import validation
-from gdexp.descent.batch import BatchOptions, BatchResult, Given, given, torch_batch
+from gdexp.descent.batch import (
+    BatchOptions,
+    BatchResult,
+    BatchSaving,
+    Given,
+    given,
+    torch_batch,
+)
 from gdexp.descent.cap import Cap
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listeners_of
@@ -38,6 +45,7 @@ def descend_batch(
     monitors: Sequence[Monitor | None] | None = None,
     engine: str = "auto",
     plans: Plans | None = None,
+    saving: BatchSaving | None = None,
 ) -> BatchResult:
     """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.
 
@@ -70,6 +78,7 @@ def descend_batch(
             does, and may end it; None where a row has none.
         engine: portable, torch or auto, as for `descend`.
         plans: as for `descend`.
+        saving: of a sweep, which saves its rows; None: they are not saved.
 
     Raises:
         BadInput: a value that cannot be used, or a problem that the engine cannot compute.
@@ -89,7 +98,7 @@ def descend_batch(
     listeners = listeners_of(batch.stoppings, own, monitors)
     if any(each.max_seconds is not None for each in own):
         chunk = 1  # each row has its time for itself
-    options = BatchOptions(keep_traces, block, chunk, cap, watch, listeners)
+    options = BatchOptions(keep_traces, block, chunk, cap, watch, listeners, saving)
     by_portable = partial(_by_portable, problem, batch, rows_of, device, options, plans)
     by_torch = partial(torch_batch, problem, batch, device, options)
     return on_engine(engine, batch.initial[0], device, by_portable, by_torch)

@@ -8,7 +8,6 @@ from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -83,12 +82,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         self._out.print(f"[dim]{'iteration':>10}  {self._name:>12}{beside}[/dim]")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 

@@ -5,9 +5,13 @@ from gdexp.experiment.checkpoints import (
     CHANGEABLE,
     FOLDER,
     CheckpointSettings,
+    basis_difference,
+    batch_checkpointing,
     checkpointing,
     has_same_config,
     kept_of,
+    row_key,
+    saved_rows,
 )
 from gdexp.experiment.descent_experiment import DescentExperiment
 from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, trusted_paths
@@ -67,6 +71,8 @@ __all__ = [
     "TrainedExperiment",
     "TrainingExperiment",
     "TrainingFacts",
+    "basis_difference",
+    "batch_checkpointing",
     "checkpointing",
     "environment",
     "has_same_config",
@@ -80,6 +86,8 @@ __all__ = [
     "provenance",
     "provenance_files",
     "recorded_code",
+    "row_key",
+    "saved_rows",
     "source_state",
     "trusted_paths",
     "user_codes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,7 @@ def checkpointing(
     def about() -> dict[str, Any]:
         return {
             "config": _config(experiment),
-            "code": code_digests(experiment.config),
-            "torch": torch.__version__,
+            **_basis(experiment),
             "kept": kept._asdict(),
         }
 
@@ -81,6 +80,55 @@ def checkpointing(
         return _difference(experiment, saved, changed)
 
     return Checkpointing(folder, settings.every, about, differs, drops_others)
+
+
+RowKey = tuple[int, int, str]
+"""A row of a saved batch: trial, seed, and the digest of its config."""
+
+
+def row_key(number: int, experiment: Experiment) -> RowKey:
+    """Return what finds a descent of a trial in a batch that was saved."""
+    return number, experiment.seed, _digest(_config(experiment))
+
+
+def batch_checkpointing(
+    experiments: Sequence[tuple[int, Experiment]],
+    folder: CheckpointFolder,
+    settings: CheckpointSettings,
+) -> Checkpointing:
+    """Return what saves descents that run together.
+
+    Args:
+        experiments: of the rows, each with the number of its trial.
+        folder: of the checkpoints.
+        settings: when they are made.
+    """
+
+    def about() -> dict[str, Any]:
+        return {"rows": [row_key(*each) for each in experiments], **_basis(experiments[0][1])}
+
+    return Checkpointing(folder, settings.every, about)
+
+
+def saved_rows(saved: Mapping[str, Any]) -> Mapping[RowKey, int]:
+    """Return the place of each row in a batch that was saved."""
+    return {
+        (int(n), int(seed), str(key)): i for i, (n, seed, key) in enumerate(saved.get("rows", []))
+    }
+
+
+def basis_difference(experiment: Experiment, saved: Mapping[str, Any]) -> str | None:
+    """Return which code or torch of a checkpoint differs from what is here; None if none does."""
+    files = changed_files(saved["code"], *user_codes(experiment.config))
+    if files:
+        return f"{files[0]} changed since it was made"
+    if saved["torch"] != torch.__version__:
+        return f"it was made with torch {saved['torch']}, this is {torch.__version__}"
+    return None
+
+
+def _basis(experiment: Experiment) -> dict[str, Any]:
+    return {"code": code_digests(experiment.config), "torch": torch.__version__}
 
 
 def kept_of(saved: Mapping[str, Any]) -> Kept:
@@ -109,12 +157,7 @@ def _difference(
     for key in sorted((there.keys() | here.keys()) - set(changed)):
         if repr(there.get(key)) != repr(here.get(key)):
             return f"it was made with {key}={there.get(key)}, not {here.get(key)}"
-    files = changed_files(saved["code"], *user_codes(experiment.config))
-    if files:
-        return f"{files[0]} changed since it was made"
-    if saved["torch"] != torch.__version__:
-        return f"it was made with torch {saved['torch']}, this is {torch.__version__}"
-    return None
+    return basis_difference(experiment, saved)
 
 
 def _config(experiment: Experiment) -> config.Config:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
+from hydra.core.config_store import ConfigNode, ConfigStore
+from omegaconf import OmegaConf
+
+from gdexp.hydra_plugins._old_package import stand_in
 
 SWEEPER = "hydra_plugins.gdexp_sweeper.GdexpSweeper"
 OWN_SWEEPER = "hydra_plugins.gdexp_sweeper.OwnSweeper"
@@ -93,6 +96,38 @@ SAMPLERS: dict[str, dict[str, Any]] = {
 """The files of the group `hydra/sweeper/sampler`, with the keys that hydra-optuna-sweeper has."""
 
 
+class DeferredNode(ConfigNode):
+    """A file of a config group, which becomes a config when Hydra reads it.
+
+    Hydra copies its whole store for each composition of any application. A config of a hundred
+    keys takes some milliseconds each time; this one takes none until it is read.
+
+    Args:
+        group: the config group.
+        name: of the file.
+        plain: its content.
+    """
+
+    def __init__(self, group: str, name: str, plain: dict[str, Any]) -> None:
+        self.group, self.name, self.package, self.provider = group, f"{name}.yaml", None, "gdexp"
+        self._plain = plain
+
+    @property
+    def node(self) -> Any:  # noqa: ANN401 (Hydra has Node there)
+        """The config, a new one each time."""
+        return self.__dict__.get("read") or OmegaConf.create(self._plain)
+
+    @node.setter
+    def node(self, read: Any) -> None:  # noqa: ANN401
+        """Keep what Hydra sets in the copy that it reads."""
+        self.__dict__["read"] = read
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DeferredNode:
+        """Return itself: only the copy that Hydra reads changes."""
+        del memo
+        return self
+
+
 def store_nodes(aliases: bool) -> None:
     """Add the groups to Hydra's config store.
 
@@ -100,15 +135,17 @@ def store_nodes(aliases: bool) -> None:
         aliases: whether `hydra/sweeper=optuna` means this sweeper, as hydra-optuna-sweeper is not
             installed.
     """
-    store = ConfigStore.instance().store
+    sweeper, sampler = "hydra/sweeper", "hydra/sweeper/sampler"
     node = {"defaults": [{"sampler": "tpe"}], "_target_": SWEEPER, "sampler": "???", **KEYS}
-    store(group="hydra/sweeper", name="gdexp", node=node, provider="gdexp")
-    if aliases:
-        same = {"defaults": ["gdexp", "_self_"]}
-        store(group="hydra/sweeper", name="optuna", node=same, provider="gdexp")
-        for name, sampler in SAMPLERS.items():
-            seeded = sampler if name == "grid" else {**sampler, "seed": None}
-            store(group="hydra/sweeper/sampler", name=name, node=seeded, provider="gdexp")
     # gdexp's own commands have everything that can be set in the group `sweep`.
-    own = {"_target_": OWN_SWEEPER}
-    store(group="hydra/sweeper", name="gdexp_own", node=own, provider="gdexp")
+    nodes = [(sweeper, "gdexp", node), (sweeper, "gdexp_own", {"_target_": OWN_SWEEPER})]
+    if aliases:
+        stand_in()
+        nodes.append((sweeper, "optuna", {"defaults": ["gdexp", "_self_"]}))
+        for name, keys in SAMPLERS.items():
+            nodes.append((sampler, name, keys if name == "grid" else {**keys, "seed": None}))
+    for group, name, plain in nodes:
+        folder = ConfigStore.instance().repo
+        for part in group.split("/"):
+            folder = folder.setdefault(part, {})
+        folder[f"{name}.yaml"] = DeferredNode(group, name, plain)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line
 from gdexp.tracking import (
-    CONFIRMATION,
+    FURTHER_KINDS,
     TrackingSettings,
     close_at_end,
     configure_mlflow_process,
@@ -125,7 +125,7 @@ class RunSearch:
     def children(self, run_id: str, experiment_id: str, most: int | None = None) -> list[Run]:
         """Return the children of a run, oldest first; of a sweep its trials alone."""
         found = self.runs(f"tags.`{PARENT_TAG}` = '{run_id}'", experiment_id, most=most)
-        return [run for run in found if run.data.tags.get("gdexp.kind") != CONFIRMATION]
+        return [run for run in found if run.data.tags.get("gdexp.kind") not in FURTHER_KINDS]
 
     def newest(self) -> Run | None:
         """Return the sweep or single run that was started or ended last.

@@ -148,7 +148,7 @@ class HydraApplication:
             jobs=jobs,
             given=settings,
             fixed=tuple(self._expressions.lines),
-            command=_command(),
+            command=(*_command(), *(() if _asked_for(hydra) else ("hydra.mode=RUN",))),
         )
 
     def _space(self) -> JobSpace:
@@ -275,6 +275,11 @@ def _check_repeatable() -> None:
         raise BadInput(
             f"{SECTION}.workers", "", "needs an application in a file: each worker starts it again"
         )
+
+
+def _asked_for(hydra: DictConfig) -> bool:
+    """Return whether the command line asks for many jobs, not a file: Hydra notes it there."""
+    return "hydra.mode=MULTIRUN" in hydra.overrides.hydra
 
 
 def _command() -> tuple[str, ...]:

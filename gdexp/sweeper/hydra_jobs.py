@@ -7,14 +7,17 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import command_folder
+from gdexp.sweeper.composition_internals import set_hydra_config, sharing_loader, task_config
 from gdexp.sweeper.own_runs import OwnRun, noted_run
 from gdexp.sweeps import job_failure
 
 if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
@@ -44,7 +47,11 @@ class HydraJobs:
 
     def composed(self, overrides: Sequence[str]) -> DictConfig:
         """Return the config of a job, its part `hydra` included."""
-        return self.context.config_loader.load_sweep_config(self.config, list(overrides))
+        return self._loader.load_sweep_config(self.config, list(overrides))
+
+    @cached_property
+    def _loader(self) -> ConfigLoader:
+        return sharing_loader(self.context.config_loader)
 
     def job(self, number: int, seed: int | None, overrides: Sequence[str]) -> Job:
         """Return a job.
@@ -131,16 +138,15 @@ class Job:
         """Call the function without a folder, a log file or `.hydra/`."""
         from hydra.core.hydra_config import HydraConfig
         from hydra.core.utils import env_override
-        from omegaconf import OmegaConf, open_dict, read_write
+        from omegaconf import open_dict, read_write
 
         known = HydraConfig.instance().cfg
         with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
             config.hydra.runtime.output_dir = str(command_folder() / self.jobs.folder)
-        HydraConfig.instance().set_config(config)
-        names = [str(key) for key in config if key != "hydra"]
+        set_hydra_config(config)
         try:
             with env_override(config.hydra.job.env_set):
-                return self.jobs.task(OmegaConf.masked_copy(config, names))
+                return self.jobs.task(task_config(config))
         finally:
             HydraConfig.instance().cfg = known
 

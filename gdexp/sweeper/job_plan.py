@@ -63,7 +63,9 @@ class JobPlan(Plan):
         check_goal(plan)
         return plan._completed()
 
-    def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
+    def experiment(
+        self, parameters: Mapping[str, Any], seed: int = 0, problem: object = None
+    ) -> Experiment:
         """Return the experiment of a trial without a number, to read what is recorded of it."""
         return self._experiment(parameters, seed, 0)
 
@@ -131,7 +133,7 @@ class JobPlan(Plan):
         """The name of the application."""
         return str(self.base["problem"]["application"])
 
-    def repeat_command(self, parameters: Mapping[str, Any]) -> str:
+    def repeat_command(self, parameters: Mapping[str, Any], seeds: int | None = None) -> str:
         """Return the command that runs one trial alone."""
         overrides = [*self.fixed, *self.space.overrides(parameters)]
         return " ".join([*self.command, *map(shlex.quote, overrides)])

@@ -150,9 +150,11 @@ def _pilots(plan: Plan) -> list[Pilot]:
             found.append(pilot(experiment, negligible))
         except GdexpError:
             continue
-        longest = found[0].fixed + most * found[0].each
+        longest = max(each.fixed + most * each.each for each in found)
         is_short = _total(plan, longest, plan.n_trials) < LONG
-        if is_short or time.monotonic() - began > PILOT_SECONDS:
+        if (
+            is_short and len(found) >= len(plan.problems)
+        ) or time.monotonic() - began > PILOT_SECONDS:
             break
     return found
 
@@ -160,14 +162,18 @@ def _pilots(plan: Plan) -> list[Pilot]:
 def _first(plan: Plan) -> Iterator[Experiment]:
     """Yield the experiments of the first trials; the later ones are asked for only if needed."""
     (first,) = first_trials(plan, 1)
-    yield plan.experiment(plan.space.encoded(first))
+    problems = plan.problems or (None,)
+    for problem in problems:
+        yield plan.experiment(plan.space.encoded(first), problem=problem)
     for each in first_trials(plan, MOST_PILOTS)[1:]:
-        yield plan.experiment(plan.space.encoded(each))
+        for problem in problems:
+            yield plan.experiment(plan.space.encoded(each), problem=problem)
 
 
 def _total(plan: Plan, each: float, trials: int) -> float:
     """Return the seconds of trials whose descents take so long."""
-    return each * trials * plan.settings.seeds / min(plan.settings.worker_count, trials)
+    descents = plan.settings.seeds * max(len(plan.problems), 1)
+    return each * trials * descents / min(plan.settings.worker_count, trials)
 
 
 class _Estimate:
@@ -208,7 +214,7 @@ def _ways(plan: Plan, known: _Estimate, seconds: float) -> tuple[Way, ...]:
     """Return shorter ways that can be computed, each with its own duration."""
     found, settings = [], plan.settings
     wanted = LONG if seconds <= 10 * LONG else 3 * LONG
-    can_cap = settings.cap is None and settings.seeds == 1 and plan.counts_iterations
+    can_cap = settings.cap is None and plan.descents == 1 and plan.counts_iterations
     if can_cap and not plan.several:
         found.append(Way("sweep.cap=1", known.total(plan.n_trials, 1.0)))
     trials = max(_rounded(plan.n_trials * wanted / seconds), FEWEST_TRIALS)

@@ -15,13 +15,13 @@ from gdexp.sweeps.objective import (
     HITTING_TIME,
     MODES,
     OBJECTIVES,
-    PARETO,
     RETURNED,
     THRESHOLD,
     VALUE_AT,
     VALUES,
     Objective,
 )
+from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
 from gdexp.sweeps.sampler_choice import suits_own_sampler
 from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
@@ -48,6 +48,10 @@ class GoalPlan(Protocol):
         """The group `sweep`."""
 
     @property
+    def problems(self) -> Sequence[ListedProblem]:
+        """On which every trial runs; none where it runs on that of the base config."""
+
+    @property
     def name(self) -> str:
         """The study's name."""
 
@@ -70,6 +74,9 @@ class GoalPlan(Protocol):
     @property
     def sampler(self) -> Sampler:
         """The sampler that chooses the trials."""
+
+    def examples(self) -> Sequence[Experiment]:
+        """Return experiments from the ends of the space."""
 
 
 def trial_stopping(settings: SweepSettings, stopping: Mapping[str, Any]) -> config.Config:
@@ -135,7 +142,7 @@ def pruned_trials(plan: GoalPlan) -> PrunedTrials | None:
         maximize = MODES.get(stopping.get("mode")) == "maximize"
     length = None
     if objective.is_value or plan.settings.budget is not None:
-        length = int(stopping["max_iterations"]) * plan.settings.seeds
+        length = int(stopping["max_iterations"]) * plan.settings.trial_seeds
     return PrunedTrials(
         plan.pruner, plan.name, objective, pruner_metric(plan), maximize=maximize, length=length
     )
@@ -287,15 +294,14 @@ def _check_continuation(plan: GoalPlan) -> None:
             raise BadInput("sweep.continue_to", goal, f"must be null {why}")
     if goal is None:
         return
+    sign = plan.examples()[0].stopping.sign
     swept = [d.corners() for d in plan.space.dimensions if d.key == THRESHOLD_KEY]
     own = [float(each) for corners in swept for each in corners]
-    loosest = max(own, default=float(plan.base["stopping"]["threshold"]))
-    if goal >= loosest:
-        raise BadInput(
-            "sweep.continue_to",
-            f"{goal:g}",
-            f"must be below {THRESHOLD_KEY}, which is {loosest:g} at most: every trace goes to it",
-        )
+    loosest = max(own or [float(plan.base["stopping"]["threshold"])], key=lambda each: sign * each)
+    if sign * goal >= sign * loosest:
+        beyond, most = ("below", "most") if sign > 0 else ("above", "least")
+        why = f"must be {beyond} {THRESHOLD_KEY}, which is {loosest:g} at {most}: "
+        raise BadInput("sweep.continue_to", f"{goal:g}", why + "every trace goes to it")
 
 
 def _check_sampler(plan: GoalPlan) -> None:
@@ -317,23 +323,3 @@ def _check_sampler(plan: GoalPlan) -> None:
             plan.sampler.check_space(ranges, len(plan.objectives))
         except BadInput as error:
             raise error.in_section("sweep") from None
-
-
-def goal_text(plan: GoalPlan) -> str:
-    """Return what is looked for: `the smallest hitting time`."""
-    objectives: list[Objective] = list(plan.objectives)
-    seeds = plan.settings.seeds
-    if plan.settings.objective == PARETO or [each.kind for each in objectives] == [
-        HITTING_TIME,
-        THRESHOLD,
-    ]:
-        return f"{_one_text(objectives[0], seeds)} at every threshold"
-    return " and ".join(_one_text(each, seeds) for each in objectives)
-
-
-def _one_text(objective: Objective, seeds: int) -> str:
-    if seeds == 1:
-        return objective.text
-    if objective.kind == HITTING_TIME:
-        return f"the smallest expected running time over {seeds} seeds"
-    return f"{objective.text} on average over {seeds} seeds"

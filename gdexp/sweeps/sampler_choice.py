@@ -36,6 +36,8 @@ def chosen_sampler(plan: GoalPlan) -> str:
         and plan.base["problem"].get("name") not in TRAININGS
         and plan.settings.cost == ITERATIONS
         and plan.pruner.name == NONE
+        and not plan.problems
+        and not plan.settings.race
     )
     return LEARNING_RATE if measured and suits_own_sampler(plan) else TPE
 

@@ -17,8 +17,10 @@ def check_seeds(settings: SweepSettings, base: config.Config, space: Space) -> N
     Raises:
         BadInput: names the key.
     """
-    seeds = settings.seeds
     further = settings.confirm or 0
+    seeds = settings.seeds
+    if settings.race:  # one trial may get all
+        seeds = settings.trial_seeds + (seeds - settings.trial_seeds) * (settings.n_trials or 100)
     if "seed" in space.keys:
         for key, value in (("seeds", seeds if seeds > 1 else None), ("confirm", settings.confirm)):
             if value is not None:
@@ -39,15 +41,19 @@ def check_seeds(settings: SweepSettings, base: config.Config, space: Space) -> N
 
 
 def check_confirmation(settings: SweepSettings, objectives: Sequence[Objective]) -> None:
-    """Refuse a confirmation where no counts of iterations are compared.
+    """Refuse a confirmation and a race where no counts of iterations are compared.
 
     Raises:
         BadInput: names the key.
     """
-    if settings.confirm is not None and [each.kind for each in objectives] != [HITTING_TIME]:
-        names = ", ".join(each.name for each in objectives)
-        raise BadInput(
-            "sweep.confirm",
-            settings.confirm,
-            f"must be null with sweep.objective={names}: it compares counts of iterations",
-        )
+    if [each.kind for each in objectives] == [HITTING_TIME]:
+        return
+    names = ", ".join(each.name for each in objectives)
+    asked = {"confirm": (settings.confirm, "null"), "race": (settings.race or None, "false")}
+    for key, (value, allowed) in asked.items():
+        if value is not None:
+            raise BadInput(
+                f"sweep.{key}",
+                value,
+                f"must be {allowed} with sweep.objective={names}: it compares counts of iterations",
+            )

@@ -12,6 +12,7 @@ from gdexp.core import BadInput, learn_secret, validation
 from gdexp.descent import COSTS, ITERATIONS, LOSS
 from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import HITTING_TIME, Objective, objectives, with_cost
+from gdexp.sweeps.problem_list import as_entries
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.sampling import Sampler
 from gdexp.tracking import is_postgresql, mask_uri
@@ -19,6 +20,9 @@ from gdexp.tracking import is_postgresql, mask_uri
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 STORAGES = "the path of a journal file, or postgresql://…"
 MOST_SEEDS, MOST_AT_ONCE = 10_000, 10_000
+RACE_SEEDS = 3
+"""The seeds of a trial before a race."""
+
 ALL, MOST_WORKERS = "all", 1_000
 
 
@@ -52,6 +56,11 @@ class SweepSettings:
             mapping with `name` and options of Optuna's class.
         seeds: descents of a trial, from `seed`, `seed + 1`, …; with several the expected running
             time is minimised: all iterations spent, failures included, over the successes.
+        race: whether each trial begins with three seeds, and what is left of `n_trials` × `seeds`
+            descents is for the trials that may still be the best.
+        problems: on which each trial runs, with the same settings: names of files, or mappings with
+            `name` and keys of it; the geometric mean of the counts is minimised. None: `problem`.
+        held_out: on which the winner runs when the trials are done; it changes no trial.
         confirm: seeds from which the winner and its contenders run again when the trials are done,
             each after the last seed of a trial; shown apart, it changes no trial. None: none.
         sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii or grid; or a mapping with
@@ -87,6 +96,9 @@ class SweepSettings:
     budget: int | str | None = None
     pruner: str | Mapping[str, Any] = NONE
     seeds: int = 1
+    race: bool = False
+    problems: Sequence[str | Mapping[str, Any]] | None = None
+    held_out: Sequence[str | Mapping[str, Any]] | None = None
     confirm: int | None = None
     sampler: str | Mapping[str, Any] = "auto"
     space: Mapping[str, Any] = field(default_factory=dict)
@@ -110,8 +122,17 @@ class SweepSettings:
         Budget.parse(self.budget)
         Pruner.parse(self.pruner)
         validation.integer("seeds", self.seeds, low=1, high=MOST_SEEDS)
+        if validation.boolean("race", self.race) and self.seeds <= RACE_SEEDS:
+            raise BadInput(
+                "race",
+                True,
+                f"needs sweep.seeds of at least {RACE_SEEDS + 1}: each trial begins with "
+                f"{RACE_SEEDS}, and the others are for the race",
+            )
         if self.confirm is not None:
             validation.integer("confirm", self.confirm, low=1, high=MOST_SEEDS)
+        as_entries("problems", self.problems)
+        as_entries("held_out", self.held_out)
         Sampler.parse(self.sampler)
         if self.space is not None and not isinstance(self.space, Mapping):
             raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")
@@ -157,6 +178,11 @@ class SweepSettings:
             return with_cost(found, self.cost)
         except BadInput as error:
             raise error.in_section("sweep") from None
+
+    @property
+    def trial_seeds(self) -> int:
+        """The seeds of each trial, before a race."""
+        return RACE_SEEDS if self.race else self.seeds
 
     @property
     def worker_count(self) -> int:

@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -67,12 +66,7 @@ class LiveCurves(AbstractContextManager["LiveCurves"]):
         self._in_progress: Future[tuple[float, Points]] | None = None
         self.failures = 0
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)
 

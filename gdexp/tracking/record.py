@@ -37,6 +37,15 @@ LARGE = 1 << 20
 CONFIRMATION = "confirmation"
 """The kind of a descent of a finished trial from a further seed, under the sweep's run."""
 
+RACE = "race"
+"""The kind of such a descent that a race made."""
+
+HELD_OUT = "held_out"
+"""The kind of a descent of a sweep's winner on a held-out problem."""
+
+FURTHER_KINDS = (CONFIRMATION, RACE, HELD_OUT)
+"""The kinds of the descents of finished trials: they are no trials."""
+
 F_STAR_TAG = "gdexp.f_star"
 """The tag of a descent whose threshold is of the loss itself: `absolute`."""
 

@@ -21,6 +21,7 @@ METRICS = {
     "min/NAME": "of a training: the smallest reading of a metric",
     "max/NAME": "of a training: the largest reading of a metric",
     "expected_running_time": "of a trial with several seeds: all iterations over the successes",
+    "geometric_mean": "of a trial on several problems: of its counts, each of them at least 1",
     "successes": "of a trial with several seeds: the descents that converged",
     "steps": "of a sweep, and of a trial with several seeds: the updates of all descents",
     "steps_saved": "of a sweep: the updates that the cap saved",
@@ -30,7 +31,7 @@ METRICS = {
 """Metrics by name. `NAME` stands for the name of another metric or of a key."""
 
 TAGS = {
-    "gdexp.kind": "run, sweep, trial, seed, confirmation or rerun",
+    "gdexp.kind": "run, sweep, trial, seed, race, confirmation, held_out or rerun",
     "gdexp.status": "how the descent ended; of a sweep how its best trial ended",
     "gdexp.signature": "the hash of what decides the outcome: equal configs have equal ones",
     "gdexp.engine": "the engine that computed the descent: portable or torch",
@@ -44,6 +45,9 @@ TAGS = {
     "gdexp.study": "of a sweep and its trials: the name of the study",
     "gdexp.trial": "of a trial: its number",
     "gdexp.seed": "of a descent of a trial with several seeds: its seed",
+    "gdexp.problem": "of a descent of a trial on several problems: the problem",
+    "gdexp.held_out": "of a descent on a held-out problem: the number of its trial",
+    "gdexp.races": "of a descent that a race added: the number of its trial",
     "gdexp.confirms": "of a descent from a further seed: the number of its trial",
     "gdexp.reason": "of a failed trial: the exception",
     "gdexp.reused_from": "of a trial with `sweep.reuse`: the run that it was taken from",
@@ -87,6 +91,9 @@ FILES = {
     "trials.csv": "of a sweep: settings, status and numbers of every trial",
     "thresholds.csv": "of a sweep: the fewest iterations at every threshold",
     "evidence.csv": "of a sweep with several seeds: intervals and tests of each trial",
+    "race.csv": "of a sweep with `sweep.race`: the seeds of each trial, and why it got no more",
+    "problems.csv": "of a sweep with `sweep.problems`: every trial on each problem",
+    "held_out.csv": "of a sweep with `sweep.held_out`: its winner on each held-out problem",
     "confirmation.csv": "of a sweep with `sweep.confirm`: the same over further seeds alone",
     "front.csv": "of a sweep: the trials of the Pareto front",
     "fewest.png": "of a sweep: the fewest iterations at every threshold",

@@ -27,7 +27,7 @@ from gdexp.tracking.live_curves import Points
 from gdexp.tracking.mlflow_process import prepare_mlflow_process
 from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.programs import SharedPrograms, program_name, write_program
-from gdexp.tracking.record import CONFIRMATION, MANIFEST, PlannedRun, Record, RunHeader
+from gdexp.tracking.record import FURTHER_KINDS, MANIFEST, PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.storage_errors import storage_errors
@@ -263,10 +263,10 @@ class Store(StoreLinks):
     def children(self, parent: str, running: bool = False) -> list[StoredRun]:
         """Return the trials of a sweep, oldest first: all, or only those still RUNNING.
 
-        Of a trial with several seeds it returns the seeds. Confirmations are no trials.
+        Of a trial with several seeds it returns the seeds. Further descents of trials are none.
         """
         found = self.search({"mlflow.parentRunId": parent}, "RUNNING" if running else None)
-        return [run for run in found if run.tags.get("gdexp.kind") != CONFIRMATION]
+        return [run for run in found if run.tags.get("gdexp.kind") not in FURTHER_KINDS]
 
     def running(self, kind: str) -> list[StoredRun]:
         """Return the runs of a kind that are RUNNING, oldest first."""

@@ -11,9 +11,12 @@ import torch
 
 from gdexp.checkpoints import generator_states, restore_generators
 from gdexp.core import BadInput, GdexpError
-from gdexp.training.random_state import unchanged_generators
+from gdexp.training.random_state import seed_generators, unchanged_generators
 from gdexp.training.training import Training
 from gdexp.training.weights import tensor_digest
+
+OTHER_SEED = 0x6765786264
+"""A seed that no run is likely to have."""
 
 
 class Batches:
@@ -73,21 +76,45 @@ class Batches:
         return [self._training.to(each) for each in found]
 
     def check_order(self) -> None:
-        """Make the first batch twice, from equal random generators.
+        """Make the first batch twice, from equal generators and other ones of the process.
+
+        What the generators of torch, Python and numpy add to a batch, such as noise, is no order:
+        where the batches differ, they must depend on the given generator too. All generators are
+        restored.
 
         Raises:
-            BadInput: the two differ, so no run could be repeated.
+            BadInput: the batches cannot be repeated, or the generator does not decide their order.
         """
         with unchanged_generators(self._generator):
-            states, digests = generator_states(self._generator), []
-            for _ in range(2):
-                restore_generators(states, self._generator)
-                first = next(iter(self._training.batches(self._generator)), None)
-                digests.append(batch_digest(first))
-        if digests[0] != digests[1]:
-            why = "its first batch differs between two calls with equal random generators; "
-            why += "any order must come from the generator that batches is given"
-            raise BadInput("problem", self._name, why)
+            here = generator_states(self._generator)
+            first, other = self._first(here), self._first(here, process=OTHER_SEED)
+            if first == other:
+                return
+            if first != self._first(here):
+                why = "its first batch differs between two calls with equal random generators"
+            elif first == self._first(here, own=OTHER_SEED):
+                why = "its first batch depends on the random generators of the process alone"
+            else:
+                return
+        why += "; any order must come from the generator that batches is given"
+        raise BadInput("problem", self._name, why)
+
+    def _first(
+        self, states: Mapping[str, Any], process: int | None = None, own: int | None = None
+    ) -> str:
+        """Return the digest of the first batch of an epoch.
+
+        Args:
+            states: of all generators.
+            process: another seed of the process's generators.
+            own: another seed of the generator that `batches` is given.
+        """
+        restore_generators(states, self._generator)
+        if process is not None:
+            seed_generators(process)
+        if own is not None:
+            self._generator.manual_seed(own)
+        return batch_digest(next(iter(self._training.batches(self._generator)), None))
 
     def close(self) -> None:
         """End a loader's workers and a generator's `finally`."""

@@ -18,7 +18,6 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from types import TracebackType
 
 from gdexp.core import BadInput, GdexpError, command_folder, context_thread, mask_secrets
 from gdexp.tracking import TrackingSettings
@@ -74,12 +73,7 @@ class Server:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         self.stop()
 
     def wait(self) -> None:

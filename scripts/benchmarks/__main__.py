@@ -18,6 +18,7 @@ BENCHMARKS = {
         "sampler",
         "trials and updates that samplers need to a good learning rate",
     ),
+    "race": ("race", "how often a race finds the best rate, beside equal seeds"),
     "trials": ("trials", "time and memory over 5,000 trials"),
     "many": ("many_trials", "100,000 random and 2,000 TPE trials against Optuna alone"),
     "bookkeeping": ("bookkeeping", "a trial's ask, config and tell against bare Optuna"),

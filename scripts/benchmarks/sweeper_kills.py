@@ -18,12 +18,32 @@ from tests.support.applications import CUSTOM, application, start, study_of, tol
 from .measure import Figure, figure
 
 TRIALS = 6
+HANGS_SECONDS = 1200.0
+"""A sweep that has not ended after so long hangs, however busy the machine is."""
+
 LIMITS = (f"hydra.sweeper.n_trials={TRIALS}", "x=interval(-5,5)", "hydra.sweeper.job_dirs=false")
 TPE = ("hydra/sweeper/sampler=tpe", "hydra.sweeper.sampler.n_startup_trials=2")
+SEEDS = ("hydra.sweeper.seeds=2", "hydra.sweeper.seed_key=y")
+REPORTS = CUSTOM.replace("import hydra\n", "import gdexp\nimport hydra\n", 1).replace(
+    "    return (cfg.x",
+    """    for step in range(1, 4):
+        gdexp.report(step, loss=(cfg.x - 1) ** 2 + 1 / step)
+    return (cfg.x""",
+)
+"""An application that fails at some points, reports as it goes, and has a space of its own."""
+
 SWEEPS = {
     "tpe": (*TPE, "y=choice(1,2)"),
     "random, with folders": ("hydra/sweeper/sampler=random", "hydra.sweeper.job_dirs=true"),
     "a space of its own": ("hydra.sweeper.custom_search_space=train.configure", *TPE),
+    "pruned": (
+        *("hydra/sweeper/sampler=random", "hydra.sweeper.metric=loss", "hydra.sweeper.mode=min"),
+        *(
+            "hydra.sweeper.objective=returned",
+            "hydra.sweeper.pruner={name: median, n_startup_trials: 1}",
+        ),
+    ),
+    "tracked, of two seeds": (*TPE, "hydra.sweeper.tracking=mlflow", *SEEDS),
 }
 """What is typed after `python train.py -m hydra/sweeper=gdexp`."""
 
@@ -38,7 +58,7 @@ def run(rounds: int) -> list[Figure]:
             folder = Path(name) / str(sweeps)
             folder.mkdir()
             wanted, seconds = straight[kind]
-            kills += _live(application(folder, CUSTOM), kind, seconds, rounds - kills, drawn)
+            kills += _live(application(folder, REPORTS), kind, seconds, rounds - kills, drawn)
             study = study_of(folder)
             # A trial whose parameters were not all chosen is begun again with another number.
             ended = [each for each in told(study) if each[2] is not None or "x" in each[0]]
@@ -57,8 +77,8 @@ def _straight(folder: Path, kind: str) -> tuple[Sequence[object], float]:
     own = folder / f"straight {list(SWEEPS).index(kind)}"
     own.mkdir()
     began = monotonic()
-    running = start(application(own, CUSTOM), *LIMITS, *SWEEPS[kind])
-    done = running.wait()
+    running = start(application(own, REPORTS), *LIMITS, *SWEEPS[kind])
+    done = running.wait(HANGS_SECONDS)
     if done.status:
         raise RuntimeError(f"{kind} ended with status {done.status}: {done.err}")
     return told(study_of(own)), monotonic() - began
@@ -72,7 +92,7 @@ def _live(script: Path, kind: str, seconds: float, most: int, drawn: random.Rand
         if kills < most:
             sleep(drawn.uniform(0, seconds))
             os.kill(running.pid, signal.SIGKILL)  # of one that has ended too: nobody waited for it
-        done = running.wait()
+        done = running.wait(HANGS_SECONDS)
         if done.status == 0:
             return kills
         if done.status != -signal.SIGKILL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from gdexp import (
     TorchOptimizer,
 )
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
-from gdexp.descent import descend
-from gdexp.optimizers import Armijo, Cosine
+from gdexp.descent import BatchSaving, SavedRows, descend, descend_batch
+from gdexp.optimizers import Armijo, Constant, Cosine
 
 
 class Kill(BaseException):
@@ -126,3 +126,96 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(
     )
     assert ends.resumed_at is not None
     assert 0 < ends.resumed_at < len(whole.trace)
+
+
+def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
+    """The problem, rules, stopping rule and options of a batch whose rows end in many ways."""
+    rates = [4e-4, 1e-4, 0.1, 1e-3, 2e-4]  # the third diverges, and soon
+    plain = [Momentum(lr=lr, momentum=0.9) for lr in rates]
+    cases: dict[str, tuple[Problem, list[Any], Stopping, dict[str, Any]]] = {
+        "momentum": (Rosenbrock(), plain, Stopping(0.1, 3000), {}),
+        "chunks": (Rosenbrock(), plain, Stopping(0.1, 3000), {"chunk": 2}),
+        "schedule": (
+            Rosenbrock(),
+            [Adam(lr=lr, schedule=Cosine(300)) for lr in rates],
+            Stopping(1e-3, 600),
+            {},
+        ),
+        "stalls": (
+            Matrix(),
+            [GradientDescent(lr=lr) for lr in (1.0, 4.4, 9.5, 0.2)],
+            Stopping(1e-30, 900),
+            {"seeds": [0, 1, 0, 2]},
+        ),
+        "traces go on": (
+            Quadratic(),
+            [GradientDescent(lr=lr) for lr in (0.5, 0.1, 0.01)],
+            Stopping(0.2, 400, continue_to=1e-9),
+            {"dtype": "float64"},
+        ),
+        "searches": (Rosenbrock(), [Armijo(lr=lr) for lr in (0.1, 1.0)], Stopping(0.1, 60), {}),
+        "kinds": (
+            Rosenbrock(),
+            [
+                Momentum(lr=1e-4, momentum=m, schedule=s)
+                for m in (0.5, 0.9)
+                for s in (Constant(), Cosine(300))
+            ],
+            Stopping(0.5, 700),
+            {},
+        ),
+    }
+    return cases[name]
+
+
+def batch_killed(
+    folder: Path, name: str, some: Sequence[int], saved: SavedRows | None, at: At
+) -> Any:
+    problem, rules, stopping, options = rows_of(name)
+    seeds = options.get("seeds", [0] * len(rules))
+    options = options | {"seeds": [seeds[row] for row in some], "block": 37}
+    saving = BatchSaving(at, saved)
+    return descend_batch(
+        problem, [rules[row] for row in some], stopping, engine="portable", saving=saving, **options
+    )
+
+
+BATCHES = ("momentum", "chunks", "schedule", "stalls", "traces go on", "searches", "kinds")
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_the_rows_of_a_killed_batch_end_with_the_same_bits(name: str, tmp_path: Path) -> None:
+    problem, rules, stopping, options = rows_of(name)
+    whole = descend_batch(problem, rules, stopping, engine="portable", **options)
+    every, saved = list(range(len(rules))), None
+    for _ in range(2):  # the second time from where the first was saved
+        counts = At(tmp_path)
+        batch_killed(tmp_path, name, every, saved, counts)
+        middle = counts.looks // 2
+        assert middle
+        with pytest.raises(Kill):
+            batch_killed(tmp_path, name, every, saved, At(tmp_path, [middle], kill=middle + 1))
+        found = CheckpointFolder(tmp_path).load()
+        assert found is not None
+        saved = SavedRows(found.state, every)
+    ends = batch_killed(tmp_path, name, every, saved, At(tmp_path))
+    for row in every:
+        assert_same(ends[row], whole[row])
+    # Another batch may have some of the rows, in another order.
+    some = every[::-2]
+    ends = batch_killed(tmp_path, name, some, SavedRows(found.state, some), At(tmp_path))
+    for place, row in enumerate(some):
+        assert_same(ends[place], whole[row])
+
+
+def test_a_row_that_begins_elsewhere_begins_again(tmp_path: Path) -> None:
+    problem, rules, stopping, _ = rows_of("stalls")
+    with pytest.raises(Kill):
+        batch_killed(tmp_path, "stalls", [0, 1, 2, 3], None, At(tmp_path, [2], kill=3))
+    found = CheckpointFolder(tmp_path).load()
+    assert found is not None
+    saving = BatchSaving(At(tmp_path), SavedRows(found.state, [0, 1]))
+    given: Any = {"engine": "portable", "seeds": [0, 5]}
+    ends = descend_batch(problem, rules[:2], stopping, saving=saving, **given)
+    for one, other in zip(ends, descend_batch(problem, rules[:2], stopping, **given), strict=True):
+        assert_same(one, other)

@@ -249,16 +249,11 @@ def test_reading_only_the_head_of_the_output_ends_quietly(tmp_path: Path) -> Non
     assert run.info.status == "FINISHED"
 
 
-def test_a_wheel_carries_its_configs_and_runs_with_the_source_tree_gone(tmp_path: Path) -> None:
-    wheels, installed, empty = tmp_path / "w", tmp_path / "i", tmp_path / "e"
+def test_a_wheel_carries_its_configs_and_runs_with_the_source_tree_gone(
+    wheel: Path, tmp_path: Path
+) -> None:
+    installed, empty = tmp_path / "i", tmp_path / "e"
     empty.mkdir()
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(wheels)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = wheels.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(installed)
     source = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
     carried = installed / "gdexp" / "conf"

@@ -70,7 +70,11 @@ def application(folder: Path, text: str = SPHERE) -> Path:
 
 def start(script: Path, *arguments: str, **variables: str) -> RunningCommand:
     """Start `python train.py -m hydra/sweeper=gdexp …` in a fork that has imported everything."""
-    line = ["-m", "hydra/sweeper=gdexp", *arguments]
+    return start_line(script, "-m", "hydra/sweeper=gdexp", *arguments, **variables)
+
+
+def start_line(script: Path, *line: str, **variables: str) -> RunningCommand:
+    """Start `python train.py …` in such a fork."""
     return fork_server().start(
         *line,
         cwd=script.parent,

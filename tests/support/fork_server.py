@@ -28,7 +28,6 @@ from importlib import import_module
 from pathlib import Path
 from runpy import run_module
 from time import monotonic, sleep
-from types import TracebackType
 from typing import Any, TextIO
 
 ROOT = Path(__file__).parents[2]
@@ -171,12 +170,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         if "_connection" in vars(self):
             self._connection.close()
         if self._process is not None:
@@ -302,9 +296,11 @@ def _warm_up() -> None:
 
     from gdexp import Matrix, descend
     from gdexp.cli.main import main
+    from tests.support.shortcuts import share_configs
 
     with redirect_stdout(io.StringIO()):
         main(["--cfg", "job"])
+    share_configs()
     descend(Matrix())
     configure_mappers()
 

@@ -38,6 +38,7 @@ def sampler(*lines: str) -> str:
         (("+sweep=default", "sweep.objective=best", "sweep.budget=50"), "tpe"),
         (("+sweep=default", "sweep.pruner=median"), "tpe"),
         (("+sweep=default", "experiment=digits"), "tpe"),
+        (("+sweep=default", "sweep.race=true", "sweep.seeds=5"), "tpe"),
         (("+sweep=default", "sweep.sampler=random"), "random"),
     ],
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import random
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
 from gdexp import BadInput, Status, Stopping, Training, TrainingResult
 from gdexp.training import Kept, TrainingLoop, UpdateSettings
@@ -82,7 +84,7 @@ def test_a_start_that_meets_it_makes_no_update() -> None:
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_batches_of_a_loader(workers: int) -> None:
-    make = functools.partial(Small, workers=workers)
+    make = partial(Small, workers=workers)
     assert_same(train(make, Stopping(NEVER, 12)), by_hand(make, updates=12))
 
 
@@ -272,12 +274,28 @@ class ChangesWeights(Small):
 
 
 class OwnOrder(Small):
-    """Its order comes from nothing that is seeded."""
+    """Its order comes from where a test says."""
+
+    def __init__(self, order: Callable[[], Any]) -> None:
+        super().__init__()
+        self.order = order
 
     def batches(self, generator: Any) -> Any:
-        rows = list(range(80))
-        random.SystemRandom().shuffle(rows)
+        rows = self.order()
         yield self.x[rows], self.y[rows]
+
+
+class OwnLoader(Small):
+    """Its loader is given the generator, but not what shuffles."""
+
+    def __init__(self, shuffles: bool = True) -> None:
+        super().__init__()
+        self.shuffles = shuffles
+
+    def batches(self, generator: Any) -> Any:
+        data = TensorDataset(self.x, self.y)
+        rows = RandomSampler(data) if self.shuffles else SequentialSampler(data)
+        return DataLoader(data, 16, sampler=rows, generator=generator)
 
 
 class NoModule(Small):
@@ -300,12 +318,30 @@ def test_trainings_that_cannot_be_used(make: Any, words: str) -> None:
         train(make, Stopping(NEVER, 2))
 
 
-def test_batches_that_differ_from_call_to_call_are_refused() -> None:
-    with pytest.raises(BadInput, match="its first batch differs between two calls"):
-        train(OwnOrder, Stopping(NEVER, 2), rehearses=True)
-    whole = train(Small, Stopping(NEVER, 9))  # draws from all generators, which are seeded
-    checked = train(Small, Stopping(NEVER, 9), rehearses=True)
+ORDERS: dict[str, Callable[[], Any]] = {
+    "torch": lambda: torch.randperm(80),
+    "numpy": lambda: np.random.permutation(80),
+    "Python": lambda: random.sample(range(80), 80),
+    "system": lambda: random.SystemRandom().sample(range(80), 80),
+}
+
+
+@pytest.mark.parametrize("name", [*ORDERS, "sampler"])
+def test_an_order_that_ignores_the_generator_is_refused(name: str) -> None:
+    make = OwnLoader if name == "sampler" else partial(OwnOrder, ORDERS[name])
+    own = "two calls with equal random generators" if name == "system" else "of the process alone"
+    with pytest.raises(BadInput, match=rf"its first batch .*{own}; any order must come from"):
+        train(make, Stopping(NEVER, 2), rehearses=True)
+
+
+@pytest.mark.parametrize(
+    "make", [Small, lambda: OwnOrder(lambda: slice(80)), lambda: OwnLoader(shuffles=False)]
+)
+def test_the_check_of_the_order_changes_nothing(make: Any) -> None:
+    # Small adds noise from all generators of the process to batches in the given order.
+    whole, checked = (train(make, Stopping(NEVER, 9), rehearses=each) for each in (False, True))
     assert checked.trace.tobytes() == whole.trace.tobytes()
+    assert checked.digests == whole.digests
 
 
 def test_the_best_state_gives_the_best_value_again() -> None:

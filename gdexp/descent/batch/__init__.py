@@ -2,8 +2,8 @@
 
 `arguments` and `options` check what is given, `parts` divides it into tensors that `memory` has
 room for, `loop` descends one of them and `ends` finds the rows that end. `hyperparameters` and
-`limits` know what differs between the rows, `outcome` collects what becomes of them, `result` is
-what is returned, and `finished` puts it together.
+`limits` know what differs between the rows, `outcome` collects what becomes of them, `saving` keeps
+them for a later process, `result` is what is returned, and `finished` puts it together.
 """
 
 from gdexp.descent.batch.arguments import Given, given
@@ -13,6 +13,7 @@ from gdexp.descent.batch.limits import EARLY, Earliest, Limits, note_midways
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import CODES, Piece, joined_traces
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
+from gdexp.descent.batch.saving import BatchSaving, Part, SavedRows
 from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
@@ -21,11 +22,14 @@ __all__ = [
     "STATUSES",
     "BatchOptions",
     "BatchResult",
+    "BatchSaving",
     "Earliest",
     "Given",
     "Hyperparameters",
     "Limits",
+    "Part",
     "Piece",
+    "SavedRows",
     "Traces",
     "divided",
     "finished",

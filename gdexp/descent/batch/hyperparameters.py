@@ -42,7 +42,7 @@ class Hyperparameters:
         self._final: Coefficients | None = None
         self._settled_from: int | None = None
 
-    def part(self, rows: slice) -> Hyperparameters:
+    def part(self, rows: slice | npt.NDArray[np.int64]) -> Hyperparameters:
         """Those of some of the rows, with the rules that these have."""
         used, which = _used(self.which[rows])
         part = copy.copy(self)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gdexp.core import BadInput, validation
+from gdexp.descent.batch.saving import BatchSaving
 from gdexp.descent.cap import Cap
 from gdexp.descent.listener import Listeners
 
@@ -27,6 +28,8 @@ class BatchOptions:
             with all of them in it.
         watch: called after every block with the iteration and the number of rows still going.
         listeners: one for each row, None where nothing may end it; None: nothing may end any.
+        saving: saves the rows while they run. Only the portable engine does it, and not where a
+            cap or a listener may end a row early; None: they are not saved.
 
     Raises:
         BadInput: a value that cannot be used, or a cap or listeners without traces.
@@ -38,6 +41,7 @@ class BatchOptions:
     cap: Cap | None = None
     watch: Callable[[int, int], None] | None = None
     listeners: Listeners | None = None
+    saving: BatchSaving | None = None
 
     def __post_init__(self) -> None:
         validation.boolean("keep_traces", self.keep_traces)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from gdexp.descent.batch import (
     BatchOptions,
+    BatchSaving,
     Given,
     Hyperparameters,
     Limits,
+    Part,
     Piece,
     Traces,
     in_order,
@@ -27,6 +29,7 @@ from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
+from gdexp.descent.portable.saved_parts import go_on, saved_part, updates_so_far
 from gdexp.engine import Block, Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
@@ -71,6 +74,9 @@ class Many:
         self.ends: Ends | None = None
         self.parts: list[tuple[Counts, Traces]] = []
         self.counts: list[tuple[Counts, Traces]] = []
+        saves = options.cap is None and options.listeners is None and options.keep_traces
+        self.saving = options.saving if saves else None
+        self.saved: list[Part] = []
 
     def run(self, kind: Kind) -> None:
         """Descend with the rows of a kind, chunk by chunk."""
@@ -80,48 +86,95 @@ class Many:
         each = math.prod(plan.shape) + sum(map(math.prod, plan.state_shapes))
         size = self.options.chunk or _rows_at_once(kind, each)
         checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
-        for first in range(0, len(kind.rows), size):
-            some = slice(first, first + size)
+        left = np.arange(len(kind.rows))
+        for part, own, there in self.saving.found(kind.rows) if self.saving is not None else ():
+            self._chunk(kind, kind.rows[own], numbers.part(own), checks, (part, there))
+            left, checks = np.setdiff1d(left, own), None
+        for first in range(0, len(left), size):
+            some = left[first : first + size]
             self._chunk(kind, kind.rows[some], numbers.part(some), checks)
             checks = None
 
-    def _chunk(self, kind: Kind, rows: Counts, numbers: Numbers, checks: Checks | None) -> None:
+    def _chunk(
+        self,
+        kind: Kind,
+        rows: Counts,
+        numbers: Numbers,
+        checks: Checks | None,
+        saved: tuple[Part, Counts] | None = None,
+    ) -> None:
+        """Descend with some rows, from their starts or from where they were saved."""
         options, cap, listeners = self.options, self.options.cap, self.options.listeners
         lowers = None if cap is None or cap.factor is None else cap
         if cap is not None:
             self.limits.lower(self.stoppings, rows, cap)
+        descents = self._begun(kind, rows, numbers, lowers is not None or listeners is not None)
+        advance = descents.advance
+        if listeners is not None:
+            own = [listeners[row] for row in rows.tolist()]
+            advance = Listening(own, descents).advance
+        lowering = None if lowers is None else Lowering(lowers, descents, advance)
+        pieces: list[Piece] = []
+        counted: list[Piece] = []
+        if saved is not None:
+            pieces, counted = go_on(descents, *saved)
+            if checks is not None:
+                checks.go_on(descents.k)
+        for _ in _advanced(descents, advance, lowering, checks, options.watch, pieces, counted):
+            if self.saving is not None and descents.open.any() and self.saving.is_due():
+                self._save(self.saving, rows, descents, pieces, counted)
+        if options.keep_traces:
+            self._keep_traces(rows, descents, pieces, counted)
+        assert self.ends is not None
+        self.ends.put(rows, descents.ends)
+
+    def _begun(self, kind: Kind, rows: Counts, numbers: Numbers, at_once: bool) -> Descents:
+        """Return rows at their starts; where they stand together, their ends are the batch's."""
         assert self.ends is not None
         together = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
         some: Counts | slice = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
-        descents = Descents(
+        return Descents(
             kind.engine,
             self.x[some],
             numbers,
             self.limits.part(some),
             kind.minimum,
             kind.pace,
-            keep_traces=options.keep_traces,
+            keep_traces=self.options.keep_traces,
             ends=self.ends.part(some) if isinstance(some, slice) else None,
-            at_once=lowers is not None or listeners is not None,
+            at_once=at_once,
         )
-        advance = descents.advance
-        if listeners is not None:
-            own = [listeners[row] for row in rows.tolist()]
-            advance = Listening(own, descents).advance
-        lowering = None if lowers is None else Lowering(lowers, descents, advance)
-        pieces, counted = _advanced(descents, advance, lowering, checks, options.watch)
-        if not together:
-            self.ends.put(rows, descents.ends)
-        if options.keep_traces:
-            traces = joined_traces(descents.ends.updates, pieces)
-            self.parts.append((rows, traces))
-            if counted:
-                self.counts.append((rows, joined_traces(descents.ends.updates, counted)))
-            if cap is not None:
-                self.limits.settle(self.stoppings, rows, descents.ends, cap)
-            if cap is not None or listeners is not None:
-                note_midways(descents.ends, traces)
-                self.ends.loss_midway[some] = descents.ends.loss_midway
+
+    def _save(
+        self,
+        saving: BatchSaving,
+        rows: Counts,
+        descents: Descents,
+        pieces: list[Piece],
+        counted: list[Piece],
+    ) -> None:
+        """Save all rows that began."""
+        made = updates_so_far(descents)
+        traces = joined_traces(made, list(pieces))
+        counts = joined_traces(made, list(counted)) if counted else None
+        saving.save([*self.saved, saved_part(rows, descents, traces, counts)])
+
+    def _keep_traces(
+        self, rows: Counts, descents: Descents, pieces: list[Piece], counted: list[Piece]
+    ) -> None:
+        """Keep the traces of rows that ended, and what follows from them."""
+        ends, cap = descents.ends, self.options.cap
+        traces = joined_traces(ends.updates, pieces)
+        self.parts.append((rows, traces))
+        counts = joined_traces(ends.updates, counted) if counted else None
+        if counts is not None:
+            self.counts.append((rows, counts))
+        if self.saving is not None:
+            self.saved.append(saved_part(rows, descents, traces, counts))
+        if cap is not None:
+            self.limits.settle(self.stoppings, rows, ends, cap)
+        if cap is not None or self.options.listeners is not None:
+            note_midways(ends, traces)
 
     def traces(self) -> Traces:
         """Return the traces of all rows in the order of the rows; the parts are used up."""
@@ -147,10 +200,20 @@ def _advanced(
     lowering: Lowering | None,
     checks: Checks | None,
     watch: Callable[[int, int], None] | None,
-) -> tuple[list[Piece], list[Piece]]:
-    """Advance rows until all have ended; return their losses, and counts of evaluations."""
-    pieces: list[Piece] = []
-    counted: list[Piece] = []
+    pieces: list[Piece],
+    counted: list[Piece],
+) -> Iterator[None]:
+    """Advance rows until all have ended, yielding after each block.
+
+    Args:
+        descents: the rows.
+        advance: makes a block.
+        lowering: a cap's; None: there is none.
+        checks: see `descend_alone`.
+        watch: see `descend_batch`.
+        pieces: gets the losses.
+        counted: gets the counts of evaluations.
+    """
     while descents.open.any():
         length = descents.length()
         if lowering is not None:
@@ -173,5 +236,5 @@ def _advanced(
             watch(block.until, int(descents.open.sum()))
         if pieces:  # else rows that ended cost nothing
             descents.compact()
+        yield
     descents.record()
-    return pieces, counted

@@ -46,7 +46,7 @@ class Numbers:
         self._asked = 0
         self._since = np.full(len(rules), 0 if self.constant else NEVER, dtype=np.int64)
 
-    def part(self, rows: slice) -> Numbers:
+    def part(self, rows: slice | Counts) -> Numbers:
         """Return those of some rows, in their order."""
         if not self.constant:
             return Numbers(self._rules.part(rows), self._dtype)

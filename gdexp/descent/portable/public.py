@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -110,18 +111,24 @@ def portable_batch(
         set_up(problem, rules.rules[0], dtype, device, batch.initial[int(rows[0])], plans, block)
         for rows, rules in parts
     ]
-    many = Many(batch, options)
+    many, before = Many(batch, options), 0.0
     try:
-        for (rows, rules), setup in zip(parts, setups, strict=True):
-            with FirstDescent(setup, batch.stoppings[int(rows[0])]):
-                many.run(Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks))
+        with ExitStack() as stack:
+            if many.saving is not None:
+                before = many.saving.begin(batch.initial)
+                stack.enter_context(many.saving.shielded())
+            for (rows, rules), setup in zip(parts, setups, strict=True):
+                with FirstDescent(setup, batch.stoppings[int(rows[0])]):
+                    many.run(
+                        Kind(rows, rules, setup.engine, setup.minimum, setup.pace, setup.checks)
+                    )
     except NotPortable:
         if cap is not None and earlier is not None:
             cap.restore(earlier)
         raise
     assert many.ends is not None
     traces = many.traces() if options.keep_traces else None
-    seconds = time.perf_counter() - began
+    seconds = before + time.perf_counter() - began
     result = finished(problem, batch, many.ends, traces, seconds, engine="portable")
     programs = [
         (rows, as_data(setup.found.prepared, rules.rules[0]))

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
@@ -117,12 +116,7 @@ class Progress(AbstractContextManager["Progress"]):
             self._without_errors(self._live.start)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         with suppress(Exception):
             self._live.stop()
         self._descent = None

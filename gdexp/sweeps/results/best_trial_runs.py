@@ -103,7 +103,8 @@ def trials_for_runs(plan: Plan, result: SweepResult, best: int) -> list[int]:
     order = sorted(range(len(numbers)), key=rank)
     size = min(max(LEAST_SAMPLE, best // BEST_PER_SAMPLE), len(numbers))
     sample = np.linspace(0, len(numbers) - 1, size).round().astype(int)
-    return sorted({numbers[at] for at in [*order[:best], *sample.tolist()]})
+    winner = [] if result.best is None else [result.best]  # after a race it need not be the first
+    return sorted({numbers[at] for at in [*winner, *order[:best], *sample.tolist()]})
 
 
 def _trials(shards: ShardFolder, numbers: Collection[int]) -> Iterator[tuple[int, list[ShardRow]]]:
@@ -141,7 +142,7 @@ def _with_note(
     record: Record,
 ) -> Record:
     """Return a record with the note for the page of its run, and with its levels for charts."""
-    experiment = plan.experiment(parameters, seed)
+    experiment = plan.experiment_at(parameters, seed)
     experiment = experiment.with_cap(json.loads(record.params.get("stopping.cap", "null")))
     files = stored_files({n: each for n, each in record.artifacts.items() if n != TRACE})
     stored = files._replace(arrays={**files.arrays, TRACE: record.trace})

@@ -31,14 +31,15 @@ def with_confirmation(
     if asked is None or best is None:
         return result
     winner, record = best
+    race = result.race
     able = [
         (each.hitting_time, trial.number)
         for trial, each in zip(result.trials, result.records, strict=True)
         if each.can_win and trial.number != winner.number
     ]
-    ranked = [number for _, number in sorted(able)]
+    ranked = [number for _, number in sorted(able) if race is None or number in race.survivors]
     trials = {trial.number: trial for trial in result.trials}
-    first = plan.settings.seeds
+    first = plan.settings.seeds if race is None else max(each.seeds for each in race.runners)
     seeds = range(first, first + asked)
     found = confirmation(
         winner.number,

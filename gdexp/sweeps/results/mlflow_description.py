@@ -8,12 +8,16 @@ from gdexp.sweeps.results.confirmed import confirmation_markdown
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
+from gdexp.sweeps.results.problem_table import problem_markdown, problem_rows
+from gdexp.sweeps.results.raced import race_markdown
 from gdexp.sweeps.results.seed_evidence import evidence_markdown
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
     outcome_text,
+    seeds_after_race,
 )
+from gdexp.sweeps.results.tested import tested_markdown
 from gdexp.sweeps.results.threshold_table import (
     censoring_note,
     threshold_markdown,
@@ -88,6 +92,10 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
         *evidence_markdown(result.evidence),
+        *problem_markdown(problem_rows(plan, result)),
+        *tested_markdown(result.tested),
+        *race_markdown(result.race),
         *confirmation_markdown(result.confirmation),
     ]
-    return [*lines, "Repeat it with", "", code_block(plan.repeat_command(trial.params)), ""]
+    command = plan.repeat_command(trial.params, seeds_after_race(plan, record))
+    return [*lines, "Repeat it with", "", code_block(command), ""]

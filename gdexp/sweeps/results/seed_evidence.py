@@ -42,16 +42,23 @@ def seed_evidence(
     """
     if best is None or seeds < 2 or [each.kind for each in objectives] != [HITTING_TIME]:
         return None
-    counted = {
+    counted = counted_trials(trials, records, seeds)
+    if best not in counted:
+        return None
+    return evidence_of(counted[best], [each for at, each in counted.items() if at != best])
+
+
+def counted_trials(
+    trials: Sequence[FrozenTrial], records: Sequence[TrialRecord], seeds: int
+) -> dict[int, SeedCounts]:
+    """Return the counts of the trials that have all seeds, by their positions."""
+    return {
         at: SeedCounts(trial.number, record.counts, reached)
         for at, (trial, record) in enumerate(zip(trials, records, strict=True))
         if record.status not in ENDED
         and len(record.counts) == seeds
         and (reached := record.reached) is not None
     }
-    if best not in counted:
-        return None
-    return evidence_of(counted[best], [each for at, each in counted.items() if at != best])
 
 
 def evidence_facts(evidence: Evidence | None) -> list[tuple[str, str]]:

@@ -17,8 +17,11 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.problem_table import problems_csv
+from gdexp.sweeps.results.raced import race_csv
 from gdexp.sweeps.results.seed_evidence import evidence_csv
 from gdexp.sweeps.results.sweep_result import SweepResult
+from gdexp.sweeps.results.tested import tested_csv
 from gdexp.sweeps.results.threshold_picture import thresholds_png
 from gdexp.sweeps.results.threshold_table import thresholds_csv
 from gdexp.sweeps.results.trials_table import trials_csv
@@ -43,6 +46,8 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         "sweep.objective": objective_name(plan),
         **({} if plan.pruner.name == NONE else {"sweep.pruner": plan.pruner.name}),
         "sweep.seeds": str(plan.settings.seeds),
+        **({"sweep.problems": ", ".join(e.name for e in plan.problems)} if plan.problems else {}),
+        **({"sweep.race": "true"} if plan.settings.race else {}),
         "sweep.cap": str(plan.settings.cap),
         **({} if goal is None else {"sweep.continue_to": str(goal)}),
         **{f"sweep.space.{d.name}": d.text() for d in plan.space.dimensions},
@@ -175,6 +180,9 @@ def _record(
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **evidence_csv("evidence.csv", result.evidence),
+        **problems_csv("problems.csv", plan, zip(result.trials, result.records, strict=True)),
+        **tested_csv("held_out.csv", result.tested),
+        **race_csv("race.csv", result.race),
         **evidence_csv("confirmation.csv", confirmed),
         **sweep_pictures(plan, result),
         **{f"best_{name}": picture for name, picture in drawn.items()},
@@ -224,7 +232,7 @@ def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None
 
     Nor has another application's, whose run may be one that it started itself.
     """
-    if result.best_trial is None or plan.settings.seeds > 1 or plan.tells_failures:
+    if result.best_trial is None or plan.descents > 1 or plan.tells_failures:
         return None
     trial, record = result.best_trial
     if store.missing_reason(record.run_id) is not None:

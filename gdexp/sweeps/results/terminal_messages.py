@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gdexp.core import shown_path
 from gdexp.display import terminal
 from gdexp.sweeps.budget import Budget
-from gdexp.sweeps.goal import goal_text
+from gdexp.sweeps.goal_sentence import goal_text
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.tracking import mask_uri
@@ -35,6 +35,7 @@ def print_plan(out: Console, plan: Plan, preview: bool = False) -> None:
             *_engine(plan, preview),
             ("space", terminal.escape_text("\n".join(map(_dimension, plan.space.dimensions)))),
             ("goal", _goal(plan)),
+            *_race(plan),
             *_limits(plan),
             *_continuation(plan),
             ("study", terminal.escape_text(study_location(plan))),
@@ -72,6 +73,15 @@ def _dimension(d: Dimension) -> str:
 def _goal(plan: Plan) -> str:
     """Return what is looked for, in how many trials, by which sampler."""
     return f"{goal_text(plan)} in {plan.n_trials:,} trials, {plan.sampler.name}"
+
+
+def _race(plan: Plan) -> list[tuple[str, str]]:
+    """Return the descents that are for the trials that may still be the best, if there are any."""
+    settings = plan.settings
+    if not settings.race:
+        return []
+    left = plan.n_trials * (settings.seeds - settings.trial_seeds)
+    return [("race", f"{left:,} further descents for the trials that can still win")]
 
 
 def _limits(plan: Plan) -> list[tuple[str, str]]:

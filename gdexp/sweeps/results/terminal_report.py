@@ -11,12 +11,16 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.confirmed import confirmation_facts
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.problem_table import NOTE, problem_rows, problem_table
+from gdexp.sweeps.results.raced import race_facts
 from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
     SweepResult,
     added_text,
     outcome_text,
+    seeds_after_race,
 )
+from gdexp.sweeps.results.tested import tested_facts, tested_table
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
 from gdexp.sweeps.results.value_table import value_table
 from gdexp.sweeps.study import TrialRecord, is_row
@@ -45,6 +49,12 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
             out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     elif result.records:
         _print_none(out, plan, result)
+    if rows := problem_rows(plan, result):
+        out.print(f"\n{NOTE}\n")
+        out.print(problem_table(rows))
+    if result.tested is not None:
+        out.print()
+        out.print(tested_table(result.tested))
     if plan.counts_iterations:
         out.print(f"\n{threshold_note(plan)}\n")
         out.print(threshold_table(plan, result.thresholds))
@@ -87,6 +97,8 @@ def _print_best(
                 f"(trial {trial.number}, {record.status})",
             ),
             *evidence_facts(result.evidence),
+            *tested_facts(result.tested),
+            *race_facts(result.race),
             *confirmation_facts(result.confirmation),
             ("with", _parameters(trial)),
             *_trials(plan, result),
@@ -95,7 +107,7 @@ def _print_best(
         ],
     )
     out.print("\n[dim]repeat it with[/dim]")
-    terminal.print_line(out, plan.repeat_command(trial.params))
+    terminal.print_line(out, plan.repeat_command(trial.params, seeds_after_race(plan, record)))
 
 
 def _print_none(out: Console, plan: Plan, result: SweepResult) -> None:
@@ -139,7 +151,7 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
     """Return how far the best trial is from the best possible, if theory knows that."""
     from gdexp.theory import MOST_MODES, distance, standing
 
-    if plan.settings.seeds > 1 or not plan.counts_iterations:
+    if plan.descents > 1 or not plan.counts_iterations:
         return []
     experiment = plan.experiment(best.params)
     function = experiment.function

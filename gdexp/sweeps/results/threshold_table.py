@@ -16,13 +16,12 @@ from gdexp.config import flatten
 from gdexp.core import csv_bytes, format_value
 from gdexp.descent import LOSS
 from gdexp.display import terminal
-from gdexp.experiment import TRAININGS
 from gdexp.sweeps.objective import COUNTED
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
-from gdexp.sweeps.thresholds import study_thresholds
+from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def threshold_rows(
     plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
     """Return one row for each threshold of the study, from finished trials and their records."""
-    columns = [record.at_thresholds(plan.settings.seeds) for record in records]
+    columns = [record.at_thresholds(plan.settings.trial_seeds) for record in records]
     rows = []
     for at, threshold in enumerate(study_thresholds(plan)):
         reached = [
@@ -99,7 +98,10 @@ def _of_loss(plan: Plan) -> bool:
 
 def threshold_note(plan: Plan) -> str:
     """Return the sentence that explains the table."""
-    return LOOSEST_WINS if THRESHOLD in plan.space.keys and not plan.pareto else ALL_TRACES
+    note = LOOSEST_WINS if THRESHOLD in plan.space.keys and not plan.pareto else ALL_TRACES
+    if not plan.settings.race:
+        return note
+    return f"{note[:-1]}, over the {plan.settings.trial_seeds} seeds of every trial{note[-1]}"
 
 
 def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
@@ -109,8 +111,8 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     pruned = plan.pruner.name != NONE
-    can_continue = plan.base["problem"]["name"] not in TRAININGS and not plan.tells_failures
-    if can_continue and (goal is None or goal > hidden[-1]):
+    looser = goal is None or study_sign(plan) * (goal - hidden[-1]) > 0
+    if not plan.tells_failures and looser:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
         ways.append("sweep.cap=null")

@@ -28,6 +28,12 @@ CHANGED_CODE = "gdexp.changed_code"
 FURTHER = "gdexp.further"
 """Of a study, with a dot and the number of a trial: the outcomes of its further seeds."""
 
+RACED = "gdexp.raced"
+"""The same of the descents that a race added, each with the number of trials of that race."""
+
+TESTED = "gdexp.tested"
+"""The same of descents on held-out problems."""
+
 READINGS = "gdexp.readings"
 """Of a trial of a sweep with a pruner: the steps and values of its readings, as two lists."""
 

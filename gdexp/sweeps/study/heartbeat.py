@@ -8,7 +8,6 @@ import signal
 import threading
 from contextlib import AbstractContextManager
 from enum import Enum
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gdexp.core import context_thread
@@ -64,12 +63,7 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
-from gdexp.experiment import Experiment, checkpointing
+from gdexp.core import GdexpError
+from gdexp.descent import BatchSaving, SavedRows
+from gdexp.display import terminal
+from gdexp.experiment import (
+    Experiment,
+    basis_difference,
+    batch_checkpointing,
+    checkpointing,
+    row_key,
+    saved_rows,
+)
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.problem_list import problem_digest
 from gdexp.sweeps.trial import AskedTrial
+
+Pairs = Sequence[tuple[AskedTrial, Experiment]]
+"""Descents that are to be run, each with its trial."""
+
+BATCH = "batch"
+"""The folder, in that of its last trial, of a batch's checkpoints."""
 
 
 class TrialCheckpoints:
     """The checkpoints of the trials of one sweep.
 
     A trial that waits again after a kill has its number and parameters, so it finds its checkpoint.
-    That of a seed that ended stays until the trial is told.
+    That of a seed that ended stays until the trial is told; that of a batch until its last trial
+    is.
 
     Args:
         plan: of the sweep.
@@ -23,14 +42,67 @@ class TrialCheckpoints:
 
     def __init__(self, plan: Plan) -> None:
         self._folder, self._settings = plan.checkpoints, plan.checkpoint
+        self._several = bool(plan.problems)
 
     def of(self, asked: AskedTrial, experiment: Experiment) -> Checkpointing:
         """Return the checkpoints of one seed of a trial.
 
         A checkpoint of other code or settings is not used: the trial then begins again.
         """
-        own = self._folder / str(asked.number) / str(experiment.seed)
+        name = f"{experiment.seed}-{problem_digest(experiment.config)}" if self._several else ""
+        own = self._folder / str(asked.number) / (name or str(experiment.seed))
         return checkpointing(experiment, CheckpointFolder(own), self._settings, drops_others=True)
+
+    def of_batch(self, pairs: Pairs) -> Iterator[tuple[Pairs, BatchSaving]]:
+        """Divide descents of one kind into those that a killed batch saved, and the others.
+
+        Yields:
+            Descents that can run together, and what saves them and goes on with them.
+        """
+        batches = self._batches()
+        if not batches:
+            yield self._batch(pairs)
+            return
+        left = {row_key(asked.number, each): (asked, each) for asked, each in pairs}
+        for folder in batches:
+            places = saved_rows(folder.about() or {})
+            found = {key: places[key] for key in left if key in places}
+            saved = self._loaded(folder, found.values(), pairs[0][1]) if found else None
+            if saved is not None:
+                yield self._batch([left.pop(key) for key in found], saved)
+        if left:
+            yield self._batch(list(left.values()))
+
+    def _batch(self, pairs: Pairs, saved: SavedRows | None = None) -> tuple[Pairs, BatchSaving]:
+        rows = [(asked.number, experiment) for asked, experiment in pairs]
+        folder = CheckpointFolder(self._folder / str(rows[-1][0]) / BATCH)
+        return pairs, BatchSaving(batch_checkpointing(rows, folder, self._settings), saved)
+
+    def _batches(self) -> list[CheckpointFolder]:
+        """Return the batches that were saved, the newest first."""
+        if not self._folder.exists():
+            return []
+        found = [CheckpointFolder(each / BATCH) for each in self._folder.iterdir()]
+        saved = [each for each in found if each.numbers()]
+        return sorted(saved, key=lambda each: -max(each.numbers()))
+
+    def _loaded(
+        self, folder: CheckpointFolder, places: Iterable[int], experiment: Experiment
+    ) -> SavedRows | None:
+        """Return what a batch saved of some rows; None, with a warning, where it is of no use."""
+        try:
+            found = folder.load(experiment.device)
+        except GdexpError as error:
+            terminal.print_warning(f"{error}; its trials begin again")
+            return None
+        if found is None:
+            return None
+        reason = basis_difference(experiment, found.about)
+        if reason is not None:
+            reason = f"checkpoint {folder.path}: {reason}; its trials begin again"
+        for each in found.warnings if reason is None else [reason]:
+            terminal.print_warning(each)
+        return SavedRows(found.state, list(places)) if reason is None else None
 
     def remove(self, number: int) -> None:
         """Remove the checkpoints of a trial that the study was told."""

@@ -10,7 +10,15 @@ from itertools import groupby
 from typing import TypeVar
 
 from gdexp.core import GdexpError, StorageFailed
-from gdexp.descent import Cap, Monitor, Result, Status, descend_batch, in_one_tensor
+from gdexp.descent import (
+    BatchSaving,
+    Cap,
+    Monitor,
+    Result,
+    Status,
+    descend_batch,
+    in_one_tensor,
+)
 from gdexp.display import terminal
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
@@ -96,13 +104,26 @@ class TrialEvaluator:
         yield from self._run_new(new)
 
     def _run_new(self, pairs: Pairs) -> Iterator[Finished]:
-        if len(pairs) > 1 and _fits_one_batch(pairs[0][1]):
-            cap = self._cap.copy()
-            together = _attempt(lambda: self._run_batch(pairs))
-            if not isinstance(together, Failure):
-                yield together
-                return
-            self._cap.restore(cap)  # one by one, each row shows whether it fails
+        if not pairs or not _fits_one_batch(pairs[0][1]):
+            yield from self._run_each(pairs)
+            return
+        # With a cap each trial is limited by those before it, so they are not saved together.
+        saves = self._checkpoints if self._cap.factor is None else None
+        for some, saving in [(pairs, None)] if saves is None else saves.of_batch(pairs):
+            goes_on = saving is not None and saving.goes_on
+            together = len(some) > 1 or goes_on
+            yield from self._run_together(some, saving) if together else self._run_each(some)
+
+    def _run_together(self, pairs: Pairs, saving: BatchSaving | None) -> Iterator[Finished]:
+        cap = self._cap.copy()
+        together = _attempt(lambda: self._run_batch(pairs, saving))
+        if not isinstance(together, Failure):
+            yield together
+            return
+        self._cap.restore(cap)
+        yield from self._run_each(pairs)  # each row shows whether it fails
+
+    def _run_each(self, pairs: Pairs) -> Iterator[Finished]:
         for asked, experiment in pairs:
             limit = self._cap.limit(experiment.stopping.threshold)
             descent = self._run_alone(asked, experiment, limit)
@@ -129,7 +150,7 @@ class TrialEvaluator:
 
         return _attempt(run)
 
-    def _run_batch(self, pairs: Pairs) -> Finished:
+    def _run_batch(self, pairs: Pairs, saving: BatchSaving | None) -> Finished:
         experiments = [experiment for _, experiment in pairs]
         first = experiments[0]
         assert first.function is not None, "only functions of x run together"
@@ -145,6 +166,7 @@ class TrialEvaluator:
                 plans=first.plans,
                 cap=self._cap if self._cap.factor is not None else None,
                 watch=self._watch_batch([asked for asked, _ in pairs]),
+                saving=saving,
             )
         return {
             id(experiment): FinishedDescent(

@@ -119,7 +119,7 @@ class TrialRecorder:
             for run, descent in zip(runs.seeds, trial.descents, strict=False)
         ]
         if trial.failure is None:
-            together = _summary(trial, record)
+            together = _summary(trial, record, self._problem_names(trial.asked))
         else:
             composed = self._plan.trial_config(trial.asked.trial.params)
             together = _failed(self._plan.recorded_config(composed), trial, record)
@@ -160,11 +160,22 @@ class TrialRecorder:
         of_trial = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
         tags = {**of_trial, **self._own_tags}
         name = run_display.trial_title(asked.number, self._parameters(asked))
-        seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
+        several = asked.experiments if self._plan.descents > 1 else []
+        names = self._problem_names(asked)
         return [
             lambda parent: RunHeader(name, "trial", parent, tags),
-            *(partial(_seed_header, name, tags, seed) for seed in seeds),
+            *(
+                partial(_seed_header, name, tags, each.seed, problem)
+                for each, problem in zip(several, names, strict=False)
+            ),
         ]
+
+    def _problem_names(self, asked: AskedTrial) -> list[str]:
+        """Return the name of each descent's problem; empty where all have the same."""
+        plan = self._plan
+        if not plan.problems:
+            return [""] * len(asked.experiments)
+        return [each.name for each in plan.problems for _ in range(plan.settings.trial_seeds)]
 
     def _tags(self, run: PlannedRun, descent: FinishedDescent) -> dict[str, str]:
         """Return the tags of a descent: its description, and the run that it was reused from."""
@@ -176,8 +187,12 @@ class TrialRecorder:
         return self._plan.space.by_key(asked.trial.params)
 
 
-def _seed_header(name: str, tags: Mapping[str, str], seed: int, parent: str) -> RunHeader:
-    return RunHeader(f"{name} seed={seed}", "seed", parent, {**tags, "gdexp.seed": str(seed)})
+def _seed_header(
+    name: str, tags: Mapping[str, str], seed: int, problem: str, parent: str
+) -> RunHeader:
+    own = {"gdexp.seed": str(seed), **({"gdexp.problem": problem} if problem else {})}
+    words = [name, *([problem] if problem else []), f"seed={seed}"]
+    return RunHeader(" ".join(words), "seed", parent, {**tags, **own})
 
 
 def _with_chart_values(
@@ -207,26 +222,31 @@ def _failed(composed: Config, trial: EvaluatedTrial, record: TrialRecord) -> Rec
     )
 
 
-def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
-    """Return the record of a trial of several seeds, which sums up its descents."""
+def _summary(trial: EvaluatedTrial, record: TrialRecord, problems: Sequence[str]) -> Record:
+    """Return the record of a trial of several descents, which sums them up."""
     results = [descent.result for descent in trial.descents]
     first = trial.descents[0].experiment
     goal = first.stopping.continue_to
-    composed = {**first.config, "seed": [e.seed for e in trial.asked.experiments]}
+    seeds = dict.fromkeys(each.seed for each in trial.asked.experiments)
+    composed = {**first.config, "seed": list(seeds)}
+    if any(problems):
+        composed["problem"] = {"name": "problems", "names": list(dict.fromkeys(problems))}
     rows = [
         {
+            **({"problem": problem} if problem else {}),
             "seed": descent.experiment.seed,
             "status": str(descent.result.status),
             "iterations": descent.result.iterations,
             "hitting_time": descent.result.hitting_time,
             "final_loss": descent.result.final_loss,
         }
-        for descent in trial.descents
+        for descent, problem in zip(trial.descents, problems, strict=False)
     ]
+    mean = "geometric_mean" if any(problems) else "expected_running_time"
     return Record(
         params=params(composed),
         metrics={
-            "expected_running_time": record.hitting_time,
+            mean: record.hitting_time,
             "iterations": record.iterations,
             **({} if goal is None else {"updates": record.trace_updates}),
             "hitting_time": record.hitting_time,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Generic, TypeVar
 
 from gdexp.core import submit_in_context
@@ -33,12 +32,7 @@ class RunWriter(AbstractContextManager["RunWriter[T]"], Generic[T]):
         self._thread = ThreadPoolExecutor(1, "gdexp-writing") if in_background else None
         self._in_progress: tuple[Future[None], Sequence[T]] | None = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         if self._thread is not None:
             self._thread.shutdown(wait=True)
 

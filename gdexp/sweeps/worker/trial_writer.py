@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdexp.experiment import Experiment
@@ -90,13 +89,8 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         self._ready: list[tuple[EvaluatedTrial, TrialRecord]] = []
         self.unrecorded: set[int] = set()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._writer.__exit__(kind, error, trace)
+    def __exit__(self, *ended: object) -> None:
+        self._writer.__exit__(*ended)
 
     @property
     def ready(self) -> int:

@@ -18,6 +18,7 @@ from gdexp.optimizers import (
     switch_optimizer,
 )
 from gdexp.training.updates.average import Average
+from gdexp.training.updates.finite_gradients import all_finite
 from gdexp.training.updates.groups import Group, groups_by_pattern, groups_of_user
 from gdexp.training.updates.optimizer_state import load_optimizer_state, optimizer_state
 from gdexp.training.updates.rates import rates_of
@@ -238,9 +239,9 @@ class Updates:
         limit, largest = self.settings.clip_norm, self.settings.clip_value
         if limit is not None:
             norm = torch.nn.utils.clip_grad_norm_(self._members, limit)
-            finite = bool(norm.isfinite()) or _all_finite(gradients)
+            finite = bool(norm.isfinite()) or all_finite(gradients)
         else:
-            finite = _all_finite(gradients)
+            finite = all_finite(gradients)
         if largest is not None and finite:
             torch.nn.utils.clip_grad_value_(self._members, largest)
         return finite
@@ -333,15 +334,3 @@ def _checked(loss: object) -> float:
     if not loss.requires_grad:
         raise BadInput("problem", "loss", "has no gradient: it does not depend on the weights")
     return float(loss.item())
-
-
-@torch.no_grad()
-def _all_finite(gradients: Sequence[torch.Tensor]) -> bool:
-    """Return whether all numbers are finite; the sum of squares tells most of the time."""
-    if not gradients:
-        return True
-    dense = [each._values() if each.is_sparse else each for each in gradients]
-    norms = torch._foreach_norm(dense)
-    if all(math.isfinite(each) for each in torch.stack([n.float() for n in norms]).tolist()):
-        return True
-    return all(bool(each.isfinite().all()) for each in dense)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
+from gdexp.training.updates.finite_gradients import all_finite
 from tests.training.updates.hand_loops import (
     Loop,
     make_batches,
@@ -249,6 +250,18 @@ def test_a_gradient_whose_squares_overflow_is_finite() -> None:
     _, model, updates = run_updates(of_torch("SGD", 1e-30), make_batches(1))
     assert math.isfinite(updates.gradients([lambda: 1e25 * next(model.parameters()).sum()]))
     assert updates.apply()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_one_number_of_many_is_not_finite(dtype: torch.dtype) -> None:
+    large = torch.finfo(dtype).max  # its square is beyond every dtype
+    for value, finite in ((large, True), (-large, True), (math.inf, False), (math.nan, False)):
+        gradients = [torch.ones(4, 6, dtype=dtype).t(), torch.zeros(3, dtype=dtype)]
+        gradients[0][2, 3] = value
+        assert all_finite(gradients) is finite
+        sparse = gradients[0].contiguous().to_sparse()
+        assert all_finite([sparse, gradients[1].float()]) is finite
+    assert all_finite([])
 
 
 def test_autocast_computes_in_bfloat16_and_keeps_the_weights_in_float32() -> None:

@@ -1,0 +1,91 @@
+"""Rows of a batch as data: how some ended, where others are, and the losses so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gdexp.descent.batch import Part, Piece, Traces
+from gdexp.descent.portable.descents import Descents
+from gdexp.engine import Counts, load_rows, save_rows
+
+
+def updates_so_far(descents: Descents) -> Counts:
+    """Return the updates in the trace of each row, between two blocks."""
+    descents.record()
+    made: Counts = descents.ends.updates.copy()
+    made[descents.places[descents.open]] = descents.k - 1
+    return made
+
+
+def saved_part(
+    rows: Counts, descents: Descents, traces: Traces, counts: Traces | None
+) -> dict[str, Any]:
+    """Return rows as data.
+
+    Args:
+        rows: their numbers in the batch.
+        descents: the rows between two blocks; those that ended are recorded.
+        traces: their losses so far.
+        counts: the evaluations until each iterate; None: one for each.
+    """
+    d, left = descents, np.flatnonzero(descents.open)
+    stored = save_rows(d.rows.take(left), d.plan) if left.size else b""
+    return {
+        "rows": rows,
+        "iteration": d.k,
+        "ends": dict(vars(d.ends)),
+        "traces": dict(vars(traces)),
+        "counts": None if counts is None else dict(vars(counts)),
+        "running": np.frombuffer(stored, dtype=np.uint8),
+        "places": d.places[left],
+        "met": d.met[left],
+        "below": d.below[left],
+    }
+
+
+def go_on(descents: Descents, part: Part, there: Counts) -> tuple[list[Piece], list[Piece]]:
+    """Bring rows that have not begun to where they were saved.
+
+    Args:
+        descents: the rows.
+        part: that they were saved in.
+        there: their positions in it.
+
+    Returns:
+        Their losses so far, and their counts of evaluations.
+
+    Raises:
+        BadInput: they are rows of another plan.
+    """
+    d = descents
+    position = np.full(len(part["rows"]), -1)
+    position[there] = np.arange(len(there))
+    places: Counts = position[part["places"]]
+    kept = np.argsort(places)[np.count_nonzero(places < 0) :]  # in the order of the rows
+    places = places[kept]
+    rows = own = d.rows.take(places)
+    if kept.size:
+        rows = load_rows(part["running"].tobytes(), d.plan).take(kept)
+    d.met, d.below = part["met"][kept], part["below"][kept]
+    rows.limit[:] = np.where(d.met, own.max_iterations, own.limit)
+    rows.max_iterations[:], rows.midway_at[:] = own.max_iterations, own.midway_at
+    d.rows, d.places, d.k = rows, places, part["iteration"]
+    d.open = np.ones(len(places), dtype=bool)
+    d.limits = d.limits.part(places)
+    d.numbers.select(places)
+    for name, values in part["ends"].items():
+        vars(d.ends)[name][:] = values[there]
+    counts = part["counts"]
+    counted = [] if counts is None else [_piece(Traces(**counts), there)]
+    return [_piece(Traces(**part["traces"]), there)], counted
+
+
+def _piece(traces: Traces, rows: Counts) -> Piece:
+    """Return the traces of some rows as one piece; what is after a row's end is zero."""
+    lengths = np.diff(traces.offsets)[rows]
+    values = np.zeros((len(rows), int(lengths.max())), dtype=traces.values.dtype)
+    for own, row, length in zip(values, rows.tolist(), lengths.tolist(), strict=True):
+        own[:length] = traces.values[traces.offsets[row] : traces.offsets[row] + length]
+    return Piece(np.arange(len(rows)), 0, values)

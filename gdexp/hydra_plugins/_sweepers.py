@@ -1,0 +1,68 @@
+"""The classes that Hydra makes. They say that they are in the plugin: Hydra takes no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.plugins.sweeper import Sweeper
+
+from gdexp.hydra_plugins._old_package import OLD_MODULE, PLUGIN, is_alone
+
+if TYPE_CHECKING:
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
+
+    from gdexp.sweeper import HydraSweep, OwnSweep
+
+__all__ = ["GdexpSweeper", "OwnSweeper"]
+
+
+class GdexpSweeper(Sweeper):
+    """Sweeps the function of any Hydra application: `hydra/sweeper=gdexp`.
+
+    Args:
+        settings: the keys of `hydra.sweeper`.
+    """
+
+    __module__ = PLUGIN
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 (checked by gdexp.sweeper)
+        self._settings = settings
+        self._sweep: HydraSweep | OwnSweep | None = None
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what Hydra hands over."""
+        from gdexp.sweeper import HydraSweep
+
+        self._sweep = HydraSweep(self._settings, hydra_context, task_function, config)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the whole sweep."""
+        assert self._sweep is not None, "Hydra calls setup first"
+        self._sweep.run(arguments)
+
+
+class OwnSweeper(GdexpSweeper):
+    """Sweeps gdexp's own experiments."""
+
+    __module__ = PLUGIN
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keep what Hydra hands over, and make the launcher."""
+        from gdexp.sweeper import OwnSweep
+
+        self._sweep = OwnSweep(hydra_context, task_function, config)
+
+
+class OptunaSweeper(GdexpSweeper):
+    """The same under the name that configs for hydra-optuna-sweeper may hold."""
+
+    __module__ = OLD_MODULE
+
+
+if is_alone():
+    __all__ += ["OptunaSweeper"]

@@ -1,0 +1,100 @@
+"""Hydra finds the plugin in the wheel, and applications that do not use it pay for little."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from gdexp.hydra_plugins._config_nodes import KEYS, DeferredNode, store_nodes
+from tests.support.commands import environment
+
+APPLICATION = """
+import json
+import sys
+
+import hydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(cfg):
+    found = {each.__name__: each.__module__ for each in Plugins.instance().discover(Sweeper)}
+    at = {name: getattr(sys.modules[path], "__file__", None) for name, path in found.items()}
+    print(json.dumps([at, sorted(sys.modules)]))
+
+
+main()
+"""
+
+LOADED = {
+    "gdexp",
+    "gdexp.hydra_plugins",
+    "gdexp.hydra_plugins._config_nodes",
+    "gdexp.hydra_plugins._old_package",
+    "gdexp.hydra_plugins._sweepers",
+    "gdexp.import_path",
+    "gdexp.version",
+}
+"""The modules of gdexp that Hydra's search for plugins loads, beside the plugin's own."""
+
+
+@pytest.mark.slow
+def test_hydra_finds_the_plugin_in_the_wheel_and_loads_little_modules(
+    wheel: Path, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(site)
+    # A file there would hide the plugins of all other packages.
+    assert "hydra_plugins/__init__.py" not in names
+    inside = [name for name in names if name.startswith("hydra_plugins/")]
+    assert inside == ["hydra_plugins/gdexp_sweeper/__init__.py"]
+    (points,) = site.glob("gdexp-*.dist-info/entry_points.txt")
+    assert "[hydra.plugins]\ngdexp = hydra_plugins.gdexp_sweeper\n" in points.read_text()
+
+    script = tmp_path / "other.py"
+    script.write_text(APPLICATION)
+    done = subprocess.run(
+        [sys.executable, script.name, "-m", "hydra/sweeper=basic", "+x=1"],
+        cwd=tmp_path,
+        env={**environment(), "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    at, modules = json.loads(done.stdout.splitlines()[-1])
+    plugin = str(site / "hydra_plugins" / "gdexp_sweeper" / "__init__.py")
+    assert at["GdexpSweeper"] == at["OwnSweeper"] == plugin
+    assert "OptunaSweeper" in at
+    assert {name for name in modules if name.partition(".")[0] == "gdexp"} == LOADED
+    heavy = {"torch", "optuna", "mlflow", "numpy", "rich", "scipy", "pandas", "sqlalchemy"}
+    assert not heavy & {name.partition(".")[0] for name in modules}
+
+
+def test_a_config_node_is_made_when_hydra_reads_it() -> None:
+    store_nodes(aliases=False)
+    store = ConfigStore.instance()
+    kept = store.repo["hydra"]["sweeper"]["gdexp.yaml"]
+    assert isinstance(kept, DeferredNode)
+    assert copy.deepcopy(kept) is kept  # Hydra copies its store for each composition
+    read = [store.load("hydra/sweeper/gdexp.yaml").node for _ in range(2)]
+    assert read[0] is not read[1]
+    for node in read:
+        assert OmegaConf.is_config(node)
+        assert {key: node[key] for key in KEYS} == KEYS
+        node.n_trials = 3
+        del node["params"]
+    assert kept.node.n_trials == KEYS["n_trials"]
+    assert store.load("hydra/sweeper/gdexp.yaml").node.n_trials == KEYS["n_trials"]

@@ -1,0 +1,63 @@
+"""A killed sweep whose trials run together goes on from the checkpoint of their batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gdexp.cli import main
+from gdexp.descent import BatchSaving
+from tests.sweeps.test_resume import finished, told
+
+SWEEP = (
+    *("+sweep", "sweep.name=s", "sweep.sampler=random", "sweep.n_trials=5", "sweep.seeds=2"),
+    *("problem=rosenbrock", "optimizer.lr=tag(log,interval(1e-4,1e-3))"),
+    *("stopping.threshold=0.5", "stopping.max_iterations=4000", "checkpoint.every=1e-9"),
+    "tracking.children=best:1",
+)
+
+
+class Kill(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.mark.slow
+def test_a_killed_batch_goes_on_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)  # after every block
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    monkeypatch.chdir(whole)
+    assert main([*SWEEP]) == 0
+    monkeypatch.chdir(broken)
+    real, began = BatchSaving.save, []
+
+    def save(saving: BatchSaving, parts: Sequence[Any]) -> None:
+        real(saving, parts)
+        began.append((parts[0]["iteration"], saving.goes_on))
+        if len(began) % 4 == 0:
+            raise Kill
+
+    monkeypatch.setattr(BatchSaving, "save", save)
+    for _ in range(2):
+        with pytest.raises(Kill):
+            main([*SWEEP])
+    iterations = [k for k, _ in began]
+    assert iterations == sorted(set(iterations))  # nothing is made twice
+    assert [goes_on for _, goes_on in began] == [False] * 4 + [True] * 4
+    monkeypatch.setattr(BatchSaving, "save", real)
+    assert main([*SWEEP]) == 0
+    assert told(finished(broken)) == told(finished(whole))
+    traces = [
+        sorted(path.read_bytes() for path in each.glob("mlartifacts/**/trace.npy"))
+        for each in (whole, broken)
+    ]
+    assert traces[0]
+    assert traces[0] == traces[1]
+    assert not [*broken.glob("sweeps/*/checkpoints/**/*")]
+    assert "again" not in capsys.readouterr().err
