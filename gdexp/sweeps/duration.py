@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import GdexpError, format_duration
-from gdexp.descent import Cap
+from gdexp.descent import GRADIENT_NORM, Cap
 from gdexp.experiment import LOOP, Experiment
 from gdexp.sweeps.early_trials import first_trials
 from gdexp.sweeps.pilot import Pilot, pilot
@@ -100,9 +100,10 @@ def estimated_duration(plan: Plan) -> Duration | None:
 
     The first trials are begun for a moment each. One is enough where even trials that make all the
     iterations that they may make are no long sweep. Nothing is known of a loop of the user's own,
-    or of another application, before its first trial has ended.
+    of another application, or of gradient norms, before the first trial has ended.
     """
-    if plan.base["problem"].get("name") == LOOP or plan.tells_failures:
+    of_norm = plan.base["stopping"].get("measure") == GRADIENT_NORM
+    if plan.base["problem"].get("name") == LOOP or plan.tells_failures or of_norm:
         return None
     pilots = _pilots(plan)
     if not pilots:

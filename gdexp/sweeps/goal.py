@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import GAP, ITERATIONS, LOSS, Result
+from gdexp.descent import ITERATIONS, LOSS, Result
 from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
+from gdexp.sweeps.measures import KEY as MEASURE
+from gdexp.sweeps.measures import check_measure
 from gdexp.sweeps.objective import (
     HITTING_TIME,
     MODES,
@@ -50,6 +52,10 @@ class GoalPlan(Protocol):
     @property
     def problems(self) -> Sequence[ListedProblem]:
         """On which every trial runs; none where it runs on that of the base config."""
+
+    @property
+    def held_out(self) -> Sequence[ListedProblem]:
+        """On which the winner runs at the end."""
 
     @property
     def name(self) -> str:
@@ -205,6 +211,9 @@ def check_goal(plan: GoalPlan) -> None:
     _check_objectives(plan)
     _check_budget(plan)
     _check_pruner(plan)
+    measures = [each for d in plan.space.dimensions if d.key == MEASURE for each in d.corners()]
+    measure, settings = plan.base["stopping"].get("measure"), plan.settings
+    check_measure(measure, measures, settings.seeds, settings.continue_to)
     _check_continuation(plan)
     check_seeds(plan.settings, plan.base, plan.space)
     check_confirmation(plan.settings, plan.objectives)
@@ -284,14 +293,8 @@ def _check_pruner(plan: GoalPlan) -> None:
 
 
 def _check_continuation(plan: GoalPlan) -> None:
-    """Refuse a continuation that no trial would make, and shares of several starts."""
+    """Refuse a continuation that no trial would make."""
     goal = plan.settings.continue_to
-    if plan.base["stopping"].get("measure", GAP) != GAP:
-        why = "with stopping.measure=relative: each start has a threshold of its own"
-        if plan.settings.seeds > 1:
-            raise BadInput("sweep.seeds", plan.settings.seeds, f"must be 1 {why}")
-        if goal is not None:
-            raise BadInput("sweep.continue_to", goal, f"must be null {why}")
     if goal is None:
         return
     sign = plan.examples()[0].stopping.sign

@@ -218,6 +218,8 @@ def _text(value: object) -> str:
 
 def loss_levels(experiment: Experiment) -> list[float]:
     """Return the losses that meet the usual thresholds and the experiment's own."""
-    wanted = {experiment.stopping.threshold, experiment.stopping.goal, *THRESHOLDS}
+    stopping = experiment.stopping
+    own = [] if stopping.of_norm else [stopping.threshold, stopping.goal]
+    wanted = {*own, *THRESHOLDS}
     levels = sorted(each for each in wanted if math.isfinite(each))
     return [experiment.problem.reference + threshold for threshold in levels]
