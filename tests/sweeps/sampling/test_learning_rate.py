@@ -140,6 +140,15 @@ def test_rates_that_only_diverge_are_followed_by_smaller_ones() -> None:
     assert next_rate([Tried(1e-3, 2.0)], 1e-3, 10.0) is None
 
 
+def test_below_the_largest_rate_of_the_range_others_are_tried() -> None:
+    # gd on curvature 2/9 alone: the best rate, 4.5, is just below the end of the range
+    tried = [Tried(rate, abs(1 - rate * 2 / 9)) for rate in (0.19, 3.4, 5.0)]
+    while (rate := next_rate(tried, 0.1, 5.0)) is not None:
+        assert all(rate != each.rate for each in tried)
+        tried.append(Tried(rate, abs(1 - rate * 2 / 9)))
+    assert min(tried, key=lambda each: each.factor).rate == pytest.approx(4.5, rel=0.01)
+
+
 @given(st.floats(LOW, HIGH))
 def test_a_running_trial_is_not_believed_to_be_better_than_the_best(rate: float) -> None:
     tried = [Tried(0.01, 0.9), Tried(0.1, 0.7), Tried(1.0, 2.0)]
