@@ -14,6 +14,7 @@ import numpy as np
 from gdexp.comparison.distance import Distance, final_distance
 from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
+from gdexp.comparison.reported import curve_name, reported_metrics
 from gdexp.comparison.run_costs import (
     check_cost,
     cost_at,
@@ -23,7 +24,7 @@ from gdexp.comparison.run_costs import (
 )
 from gdexp.comparison.table_thresholds import wanted_thresholds
 from gdexp.core import BadInput
-from gdexp.descent import ITERATIONS, LOSS, SECONDS, THRESHOLDS
+from gdexp.descent import ITERATIONS, SECONDS, THRESHOLDS
 from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
 FIRST_PARAMS = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
@@ -151,14 +152,14 @@ class Comparison:
     @property
     def gap_name(self) -> str:
         """What the curves show: the loss alone where all runs are trainings, which have no f*."""
-        return LOSS if all(run.is_training for run in self.runs) else "loss - f*"
+        return curve_name(self.runs)
 
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
         """The recorded metrics that differ: name to the value of each run."""
         found = {}
-        trials = any(map(_made_trials, self.runs))
-        for key in (*RECORDED_METRICS, *(EVALUATION_METRICS if trials else ())):
+        made = EVALUATION_METRICS if any(map(_made_trials, self.runs)) else ()
+        for key in (*RECORDED_METRICS, *made, *reported_metrics(self.runs)):
             values = [run.metrics.get(key) for run in self.runs]
             # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:

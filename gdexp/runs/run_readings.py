@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gdexp.config import APPLICATION
 from gdexp.descent import (
     GRADIENT_NORM,
     LOSS,
@@ -71,8 +72,8 @@ class RunReadings(ABC):
 
     @property
     def is_training(self) -> bool:
-        """Whether it is a training or a loop of the user's own."""
-        return self.values.get("problem.name") in TRAININGS
+        """Whether it is a training, a loop of the user's own, or another application's trial."""
+        return self.values.get("problem.name") in (*TRAININGS, APPLICATION)
 
     @cached_property
     def metric(self) -> str:

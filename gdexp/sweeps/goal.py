@@ -53,6 +53,10 @@ class GoalPlan(Protocol):
         """On which every trial runs; none where it runs on that of the base config."""
 
     @property
+    def held_out(self) -> Sequence[ListedProblem]:
+        """On which the winner runs at the end."""
+
+    @property
     def name(self) -> str:
         """The study's name."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gdexp.core import BadInput
 from gdexp.descent import GAP
+from gdexp.experiment import TRAININGS
 from gdexp.sweeps.goal import GoalPlan, objective_name
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.sampling import LEARNING_RATE
@@ -17,6 +18,9 @@ def check_problems(plan: GoalPlan) -> None:
     Raises:
         BadInput: names the key.
     """
+    if plan.held_out and plan.base["problem"].get("name") in TRAININGS:
+        names = ", ".join(each.name for each in plan.held_out)
+        raise BadInput("sweep.held_out", names, "must be null where trainings are swept")
     if not plan.problems:
         return
     settings = plan.settings

@@ -62,6 +62,10 @@ def check_space(plan: TrialMaker) -> Iterator[tuple[dict[str, Any], Experiment]]
             if len(failed) == len(found):
                 raise failed[0]
             yield from ((given, each) for given, each in found if isinstance(each, Experiment))
+        for problem in plan.held_out:
+            tried = [_try(plan, {**first, **each}, problem) for each in varied[:1]]
+            if isinstance(tried[0], GdexpError):
+                raise tried[0]
 
 
 def _try(

@@ -52,6 +52,8 @@ TAGS = {
     "gdexp.reason": "of a failed trial: the exception",
     "gdexp.reused_from": "of a trial with `sweep.reuse`: the run that it was taken from",
     "gdexp.changed_code": "of a trial: your files that changed since the study began",
+    "gdexp.best_first": "of a sweep for a value: what ranks its trials, ASC or DESC",
+    "gdexp.params": "of a trial whose run another application started: gdexp's params, as JSON",
     "gdexp.best_run": "of a sweep: the run of the best trial",
     "gdexp.best_trial": "of a sweep: the number of the best trial",
     "gdexp.best_params": "of a sweep: the settings of the best trial",

@@ -23,7 +23,7 @@ from gdexp.sweeps.results.threshold_table import (
     threshold_markdown,
     threshold_note,
 )
-from gdexp.sweeps.results.value_table import value_markdown
+from gdexp.sweeps.results.value_table import best_trials, value_markdown
 from gdexp.tracking import code_block, escape_markdown
 
 
@@ -61,7 +61,8 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
 def _tables(plan: Plan, result: SweepResult) -> list[str]:
     """Return the threshold table, or where no threshold is asked for the best trials."""
     if not plan.counts_iterations:
-        return [] if plan.several else value_markdown(plan, result)
+        none = plan.several or not best_trials(plan, result)
+        return [] if none else value_markdown(plan, result)
     lines = [threshold_note(plan), "", *threshold_markdown(plan, result.thresholds)]
     note = censoring_note(plan, result.thresholds)
     return lines if note is None else [*lines, "", note]

@@ -10,9 +10,9 @@ import numpy as np
 from gdexp.config import literal
 from gdexp.descent import EVALUATIONS, LOSS, SECONDS, Result, Status
 from gdexp.experiment import pictures, provenance_files
-from gdexp.runs import CHILDREN_TAG
+from gdexp.runs import ASCENDING, BEST_FIRST_TAG, CHILDREN_TAG, DESCENDING
 from gdexp.sweeps.goal import objective_name
-from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST
+from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST, RETURNED
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
@@ -57,10 +57,13 @@ def sweep_params(plan: Plan) -> dict[str, str]:
 def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     """Set the run to running, and save a view in which the trials can be watched."""
     store.reopen(parent)
-    if plan.tracking.best is not None:
-        store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
-    swept, _ = plan.space.axes()
     order, largest = _best_first(plan)
+    tags = {} if plan.tracking.best is None else {CHILDREN_TAG: plan.tracking.children}
+    if plan.tells_failures and order != chart_views.BEST_FIRST:
+        tags |= {BEST_FIRST_TAG: f"{order} {DESCENDING if largest else ASCENDING}"}
+    if tags:
+        store.log_values(parent, Record(tags=tags))
+    swept, _ = plan.space.axes()
     view = SweepView(
         plan.name, swept, metrics=_metrics(plan), best_first=order, largest_first=largest
     )
@@ -135,6 +138,8 @@ def _best_first(plan: Plan) -> tuple[str, bool]:
         (LAST, LOSS): "final_loss",
         (LAST, first.metric): f"last/{first.metric}",
     }
+    if first.kind == RETURNED:
+        return first.name, first.maximize
     if first.kind == SECONDS:
         return "hitting_seconds", False
     if first.kind in COUNTED:

@@ -22,7 +22,7 @@ from gdexp.sweeps.results.sweep_result import (
 )
 from gdexp.sweeps.results.tested import tested_facts, tested_table
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
-from gdexp.sweeps.results.value_table import value_table
+from gdexp.sweeps.results.value_table import best_trials, value_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
         note = censoring_note(plan, result.thresholds)
         if note is not None:
             out.print(f"\n{note}")
-    elif not plan.several and result.records:
+    elif not plan.several and best_trials(plan, result):
         out.print(f"\nThe best trials by {plan.objectives[0].title}:\n")
         out.print(value_table(plan, result))
     out.print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from gdexp.config import Config
 from gdexp.experiment import Settings, environment, process_settings, provenance_files
+from gdexp.runs import PARAMS_TAG
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
@@ -109,8 +111,14 @@ class TrialRecorder:
             record: that the study keeps of it.
             adopted: whether its own code started the run, and wrote what it holds.
         """
-        if adopted:
-            return [(runs.trial, self._beside_own(trial, record))]
+        made = self._records(runs, trial, record)
+        stored = trial.asked.trial.params
+        kept = [(run, self._plan.space.recorded(each, stored)) for run, each in made]
+        return [self._beside_own(trial, record, *kept[-1])] if adopted else kept
+
+    def _records(
+        self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
+    ) -> list[tuple[PlannedRun, Record]]:
         number, parameters = trial.asked.number, self._parameters(trial.asked)
         if not runs.seeds and trial.failure is None:
             return [self._descent(runs.trial, trial.descents[0], number, parameters)]
@@ -138,21 +146,35 @@ class TrialRecorder:
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 
-    def _beside_own(self, trial: EvaluatedTrial, record: TrialRecord) -> Record:
-        """Return what a run that the trial's own code started gets beside what it has."""
+    def _beside_own(
+        self, trial: EvaluatedTrial, record: TrialRecord, run: PlannedRun, made: Record
+    ) -> tuple[PlannedRun, Record]:
+        """Return what a run that the trial's own code started gets beside what it has.
+
+        What it has stays: its params, metrics, files, description and colour. gdexp's params are
+        one tag.
+        """
+        known = self._store.contents(run.run_id)
         first, *_ = self._headers(trial.asked)
         header = first(self._parent)
-        reason = {"gdexp.reason": record.reason} if record.reason else {}
         told = zip(self._plan.objectives, record.told(len(self._plan.objectives)), strict=True)
-        return Record(
+        numbers = {**made.metrics, **{each.name: value for each, value in told}}
+        files = made.sealed()
+        tags = {key: text for key, text in made.tags.items() if not key.startswith("mlflow.")}
+        return run, Record(
+            metrics={
+                k: v for k, v in numbers.items() if math.isfinite(v) and k not in known.metrics
+            },
             tags={
                 **header.tags,
                 "gdexp.kind": header.kind,
                 "mlflow.parentRunId": self._parent,
-                "gdexp.status": record.status,
-                **reason,
+                PARAMS_TAG: json.dumps(made.params),
+                **tags,
             },
-            metrics={each.name: value for each, value in told if math.isfinite(value)},
+            artifacts={}
+            if known.files & {each.partition("/")[0] for each in files}
+            else made.artifacts,
         )
 
     def _headers(self, asked: AskedTrial) -> list[Callable[[str], RunHeader]]:
