@@ -74,7 +74,7 @@ def test_a_line_search_pays_for_its_trials(
     )
     assert row["hitting_time"] == compared.times[runs[0].run_id][place]
     assert main([f"+compare=[{ids}]", "compare.cost=steps"]) == 2
-    assert "compare.cost=steps: choose from iterations" in capsys.readouterr().err
+    assert "compare.cost=steps: choose from evaluations" in capsys.readouterr().err
 
     without = {key: value for key, value in runs[0].metrics.items() if "gradient" not in key}
     object.__setattr__(runs[0], "metrics", without)
