@@ -38,10 +38,13 @@ def curve_steps(
     included; the others are spread evenly, half of them on a log axis.
 
     Args:
-        gaps: loss − f* at iterations 0 … n, shape (n + 1,).
+        gaps: loss − f* at iterations 0 … n, shape (n + 1,); NaN where it is not known.
         thresholds: the thresholds whose first hits are included.
         most: the number of points that are spread.
     """
+    known = np.flatnonzero(~np.isnan(gaps))
+    if len(known) < len(gaps):
+        return [int(known[step]) for step in curve_steps(gaps[known], thresholds, most)]
     last = len(gaps) - 1
     if last < most:
         return list(range(last + 1))
@@ -115,7 +118,7 @@ def log_axis_values(gaps: Floats, ceiling: float = math.inf) -> Floats:
 
 def gap_ceiling(runs: Sequence[TrackedRun]) -> float:
     """Return the largest gap that is drawn, so that a diverging run does not flatten the others."""
-    first_gaps = [float(run.gaps[0]) for run in runs]
+    first_gaps = [gap for run in runs for gap in run.gaps[~np.isnan(run.gaps)][:1].tolist()]
     drawable = [gap for gap in first_gaps if math.isfinite(gap) and gap > 0]
     return CEILING_FACTOR * max(drawable, default=math.inf)
 

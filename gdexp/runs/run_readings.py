@@ -114,13 +114,20 @@ class RunReadings(ABC):
         """
         if self.metric == LOSS and not self.is_training:
             return self.gaps
-        found = np.full(self.updates + 1, np.inf)
         if self.metric == LOSS and LOSS not in self.readings:
+            found = np.full(self.updates + 1, np.inf)
             found[: len(self.trace)] = self.trace[: self.updates + 1]
             return found
-        for update, value in self.readings.get(self.metric, np.empty((0, 2))):
+        if self.mode == "max":
+            return -self.by_update(self.metric, -np.inf)
+        return self.by_update(self.metric, np.inf)
+
+    def by_update(self, metric: str, other: float) -> Trace:
+        """Return the readings of a metric at updates 0 … n, and another number in between."""
+        found = np.full(self.updates + 1, other)
+        for update, value in self.readings.get(metric, np.empty((0, 2))):
             if 0 <= update <= self.updates:
-                found[int(update)] = -value if self.mode == "max" else value
+                found[int(update)] = value
         return found
 
     def censoring_bounds(self, thresholds: Sequence[float]) -> list[int | None]:

@@ -198,7 +198,12 @@ class TrackedRun(RunReadings):
 
     @property
     def gaps(self) -> Trace:
-        """The losses above f* at iterations 0 … n, shape (n + 1,)."""
+        """The losses above f* at iterations 0 … n, shape (n + 1,).
+
+        Of a loop of the user's own those that it gave, and NaN at the other iterations.
+        """
+        if self.is_training and LOSS in self.readings:
+            return self.by_update(LOSS, math.nan)
         gaps: Trace = self.trace - self.f_star
         return gaps
 
