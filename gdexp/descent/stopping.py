@@ -120,7 +120,14 @@ class Stopping:
     def goal(self) -> float:
         """The threshold at which the trace ends: the tighter of `threshold` and `continue_to`."""
         further = self.continue_to
-        return self.threshold if further is None else min(self.threshold, further)
+        if further is None:
+            return self.threshold
+        return max(self.threshold, further) if self.sign < 0 else min(self.threshold, further)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the trace goes on after the descent converged."""
+        return self.goal != self.threshold
 
     @property
     def sign(self) -> int:

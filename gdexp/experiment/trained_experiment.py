@@ -40,7 +40,10 @@ class TrainedExperiment(Experiment, names=()):
         assert isinstance(result, TrainingResult), "what `run` returns"
         found = record_files(result)
         return Recorded(
-            metrics={**descent_metrics(result), **metric_numbers_of(result)},
+            metrics={
+                **descent_metrics(result, self.stopping.continue_to is not None),
+                **metric_numbers_of(result),
+            },
             arrays=found.arrays,
             texts={TENSORS: found.facts},
             curves=result.readings,

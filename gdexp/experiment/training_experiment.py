@@ -214,8 +214,6 @@ def stopping_of(chosen: config.Config, modes: Mapping[str, str]) -> Stopping:
             )
     if known.get("measure", GAP) != GAP:
         raise BadInput("stopping.measure", known["measure"], f"must be {GAP} in a training")
-    if known.get("continue_to") is not None:
-        raise BadInput("stopping.continue_to", known["continue_to"], "a training ends at threshold")
     return config.construct("stopping", Stopping, {**known, "absolute": linear})
 
 

@@ -156,7 +156,9 @@ class TrackedRun(RunReadings):
     def goal(self) -> float:
         """The threshold at which its trace ends once it converged; 0 if it is not recorded."""
         own, further = self.threshold or 0.0, self._level("stopping.continue_to")
-        return own if further is None else min(own, further)
+        if further is None:
+            return own
+        return max(own, further) if self.mode == "max" else min(own, further)
 
     @cached_property
     def recorded_time(self) -> float:

@@ -70,6 +70,9 @@ class GoalPlan(Protocol):
     def sampler(self) -> Sampler:
         """The sampler that chooses the trials."""
 
+    def examples(self) -> Sequence[Experiment]:
+        """Return experiments from the ends of the space."""
+
 
 def trial_stopping(settings: SweepSettings, stopping: Mapping[str, Any]) -> config.Config:
     """Return the group `stopping` of all trials: with the budget, and without a useless threshold.
@@ -286,15 +289,14 @@ def _check_continuation(plan: GoalPlan) -> None:
             raise BadInput("sweep.continue_to", goal, f"must be null {why}")
     if goal is None:
         return
+    sign = plan.examples()[0].stopping.sign
     swept = [d.corners() for d in plan.space.dimensions if d.key == THRESHOLD_KEY]
     own = [float(each) for corners in swept for each in corners]
-    loosest = max(own, default=float(plan.base["stopping"]["threshold"]))
-    if goal >= loosest:
-        raise BadInput(
-            "sweep.continue_to",
-            f"{goal:g}",
-            f"must be below {THRESHOLD_KEY}, which is {loosest:g} at most: every trace goes to it",
-        )
+    loosest = max(own or [float(plan.base["stopping"]["threshold"])], key=lambda each: sign * each)
+    if sign * goal >= sign * loosest:
+        beyond, most = ("below", "most") if sign > 0 else ("above", "least")
+        why = f"must be {beyond} {THRESHOLD_KEY}, which is {loosest:g} at {most}: "
+        raise BadInput("sweep.continue_to", f"{goal:g}", why + "every trace goes to it")
 
 
 def _check_sampler(plan: GoalPlan) -> None:

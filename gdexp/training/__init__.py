@@ -2,7 +2,8 @@
 
 from gdexp.training.by_path import LoopFunction, TrainingClass
 from gdexp.training.checkpoint import Checkpoint
-from gdexp.training.loop import ALL, Kept, TrainingLoop
+from gdexp.training.kept_weights import ALL, Kept
+from gdexp.training.loop import TrainingLoop
 from gdexp.training.metrics import MetricTrace, Readings
 from gdexp.training.own_loop import OwnLoop
 from gdexp.training.record_files import (

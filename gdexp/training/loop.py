@@ -13,7 +13,6 @@ from array import array
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +32,8 @@ from gdexp.descent import (
 )
 from gdexp.training.batches import Batches
 from gdexp.training.evaluation import evaluated
-from gdexp.training.loop_state import load_loop_state, loop_state
+from gdexp.training.kept_weights import ALL, Kept
+from gdexp.training.loop_state import Met, load_loop_state, loop_state
 from gdexp.training.metrics import MetricTrace
 from gdexp.training.random_state import seed_generators, unchanged_generators
 from gdexp.training.result import Tensors, TrainingResult
@@ -47,24 +47,6 @@ from gdexp.training.weights import (
     tensors_of,
     trained_parameters,
 )
-
-
-class Kept(NamedTuple):
-    """What a result keeps of the weights, beside their digests.
-
-    Attributes:
-        tensors: the trained parameters at the start and at the end.
-        model: the state `last`, `best` (the last too) or `none`.
-        digests: the sha256 of each parameter and buffer.
-    """
-
-    tensors: bool = True
-    model: str = "last"
-    digests: bool = True
-
-
-ALL = Kept()
-"""What a result keeps by default."""
 
 
 def stopping_monitor(stopping: Stopping, monitor: Monitor | None) -> Monitor | None:
@@ -114,6 +96,8 @@ class TrainingLoop:
         self.seed, self.dtype, self.device = seed, dtype, torch.device(device)
         self._monitor, self._watch, self._kept = stopping_monitor(stopping, monitor), watch, kept
         self._watch_at = -1 if watch is None else 0
+        self._level, self._limit = stopping.level, stopping.limit
+        self._most_seconds = math.inf if stopping.max_seconds is None else stopping.max_seconds
         self._checkpoints, self._rehearses = checkpoints, rehearses
         self.iteration = 0
         self.losses = array("d")
@@ -122,6 +106,7 @@ class TrainingLoop:
         self.best = math.inf
         self.best_state: Tensors | None = None
         self.pending: dict[str, float] = {}
+        self.met: Met | None = None
         self.seconds_before = 0.0
 
     def run(self) -> TrainingResult:
@@ -175,15 +160,13 @@ class TrainingLoop:
         None where a signal ends it, after a checkpoint.
         """
         training, model, updates, stopping = self.training, self.model, self.updates, self.stopping
-        every, limit, accumulate = stopping.every, stopping.limit, updates.accumulate
-        most_seconds = math.inf if stopping.max_seconds is None else stopping.max_seconds
+        every, accumulate, of_loss = stopping.every, updates.accumulate, stopping.metric == LOSS
         record, finite = self.losses.append, math.isfinite
-        level = stopping.level if stopping.metric == LOSS else -math.inf
         status = None if self._resumed() else self._evaluate()
         while status is None:
-            if self.iteration >= limit:
+            if self.iteration >= self._limit:
                 return self._ended(stopping.limit_status)
-            if self.seconds >= most_seconds:
+            if self.seconds >= self._most_seconds:
                 return self._ended(Status.OUT_OF_TIME)
             is_due = self._checkpoints is not None and self._checkpoints.is_due()
             batches = self.batches.take(
@@ -197,7 +180,7 @@ class TrainingLoop:
                 self._watch_at = self._watch(self.iteration, self.losses)
             if not finite(value):
                 return Status.DIVERGED
-            if value <= level:
+            if of_loss and value <= self._level and self._reached(value):
                 return self._ended(Status.CONVERGED)
             if self.iteration % every == 0 and (status := self._loss_read(value)) is not None:
                 return self._ended(status)
@@ -217,6 +200,8 @@ class TrainingLoop:
             return False
         load_loop_state(self, state)
         self._started = time.perf_counter()
+        if self.met is not None:
+            self._go_on()
         if self._monitor is not None:
             for iteration, metrics, seconds in self.heard:
                 self._monitor.reading(iteration, metrics, seconds)
@@ -230,15 +215,43 @@ class TrainingLoop:
         self._checkpoints.save(self.iteration, loop_state(self))
         return signals.received()
 
-    def _evaluate(self) -> Status | None:
-        """Evaluate the model; return why the training ends here, if it does."""
+    def _reached(self, value: float) -> bool:
+        """Note that a reading is within the threshold; return whether the training ends here."""
+        stopping = self.stopping
+        if stopping.sign * value <= stopping.sign * stopping.goal:
+            return True
+        if self.iteration % stopping.every:
+            self._evaluate(between=True)  # as at the end of a training that does not go on
+        keeps = self._kept.model != "none"
+        self.met = Met(
+            self.batches.epoch,
+            digests(tensors_of(self.model)) if self._kept.digests else {},
+            flat_vector(self.model) if self._kept.tensors else torch.empty(0),
+            self._state() if keeps else {},
+        )
+        self._go_on()
+        return False
+
+    def _go_on(self) -> None:
+        """Go on after the threshold to a tighter one: nothing else but the updates ends it."""
+        self._level = self.stopping.sign * self.stopping.goal
+        self._limit, self._most_seconds = self.stopping.max_iterations, math.inf
+        self._monitor = None
+
+    def _evaluate(self, between: bool = False) -> Status | None:
+        """Evaluate the model; return why the training ends here, if it does.
+
+        Args:
+            between: whether it is not one of the evaluations that schedules count.
+        """
         with self.updates.averaged():
             metrics = evaluated(self.training, self.model, self.generator, self.name)
         self._check_names(metrics)
         for name, value in metrics.items():
             self.metrics.setdefault(name, MetricTrace()).add(self.iteration, value)
         losses = {LOSS: self.losses[-1]} if self.losses else {}
-        self.updates.evaluated({**losses, **metrics})
+        if not between:
+            self.updates.evaluated({**losses, **metrics})
         goal = self.stopping.metric
         if goal == LOSS:
             self.pending = metrics  # heard with the loss, which is read after this
@@ -246,9 +259,10 @@ class TrainingLoop:
         if goal in metrics:
             self._keep_best(metrics[goal])
         said = self._heard({**losses, **metrics})
-        if goal in metrics and self.stopping.sign * metrics[goal] <= self.stopping.level:
-            return Status.CONVERGED
-        return said
+        is_within = goal in metrics and self.stopping.sign * metrics[goal] <= self._level
+        if not is_within:
+            return said
+        return Status.CONVERGED if self._reached(metrics[goal]) else None
 
     def _loss_read(self, value: float) -> Status | None:
         """Let the monitor hear a loss, with the metrics of the same iteration."""
@@ -280,7 +294,7 @@ class TrainingLoop:
     def _keep_best(self, value: float) -> None:
         """Keep the model's state if the value is the best so far and the best is wanted."""
         number = self.stopping.sign * value
-        if math.isnan(number) or number >= self.best:
+        if self.met is not None or math.isnan(number) or number >= self.best:
             return
         self.best = number
         if self._kept.model == "best":
@@ -309,24 +323,22 @@ class TrainingLoop:
         parts = {name: tuple(each.shape) for name, each in parameters.items()}
         del self.model, parameters, tensors
         release_freed_memory()
+        met = self.met or Met(self.batches.epoch, final_digests, final, state)
         return TrainingResult(
-            status=status,
+            status=status if self.met is None else Status.CONVERGED,
             trace=np.array(self.losses),
             initial=self._initial,
-            final=final,
+            final=met.final,
             rule=self.settings.rule,
             stopping=self.stopping,
             problem=self.name,
             seconds=seconds,
             updates_made=self.iteration,
-            epochs=self.batches.epoch,
+            epochs=met.epochs,
             readings={name: each.readings() for name, each in self.metrics.items()},
             modes={name: mode for name, mode in modes.items() if name in self.metrics},
-            digests={
-                "initial": self.initial_digests,
-                "final": final_digests,
-            },
+            digests={"initial": self.initial_digests, "final": met.digests},
             parts=parts,
-            state=state,
+            state=met.state,
             best_state=self.best_state,
         )

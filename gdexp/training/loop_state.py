@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +18,22 @@ from gdexp.training.result import Tensors
 from gdexp.training.training import Training
 from gdexp.training.updates import Updates
 from gdexp.training.weights import tensors_of
+
+
+class Met(NamedTuple):
+    """A training at its own threshold, from where its losses and readings go on.
+
+    Attributes:
+        epochs: that were begun.
+        digests: the sha256 of each parameter and buffer.
+        final: the trained parameters, one after the other.
+        state: the parameters and buffers that are kept, by name.
+    """
+
+    epochs: int
+    digests: Mapping[str, str]
+    final: torch.Tensor
+    state: Tensors
 
 
 class Loop(Protocol):
@@ -37,6 +53,7 @@ class Loop(Protocol):
     best_state: Tensors | None
     pending: dict[str, float]
     initial_digests: dict[str, str]
+    met: Met | None
     seconds_before: float
 
     @property
@@ -60,6 +77,7 @@ def loop_state(loop: Loop) -> dict[str, Any]:
         "best_state": None if loop.best_state is None else dict(loop.best_state),
         "pending": loop.pending,
         "initial": loop.initial_digests,
+        "met": None if loop.met is None else loop.met._asdict(),
         "model": tensors_of(loop.model),
         "updates": loop.updates.state_dict(),
         "batches": loop.batches.state_dict(),
@@ -89,6 +107,8 @@ def load_loop_state(loop: Loop, state: Mapping[str, Any]) -> None:
     loop.best, loop.best_state = state["best"], state["best_state"]
     loop.pending = state["pending"]
     loop.seconds_before = state["seconds"]
+    met = state.get("met")  # checkpoints of earlier versions have none
+    loop.met = None if met is None else Met(**met)
     if state["training"] is not None:
         load: Any = getattr(loop.training, "load_state_dict", None)
         if not callable(load):

@@ -68,6 +68,7 @@ class OwnLoop:
         self.heard: list[tuple[int, dict[str, float], float]] = []
         self._seconds_before, self._started = 0.0, time.perf_counter()
         self._status: Status | None = None
+        self._level, self._met = stopping.level, False
 
     def run(self) -> TrainingResult:
         """Run the loop until it ends, or is ended.
@@ -153,13 +154,23 @@ class OwnLoop:
         said = self._heard(metrics)
         if not math.isfinite(metrics.get(LOSS, 0.0)):
             return Status.DIVERGED
-        if goal in metrics and stopping.sign * metrics[goal] <= stopping.level:
-            return Status.CONVERGED
-        if iteration >= stopping.limit:
+        if goal in metrics and stopping.sign * metrics[goal] <= self._level:
+            if self._met or not stopping.goes_on or self._is_at_goal(metrics[goal]):
+                return Status.CONVERGED
+            self._go_on()
+            said = None
+        if iteration >= (stopping.max_iterations if self._met else stopping.limit):
             return self._limit()
-        if stopping.max_seconds is not None and self.seconds >= stopping.max_seconds:
-            return Status.OUT_OF_TIME
-        return said
+        most = math.inf if self._met or stopping.max_seconds is None else stopping.max_seconds
+        return Status.OUT_OF_TIME if self.seconds >= most else said
+
+    def _is_at_goal(self, value: float) -> bool:
+        return self.stopping.sign * value <= self.stopping.sign * self.stopping.goal
+
+    def _go_on(self) -> None:
+        """Go on after the threshold to a tighter one: nothing else but the updates ends it."""
+        self._met, self._monitor = True, None
+        self._level = self.stopping.sign * self.stopping.goal
 
     def _limit(self) -> Status:
         self._check_metric()
@@ -212,6 +223,7 @@ class OwnLoop:
             "seconds": self.seconds,
             "metrics": columns,
             "heard": list(self.heard),
+            "met": self._met,
             "own": dict(checkpoint),
             "generators": generator_states(),
         }
@@ -229,6 +241,8 @@ class OwnLoop:
             trace.updates.extend(updates.tolist())
             trace.values.extend(values.tolist())
         self.heard = list(state["heard"])
+        if state.get("met", False):  # checkpoints of earlier versions do not say it
+            self._go_on()
         if self._monitor is not None:
             for iteration, metrics, seconds in self.heard:
                 self._monitor.reading(iteration, metrics, seconds)
@@ -245,7 +259,7 @@ class OwnLoop:
         modes = {**getattr(self._function, "modes", {})}
         modes[goal] = "max" if self.stopping.sign < 0 else "min"
         return TrainingResult(
-            status=status,
+            status=Status.CONVERGED if self._met else status,
             trace=np.empty(0),
             initial=torch.empty(0),
             final=torch.empty(0),

@@ -76,10 +76,10 @@ def metric_files(names: Mapping[str, object]) -> dict[str, str]:
 def metric_numbers_of(result: TrainingResult) -> dict[str, float]:
     """Return the last, smallest, largest and, if its direction is known, best of each metric."""
     found: dict[str, float] = {"epochs": result.epochs} if result.epochs else {}
-    for name, readings in result.readings.items():
+    for name in result.readings:
         found[f"last/{name}"] = result.last(name)
         for mode in MODES:
-            found[f"{mode}/{name}"] = best_value(readings[:, 1], mode)
+            found[f"{mode}/{name}"] = best_value(result.values(name), mode)
         if name in result.modes:
             found[f"best/{name}"] = result.best(name)
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp.core import BadInput, format_count, nearest
@@ -25,11 +26,12 @@ class TrainingResult(Result):
     The trace of `Result` holds the mini-batch losses: entry k is the loss of batch k + 1, of the
     weights after k updates. It has n + 1 entries after n updates where the loss ended the
     training, else n. `initial` and `final` are the trained parameters, one after the other; they
-    are empty where they were not kept.
+    are empty where they were not kept. With `Stopping.continue_to` losses and readings go on after
+    the training's end; all else is as it was there.
 
     Attributes:
-        updates_made: the updates until the training ended.
-        epochs: the epochs that were begun.
+        updates_made: all updates, those of a continuation included.
+        epochs: the epochs that were begun until the end.
         readings: the traces of the metrics of `evaluate`.
         modes: of metrics with a direction whether `min` or `max` is best.
         digests: the sha256 of each parameter and buffer, under `initial` and `final`.
@@ -49,18 +51,21 @@ class TrainingResult(Result):
 
     @property
     def updates(self) -> int:
-        """The number of updates."""
+        """The number of updates, those of a continuation included."""
         return self.updates_made
 
     @cached_property
     def iterations(self) -> int:
-        """The number of updates."""
-        return self.updates_made
+        """The number of updates until the training ended."""
+        if not (self.converged and self.stopping.goes_on):
+            return self.updates_made
+        within = np.flatnonzero(self.goal_trace <= self.stopping.level)
+        return int(within[0]) if within.size else self.updates_made
 
     @property
     def resolution(self) -> int:
         """To how many updates the count is known: the distance of the readings before the hit."""
-        updates = self._goal_readings[:, 0]
+        updates = self._until_end(self._goal_readings)[:, 0]
         if self._reads_losses:
             return 1
         return int(updates[-1] - updates[-2]) if len(updates) > 1 else 0
@@ -110,6 +115,15 @@ class TrainingResult(Result):
             return max(projected, allowed)
         return min(max(projected * last / readings_made, allowed), worst)
 
+    def _until_end(self, readings: Readings) -> Readings:
+        """Return the readings that were taken until the training ended."""
+        return readings[readings[:, 0] <= self.iterations]
+
+    def values(self, metric: str) -> npt.NDArray[np.float64]:
+        """Return the values of a metric until the training ended."""
+        own: npt.NDArray[np.float64] = self._until_end(self.readings[metric])[:, 1]
+        return own
+
     def curve(self, metric: str) -> Readings:
         """Return the readings of a metric: updates and values, shape (readings, 2).
 
@@ -137,8 +151,12 @@ class TrainingResult(Result):
 
     @property
     def _losses(self) -> Trace:
-        """The losses that were read, of mini-batches or of a loop's metric."""
-        return self.readings[LOSS][:, 1] if LOSS in self.readings else self.trace
+        """The losses that were read until the end, of mini-batches or of a loop's metric."""
+        if LOSS in self.readings:
+            return self.values(LOSS)
+        if not (self.converged and self.stopping.goes_on):
+            return self.trace
+        return self.trace[: self.iterations + self._reads_losses]
 
     @property
     def _reads_losses(self) -> bool:
@@ -159,18 +177,18 @@ class TrainingResult(Result):
 
     def best(self, metric: str) -> float:
         """Return the best value of a metric whose direction is known."""
-        return best_value(self.readings[metric][:, 1], self.modes[metric])
+        return best_value(self.values(metric), self.modes[metric])
 
     def last(self, metric: str) -> float:
         """Return the last value of a metric."""
-        return float(self.readings[metric][-1, 1])
+        return float(self.values(metric)[-1])
 
     def facts(self) -> list[tuple[str, str]]:
         """Return the metrics in words, and how exactly the count is known."""
         found = [("epochs", f"{self.epochs:,} begun")] if self.epochs else []
         if self.stopping.metric != LOSS and self.converged and self.resolution > 1:
-            first = self.updates_made - self.resolution + 1
-            found.append(("count", f"between {first:,} and {self.updates_made:,} updates"))
+            first = self.iterations - self.resolution + 1
+            found.append(("count", f"between {first:,} and {self.iterations:,} updates"))
         for name in self.readings:
             best = f", best {self.best(name):.6g}" if name in self.modes else ""
             found.append((name, f"{self.last(name):.6g}{best}"))
@@ -178,9 +196,9 @@ class TrainingResult(Result):
 
     def summary(self) -> str:
         """Return the status, the updates and the value that ended the training in one sentence."""
-        steps, stopping = format_count(self.updates_made, "update"), self.stopping
+        steps, stopping = format_count(self.iterations, "update"), self.stopping
         if self.status is Status.DIVERGED:
-            return f"diverged at update {self.updates_made:,}: loss {self.final_loss}"
+            return f"diverged at update {self.iterations:,}: loss {self.final_loss}"
         name = stopping.metric
         value = self.final_loss if name == LOSS else self.last(name)
         return f"{self.status} after {steps}: {name} {value:.6g} (until {stopping.goal_text()})"

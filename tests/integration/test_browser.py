@@ -8,6 +8,7 @@ of the README and the site are copies, with the same names, in `.images/`.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import urllib.request
@@ -372,3 +373,33 @@ def test_optuna_dashboard_has_names_plain_attributes_and_bounded_values(
         request = urllib.request.Request(f"{page}", method="DELETE")
         with pytest.raises(HTTPError, match="405"):
             urllib.request.urlopen(request)
+
+
+CURVES_OF_CARD = """
+const cards = [...document.querySelectorAll('[data-testid="experiment-view-compare-runs-card"]')];
+const card = cards.find(each => each.querySelector('h4')?.textContent === arguments[0]);
+const lines = card?.querySelectorAll('.scatterlayer .trace path.js-line') ?? [];
+return new Set([...lines].map(line => line.getAttribute('d')).filter(Boolean)).size
+"""
+"""How many curves the card of a title shows."""
+
+
+def test_the_view_of_a_sweep_of_trainings_begins_with_its_validation_curves(
+    eyes: Eyes, made: Made
+) -> None:
+    shutil.copy(Path(__file__).parents[1] / "training/small_training.py", made.folder / "small.py")
+    gdexp(
+        *("-m", "problem=training", "problem.path=small.Small", "optimizer.lr=0.05,0.1,0.5"),
+        *("stopping.metric=accuracy", "stopping.threshold=0.8", "stopping.every=2"),
+        *("stopping.max_iterations=80", "tracking.experiment=trainings"),
+        cwd=made.folder,
+        quick=False,
+    )
+    uri = f"sqlite:///{made.folder / 'mlflow.db'}"
+    (parent,) = runs(uri, "trainings", "tags.`gdexp.kind` = 'sweep'")
+    experiment = MlflowClient(tracking_uri=uri).get_run(parent).info.experiment_id
+    eyes.open(chart_views.children_link(experiment, parent))
+    for metric in ("accuracy", "val_loss"):
+        eyes.until(lambda metric=metric: eyes.run(CURVES_OF_CARD, metric) == 3)
+        assert eyes.titles()[metric]
+    eyes.keep("mlflow-trainings")

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from gdexp import load_runs
+from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli import main
 from gdexp.tracking import Store, TrackingSettings
 from tests.training.small_training import Small
@@ -93,11 +94,46 @@ def test_a_killed_run_ends_where_its_twin_ends(limit: str, status: str, here: Pa
         assert readings.tobytes() == other.readings[name].tobytes()
 
 
+SWEEP = ("+sweep", *NET[:2], "optimizer.lr=interval(0.05,0.2)", *ACCURACY)
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_spends_its_budget_in_seconds_once(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (*SWEEP, "sweep.objective=best", "sweep.budget=10s", "sweep.n_trials=2")
+    lines += ("sweep.sampler=random", "checkpoint.every=1e-9")
+    assert main([*lines, "sweep.name=whole"]) == 0
+    whole = load_runs()
+    real, saves = CheckpointFolder.save, []
+
+    def save(folder: CheckpointFolder, number: int, *state: Any) -> Path:
+        saves.append(number)
+        made = real(folder, number, *state)
+        if len(saves) == 16:  # in the second trial
+            raise Kill
+        return made
+
+    monkeypatch.setattr(CheckpointFolder, "save", save)
+    lines += ("sweep.name=killed",)
+    with pytest.raises(Kill):
+        main([*lines])
+    killed_at = saves[-1]
+    assert 0 < killed_at < 10
+    assert main([*lines]) == 0
+    assert saves[16] == killed_at + 1  # it went on from there
+    assert len(whole) == 2
+    for mine, theirs in zip(whole, load_runs(), strict=True):
+        assert mine.status == theirs.status == "out_of_time"
+        assert mine.updates == theirs.updates == 10
+        assert mine.trace.tobytes() == theirs.trace.tobytes()
+        assert np.array_equal(mine.final, theirs.final)
+
+
 @pytest.mark.slow
 def test_a_trial_of_several_seeds_has_the_median_of_their_curves(here: Path) -> None:
-    lines = ("+sweep", *NET[:2], "optimizer.lr=interval(0.05,0.2)", *ACCURACY)
     sweep = ("sweep.n_trials=1", "sweep.seeds=3", "stopping.max_iterations=6", "sweep.name=s")
-    assert main([*lines, *sweep]) == 1  # none reaches the threshold
+    assert main([*SWEEP, *sweep]) == 1  # none reaches the threshold
     store = Store(TrackingSettings())
     (trial,) = (run for run in store.search({}, "FINISHED") if run.tags["gdexp.kind"] == "trial")
     seeds = [run.run_id for run in store.children(trial.run_id)]

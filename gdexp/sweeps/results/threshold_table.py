@@ -16,13 +16,12 @@ from gdexp.config import flatten
 from gdexp.core import csv_bytes, format_value
 from gdexp.descent import LOSS
 from gdexp.display import terminal
-from gdexp.experiment import TRAININGS
 from gdexp.sweeps.objective import COUNTED
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
 from gdexp.sweeps.study import TrialRecord, is_row
-from gdexp.sweeps.thresholds import study_thresholds
+from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
@@ -112,8 +111,8 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
         return None
     goal, capped, ways = plan.settings.continue_to, plan.settings.cap is not None, []
     pruned = plan.pruner.name != NONE
-    can_continue = plan.base["problem"]["name"] not in TRAININGS and not plan.tells_failures
-    if can_continue and (goal is None or goal > hidden[-1]):
+    looser = goal is None or study_sign(plan) * (goal - hidden[-1]) > 0
+    if not plan.tells_failures and looser:
         ways.append(f"sweep.continue_to={hidden[-1]:g}")
     if capped:
         ways.append("sweep.cap=null")

@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from tests.support import ray
 from tests.support.artifacts import run_folder
 from tests.support.processes import addresses, descendants, there
 from tests.sweeps.launchers.test_workers import SWEEP, TRIALS, at_work, check_prompt, ended
-from tests.sweeps.test_resume import check_whole, finished, load
+from tests.sweeps.test_resume import check_whole, finished, load, told
 
 pytestmark = pytest.mark.ray
 
@@ -165,6 +167,54 @@ def test_a_failing_worker_of_ray_ends_the_sweep_with_its_own_words(
     own = ["problem=custom", "problem.path=picky.loss", "problem.x0=[1.0,2.0]"]
     driver = ray.start(*ON_RAY, *own, cluster, cwd=tmp_path, home=tmp_path)
     assert "problem=picky.loss: its code failed: RuntimeError: not today" in ended(driver, 1)
+
+
+SLOW = """
+import os, time
+from pathlib import Path
+from tests.training.small_training import Small
+
+HERE = Path(__file__).parent
+
+class Net(Small):
+    def loss(self, model, batch):
+        if (HERE / "seen").exists():
+            (HERE / "seen" / f"{os.getpid()} {time.monotonic_ns()}").mkdir()
+            time.sleep(0.02)
+        return super().loss(model, batch)
+"""
+"""A training that leaves a folder for each loss that it reads, where there is a place for them."""
+
+
+def test_a_trial_of_a_killed_worker_of_ray_goes_on_from_its_checkpoint(
+    cluster: str, tmp_path: Path
+) -> None:
+    updates, early = 150, 60
+    line = ["sweep.name=s", "sweep.sampler=random", "sweep.n_trials=2", "problem=training"]
+    line += ["problem.path=slow.Net", "optimizer.lr=interval(0.01,0.1)", "checkpoint.every=0.01"]
+    line += ["stopping.threshold=1e-9", f"stopping.max_iterations={updates}"]
+    twin, killed = tmp_path / "twin", tmp_path / "killed"
+    for folder in (twin, killed):
+        folder.mkdir()
+        (folder / "slow.py").write_text(SLOW)
+    line = ["+sweep=ray", *line, cluster]  # the twin too, with as many threads
+    ended(ray.start(*line, cwd=twin, home=tmp_path), 1)  # none converges
+    (killed / "seen").mkdir()
+    driver = ray.start(*line, "sweep.workers=2", cwd=killed, home=tmp_path)
+    while not any(int(each.stem) >= early for each in killed.glob("sweeps/s/checkpoints/**/*.s*")):
+        assert driver.poll() is None, driver.communicate()
+        time.sleep(0.02)
+    made = Counter(int(each.name.split()[0]) for each in (killed / "seen").iterdir())
+    os.kill(made.most_common(1)[0][0], signal.SIGKILL)
+    ended(driver, 1)
+    assert len([*(killed / "seen").iterdir()]) < 2 * updates + early  # else it had begun again
+    assert told(finished(killed)) == told(finished(twin))
+    traces = [
+        sorted(path.read_bytes() for path in each.glob("mlartifacts/**/trace.npy"))
+        for each in (twin, killed)
+    ]
+    assert len(traces[0]) == 2
+    assert traces[0] == traces[1]
 
 
 @pytest.mark.parametrize(
