@@ -51,16 +51,27 @@ def test_composing_a_config_waits_for_neither_torch_nor_mlflow(tmp_path: Path) -
 HEAVY = {"mlflow", "sqlalchemy", "sklearn", "scipy", "matplotlib", "plotly", "pandas", "alembic"}
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The template of new databases, which needs MLflow."""
+    prepare = "from gdexp.tracking import prepare_template\nprepare_template()\n"
+    folder = tmp_path_factory.mktemp("prepared")
+    subprocess.run([sys.executable, "-c", prepare], cwd=folder, check=True)
+
+
+@pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize("line", [[], ["+sweep", "sweep.n_trials=60"]])
 def test_a_command_imports_only_what_it_uses(line: list[str], tmp_path: Path) -> None:
-    """Beyond torch: no MLflow for its own tables, nothing that draws, no optuna for one descent."""
+    """Beyond torch: no MLflow for its own tables, nothing that draws, no optuna for one descent.
+
+    The problems wait for scikit-learn and scipy too.
+    """
     own = [*line, "stopping.max_iterations=20"]
-    prepare = "from gdexp.tracking import prepare_template\nprepare_template()\n"
-    subprocess.run([sys.executable, "-c", prepare], cwd=tmp_path, check=True)
     heavy = HEAVY if line else {*HEAVY, "optuna"}
     code = (
         "import sys\nfrom gdexp.__main__ import main\n"
         f"status = main({own!r})\n"
+        "assert 'gdexp.problems' in sys.modules\n"
         f"sys.exit(', '.join({heavy!r} & set(sys.modules)) or status)"
     )
     done = subprocess.run(

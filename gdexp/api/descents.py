@@ -21,7 +21,7 @@ from gdexp.api.settings import tracking_lines
 from gdexp.cli import run_config
 from gdexp.config import COMMANDS, literal
 from gdexp.core import BadInput, giving
-from gdexp.descent import Monitor, Result, Stopping, Watch
+from gdexp.descent import Monitor, Result, Stopping, Watch, with_measure
 from gdexp.engine import Plans
 from gdexp.experiment import Experiment, trusted_paths
 from gdexp.optimizers import UpdateRule
@@ -73,6 +73,7 @@ def descend(
     plans: Plans | None = None,
     record: bool = False,
     tracking: str | os.PathLike[str] | None = None,
+    measure: str | None = None,
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.
 
@@ -104,6 +105,8 @@ def descend(
             result then has the id of the run, `run_id`.
         tracking: the file or address of MLflow's store; None: that of `MLFLOW_TRACKING_URI`, or
             `mlflow.db` in the current directory.
+        measure: what the threshold is of, in place of `stopping.measure`: `gap`, `gradient_norm`
+            or `relative`.
 
     Raises:
         BadInput: a value cannot be used, or the loss is not a scalar function of x; or it has no
@@ -111,6 +114,7 @@ def descend(
         GdexpError: the device has too little memory.
         StorageFailed: MLflow's store refused the record.
     """
+    stopping = with_measure(stopping, measure)
     if not record:
         return descent.descend(
             problem,

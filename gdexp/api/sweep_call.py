@@ -16,6 +16,7 @@ from gdexp.api.object_config import (
     problem_config,
     stopping_config,
 )
+from gdexp.api.problem_lists import listed_config
 from gdexp.api.rule_config import optimizer_config
 from gdexp.api.settings import tracking_lines
 from gdexp.api.study import Study
@@ -63,6 +64,8 @@ def sweep(
     *,
     n_trials: int | None = 100,
     seeds: int = 1,
+    problems: Sequence[object] | None = None,
+    held_out: Sequence[object] | None = None,
     cap: float | None = None,
     tracking: str | os.PathLike[str] | None = None,
     name: str | None = None,
@@ -93,6 +96,9 @@ def sweep(
             an expression of Hydra such as `interval(0.1, 5)`. None: learning rate and threshold.
         n_trials: the completed trials that end the sweep; None: every point of a finite space.
         seeds: descents per trial.
+        problems: in place of `problem`: one setting for all of them, by the geometric mean of their
+            counts. Each is given as `problem` is, or as a mapping with `name`.
+        held_out: problems on which the winner runs at the end, in the same forms.
         cap: >= 1: ends a trial after cap × the fewest iterations so far; None: never.
         tracking: the file or address of MLflow's store; None: that of `MLFLOW_TRACKING_URI`, or
             `mlflow.db` in the current directory.
@@ -118,6 +124,8 @@ def sweep(
 
     with called(progress):
         chosen = _objects(problem, optimizer, stopping)
+        for key, given in (("problems", problems), ("held_out", held_out)):
+            chosen += listed_config(key, given)
         lines = [*chosen.lines, *_settings(n_trials, seeds, cap, name, sampler, workers)]
         lines += tracking_lines(tracking)
         arguments = as_arguments(_with_space(lines, space, list(overrides)))

@@ -19,6 +19,7 @@ from gdexp.comparison import (
     data,
     data_files,
     differences_table,
+    has_curves,
     html_page,
     is_report,
     left_out_lines,
@@ -154,6 +155,8 @@ def show(out: Console, comparison: Comparison, most: int, newest: bool = False) 
         _print(out, differences_table(comparison, most))
     if comparison.thresholds_differ:
         out.print(f"\n{DIFFERENT_THRESHOLDS_NOTE}")
+    if not has_curves(comparison.runs):
+        return
     metrics = {run.metric for run in comparison.runs} - {LOSS}
     of_metric = f" of {terminal.escape_text(', '.join(sorted(metrics)))}" if metrics else ""
     out.print(

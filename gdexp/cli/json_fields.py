@@ -129,12 +129,40 @@ RACE: Fields = {
     ),
 }
 
+PROBLEM_ROW: Fields = {
+    "problem": Field("text", "its name"),
+    "iterations": Field("number", "that the best trial needs there"),
+    "successes": Field("integer", "its seeds that converged there"),
+    "fewest": Field("number", "the fewest iterations of any trial there"),
+    "fewest_trial": Field("integer", "that trial"),
+    "ratio": Field("number", "of the two"),
+}
+
+HELD_OUT: Fields = {
+    "trial": Field("integer", "the winner"),
+    "mean": Field("number or null", "the geometric mean of its iterations; null if one is missing"),
+    "text": Field("text", "the line of the report"),
+    "problems": Field(
+        "list of object",
+        "the held-out problems",
+        {
+            "problem": Field("text", "its name"),
+            "iterations": Field("number or null", "that the winner needs; null if not reached"),
+            "successes": Field("integer", "its seeds that converged"),
+            "seeds": Field("integer", "all of them"),
+            "status": Field("text", "converged, or the first other"),
+        },
+    ),
+}
+
 SWEEP: Fields = {
     **STORED,
     **PLAN,
     "best": Field("object or null", "the best trial; null where none converged", TRIAL),
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
+    "problems": Field("list of object", "the best trial on each of several problems", PROBLEM_ROW),
+    "held_out": Field("object or null", "the winner on `sweep.held_out`", HELD_OUT),
     "race": Field("object or null", "what `sweep.race` found", RACE),
     "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),
     "finished": Field("integer", "the trials that ended, of this start and of earlier ones"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -123,7 +124,8 @@ def _recorded(
     """Run, print and record; then the checkpoints are removed."""
     stopping, f_star = experiment.stopping, experiment.problem.reference
     metric = None if stopping.metric == LOSS else stopping.metric
-    losses = LossPrinter(out, stopping.threshold, f_star, experiment.watched_name, metric)
+    threshold = -math.inf if stopping.of_norm else stopping.threshold  # it says nothing of losses
+    losses = LossPrinter(out, threshold, f_star, experiment.watched_name, metric)
     of_losses = experiment.watched_name is None
     with losses, LiveCurves(store, store.existing(run_id), of_losses) as curves:
         kept = Kept(store.settings.tensors, store.settings.model)

@@ -28,6 +28,7 @@ from gdexp.comparison.profiles import (
     performance_profile,
     profile_score,
 )
+from gdexp.comparison.reported import has_curves
 from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
 from gdexp.comparison.tables import (
     SIDE_BY_SIDE,
@@ -59,6 +60,7 @@ __all__ = [
     "ecdf_chart",
     "expected_running_time",
     "fewest_chart",
+    "has_curves",
     "html_chart",
     "html_page",
     "html_table",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,10 @@ import numpy as np
 from gdexp.comparison.distance import Distance
 from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
-from gdexp.core import BadInput, validation
-from gdexp.descent import LOSS, THRESHOLDS, metric_thresholds
+from gdexp.comparison.reported import curve_name, reported_metrics
+from gdexp.comparison.table_thresholds import wanted_thresholds
+from gdexp.core import BadInput
+from gdexp.descent import THRESHOLDS
 from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
 FIRST_PARAMS = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
@@ -83,7 +85,7 @@ class Comparison:
             why = f"; run {left_out[0].run.short} {left_out[0].reason}" if left_out else ""
             raise BadInput("+compare", "", f"there is no finished run to compare{why}")
         own = {run.threshold for run in kept if run.threshold is not None}
-        wanted, mode = _thresholds(kept, own, thresholds)
+        wanted, mode = wanted_thresholds(kept, own, thresholds)
         if len(own) == 1:
             wanted |= own
         ranked = sorted(kept, key=rank_key)
@@ -128,14 +130,14 @@ class Comparison:
     @property
     def gap_name(self) -> str:
         """What the curves show: the loss alone where all runs are trainings, which have no f*."""
-        return LOSS if all(run.is_training for run in self.runs) else "loss - f*"
+        return curve_name(self.runs)
 
     @cached_property
     def metrics(self) -> Mapping[str, Sequence[float | None]]:
         """The recorded metrics that differ: name to the value of each run."""
         found = {}
-        trials = any(map(_made_trials, self.runs))
-        for key in (*RECORDED_METRICS, *(EVALUATION_METRICS if trials else ())):
+        made = EVALUATION_METRICS if any(map(_made_trials, self.runs)) else ()
+        for key in (*RECORDED_METRICS, *made, *reported_metrics(self.runs)):
             values = [run.metrics.get(key) for run in self.runs]
             # NaN is not equal to itself, but two runs with NaN do not differ.
             if len({"nan" if v is not None and math.isnan(v) else v for v in values}) > 1:
@@ -324,24 +326,6 @@ def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) ->
     if not np.isfinite(apart).all():
         return Distance()
     return Distance(float(apart.max(initial=0.0)), float(apart.mean()) if apart.size else 0.0)
-
-
-def _thresholds(
-    runs: Sequence[TrackedRun], own: Collection[float], given: Sequence[float]
-) -> tuple[set[float], str]:
-    """Return the thresholds of the hitting times, and the direction of what they are of.
-
-    Args:
-        runs: that are compared.
-        own: their own thresholds.
-        given: those that were asked; the usual ones are of losses.
-    """
-    (metric, mode), *others = {(run.metric, run.mode) for run in runs}
-    if others or metric == LOSS:
-        return {validation.positive("thresholds", each) for each in given}, "min"
-    if tuple(given) == THRESHOLDS and own:
-        return set(metric_thresholds(own, mode)), mode
-    return {validation.number("thresholds", each) for each in given}, mode
 
 
 def _made_trials(run: TrackedRun) -> bool:

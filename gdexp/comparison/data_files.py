@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from gdexp.comparison.comparison import RECORDED_METRICS, Comparison
+from gdexp.comparison.reported import reported_metrics
 from gdexp.comparison.summary import answer
 from gdexp.core import csv_bytes, json_output
 
@@ -50,7 +51,7 @@ def data(comparison: Comparison) -> dict[str, Any]:
 
 
 def _runs(comparison: Comparison) -> list[dict[str, Any]]:
-    keys = list(comparison.params)
+    keys, reported = list(comparison.params), reported_metrics(comparison.runs)
     return [
         {
             "run_id": run.run_id,
@@ -62,7 +63,7 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
             "mean_distance": _known(comparison.distances[run.run_id].mean),
             "metrics": {
                 name: _recorded(run.metrics[name])
-                for name in RECORDED_METRICS
+                for name in (*RECORDED_METRICS, *reported)
                 if name in run.metrics
             },
             "params": {key: run.values.get(key) for key in keys},

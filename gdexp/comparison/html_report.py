@@ -14,6 +14,7 @@ from pathlib import Path
 from gdexp.comparison.comparison import DIFFERENT_THRESHOLDS_NOTE, Comparison
 from gdexp.comparison.figure_model import Images, Picture
 from gdexp.comparison.plotly_figures import plotly_json
+from gdexp.comparison.reported import has_curves
 from gdexp.comparison.short_tables import fewest_table, params_table
 from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
 from gdexp.comparison.tables import (
@@ -51,7 +52,7 @@ def html_page(comparison: Comparison, pictures: Sequence[Picture]) -> str:
         else "",
         first=first,
         fewest=fewest,
-        thresholds=html_table(fewest_table(comparison)),
+        thresholds=html_table(fewest_table(comparison)) if has_curves(comparison.runs) else "",
         differs=_differs(comparison),
         charts="".join(by_name.values()),
         tables=_long_tables(comparison),
@@ -140,6 +141,8 @@ def _long_tables(comparison: Comparison) -> str:
     if not _is_short(comparison):
         every = differences_table(comparison, MOST_ROWS)
         folded.append(_folded("Every run: params and metrics", every, ""))
+    if not has_curves(comparison.runs):
+        return "".join(folded)
     note = "In brackets the continuous hitting time; - was not reached; >= was not continued."
     times = threshold_table(comparison, MOST_ROWS, fraction=True)
     folded.append(_folded("Every run: iterations to each threshold", times, note))

@@ -17,6 +17,7 @@ from gdexp.comparison.figure_model import (
     Floats,
     Series,
 )
+from gdexp.comparison.reported import GAP, curve
 from gdexp.descent import LOSS, Status, first_hits
 from gdexp.runs import SEED_PARAM, TrackedRun
 
@@ -69,7 +70,7 @@ def loss_chart(comparison: Comparison, most: int = MOST_CURVES) -> Chart:
     x_log = longest > LOG_AXIS_RATIO * shortest or longest > 10_000
     top = gap_ceiling(comparison.runs)
     note = ""
-    what = "loss" if comparison.gap_name == LOSS else "loss gap"
+    what = "loss gap" if comparison.gap_name == GAP else comparison.gap_name
     if seeds:
         series = [
             _band(comparison, group, x_log, PALETTE[i], top) for i, group in enumerate(groups)
@@ -115,13 +116,13 @@ def log_axis_values(gaps: Floats, ceiling: float = math.inf) -> Floats:
 
 def gap_ceiling(runs: Sequence[TrackedRun]) -> float:
     """Return the largest gap that is drawn, so that a diverging run does not flatten the others."""
-    first_gaps = [float(run.gaps[0]) for run in runs]
+    first_gaps = [float(curve(run)[0]) for run in runs]
     drawable = [gap for gap in first_gaps if math.isfinite(gap) and gap > 0]
     return CEILING_FACTOR * max(drawable, default=math.inf)
 
 
 def _curve(comparison: Comparison, run: TrackedRun, x_log: bool, rank: int, top: float) -> Series:
-    gaps = run.gaps
+    gaps = curve(run)
     steps = np.array(curve_steps(gaps, comparison.thresholds))
     named = rank < MOST_NAMED
     return Series(
@@ -138,7 +139,7 @@ def _band(
     comparison: Comparison, group: Sequence[TrackedRun], x_log: bool, colour: str, top: float
 ) -> Series:
     """Make the median and quartiles over seeds; a run that has ended keeps its last gap."""
-    traces = [run.gaps for run in group]
+    traces = [curve(run) for run in group]
     longest = max(traces, key=len)
     steps = np.array(curve_steps(longest, comparison.thresholds))
     table = np.stack(

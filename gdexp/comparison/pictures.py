@@ -28,6 +28,7 @@ from gdexp.comparison.profile_charts import (
     ecdf_chart,
     performance_profile_chart,
 )
+from gdexp.comparison.reported import has_curves
 from gdexp.core import BadInput
 from gdexp.descent import Status
 from gdexp.runs import TrackedRun, UnreadableRun
@@ -71,7 +72,8 @@ def make_pictures(comparison: Comparison, curves: int = MOST_CURVES) -> list[Pic
         data_profile_chart,
         final_tensors,
     ]
-    drawn = [loss_chart(comparison, curves), *(make(comparison) for make in makers)]
+    first = [loss_chart(comparison, curves)] if has_curves(comparison.runs) else []
+    drawn = [*first, *(make(comparison) for make in makers)]
     return [picture for picture in drawn if picture is not None]
 
 

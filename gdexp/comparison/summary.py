@@ -8,8 +8,10 @@ import torch
 
 from gdexp.comparison.comparison import LAST_PARAMS, Comparison
 from gdexp.comparison.formatting import text
-from gdexp.config import shortest_command
-from gdexp.core import BadInput, format_count, format_counts
+from gdexp.comparison.reported import ranking_metric, value_text
+from gdexp.config import APPLICATION, shortest_command
+from gdexp.core import BadInput, format_count, format_counts, printable_line
+from gdexp.descent import LOSS
 from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import distance
 
@@ -61,7 +63,14 @@ def _sentence(comparison: Comparison, problem: str, best: TrackedRun) -> str:
     values = [f"{key} = {text(best.values[key])}" for key in keys[:MOST_NAMED_PARAMS]]
     with_params = f" with {' and '.join(values)}" if values else ""
     steps = format_count(best.iterations, "iteration")
-    if not best.converged:
+    metric, largest = ranking_metric(best)
+    if metric:
+        order = "largest" if largest else "smallest"
+        value = text(best.metrics.get(metric))
+        sentence = (
+            f"{on}{one} has the {order} {metric} of {len(runs):,} runs: {value}{with_params}."
+        )
+    elif not best.converged:
         none = "no run converged" if len(runs) > 1 else "the run did not converge"
         sentence = f"{on}{none}; {one} came nearest{with_params}: {best.status} after {steps}."
     elif len(runs) == 1:
@@ -89,13 +98,15 @@ def repeat_commands(comparison: Comparison) -> list[str]:
 def repeat_command(run: TrackedRun) -> str | None:
     """Return the command that repeats a run; None if its config is not one of gdexp's."""
     try:
+        if run.values.get("problem.name") == APPLICATION:
+            return printable_line(str(run.config["problem"]["repeat"]))
         run.experiment()
         groups = [run.config[key] for key in ("problem", "optimizer", "stopping")]
         groups += [group["schedule"] for group in groups if "schedule" in group]
         # The command selects config files by these names, so they must be plain words.
         if all(PLAIN_NAME.fullmatch(str(group.get("name", "default"))) for group in groups):
             return shortest_command(run.config)
-    except (BadInput, UnreadableRun, AttributeError, TypeError):
+    except (BadInput, UnreadableRun, AttributeError, KeyError, TypeError):
         return None
     return None
 
@@ -114,7 +125,7 @@ def left_out_lines(comparison: Comparison, most: int = 3) -> list[str]:
 
 
 def _outcome(run: TrackedRun) -> str:
-    steps = format_count(run.iterations, "iteration")
+    steps = value_text(run) or format_count(run.iterations, "iteration")
     trial = "" if run.trial is None else f"trial {run.trial}, "
     return f"{steps} ({trial}{run.status or 'status unknown'}, run {run.short})"
 
@@ -122,7 +133,7 @@ def _outcome(run: TrackedRun) -> str:
 def _theory(best: TrackedRun) -> str:
     """Return how far the best run is from the best possible one; empty if that is unknown."""
     try:
-        if best.initial.size > MOST_VARIABLES or best.threshold is None:
+        if best.initial.size > MOST_VARIABLES or best.threshold is None or best.metric != LOSS:
             return ""
         experiment = best.experiment()
         if experiment.function is None:

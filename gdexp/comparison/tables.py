@@ -78,7 +78,8 @@ def differences_table(comparison: Comparison, most: int) -> Table:
     if comparison.sweep is None and 1 < len(comparison.runs) <= SIDE_BY_SIDE:
         return _side_by_side(comparison)
     names = _headings(comparison.params)
-    measured = [key for key in HEADINGS if key in comparison.metrics]
+    further = [key for key in comparison.metrics if key not in HEADINGS]
+    measured = [*further, *(key for key in HEADINGS if key in comparison.metrics)]
     trials = any(run.trial is not None for run in comparison.runs)
     columns: list[tuple[str, Any]] = [("run", lambda run: run.short)]
     if trials:
@@ -86,8 +87,8 @@ def differences_table(comparison: Comparison, most: int) -> Table:
     columns += [(names[key], _param(key)) for key in comparison.params]
     if comparison.statuses_differ:
         columns.append(("status", lambda run: run.status))
-    columns += [(HEADINGS[key], _metric(key)) for key in measured]
-    if len(comparison.runs) > 1:
+    columns += [(HEADINGS.get(key, key), _metric(key)) for key in measured]
+    if len(comparison.runs) > 1 and not all(d.missing for d in comparison.distances.values()):
         columns += [
             (LARGEST_HEADING, lambda run: _distance_cell(comparison, run, "largest")),
             (MEAN_HEADING, lambda run: _distance_cell(comparison, run, "mean")),
@@ -97,7 +98,7 @@ def differences_table(comparison: Comparison, most: int) -> Table:
     wanted = ["iterations", "status", "final loss", LARGEST_HEADING, MEAN_HEADING, "hitting time"]
     wanted += [names[key] for key in comparison.params]
     firsts = [names[key] for key in list(comparison.params)[:4]]
-    order = [*firsts, *[h for h in wanted if h not in firsts], "trial"]
+    order = [*further[:1], *firsts, *further[1:], *[h for h in wanted if h not in firsts], "trial"]
     order += ["losses", "gradients", "min loss", "max loss", "seconds"]
     return Table(
         headings=headings,
@@ -166,9 +167,10 @@ def _side_by_side(comparison: Comparison) -> Table:
     rows = [[key, *(brief(run, key) for run in comparison.runs)] for key in comparison.params]
     if comparison.statuses_differ:
         rows.append(["status", *(run.status for run in comparison.runs)])
+    further = [key for key in comparison.metrics if key not in HEADINGS]
     rows += [
-        [HEADINGS[key], *(_number(value) for value in comparison.metrics[key])]
-        for key in HEADINGS
+        [HEADINGS.get(key, key), *(_number(value) for value in comparison.metrics[key])]
+        for key in [*further, *HEADINGS]
         if key in comparison.metrics
     ]
     for heading, which in ((LARGEST_HEADING, "largest"), (MEAN_HEADING, "mean")):

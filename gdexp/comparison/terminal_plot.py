@@ -10,6 +10,8 @@ from rich.text import Text
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import Floats
 from gdexp.comparison.loss_curves import LOG_AXIS_RATIO, curve_steps, gap_ceiling, log_axis_values
+from gdexp.comparison.reported import GAP, curve
+from gdexp.descent import LOSS
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 COLOURS = ("bright_blue", "dark_orange", "green3", "magenta", "yellow3", "cyan")
@@ -38,8 +40,9 @@ def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> lis
     top = gap_ceiling(runs)
     drawn: list[tuple[Floats, Floats]] = []
     for run in runs:
-        steps = np.array(curve_steps(run.gaps, most=800))
-        gaps = log_axis_values(run.gaps[steps], top)
+        values = curve(run)
+        steps = np.array(curve_steps(values, most=800))
+        gaps = log_axis_values(values[steps], top)
         finite = np.isfinite(gaps)
         x = np.log10(steps[finite] + 1.0) if x_log else steps[finite].astype(np.float64)
         drawn.append((x, np.log10(gaps[finite])))
@@ -48,8 +51,10 @@ def plot_lines(comparison: Comparison, width: int = 78, height: int = 14) -> lis
         return []
     low, high = float(levels.min()), float(levels.max())
     canvas = _Canvas(width - MARGIN, height, _end(longest, x_log), low, high)
-    threshold = None if comparison.thresholds_differ else comparison.runs[0].threshold
-    if threshold is not None and low <= math.log10(threshold) <= high:
+    first, shown = comparison.runs[0], comparison.gap_name
+    is_shown = first.metric == (LOSS if shown == GAP else shown)
+    threshold = first.threshold if is_shown and not comparison.thresholds_differ else None
+    if threshold is not None and threshold > 0 and low <= math.log10(threshold) <= high:
         canvas.level(math.log10(threshold))
     # The best is drawn last, above the others.
     for i in reversed(range(len(runs))):

@@ -19,13 +19,19 @@ from gdexp.config.identity import (
     signature,
     without_earlier_meaning,
 )
-from gdexp.config.import_paths import import_paths, optimizer_paths, why_not_rerunnable
+from gdexp.config.import_paths import (
+    APPLICATION,
+    import_paths,
+    optimizer_paths,
+    why_not_rerunnable,
+)
 from gdexp.config.keys import ADDED_KEYS, COMMANDS, FREE, OUTCOME_KEYS, Config
 from gdexp.config.nested import flatten, has, lookup, with_group, with_values
 from gdexp.config.overrides import literal, overrides, shipped_values, shortest_command
 
 __all__ = [
     "ADDED_KEYS",
+    "APPLICATION",
     "ARITHMETIC",
     "BASIC_LAUNCHER",
     "COMMANDS",

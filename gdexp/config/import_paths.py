@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gdexp.core import is_given, not_rerunnable
+from gdexp.core import is_given, not_rerunnable, printable_line
 
 _KEYS = ("path", "class_name", "lr_lambda", "scale_fn")
 """Keys of the group `optimizer`, also deep inside it, whose values with a dot are import paths."""
@@ -23,6 +23,10 @@ def import_paths(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*own, *optimizer_paths(config.get("optimizer"))]))
 
 
+APPLICATION = "hydra"
+"""The value of `problem.name` of a trial that another Hydra application makes."""
+
+
 def why_not_rerunnable(config: Mapping[str, Any], run: str = "RUN_ID") -> str | None:
     """Return why the run of a config cannot be repeated as it stands, and how it can; else None.
 
@@ -30,6 +34,10 @@ def why_not_rerunnable(config: Mapping[str, Any], run: str = "RUN_ID") -> str | 
         config: any part of it may be malformed.
         run: the id of the run.
     """
+    problem = config.get("problem")
+    if isinstance(problem, Mapping) and problem.get("name") == APPLICATION:
+        command = printable_line(str(problem.get("repeat")))
+        return f"a trial of another application; repeat it with: {command}"
     of_optimizer = optimizer_paths(config.get("optimizer"))
     given = [path for path in import_paths(config) if is_given(path)]
     if not given:

@@ -16,7 +16,7 @@ from gdexp.descent.costs import (
 )
 from gdexp.descent.device import arithmetic_settings, exact_arithmetic
 from gdexp.descent.loop import Watch
-from gdexp.descent.measure import as_gaps
+from gdexp.descent.measure import as_gaps, with_measure
 from gdexp.descent.metric_thresholds import metric_thresholds
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.monitor import EndsAt, Monitor, Monitors, Plateau
@@ -28,9 +28,11 @@ from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
     ENDED_FROM_OUTSIDE,
     GAP,
+    GRADIENT_NORM,
     LOSS,
     MODES,
     PENALTY,
+    RELATIVE,
     THRESHOLDS,
     Status,
     Stopping,
@@ -49,10 +51,12 @@ __all__ = [
     "EVALUATIONS",
     "GAP",
     "GRADIENTS",
+    "GRADIENT_NORM",
     "ITERATIONS",
     "LOSS",
     "MODES",
     "PENALTY",
+    "RELATIVE",
     "SECONDS",
     "THRESHOLDS",
     "BatchResult",
@@ -94,4 +98,5 @@ __all__ = [
     "same_engine",
     "starting_point",
     "total_cost",
+    "with_measure",
 ]

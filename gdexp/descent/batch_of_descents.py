@@ -19,10 +19,10 @@ from gdexp.descent.batch import (
 from gdexp.descent.cap import Cap
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listeners_of
-from gdexp.descent.measure import as_gaps
+from gdexp.descent.measure import as_gaps, with_measure
 from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_batch
-from gdexp.descent.stopping import GAP, Stopping
+from gdexp.descent.stopping import RELATIVE, Stopping
 from gdexp.engine import Plans
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -45,6 +45,7 @@ def descend_batch(
     monitors: Sequence[Monitor | None] | None = None,
     engine: str = "auto",
     plans: Plans | None = None,
+    measure: str | None = None,
     saving: BatchSaving | None = None,
 ) -> BatchResult:
     """Minimise a problem B times at once; `result[i]` is what `descend` gives for row i.
@@ -59,7 +60,8 @@ def descend_batch(
 
     What is given once holds for all rows; what is given as a sequence has one entry per row.
     A problem or rule that is not `batchable`, float16, bfloat16 and very long rows run one at a
-    time on torch, with the same result. `BatchOptions` says more of the options.
+    time on torch, with the same result; so do thresholds of the gradient norm where engine is
+    torch. `BatchOptions` says more of the options.
 
     Args:
         problem: what is minimised.
@@ -78,6 +80,7 @@ def descend_batch(
             does, and may end it; None where a row has none.
         engine: portable, torch or auto, as for `descend`.
         plans: as for `descend`.
+        measure: as for `descend`; all rows have one.
         saving: of a sweep, which saves its rows; None: they are not saved.
 
     Raises:
@@ -85,9 +88,14 @@ def descend_batch(
         GdexpError: a single row is too much for the device's memory.
     """
     dtype, device = validation.dtype(dtype), validation.device(device)
+    if measure is not None:
+        if stopping is None or isinstance(stopping, Stopping):
+            stopping = with_measure(stopping, measure)
+        else:
+            stopping = [with_measure(each, measure) for each in stopping]
     rows_of = partial(given, rules=rules, stopping=stopping, x0=x0, seeds=seeds, dtype=dtype)
     batch = rows_of(problem)
-    if any(each.measure != GAP for each in batch.own_stoppings[0]):
+    if any(each.measure == RELATIVE for each in batch.own_stoppings[0]):
         stopping = [
             as_gaps(each, problem, start, dtype, device)
             for each, start in zip(batch.stoppings, batch.initial, strict=True)

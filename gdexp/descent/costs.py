@@ -2,7 +2,8 @@
 
 A rule that searches evaluates the loss at trials that are no iterates. Every other rule evaluates
 it once for each iterate. The gradient is counted at every iterate that an update is made from; at
-the trials too, where a rule reads it there.
+the trials too, where a rule reads it there; and where the threshold is of its norm, at the last
+iterate.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def cost_at(result: Result, cost: str, iteration: int) -> float:
         reads = rule.rejects and rule.reads_gradients
     else:  # an optimizer of torch, whose closure gives both
         reads = result.evaluations is not None
-    return made if reads else iteration
+    return made if reads else iteration + (result.gradient_norms is not None)
 
 
 def total_cost(result: Result, cost: str) -> float:

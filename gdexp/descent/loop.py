@@ -26,6 +26,7 @@ from gdexp.descent.result import Result
 from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.descent.trials import Trials, beyond_one_each
+from gdexp.engine import gradient_norm
 from gdexp.optimizers import SearchingRule, State, StatefulStep, UpdateRule
 from gdexp.problems import Problem, first_loss, loss_at
 
@@ -82,7 +83,7 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end, counts = _loop(
+            trace, end, counts, norms = _loop(
                 converted, minimum, rule, stopping, initial, watch, listener, saving
             )
     except torch.OutOfMemoryError:
@@ -100,6 +101,7 @@ def torch_descent(
         period=end.period,
         seconds=seconds,
         evaluations=beyond_one_each(counts),
+        gradient_norms=np.frombuffer(norms, dtype=np.float64) if stopping.of_norm else None,
     )
 
 
@@ -112,15 +114,19 @@ def _loop(
     watch: Watch | None,
     listener: Listener | None,
     saving: Saving | None,
-) -> tuple[array[float], _End, array[int]]:
-    """Descend; return the trace, how it ended, and the evaluations until each iterate, if counted.
+) -> tuple[array[float], _End, array[int], array[float]]:
+    """Descend; return the trace and how it ended.
+
+    The evaluations until each iterate follow, if counted, and the gradient norms, if thresholds
+    are of them.
 
     With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
     Then only the trace grows, and the listener hears nothing more.
     """
-    trace = array("d")
+    trace, norms = array("d"), array("d")
     record, finite = trace.append, math.isfinite
-    f_star, threshold, limit = problem.reference, stopping.threshold, stopping.limit
+    threshold, limit, of_norm = stopping.threshold, stopping.limit, stopping.of_norm
+    f_star = 0.0 if of_norm else problem.reference
     step, coefficients, constant = rule.stepper(problem), rule.coefficients(1), rule.constant
     end: _End | None = None
     state: State = ()
@@ -154,45 +160,52 @@ def _loop(
     counts = array("q") if trials is None else trials.counts
     if saved is not None:
         counts.extend(saved["counts"].tolist())
+        norms.extend(saved["norms"].tolist() if of_norm else ())
+    slope: torch.Tensor | None = None
     while True:
         if trials is not None:
             x, loss, state, following = trials.iterate(x, loss, state, k)
         elif isinstance(step, StatefulStep):
             counts.append(k + 1 + step.evaluations)
-        value = loss.item()
+        compared = value = loss.item()
         record(value)
+        if of_norm:
+            slope = gradient(loss, x) if trials is None else trials.last_gradient
+            compared = gradient_norm(slope)
+            norms.append(compared)
         if k == call_at and watch is not None:
             call_at = watch(k, trace)
         if listener is not None:
             said = listener.hear(k, (value,))
         if not finite(value):
-            return trace, end or _End(Status.DIVERGED, x), counts
-        if value - f_star <= threshold:
-            if end is None and not minimum.is_above(value, x):
-                return trace, _End(Status.BELOW_MINIMUM, x), counts
+            return trace, end or _End(Status.DIVERGED, x), counts, norms
+        if compared - f_star <= threshold:
+            if end is None and not of_norm and not minimum.is_above(value, x):
+                return trace, _End(Status.BELOW_MINIMUM, x), counts, norms
             end = end or _End(Status.CONVERGED, x)
-            if value - f_star <= stopping.goal:
-                return trace, end, counts
+            if compared - f_star <= stopping.goal:
+                return trace, end, counts, norms
             threshold, limit, listener, said = stopping.goal, stopping.max_iterations, None, None
         if constant:
             if value == last_value and _same(x, state, last_x, last_state):
-                return trace, end or _End(Status.STALLED, x, 1), counts
+                return trace, end or _End(Status.STALLED, x, 1), counts, norms
             if value == anchor_value and _same(x, state, anchor_x, anchor_state):
-                return trace, end or _End(Status.STALLED, x, k - anchor_k), counts
+                return trace, end or _End(Status.STALLED, x, k - anchor_k), counts, norms
             if k & (k - 1) == 0:
                 anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
         if k >= limit:
-            return trace, end or _End(stopping.limit_status, x), counts
+            return trace, end or _End(stopping.limit_status, x), counts, norms
         if said is not None:
-            return trace, _End(said.status, x), counts
+            return trace, _End(said.status, x), counts, norms
         if listener is not None and listener.is_late():
-            return trace, _End(Status.OUT_OF_TIME, x), counts
+            return trace, _End(Status.OUT_OF_TIME, x), counts, norms
         last_x, last_state, last_value = x, state, value
         k += 1
         if not constant:
             coefficients, constant = rule.coefficients(k), rule.constant_from(k)
         if trials is None:
-            following = step(x.detach(), gradient(loss, x), state, *coefficients)
+            slope = slope if of_norm else gradient(loss, x)
+            following = step(x.detach(), slope, state, *coefficients)
         x, state = following
         if saving is not None and saving.is_due():
             saved = {
@@ -202,6 +215,7 @@ def _loop(
                 "anchor": _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k),
                 "optimizer": step.state_dict() if isinstance(step, StatefulStep) else None,
                 "counts": np.array(counts, dtype=np.int64),
+                **({"norms": np.array(norms)} if of_norm else {}),
                 "end": end,
             }
             saving.save("torch", k, trace, listener, saved, end is not None)

@@ -1,4 +1,4 @@
-"""Thresholds that are shares of the gap at the start, made into gaps."""
+"""What a threshold is of; shares of the gap at the start are made into gaps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import torch
 from gdexp.core import BadInput
 from gdexp.descent.stopping import GAP, LOSS, RELATIVE, Stopping
 from gdexp.problems import Problem, first_loss
+
+
+def with_measure(stopping: Stopping | None, measure: str | None) -> Stopping:
+    """Return a stopping rule, by default the usual one, with a measure; None: its own."""
+    stopping = Stopping() if stopping is None else stopping
+    return stopping if measure is None else replace(stopping, measure=measure)
 
 
 def as_gaps(

@@ -19,6 +19,7 @@ def resolve_engine(
     device: torch.device,
     engine: str,
     plans: Plans | None = None,
+    norms: bool = False,
 ) -> tuple[str, str | None]:
     """Return the engine that `descend` is to be given, and why `auto` takes torch.
 
@@ -30,6 +31,7 @@ def resolve_engine(
         device: of the descent.
         engine: `auto`, `portable` or `torch`.
         plans: keeps what is recorded of the loss; None: the problem keeps it.
+        norms: whether thresholds are of the gradient norm.
 
     Returns:
         `torch`, `portable`, or `auto` where the descent has a portable form: its first
@@ -44,7 +46,7 @@ def resolve_engine(
 
     try:
         form = problem.portable_form()
-        find_plan(form, rule, dtype, device, start.to("cpu", dtype), plans)
+        find_plan(form, rule, dtype, device, start.to("cpu", dtype), plans, norms)
     except NotPortable as error:
         if engine == "portable":
             raise refusal(error) from None

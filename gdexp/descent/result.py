@@ -13,6 +13,7 @@ import torch
 
 from gdexp.core import BadInput, format_count, format_number, gap_name
 from gdexp.descent.stopping import (
+    GRADIENT_NORM,
     LOSS,
     Logarithm,
     Status,
@@ -50,6 +51,8 @@ class Result:
         run_id: of its run in MLflow; None where it is not recorded.
         evaluations: the evaluations of the loss until each iterate, shape (n + 1,), where a rule
             searches; None: one for each.
+        gradient_norms: the norm of the gradient at each iterate, shape (n + 1,), where the
+            threshold is of it (`Stopping.measure`); else None.
     """
 
     status: Status
@@ -67,12 +70,13 @@ class Result:
     program: StoredPlan | None = None
     run_id: str | None = None
     evaluations: npt.NDArray[np.int64] | None = None
+    gradient_norms: Trace | None = None
 
     @cached_property
     def iterations(self) -> int:
         """The number of updates until the descent ended."""
         if self.converged and self.stopping.continue_to is not None:
-            hit = first_hit(self.trace, self.threshold, self.f_star)
+            hit = first_hit(self.goal_trace, self.threshold, self.reference)
             return self.updates if hit is None else hit
         return self.updates
 
@@ -92,11 +96,11 @@ class Result:
         log = logarithm(self.engine)
         if self.converged:
             time = hitting_time(
-                self.trace, self.threshold, self.f_star, self.stopping.absolute, log
+                self.goal_trace, self.threshold, self.reference, self.stopping.absolute, log
             )
             if time is not None:
                 return time
-        return projected_time(self.trace, self.stopping, self.status, self.f_star, log)
+        return projected_time(self.goal_trace, self.stopping, self.status, self.reference, log)
 
     @property
     def hitting_seconds(self) -> float:
@@ -109,9 +113,12 @@ class Result:
         Raises:
             BadInput: the descent has no such metric.
         """
-        if metric != LOSS:
-            raise BadInput("metric", metric, f"must be {LOSS}: a descent has no other metric")
-        return np.column_stack([np.arange(len(self.trace), dtype=np.float64), self.trace])
+        known = {LOSS: self.trace}
+        if self.gradient_norms is not None:
+            known[GRADIENT_NORM] = self.gradient_norms
+        if metric not in known:
+            raise BadInput("metric", metric, f"must be {' or '.join(known)} of this descent")
+        return np.column_stack([np.arange(len(self.trace), dtype=np.float64), known[metric]])
 
     @property
     def final_loss(self) -> float:
@@ -139,19 +146,30 @@ class Result:
 
     @property
     def goal_trace(self) -> Trace:
-        """What is compared with thresholds at iterations 0 … n: the losses."""
-        return self.trace
+        """What is compared with thresholds at iterations 0 … n: losses, or gradient norms."""
+        return self.trace if self.gradient_norms is None else self.gradient_norms
+
+    @property
+    def reference(self) -> float:
+        """What thresholds are measured from: f* of losses, 0 of gradient norms."""
+        return self.f_star if self.gradient_norms is None else 0.0
+
+    @property
+    def final_gradient_norm(self) -> float | None:
+        """The norm of the gradient at the descent's end; None where it was not computed."""
+        norms = self.gradient_norms
+        return None if norms is None else float(norms[self.iterations])
 
     def hits(self, thresholds: Sequence[float]) -> list[int | None]:
         """Return `iterations_to` for many thresholds, in one pass over the trace."""
         if self.status is Status.BELOW_MINIMUM:
             return [None] * len(thresholds)
-        return first_hits(self.goal_trace, self._levels(thresholds), self.f_star)
+        return first_hits(self.goal_trace, self._levels(thresholds), self.reference)
 
     def bounds(self, thresholds: Sequence[float]) -> list[int | None]:
         """Return `at_least` for many thresholds."""
         levels, goal = self._levels(thresholds), self.stopping.sign * self.stopping.goal
-        return censoring_bounds(self.goal_trace, levels, goal, self.status, self.f_star)
+        return censoring_bounds(self.goal_trace, levels, goal, self.status, self.reference)
 
     def _levels(self, thresholds: Sequence[float]) -> list[float]:
         return [self.stopping.sign * each for each in thresholds]
@@ -172,18 +190,20 @@ class Result:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what else is known, as names and values: of a training its metrics."""
-        return []
+        norm = self.final_gradient_norm
+        return [] if norm is None else [("final gradient norm", format_number(norm))]
 
     def summary(self) -> str:
         """Return the status, the iterations and the losses in one sentence."""
         steps, gap = format_count(self.iterations, "iteration"), gap_name(self.f_star)
-        value = self.final_loss - self.f_star
+        norm, value = self.final_gradient_norm, self.final_loss - self.f_star
         relation = "<=" if self.converged else ">"
         if self.status is Status.DIVERGED:
             return f"diverged at iteration {self.iterations:,}: loss {self.final_loss}"
         if self.status is Status.BELOW_MINIMUM:
             return f"below_minimum at iteration {self.iterations:,}: {outcome_text(self)}"
-        text = f"{self.status} after {steps}: {gap} {value:.6g}"
+        named = f"{gap} {value:.6g}" if norm is None else f"gradient norm {norm:.6g}"
+        text = f"{self.status} after {steps}: {named}"
         if self.stopping.has_threshold:
             text += f" {relation} {self.threshold:g}"
         if self.status is Status.STALLED:
@@ -216,7 +236,8 @@ class Result:
         ]
         absolute = self.stopping.absolute
         gaps = self.trace if absolute else self.trace - self.f_star
-        of_loss = self.stopping.metric == LOSS and self.stopping.has_threshold
+        stopping = self.stopping
+        of_loss = stopping.metric == LOSS and stopping.has_threshold and not stopping.of_norm
         name, level = gap_name(self.f_star), self.threshold if of_loss else None
         curve = notebook.curve(gaps, "loss" if absolute else name, not absolute, level)
         return notebook.facts(pairs) + curve
@@ -238,6 +259,8 @@ def outcome_text(result: Result) -> str:
     """Return why a descent ended, in one clause; below f* what to declare instead."""
     if result.status is Status.CONVERGED and result.stopping.metric != LOSS:
         return f"a reading met {result.stopping.goal_text()}"
+    if result.status is Status.CONVERGED and result.stopping.of_norm:
+        return "the gradient norm came within the threshold"
     if result.status is not Status.BELOW_MINIMUM:
         return result.status.explanation
     return (

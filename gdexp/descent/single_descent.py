@@ -11,7 +11,7 @@ from gdexp.core import validation
 from gdexp.descent.chosen_engine import on_engine
 from gdexp.descent.listener import listener_of
 from gdexp.descent.loop import Watch, torch_descent
-from gdexp.descent.measure import as_gaps
+from gdexp.descent.measure import as_gaps, with_measure
 from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_result
 from gdexp.descent.result import Result
@@ -37,6 +37,7 @@ def descend(
     engine: str = "auto",
     plans: Plans | None = None,
     checkpoints: Checkpointing | None = None,
+    measure: str | None = None,
 ) -> Result:
     """Minimise a problem with an update rule until the stopping rule ends the descent.
 
@@ -44,7 +45,7 @@ def descend(
     descent is saved, and it goes on from there if it was saved; None: nowhere.
     """
     rule = (GradientDescent() if rule is None else rule).for_problem(problem)
-    stopping = stopping_for(problem, stopping)
+    stopping = stopping_for(problem, with_measure(stopping, measure))
     dtype, device = validation.dtype(dtype), validation.device(device)
     start = starting_point(problem, seed, x0)
     stopping = as_gaps(stopping, problem, start, dtype, device)

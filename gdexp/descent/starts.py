@@ -22,7 +22,9 @@ def stopping_for(problem: Problem, stopping: Stopping | None) -> Stopping:
     stopping = Stopping() if stopping is None else stopping
     if stopping.absolute and not problem.absolute:
         raise BadInput("absolute", True, "only with a problem whose f_star is absolute")
-    return replace(stopping, absolute=problem.absolute) if problem.absolute else stopping
+    if problem.absolute and not stopping.of_norm:
+        return replace(stopping, absolute=True)
+    return stopping
 
 
 def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:

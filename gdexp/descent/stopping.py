@@ -32,19 +32,21 @@ Trace = npt.NDArray[np.float64]
 
 Logarithm = Callable[[float], float]
 
-GAP, RELATIVE = MEASURES = ("gap", "relative")
-"""What a threshold is of: the gap, or its share of the gap at the start."""
+GAP, GRADIENT_NORM, RELATIVE = MEASURES = ("gap", "gradient_norm", "relative")
+"""What a threshold is of: the gap, the gradient's norm, or the share of the gap at the start."""
 
 
 @dataclass(frozen=True)
 class Stopping:
     """The stopping rule.
 
-    A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`.
+    A descent converges at the first iteration, 0 included, with `loss - f_star <= threshold`, or
+    with `norm of the gradient <= threshold`.
 
     Args:
-        threshold: the largest gap of a converged descent, > 0; with `absolute` any number. None:
-            there is none, the descent ends by its limits alone; it is then minus infinity here.
+        threshold: the largest gap, or gradient norm, of a converged descent, > 0; with `absolute`
+            any number. None: there is none, the descent ends by its limits alone; it is then
+            minus infinity here.
         max_iterations: the most updates, >= 1.
         cap: the updates after which a descent ends as `capped`, >= 0; None for no cap.
         absolute: the loss itself is compared with the threshold, whatever its sign; `descend`
@@ -53,8 +55,9 @@ class Stopping:
             this one, or can go no further: `max_iterations` are made, the loss is not finite, or
             the state repeats. Only the trace becomes longer; status, iterations, final x and
             hitting time stay those at `threshold`. None: the descent ends at `threshold`.
-        measure: `gap`; or `relative`: threshold and continue_to are shares of the gap at the start.
-            A descent's result has them as gaps.
+        measure: what threshold and continue_to are of. `gap`: the loss above f*. `gradient_norm`:
+            the Euclidean norm of the gradient at x_n, which needs no f*. `relative`: they are
+            shares of the gap at the start; a descent's result has them as gaps.
         metric: what the threshold is of: `loss`, or a metric that a training's `evaluate` returns.
         mode: `min` or `max`, the better direction of the metric; None is min for the loss.
         every: the updates between two readings, >= 1; the first is at iteration 0.
@@ -90,6 +93,8 @@ class Stopping:
             validation.choice("mode", self.mode, MODES)
         if self.metric == LOSS and self.mode == "max":
             raise BadInput("mode", self.mode, "must be min with metric=loss, which is minimised")
+        if self.of_norm and (self.absolute or self.metric != LOSS):
+            raise BadInput("measure", self.measure, "only without absolute, and with metric=loss")
         check = validation.number if self.absolute else validation.positive
         if self.threshold is None or self.threshold == -math.inf:
             object.__setattr__(self, "threshold", -math.inf)
@@ -110,6 +115,11 @@ class Stopping:
             validation.positive("max_seconds", self.max_seconds)
         if self.max_epochs is not None:
             validation.integer("max_epochs", self.max_epochs, low=1, high=10**9)
+
+    @property
+    def of_norm(self) -> bool:
+        """Whether the threshold is of the gradient norm."""
+        return self.measure == GRADIENT_NORM
 
     @property
     def has_threshold(self) -> bool:
@@ -143,6 +153,8 @@ class Stopping:
         """Return what is asked of the metric, such as `loss <= 1e-05`."""
         if not self.has_threshold:
             return "its limits"
+        if self.of_norm:
+            return f"gradient norm <= {self.threshold:g}"
         if self.metric == LOSS:
             return f"{gap_formula(f_star)} <= {self.threshold:g}"
         return f"{self.metric} {'>=' if self.sign < 0 else '<='} {self.threshold:g}"

@@ -25,7 +25,10 @@ class Trials:
 
     Attributes:
         counts: the evaluations made until each iterate.
+        last_gradient: that of the last evaluation.
     """
+
+    last_gradient: torch.Tensor
 
     def __init__(self, problem: Problem, rule: SearchingRule, gradient: Gradient) -> None:
         self._problem, self._rule, self._gradient = problem, rule, gradient
@@ -54,6 +57,7 @@ class Trials:
                 x.detach(), value, gradient, state, *coefficients
             )
             if accepted is None or accepted.item():
+                self.last_gradient = gradient
                 self.counts.append(made)
                 return x, loss, state, (following, after)
             x, state = following.requires_grad_(), after

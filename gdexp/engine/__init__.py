@@ -4,6 +4,7 @@ from gdexp.engine import functions, scalars
 from gdexp.engine.agreement import check_against_torch, difference_from_torch
 from gdexp.engine.arrays import compute, linspace
 from gdexp.engine.fingerprint import HIDDEN, fingerprint
+from gdexp.engine.gradient_norm import GRADIENT_NORM, gradient_norm
 from gdexp.engine.interpreted import InterpretedEngine
 from gdexp.engine.interpreter import Interpreter
 from gdexp.engine.make_plan import evaluation_for, leaf, plan_for
@@ -14,12 +15,22 @@ from gdexp.engine.plan import Plan
 from gdexp.engine.plans import Kept, Plans, Prepared, StoredPlans, plans_of
 from gdexp.engine.processor_mode import exact_processor
 from gdexp.engine.program import Array, Program
-from gdexp.engine.rows import NEVER, Block, Code, Counts, Doubles, Rows
+from gdexp.engine.rows import (
+    NEVER,
+    Block,
+    Code,
+    Counts,
+    Doubles,
+    Rows,
+    compared,
+    compared_before,
+)
 from gdexp.engine.saved_rows import load_rows, save_rows
 from gdexp.engine.stored_plan import MOST_STORED, StoredPlan
 from gdexp.engine.tensor_digests import TensorDigests
 
 __all__ = [
+    "GRADIENT_NORM",
     "HIDDEN",
     "LARGEST",
     "MOST_STORED",
@@ -45,12 +56,15 @@ __all__ = [
     "TensorDigests",
     "available",
     "check_against_torch",
+    "compared",
+    "compared_before",
     "compute",
     "difference_from_torch",
     "evaluation_for",
     "exact_processor",
     "fingerprint",
     "functions",
+    "gradient_norm",
     "leaf",
     "linspace",
     "load_rows",

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gdexp.engine.gradient_norm import GRADIENT_NORM
 from gdexp.engine.interpreter import INTEGERS, Interpreter
 from gdexp.engine.plan import Plan
 from gdexp.engine.processor_mode import exact_processor
@@ -56,6 +57,8 @@ class _Work:
     max_iterations: torch.Tensor
     midway_at: torch.Tensor
     constant_since: torch.Tensor
+    norm: torch.Tensor
+    last_norm: torch.Tensor
 
 
 @dataclass
@@ -68,6 +71,7 @@ class _Inputs:
     trace: torch.Tensor | None
     trace_first: int
     places: torch.Tensor
+    norms: torch.Tensor | None
 
 
 class InterpretedEngine:
@@ -125,16 +129,22 @@ class InterpretedEngine:
         loss = torch.where(found["loss"] != found["loss"], math.nan, found["loss"])
         next_x, next_state, accepted = self._next(work, inputs, loss, found["gradient"], rule)  # 2
         value = loss.double()
+        norm = found[GRADIENT_NORM].double() if GRADIENT_NORM in found else None
         iterate = goes if accepted is None else goes & accepted
         if inputs.trace is not None:  # 3
-            _record(inputs, w.k, value, iterate)
-        finite, gap = value.isfinite(), value - w.f_star
+            _record(inputs, inputs.trace, w.k, value, iterate)
+        if inputs.norms is not None and norm is not None:
+            _record(inputs, inputs.norms, w.k, norm, iterate)
+        compared = value if norm is None else norm
+        finite, gap = value.isfinite(), compared - w.f_star
         hit = iterate & finite & (gap <= w.threshold)
         waits = hit & (w.hit_k < 0) & (value < w.f_star) & (w.checked == 0)
         w.code.masked_fill_(waits, Code.BELOW)
         iterate = iterate & ~waits
         w.evaluations += goes & ~waits
-        _note(work, value, iterate, finite)
+        _note(work, value, compared, iterate, finite)
+        if norm is not None:
+            w.norm = torch.where(iterate, norm, w.norm)
         w.code.masked_fill_(iterate & ~finite, Code.DIVERGED)  # 4
         self._hit(work, hit & ~waits, gap)  # 5
         self._stall(work, value, iterate & (w.code == Code.RUNNING))  # 6
@@ -145,6 +155,8 @@ class InterpretedEngine:
         wide = on.unsqueeze(1)
         w.last = torch.where(wide, torch.cat((w.x, w.state), 1), w.last)
         w.last_loss = torch.where(on, value, w.last_loss)
+        if norm is not None:
+            w.last_norm = torch.where(on, norm, w.last_norm)
         w.k = w.k + on
         moves = wide if accepted is None else (on | goes & ~accepted).unsqueeze(1)
         w.x = torch.where(moves, next_x, w.x)
@@ -182,7 +194,7 @@ class InterpretedEngine:
         w = work
         first, ends = hit & (w.hit_k < 0), hit & (gap <= w.goal)
         w.hit_k = torch.where(first, w.k, w.hit_k)
-        w.before = torch.where(first, w.last_loss, w.before)
+        w.before = torch.where(first, w.last_norm if self.plan.has_norms else w.last_loss, w.before)
         w.code.masked_fill_(ends, Code.CONVERGED)
         on = hit & ~ends
         w.hit_x = torch.where((first & on).unsqueeze(1), w.x, w.hit_x)
@@ -218,6 +230,7 @@ class InterpretedEngine:
         work = _Work(*(there(getattr(rows, f.name)[chosen]) for f in dataclasses.fields(_Work)))
         table = block.coefficients if len(block.coefficients) == 1 else block.coefficients[chosen]
         trace = None if block.trace is None else there(block.trace[chosen])
+        norms = None if block.norms is None else there(block.norms[chosen])
         places = torch.arange(len(chosen), device=self.device)
         return work, _Inputs(
             block.until,
@@ -226,6 +239,7 @@ class InterpretedEngine:
             trace,
             block.trace_first,
             places,
+            norms,
         )
 
     def _put(
@@ -240,28 +254,40 @@ class InterpretedEngine:
             getattr(rows, name)[chosen] = tensor.cpu().numpy()
         if block.trace is not None and inputs.trace is not None:
             block.trace[chosen] = inputs.trace.cpu().numpy()
+        if block.norms is not None and inputs.norms is not None:
+            block.norms[chosen] = inputs.norms.cpu().numpy()
 
 
 def _goes(work: _Work, until: int) -> torch.Tensor:
     return (work.code == Code.RUNNING) & (work.k <= until)
 
 
-def _record(inputs: _Inputs, k: torch.Tensor, value: torch.Tensor, rows: torch.Tensor) -> None:
-    """Write the losses of some rows into the trace, the others back as they are."""
-    trace = inputs.trace
-    assert trace is not None
+def _record(
+    inputs: _Inputs,
+    trace: torch.Tensor,
+    k: torch.Tensor,
+    value: torch.Tensor,
+    rows: torch.Tensor,
+) -> None:
+    """Write the values of some rows into a trace, the others back as they are."""
     column = (k - inputs.trace_first).clamp(0, trace.shape[1] - 1)
     trace[inputs.places, column] = torch.where(rows, value, trace[inputs.places, column])
 
 
-def _note(work: _Work, value: torch.Tensor, rows: torch.Tensor, finite: torch.Tensor) -> None:
+def _note(
+    work: _Work,
+    value: torch.Tensor,
+    compared: torch.Tensor,
+    rows: torch.Tensor,
+    finite: torch.Tensor,
+) -> None:
     """Note the losses of some rows in their records."""
     w = work
     w.loss = torch.where(rows, value, w.loss)
     w.lowest = torch.where(rows & finite & ~(value >= w.lowest), value, w.lowest)
     number = value == value
     w.highest = torch.where(rows & number & ~(value <= w.highest), value, w.highest)
-    w.midway = torch.where(rows & (w.k == w.midway_at), value, w.midway)
+    w.midway = torch.where(rows & (w.k == w.midway_at), compared, w.midway)
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from typing import Protocol, Self, cast
 import torch
 
 from gdexp.engine.builder import Builder
+from gdexp.engine.gradient_norm import GRADIENT_NORM, norm_value
 from gdexp.engine.lowering import lower
 from gdexp.engine.not_portable import NotPortable
 from gdexp.engine.plan import Plan
@@ -80,15 +81,18 @@ def plan_for(
     return Plan(evaluate, first, update, recipe.count)
 
 
-def evaluation_for(problem: LossFunction, dtype: torch.dtype | str, x: torch.Tensor) -> Program:
-    """Return the program of a loss and its gradient."""
+def evaluation_for(
+    problem: LossFunction, dtype: torch.dtype | str, x: torch.Tensor, norms: bool = False
+) -> Program:
+    """Return the program of a loss and its gradient, with the norm of that on request."""
     dtype = _checked(dtype)
-    return program_of(recording_for(problem, dtype, x), dtype)
+    return program_of(recording_for(problem, dtype, x), dtype, norms)
 
 
 def is_recorded_as(recording: Recording, program: Program) -> str | None:
     """Return how a recording differs from the one of a program; None where they agree."""
-    again = program_of(recording, getattr(torch, program.dtype))
+    norms = GRADIENT_NORM in program.outputs
+    again = program_of(recording, getattr(torch, program.dtype), norms)
     return None if again.sha256 == program.sha256 else "it gives another program"
 
 
@@ -116,10 +120,13 @@ def loss_and_gradient(problem: LossFunction, x: torch.Tensor) -> Mapping[str, to
     return {"loss": loss, "gradient": gradient}
 
 
-def program_of(recording: Recording, dtype: torch.dtype) -> Program:
-    """Return a recording as a program."""
+def program_of(recording: Recording, dtype: torch.dtype, norms: bool = False) -> Program:
+    """Return a recording as a program; with `norms` that of its gradient is a result too."""
     builder = Builder(_name(dtype))
-    return builder.program(lower(recording, builder))
+    outputs = dict(lower(recording, builder))
+    if norms:
+        outputs[GRADIENT_NORM] = norm_value(builder, outputs["gradient"])
+    return builder.program(outputs)
 
 
 @dataclass(frozen=True)

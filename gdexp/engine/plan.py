@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
+from gdexp.engine.gradient_norm import GRADIENT_NORM
 from gdexp.engine.program import Program
 
 
@@ -16,7 +17,8 @@ class Plan:
     Shapes are those of the problem's x; all programs have one dtype.
 
     Attributes:
-        evaluate: from `x` to `loss`, of shape (), and `gradient`, of the shape of x.
+        evaluate: from `x` to `loss`, of shape (), and `gradient`, of the shape of x. Where
+            thresholds are of the gradient norm it gives `gradient_norm` too, of shape ().
         first: the first update: from `x`, `loss`, `gradient` and `coefficient0`, … (of shape ())
             to the next `x` and to `state0`, …
         update: every later one; it also takes `state0`, … Any of the inputs may be missing. A
@@ -35,6 +37,11 @@ class Plan:
     def shape(self) -> tuple[int, ...]:
         """The shape of x."""
         return self.evaluate.nodes[self.evaluate.outputs["gradient"]].shape
+
+    @cached_property
+    def has_norms(self) -> bool:
+        """Whether thresholds are of the gradient norm."""
+        return GRADIENT_NORM in self.evaluate.outputs
 
     @cached_property
     def state_shapes(self) -> list[tuple[int, ...]]:

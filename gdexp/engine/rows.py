@@ -42,14 +42,16 @@ class Rows:
     2. `next x`, `next state` = first (while k is 0) or update, with the coefficients of k + 1.
        Where `accepted` is false: x and state are replaced, and 1 follows.
     3. The loss is recorded: in the trace at column k - trace_first, in `loss`, in `lowest` where
-       it is finite, in `highest` where it is not NaN (the first of equal losses stays), in
-       `midway` at k = `midway_at`.
+       it is finite, in `highest` where it is not NaN (the first of equal losses stays). What is
+       compared with thresholds, the loss or else the gradient norm, is in `midway` at
+       k = `midway_at`; norms are recorded in their own trace, and in `norm`.
     4. A loss that is not finite: the row ends as DIVERGED.
     5. `loss - f_star <= threshold` in double precision: if `hit_k` is -1 and `loss < f_star` and
        `checked` is 0, the row waits as BELOW, and x, k and all records but the trace are left as
        before 1. Else, if `hit_k` is -1, it becomes k, `before` becomes the loss at k - 1, and x
        is copied to `hit_x` where the row goes on. `loss - f_star <= goal`: the row ends as
-       CONVERGED. Else it goes on with threshold = goal and limit = max_iterations.
+       CONVERGED. Else it goes on with threshold = goal and limit = max_iterations. With norms
+       the norm takes the place of the loss here, `f_star` is 0 and `checked` is 1.
     6. From k = `constant_since` on: if the loss, x and state have the same bits as one iteration
        ago, the row ends as STALLED with period 1; as at the anchor, with period k - anchor_k.
        Else, where k is 0 or a power of two, the anchor becomes this iteration.
@@ -81,6 +83,8 @@ class Rows:
         constant_since: the first iteration from which the coefficients are constant.
         checked: 1 where a loss below f_star counts as rounding.
         evaluations: of the loss, since the start.
+        norm: the last gradient norm that was recorded; NaN without norms.
+        last_norm: that of iteration k - 1.
     """
 
     x: Array
@@ -109,6 +113,8 @@ class Rows:
     max_iterations: Counts
     midway_at: Counts
     constant_since: Counts
+    norm: Doubles
+    last_norm: Doubles
 
     @classmethod
     def begin(cls, plan: Plan, x: Array) -> Rows:
@@ -162,6 +168,8 @@ class Rows:
             max_iterations=counts(NEVER),
             midway_at=counts(-1),
             constant_since=counts(0),
+            norm=doubles(nan),
+            last_norm=doubles(nan),
         )
 
     def take(self, places: Counts) -> Rows:
@@ -185,6 +193,7 @@ class Block:
         first: the update, counted from 1, that the first of them belongs to.
         trace: shape (R, columns), filled from column k - trace_first; None: no losses are kept.
         trace_first: the iteration of the first column.
+        norms: the trace of gradient norms, with the columns of `trace`; None: none are kept.
     """
 
     until: int
@@ -192,3 +201,14 @@ class Block:
     first: int = 1
     trace: Doubles | None = None
     trace_first: int = 0
+    norms: Doubles | None = None
+
+
+def compared(rows: Rows, plan: Plan) -> Doubles:
+    """Return what was last compared with the thresholds: the losses, or the gradient norms."""
+    return rows.norm if plan.has_norms else rows.loss
+
+
+def compared_before(rows: Rows, plan: Plan) -> Doubles:
+    """Return the same of the iteration before."""
+    return rows.last_norm if plan.has_norms else rows.last_loss

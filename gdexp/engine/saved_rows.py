@@ -22,7 +22,7 @@ def save_rows(rows: Rows, plan: Plan) -> bytes:
 
     Equal rows have equal bytes.
     """
-    arrays = _arrays(rows)
+    arrays = _arrays(rows, plan)
     header = {
         "format": FORMAT,
         "plan": plan.sha256,
@@ -50,8 +50,9 @@ def load_rows(stored: bytes, plan: Plan) -> Rows:
         if header["plan"] != plan.sha256:
             raise ValueError("they belong to another plan")
         count = header["arrays"][0][2][0]
-        wanted = _arrays(Rows.begin(plan, np.zeros((count, *plan.shape))))
-        found: dict[str, Any] = {}
+        begun = Rows.begin(plan, np.zeros((count, *plan.shape)))
+        wanted = _arrays(begun, plan)
+        found: dict[str, Any] = vars(begun)
         offset = 0
         for (name, like), (own, kind, shape) in zip(wanted.items(), header["arrays"], strict=True):
             if own != name or kind != like.dtype.str or tuple(shape) != like.shape:
@@ -66,12 +67,13 @@ def load_rows(stored: bytes, plan: Plan) -> Rows:
     return Rows(**found)
 
 
-def _arrays(rows: Rows) -> dict[str, Any]:
-    """Return the arrays in order, little-endian and in C order."""
+def _arrays(rows: Rows, plan: Plan) -> dict[str, Any]:
+    """Return the arrays in order, little-endian and in C order; of norms where there are any."""
     return {
         field.name: np.ascontiguousarray(
             getattr(rows, field.name),
             dtype=getattr(rows, field.name).dtype.newbyteorder("<"),
         )
         for field in dataclasses.fields(Rows)
+        if plan.has_norms or field.name not in ("norm", "last_norm")
     }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gdexp.core import BadInput
+from gdexp.engine.gradient_norm import GRADIENT_NORM
 from gdexp.engine.operations import Kind
 from gdexp.engine.plan import Plan
 from gdexp.engine.program import Node, Program
@@ -175,7 +176,9 @@ def _check_plan(plan: Plan, double: Program | None) -> None:
 
 def _check_evaluation(program: Program, dtype: str, shape: tuple[int, ...]) -> None:
     _check_inputs(program, dtype, {"x": shape})
-    _check_floats(_outputs(program), {"loss": (), "gradient": shape})
+    outputs = _outputs(program)
+    norm = {GRADIENT_NORM: ()} if GRADIENT_NORM in outputs else {}
+    _check_floats(outputs, {"loss": (), "gradient": shape, **norm})
 
 
 def _check_inputs(program: Program, dtype: str, given: dict[str, tuple[int, ...]]) -> None:

@@ -13,7 +13,11 @@ from gdexp.experiment.checkpoints import (
     row_key,
     saved_rows,
 )
-from gdexp.experiment.descent_experiment import DescentExperiment
+from gdexp.experiment.descent_experiment import (
+    EVALUATIONS_FILE,
+    NORMS_FILE,
+    DescentExperiment,
+)
 from gdexp.experiment.experiment import Experiment, Recorded, StoredFiles, trusted_paths
 from gdexp.experiment.figures import left_out, pictures
 from gdexp.experiment.loop_experiment import LoopExperiment
@@ -51,9 +55,11 @@ __all__ = [
     "CHANGEABLE",
     "DIFF",
     "ENVIRONMENT",
+    "EVALUATIONS_FILE",
     "FOLDER",
     "LOOP",
     "NONDETERMINISTIC_TAG",
+    "NORMS_FILE",
     "NUMERIC_SOURCE",
     "PROBLEM_SOURCE",
     "PROGRAM",

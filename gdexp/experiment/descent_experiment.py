@@ -18,6 +18,7 @@ from gdexp.descent import (
     EVALUATIONS,
     GAP,
     GRADIENTS,
+    RELATIVE,
     Monitor,
     Result,
     Status,
@@ -46,6 +47,10 @@ EVALUATIONS_FILE = "evaluations.npy"
 """Of a rule that makes trials: the evaluations of the loss until each iterate."""
 
 
+NORMS_FILE = "gradient_norms.npy"
+"""Of a descent whose threshold is of the gradient norm: that of each iterate."""
+
+
 @dataclass(frozen=True)
 class DescentExperiment(Experiment):
     """One descent of a function of x, described completely."""
@@ -72,14 +77,15 @@ class DescentExperiment(Experiment):
         with self.problem_errors():
             start = starting_point(self.problem, self.seed)
             parts = self.problem, self.rule, start, self.dtype, self.device
-            engine, reason = resolve_engine(*parts, self.asked_engine, self.plans)
+            norms = self.stopping.of_norm
+            engine, reason = resolve_engine(*parts, self.asked_engine, self.plans, norms)
         for key, value in (("x0", start), ("target", self.problem.target)):
             self._check_range(f"problem.{key}", value)
         return self._on(engine, reason)._with_gaps()
 
     def _with_gaps(self) -> Self:
         """Return the experiment with its thresholds as gaps, in its config too."""
-        if self.stopping.measure == GAP:
+        if self.stopping.measure != RELATIVE:
             return self
         with self.problem_errors():
             start = starting_point(self.problem, self.seed)
@@ -196,6 +202,7 @@ class DescentExperiment(Experiment):
             engine_reason=self.engine_reason,
             program=program,
             evaluations=None if counted is None else counted.astype(np.int64),
+            gradient_norms=stored.arrays[NORMS_FILE] if self.stopping.of_norm else None,
         )
 
     def recorded(self, result: Result) -> Recorded:
@@ -204,6 +211,9 @@ class DescentExperiment(Experiment):
         counted: dict[str, npt.NDArray[Any]] = {}
         if result.evaluations is not None:
             counted[EVALUATIONS_FILE] = result.evaluations.astype(np.float64)
+        norm = result.final_gradient_norm
+        if result.gradient_norms is not None:
+            counted[NORMS_FILE] = result.gradient_norms
         parts = self.problem.parts()
         index = [{"name": p.name, "shape": p.shape, "offset": p.offset} for p in parts]
         return Recorded(
@@ -211,6 +221,7 @@ class DescentExperiment(Experiment):
                 **descent_metrics(result, self.stopping.continue_to is not None),
                 "loss_evaluations": total_cost(result, EVALUATIONS),
                 "gradient_evaluations": total_cost(result, GRADIENTS),
+                **({} if norm is None else {"final_gradient_norm": norm}),
             },
             arrays={**arrays, "trace.npy": result.trace, **counted},
             texts={"final_index.json": index} if index else {},
@@ -231,7 +242,8 @@ class DescentExperiment(Experiment):
     def batch_kind(self) -> Hashable | None:
         """What all descents of a batch have in common; see `Experiment`."""
         problem = config.digest(self.config["problem"])
-        return problem, type(self.rule), self.dtype, self.device, self.engine
+        norms = self.stopping.of_norm
+        return problem, type(self.rule), self.dtype, self.device, self.engine, norms
 
     def rehearse(self) -> Result:
         """Make one update; see `Experiment`.
@@ -267,7 +279,7 @@ class DescentExperiment(Experiment):
 
     def threshold_warning(self) -> str | None:
         """Return a warning when the threshold is below what the dtype can resolve, else None."""
-        if self.problem.absolute or not self.stopping.has_threshold:
+        if self.problem.absolute or not self.stopping.has_threshold or self.stopping.of_norm:
             return None
         floor, stuck = self._rounding_floor(), self._stuck_floor()
         if self.stopping.threshold >= max(floor, stuck):

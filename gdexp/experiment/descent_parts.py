@@ -7,7 +7,7 @@ from typing import Any
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import LOSS, Stopping
+from gdexp.descent import GRADIENT_NORM, LOSS, Stopping
 from gdexp.experiment.experiment import group
 from gdexp.optimizers import UpdateRule, build_rule
 from gdexp.problems import Problem
@@ -31,5 +31,7 @@ def stopping_of(chosen: Mapping[str, Any], problem: Problem) -> Stopping:
         raise BadInput("stopping.max_epochs", given["max_epochs"], "only a training has epochs")
     if given.get("metric", LOSS) != LOSS:
         raise BadInput("stopping.metric", given["metric"], "must be loss: only a training has more")
-    known = {**given, "absolute": True} if problem.absolute else given
-    return config.construct("stopping", Stopping, known)
+    absolute = problem.absolute and given.get("measure") != GRADIENT_NORM
+    return config.construct(
+        "stopping", Stopping, {**given, "absolute": True} if absolute else given
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gdexp.core import format_count
-from gdexp.descent import LOSS, Result
+from gdexp.descent import GRADIENT_NORM, LOSS, Result
 from gdexp.display import BLUE, LIGHT_GREY, ORANGE, Chart, Panel, heatmaps_png
 from gdexp.experiment.experiment import Experiment
 from gdexp.problems import Curve, Problem
@@ -21,7 +21,7 @@ MOST_DRAWN = 2**20
 def pictures(experiment: Experiment, result: Result) -> Mapping[str, bytes]:
     """Draw the pictures of one run: its losses, and its final x as an image or a curve."""
     drawn = {"loss.png": loss_png(result)} if len(result.trace) else {}
-    if result.stopping.metric != LOSS:
+    if result.stopping.metric != LOSS or result.stopping.of_norm:
         drawn["metric.png"] = metric_png(result)
     function = experiment.function
     if function is None:
@@ -59,19 +59,25 @@ def loss_png(result: Result) -> bytes:
         y_log=not absolute,
     )
     chart.line(steps[seen].tolist(), gaps[seen].tolist(), BLUE, label=name)
-    if of_loss and result.stopping.has_threshold:
+    if of_loss and result.stopping.has_threshold and not result.stopping.of_norm:
         chart.level(result.threshold, ORANGE, "threshold")
     return chart.png()
 
 
 def metric_png(result: Result) -> bytes:
-    """Draw the readings of the metric that ends a training, with the threshold."""
-    metric = result.stopping.metric
+    """Draw the metric that ends a training, or the gradient norm, with the threshold."""
+    of_norm = result.stopping.of_norm
+    metric = GRADIENT_NORM if of_norm else result.stopping.metric
     readings = result.curve(metric)
     readings = readings[np.isfinite(readings[:, 1])]
-    title = f"{result.problem}: {result.status} after {_steps(result, 'update')}"
-    chart = Chart(6.4, 3.6, title=title, x_label="update", y_label=metric)
-    chart.line(readings[:, 0].tolist(), readings[:, 1].tolist(), BLUE, label=metric)
+    if of_norm:
+        readings = readings[readings[:, 1] > 0]
+        places = np.linspace(0, len(readings) - 1, min(MOST_POINTS, len(readings)))
+        readings = readings[np.unique(places.astype(int))]
+    name, step = ("gradient norm", "iteration") if of_norm else (metric, "update")
+    title = f"{result.problem}: {result.status} after {_steps(result, step)}"
+    chart = Chart(6.4, 3.6, title=title, x_label=step, y_label=name, y_log=of_norm)
+    chart.line(readings[:, 0].tolist(), readings[:, 1].tolist(), BLUE, label=name)
     if result.stopping.has_threshold:
         chart.level(result.threshold, ORANGE, "threshold")
     return chart.png()

@@ -15,7 +15,7 @@ from typing import Any
 
 from gdexp.config import shortest_command
 from gdexp.core import BadInput, StorageFailed, format_count, process_exists, read_regular
-from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, PROBLEM_SOURCE, PROGRAM
+from gdexp.experiment import DIFF, NONDETERMINISTIC_TAG, NORMS_FILE, PROBLEM_SOURCE, PROGRAM
 from gdexp.reruns.reference import DamagedReference, Reference
 from gdexp.reruns.reference_reader import read_reference
 from gdexp.runs import MOST_JSON, UnreadableRun, check_stored_config
@@ -189,6 +189,8 @@ _WEIGHTS = {
 }
 """The lines about the weights in the README of a descent and of a training."""
 
+_NORM_LINE = f"| `{NORMS_FILE}` | the norm of the gradient at iterations 0, 1, … |"
+
 
 def _readme(reference: Reference) -> str:
     """Return the text of the README: what the folder is and how to use it."""
@@ -227,6 +229,7 @@ def _readme(reference: Reference) -> str:
         "| `config.yaml` | the resolved configuration |",
         *_WEIGHTS[reference.training is not None],
         "| `trace.npy` | the loss at iterations 0, 1, … |",
+        *([_NORM_LINE] if NORMS_FILE in reference.files else []),
         "| `environment.json` | versions, processor, threads, source state |",
         "| `run.json` | what MLflow knew of the run |",
         "| `manifest.json` | the sha256 of every other file |",

@@ -94,7 +94,8 @@ def plans_to_run(reference: Reference, experiment: Experiment) -> Plans | None:
     if not isinstance(experiment.plans, StoredPlans):
         return experiment.plans
     stored = experiment.plans.stored
-    unfit = misfit(stored, experiment.rule, experiment.dtype, reference.initial.shape)
+    shape, norms = reference.initial.shape, experiment.stopping.of_norm
+    unfit = misfit(stored, experiment.rule, experiment.dtype, shape, norms)
     if unfit is not None:
         return _anew(reference, f"its {PROGRAM} {unfit}")
     if (changed := _changed_code(reference, experiment)) is not None:

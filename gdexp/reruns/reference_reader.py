@@ -15,6 +15,8 @@ from gdexp.engine import StoredPlan
 from gdexp.experiment import (
     DIFF,
     ENVIRONMENT,
+    EVALUATIONS_FILE,
+    NORMS_FILE,
     PROBLEM_SOURCE,
     PROGRAM,
     USER_SOURCES,
@@ -47,7 +49,7 @@ FILES_OF = {"config": "config.yaml", "environment": ENVIRONMENT, "training": TEN
 
 TEXTS = ("final_index.json", DIFF, PROBLEM_SOURCE, USER_SOURCES)
 
-RECORD_FILES = (*REQUIRED_FILES, *TEXTS, PROGRAM, TENSORS)
+RECORD_FILES = (*REQUIRED_FILES, EVALUATIONS_FILE, NORMS_FILE, *TEXTS, PROGRAM, TENSORS)
 """The files that are the record of a run; the others are pictures."""
 
 Read = Callable[[str, int], bytes]

@@ -6,7 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gdexp.config import parse_overrides, typed_overrides
+from gdexp.config import (
+    APPLICATION,
+    parse_overrides,
+    typed_overrides,
+    why_not_rerunnable,
+)
 from gdexp.core import BadInput, command_folder
 from gdexp.reruns.export_folder import names_folder, read_folder
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
@@ -66,17 +71,29 @@ def select_runs(
     if found.sweep is None:
         if every:
             raise BadInput("rerun_all", True, f"needs a sweep; {key}={argument} is none")
-        return runs, None
+        return _own(runs, key), None
     sweep = found.sweep.run_id
     if not runs:
         raise NoReference(f"sweep {found.sweep.short}: holds no trial; nothing to compare with")
     if every:
-        return runs, sweep
+        return _own(runs, key), sweep
     best = found.sweep.tags.get("gdexp.best_run", "")
     chosen = [run for run in runs if run.run_id == best or run.parent == best]
     if not chosen:
         chosen = [run for run in [found.best] if run is not None]
-    return chosen, sweep
+    return _own(chosen, key), sweep
+
+
+def _own(runs: list[TrackedRun], key: str) -> list[TrackedRun]:
+    """Return runs, all of which are descents of gdexp.
+
+    Raises:
+        BadInput: one is a trial of another application, which its own command repeats.
+    """
+    for run in runs:
+        if run.values.get("problem.name") == APPLICATION:
+            raise BadInput(key, run.short, f"is {why_not_rerunnable(run.config)}")
+    return runs
 
 
 def load_references(runs: Sequence[TrackedRun]) -> list[Reference | NoReference | DamagedReference]:

@@ -2,19 +2,30 @@
 
 from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.manifest import MOST_JSON, parse_manifest, size_limit
-from gdexp.runs.run_list import Runs, best_runs, rank_key
+from gdexp.runs.run_list import (
+    ASCENDING,
+    BEST_FIRST_TAG,
+    DESCENDING,
+    Runs,
+    best_runs,
+    rank_key,
+)
 from gdexp.runs.run_loader import RunLoader, load_runs
 from gdexp.runs.run_search import DeletedRun
 from gdexp.runs.safe_yaml import parse_config
 from gdexp.runs.shard_runs import CHILDREN_TAG
 from gdexp.runs.stored_config import check_stored_config, stored_experiment
 from gdexp.runs.stored_programs import program_bytes
-from gdexp.runs.stored_texts import param_value
+from gdexp.runs.stored_texts import PARAMS_TAG, param_value
 from gdexp.runs.tracked_run import SEED_PARAM, TrackedRun
 
 __all__ = [
+    "ASCENDING",
+    "BEST_FIRST_TAG",
     "CHILDREN_TAG",
+    "DESCENDING",
     "MOST_JSON",
+    "PARAMS_TAG",
     "SEED_PARAM",
     "DeletedRun",
     "RunLoader",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
@@ -11,6 +12,12 @@ from gdexp.runs.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
+
+
+BEST_FIRST_TAG = "gdexp.best_first"
+"""The tag of a sweep with the metric that ranks its trials, and the direction."""
+
+ASCENDING, DESCENDING = "ASC", "DESC"
 
 
 class Runs(Sequence[TrackedRun]):
@@ -94,5 +101,15 @@ def best_runs(runs: Runs, most: int) -> Runs:
 
 
 def rank_key(run: TrackedRun) -> tuple[bool, float, int]:
-    """Return the sort key of a run: converged first, then recorded hitting time, then start."""
-    return not run.converged, run.recorded_time, run.started
+    """Return the sort key of a run: converged first, then recorded hitting time, then start.
+
+    Another application's trials of a sweep for a value are ranked by that value.
+    """
+    order = None if run.sweep is None else run.sweep.tags.get(BEST_FIRST_TAG)
+    if order is None:
+        return not run.converged, run.recorded_time, run.started
+    metric, _, direction = order.rpartition(" ")
+    value = run.metrics.get(metric, math.nan)
+    if math.isnan(value):
+        return True, math.inf, run.started
+    return False, -value if direction == DESCENDING else value, run.started

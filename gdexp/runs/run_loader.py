@@ -14,7 +14,7 @@ from gdexp.runs.parents import Parents
 from gdexp.runs.run_list import Runs
 from gdexp.runs.run_search import KIND, PARENT_TAG, RunSearch
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
-from gdexp.runs.stored_texts import bounded_texts, stored_count
+from gdexp.runs.stored_texts import bounded_texts, stored_count, tagged_params
 from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import (
     ShardFolder,
@@ -250,7 +250,7 @@ class RunLoader:
             name=printable_line(str(run.info.run_name or "")[:LONGEST_NAME]),
             kind=tags.get("gdexp.kind", ""),
             state=str(run.info.status),
-            params=bounded_texts(run.data.params),
+            params={**tagged_params(tags), **bounded_texts(run.data.params)},
             metrics={str(key): float(value) for key, value in run.data.metrics.items()},
             tags=tags,
             trial=trial if number is None else number,

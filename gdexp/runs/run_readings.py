@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from gdexp.config import APPLICATION
 from gdexp.descent import (
+    GRADIENT_NORM,
     LOSS,
     Status,
     Trace,
@@ -19,8 +21,8 @@ from gdexp.descent import (
     linear_crossing,
 )
 from gdexp.descent import crossing as crossing_time
-from gdexp.experiment import TRAININGS
-from gdexp.runs.artifact_reader import ArtifactReader
+from gdexp.experiment import NORMS_FILE, TRAININGS
+from gdexp.runs.artifact_reader import ArtifactReader, read_trace
 from gdexp.runs.training_files import TrainingFacts, read_readings, read_training
 from gdexp.tracking import Array
 from gdexp.training import TENSORS, TRACES
@@ -70,12 +72,14 @@ class RunReadings(ABC):
 
     @property
     def is_training(self) -> bool:
-        """Whether it is a training or a loop of the user's own."""
-        return self.values.get("problem.name") in TRAININGS
+        """Whether it is a training, a loop of the user's own, or another application's trial."""
+        return self.values.get("problem.name") in (*TRAININGS, APPLICATION)
 
     @cached_property
     def metric(self) -> str:
         """The metric that its threshold is of: `loss`, or one of `readings`."""
+        if self.values.get("stopping.measure") == GRADIENT_NORM and not self.is_training:
+            return GRADIENT_NORM
         return str(self.values.get("stopping.metric", LOSS))
 
     @property
@@ -87,12 +91,15 @@ class RunReadings(ABC):
     def readings(self) -> Mapping[str, Array]:
         """The traces of a training's metrics by name, each of shape (readings, 2).
 
-        Its columns are the updates at which the metric was read, and the values. Empty for a
-        descent.
+        Its columns are the updates at which the metric was read, and the values. Of a descent the
+        gradient norms where its threshold is of them; else empty.
 
         Raises:
             UnreadableRun: a file is missing or malformed.
         """
+        if self.metric == GRADIENT_NORM:
+            norms = self._files.read(self.run_id, self.home, NORMS_FILE, read_trace)
+            return {GRADIENT_NORM: np.column_stack([np.arange(len(norms)), norms])}
         files = self._training.metrics
         return {
             name: self._files.read(self.run_id, self.home, f"{TRACES}/{file}.npy", read_readings)
@@ -109,11 +116,13 @@ class RunReadings(ABC):
     def goal_trace(self) -> Trace:
         """What is compared with a threshold at iterations 0 … n: smaller is better.
 
-        The gaps of the losses; or a metric at the updates where it was read, negative where larger
-        is better, and infinite in between.
+        The gaps of the losses; the gradient norms; or a metric at the updates where it was read,
+        negative where larger is better, and infinite in between.
         """
         if self.metric == LOSS and not self.is_training:
             return self.gaps
+        if self.metric == GRADIENT_NORM:
+            return self.readings[GRADIENT_NORM][:, 1]
         found = np.full(self.updates + 1, np.inf)
         if self.metric == LOSS and LOSS not in self.readings:
             found[: len(self.trace)] = self.trace[: self.updates + 1]
@@ -132,7 +141,8 @@ class RunReadings(ABC):
     def hitting_times(self, thresholds: Sequence[float]) -> list[float | None]:
         """Return the hitting times at many thresholds; None: its trace does not reach it."""
         gaps = self.goal_trace
-        read = np.flatnonzero(np.isfinite(gaps)) if self.metric in self.readings else None
+        every = self.metric == GRADIENT_NORM or self.metric not in self.readings
+        read = None if every else np.flatnonzero(np.isfinite(gaps))
         found: list[float | None] = []
         levels = self._levels(thresholds)
         for k, level in zip(self._first_hits(thresholds), levels, strict=True):

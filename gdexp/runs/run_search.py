@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, StorageFailed, failure_reason, printable_line
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 PREFIX = re.compile(r"[0-9a-f]{4,31}")
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{4,256}")
 PAGE = 1000
+
+UNUSED = "Default"
+"""The experiment that every store of MLflow has."""
+
+MOST_SHOWN = 200
+"""Characters of the names of other experiments that a message shows."""
 
 PARENT_TAG = "mlflow.parentRunId"
 """The tag of a run that names the run which it is a child of."""
@@ -48,10 +55,9 @@ class RunSearch:
     Attributes:
         settings: as given.
         client: of the store.
-        experiment_id: of the experiment.
 
     Raises:
-        BadInput: there is no store or no such experiment.
+        BadInput: there is no store.
         StorageFailed: the store cannot be read or does not answer.
     """
 
@@ -73,11 +79,24 @@ class RunSearch:
                 ensure_database(database)
             self.client: MlflowClient = MlflowClient(tracking_uri=settings.reading_uri)
             close_at_end(self.client, None if settings.read_only else database)
-            found = self.client.get_experiment_by_name(settings.experiment)
-        if found is None or found.lifecycle_stage != "active":
-            what = "there is no such experiment" if found is None else "was deleted in MLflow"
-            raise BadInput("tracking.experiment", settings.experiment, f"{what}; name another")
-        self.experiment_id = str(found.experiment_id)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The id of the experiment; a complete run id is found without it.
+
+        Raises:
+            BadInput: there is no such experiment.
+        """
+        name = self.settings.experiment
+        with self.storage_errors():
+            found = self.client.get_experiment_by_name(name)
+            if found is not None and found.lifecycle_stage == "active":
+                return str(found.experiment_id)
+            known = [str(each.name) for each in self.client.search_experiments(max_results=50)]
+        what = "there is no such experiment" if found is None else "was deleted in MLflow"
+        others = ", ".join(printable_line(each) for each in known if each != UNUSED)
+        there = f", such as {others[:MOST_SHOWN]}" if others else ""
+        raise BadInput("tracking.experiment", name, f"{what}; name another{there}")
 
     def find(self, name: object, key: str) -> Run:
         """Return the run with an id or its first digits.

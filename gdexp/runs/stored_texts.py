@@ -29,3 +29,15 @@ def param_value(text: str) -> Any:  # noqa: ANN401
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+PARAMS_TAG = "gdexp.params"
+"""The tag with gdexp's params of a run that another application started itself."""
+
+
+def tagged_params(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the params that a tag holds; none where it holds something else."""
+    found = param_value(tags.get(PARAMS_TAG, ""))
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        return {}
+    return bounded_texts(found)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gdexp.core import BadInput, printable_line
 from gdexp.descent import (
+    GRADIENT_NORM,
     LOSS,
     Status,
     Stopping,
@@ -150,7 +151,8 @@ class TrackedRun(RunReadings):
     @property
     def absolute(self) -> bool:
         """Whether its threshold is of the loss or a metric itself, and may be negative."""
-        return self.tags.get(F_STAR_TAG) == ABSOLUTE or self.metric != LOSS
+        of_metric = self.metric not in (LOSS, GRADIENT_NORM)
+        return of_metric or self.tags.get(F_STAR_TAG) == ABSOLUTE
 
     @cached_property
     def goal(self) -> float:
@@ -252,6 +254,12 @@ class TrackedRun(RunReadings):
         """Return the run that this is a child of; None where there is none, or it is gone."""
         return None if self.parent is None else self._above(self.parent)
 
+    @cached_property
+    def sweep(self) -> TrackedRun | None:
+        """The sweep that it is a trial of, or a seed of a trial; None where it is in none."""
+        above = self.above()
+        return above.sweep if above is not None and above.kind == "trial" else above
+
     def why_not_comparable(self) -> str | None:
         """Return why it cannot be compared, in one clause; None if it can."""
         if self.state in ("RUNNING", "SCHEDULED"):
@@ -261,6 +269,8 @@ class TrackedRun(RunReadings):
         try:
             _ = self.trace, self.f_star, self.readings
         except UnreadableRun as error:
+            if self.status == Status.FAILED:
+                return printable_line(f"failed: {self.tags.get('gdexp.reason', 'no reason')}")
             origin = "" if self.kind else " (not recorded by gdexp)"
             return f"{error}{origin}"
         return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from gdexp import config
+from gdexp.config import literal
 from gdexp.core import BadInput, command_folder
 from gdexp.display import terminal
 from gdexp.experiment import CheckpointSettings
@@ -103,6 +104,11 @@ class HydraApplication:
             lambda group: group_options(self._context, group),
             exclusive=name == "grid",
         )
+
+    @property
+    def text(self) -> str:
+        """All that the user wrote, as text: the config and the command line."""
+        return "\n".join([OmegaConf.to_yaml(self._composed), *self._arguments])
 
     def console(self) -> Console:
         """Return the console that the sweep prints to."""
@@ -261,8 +267,13 @@ class HydraApplication:
 
     def orders(self, plan: Plan) -> list[str]:
         """Return the overrides of a worker that a launcher starts: a folder beside the trials'."""
+        assert isinstance(plan, JobPlan), "the plan of this application"
         self.launched = self._order(plan, None)
-        return ["hydra.sweep.subdir='.workers/${hydra.job.num}'", "hydra.output_subdir=null"]
+        return [
+            f"hydra.sweep.dir={literal(plan.jobs.folder)}",
+            "hydra.sweep.subdir='.workers/${hydra.job.num}'",
+            "hydra.output_subdir=null",
+        ]
 
     def write_result(self, plan: Plan, result: SweepResult) -> None:
         """Write `optimization_results.yaml` into the folder of the jobs."""

@@ -86,18 +86,18 @@ def _note(where: str, override: Override) -> str:
     from hydra.core.override_parser.types import IntervalSweep
 
     value: Any = override.value()
-    tags = sorted(getattr(value, "tags", ()))
+    tags, start = sorted(getattr(value, "tags", ())), getattr(value, "start", None)
     unread = [each for each in tags if each != "log" or not isinstance(value, IntervalSweep)]
     if unread:
         why = "is read in an interval alone" if unread[0] == "log" else "means nothing"
         return f"{where}={_expression(override)}: the tag {unread[0]} {why}"
-    if not isinstance(value, IntervalSweep) or not isinstance(value.start, int):
+    if not isinstance(value, IntervalSweep) or not isinstance(start, int):
         return ""
     line = str(override.input_line).partition("=")
     written: Any = _parsed(where, f"{line[0]}={line[2].replace('int(', 'float(')}").value()
-    if (written.start, written.end) == (value.start, value.end):
+    if (written.start, written.end) == (start, value.end):
         return ""
-    return f"{where}={line[2]}: the ends are cut to {value.start} and {value.end}"
+    return f"{where}={line[2]}: the ends are cut to {start} and {value.end}"
 
 
 def dimension(

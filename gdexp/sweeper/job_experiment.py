@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,18 +14,18 @@ from typing import Self
 import numpy as np
 
 from gdexp.checkpoints import Checkpointing
-from gdexp.config import Config
+from gdexp.config import APPLICATION, Config
 from gdexp.core import BadInput, GdexpError
-from gdexp.descent import Monitor, Status, Watch
+from gdexp.descent import LOSS, Monitor, Result, Status, Watch
 from gdexp.engine import Plans
-from gdexp.experiment import TrainedExperiment, TrainingFacts
+from gdexp.experiment import Recorded, TrainedExperiment, TrainingFacts
 from gdexp.sweeper.hydra_jobs import Job
 from gdexp.sweeper.returned_value import numbers_of
 from gdexp.sweeps import RETURNED
 from gdexp.training import ALL, Kept, OwnLoop, TrainingResult
 
-APPLICATION = "hydra"
-"""The value of `problem.name` in the config of a trial."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What colours a text in a terminal; some libraries' errors hold it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,14 @@ class JobExperiment(TrainedExperiment, names=(APPLICATION,)):
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise GdexpError(_reason(error)) from error
 
+    def recorded(self, result: Result) -> Recorded:
+        """Return what a record holds of a result: nothing of a loss that was not reported."""
+        found = super().recorded(result)
+        if LOSS in found.curves:
+            return found
+        named = {name: each for name, each in found.metrics.items() if not name.endswith("_loss")}
+        return found._replace(metrics=named)
+
     def rehearse(self) -> None:
         """Do nothing: a job may take as long as an epoch before it says anything."""
 
@@ -151,7 +160,7 @@ def _reason(error: BaseException) -> str:
         return (
             "it called sys.exit()" if error.code is None else f"it called sys.exit({error.code!r})"
         )
-    lines = str(error).strip().splitlines() or ["no message"]
+    lines = COLOUR.sub("", str(error)).strip().splitlines() or ["no message"]
     return f"{type(error).__name__}: {lines[0]}"
 
 

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 
 from gdexp import config
+from gdexp.config import APPLICATION
 from gdexp.core import UserCode, mask_secrets, user_code
 from gdexp.descent import Stopping
 from gdexp.experiment import Experiment
 from gdexp.optimizers import OwnRule
 from gdexp.sweeper.hydra_jobs import HydraJobs
-from gdexp.sweeper.job_experiment import APPLICATION, JobExperiment, application_facts
+from gdexp.sweeper.job_experiment import JobExperiment, application_facts
 from gdexp.sweeper.job_space import JobSpace
 from gdexp.sweeper.settings import SweeperSettings
 from gdexp.sweeps import (
@@ -63,7 +64,9 @@ class JobPlan(Plan):
         check_goal(plan)
         return plan._completed()
 
-    def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
+    def experiment(
+        self, parameters: Mapping[str, Any], seed: int = 0, problem: object = None
+    ) -> Experiment:
         """Return the experiment of a trial without a number, to read what is recorded of it."""
         return self._experiment(parameters, seed, 0)
 
@@ -135,6 +138,12 @@ class JobPlan(Plan):
         """Return the command that runs one trial alone."""
         overrides = [*self.fixed, *self.space.overrides(parameters)]
         return " ".join([*self.command, *map(shlex.quote, overrides)])
+
+    def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
+        """Return the config of a trial, with the command that repeats it."""
+        made = super().trial_config(parameters)
+        repeat = mask_secrets(self.repeat_command(parameters))
+        return {**made, "problem": {**made["problem"], "repeat": repeat}}
 
     def user_codes(self) -> list[UserCode]:
         """Return the application's own code, where this process has loaded it."""

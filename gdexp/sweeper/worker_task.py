@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeper.application import HydraApplication
 from gdexp.sweeps import StartedBy, in_launched_process
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+MAIN = "__main__"
+NAMED = re.compile(rf"\b{MAIN}\.(\w+)")
 
 
 @dataclass
@@ -18,9 +23,16 @@ class WorkerTask:
 
     Attributes:
         application: whose trials are made; the driver gives it the order before the launch.
+        named: what the config names as `__main__.NAME`: another program runs in a job's process.
     """
 
     application: HydraApplication
+    named: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = vars(sys.modules[MAIN])
+        names = NAMED.findall(self.application.text)
+        self.named = {name: found[name] for name in names if name in found}
 
     @property
     def __name__(self) -> str:
@@ -31,6 +43,7 @@ class WorkerTask:
         """Run a worker until the sweep ends."""
         from hydra.core.hydra_config import HydraConfig
 
+        vars(sys.modules[MAIN]).update(self.named)
         order = self.application.launched
         in_launched_process(
             HydraConfig.get(), lambda: self.application.work(order, StartedBy.LAUNCHER)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdexp.core import CommandExit, GdexpError, gc_control, json_output
 from gdexp.display import terminal
-from gdexp.experiment import nondeterminism_warning
+from gdexp.experiment import Experiment, nondeterminism_warning
 from gdexp.sweeps.application import Application
 from gdexp.sweeps.cleanup import cleanup_on_error
 from gdexp.sweeps.duration import estimated_duration, print_duration
@@ -26,6 +27,7 @@ from gdexp.sweeps.results import (
     start_sweep_run,
     sweep_answer,
     terminal_messages,
+    tested,
     with_confirmation,
     with_race,
 )
@@ -37,7 +39,7 @@ from gdexp.sweeps.study import (
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
-from gdexp.sweeps.worker import RACES, FurtherSeeds
+from gdexp.sweeps.worker import HOLDS_OUT, RACES, FurtherSeeds, HeldOutDescents
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -103,7 +105,7 @@ def finish_sweep(
     if plan.settings.preview:
         preview(out, plan)
         return None
-    differing = list(filter(None, map(nondeterminism_warning, plan.examples_of_user())))
+    differing = list(filter(None, map(nondeterminism_warning, _examples_of_user(plan))))
     terminal_messages.print_plan(out, plan)
     for warning in differing:
         terminal.print_warning(warning)
@@ -127,6 +129,14 @@ def finish_sweep(
     if failures.exceeded and len(finished.result.records) < plan.n_trials:
         raise GdexpError(f"sweep.name={plan.name}: {failures.message()}")
     return finished
+
+
+def _examples_of_user(plan: Plan) -> list[Experiment]:
+    """Return examples whose problem is the user's own, one for each problem."""
+    if not plan.user_codes():
+        return []
+    found = {each.config["problem"].get("path"): each for each in reversed(plan.examples())}
+    return [each for path, each in found.items() if isinstance(path, str)]
 
 
 def _run(
@@ -166,6 +176,9 @@ def _run(
         if not failures.exceeded:
             further = FurtherSeeds(plan, study, store, parent, RACES)
             result = with_race(plan, result, further, lambda line: terminal.print_line(out, line))
+            if result.best_trial is not None:
+                apart = HeldOutDescents(plan, study, store, parent, HOLDS_OUT)
+                result = replace(result, tested=tested(plan, result.best_trial[0], apart))
             counts = FurtherSeeds(plan, study, store, parent).counts
             result = with_confirmation(plan, result, counts)
         if plan.tracks:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import GdexpError, format_duration
-from gdexp.descent import Cap
+from gdexp.descent import GRADIENT_NORM, Cap
 from gdexp.experiment import LOOP, Experiment
 from gdexp.sweeps.early_trials import first_trials
 from gdexp.sweeps.pilot import Pilot, pilot
@@ -100,9 +100,10 @@ def estimated_duration(plan: Plan) -> Duration | None:
 
     The first trials are begun for a moment each. One is enough where even trials that make all the
     iterations that they may make are no long sweep. Nothing is known of a loop of the user's own,
-    or of another application, before its first trial has ended.
+    of another application, or of gradient norms, before the first trial has ended.
     """
-    if plan.base["problem"].get("name") == LOOP or plan.tells_failures:
+    of_norm = plan.base["stopping"].get("measure") == GRADIENT_NORM
+    if plan.base["problem"].get("name") == LOOP or plan.tells_failures or of_norm:
         return None
     pilots = _pilots(plan)
     if not pilots:
@@ -150,9 +151,11 @@ def _pilots(plan: Plan) -> list[Pilot]:
             found.append(pilot(experiment, negligible))
         except GdexpError:
             continue
-        longest = found[0].fixed + most * found[0].each
+        longest = max(each.fixed + most * each.each for each in found)
         is_short = _total(plan, longest, plan.n_trials) < LONG
-        if is_short or time.monotonic() - began > PILOT_SECONDS:
+        if (
+            is_short and len(found) >= len(plan.problems)
+        ) or time.monotonic() - began > PILOT_SECONDS:
             break
     return found
 
@@ -160,14 +163,18 @@ def _pilots(plan: Plan) -> list[Pilot]:
 def _first(plan: Plan) -> Iterator[Experiment]:
     """Yield the experiments of the first trials; the later ones are asked for only if needed."""
     (first,) = first_trials(plan, 1)
-    yield plan.experiment(plan.space.encoded(first))
+    problems = plan.problems or (None,)
+    for problem in problems:
+        yield plan.experiment(plan.space.encoded(first), problem=problem)
     for each in first_trials(plan, MOST_PILOTS)[1:]:
-        yield plan.experiment(plan.space.encoded(each))
+        for problem in problems:
+            yield plan.experiment(plan.space.encoded(each), problem=problem)
 
 
 def _total(plan: Plan, each: float, trials: int) -> float:
     """Return the seconds of trials whose descents take so long."""
-    return each * trials * plan.settings.seeds / min(plan.settings.worker_count, trials)
+    descents = plan.settings.seeds * max(len(plan.problems), 1)
+    return each * trials * descents / min(plan.settings.worker_count, trials)
 
 
 class _Estimate:
@@ -208,7 +215,7 @@ def _ways(plan: Plan, known: _Estimate, seconds: float) -> tuple[Way, ...]:
     """Return shorter ways that can be computed, each with its own duration."""
     found, settings = [], plan.settings
     wanted = LONG if seconds <= 10 * LONG else 3 * LONG
-    can_cap = settings.cap is None and settings.seeds == 1 and plan.counts_iterations
+    can_cap = settings.cap is None and plan.descents == 1 and plan.counts_iterations
     if can_cap and not plan.several:
         found.append(Way("sweep.cap=1", known.total(plan.n_trials, 1.0)))
     trials = max(_rounded(plan.n_trials * wanted / seconds), FEWEST_TRIALS)

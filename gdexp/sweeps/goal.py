@@ -8,20 +8,22 @@ from typing import Any, Protocol
 
 from gdexp import config
 from gdexp.core import BadInput
-from gdexp.descent import GAP, ITERATIONS, LOSS, Result
+from gdexp.descent import ITERATIONS, LOSS, Result
 from gdexp.experiment import TRAININGS, Experiment, trusted_paths
 from gdexp.sweeps.budget import Budget
+from gdexp.sweeps.measures import KEY as MEASURE
+from gdexp.sweeps.measures import check_measure
 from gdexp.sweeps.objective import (
     HITTING_TIME,
     MODES,
     OBJECTIVES,
-    PARETO,
     RETURNED,
     THRESHOLD,
     VALUE_AT,
     VALUES,
     Objective,
 )
+from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
 from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
 from gdexp.sweeps.seed_checks import check_confirmation, check_seeds
@@ -45,6 +47,14 @@ class GoalPlan(Protocol):
     @property
     def settings(self) -> SweepSettings:
         """The group `sweep`."""
+
+    @property
+    def problems(self) -> Sequence[ListedProblem]:
+        """On which every trial runs; none where it runs on that of the base config."""
+
+    @property
+    def held_out(self) -> Sequence[ListedProblem]:
+        """On which the winner runs at the end."""
 
     @property
     def name(self) -> str:
@@ -200,6 +210,9 @@ def check_goal(plan: GoalPlan) -> None:
     _check_objectives(plan)
     _check_budget(plan)
     _check_pruner(plan)
+    measures = [each for d in plan.space.dimensions if d.key == MEASURE for each in d.corners()]
+    measure, settings = plan.base["stopping"].get("measure"), plan.settings
+    check_measure(measure, measures, settings.seeds, settings.continue_to)
     _check_continuation(plan)
     check_seeds(plan.settings, plan.base, plan.space)
     check_confirmation(plan.settings, plan.objectives)
@@ -279,14 +292,8 @@ def _check_pruner(plan: GoalPlan) -> None:
 
 
 def _check_continuation(plan: GoalPlan) -> None:
-    """Refuse a continuation that no trial would make, and shares of several starts."""
+    """Refuse a continuation that no trial would make."""
     goal = plan.settings.continue_to
-    if plan.base["stopping"].get("measure", GAP) != GAP:
-        why = "with stopping.measure=relative: each start has a threshold of its own"
-        if plan.settings.seeds > 1:
-            raise BadInput("sweep.seeds", plan.settings.seeds, f"must be 1 {why}")
-        if goal is not None:
-            raise BadInput("sweep.continue_to", goal, f"must be null {why}")
     if goal is None:
         return
     sign = plan.examples()[0].stopping.sign
@@ -325,23 +332,3 @@ def suits_own_sampler(plan: GoalPlan) -> bool:
     ranges = [d for d in plan.space.dimensions if d.key == LR_KEY]
     wide = any(d.values() is None and not d.integer for d in ranges)
     return wide and [each.kind for each in plan.objectives] == [HITTING_TIME]
-
-
-def goal_text(plan: GoalPlan) -> str:
-    """Return what is looked for: `the smallest hitting time`."""
-    objectives: list[Objective] = list(plan.objectives)
-    seeds = plan.settings.trial_seeds
-    if plan.settings.objective == PARETO or [each.kind for each in objectives] == [
-        HITTING_TIME,
-        THRESHOLD,
-    ]:
-        return f"{_one_text(objectives[0], seeds)} at every threshold"
-    return " and ".join(_one_text(each, seeds) for each in objectives)
-
-
-def _one_text(objective: Objective, seeds: int) -> str:
-    if seeds == 1:
-        return objective.text
-    if objective.kind == HITTING_TIME:
-        return f"the smallest expected running time over {seeds} seeds"
-    return f"{objective.text} on average over {seeds} seeds"

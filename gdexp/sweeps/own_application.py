@@ -17,6 +17,7 @@ from gdexp.sweeps.launchers import (
     worker_command,
 )
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.problem_list import check_given, listed_problems
 from gdexp.sweeps.settings import cores
 from gdexp.sweeps.space import compose_space
 from gdexp.sweeps.study import (
@@ -71,7 +72,13 @@ class OwnApplication:
         A plan for a preview is checked only as far as its own values go.
         """
         base, space = compose_space(self._given, self._composed)
-        plan = Plan.build(base, space)
+        problems, held_out = (
+            listed_problems(key, base["sweep"].get(key), self._given, self._composed)
+            for key in ("problems", "held_out")
+        )
+        if problems:
+            check_given(self._given, space.keys)
+        plan = Plan.build(base, space, problems, held_out)
         sampler_given = any(o.get_key_element().startswith("sweep.sampler") for o in self._given)
         if plan.storage_server is None:
             plan = continuing(plan, sampler_given)

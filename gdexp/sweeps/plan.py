@@ -9,23 +9,27 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from gdexp import config
-from gdexp.core import BadInput, UserCode, user_code
+from gdexp.core import UserCode, user_code
 from gdexp.descent import SECONDS
 from gdexp.engine import Plans
-from gdexp.experiment import LOOP, CheckpointSettings, Experiment, trusted_paths
+from gdexp.experiment import LOOP, CheckpointSettings, Experiment
+from gdexp.sweeps.completed_settings import DEFAULT_TRIALS, completed_settings
 from gdexp.sweeps.goal import (
     check_goal,
     trial_space,
     trial_stopping,
     with_declared_directions,
 )
+from gdexp.sweeps.made_experiments import MadeExperiments
 from gdexp.sweeps.objective import HITTING_TIME, Objective
 from gdexp.sweeps.objective import THRESHOLD as THRESHOLD_OBJECTIVE
+from gdexp.sweeps.problem_checks import check_problems
+from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.pruning import NONE, Pruner
-from gdexp.sweeps.repeat_command import repeat_command
-from gdexp.sweeps.sampling import AUTO, GRID, Sampler
+from gdexp.sweeps.repeat_command import repeat_commands
+from gdexp.sweeps.sampling import Sampler
 from gdexp.sweeps.settings import SweepSettings
-from gdexp.sweeps.space import MAX_GRID, Space
+from gdexp.sweeps.space import Space
 from gdexp.sweeps.space_check import check_space
 from gdexp.sweeps.store_name import store_name
 from gdexp.sweeps.study_definition import study_definition
@@ -33,10 +37,9 @@ from gdexp.sweeps.study_engine import ENGINE, KEPT, StudyEngine
 from gdexp.sweeps.study_files import checkpoints_path, journal_path
 from gdexp.tracking import TrackingSettings, is_postgresql
 
-DEFAULT_TRIALS = 100
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
-MOST_MADE, MOST_PLANS = 8, 256
-"""Experiments and plans of descents that are kept, for trials that are like earlier ones."""
+MOST_PLANS = 256
+"""Plans of descents that are kept, for trials that are like earlier ones."""
 
 CONTINUE_TO = "continue_to"
 """The key of `sweep`, and of a trial's `stopping`."""
@@ -57,6 +60,8 @@ class Plan:
         engine: of the trials; None where it is swept, or not known yet.
         plans: keeps what is recorded of the losses.
         checkpoint: when a trial is saved.
+        problems: on which every trial runs; none where it runs on that of the base config.
+        held_out: on which the winner runs at the end.
         tracks: whether trials and sweep have runs in MLflow.
     """
 
@@ -69,6 +74,8 @@ class Plan:
     engine: StudyEngine | None = None
     plans: Plans = field(default_factory=lambda: Plans(MOST_PLANS), repr=False, compare=False)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings, compare=False)
+    problems: tuple[ListedProblem, ...] = ()
+    held_out: tuple[ListedProblem, ...] = ()
     tracks: bool = True
     tells_failures: ClassVar[bool] = False
     """Whether Optuna is told FAIL of a failed trial; else the worst value there is."""
@@ -76,25 +83,36 @@ class Plan:
     """What an iteration is called."""
 
     @classmethod
-    def build(cls, composed: Mapping[str, Any], space: Space) -> Plan:
+    def build(
+        cls,
+        composed: Mapping[str, Any],
+        space: Space,
+        problems: tuple[ListedProblem, ...] = (),
+        held_out: tuple[ListedProblem, ...] = (),
+    ) -> Plan:
         """Build the plan of a sweep.
 
         Args:
             composed: the checked config, without sweep expressions from the command line.
             space: the keys that the trials change.
+            problems: of `sweep.problems`.
+            held_out: of `sweep.held_out`.
 
         Raises:
             BadInput: names the full key.
         """
         tracking = config.construct("tracking", TrackingSettings, composed["tracking"])
         settings = config.construct("sweep", SweepSettings, composed["sweep"])
-        base = config.outcome(composed)
+        base = {**config.outcome(composed), **(problems[0].config if problems else {})}
         settings = with_declared_directions(settings, base)
         space = trial_space(settings, base["stopping"], space)
         base["stopping"] = trial_stopping(settings, base["stopping"])
         if settings.continue_to is not None:  # only then, so that earlier sweeps keep their names
             base["stopping"] = {**base["stopping"], CONTINUE_TO: settings.continue_to}
-        plan = cls(base, space, settings, tracking, checkpoint=CheckpointSettings.of(composed))
+        saves = CheckpointSettings.of(composed)
+        plan = cls(base, space, settings, tracking, checkpoint=saves)
+        plan = replace(plan, problems=problems, held_out=held_out)
+        check_problems(plan)
         engine = StudyEngine.of(check_space(plan))
         plan = replace(plan, engine=None if ENGINE in space.keys else engine)
         check_goal(plan)
@@ -102,32 +120,43 @@ class Plan:
         written = None if repeated is None else replace(plan, space=repeated)._completed()
         return replace(plan, written=written)._completed()
 
-    def experiment(self, parameters: Mapping[str, Any], seed: int = 0) -> Experiment:
+    def experiment(
+        self, parameters: Mapping[str, Any], seed: int = 0, problem: ListedProblem | None = None
+    ) -> Experiment:
         """Return the experiment of a trial, from the parameters that Optuna stores.
 
         Args:
             parameters: of the trial.
             seed: the index of the seed, from 0.
+            problem: None: that of the base config, which is the first of several.
         """
         configured = self.trial_config(parameters)
+        if problem is not None:
+            configured = {**configured, **problem.config}
         if seed:
             configured = {**configured, "seed": int(configured["seed"]) + seed}
-        made = next(filter(None, (known.varied(configured) for known in self._made)), None)
-        if made is None:
-            made = Experiment.from_config(configured, trusted_paths(configured), self.plans)
-            self._made[:] = [made, *self._made][:MOST_MADE]
+        made = self._made.of(configured)
         return made.on_torch() if self.engine is not None and self.engine.name == "torch" else made
 
     @cached_property
-    def _made(self) -> list[Experiment]:
-        """The last experiments that were made whole; most others differ from one in few keys."""
-        return []
+    def _made(self) -> MadeExperiments:
+        return MadeExperiments(self.plans, len(self.problems) + len(self.held_out))
 
     def experiments(
         self, parameters: Mapping[str, Any], number: int | None = None
     ) -> Sequence[Experiment]:
-        """Return the experiments of a trial, one for each seed; its number changes nothing."""
-        return [self.experiment(parameters, seed) for seed in range(self.settings.trial_seeds)]
+        """Return the experiments of a trial, by problem and seed; its number changes nothing."""
+        return [self.experiment_at(parameters, place) for place in range(self.descents)]
+
+    def experiment_at(self, parameters: Mapping[str, Any], place: int) -> Experiment:
+        """Return the experiment of one of the descents of a trial."""
+        problem, seed = divmod(place, self.settings.trial_seeds)
+        return self.experiment(parameters, seed, self.problems[problem] if self.problems else None)
+
+    @property
+    def descents(self) -> int:
+        """The descents of a trial."""
+        return self.settings.trial_seeds * max(len(self.problems), 1)
 
     def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """Return the config of a trial."""
@@ -205,8 +234,9 @@ class Plan:
 
     @property
     def problem_name(self) -> str:
-        """The name of the problem; `problems` where several are swept."""
-        return "problems" if "problem" in self.space.variants else str(self.base["problem"]["name"])
+        """The name of the problem; `problems` where there are several."""
+        several = "problem" in self.space.variants or bool(self.problems)
+        return "problems" if several else str(self.base["problem"]["name"])
 
     @property
     def rule_name(self) -> str:
@@ -218,10 +248,13 @@ class Plan:
     @property
     def subject(self) -> list[tuple[str, str]]:
         """What is swept, as names and values."""
+        names = "\n".join(each.name for each in self.problems)
+        if names:
+            return [("problems", names), ("rule", self.rule_name)]
         return [("problem", f"{self.problem_name}, {self.rule_name}")]
 
     def repeat_command(self, parameters: Mapping[str, Any], seeds: int | None = None) -> str:
-        """Return the command that runs one trial alone, with all of its seeds.
+        """Return the command that runs one trial alone, with all seeds; one for each problem.
 
         Args:
             parameters: of the trial.
@@ -230,7 +263,8 @@ class Plan:
         chosen = self.trial_config(parameters)
         if self.engine is not None and self.engine.name == "torch":
             chosen = self.recorded_config(chosen)
-        return repeat_command(chosen, seeds or self.settings.trial_seeds)
+        configs = [{**chosen, **each.config} for each in self.problems] or [chosen]
+        return repeat_commands(configs, seeds or self.settings.trial_seeds)
 
     def own_run(self, number: int) -> str | None:
         """Return the MLflow run that a trial's own code started; gdexp's own starts none."""
@@ -278,20 +312,18 @@ class Plan:
 
     def user_codes(self) -> list[UserCode]:
         """Return the user's own code and data behind the configs that trials may have."""
-        configs = [self.base, *self.space.parts_of_configs()]
+        listed = [each.config for each in (*self.problems, *self.held_out)]
+        configs = [self.base, *self.space.parts_of_configs(), *listed]
         paths = [path for each in configs for path in config.import_paths(each)]
         return [user_code(path) for path in dict.fromkeys(paths)]
 
     def examples(self) -> list[Experiment]:
-        """Return one experiment for each combination of swept files and each swept path."""
-        return [self.experiment(self.space.encoded(each)) for each in self.space.examples()]
-
-    def examples_of_user(self) -> list[Experiment]:
-        """Return the examples whose problem is the user's own, one for each problem."""
-        if not self.user_codes():
-            return []
-        found = {each.config["problem"].get("path"): each for each in reversed(self.examples())}
-        return [each for path, each in found.items() if isinstance(path, str)]
+        """Return one experiment for each combination of swept files, swept path and problem."""
+        return [
+            self.experiment(self.space.encoded(each), problem=problem)
+            for each in self.space.examples()
+            for problem in self.problems or (None,)
+        ]
 
     def definition(self) -> dict[str, Any]:
         """Return what must not change while a study goes on, as JSON values.
@@ -301,21 +333,7 @@ class Plan:
         return study_definition(self)
 
     def _completed(self) -> Plan:
-        size = self.space.size()
-        settings = self.settings
-        if self.sampler.name == AUTO:
-            settings = replace(settings, sampler="tpe" if size is None else GRID)
-        grid = Sampler.parse(settings.sampler).name == GRID
-        if grid and (size is None or size > MAX_GRID):
-            raise BadInput(
-                "sweep.sampler",
-                GRID,
-                f"needs choice() or range() for every key, at most {MAX_GRID:,} points in all",
-            )
-        if settings.n_trials is None:
-            settings = replace(settings, n_trials=DEFAULT_TRIALS if size is None else size)
-        if grid and size is not None and int(settings.n_trials or 0) > size:
-            settings = replace(settings, n_trials=size)
+        settings = completed_settings(self.settings, self.space)
         plan = replace(self, settings=settings)
         if settings.name is not None:
             return plan

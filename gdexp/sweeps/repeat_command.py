@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gdexp.config import shortest_command
+
+
+def repeat_commands(configs: Sequence[Mapping[str, Any]], seeds: int) -> str:
+    """Return the commands that run one trial alone, one line for each problem."""
+    return "\n".join(repeat_command(each, seeds) for each in configs)
 
 
 def repeat_command(config: Mapping[str, Any], seeds: int) -> str:

@@ -12,6 +12,7 @@ from gdexp.core import BadInput, learn_secret, validation
 from gdexp.descent import COSTS, ITERATIONS, LOSS
 from gdexp.sweeps.budget import Budget
 from gdexp.sweeps.objective import HITTING_TIME, Objective, objectives, with_cost
+from gdexp.sweeps.problem_list import as_entries
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.sampling import Sampler
 from gdexp.tracking import is_postgresql, mask_uri
@@ -57,6 +58,9 @@ class SweepSettings:
             time is minimised: all iterations spent, failures included, over the successes.
         race: whether each trial begins with three seeds, and what is left of `n_trials` × `seeds`
             descents is for the trials that may still be the best.
+        problems: on which each trial runs, with the same settings: names of files, or mappings with
+            `name` and keys of it; the geometric mean of the counts is minimised. None: `problem`.
+        held_out: on which the winner runs when the trials are done; it changes no trial.
         confirm: seeds from which the winner and its contenders run again when the trials are done,
             each after the last seed of a trial; shown apart, it changes no trial. None: none.
         sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii, grid, or auto (grid for
@@ -91,6 +95,8 @@ class SweepSettings:
     pruner: str | Mapping[str, Any] = NONE
     seeds: int = 1
     race: bool = False
+    problems: Sequence[str | Mapping[str, Any]] | None = None
+    held_out: Sequence[str | Mapping[str, Any]] | None = None
     confirm: int | None = None
     sampler: str | Mapping[str, Any] = "tpe"
     space: Mapping[str, Any] = field(default_factory=dict)
@@ -123,6 +129,8 @@ class SweepSettings:
             )
         if self.confirm is not None:
             validation.integer("confirm", self.confirm, low=1, high=MOST_SEEDS)
+        as_entries("problems", self.problems)
+        as_entries("held_out", self.held_out)
         Sampler.parse(self.sampler)
         if self.space is not None and not isinstance(self.space, Mapping):
             raise BadInput("space", self.space, "must map keys to ranges: {optimizer.lr: …}")

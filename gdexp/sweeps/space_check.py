@@ -9,12 +9,15 @@ from gdexp import config
 from gdexp.core import BadInput, GdexpError
 from gdexp.experiment import Experiment
 from gdexp.sweeps.goal import GoalPlan, check_metrics
+from gdexp.sweeps.problem_list import ListedProblem
 
 
 class TrialMaker(GoalPlan, Protocol):
     """What is needed of a sweep's plan."""
 
-    def experiment(self, parameters: Mapping[str, Any]) -> Experiment:
+    def experiment(
+        self, parameters: Mapping[str, Any], seed: int = 0, problem: ListedProblem | None = None
+    ) -> Experiment:
         """Return the experiment of a trial."""
 
 
@@ -48,15 +51,26 @@ def check_space(plan: TrialMaker) -> Iterator[tuple[dict[str, Any], Experiment]]
         part = space.dimensions_with(chosen)
         first = {**chosen, **{d.name: d.corners()[0] for d in part}}
         varied = [{d.name: value} for d in part for value in d.corners()] or [{}]
-        found = [({**chosen, **each}, _try(plan, {**first, **each})) for each in varied]
-        failed = [each for _, each in found if isinstance(each, GdexpError)]
-        # Code that fails at some corners only is a matter of single trials.
-        if len(failed) == len(found):
-            raise failed[0]
-        yield from ((given, each) for given, each in found if isinstance(each, Experiment))
+        for problem in plan.problems or (None,):
+            named = {} if problem is None else {"problem": problem.name}
+            found = [
+                ({**chosen, **named, **each}, _try(plan, {**first, **each}, problem))
+                for each in varied
+            ]
+            failed = [each for _, each in found if isinstance(each, GdexpError)]
+            # Code that fails at some corners only is a matter of single trials.
+            if len(failed) == len(found):
+                raise failed[0]
+            yield from ((given, each) for given, each in found if isinstance(each, Experiment))
+        for problem in plan.held_out:
+            tried = [_try(plan, {**first, **each}, problem) for each in varied[:1]]
+            if isinstance(tried[0], GdexpError):
+                raise tried[0]
 
 
-def _try(plan: TrialMaker, values: Mapping[str, Any]) -> Experiment | GdexpError:
+def _try(
+    plan: TrialMaker, values: Mapping[str, Any], problem: ListedProblem | None
+) -> Experiment | GdexpError:
     """Build the experiment of these values, and make its first update.
 
     Returns:
@@ -66,7 +80,7 @@ def _try(plan: TrialMaker, values: Mapping[str, Any]) -> Experiment | GdexpError
         BadInput: a value that cannot be used.
     """
     try:
-        experiment = plan.experiment(plan.space.encoded(values))
+        experiment = plan.experiment(plan.space.encoded(values), problem=problem)
         result = experiment.rehearse()
         if result is not None:
             check_metrics(plan, result)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from gdexp import config
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.goal import GoalPlan, goal_definition, objective_name
+from gdexp.sweeps.problem_list import KEPT
 from gdexp.sweeps.settings import RACE_SEEDS
 from gdexp.sweeps.study_engine import ENGINE
 from gdexp.tracking import TrackingSettings
@@ -31,10 +32,11 @@ def study_definition(plan: DefinedPlan) -> dict[str, Any]:
     """
     base = plan.recorded_config(plan.base)
     groups = tuple(f"{group.replace('/', '.')}." for group in plan.space.variants)
+    listed = KEPT if plan.problems else ()
     fixed = {
         key: value
         for key, value in config.flatten(base).items()
-        if key not in plan.space.keys and not key.startswith(groups)
+        if key not in plan.space.keys and not key.startswith((*groups, *listed))
     }
     torch_only = base.get(ENGINE, "torch") == "torch" and ENGINE not in plan.space.keys
     return comparable(
@@ -48,6 +50,7 @@ def study_definition(plan: DefinedPlan) -> dict[str, Any]:
             "sampler": plan.sampler.definition(),
             "objective": objective_name(plan),
             **goal_definition(plan),
+            **({"problems": [[e.name, dict(e.config)] for e in plan.problems]} if listed else {}),
             **({"race": RACE_SEEDS} if plan.settings.race else {}),
             "seeds": plan.settings.seeds,
             "cap": plan.settings.cap,

@@ -106,8 +106,9 @@ def distance_from_best(problem: Problem, result: Result) -> Distance | None:
         problem: the problem of the descent.
         result: the descent's result, with its start, rule and threshold.
     """
-    if result.status.ended_early or not result.stopping.has_threshold:
-        return None  # nothing is known of what it would have needed
+    stopping = result.stopping
+    if result.status.ended_early or not stopping.has_threshold or stopping.of_norm:
+        return None  # nothing is known of what it would have needed, or of gradient norms
     count = result.iterations if result.converged else None
     return distance(problem, result.rule, result.threshold, count, result.initial)
 

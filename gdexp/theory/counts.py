@@ -45,7 +45,7 @@ def count_with_margin(
         stopping: threshold and limit.
         x0: the start.
     """
-    m = modes(problem, x0) if is_linear(rule) else None
+    m = modes(problem, x0) if is_linear(rule) and not stopping.of_norm else None
     return None if m is None else count_modes(m, rule, stopping.threshold, stopping.limit)
 
 

@@ -40,7 +40,10 @@ CONFIRMATION = "confirmation"
 RACE = "race"
 """The kind of such a descent that a race made."""
 
-FURTHER_KINDS = (CONFIRMATION, RACE)
+HELD_OUT = "held_out"
+"""The kind of a descent of a sweep's winner on a held-out problem."""
+
+FURTHER_KINDS = (CONFIRMATION, RACE, HELD_OUT)
 """The kinds of the descents of finished trials: they are no trials."""
 
 F_STAR_TAG = "gdexp.f_star"
@@ -215,6 +218,8 @@ def _text(value: object) -> str:
 
 def loss_levels(experiment: Experiment) -> list[float]:
     """Return the losses that meet the usual thresholds and the experiment's own."""
-    wanted = {experiment.stopping.threshold, experiment.stopping.goal, *THRESHOLDS}
+    stopping = experiment.stopping
+    own = [] if stopping.of_norm else [stopping.threshold, stopping.goal]
+    wanted = {*own, *THRESHOLDS}
     levels = sorted(each for each in wanted if math.isfinite(each))
     return [experiment.problem.reference + threshold for threshold in levels]

@@ -34,7 +34,7 @@ from gdexp.tracking.storage_errors import storage_errors
 from gdexp.tracking.store_access import StoreAccess
 from gdexp.tracking.store_files import StoreFiles
 from gdexp.tracking.store_links import StoreLinks
-from gdexp.tracking.stored_run import StoredExperiment, StoredRun
+from gdexp.tracking.stored_run import RunContents, StoredExperiment, StoredRun
 from gdexp.tracking.write_ahead_log import begin_log
 
 if TYPE_CHECKING:
@@ -245,6 +245,11 @@ class Store(StoreLinks):
         """Return whether a run exists in this store, in any experiment."""
         with self._one_line_errors():
             return self._runs.run(run_id) is not None
+
+    def contents(self, run_id: str) -> RunContents:
+        """Return what a run holds."""
+        with self._one_line_errors():
+            return RunContents.of(self._access.client, run_id)
 
     def missing_reason(self, run_id: str) -> str | None:
         """Return why a run is not among the active ones, and how to restore it; else None."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,26 @@ class StoredRun:
     address: str
     active: bool
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """What a run holds that other code may have written.
+
+    Attributes:
+        metrics: their names.
+        files: the names of files and folders at the top of its artifacts.
+    """
+
+    metrics: frozenset[str]
+    files: frozenset[str]
+
+    @classmethod
+    def of(cls, client: MlflowClient, run_id: str) -> RunContents:
+        """Read them by MLflow's client."""
+        data = client.get_run(run_id).data
+        files = (str(each.path) for each in client.list_artifacts(run_id))
+        return cls(frozenset(data.metrics), frozenset(files))
 
 
 @dataclass(frozen=True)

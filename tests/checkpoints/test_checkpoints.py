@@ -28,6 +28,7 @@ from gdexp.checkpoints import (
     tensor_file,
 )
 from gdexp.core.errors import GdexpError, StorageFailed
+from tests.support.long_form import share
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -214,7 +215,7 @@ while True:
 
 @pytest.mark.slow
 def test_a_kill_inside_a_write_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    kills = int(os.environ.get("GDEXP_KILLS", "4"))
+    kills = int(os.environ.get("GDEXP_KILLS", share(4, 2)))
     draw, last = random.Random(0), 0
     for _ in range(kills):
         with subprocess.Popen(

@@ -27,6 +27,7 @@ from gdexp.sweeps.space import dimension
 from gdexp.sweeps.space.space import Space
 from gdexp.tracking.settings import TrackingSettings
 from tests.support.commands import composed
+from tests.support.long_form import share
 from tests.support.names import PROBLEMS, RULES
 
 pytestmark = pytest.mark.slow
@@ -95,7 +96,7 @@ def elsewhere() -> Iterator[Path]:
         yield Path(folder)
 
 
-@settings(max_examples=500)
+@settings(max_examples=share(500, 2))
 @given(arguments)
 def test_no_arguments_end_in_anything_but_lines_for_hydra_or_one_complaint(
     given_: list[str],
@@ -181,7 +182,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=500)
+@settings(max_examples=share(500, 3))
 @given(configs())
 def test_no_config_ends_in_anything_but_an_experiment_or_one_complaint(
     found: dict[str, Any],
@@ -193,7 +194,7 @@ def test_no_config_ends_in_anything_but_an_experiment_or_one_complaint(
         said(error)
 
 
-@settings(max_examples=300)
+@settings(max_examples=share(300, 3))
 @given(st.sampled_from(["optimizer.lr", "seed", "problem.x0", "dtype", "no.such"]), texts | values)
 def test_no_range_ends_in_anything_but_a_plan_or_one_complaint(key: str, given_: object) -> None:
     base = {**shipped(), "sweep": {"sampler": "random", "n_trials": 2}}
@@ -207,7 +208,7 @@ SETTINGS = (TrackingSettings, SweepSettings, RerunSettings, CompareSettings, Exp
 
 
 @pytest.mark.parametrize("build", SETTINGS)
-@settings(max_examples=100)
+@settings(max_examples=share(100, 2))
 @given(data=st.data())
 def test_no_setting_ends_in_anything_but_settings_or_one_complaint(
     build: type, data: st.DataObject

@@ -18,6 +18,7 @@ from gdexp.core.secret_finder import has_secret
 from gdexp.core.secret_words import is_secret_key
 from gdexp.runs.stored_config import stored_experiment
 from tests.support.commands import composed
+from tests.support.long_form import share
 
 CANARY = "correct-horse-42"
 
@@ -213,4 +214,5 @@ def test_the_time_to_look_through_a_text_grows_no_faster_than_its_length_allows(
             best = min(best, time.process_time() - begin)
         return best
 
-    assert seconds(32_000) < 40 * seconds(4_000)
+    longest = share(32_000, 2)
+    assert seconds(longest) < 40 * seconds(longest // 8)

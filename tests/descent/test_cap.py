@@ -21,6 +21,7 @@ from gdexp import (
     descend_batch,
 )
 from gdexp.descent.cap import Cap
+from tests.support.long_form import share
 
 thresholds = st.sampled_from([1e-8, 1e-6, 1e-5, 1e-3, 1e-2])
 trials = st.lists(st.tuples(thresholds, st.integers(0, 50)), max_size=30)
@@ -58,7 +59,7 @@ def swept(pairs: list[tuple[float, float]], factor: float | None, problem: Probl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", [Matrix(), Quadratic(dimension=4, mu=0.1)], ids=["matrix", "q"])
-@settings(max_examples=40)
+@settings(max_examples=share(40, 2))
 @given(
     pairs=st.lists(st.tuples(st.floats(0.05, 12), thresholds), min_size=1, max_size=12),
 )
@@ -105,7 +106,7 @@ def test_with_several_seeds_a_trial_has_what_the_incumbent_had_and_one_more(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", [Matrix(), Himmelblau(), Quadratic(dimension=4, mu=0.1)])
-@settings(max_examples=40)
+@settings(max_examples=share(40))
 @given(
     pairs=st.lists(st.tuples(st.floats(0.002, 6), thresholds), min_size=1, max_size=25),
     factor=st.sampled_from([1.0, 1.5, 2.0]),

@@ -145,7 +145,7 @@ def test_random_cases_have_the_status_and_count_of_the_closed_form(
     limit = 5000
     eps = torch.finfo(dtype).eps
     within, problem = 0, Matrix()
-    count = share(500)
+    count = share(500, 8)
     for lr, threshold, x0 in random_cases(count, seed=7):
         result = descend(
             problem,

@@ -56,6 +56,9 @@ def assert_same(one: Result, other: Result) -> None:
     assert (one.evaluations is None) == (other.evaluations is None)
     if one.evaluations is not None and other.evaluations is not None:
         assert one.evaluations.tolist() == other.evaluations.tolist()
+    assert (one.gradient_norms is None) == (other.gradient_norms is None)
+    if one.gradient_norms is not None and other.gradient_norms is not None:
+        assert one.gradient_norms.tobytes() == other.gradient_norms.tobytes()
 
 
 class Noisy(Problem):
@@ -154,6 +157,12 @@ def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
             {"dtype": "float64"},
         ),
         "searches": (Rosenbrock(), [Armijo(lr=lr) for lr in (0.1, 1.0)], Stopping(0.1, 60), {}),
+        "gradient norms": (
+            Quadratic(),
+            [GradientDescent(lr=lr) for lr in (0.5, 0.1, 0.01)],
+            Stopping(0.2, 400, continue_to=1e-2, measure="gradient_norm"),
+            {},
+        ),
         "kinds": (
             Rosenbrock(),
             [
@@ -181,6 +190,7 @@ def batch_killed(
 
 
 BATCHES = ("momentum", "chunks", "schedule", "stalls", "traces go on", "searches", "kinds")
+BATCHES += ("gradient norms",)
 
 
 @pytest.mark.parametrize("name", BATCHES)

@@ -69,7 +69,8 @@ def losses_of(plan: Plan, rule: UpdateRule, x: torch.Tensor, iterations: int) ->
 
 def torch_losses(problem: Problem, rule: UpdateRule, dtype: str, iterations: int) -> list[float]:
     stopping = Stopping(threshold=1e-300, max_iterations=iterations)
-    return [float(loss) for loss in descend(problem, rule, stopping, seed=1, dtype=dtype).trace]
+    made = descend(problem, rule, stopping, seed=1, dtype=dtype, engine="torch")
+    return [float(loss) for loss in made.trace]
 
 
 def count(losses: list[float], threshold: float) -> int:

@@ -66,9 +66,9 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
     real = choice._loss
 
-    def counted(problem: Problem, dtype: torch.dtype, x: torch.Tensor) -> Any:
+    def counted(problem: Problem, *given: Any) -> Any:
         made.append(problem.name)
-        return real(problem, dtype, x)
+        return real(problem, *given)
 
     monkeypatch.setattr(choice, "_loss", counted)
     return made

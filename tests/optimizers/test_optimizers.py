@@ -33,9 +33,10 @@ from gdexp.optimizers.registry import RULES
 from gdexp.optimizers.schedules import Constant, Cosine, InverseTime, Schedule, StepDecay, Warmup
 from gdexp.optimizers.torch_optim import TorchOptimizer
 from tests.support import names
+from tests.support.long_form import share
 from tests.support.names import BATCHABLE_RULES
 
-STEPS = 500
+STEPS = share(500, 5)
 
 descend = partial(gdexp.descend, engine="torch")
 """It is torch's bits that the rules are compared with."""
@@ -214,7 +215,7 @@ def test_a_step_of_an_adaptive_rule_is_within_8_ulp_of_torch(
     ],
     ids=str,
 )
-def test_500_steps_have_torchs_bits_where_its_fused_multipliers_are_powers_of_two(
+def test_steps_have_torchs_bits_where_its_fused_multipliers_are_powers_of_two(
     rule: UpdateRule, options: dict[str, Any], problem_name: str
 ) -> None:
     lr = 2.0 ** math.floor(math.log2(PROBLEMS[problem_name][1]))
@@ -244,14 +245,14 @@ def test_every_rule_needs_as_many_iterations_as_torch(
         if class_name == "SGD":
             rule = dataclasses.replace(rule, lr=lr)  # type: ignore[call-arg]
         theirs = TorchOptimizer(class_name, lr=rule.lr, options=options)  # type: ignore[attr-defined]
-        allowed = Stopping(threshold=1e-300, max_iterations=160)
+        allowed = Stopping(threshold=1e-300, max_iterations=share(160, 2))
         trace = descend(make(), rule, allowed).trace - make().reference
         # Between the gaps that one iteration connects, away from both by far more than rounding.
         middle = (len(trace) - 1) // 2
         low, high = sorted(trace[middle - 1 : middle + 1].tolist())
         if not 0 < low < 0.9999 * high:
             continue
-        stopping = Stopping(threshold=math.sqrt(low * high), max_iterations=160)
+        stopping = Stopping(threshold=math.sqrt(low * high), max_iterations=allowed.max_iterations)
         ours, torchs = descend(make(), rule, stopping), descend(make(), theirs, stopping)
         assert ours.status is torchs.status is Status.CONVERGED
         assert ours.iterations == torchs.iterations, name

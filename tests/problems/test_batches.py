@@ -12,6 +12,7 @@ from gdexp.problems.matrix import Matrix
 from gdexp.problems.problem_check import check_problem
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.transformed import Transformed
+from tests.support.long_form import share
 
 SIZES = (1, 2, 3, 7, 16, 100, 1000)
 
@@ -30,9 +31,10 @@ def of_size(n: int) -> list[Problem]:
 @pytest.mark.slow
 @pytest.mark.parametrize("n", SIZES)
 def test_rows_equal_alone_at_every_size(n: int) -> None:
+    threads = (1, 2) if n == max(SIZES) else (1,)  # which share nothing smaller
     for problem in of_size(n):
         assert problem.batchable
-        check_problem(problem, seeds=(0,))
+        check_problem(problem, seeds=(0,), batches=(1, 7, share(64, 3)), threads=threads)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -58,7 +58,8 @@ def cases() -> Iterator[tuple[str, str, list[Experiment]]]:
             for k, (way, values) in enumerate(ways.items()):
                 if not ALL_WAYS and (i + j) % 5 != k:
                     continue
-                limit = 60 * most if way == "stalled" and problem not in DEAR else most
+                dear = problem in DEAR or RULES[rule].searches  # for longer steps, every time
+                limit = 60 * most if way == "stalled" and not dear else most
                 made = _experiment(problem, rule, {**values, "stopping.max_iterations": limit})
                 yield f"{problem}-{rule}-{way}", ALONE, [made]
             if RULES[rule].batchable and (ALL_WAYS or (i + j) % 5 == 4):

@@ -28,6 +28,7 @@ from tests.reruns.conftest import Ask
 from tests.reruns.records import batch, experiment, folder, other, reference, tampered
 from tests.support import names
 from tests.support.commands import environment
+from tests.support.long_form import share
 
 PROGRAM = "program.z"
 
@@ -73,16 +74,18 @@ def record_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Matrix, "loss", loss)
 
 
+REPLAYED = [name for name in names.PROBLEMS if name != "factorization"]
+DTYPES = ("float32", "float64")
 CASES = [
-    pytest.param(name, marks=[] if name in ("matrix", "rosenbrock") else [pytest.mark.slow])
-    for name in names.PROBLEMS
-    if name != "factorization"
+    (name, dtype)
+    for i, name in enumerate(REPLAYED)
+    for dtype in (DTYPES[i % 2], DTYPES[1 - i % 2])[: share(2, 2)]
 ]
+"""Each problem in one dtype; in the long form in both."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("problem", CASES)
+@pytest.mark.parametrize(("problem", "dtype"), CASES)
 def test_every_problem_replays_without_its_recording(
     problem: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,7 +279,8 @@ for place in sorted(Path().iterdir()):
 @pytest.mark.slow
 def test_another_instruction_set_changes_nothing(tmp_path: Path) -> None:
     """Torch's plain code makes other constants of the function problem than the host's own."""
-    for dtype in ("float32", "float64"):
+    dtypes = DTYPES[: share(2, 2)]
+    for dtype in dtypes:
         problem = {"name": "function", "points": 1000}
         made = experiment(
             problem=problem, stopping__max_iterations=20, dtype=dtype, engine="portable"
@@ -290,7 +294,7 @@ def test_another_instruction_set_changes_nothing(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines() == ["identical True"] * 2
+    assert done.stdout.splitlines() == ["identical True"] * len(dtypes)
 
 
 @pytest.mark.slow

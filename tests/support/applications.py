@@ -53,19 +53,77 @@ CUSTOM = SPHERE.replace(
 )
 """The same with a conditional space of its own."""
 
+WAITING = """
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+
+PLACES = {"n": 0, "place": {"_target_": "__main__.Place", "name": "${n}"}}
+ConfigStore.instance().store(name="config", node=PLACES)
+
+
+class Place:
+    def __init__(self, name):
+        self.path = Path(f"made-{name}")
+
+
+def configure(cfg, trial):
+    trial.suggest_float("+x", 0.0, 1.0)
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name="config")
+def main(cfg):
+    until = time.monotonic() + 100
+    while cfg.n == 0 and not Path("made-3").exists():
+        if time.monotonic() > until:
+            raise TimeoutError("the others wait for this trial")
+        time.sleep(0.05)
+    hydra.utils.instantiate(cfg.place).path.touch()
+    return cfg.n + cfg.x
+
+
+if __name__ == "__main__":
+    main()
+"""
+"""Four trials, of which the first ends after the last: no worker may wait for another's.
+
+Its config names a class and a function of the script itself.
+"""
+
+WAITING_SPACE = [
+    *("n=0,1,2,3", "hydra.sweeper.custom_search_space=__main__.configure"),
+    *("hydra.sweeper.n_trials=4", "hydra/sweeper/sampler=grid", "hydra.sweeper.workers=2"),
+]
+
+
+def check_waited(study: Any) -> None:
+    """All trials of `WAITING` are complete, and the first one ended last."""
+    trials = study.trials
+    assert [each.state.name for each in trials] == ["COMPLETE"] * 4
+    assert [each.value for each in trials] == [sum(each.params.values()) for each in trials]
+    assert max(trials, key=lambda each: each.datetime_complete).params["n"] == 0
+    assert len({each.user_attrs["gdexp.worker"] for each in trials}) == 2
+
 
 def application(folder: Path, text: str = SPHERE) -> Path:
     """Write an application; return its file.
 
     The plugin lies beside it as a wheel puts it among the installed packages.
     """
-    found = folder / "installed" / "hydra_plugins" / "gdexp_sweeper"
+    script = folder / "train.py"
+    found = plugin(script) / "hydra_plugins" / "gdexp_sweeper"
     if not found.exists():
         found.parent.mkdir(parents=True)
         found.symlink_to(PLUGINS / "gdexp_sweeper")
-    script = folder / "train.py"
     script.write_text(text, encoding="utf-8")
     return script
+
+
+def plugin(script: Path) -> Path:
+    """The folder beside an application in which its packages are installed."""
+    return script.parent / "installed"
 
 
 def start(script: Path, *arguments: str, **variables: str) -> RunningCommand:
@@ -104,7 +162,7 @@ def sweep(
 
 def variables_of(script: Path) -> dict[str, str]:
     """The environment of an application: gdexp and its plugin are installed."""
-    path = [str(Path(gdexp.__file__).parents[1]), str(script.parent / "installed")]
+    path = [str(Path(gdexp.__file__).parents[1]), str(plugin(script))]
     kept = {key: value for key, value in environment().items() if key != "PYTHONWARNINGS"}
     return {**kept, "PYTHONPATH": ":".join(path)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,12 +29,28 @@ def variables(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "PYTHONPATH": str(PROJECT)}
 
 
-def start(*arguments: str, cwd: Path, home: Path) -> subprocess.Popen[str]:
-    """`python -m gdexp …` with Ray, not waited for."""
+def start(
+    *arguments: str,
+    cwd: Path,
+    home: Path,
+    program: Sequence[str | Path] = ("-m", "gdexp"),
+    path: Path | None = None,
+) -> subprocess.Popen[str]:
+    """`python -m gdexp …` with Ray, not waited for.
+
+    Args:
+        arguments: of the command line.
+        cwd: folder to run it in.
+        home: the user's.
+        program: what is run instead of gdexp.
+        path: a folder with further packages.
+    """
+    given = variables(home)
+    found = given["PYTHONPATH"] if path is None else f"{given['PYTHONPATH']}:{path}"
     return subprocess.Popen(
-        [PYTHON, "-u", "-m", "gdexp", *arguments],
+        [PYTHON, "-u", *program, *arguments],
         cwd=cwd,
-        env=variables(home),
+        env={**given, "PYTHONPATH": found},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

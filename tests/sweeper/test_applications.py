@@ -30,7 +30,7 @@ from omegaconf import DictConfig
 
 def outcome(kind, folder):
     if kind == "raises":
-        raise RuntimeError("no luck\\nsecond line")
+        raise RuntimeError("no \\x1b[1mluck\\x1b[0m\\nsecond line")
     if kind == "exits":
         sys.exit(3)
     if kind == "none":

@@ -36,7 +36,7 @@ ROUNDING = 1e-7
 """Relative error of a float64 loss after thousands of updates, generously."""
 
 LIMIT = 4000
-ROWS = share(350)
+ROWS = share(350, 8)
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     "matrix 3x3": Matrix,

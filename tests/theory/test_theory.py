@@ -117,7 +117,7 @@ def simulate(cases: list[Case]) -> list[int | None]:
 @pytest.mark.parametrize(("kind", "seed"), [("gd", 1), ("momentum", 2), ("nesterov", 3)])
 def test_random_counts_of_each_rule_equal_a_simulation(kind: str, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    cases = [random_case(kind, draw) for _ in range(share(3400))]
+    cases = [random_case(kind, draw) for _ in range(share(3400, 8))]
     simulated = simulate(cases)
     found = [count_with_margin(case.problem, case.rule, case.stopping, case.x0) for case in cases]
     within_rounding = []
@@ -142,7 +142,7 @@ def test_random_counts_of_each_rule_equal_a_simulation(kind: str, seed: int) -> 
 @pytest.mark.parametrize("kind", ["gd", "momentum", "nesterov"])
 def test_a_threshold_that_is_a_loss_of_the_trace_is_known_to_be_within_rounding(kind: str) -> None:
     draw = np.random.default_rng(21)
-    for _ in range(share(20, 2)):
+    for _ in range(share(20, 4)):
         case = random_case(kind, draw)
         trace = descend(case.problem, case.rule, Stopping(1e-300, 30), dtype=F64).trace
         first = int(np.argmin(trace))
@@ -161,7 +161,7 @@ def test_a_threshold_that_is_a_loss_of_the_trace_is_known_to_be_within_rounding(
 def test_random_counts_equal_the_descents_own(kind: str) -> None:
     draw = np.random.default_rng(11)
     compared = 0
-    while compared < share(100):
+    while compared < share(100, 10):
         case = random_case(kind, draw)
         stopping = Stopping(case.threshold, 200)
         known = count_with_margin(case.problem, case.rule, stopping, case.x0)
@@ -321,7 +321,7 @@ def test_no_learning_rate_has_a_better_worst_rate_than_the_best(
     def worst(lr: float) -> float:
         return max(radius(rule, lr, 1.0), radius(rule, lr, kappa))
 
-    others = min(worst(limit * share) for share in np.linspace(1e-3, 1.05, 800))
+    others = min(worst(limit * part) for part in np.linspace(1e-3, 1.05, share(800)))
     assert worst(lr) <= others + 1e-7
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import multiprocessing
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,12 +19,11 @@ from gdexp import BadInput, config
 from gdexp.core.errors import StorageFailed
 from gdexp.descent.result import Result
 from gdexp.experiment.experiment import Experiment
-from gdexp.tracking.database_creation import ensure_database
 from gdexp.tracking.record import Record, RunHeader, descent_record
 from gdexp.tracking.server_address import mask_uri
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.support.long_form import share
+from tests.support.commands import start
 
 CONFIG: config.Config = {
     "problem": {"name": "matrix", "target": None, "x0": None},
@@ -146,21 +144,14 @@ def test_the_database_is_in_wal_mode_and_analyzed_after_the_first_run(here: Path
         assert connection.execute("SELECT count(*) FROM sqlite_stat1").fetchone()[0] > 0
 
 
-def _open(folder: str) -> None:
-    ensure_database(Path(folder) / "mlflow.db")
-    Store(TrackingSettings(uri=f"sqlite:///{folder}/mlflow.db"))
-
-
 @pytest.mark.slow
 def test_first_starts_at_once_all_find_a_whole_database(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    starts = [context.Process(target=_open, args=(str(tmp_path),)) for _ in range(share(4, 2))]
-    for process in starts:
-        process.start()
-    for process in starts:
-        process.join(120)
-    assert {process.exitcode for process in starts} == {0}
+    starts = [start("optimizer.lr=4.5", cwd=tmp_path, quick=False) for _ in range(4)]
+    ended = [process.wait() for process in starts]
+    assert {each.status for each in ended} == {0}, [each.err for each in ended]
     assert [p.name for p in tmp_path.iterdir() if "new" in p.name] == []
+    runs = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(here: Path) -> None:

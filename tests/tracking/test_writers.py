@@ -25,6 +25,7 @@ from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.sql_writer import ROWS, SqlWriter
 from gdexp.tracking.store import Store
+from tests.support.long_form import share
 from tests.support.postgres import postgres
 
 if TYPE_CHECKING:
@@ -155,13 +156,23 @@ def experiment_of(way: ClientWriter | SqlWriter) -> str:
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_both_ways_leave_the_same(stored: Store, status: str) -> None:
-    runs = [(f"run {i}", record) for i, record in enumerate(RECORDS)]
+    records = RECORDS if status == "FINISHED" else RECORDS[:2]
+    runs = [(f"run {i}", record) for i, record in enumerate(records)]
     both = [(way, written(way, runs, status)) for way in ways(stored, f"same-{status}")]
     for slow, fast in zip(*(ids for _, ids in both), strict=True):
         (by_client, _), (by_tables, _) = both
         assert everything(stored, experiment_of(by_tables), fast) == everything(
             stored, experiment_of(by_client), slow
         )
+
+
+@pytest.fixture(scope="module")
+def searched(stored: Store) -> list[str]:
+    """Two experiments with the same runs, written in both ways."""
+    both = ways(stored, "search")
+    for way in both:
+        written(way, [(f"run {i}", record) for i, record in enumerate(RECORDS)])
+    return [experiment_of(way) for way in both]
 
 
 @pytest.mark.parametrize(
@@ -175,14 +186,13 @@ def test_both_ways_leave_the_same(stored: Store, status: str) -> None:
         ("metrics.inf > 1", "metrics.nan ASC"),
     ],
 )
-def test_searches_find_the_same(stored: Store, condition: str, order: str) -> None:
-    name = f"search-{condition}-{order}".replace("/", "")
-    runs = [(f"run {i}", record) for i, record in enumerate(RECORDS)]
+def test_searches_find_the_same(
+    stored: Store, searched: list[str], condition: str, order: str
+) -> None:
     found = []
-    for way in ways(stored, name):
-        written(way, runs)
+    for experiment in searched:
         page = stored.client.search_runs(
-            [experiment_of(way)], condition, order_by=[order, "attributes.run_name ASC"]
+            [experiment], condition, order_by=[order, "attributes.run_name ASC"]
         )
         found.append([run.info.run_name for run in page])
     assert found[0] == found[1]
@@ -217,9 +227,13 @@ def test_a_record_that_mlflow_refuses_leaves_nothing(stored: Store) -> None:
         assert all(run.info.status != "FINISHED" for run in runs)
 
 
-def test_a_trace_of_many_transactions_is_whole_and_finished_last(stored: Store) -> None:
+def test_a_trace_of_many_transactions_is_whole_and_finished_last(
+    stored: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = share(ROWS, 40)
+    monkeypatch.setattr("gdexp.tracking.sql_writer.ROWS", rows)
     _, way = ways(stored, "long")
-    trace = np.geomspace(1, 1e-9, 2 * ROWS + 7)
+    trace = np.geomspace(1, 1e-9, 2 * rows + 7)
     pending = way.prepare(RunHeader("long", "run"))
     way.write([(pending, Record({"a": "1"}, {"iterations": len(trace) - 1}, trace))])
     with engine_of(stored.client).connect() as connection:

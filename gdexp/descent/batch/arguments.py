@@ -79,6 +79,8 @@ def given(
     if problem.absolute or any(each.absolute for each in own):
         own_stoppings = [stopping_for(problem, each) for each in own], which
         every_stopping = [own_stoppings[0][i] for i in which.tolist()]
+    if len({each.of_norm for each in own}) > 1:
+        raise BadInput("stopping", "gap and gradient_norm", "must have one measure in a batch")
     starts = _starts(problem, x0, seeds, count, dtype)
     return Given(every_rule, every_stopping, starts, own_rules, own_stoppings)
 

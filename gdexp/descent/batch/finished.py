@@ -46,5 +46,6 @@ def finished(
         seconds=seconds,
         _loss_before=ended.loss_before,
         _loss_midway=ended.loss_midway,
+        _final_norm=ended.final_norm,
         engine=engine,
     )

@@ -120,7 +120,7 @@ def note_midways(part: Ended, traces: Traces) -> None:
 
     Args:
         part: how rows ended.
-        traces: their losses.
+        traces: their losses, or gradient norms where thresholds are of them.
     """
     early = np.flatnonzero(np.isin(part.codes, EARLY))
     part.loss_midway[early] = traces.values[traces.offsets[early] + part.iterations[early] // 2]

@@ -38,6 +38,7 @@ class Outcome:
         self.final_loss = np.full(rows, np.nan)
         self.loss_before = np.full(rows, np.nan)
         self.loss_midway = np.full(rows, np.nan)
+        self.final_norm = np.full(rows, np.nan)
         self.min_loss = np.full(rows, np.nan)
         self.max_loss = np.full(rows, np.nan)
         self.final = torch.empty_like(x)
@@ -60,8 +61,11 @@ class Outcome:
         self.periods[row] = result.period or 0
         self.final_loss[row] = result.final_loss
         self.min_loss[row], self.max_loss[row] = result.min_loss, result.max_loss
-        self.loss_before[row] = result.trace[last - 1] if last else np.nan
-        self.loss_midway[row] = result.trace[middle] if middle <= last else np.nan
+        compared = result.goal_trace
+        self.loss_before[row] = compared[last - 1] if last else np.nan
+        self.loss_midway[row] = compared[middle] if middle <= last else np.nan
+        if result.gradient_norms is not None:
+            self.final_norm[row] = compared[last]
         self.final[row] = result.final
 
 

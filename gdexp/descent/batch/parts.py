@@ -38,6 +38,7 @@ class Parts:
         self.outcome = Outcome(len(batch.rules), batch.initial)
         self.parts: list[tuple[Integers, Traces]] = []
         self.counts: list[tuple[Integers, Traces]] = []
+        self.norms: list[tuple[Integers, Traces]] = []
 
     def together(self) -> None:
         """All rows as the rows of tensors."""
@@ -118,6 +119,8 @@ class Parts:
                 made = result.evaluations
                 made = np.arange(1, len(result.trace) + 1) if made is None else made
                 self.counts.append((np.array([row]), Traces(made, offsets)))
+                if result.gradient_norms is not None:
+                    self.norms.append((np.array([row]), Traces(result.gradient_norms, offsets)))
 
     def traces(self) -> Traces:
         """The traces of all rows in the order of the rows; the parts are used up."""
@@ -126,3 +129,7 @@ class Parts:
     def evaluations(self) -> Traces | None:
         """The evaluations of all rows of a rule that searches; the parts are used up."""
         return in_order(self.counts, self.outcome.updates) if self.counts else None
+
+    def gradient_norms(self) -> Traces | None:
+        """The gradient norms of all rows, where they are computed; the parts are used up."""
+        return in_order(self.norms, self.outcome.updates) if self.norms else None

@@ -47,13 +47,17 @@ class Traces:
 
 
 class Ended(Protocol):
-    """How rows ended: arrays with one entry for each, which `BatchResult` explains."""
+    """How rows ended: arrays with one entry for each, which `BatchResult` explains.
+
+    With gradient norms those stand in `loss_before` and `loss_midway`.
+    """
 
     codes: npt.NDArray[np.int8]
     iterations: Integers
     updates: Integers
     periods: Integers
     final_loss: Floats
+    final_norm: Floats
     loss_before: Floats
     loss_midway: Floats
     min_loss: Floats
@@ -90,6 +94,8 @@ class BatchResult:
             none on engine torch.
         evaluations: the evaluations of the loss until each iterate of each row, where a rule
             searches and traces are kept; None: one for each.
+        gradient_norms: of all iterates of all rows, where thresholds are of them and traces are
+            kept; else None.
     """
 
     codes: npt.NDArray[np.int8]
@@ -109,10 +115,12 @@ class BatchResult:
     seconds: float
     _loss_before: Floats = field(repr=False)
     _loss_midway: Floats = field(repr=False)
+    _final_norm: Floats = field(repr=False)
     engine: str = "torch"
     engine_reason: str | None = None
     programs: Sequence[tuple[Integers, StoredPlan]] = ()
     evaluations: Traces | None = None
+    gradient_norms: Traces | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -149,6 +157,7 @@ class BatchResult:
             evaluations=None
             if self.evaluations is None
             else beyond_one_each(self.evaluations.whole(row)),
+            gradient_norms=None if self.gradient_norms is None else self.gradient_norms[row],
         )
 
     def _program(self, row: int) -> StoredPlan | None:
@@ -183,15 +192,17 @@ class BatchResult:
     def hitting_time(self) -> Floats:
         """The hitting time of each row, or its projection; `Result.hitting_time`, shape (B,).
 
-        Known without traces too: it takes the losses around the hit, or for a row that ran to
-        its limit those in the middle and at the end.
+        Known without traces too: it takes the losses, or gradient norms, around the hit, or for
+        a row that ran to its limit those in the middle and at the end.
         """
         hopeless = [code for code, status in enumerate(STATUSES) if status.hopeless]
+        of_norm = self.stoppings[0].of_norm
+        reference = 0.0 if of_norm else self.f_star
         return hitting_times(
             self.iterations,
-            self.final_loss - self.f_star,
-            self._loss_before - self.f_star,
-            self._loss_midway - self.f_star,
+            (self._final_norm if of_norm else self.final_loss) - reference,
+            self._loss_before - reference,
+            self._loss_midway - reference,
             self.stoppings,
             self.converged,
             np.isin(self.codes, hopeless),

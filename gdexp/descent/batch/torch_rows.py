@@ -37,14 +37,15 @@ def torch_batch(
     began = time.perf_counter()
     parts = Parts(problem, batch, device, options)
     with exact_arithmetic(device):
-        if in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
+        apart = batch.stoppings[0].of_norm  # the loop of many rows reads no gradients
+        if not apart and in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
             parts.together()
         else:
             parts.one_by_one()
     seconds = time.perf_counter() - began
     traces = parts.traces() if options.keep_traces else None
     result = finished(problem, batch, parts.outcome, traces, seconds, engine="torch")
-    return replace(result, evaluations=parts.evaluations())
+    return replace(result, evaluations=parts.evaluations(), gradient_norms=parts.gradient_norms())
 
 
 def in_one_tensor(

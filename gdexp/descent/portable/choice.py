@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ import torch
 
 from gdexp.core import BadInput, GdexpError, printable_line, validation
 from gdexp.engine import (
+    GRADIENT_NORM,
     LARGEST,
     Block,
     InterpretedEngine,
@@ -62,6 +63,7 @@ def find_plan(
     device: torch.device,
     x: torch.Tensor,
     plans: Plans | None = None,
+    norms: bool = False,
 ) -> Kept:
     """Return the plan of a descent, made if it is new.
 
@@ -72,6 +74,7 @@ def find_plan(
         device: of the descent.
         x: a start.
         plans: where plans are kept; by default the problem's own.
+        norms: whether thresholds are of the gradient norm.
 
     Raises:
         NotPortable: an operation has no portable form, the dtype has none, or torch is faster.
@@ -89,8 +92,11 @@ def find_plan(
         return plan
 
     kept = plans_of(problem) if plans is None else plans
-    kind = dtype, tuple(x.shape)
-    return kept.get(problem, kind, kind_of_rule(rule), lambda: _loss(problem, dtype, x), make)
+    kind: tuple[Hashable, ...] = dtype, tuple(x.shape)
+    if norms:
+        kind = (*kind, GRADIENT_NORM)
+    loss = partial(_loss, problem, dtype, x, norms)
+    return kept.get(problem, kind, kind_of_rule(rule), loss, make)
 
 
 def kind_of_rule(rule: UpdateRule) -> Hashable:
@@ -182,7 +188,7 @@ def _compiled(sha256: str) -> CompiledPlans:
     return CompiledPlans()
 
 
-def _loss(problem: Problem, dtype: torch.dtype, x: torch.Tensor) -> Program:
+def _loss(problem: Problem, dtype: torch.dtype, x: torch.Tensor, norms: bool) -> Program:
     """Return the program of a loss that is a scalar function of x and leaves x alone.
 
     Raises:
@@ -192,7 +198,7 @@ def _loss(problem: Problem, dtype: torch.dtype, x: torch.Tensor) -> Program:
     cpu = torch.device("cpu")
     with torch.enable_grad():
         first_loss(problem.to(dtype, cpu), leaf(x.to(cpu, dtype)))
-        return _recorded(lambda: evaluation_for(problem, dtype, x))
+        return _recorded(lambda: evaluation_for(problem, dtype, x, norms))
 
 
 def _recorded(record: Callable[[], T]) -> T:

@@ -16,7 +16,19 @@ from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.stopping import Status
-from gdexp.engine import Array, Block, Code, Counts, Doubles, Plan, Rows, load_rows, save_rows
+from gdexp.engine import (
+    Array,
+    Block,
+    Code,
+    Counts,
+    Doubles,
+    Plan,
+    Rows,
+    compared,
+    compared_before,
+    load_rows,
+    save_rows,
+)
 
 _RUNNING, _CONVERGED = int(Code.RUNNING), int(Code.CONVERGED)
 _LIMIT, _BELOW = int(Code.LIMIT), int(Code.BELOW)
@@ -40,6 +52,7 @@ class Ends:
         self.updates = np.empty(rows, dtype=np.int64)
         self.periods = np.empty(rows, dtype=np.int64)
         self.final_loss = np.empty(rows)
+        self.final_norm = np.empty(rows)
         self.loss_before = np.empty(rows)
         self.loss_midway = np.empty(rows)
         self.min_loss = np.empty(rows)
@@ -101,7 +114,9 @@ class Descents:
         rows.threshold[:] = rows.goal[:] = limits.thresholds
         rows.limit[:], rows.max_iterations[:] = limits.limits, limits.most
         rows.midway_at[:] = limits.limits // 2
-        rows.f_star[:], rows.checked[:] = minimum.f_star, minimum.off
+        of_norm = engine.plan.has_norms
+        rows.f_star[:] = 0.0 if of_norm else minimum.f_star
+        rows.checked[:] = of_norm or minimum.off
         count = len(x)
         self.ends = Ends(engine.plan, count) if ends is None else ends
         self.places: Counts = np.arange(count)
@@ -128,7 +143,8 @@ class Descents:
         self.rows.constant_since[:] = self.numbers.constant_since(until)
         table = self.numbers.table(first + 1, until + 1)
         trace = np.empty((len(self.places), length)) if self.keep_traces else None
-        return Block(until, table, first + 1, trace, first)
+        norms = None if trace is None or not self.plan.has_norms else np.empty_like(trace)
+        return Block(until, table, first + 1, trace, first, norms)
 
     def advance(self, block: Block) -> None:
         """Make a block, and record the rows that end in it."""
@@ -234,7 +250,8 @@ class Descents:
         ends.iterations[places] = ends.updates[places] = rows.k[some]
         ends.periods[places] = rows.period[some]
         ends.final_loss[places] = loss
-        ends.loss_before[places] = rows.last_loss[some]
+        ends.final_norm[places] = rows.norm[some]
+        ends.loss_before[places] = compared_before(rows, self.plan)[some]
         ends.loss_midway[places] = rows.midway[some]
         low, high = rows.lowest[some], rows.highest[some]
         ends.min_loss[places] = np.where(np.isnan(low), loss, low)
@@ -248,7 +265,7 @@ class Descents:
         """End rows that were recorded; return those of them whose traces go on."""
         rows, goals = self.rows, self.limits.goals[ended]
         met = (rows.code[ended] == _CONVERGED) & ~self.below[ended]
-        goes_on = met & (rows.loss[ended] - rows.f_star[ended] > goals)
+        goes_on = met & (compared(rows, self.plan)[ended] - rows.f_star[ended] > goals)
         self.open[ended[~goes_on]] = False
         on: Counts = ended[goes_on]
         self.met[on] = True

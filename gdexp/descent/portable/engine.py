@@ -54,6 +54,7 @@ def set_up(
     x: torch.Tensor,
     plans: Plans | None,
     block: int | None = None,
+    norms: bool = False,
 ) -> Setup:
     """Return what runs a descent on the portable engine.
 
@@ -65,15 +66,16 @@ def set_up(
         x: a start, on the CPU and in the dtype.
         plans: where plans are kept; None: with the problem.
         block: the iterations of a block; None: chosen.
+        norms: whether thresholds are of the gradient norm.
 
     Raises:
         NotPortable: there is no plan, or it is refused.
     """
-    found = find_plan(problem, rule, dtype, device, x, plans)
+    found = find_plan(problem, rule, dtype, device, x, plans, norms)
     replays = isinstance(found.plans, StoredPlans)
     if found.prepared.checked and not replays and not _still_right(found, problem, x):
         found.plans.drop(found.key)
-        found = find_plan(problem, rule, dtype, device, x, plans)
+        found = find_plan(problem, rule, dtype, device, x, plans, norms)
     prepared = found.prepared
     checks = None
     if not prepared.checked:

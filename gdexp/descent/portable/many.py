@@ -10,15 +10,12 @@ import numpy as np
 
 from gdexp.descent.batch import (
     BatchOptions,
-    BatchSaving,
     Given,
     Hyperparameters,
     Limits,
     Part,
-    Piece,
     Traces,
     in_order,
-    joined_traces,
     note_midways,
 )
 from gdexp.descent.portable.checks import Checks
@@ -29,6 +26,7 @@ from gdexp.descent.portable.lowering import Lowering
 from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
+from gdexp.descent.portable.pieces import Joined, Pieces
 from gdexp.descent.portable.saved_parts import go_on, saved_part, updates_so_far
 from gdexp.engine import Block, Counts, InterpretedEngine
 
@@ -74,6 +72,7 @@ class Many:
         self.ends: Ends | None = None
         self.parts: list[tuple[Counts, Traces]] = []
         self.counts: list[tuple[Counts, Traces]] = []
+        self.norms: list[tuple[Counts, Traces]] = []
         saves = options.cap is None and options.listeners is None and options.keep_traces
         self.saving = options.saving if saves else None
         self.saved: list[Part] = []
@@ -114,17 +113,17 @@ class Many:
             own = [listeners[row] for row in rows.tolist()]
             advance = Listening(own, descents).advance
         lowering = None if lowers is None else Lowering(lowers, descents, advance)
-        pieces: list[Piece] = []
-        counted: list[Piece] = []
+        pieces = Pieces()
         if saved is not None:
-            pieces, counted = go_on(descents, *saved)
+            pieces = go_on(descents, *saved)
             if checks is not None:
                 checks.go_on(descents.k)
-        for _ in _advanced(descents, advance, lowering, checks, options.watch, pieces, counted):
+        for _ in _advanced(descents, advance, lowering, checks, options.watch, pieces):
             if self.saving is not None and descents.open.any() and self.saving.is_due():
-                self._save(self.saving, rows, descents, pieces, counted)
+                joined = pieces.joined(updates_so_far(descents), keep=True)
+                self.saving.save([*self.saved, saved_part(rows, descents, joined)])
         if options.keep_traces:
-            self._keep_traces(rows, descents, pieces, counted)
+            self._keep_traces(rows, descents, pieces.joined(descents.ends.updates))
         assert self.ends is not None
         self.ends.put(rows, descents.ends)
 
@@ -145,36 +144,20 @@ class Many:
             at_once=at_once,
         )
 
-    def _save(
-        self,
-        saving: BatchSaving,
-        rows: Counts,
-        descents: Descents,
-        pieces: list[Piece],
-        counted: list[Piece],
-    ) -> None:
-        """Save all rows that began."""
-        made = updates_so_far(descents)
-        traces = joined_traces(made, list(pieces))
-        counts = joined_traces(made, list(counted)) if counted else None
-        saving.save([*self.saved, saved_part(rows, descents, traces, counts)])
-
-    def _keep_traces(
-        self, rows: Counts, descents: Descents, pieces: list[Piece], counted: list[Piece]
-    ) -> None:
+    def _keep_traces(self, rows: Counts, descents: Descents, joined: Joined) -> None:
         """Keep the traces of rows that ended, and what follows from them."""
         ends, cap = descents.ends, self.options.cap
-        traces = joined_traces(ends.updates, pieces)
-        self.parts.append((rows, traces))
-        counts = joined_traces(ends.updates, counted) if counted else None
-        if counts is not None:
-            self.counts.append((rows, counts))
+        self.parts.append((rows, joined.losses))
+        if joined.counts is not None:
+            self.counts.append((rows, joined.counts))
+        if joined.norms is not None:
+            self.norms.append((rows, joined.norms))
         if self.saving is not None:
-            self.saved.append(saved_part(rows, descents, traces, counts))
+            self.saved.append(saved_part(rows, descents, joined))
         if cap is not None:
             self.limits.settle(self.stoppings, rows, ends, cap)
         if cap is not None or self.options.listeners is not None:
-            note_midways(ends, traces)
+            note_midways(ends, joined.losses if joined.norms is None else joined.norms)
 
     def traces(self) -> Traces:
         """Return the traces of all rows in the order of the rows; the parts are used up."""
@@ -185,6 +168,11 @@ class Many:
         """Return the evaluations of all rows of a rule that searches; the parts are used up."""
         assert self.ends is not None
         return in_order(self.counts, self.ends.updates) if self.counts else None
+
+    def gradient_norms(self) -> Traces | None:
+        """Return the gradient norms of all rows, where there are any; the parts are used up."""
+        assert self.ends is not None
+        return in_order(self.norms, self.ends.updates) if self.norms else None
 
 
 def _rows_at_once(kind: Kind, numbers: int) -> int:
@@ -200,8 +188,7 @@ def _advanced(
     lowering: Lowering | None,
     checks: Checks | None,
     watch: Callable[[int, int], None] | None,
-    pieces: list[Piece],
-    counted: list[Piece],
+    pieces: Pieces,
 ) -> Iterator[None]:
     """Advance rows until all have ended, yielding after each block.
 
@@ -211,8 +198,7 @@ def _advanced(
         lowering: a cap's; None: there is none.
         checks: see `descend_alone`.
         watch: see `descend_batch`.
-        pieces: gets the losses.
-        counted: gets the counts of evaluations.
+        pieces: gets what the blocks make.
     """
     while descents.open.any():
         length = descents.length()
@@ -222,19 +208,13 @@ def _advanced(
             length = checks.length(length, descents.k)
         block = descents.block(length)
         (advance if lowering is None else lowering.advance)(block)
-        if block.trace is not None:
-            with np.errstate(all="ignore"):  # what is after a row's end is anything
-                values = block.trace.astype(descents.plan.dtype)
-            pieces.append(Piece(descents.places, block.trace_first, values))
-        if descents.searches:
-            made = descents.rows.evaluations[:, None].copy()
-            counted.append(Piece(descents.places, block.trace_first, made))
+        pieces.add(descents, block)
         descents.finish(block)
         if checks is not None:
             checks.look(descents)
         if watch is not None:
             watch(block.until, int(descents.open.sum()))
-        if pieces:  # else rows that ended cost nothing
+        if pieces.losses:  # else rows that ended cost nothing
             descents.compact()
         yield
     descents.record()

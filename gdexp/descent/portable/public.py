@@ -55,7 +55,8 @@ def portable_result(
     Raises:
         NotPortable: there is no plan, or it disagreed with torch on the way.
     """
-    setup = set_up(problem, rule, initial.dtype, device, initial, plans)
+    norms = stopping.of_norm
+    setup = set_up(problem, rule, initial.dtype, device, initial, plans, norms=norms)
     began = time.perf_counter()
     with FirstDescent(setup, stopping):
         done = descend_alone(
@@ -85,6 +86,7 @@ def portable_result(
         engine="portable",
         program=as_data(setup.found.prepared, rule),
         evaluations=done.evaluations,
+        gradient_norms=np.frombuffer(done.norms, dtype=np.float64) if norms else None,
     )
 
 
@@ -106,10 +108,11 @@ def portable_batch(
     cap = options.cap
     earlier = None if cap is None else cap.copy()
     parts = list(divided(*batch.own_rules, in_order=cap is not None))
-    dtype, block = batch.initial.dtype, options.block
+    dtype, block, norms = batch.initial.dtype, options.block, batch.stoppings[0].of_norm
     setups = [
-        set_up(problem, rules.rules[0], dtype, device, batch.initial[int(rows[0])], plans, block)
+        set_up(problem, rules.rules[0], dtype, device, start, plans, block, norms)
         for rows, rules in parts
+        for start in [batch.initial[int(rows[0])]]
     ]
     many, before = Many(batch, options), 0.0
     try:
@@ -134,7 +137,12 @@ def portable_batch(
         (rows, as_data(setup.found.prepared, rules.rules[0]))
         for (rows, rules), setup in zip(parts, setups, strict=True)
     ]
-    return replace(result, programs=programs, evaluations=many.evaluations())
+    return replace(
+        result,
+        programs=programs,
+        evaluations=many.evaluations(),
+        gradient_norms=many.gradient_norms(),
+    )
 
 
 class FirstDescent:

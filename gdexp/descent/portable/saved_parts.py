@@ -8,6 +8,7 @@ import numpy as np
 
 from gdexp.descent.batch import Part, Piece, Traces
 from gdexp.descent.portable.descents import Descents
+from gdexp.descent.portable.pieces import Joined, Pieces
 from gdexp.engine import Counts, load_rows, save_rows
 
 
@@ -19,25 +20,24 @@ def updates_so_far(descents: Descents) -> Counts:
     return made
 
 
-def saved_part(
-    rows: Counts, descents: Descents, traces: Traces, counts: Traces | None
-) -> dict[str, Any]:
+def saved_part(rows: Counts, descents: Descents, joined: Joined) -> dict[str, Any]:
     """Return rows as data.
 
     Args:
         rows: their numbers in the batch.
         descents: the rows between two blocks; those that ended are recorded.
-        traces: their losses so far.
-        counts: the evaluations until each iterate; None: one for each.
+        joined: their traces so far.
     """
+    counts, norms = joined.counts, joined.norms
     d, left = descents, np.flatnonzero(descents.open)
     stored = save_rows(d.rows.take(left), d.plan) if left.size else b""
     return {
         "rows": rows,
         "iteration": d.k,
         "ends": dict(vars(d.ends)),
-        "traces": dict(vars(traces)),
+        "traces": dict(vars(joined.losses)),
         "counts": None if counts is None else dict(vars(counts)),
+        **({} if norms is None else {"norms": dict(vars(norms))}),
         "running": np.frombuffer(stored, dtype=np.uint8),
         "places": d.places[left],
         "met": d.met[left],
@@ -45,7 +45,7 @@ def saved_part(
     }
 
 
-def go_on(descents: Descents, part: Part, there: Counts) -> tuple[list[Piece], list[Piece]]:
+def go_on(descents: Descents, part: Part, there: Counts) -> Pieces:
     """Bring rows that have not begun to where they were saved.
 
     Args:
@@ -54,7 +54,7 @@ def go_on(descents: Descents, part: Part, there: Counts) -> tuple[list[Piece], l
         there: their positions in it.
 
     Returns:
-        Their losses so far, and their counts of evaluations.
+        Their traces so far.
 
     Raises:
         BadInput: they are rows of another plan.
@@ -77,9 +77,8 @@ def go_on(descents: Descents, part: Part, there: Counts) -> tuple[list[Piece], l
     d.numbers.select(places)
     for name, values in part["ends"].items():
         vars(d.ends)[name][:] = values[there]
-    counts = part["counts"]
-    counted = [] if counts is None else [_piece(Traces(**counts), there)]
-    return [_piece(Traces(**part["traces"]), there)], counted
+    found = (part.get(name) for name in ("traces", "counts", "norms"))
+    return Pieces(*(None if each is None else _piece(Traces(**each), there) for each in found))
 
 
 def _piece(traces: Traces, rows: Counts) -> Piece:

@@ -29,7 +29,8 @@ NOWHERE = -1
 class Descended(NamedTuple):
     """What became of a descent: its losses, status, last x and the period of a stall.
 
-    Where the rule searches, `evaluations` holds those until each iterate.
+    Where the rule searches, `evaluations` holds those until each iterate; `norms` holds the
+    gradient norms where thresholds are of them.
     """
 
     trace: array[float]
@@ -37,6 +38,7 @@ class Descended(NamedTuple):
     final: Array
     period: int | None
     evaluations: Counts | None
+    norms: array[float]
 
 
 def descend_alone(
@@ -73,9 +75,9 @@ def descend_alone(
     advance = descents.advance
     if listener is not None:
         advance = Listening([listener], descents).advance
-    trace, counts = array("d"), array("q")
+    trace, counts, norms = array("d"), array("q"), array("d")
     call_at = NOWHERE if watch is None else 0
-    if saving is not None and _resumed(descents, trace, counts, listener, checks, saving):
+    if saving is not None and _resumed(descents, trace, counts, norms, listener, checks, saving):
         call_at = NOWHERE if watch is None else watch(descents.k - 1, trace)
     while descents.open[0]:
         length = descents.length()
@@ -88,9 +90,10 @@ def descend_alone(
         losses = block.trace
         assert losses is not None
         descents.record()
-        if not descents.open[0]:
-            losses = losses[:, : int(descents.ends.updates[0]) + 1 - descents.k]
-        trace.frombytes(losses.tobytes())
+        made = slice(None if descents.open[0] else int(descents.ends.updates[0]) + 1 - descents.k)
+        trace.frombytes(losses[:, made].tobytes())
+        if block.norms is not None:
+            norms.frombytes(block.norms[:, made].tobytes())
         if descents.searches:
             counts.append(int(descents.rows.evaluations[0]))
         descents.finish(block)
@@ -100,11 +103,13 @@ def descend_alone(
             checks.look(descents)
         if saving is not None and descents.open[0] and saving.is_due():
             saved, met = {**descents.saved(), "counts": np.array(counts)}, bool(descents.met[0])
+            if norms:
+                saved["norms"] = np.array(norms)
             saving.save("portable", descents.k, trace, listener, saved, met)
     ends = descents.ends
     final = ends.final.reshape(x.shape)
     status, period = STATUSES[ends.codes[0]], int(ends.periods[0]) or None
-    return Descended(trace, status, final, period, beyond_one_each(counts))
+    return Descended(trace, status, final, period, beyond_one_each(counts), norms)
 
 
 def _one_row(
@@ -129,6 +134,7 @@ def _resumed(
     descents: Descents,
     trace: array[float],
     counts: array[int],
+    norms: array[float],
     listener: Listener | None,
     checks: Checks | None,
     saving: Saving,
@@ -139,6 +145,8 @@ def _resumed(
         return False
     descents.restore(saved, len(trace))
     counts.extend(saved["counts"].tolist())
+    if "norms" in saved:
+        norms.extend(saved["norms"].tolist())
     if checks is not None:
         checks.go_on(descents.k)
     return True

@@ -35,10 +35,19 @@ def as_data(prepared: Prepared, rule: UpdateRule) -> StoredPlan:
 
 
 def misfit(
-    stored: StoredPlan, rule: UpdateRule, dtype: torch.dtype, shape: Sequence[int]
+    stored: StoredPlan,
+    rule: UpdateRule,
+    dtype: torch.dtype,
+    shape: Sequence[int],
+    norms: bool = False,
 ) -> str | None:
-    """Return why a stored plan is none of a descent with this rule, dtype and shape; else None."""
+    """Return why a stored plan is none of a descent with this rule, dtype and shape; else None.
+
+    `norms` says whether its thresholds are of the gradient norm.
+    """
     plan = stored.plan
+    if plan.has_norms != norms:
+        return "gives gradient norms" if plan.has_norms else "gives no gradient norms"
     if (stored.rule, stored.choices) != (rule.name, booleans(rule)):
         return f"is one of {stored.rule} with other settings"
     if plan.coefficients != sum(each is None for each in stored.choices):
@@ -69,7 +78,8 @@ def recorded_here(
     plan, dtype = stored.plan, getattr(torch, stored.plan.dtype)
     try:
         form = problem.portable_form()
-        here = find_plan(form, rule, dtype, device, points[0].to("cpu", dtype)).prepared.plan
+        x = points[0].to("cpu", dtype)
+        here = find_plan(form, rule, dtype, device, x, norms=plan.has_norms).prepared.plan
     except NotPortable as error:
         return RecordedHere(refused=str(error))
     others = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gdexp.engine.gradient_norm import GRADIENT_NORM
 from gdexp.engine.operations import Kind
 from gdexp.engine.program import DTYPES, Array, Node, Program
 
@@ -70,8 +71,8 @@ class _Composition:
 def compose(evaluate: Program, update: Program) -> Program:
     """Return the program of one iteration: from x, states and coefficients to what follows.
 
-    Its results are those of the update and `loss`. A NaN of the loss has its canonical bits where
-    the update reads it.
+    Its results are those of the update, `loss` and, where it is evaluated, `gradient_norm`. A NaN
+    of the loss has its canonical bits where the update reads it.
     """
     made = _Composition(evaluate.dtype)
     results = made.include(evaluate, {})
@@ -87,6 +88,8 @@ def compose(evaluate: Program, update: Program) -> Program:
         loss = made.add(Node("select", (unordered, canonical, loss), ()))
         bound["loss"] = loss
     outputs = made.include(update, bound) | {"loss": loss}
+    if GRADIENT_NORM in results:
+        outputs[GRADIENT_NORM] = results[GRADIENT_NORM]
     return _pruned(Program(made.dtype, tuple(made.nodes), tuple(made.constants), outputs))
 
 

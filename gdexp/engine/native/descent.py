@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gdexp.engine.native.forms import Form, Steps
-from gdexp.engine.native.row import LOSSES, SAME, VARIABLES, RowWriter
+from gdexp.engine.native.row import SAME, VARIABLES, RowWriter
 from gdexp.engine.native.table import ARRAYS, MORE, PLACE
 from gdexp.engine.native.writer import LIKELY, UNLIKELY, Types, hexadecimal
 from gdexp.engine.rows import Code
@@ -18,6 +18,7 @@ _INTEGERS = (
     "coefficient_step",
     "coefficient_first",
     "until",
+    "norms_row",
 )
 
 
@@ -70,7 +71,7 @@ class Descent(RowWriter):
             kind = "i64" if name in _INTEGERS else "ptr"
             address = w.at("i64", "%table", PLACE[name])
             w.do(f"%t.{name} = load {kind}, ptr {address}")
-        for kind, names in (*VARIABLES.items(), (self.types.number, LOSSES)):
+        for kind, names in (*VARIABLES.items(), (self.types.number, self.numbers)):
             for name in names:
                 w.do(f"%{name} = alloca {kind}")
         w.do("%row = alloca i64")
@@ -78,6 +79,7 @@ class Descent(RowWriter):
         w.do("%unread = alloca double")
         untraced = w.set("icmp eq ptr %t.trace, null")
         w.do(f"%traces = select i1 {untraced}, ptr %unread, ptr %t.trace")
+        w.do(f"%all.norms = select i1 {untraced}, ptr %unread, ptr %t.norms")
         self.form.begin(w)
 
     def _begin_row(self) -> None:
@@ -100,12 +102,15 @@ class Descent(RowWriter):
         self._let("event", k)
         self._let("evaluations", self._of_row("evaluations"))
         self._let("threshold", self._of_row("threshold"))
-        for name in LOSSES:
+        for name in self.numbers:
             self._let(name, self._narrow(self._of_row(name)))
         w.do(f"%f_star = load double, ptr {self._place('f_star')}")
         self.form.load(w, self._vector("x"), self._vector("state"), self._vector("last"))
         trace = w.set("mul nsw i64 %r, %t.trace_row")
         w.do(f"%trace = getelementptr double, ptr %traces, i64 {trace}")
+        if self.steps.has_norms:
+            norms = w.set("mul nsw i64 %r, %t.norms_row")
+            w.do(f"%norms = getelementptr double, ptr %all.norms, i64 {norms}")
         row = w.set("mul nsw i64 %r, %t.coefficient_row")
         number = self.types.number
         w.do(f"%coefficients = getelementptr {number}, ptr %t.coefficients, i64 {row}")
@@ -118,7 +123,7 @@ class Descent(RowWriter):
         update = w.set(f"sub nsw i64 {w.set(f'add nsw i64 {k}, 1')}, %t.coefficient_first")
         offset = w.set(f"mul nsw i64 {update}, %t.coefficient_step")
         place = w.set(f"getelementptr {self.types.number}, ptr %coefficients, i64 {offset}")
-        loss, accepted = self.form.step(w, first, place)
+        loss, accepted, norm = self.form.step(w, first, place)
         self._let("evaluations", w.set(f"add nsw i64 {self._get('evaluations')}, 1"))
         if accepted is not None:
             w.branch(accepted, f"{p}.accepted", f"{p}.retry")
@@ -128,11 +133,16 @@ class Descent(RowWriter):
             w.place(f"{p}.accepted")
         wide = self._wide(loss)
         self._trace(k, wide)
-        gap = w.set(f"fsub double {wide}, %f_star")
+        compared = wide
+        if norm is not None:
+            self._let("norm", norm)
+            compared = self._wide(norm)
+            self._trace(k, compared, "norms")
+        gap = w.set(f"fsub double {compared}, %f_star")
         bits = self._bits(loss)
         usual = [
             w.set(f"fcmp ogt double {gap}, {self._get('threshold')}"),
-            w.set(f"fcmp olt double {gap}, {_INFINITE}"),
+            *self._finite(wide, gap, norm is not None),
             self._differs(bits, "last_loss"),
             self._differs(bits, "anchor_loss"),
             w.set(f"icmp ne i64 {k}, {self._get('event')}"),
@@ -141,7 +151,7 @@ class Descent(RowWriter):
         for each in usual[1:]:
             together = w.set(f"and i1 {together}, {each}")
         w.branch(together, f"{p}.usual", f"{p}.event", LIKELY)
-        self._event(p, loss, wide, gap, bits)
+        self._event(p, loss, wide, gap, bits, compared)
         w.place(f"{p}.usual")
         self._extremes("olt", "ogt", loss)
         w.jump(f"{p}.go")
@@ -149,14 +159,22 @@ class Descent(RowWriter):
         self._go(loss)
         w.jump("later.step")
 
+    def _finite(self, wide: str, gap: str, has_norms: bool) -> list[str]:
+        """Return conditions that are true of a finite loss; above its threshold it is no -inf."""
+        w = self.w
+        if not has_norms:
+            return [w.set(f"fcmp olt double {gap}, {_INFINITE}")]
+        difference = w.set(f"fsub double {wide}, {wide}")
+        return [w.set(f"fcmp ord double {difference}, {difference}")]
+
     def _differs(self, bits: str, name: str) -> str:
         return self.w.set(f"icmp ne {self.types.integer} {bits}, {self._bits(self._get(name))}")
 
-    def _trace(self, k: str, wide: str) -> None:
+    def _trace(self, k: str, wide: str, trace: str = "trace") -> None:
         w = self.w
         column = w.set(f"sub nsw i64 {k}, %t.trace_first")
         column = w.set(f"mul nsw i64 {column}, %t.trace_step")
-        w.store("double", wide, w.set(f"getelementptr double, ptr %trace, i64 {column}"))
+        w.store("double", wide, w.set(f"getelementptr double, ptr %{trace}, i64 {column}"))
 
     def _extremes(self, less: str, greater: str, loss: str) -> None:
         """Update `lowest` and `highest`; the first of equal losses stays."""
@@ -169,10 +187,12 @@ class Descent(RowWriter):
     def _go(self, loss: str) -> None:
         """Replace x, states and k by the next ones."""
         self._let("last_loss", loss)
+        if self.steps.has_norms:
+            self._let("last_norm", self._get("norm"))
         self.form.advance(self.w)
         self._let("k", self.w.set(f"add nsw i64 {self._get('k')}, 1"))
 
-    def _event(self, p: str, loss: str, wide: str, gap: str, bits: str) -> None:
+    def _event(self, p: str, loss: str, wide: str, gap: str, bits: str, compared: str) -> None:
         """Write the steps 3 to 8 for an iteration at which one of them may do something."""
         w = self.w
         w.place(f"{p}.event")
@@ -183,9 +203,9 @@ class Descent(RowWriter):
         w.place(f"{p}.finite")
         met = w.set(f"fcmp ole double {gap}, {self._get('threshold')}")
         w.branch(met, f"{p}.met", f"{p}.record")
-        self._met(p, loss, wide, gap)
+        self._met(p, loss, wide, gap, compared)
         w.place(f"{p}.record")
-        self._records(loss, wide)
+        self._records(loss, compared)
         self._stall(p, loss, wide, bits)
         w.place(f"{p}.limit")
         k = self._get("k")
@@ -200,14 +220,14 @@ class Descent(RowWriter):
         self._go(loss)
         self._end(Code.RUNNING, wide)
 
-    def _records(self, loss: str, wide: str) -> None:
+    def _records(self, loss: str, compared: str) -> None:
         self._extremes("ult", "ugt", loss)
-        self._midway(wide)
+        self._midway(compared)
 
-    def _midway(self, wide: str) -> None:
+    def _midway(self, compared: str) -> None:
         w = self.w
         now = w.set(f"icmp eq i64 {self._get('k')}, {self._of_row('midway_at')}")
-        value = w.set(f"select i1 {now}, double {wide}, double {self._of_row('midway')}")
+        value = w.set(f"select i1 {now}, double {compared}, double {self._of_row('midway')}")
         self._put("midway", value)
 
     def _end(self, code: Code, recorded: str) -> None:
@@ -226,10 +246,10 @@ class Descent(RowWriter):
         beyond = w.set(f"fcmp ugt {number} {loss}, {old}")
         higher = w.set(f"select i1 {beyond}, {number} {loss}, {number} {old}")
         self._let("highest", w.set(f"select i1 {nan}, {number} {old}, {number} {higher}"))
-        self._midway(canonical)
+        self._midway(self._wide(self._get("norm")) if self.steps.has_norms else canonical)
         self._end(Code.DIVERGED, canonical)
 
-    def _met(self, p: str, loss: str, wide: str, gap: str) -> None:
+    def _met(self, p: str, loss: str, wide: str, gap: str, compared: str) -> None:
         """Write step 5 for a loss within the threshold."""
         w = self.w
         w.place(f"{p}.met")
@@ -244,14 +264,15 @@ class Descent(RowWriter):
         self._end(Code.BELOW, self._wide(self._get("last_loss")))
         w.place(f"{p}.hit")
         self._put("hit_k", self._get("k"))
-        self._put("before", self._wide(self._get("last_loss")))
+        before = "last_norm" if self.steps.has_norms else "last_loss"
+        self._put("before", self._wide(self._get(before)))
         w.jump(f"{p}.goal")
         w.place(f"{p}.goal")
         first = w.set(f"phi i1 [ false, %{p}.met ], [ true, %{p}.hit ]")
         goal = self._of_row("goal")
         w.branch(w.set(f"fcmp ole double {gap}, {goal}"), f"{p}.converged", f"{p}.beyond")
         w.place(f"{p}.converged")
-        self._records(loss, wide)
+        self._records(loss, compared)
         self._end(Code.CONVERGED, wide)
         w.place(f"{p}.beyond")
         w.branch(first, f"{p}.copy", f"{p}.onward")
@@ -320,7 +341,7 @@ class Descent(RowWriter):
         self._put("k", self._get("k"))
         self._put("evaluations", self._get("evaluations"))
         self._put("loss", self._get("recorded"))
-        for name in LOSSES:
+        for name in self.numbers:
             self._put(name, self._wide(self._get(name)))
         self.form.store(w, self._vector("x"), self._vector("state"))
         self.form.store_last(w, self._vector("last"))

@@ -166,7 +166,7 @@ class NativeEngine:
         goes |= (rows.code == _BELOW) & (rows.checked != 0)
         goes &= rows.k <= block.until
         earliest = int(rows.k[goes].min()) if goes.any() else block.until + 1
-        _put_trace(table, block, count, earliest)
+        _put_trace(table, block, count, earliest, plan.has_norms)
         _put_coefficients(table, block, count, earliest, plan.coefficients, dtype)
         table[PLACE["constants"]] = _address(self._compiled.constants)
         table[PLACE["until"]] = block.until
@@ -199,7 +199,7 @@ def _check(name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[np.g
         raise ValueError(f"rows.{name} is {found}, not a C array, {dtype} of shape {shape}")
 
 
-def _put_trace(table: Array, block: Block, count: int, earliest: int) -> None:
+def _put_trace(table: Array, block: Block, count: int, earliest: int, has_norms: bool) -> None:
     trace = block.trace
     if trace is None:
         return
@@ -212,6 +212,12 @@ def _put_trace(table: Array, block: Block, count: int, earliest: int) -> None:
     table[PLACE["trace"]] = _address(trace)
     table[PLACE["trace_row"]] = trace.strides[0] // 8
     table[PLACE["trace_step"]] = 1
+    if has_norms:
+        norms = block.norms
+        if norms is None or norms.shape != trace.shape or norms.strides != trace.strides:
+            raise ValueError("the trace of gradient norms must be laid out as that of losses")
+        table[PLACE["norms"]] = _address(norms)
+        table[PLACE["norms_row"]] = norms.strides[0] // 8
     table[PLACE["trace_first"]] = block.trace_first
 
 

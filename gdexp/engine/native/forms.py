@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from gdexp.engine.gradient_norm import GRADIENT_NORM
 from gdexp.engine.native.compose import compose
 from gdexp.engine.native.unrolled import unroll
 from gdexp.engine.native.writer import Writer
 from gdexp.engine.plan import Plan
 from gdexp.engine.program import Program
+
+
+class Computed(NamedTuple):
+    """The registers of what a step computed; None where the plan has no such result."""
+
+    loss: str
+    accepted: str | None
+    norm: str | None
 
 
 class Form(Protocol):
@@ -28,8 +37,8 @@ class Form(Protocol):
     def load(self, w: Writer, x: str, state: str, last: str) -> None:
         """Make the row's arrays current and previous."""
 
-    def step(self, w: Writer, first: bool, coefficients: str) -> tuple[str, str | None]:
-        """Compute loss and next; return the registers of the loss and of `accepted`."""
+    def step(self, w: Writer, first: bool, coefficients: str) -> Computed:
+        """Compute loss and next."""
 
     def advance(self, w: Writer) -> None:
         """Current becomes previous, next becomes current."""
@@ -66,7 +75,7 @@ class Steps:
             for i in range(sum(name.startswith("state") for name in outputs))
         ]
         self.width = self.n + sum(self.states)
-        self.coefficients = plan.coefficients
+        self.coefficients, self.has_norms = plan.coefficients, plan.has_norms
 
     def results(self) -> list[str]:
         """Return the names of what moves from step to step, in the order of memory."""
@@ -109,7 +118,7 @@ class Unrolled:
             w.store(number, w.load(number, source), f"%current.{i}")
             w.store(number, w.load(number, w.at(number, last, i)), f"%previous.{i}")
 
-    def step(self, w: Writer, first: bool, coefficients: str) -> tuple[str, str | None]:
+    def step(self, w: Writer, first: bool, coefficients: str) -> Computed:
         """Write the program for single numbers."""
         number = w.types.number
         current = [w.load(number, f"%current.{i}") for i in range(self.steps.width)]
@@ -122,8 +131,10 @@ class Unrolled:
             inputs[f"coefficient{i}"] = [w.load(number, w.at(number, coefficients, i))]
         found = unroll(w, self.steps.program(first), inputs)
         self._next = [name for result in self.steps.results() for name in found[result]]
-        accepted = str(found["accepted"][0]) if "accepted" in found else None
-        return str(found["loss"][0]), accepted
+        accepted, norm = (
+            str(found[name][0]) if name in found else None for name in ("accepted", GRADIENT_NORM)
+        )
+        return Computed(str(found["loss"][0]), accepted, norm)
 
     def advance(self, w: Writer) -> None:
         """Move registers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from gdexp.engine.gradient_norm import GRADIENT_NORM
 from gdexp.engine.native.body import Body, read_views
 from gdexp.engine.native.frame import Frame
 from gdexp.engine.native.memory import Place, Pool, Slot
@@ -20,7 +21,8 @@ class Kernel(Frame):
     """Writes the function of one step.
 
     It takes the addresses of current and next (x and states, one after the other), coefficients,
-    constants and scratch memory. It returns the loss and whether the point is accepted.
+    constants and scratch memory. It returns the loss, whether the point is accepted, and the
+    gradient norm where the program has it.
 
     Args:
         types: of the numbers.
@@ -44,6 +46,7 @@ class Kernel(Frame):
         self.name, self.results = name, results
         self.schedule: Schedule = schedule(self.graph)
         self._slots: dict[int, Slot] = {}
+        self._type = result_type(types, GRADIENT_NORM in program.outputs)
 
     def function(self) -> str:
         """Return the function's text."""
@@ -59,9 +62,8 @@ class Kernel(Frame):
                 if i in self._slots:
                     self.scratch.give_back(self._slots[i])
         self._finish()
-        number = self.w.types.number
         head = (
-            f"define internal {{ {number}, i1 }} @{self.name}(ptr noalias readonly %current, "
+            f"define internal {self._type} @{self.name}(ptr noalias readonly %current, "
             "ptr noalias %next, ptr noalias readonly %coefficients, "
             "ptr noalias readonly %constants, ptr noalias %scratch) noinline #0 {\nentry:\n"
         )
@@ -176,7 +178,7 @@ class Kernel(Frame):
             offset += size
 
     def _finish(self) -> None:
-        """Store results of one number and return loss and acceptance."""
+        """Store results of one number and return what the step computed."""
         w, number = self.w, self.w.types.number
         body = Body(self, (), [], ())
         offset = 0
@@ -188,7 +190,16 @@ class Kernel(Frame):
         accepted = "true"
         if "accepted" in self.graph.outputs:
             accepted = body.value(self.graph.outputs["accepted"])
-        pair = f"{{ {number}, i1 }}"
         loss = body.value(self.graph.outputs["loss"])
-        first = w.set(f"insertvalue {pair} undef, {number} {loss}, 0")
-        w.do(f"ret {pair} {w.set(f'insertvalue {pair} {first}, i1 {accepted}, 1')}")
+        made = w.set(f"insertvalue {self._type} undef, {number} {loss}, 0")
+        made = w.set(f"insertvalue {self._type} {made}, i1 {accepted}, 1")
+        if GRADIENT_NORM in self.graph.outputs:
+            norm = body.value(self.graph.outputs[GRADIENT_NORM])
+            made = w.set(f"insertvalue {self._type} {made}, {number} {norm}, 2")
+        w.do(f"ret {self._type} {made}")
+
+
+def result_type(types: Types, has_norms: bool) -> str:
+    """Return the type of what a step returns: the loss, acceptance and the gradient norm."""
+    norm = f", {types.number}" if has_norms else ""
+    return f"{{ {types.number}, i1{norm} }}"

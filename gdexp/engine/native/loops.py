@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gdexp.engine.native.forms import Steps
-from gdexp.engine.native.kernel import Kernel
+from gdexp.engine.native.forms import Computed, Steps
+from gdexp.engine.native.kernel import Kernel, result_type
 from gdexp.engine.native.memory import ALIGNMENT, Pool
 from gdexp.engine.native.writer import Types, Writer
 from gdexp.engine.operations import Kind
@@ -70,18 +70,20 @@ class Loops:
         self._copy(w, w.at(w.types.number, "%area.0", n), state, self.steps.width - n)
         self._copy(w, "%area.1", last, self.steps.width)
 
-    def step(self, w: Writer, first: bool, coefficients: str) -> tuple[str, str | None]:
+    def step(self, w: Writer, first: bool, coefficients: str) -> Computed:
         """Call the function of the step."""
-        pair = f"{{ {w.types.number}, i1 }}"
+        made = result_type(w.types, self.steps.has_norms)
         current, following = w.load("ptr", "%current"), w.load("ptr", "%following")
         found = w.set(
-            f"call {pair} @{'first' if first else 'later'}(ptr {current}, ptr {following}, "
+            f"call {made} @{'first' if first else 'later'}(ptr {current}, ptr {following}, "
             f"ptr {coefficients}, ptr %t.constants, ptr %memory)"
         )
-        loss = w.set(f"extractvalue {pair} {found}, 0")
-        if "accepted" not in self.steps.program(first).outputs:
-            return loss, None
-        return loss, w.set(f"extractvalue {pair} {found}, 1")
+        loss, accepted, norm = w.set(f"extractvalue {made} {found}, 0"), None, None
+        if "accepted" in self.steps.program(first).outputs:
+            accepted = w.set(f"extractvalue {made} {found}, 1")
+        if self.steps.has_norms:
+            norm = w.set(f"extractvalue {made} {found}, 2")
+        return Computed(loss, accepted, norm)
 
     def advance(self, w: Writer) -> None:
         """Let each area take the next role."""

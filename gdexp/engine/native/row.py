@@ -10,8 +10,11 @@ LOSSES = ("last_loss", "anchor_loss", "lowest", "highest")
 VARIABLES = {"i64": _COUNTS, "double": ("threshold", "recorded"), "i32": ("code",)}
 """The loop's variables by type; those in `LOSSES` have the plan's type."""
 
+NORMS = ("norm", "last_norm")
+"""More of them, of a plan with gradient norms."""
+
 _FLAGS = ("code", "checked")
-_DOUBLES = (*LOSSES, "loss", "midway", "before", "threshold", "goal", "f_star")
+_DOUBLES = (*LOSSES, *NORMS, "loss", "midway", "before", "threshold", "goal", "f_star")
 
 SAME = """
 define internal i1 @same(ptr readonly %left, ptr readonly %right, i64 %count) noinline {{
@@ -49,6 +52,7 @@ class RowWriter:
     def __init__(self, types: Types, steps: Steps) -> None:
         self.w = Writer(types)
         self.types, self.steps = types, steps
+        self.numbers = LOSSES + NORMS if steps.has_norms else LOSSES
 
     def _type(self, name: str) -> str:
         if name in _DOUBLES:

@@ -29,6 +29,8 @@ ARRAYS = (
     "max_iterations",
     "midway_at",
     "constant_since",
+    "norm",
+    "last_norm",
 )
 """The arrays of `Rows`, in the table's order."""
 
@@ -43,6 +45,8 @@ MORE = (
     "coefficient_first",
     "constants",
     "until",
+    "norms",
+    "norms_row",
 )
 """What follows them: of the block, and the program's constants. Rows and steps count numbers."""
 

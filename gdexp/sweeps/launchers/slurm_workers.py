@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -215,10 +216,30 @@ def _submit(launcher: BaseSubmititLauncher, overrides: Sequence[str], count: int
         executor.update_parameters(
             **{key if key in shared else f"{cluster}_{key}": v for key, v in params.items()}
         )
-        with redirect_stderr(io.StringIO()):  # submitit prints what it also raises
+        # submitit prints what it also raises.
+        with redirect_stderr(io.StringIO()), _modules_found():
             return executor.map_array(launcher, *zip(*jobs, strict=True))
     except Exception as error:
         raise _refused(launcher, str(error) or type(error).__name__) from error
+
+
+@contextmanager
+def _modules_found() -> Iterator[None]:
+    """Let jobs that are submitted in the block find the modules that this process finds.
+
+    A job's process does not begin with the user's script, so its folder is not on its path.
+    """
+    installed = (sys.prefix, sys.base_prefix)
+    own = [os.path.abspath(each) for each in sys.path if not each.startswith(installed)]
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(own))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _cluster(launcher: BaseSubmititLauncher) -> str:

@@ -10,6 +10,7 @@ from gdexp.sweeps.results.sweep_result import SweepResult
 from gdexp.sweeps.results.sweep_run import finish_sweep_run, start_sweep_run, sweep_params
 from gdexp.sweeps.results.terminal_messages import print_plan
 from gdexp.sweeps.results.terminal_report import print_result
+from gdexp.sweeps.results.tested import tested
 from gdexp.sweeps.results.threshold_table import threshold_cells
 from gdexp.sweeps.results.trials_table import trial_cells
 
@@ -25,6 +26,7 @@ __all__ = [
     "sweep_params",
     "sweep_pictures",
     "terminal_messages",
+    "tested",
     "threshold_cells",
     "trial_cells",
     "with_confirmation",

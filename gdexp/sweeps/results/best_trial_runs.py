@@ -142,7 +142,7 @@ def _with_note(
     record: Record,
 ) -> Record:
     """Return a record with the note for the page of its run, and with its levels for charts."""
-    experiment = plan.experiment(parameters, seed)
+    experiment = plan.experiment_at(parameters, seed)
     experiment = experiment.with_cap(json.loads(record.params.get("stopping.cap", "null")))
     files = stored_files({n: each for n, each in record.artifacts.items() if n != TRACE})
     stored = files._replace(arrays={**files.arrays, TRACE: record.trace})

@@ -8,6 +8,7 @@ from gdexp.sweeps.results.confirmed import confirmation_markdown
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
+from gdexp.sweeps.results.problem_table import problem_markdown, problem_rows
 from gdexp.sweeps.results.raced import race_markdown
 from gdexp.sweeps.results.seed_evidence import evidence_markdown
 from gdexp.sweeps.results.sweep_result import (
@@ -16,12 +17,13 @@ from gdexp.sweeps.results.sweep_result import (
     outcome_text,
     seeds_after_race,
 )
+from gdexp.sweeps.results.tested import tested_markdown
 from gdexp.sweeps.results.threshold_table import (
     censoring_note,
     threshold_markdown,
     threshold_note,
 )
-from gdexp.sweeps.results.value_table import value_markdown
+from gdexp.sweeps.results.value_table import best_trials, value_markdown
 from gdexp.tracking import code_block, escape_markdown
 
 
@@ -59,7 +61,8 @@ def description(plan: Plan, result: SweepResult, link: str) -> str:
 def _tables(plan: Plan, result: SweepResult) -> list[str]:
     """Return the threshold table, or where no threshold is asked for the best trials."""
     if not plan.counts_iterations:
-        return [] if plan.several else value_markdown(plan, result)
+        none = plan.several or not best_trials(plan, result)
+        return [] if none else value_markdown(plan, result)
     lines = [threshold_note(plan), "", *threshold_markdown(plan, result.thresholds)]
     note = censoring_note(plan, result.thresholds)
     return lines if note is None else [*lines, "", note]
@@ -90,6 +93,8 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
         *evidence_markdown(result.evidence),
+        *problem_markdown(problem_rows(plan, result)),
+        *tested_markdown(result.tested),
         *race_markdown(result.race),
         *confirmation_markdown(result.confirmation),
     ]

@@ -22,7 +22,7 @@ START_KEYS = ("problem", "seed", "dtype", "device")
 
 def has_one_start(plan: Plan) -> bool:
     """Return whether all trials begin at the same loss, so that one of them proves it for all."""
-    return plan.settings.seeds == 1 and not any(map(_moves_start, plan.space.dimensions))
+    return plan.descents == 1 and not any(map(_moves_start, plan.space.dimensions))
 
 
 def largest_start_gap(plan: Plan) -> float:
@@ -36,7 +36,7 @@ def largest_start_gap(plan: Plan) -> float:
         for chosen in plan.space.combinations():
             own = plan.space.dimensions_with(chosen)
             lists = [_values(d) for d in own]
-            computed += math.prod(map(len, lists)) * plan.settings.trial_seeds
+            computed += math.prod(map(len, lists)) * plan.descents
             if computed > MOST_STARTS or not all(lists):
                 return math.inf
             for values in itertools.product(*lists):

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.confirmed import confirmation_fields
+from gdexp.sweeps.results.problem_table import problem_fields, problem_rows
 from gdexp.sweeps.results.raced import race_fields
 from gdexp.sweeps.results.seed_evidence import evidence_fields
 from gdexp.sweeps.results.sweep_result import SweepResult, seeds_after_race
 from gdexp.sweeps.results.terminal_messages import study_location
+from gdexp.sweeps.results.tested import tested_fields
 from gdexp.sweeps.results.threshold_table import ThresholdRow
 from gdexp.sweeps.study import TrialRecord
 
@@ -40,6 +42,8 @@ def sweep_answer(
         "best": None if best is None else _trial(plan, *best),
         "nearest": None if nearest is None else _trial(plan, *nearest),
         "evidence": evidence_fields(result.evidence),
+        "problems": problem_fields(problem_rows(plan, result)),
+        "held_out": tested_fields(result.tested),
         "race": race_fields(result.race),
         "confirmation": confirmation_fields(result.confirmation),
         "finished": len(result.trials),

@@ -16,6 +16,7 @@ from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
 from gdexp.sweeps.results.seed_evidence import seed_evidence
+from gdexp.sweeps.results.tested import Tested
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
 from gdexp.sweeps.study import TrialRecord, completed_trials, is_added, recorded_trials
 
@@ -49,6 +50,7 @@ class SweepResult:
         added: the finished trials that the user added to the study.
         evidence: what the seeds tell of the best trial; None with one seed.
         race: what it found; None where there was none.
+        tested: the winner on the held-out problems; None where none are named.
         confirmation: what further seeds say of it; None where that is not asked for.
     """
 
@@ -66,6 +68,7 @@ class SweepResult:
     added: Sequence[FrozenTrial] = ()
     evidence: Evidence | None = None
     race: Race | None = None
+    tested: Tested | None = None
     confirmation: Confirmation | None = None
 
     @classmethod
@@ -91,9 +94,9 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
-            evidence=seed_evidence(
-                trials, records, best, plan.settings.trial_seeds, plan.objectives
-            ),
+            evidence=None
+            if plan.problems
+            else seed_evidence(trials, records, best, plan.settings.trial_seeds, plan.objectives),
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
@@ -216,5 +219,8 @@ def count_text(record: TrialRecord) -> str:
     """Return a trial's count with its noun; of several seeds the expected count."""
     if len(record.counts) == 1:
         return format_count(int(record.iterations), "iteration")
+    if record.each is not None:
+        count = format_count(float(record.iterations), "iteration")
+        return f"{count} as the geometric mean over {len(record.each)} problems"
     count = format_count(float(record.iterations), "iteration")
     return f"{count} expected over {len(record.counts)} seeds"

@@ -10,16 +10,18 @@ import numpy as np
 from gdexp.config import literal
 from gdexp.descent import EVALUATIONS, LOSS, SECONDS, Result, Status
 from gdexp.experiment import pictures, provenance_files
-from gdexp.runs import CHILDREN_TAG
+from gdexp.runs import ASCENDING, BEST_FIRST_TAG, CHILDREN_TAG, DESCENDING
 from gdexp.sweeps.goal import objective_name
-from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST
+from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST, RETURNED
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
+from gdexp.sweeps.results.problem_table import problems_csv
 from gdexp.sweeps.results.raced import race_csv
 from gdexp.sweeps.results.seed_evidence import evidence_csv
 from gdexp.sweeps.results.sweep_result import SweepResult
+from gdexp.sweeps.results.tested import tested_csv
 from gdexp.sweeps.results.threshold_picture import thresholds_png
 from gdexp.sweeps.results.threshold_table import thresholds_csv
 from gdexp.sweeps.results.trials_table import trials_csv
@@ -44,6 +46,7 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         "sweep.objective": objective_name(plan),
         **({} if plan.pruner.name == NONE else {"sweep.pruner": plan.pruner.name}),
         "sweep.seeds": str(plan.settings.seeds),
+        **({"sweep.problems": ", ".join(e.name for e in plan.problems)} if plan.problems else {}),
         **({"sweep.race": "true"} if plan.settings.race else {}),
         "sweep.cap": str(plan.settings.cap),
         **({} if goal is None else {"sweep.continue_to": str(goal)}),
@@ -54,10 +57,13 @@ def sweep_params(plan: Plan) -> dict[str, str]:
 def start_sweep_run(plan: Plan, store: Store, parent: str) -> None:
     """Set the run to running, and save a view in which the trials can be watched."""
     store.reopen(parent)
-    if plan.tracking.best is not None:
-        store.log_values(parent, Record(tags={CHILDREN_TAG: plan.tracking.children}))
-    swept, _ = plan.space.axes()
     order, largest = _best_first(plan)
+    tags = {} if plan.tracking.best is None else {CHILDREN_TAG: plan.tracking.children}
+    if plan.tells_failures and order != chart_views.BEST_FIRST:
+        tags |= {BEST_FIRST_TAG: f"{order} {DESCENDING if largest else ASCENDING}"}
+    if tags:
+        store.log_values(parent, Record(tags=tags))
+    swept, _ = plan.space.axes()
     view = SweepView(
         plan.name, swept, metrics=_metrics(plan), best_first=order, largest_first=largest
     )
@@ -132,6 +138,8 @@ def _best_first(plan: Plan) -> tuple[str, bool]:
         (LAST, LOSS): "final_loss",
         (LAST, first.metric): f"last/{first.metric}",
     }
+    if first.kind == RETURNED:
+        return first.name, first.maximize
     if first.kind == SECONDS:
         return "hitting_seconds", False
     if first.kind in COUNTED:
@@ -177,6 +185,8 @@ def _record(
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **evidence_csv("evidence.csv", result.evidence),
+        **problems_csv("problems.csv", plan, zip(result.trials, result.records, strict=True)),
+        **tested_csv("held_out.csv", result.tested),
         **race_csv("race.csv", result.race),
         **evidence_csv("confirmation.csv", confirmed),
         **sweep_pictures(plan, result),
@@ -227,7 +237,7 @@ def _best_result(plan: Plan, result: SweepResult, store: Store) -> Result | None
 
     Nor has another application's, whose run may be one that it started itself.
     """
-    if result.best_trial is None or plan.settings.seeds > 1 or plan.tells_failures:
+    if result.best_trial is None or plan.descents > 1 or plan.tells_failures:
         return None
     trial, record = result.best_trial
     if store.missing_reason(record.run_id) is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gdexp.core import shown_path
 from gdexp.display import terminal
 from gdexp.sweeps.budget import Budget
-from gdexp.sweeps.goal import goal_text
+from gdexp.sweeps.goal_sentence import goal_text
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.tracking import mask_uri

@@ -11,6 +11,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.confirmed import confirmation_facts
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
+from gdexp.sweeps.results.problem_table import NOTE, problem_rows, problem_table
 from gdexp.sweeps.results.raced import race_facts
 from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
@@ -19,8 +20,9 @@ from gdexp.sweeps.results.sweep_result import (
     outcome_text,
     seeds_after_race,
 )
+from gdexp.sweeps.results.tested import tested_facts, tested_table
 from gdexp.sweeps.results.threshold_table import censoring_note, threshold_note, threshold_table
-from gdexp.sweeps.results.value_table import value_table
+from gdexp.sweeps.results.value_table import best_trials, value_table
 from gdexp.sweeps.study import TrialRecord, is_row
 
 if TYPE_CHECKING:
@@ -47,13 +49,19 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
             out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     elif result.records:
         _print_none(out, plan, result)
+    if rows := problem_rows(plan, result):
+        out.print(f"\n{NOTE}\n")
+        out.print(problem_table(rows))
+    if result.tested is not None:
+        out.print()
+        out.print(tested_table(result.tested))
     if plan.counts_iterations:
         out.print(f"\n{threshold_note(plan)}\n")
         out.print(threshold_table(plan, result.thresholds))
         note = censoring_note(plan, result.thresholds)
         if note is not None:
             out.print(f"\n{note}")
-    elif not plan.several and result.records:
+    elif not plan.several and best_trials(plan, result):
         out.print(f"\nThe best trials by {plan.objectives[0].title}:\n")
         out.print(value_table(plan, result))
     out.print()
@@ -89,6 +97,7 @@ def _print_best(
                 f"(trial {trial.number}, {record.status})",
             ),
             *evidence_facts(result.evidence),
+            *tested_facts(result.tested),
             *race_facts(result.race),
             *confirmation_facts(result.confirmation),
             ("with", _parameters(trial)),
@@ -142,11 +151,11 @@ def _theory(plan: Plan, best: FrozenTrial, record: TrialRecord) -> list[tuple[st
     """Return how far the best trial is from the best possible, if theory knows that."""
     from gdexp.theory import MOST_MODES, distance, standing
 
-    if plan.settings.seeds > 1 or not plan.counts_iterations:
+    if plan.descents > 1 or not plan.counts_iterations:
         return []
     experiment = plan.experiment(best.params)
     function = experiment.function
-    if function is None:
+    if function is None or experiment.stopping.of_norm:
         return []
     x0 = starting_point(function, experiment.seed)
     if x0.numel() > MOST_MODES:

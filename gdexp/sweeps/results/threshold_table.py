@@ -14,7 +14,7 @@ from rich.table import Table
 
 from gdexp.config import flatten
 from gdexp.core import csv_bytes, format_value
-from gdexp.descent import LOSS
+from gdexp.descent import GRADIENT_NORM, LOSS
 from gdexp.display import terminal
 from gdexp.sweeps.objective import COUNTED
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
@@ -93,7 +93,9 @@ def threshold_rows(
 
 
 def _of_loss(plan: Plan) -> bool:
-    return bool(plan.base["stopping"].get("metric", LOSS) == LOSS)
+    stopping = plan.base["stopping"]
+    of_norm = stopping.get("measure") == GRADIENT_NORM
+    return bool(stopping.get("metric", LOSS) == LOSS and not of_norm)
 
 
 def threshold_note(plan: Plan) -> str:
@@ -158,7 +160,8 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("run" if plan.tracks else "trial")
     for row in rows:
-        threshold = f"{row.threshold:.0e}" if _of_loss(plan) else f"{row.threshold:g}"
+        of_metric = plan.base["stopping"].get("metric", LOSS) != LOSS
+        threshold = f"{row.threshold:g}" if of_metric else f"{row.threshold:.0e}"
         reached = f"{row.reached:,} of {row.total:,}"
         if row.iterations is None:
             table.add_row(threshold, f"[dim]{_count(row)}[/dim]", *("" for _ in names), reached)

@@ -36,10 +36,11 @@ def value_table(plan: Plan, result: SweepResult) -> Table:
     """Return the best trials as a table for the terminal."""
     rows = best_trials(plan, result)
     table = Table(box=None, padding=(0, 1), header_style="bold")
-    names = [name for name in plan.space.names if any(name in trial.params for trial, _ in rows)]
+    had = dict.fromkeys(name for trial, _ in rows for name in trial.params)
+    names = [name for name in dict.fromkeys([*plan.space.names, *had]) if name in had]
     title = plan.objectives[0].title
     iterates = any(record.iterations for _, record in rows)
-    for heading in (title, *(["iterations"] if iterates else []), *names):
+    for heading in (title, *([_counted(plan)] if iterates else []), *names):
         table.add_column(terminal.escape_text(heading), justify="right")
     table.add_column("ended")
     table.add_column("run" if plan.tracks else "trial")
@@ -56,10 +57,18 @@ def value_table(plan: Plan, result: SweepResult) -> Table:
 def value_markdown(plan: Plan, result: SweepResult) -> list[str]:
     """Return the best trials as lines of Markdown."""
     title = escape_markdown(plan.objectives[0].title)
-    lines = [f"| {title} | iterations | parameters | ended | trial |", "|---|---|---|---|---|"]
+    lines = [
+        f"| {title} | {_counted(plan)} | parameters | ended | trial |",
+        "|---|---|---|---|---|",
+    ]
     for trial, record in best_trials(plan, result):
         lines.append(
             f"| {record.told(1)[0]:.6g} | {record.iterations:,.6g} "
             f"| {markdown_parameters(trial.params)} | {record.status} | {trial.number} |"
         )
     return lines
+
+
+def _counted(plan: Plan) -> str:
+    """Return the heading of the number of iterations."""
+    return "steps" if plan.tells_failures else "iterations"

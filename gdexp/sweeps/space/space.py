@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, Trial
 
+    from gdexp.tracking import Record
+
 MAX_GRID = 1_000_000
 MAX_COMBINATIONS = 1_000
 
@@ -129,6 +131,15 @@ class Space:
     def is_open(self) -> bool:
         """Whether a trial may have parameters that are no dimension of the space."""
         return False
+
+    def recorded(self, record: Record, parameters: Mapping[str, Any]) -> Record:
+        """Return the record of a trial's run in MLflow as it is kept: as it was made.
+
+        Args:
+            record: of the run.
+            parameters: of the trial, as Optuna stores them.
+        """
+        return record
 
     def trial_config(self, base: config.Config, parameters: Mapping[str, Any]) -> config.Config:
         """Return the config of a trial from the parameters that Optuna stores."""

@@ -31,6 +31,9 @@ FURTHER = "gdexp.further"
 RACED = "gdexp.raced"
 """The same of the descents that a race added, each with the number of trials of that race."""
 
+TESTED = "gdexp.tested"
+"""The same of descents on held-out problems."""
+
 READINGS = "gdexp.readings"
 """Of a trial of a sweep with a pruner: the steps and values of its readings, as two lists."""
 

@@ -20,7 +20,7 @@ from gdexp.sweeps.objective import HITTING_TIME, THRESHOLD
 from gdexp.sweeps.optuna_internals import trial_id as trial_id_of
 from gdexp.sweeps.study.attributes import BASE, DEFINITION, PARENT
 from gdexp.sweeps.study.study_storage import StudyStorage
-from gdexp.sweeps.study.trial_record import TrialRecord, is_added
+from gdexp.sweeps.study.trial_record import UNTRACKED, TrialRecord, is_added
 from gdexp.sweeps.study.trial_rows import is_row
 
 if TYPE_CHECKING:
@@ -122,8 +122,12 @@ def _study_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a study is of, in words, in place of gdexp's own attributes."""
     shown = {key: value for key, value in stored.items() if not key.startswith(OWN)}
     base, definition = stored.get(BASE, {}), stored.get(DEFINITION, {})
+    problem = base.get("problem")
+    other = problem.get("application") if isinstance(problem, Mapping) else None
+    if other is not None:
+        shown["application"] = str(other)
     for group in ("problem", "optimizer"):
-        if isinstance(base.get(group), Mapping):
+        if other is None and isinstance(base.get(group), Mapping):
             shown[group] = str(base[group].get("name", ""))
     for key in ("sampler", "seeds", "cap"):
         if definition.get(key) is not None:
@@ -180,9 +184,9 @@ def _readable(trial: FrozenTrial, limits: Sequence[tuple[float, float]]) -> Froz
         attributes |= {
             "status": str(record.status),
             "iterations": record.iterations,
-            "final_loss": record.final_loss,
+            **({} if math.isnan(record.final_loss) else {"final_loss": record.final_loss}),
         }
-        if not is_row(record.run_id):
+        if not is_row(record.run_id) and record.run_id != UNTRACKED:
             attributes["MLflow run"] = record.run_id
         if record.reason:
             attributes["reason"] = record.reason

@@ -85,6 +85,7 @@ class TrialRecord:
         estimated: True where one of the objectives is not known, and what Optuna is told is an
             estimate: the trial cannot win.
         unreached: positions of the seeds that did not converge, where others did; else None.
+        each: on each of several problems what is told; the mean of all is told. None: one problem.
     """
 
     run_id: str
@@ -105,6 +106,7 @@ class TrialRecord:
     values: tuple[float, ...] | None = None
     estimated: bool | None = None
     unreached: tuple[int, ...] | None = None
+    each: tuple[float, ...] | None = None
 
     @classmethod
     def build(
@@ -229,7 +231,16 @@ class TrialRecord:
         """
         if self.status in (Status.BELOW_MINIMUM, Status.PRUNED, Status.FAILED):
             return False
+        if self.each is not None:
+            return all(self.solved)
         return self.successes > 0 if self.values is None else not self.estimated
+
+    @property
+    def solved(self) -> list[int]:
+        """How many seeds converged on each of several problems."""
+        reached = self.reached or []
+        seeds = len(self.counts) // len(self.each or (0,))
+        return [sum(reached[at : at + seeds]) for at in range(0, len(reached), seeds)]
 
     @property
     def is_estimate(self) -> bool:
@@ -287,7 +298,7 @@ class TrialRecord:
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = {"run_id": UNTRACKED, **trial.user_attrs[RECORD]}
-        for name in {"counts", "hits", "bounds", "values", "unreached"} & given.keys():
+        for name in {"counts", "hits", "bounds", "values", "unreached", "each"} & given.keys():
             given[name] = tuple(given[name])
         return cls(**given)
 

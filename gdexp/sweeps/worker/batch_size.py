@@ -58,5 +58,5 @@ class BatchSize:
             if self._descents and self._plan.sampler.name != GRID:
                 mean, margin = self._losses / self._descents, 1 + MARGIN / self._descents**0.5
                 longest = min(longest, int(mean * margin) + 1)
-        size = max(min(size, MAX_LOSSES // longest) // settings.trial_seeds, 1)
+        size = max(min(size, MAX_LOSSES // longest) // self._plan.descents, 1)
         return size - ordinal % size

@@ -167,7 +167,8 @@ def _read_files(store: Store, run_id: str, facts: str | None) -> dict[str, bytes
 
             digests = json.loads(read(MANIFEST))
             arrays = [name for name in digests if name.endswith(".npy")]
-            wanted = (*(f"{array}.npy" for array in ARRAYS),) if facts is None else (facts, *arrays)
+            needed = [f"{array}.npy" for array in ARRAYS] if facts is None else [facts]
+            wanted = dict.fromkeys([*needed, *arrays])
             for name in (ENVIRONMENT, *wanted):
                 files[name] = read(name)
                 if hashlib.sha256(files[name]).hexdigest() != digests[name]:

@@ -19,6 +19,7 @@ from gdexp.experiment import (
     saved_rows,
 )
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.problem_list import problem_digest
 from gdexp.sweeps.trial import AskedTrial
 
 Pairs = Sequence[tuple[AskedTrial, Experiment]]
@@ -41,13 +42,15 @@ class TrialCheckpoints:
 
     def __init__(self, plan: Plan) -> None:
         self._folder, self._settings = plan.checkpoints, plan.checkpoint
+        self._several = bool(plan.problems)
 
     def of(self, asked: AskedTrial, experiment: Experiment) -> Checkpointing:
         """Return the checkpoints of one seed of a trial.
 
         A checkpoint of other code or settings is not used: the trial then begins again.
         """
-        own = self._folder / str(asked.number) / str(experiment.seed)
+        name = f"{experiment.seed}-{problem_digest(experiment.config)}" if self._several else ""
+        own = self._folder / str(asked.number) / (name or str(experiment.seed))
         return checkpointing(experiment, CheckpointFolder(own), self._settings, drops_others=True)
 
     def of_batch(self, pairs: Pairs) -> Iterator[tuple[Pairs, BatchSaving]]:

@@ -10,6 +10,7 @@ from gdexp import config
 from gdexp.core import BadInput
 from gdexp.experiment import CheckpointSettings
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 from gdexp.sweeps.study import BASE, DEFINITION, PARENT, StudyCode, load_study
@@ -49,6 +50,7 @@ def run_worker(composed: Mapping[str, Any], started_by: StartedBy | None = None)
         tracking=tracking,
         engine=None if ENGINE in space.keys else StudyEngine(engine_in(definition)),
         checkpoint=CheckpointSettings.of(composed),
+        problems=tuple(ListedProblem(*each) for each in definition.get("problems", ())),
     )
     run_planned_worker(plan, study, started_by)
 

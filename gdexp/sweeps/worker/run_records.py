@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from gdexp.config import Config
 from gdexp.experiment import Settings, environment, process_settings, provenance_files
+from gdexp.runs import PARAMS_TAG
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study import TrialRecord
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
@@ -109,8 +111,14 @@ class TrialRecorder:
             record: that the study keeps of it.
             adopted: whether its own code started the run, and wrote what it holds.
         """
-        if adopted:
-            return [(runs.trial, self._beside_own(trial, record))]
+        made = self._records(runs, trial, record)
+        stored = trial.asked.trial.params
+        kept = [(run, self._plan.space.recorded(each, stored)) for run, each in made]
+        return [self._beside_own(trial, record, *kept[-1])] if adopted else kept
+
+    def _records(
+        self, runs: TrialRuns, trial: EvaluatedTrial, record: TrialRecord
+    ) -> list[tuple[PlannedRun, Record]]:
         number, parameters = trial.asked.number, self._parameters(trial.asked)
         if not runs.seeds and trial.failure is None:
             return [self._descent(runs.trial, trial.descents[0], number, parameters)]
@@ -119,7 +127,7 @@ class TrialRecorder:
             for run, descent in zip(runs.seeds, trial.descents, strict=False)
         ]
         if trial.failure is None:
-            together = _summary(trial, record)
+            together = _summary(trial, record, self._problem_names(trial.asked))
         else:
             composed = self._plan.trial_config(trial.asked.trial.params)
             together = _failed(self._plan.recorded_config(composed), trial, record)
@@ -138,21 +146,35 @@ class TrialRecorder:
         record = descent_record(descent.experiment, descent.result, made, self._tags(run, descent))
         return run, _with_chart_values(record, str(descent.result.status), number, parameters)
 
-    def _beside_own(self, trial: EvaluatedTrial, record: TrialRecord) -> Record:
-        """Return what a run that the trial's own code started gets beside what it has."""
+    def _beside_own(
+        self, trial: EvaluatedTrial, record: TrialRecord, run: PlannedRun, made: Record
+    ) -> tuple[PlannedRun, Record]:
+        """Return what a run that the trial's own code started gets beside what it has.
+
+        What it has stays: its params, metrics, files, description and colour. gdexp's params are
+        one tag.
+        """
+        known = self._store.contents(run.run_id)
         first, *_ = self._headers(trial.asked)
         header = first(self._parent)
-        reason = {"gdexp.reason": record.reason} if record.reason else {}
         told = zip(self._plan.objectives, record.told(len(self._plan.objectives)), strict=True)
-        return Record(
+        numbers = {**made.metrics, **{each.name: value for each, value in told}}
+        files = made.sealed()
+        tags = {key: text for key, text in made.tags.items() if not key.startswith("mlflow.")}
+        return run, Record(
+            metrics={
+                k: v for k, v in numbers.items() if math.isfinite(v) and k not in known.metrics
+            },
             tags={
                 **header.tags,
                 "gdexp.kind": header.kind,
                 "mlflow.parentRunId": self._parent,
-                "gdexp.status": record.status,
-                **reason,
+                PARAMS_TAG: json.dumps(made.params),
+                **tags,
             },
-            metrics={each.name: value for each, value in told if math.isfinite(value)},
+            artifacts={}
+            if known.files & {each.partition("/")[0] for each in files}
+            else made.artifacts,
         )
 
     def _headers(self, asked: AskedTrial) -> list[Callable[[str], RunHeader]]:
@@ -160,11 +182,22 @@ class TrialRecorder:
         of_trial = {"gdexp.trial": str(asked.number), "gdexp.study": self._plan.name}
         tags = {**of_trial, **self._own_tags}
         name = run_display.trial_title(asked.number, self._parameters(asked))
-        seeds = [e.seed for e in asked.experiments] if self._plan.settings.seeds > 1 else []
+        several = asked.experiments if self._plan.descents > 1 else []
+        names = self._problem_names(asked)
         return [
             lambda parent: RunHeader(name, "trial", parent, tags),
-            *(partial(_seed_header, name, tags, seed) for seed in seeds),
+            *(
+                partial(_seed_header, name, tags, each.seed, problem)
+                for each, problem in zip(several, names, strict=False)
+            ),
         ]
+
+    def _problem_names(self, asked: AskedTrial) -> list[str]:
+        """Return the name of each descent's problem; empty where all have the same."""
+        plan = self._plan
+        if not plan.problems:
+            return [""] * len(asked.experiments)
+        return [each.name for each in plan.problems for _ in range(plan.settings.trial_seeds)]
 
     def _tags(self, run: PlannedRun, descent: FinishedDescent) -> dict[str, str]:
         """Return the tags of a descent: its description, and the run that it was reused from."""
@@ -176,8 +209,12 @@ class TrialRecorder:
         return self._plan.space.by_key(asked.trial.params)
 
 
-def _seed_header(name: str, tags: Mapping[str, str], seed: int, parent: str) -> RunHeader:
-    return RunHeader(f"{name} seed={seed}", "seed", parent, {**tags, "gdexp.seed": str(seed)})
+def _seed_header(
+    name: str, tags: Mapping[str, str], seed: int, problem: str, parent: str
+) -> RunHeader:
+    own = {"gdexp.seed": str(seed), **({"gdexp.problem": problem} if problem else {})}
+    words = [name, *([problem] if problem else []), f"seed={seed}"]
+    return RunHeader(" ".join(words), "seed", parent, {**tags, **own})
 
 
 def _with_chart_values(
@@ -207,26 +244,31 @@ def _failed(composed: Config, trial: EvaluatedTrial, record: TrialRecord) -> Rec
     )
 
 
-def _summary(trial: EvaluatedTrial, record: TrialRecord) -> Record:
-    """Return the record of a trial of several seeds, which sums up its descents."""
+def _summary(trial: EvaluatedTrial, record: TrialRecord, problems: Sequence[str]) -> Record:
+    """Return the record of a trial of several descents, which sums them up."""
     results = [descent.result for descent in trial.descents]
     first = trial.descents[0].experiment
     goal = first.stopping.continue_to
-    composed = {**first.config, "seed": [e.seed for e in trial.asked.experiments]}
+    seeds = dict.fromkeys(each.seed for each in trial.asked.experiments)
+    composed = {**first.config, "seed": list(seeds)}
+    if any(problems):
+        composed["problem"] = {"name": "problems", "names": list(dict.fromkeys(problems))}
     rows = [
         {
+            **({"problem": problem} if problem else {}),
             "seed": descent.experiment.seed,
             "status": str(descent.result.status),
             "iterations": descent.result.iterations,
             "hitting_time": descent.result.hitting_time,
             "final_loss": descent.result.final_loss,
         }
-        for descent in trial.descents
+        for descent, problem in zip(trial.descents, problems, strict=False)
     ]
+    mean = "geometric_mean" if any(problems) else "expected_running_time"
     return Record(
         params=params(composed),
         metrics={
-            "expected_running_time": record.hitting_time,
+            mean: record.hitting_time,
             "iterations": record.iterations,
             **({} if goal is None else {"updates": record.trace_updates}),
             "hitting_time": record.hitting_time,

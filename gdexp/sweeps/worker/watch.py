@@ -84,9 +84,10 @@ class DescentWatch:
         last = (0, start)
         shown = False
         f_star, threshold = experiment.problem.reference, experiment.stopping.threshold
-        if experiment.stopping.metric != LOSS:
+        if experiment.stopping.metric != LOSS or experiment.stopping.of_norm:
             threshold = -math.inf  # it says nothing of the loss
-        label, name = f"trial {asked.number}", "loss" if f_star == 0 else "loss - f*"
+        label = f"trial {asked.number}"
+        name = experiment.watched_name or ("loss" if f_star == 0 else "loss - f*")
         most = experiment.stopping.limit if len(asked.experiments) == 1 else None
 
         def watch(iteration: int, trace: array[float]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from gdexp.core import StorageFailed, signals
-from gdexp.descent import Cap
+from gdexp.descent import Cap, Result
 from gdexp.display import terminal
 from gdexp.sweeps.display import Progress, progress_description, progress_value
 from gdexp.sweeps.failure import FailureLimit, failure_line
@@ -22,6 +22,7 @@ from gdexp.sweeps.study import (
     completed_trials,
     grouped_writes,
     readings_of,
+    record_of_problems,
     recorded_trials,
 )
 from gdexp.sweeps.thresholds import study_sign, study_thresholds
@@ -182,20 +183,30 @@ class Worker:
                 penalised=not self.plan.tells_failures,
             )
         else:
-            record = TrialRecord.build(
-                run_id,
-                results,
-                self.cap,
-                self.plan.settings.trial_seeds,
-                [descent.source is not None for descent in trial.descents],
-                goal,
-                thresholds=self._thresholds,
-                pruned=trial.pruned,
-                worst=None if self.pruning is None else self.pruning.worst,
-            )
+            record = self._record(run_id, trial, results)
         self._count(record)
         self._compare_with(trial.asked.number, record, trial.readings)
         self.writer.add(trial, record)
+
+    def _record(self, run_id: str, trial: EvaluatedTrial, results: Sequence[Result]) -> TrialRecord:
+        """Return the record of a trial that has a result."""
+        plan = self.plan
+        seeds, goal = plan.settings.trial_seeds, plan.told_objectives
+        reused = [descent.source is not None for descent in trial.descents]
+        if len(plan.problems) > 1:
+            count = len(plan.problems)
+            return record_of_problems(run_id, results, count, seeds, reused, goal, self._thresholds)
+        return TrialRecord.build(
+            run_id,
+            results,
+            self.cap,
+            seeds,
+            reused,
+            goal,
+            thresholds=self._thresholds,
+            pruned=trial.pruned,
+            worst=None if self.pruning is None else self.pruning.worst,
+        )
 
     def _compare_with(self, number: int, record: TrialRecord, readings: Readings) -> None:
         """Let the pruner compare later trials with a finished one."""

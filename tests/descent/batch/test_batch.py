@@ -30,7 +30,7 @@ from gdexp.problems.function import Function
 from gdexp.problems.matrix import Matrix
 from gdexp.problems.quadratic import Quadratic
 from gdexp.problems.registry import PROBLEMS
-from tests.support.long_form import share
+from tests.support.long_form import share, some
 from tests.support.names import BATCHABLE_PROBLEMS, BATCHABLE_RULES
 
 both = pytest.mark.usefixtures("each_engine")
@@ -49,7 +49,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
 }
 THRESHOLDS = (1e-12, 1e-5, 1e-2, 0.3, 1e3)
 LIMITS = ((40, None), (25, None), (40, 9), (3, None), (40, 0))
-DISTINCT = 40
+DISTINCT = share(40, 2)
 SIZES = [(8, 2), (20, 7), (0, 64), (3, 1), (0, 300)][: share(5, 2) + 1]
 """The first row and the number of rows of the batches."""
 SHARED = Matrix()
@@ -109,7 +109,8 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-ROWS = [(problem, rule, "torch") for problem in BATCHABLE_PROBLEMS for rule in BATCHABLE_RULES]
+PAIRS = [(problem, rule, "torch") for problem in BATCHABLE_PROBLEMS for rule in BATCHABLE_RULES]
+ROWS = [*some(PAIRS, 3)]
 ROWS += [("matrix", rule, "portable") for rule in BATCHABLE_RULES]
 ROWS += [(problem, "gd", "portable") for problem in (*BATCHABLE_PROBLEMS[1:], "function", "ols")]
 
@@ -230,9 +231,9 @@ def test_the_block_size_changes_nothing(block: int) -> None:
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("problem", [Quadratic(3000), Quadratic(40_000), Matrix()])
 def test_the_number_of_threads_changes_nothing(problem: Problem) -> None:
-    rows = 4000 if isinstance(problem, Matrix) else 14
+    rows = 4000 if isinstance(problem, Matrix) else 5
     rules = [GradientDescent(lr=0.1 + i / rows) for i in range(rows)]
-    x0, until = starts(problem, rows), Stopping(1e-3, 6)
+    x0, until = starts(problem, rows), Stopping(1e-3, 3)
     for count in (1, 2):
         torch.set_num_threads(count)
         batch = descend_batch(problem, rules, until, x0=x0)

@@ -19,6 +19,14 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.support import ray
+from tests.support.applications import (
+    WAITING,
+    WAITING_SPACE,
+    application,
+    check_waited,
+    plugin,
+    study_of,
+)
 from tests.support.artifacts import run_folder
 from tests.support.processes import addresses, descendants, there
 from tests.sweeps.launchers.test_workers import SWEEP, TRIALS, at_work, check_prompt, ended
@@ -152,6 +160,16 @@ def test_a_ray_that_is_there_is_used_and_stays(cluster: str, tmp_path: Path) -> 
     assert folders() == before
     host, _, port = cluster.rpartition("=")[2].rpartition(":")
     socket.create_connection((host, int(port)), timeout=5).close()
+
+
+def test_tasks_make_the_trials_of_another_application_and_none_waits_for_a_batch(
+    cluster: str, tmp_path: Path
+) -> None:
+    script = application(tmp_path, WAITING)
+    line = ["-m", "hydra/sweeper=gdexp", "hydra/launcher=ray", cluster, *WAITING_SPACE]
+    driver = ray.start(*line, cwd=tmp_path, home=tmp_path, program=[script], path=plugin(script))
+    assert "4/4 trials, 4 finished" in ended(driver, 0)
+    check_waited(study_of(tmp_path))
 
 
 def test_a_failing_worker_of_ray_ends_the_sweep_with_its_own_words(

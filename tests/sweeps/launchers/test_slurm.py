@@ -20,6 +20,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from gdexp.cli.main import main
 from gdexp.sweeps.study.worker_identity import SIGN
+from tests.support.applications import (
+    WAITING,
+    WAITING_SPACE,
+    application,
+    check_waited,
+    study_of,
+    sweep,
+)
 from tests.support.artifacts import run_folder
 from tests.support.commands import start
 from tests.support.fork_server import RunningCommand
@@ -115,7 +123,7 @@ def swept(driver: RunningCommand, folder: Path, cluster: Slurm, status: int = 0)
 
 def left(folder: Path, cluster: Slurm) -> set[str]:
     """Jobs of a sweep that stay in the queue; one that has left its result is soon gone."""
-    own = {path.name for path in folder.glob("sweeps/.submitit/*")}
+    own = {path.name for path in folder.rglob(".submitit/*")}
     until = time.monotonic() + 30
     while own & set(cluster.jobs()) and time.monotonic() < until:
         time.sleep(0.2)
@@ -299,6 +307,17 @@ def test_a_training_that_the_cluster_queues_again_goes_on_from_its_checkpoint(
     run_id = finished(tmp_path)[0].user_attrs["gdexp.record"]["run_id"]
     monkeypatch.chdir(tmp_path)
     assert main([f"+rerun={run_id}", "trust=[net.Net]"]) == 0  # the bits of an unbroken training
+
+
+def test_jobs_make_the_trials_of_another_application_and_none_waits_for_a_batch(
+    cluster: Slurm, tmp_path: Path
+) -> None:
+    script = application(tmp_path, WAITING)
+    said = sweep(script, *WAITING_SPACE, "hydra/launcher=submitit_slurm", **cluster.variables)
+    check_waited(study_of(tmp_path))
+    assert "4/4 trials, 4 finished" in said.stdout
+    assert said.stderr == ""
+    assert not left(tmp_path, cluster)
 
 
 def test_nothing_is_left_in_the_queue(cluster: Slurm, sweeps: dict[str, Swept]) -> None:

@@ -20,6 +20,13 @@ from gdexp.sweeps.study.worker_identity import SIGN
 from gdexp.tracking.mlflow_internals import engine_of
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
+from tests.support.applications import (
+    WAITING,
+    WAITING_SPACE,
+    application,
+    check_waited,
+    sweep,
+)
 from tests.support.commands import gdexp, start
 from tests.support.fork_server import RunningCommand
 from tests.support.postgres import postgres
@@ -206,6 +213,22 @@ def test_four_workers_share_a_study_and_a_store_in_postgresql(
     finally:
         storage.engine.dispose()
         engine_of(Store(TrackingSettings(uri=runs)).client).dispose()
+
+
+def test_workers_of_another_application_share_a_study_in_postgresql(
+    server: tuple[str, str], tmp_path: Path
+) -> None:
+    address = server[0]
+    script = application(tmp_path, WAITING)
+    line = [*WAITING_SPACE, f"hydra.sweeper.storage='{address}'", "hydra.sweeper.study_name=other"]
+    sweep(script, *line)
+    assert not list(tmp_path.glob("sweeps/**/*.journal"))
+    storage = optuna.storages.RDBStorage(address.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        check_waited(optuna.load_study(study_name="other", storage=storage))
+    finally:
+        storage.engine.dispose()
+    assert "All 4 trials are there." in sweep(script, *line).stdout
 
 
 def test_a_study_and_its_runs_need_two_databases(server: tuple[str, str], tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Descents of finished trials from further seeds: each is recorded, and made once."""
+"""Further descents of finished trials: each is recorded, and made once.
+
+They are from further seeds, or on held-out problems.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from gdexp.experiment import Experiment, process_settings, provenance_files
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.evidence import SeedCounts
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study import FURTHER, RACED
+from gdexp.sweeps.problem_list import problem_digest
+from gdexp.sweeps.study import FURTHER, RACED, TESTED
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.batch_size import MAX_LOSSES
 from gdexp.sweeps.worker.cache import RunCache
@@ -21,6 +25,7 @@ from gdexp.sweeps.worker.evaluate import TrialEvaluator
 from gdexp.sweeps.worker.watch import DescentWatch
 from gdexp.tracking import (
     CONFIRMATION,
+    HELD_OUT,
     RACE,
     PlannedRun,
     Record,
@@ -34,17 +39,17 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 Known = Mapping[str, Sequence[object]]
-"""Of each descent the count, whether it converged, its run id, and of a race also its status, its
-last loss, its updates, and the trials of the race that it was made for; by the position of the
-seed after the sweep's first."""
+"""Of each descent the count, whether it converged, its run id, and but for a confirmation also its
+status, its last loss, its updates, and the trials of the race that it was made for; by its key: the
+position of its seed after the sweep's first, or also that of its problem."""
 
-Block = Sequence[tuple["FrozenTrial", Sequence[int]]]
-"""Trials that run together, each with positions of seeds."""
+Block = Sequence[tuple["FrozenTrial", Sequence[str]]]
+"""Trials that run together, each with keys of descents."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What further seeds are for.
+    """What further descents are for.
 
     Attributes:
         attribute: of the study; with a dot and a trial's number it holds what is known.
@@ -63,20 +68,21 @@ class Purpose:
 
 CONFIRMS = Purpose(FURTHER, CONFIRMATION, "gdexp.confirms", "confirms", 3)
 RACES = Purpose(RACED, RACE, "gdexp.races", "races", 7)
+HOLDS_OUT = Purpose(TESTED, HELD_OUT, "gdexp.held_out", "held out", 7)
 
 
-class FurtherSeeds:
-    """Runs finished trials from seeds after those of the sweep.
+class FurtherDescents:
+    """Makes descents of finished trials that are none of the trials' own.
 
     The study keeps each outcome when its run is written. After a kill between the two the run is
     found by its signature, and not made again.
 
     Args:
         plan: of the sweep.
-        study: keeps the counts.
+        study: keeps the outcomes.
         store: takes the runs.
         parent: the run id of the sweep.
-        purpose: of the seeds.
+        purpose: of the descents.
     """
 
     def __init__(
@@ -99,32 +105,14 @@ class FurtherSeeds:
             if key.startswith(begin)
         }
 
-    def counts(self, trial: FrozenTrial, seeds: range) -> SeedCounts | None:
-        """Return the counts of a trial; descents that are not known are made.
-
-        Args:
-            trial: a finished one.
-            seeds: positions after the sweep's first seed.
-
-        Returns:
-            None where a descent fails.
-        """
-        known = self.outcomes([trial], seeds)[trial.number]
-        if known is None:
-            return None
-        found = [known[str(seed)] for seed in seeds]
-        return SeedCounts(
-            trial.number, [int(str(each[0])) for each in found], [bool(each[1]) for each in found]
-        )
-
-    def outcomes(
-        self, trials: Sequence[FrozenTrial], seeds: range, stage: int = 0
+    def made(
+        self, trials: Sequence[FrozenTrial], keys: Sequence[str], stage: int = 0
     ) -> dict[int, Known | None]:
         """Return what is known of trials; descents that are not known are made, many together.
 
         Args:
             trials: finished ones.
-            seeds: positions after the sweep's first seed.
+            keys: of the descents of each.
             stage: is stored with the descents of a race: how many trials that race has.
 
         Returns:
@@ -134,8 +122,7 @@ class FurtherSeeds:
         known = {each.number: dict(stored.get(each.number, {})) for each in trials}
         failed: set[int] = set()
         missing = [
-            (each, [seed for seed in seeds if str(seed) not in known[each.number]])
-            for each in trials
+            (each, [key for key in keys if key not in known[each.number]]) for each in trials
         ]
         for block in self._blocks([(each, own) for each, own in missing if own]):
             for (trial, own), evaluated in zip(block, self._evaluated(block), strict=True):
@@ -145,11 +132,18 @@ class FurtherSeeds:
                     continue
                 found = known[trial.number]
                 runs = self._recorded(trial.number, evaluated)
-                for seed, descent, run_id in zip(own, evaluated.descents, runs, strict=True):
-                    outcome = _outcome(descent, run_id, stage)
-                    found[str(seed)] = outcome[: self._purpose.stored]
+                for key, descent, run_id in zip(own, evaluated.descents, runs, strict=True):
+                    found[key] = _outcome(descent, run_id, stage)[: self._purpose.stored]
                 self._study.set_user_attr(self._key(trial.number), found)
         return {number: None if number in failed else found for number, found in known.items()}
+
+    def experiment(self, trial: FrozenTrial, key: str) -> Experiment:
+        """Return the experiment of a descent."""
+        return self._plan.experiment(trial.params, int(key))
+
+    def tags(self, experiment: Experiment) -> Mapping[str, str]:
+        """Return the tags of a descent's run beside those that all have; also in its name."""
+        return {}
 
     def _key(self, number: int) -> str:
         return f"{self._purpose.attribute}.{number}"
@@ -157,13 +151,13 @@ class FurtherSeeds:
     def _blocks(self, missing: Block) -> Iterator[Block]:
         """Yield what runs together: many descents of a function, or one training."""
         most = max(MAX_LOSSES // (int(self._plan.base["stopping"]["max_iterations"]) + 1), 1)
-        block: list[tuple[FrozenTrial, Sequence[int]]] = []
+        block: list[tuple[FrozenTrial, Sequence[str]]] = []
         rows = 0
-        for trial, seeds in missing:
+        for trial, keys in missing:
             alone = self._plan.experiment(trial.params).function is None
             step = 1 if alone else most
-            for begin in range(0, len(seeds), step):
-                part = seeds[begin : begin + step]
+            for begin in range(0, len(keys), step):
+                part = keys[begin : begin + step]
                 if block and (alone or rows + len(part) > most):
                     yield block
                     block, rows = [], 0
@@ -179,9 +173,9 @@ class FurtherSeeds:
         return evaluator.run(asked)
 
     def _experiments(
-        self, trial: FrozenTrial, seeds: Sequence[int]
+        self, trial: FrozenTrial, keys: Sequence[str]
     ) -> Callable[[], Sequence[Experiment]]:
-        return lambda: [self._plan.experiment(trial.params, seed) for seed in seeds]
+        return lambda: [self.experiment(trial, key) for key in keys]
 
     def _cache(self, numbers: Sequence[int]) -> RunCache | None:
         """Return the runs of an earlier start, where it began one of these trials."""
@@ -217,12 +211,15 @@ class FurtherSeeds:
 
     def _header(self, number: int, descent: FinishedDescent) -> RunHeader:
         seed, purpose = descent.experiment.seed, self._purpose
+        own = self.tags(descent.experiment)
         tags = {
             purpose.tag: str(number),
             "gdexp.seed": str(seed),
             "gdexp.study": self._plan.name,
+            **own,
         }
-        return RunHeader(f"{purpose.name} {number} seed={seed}", purpose.kind, self._parent, tags)
+        name = " ".join([purpose.name, str(number), *own.values(), f"seed={seed}"])
+        return RunHeader(name, purpose.kind, self._parent, tags)
 
     def _record(self, descent: FinishedDescent) -> Record:
         experiment, result = descent.experiment, descent.result
@@ -230,6 +227,50 @@ class FurtherSeeds:
             experiment.config, descent.grouping, False, process_settings(), result.program
         )
         return descent_record(experiment, result, made, {})
+
+
+class FurtherSeeds(FurtherDescents):
+    """Makes descents from seeds after those of the sweep."""
+
+    def counts(self, trial: FrozenTrial, seeds: range) -> SeedCounts | None:
+        """Return the counts of a trial; descents that are not known are made.
+
+        Args:
+            trial: a finished one.
+            seeds: positions after the sweep's first seed.
+
+        Returns:
+            None where a descent fails.
+        """
+        known = self.outcomes([trial], seeds)[trial.number]
+        if known is None:
+            return None
+        found = [known[str(seed)] for seed in seeds]
+        return SeedCounts(
+            trial.number, [int(str(each[0])) for each in found], [bool(each[1]) for each in found]
+        )
+
+    def outcomes(
+        self, trials: Sequence[FrozenTrial], seeds: range, stage: int = 0
+    ) -> dict[int, Known | None]:
+        """Return what `made` does, by positions of seeds."""
+        return self.made(trials, [str(seed) for seed in seeds], stage)
+
+
+class HeldOutDescents(FurtherDescents):
+    """Makes descents on problems that no trial ran on."""
+
+    def experiment(self, trial: FrozenTrial, key: str) -> Experiment:
+        """Return the experiment of a descent."""
+        digest, _, seed = key.partition(".")
+        problem = next(each for each in self._plan.held_out if each.digest == digest)
+        return self._plan.experiment(trial.params, int(seed), problem)
+
+    def tags(self, experiment: Experiment) -> Mapping[str, str]:
+        """Return the tag that names the problem."""
+        digest = problem_digest(experiment.config)
+        problem = next(each for each in self._plan.held_out if each.digest == digest)
+        return {"gdexp.problem": problem.name}
 
 
 def _outcome(descent: FinishedDescent, run_id: str, stage: int) -> list[object]:
