@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tarfile
+import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
@@ -230,20 +232,13 @@ def test_the_ui_shows_the_files_of_a_read_only_folder(copy: Path) -> None:
         assert os.environ.get("CI") != "true", "CI must allow a process to mount a folder"
         pytest.skip("a process may not mount a folder for itself here")
     rows(copy / "mlflow.db", "PRAGMA journal_mode=WAL")
-    code = (
-        f"from {HERE} import mount_read_only; mount_read_only({str(copy)!r});"
-        "from gdexp.ui.__main__ import main; main([])"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
+    mount = {"before": f"{HERE}:mount_read_only", "given": [str(copy)]}
+    process = start(cwd=copy, module="gdexp.ui", **mount)
     try:
-        printed = next(line for line in process.stdout if line.startswith("http"))
+        while "\nCtrl-C" not in (said := process.written()[0]):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        printed = next(line for line in said.splitlines() if line.startswith("http"))
         address = printed.partition("/#")[0].strip()
         run_id = sweep_id(copy, "matrix gd*")
         page = f"{address}/get-artifact?path=trace.npy&run_uuid={run_id}"
@@ -251,7 +246,7 @@ def test_the_ui_shows_the_files_of_a_read_only_folder(copy: Path) -> None:
             stored = copy / f"mlartifacts/gdexp/{run_id}/artifacts/trace.npy"
             assert answer.read() == stored.read_bytes()
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.communicate()
 
 

@@ -24,7 +24,6 @@ TRIALS = 6
 SWEEP = (
     *(
         "+sweep",
-        "sweep.name=s",
         "sweep.sampler=random",
         "sweep.batch=2",
         f"sweep.n_trials={TRIALS}",
@@ -106,6 +105,17 @@ def relay(port: int | None, mood: str, good: int = 0) -> Iterator[Relay]:
         server.server_close()
 
 
+@pytest.fixture(scope="module")
+def real(
+    new_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Path]]:
+    """A server that works, and its database."""
+    database = tmp_path_factory.mktemp("server") / "server.db"
+    database.write_bytes(new_database.read_bytes())
+    with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as server:
+        yield server, database
+
+
 def line(done: CompletedCommand) -> str:
     """The one error line of a command whose storage failed."""
     assert done.status == 74, (done.out, done.err)
@@ -129,21 +139,17 @@ def test_a_server_that_is_out_of_order_is_found_before_anything_is_made(
 
 @pytest.mark.parametrize("mood", ["fails", "silent"])
 def test_a_server_that_fails_in_the_middle_ends_the_sweep_which_later_goes_on(
-    ready: ForkServer, tmp_path: Path, new_database: Path, mood: str
+    ready: ForkServer, tmp_path: Path, real: tuple[Server, Path], mood: str
 ) -> None:
-    here, database = tmp_path / "here", tmp_path / "server.db"
-    here.mkdir()
-    database.write_bytes(new_database.read_bytes())
     given = [["environment_of", [PATIENCE]]]
-    with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as real:
-        with relay(real.port, mood, good=60) as server:
-            place = f"tracking.uri={server.address}"
-            done = ready.run(*SWEEP, place, cwd=here, before=f"{HERE}:all_of", given=given)
-            said = line(done)
-            assert server.address in said
-            assert "the same command continues" in " ".join(done.out.split())
-            server.mood = "passes"
-            again = ready.run(*SWEEP, place, cwd=here)
-        assert again.status == 0, again.err
-    after = audit(here / "sweeps/s/study.journal", database, TRIALS)
+    with relay(real[0].port, mood, good=60) as server:
+        typed = [*SWEEP, f"sweep.name={mood}", f"tracking.uri={server.address}"]
+        done = ready.run(*typed, cwd=tmp_path, before=f"{HERE}:all_of", given=given)
+        said = line(done)
+        assert server.address in said
+        assert "the same command continues" in " ".join(done.out.split())
+        server.mood = "passes"
+        again = ready.run(*typed, cwd=tmp_path)
+    assert again.status == 0, again.err
+    after = audit(tmp_path / f"sweeps/{mood}/study.journal", real[1], TRIALS, mood)
     assert after.whole, after

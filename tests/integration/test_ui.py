@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -21,41 +20,25 @@ from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
-from tests.support.commands import environment, gdexp, one_error_line
+from tests.support.commands import gdexp, one_error_line, start
+from tests.support.fork_server import RunningCommand
 
 pytestmark = pytest.mark.server
 
-COMMAND = [sys.executable, "-m", "gdexp.ui"]
-
 
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def served(folder: Path, *arguments: str) -> Iterator[tuple[RunningCommand, list[str]]]:
     """The command, once it has said how to stop it, with the lines until then."""
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    lines = []
+    process = start(*arguments, cwd=folder, module="gdexp.ui")
     try:
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            if line.startswith("Ctrl-C"):
-                break
-        else:
-            pytest.fail(process.stderr.read())
-        yield process, lines
+        while "\nCtrl-C" not in (said := process.written()[0]):
+            if process.poll() is not None:
+                pytest.fail("\n".join(process.communicate()))
+            time.sleep(0.05)
+        yield process, said.partition("\nCtrl-C")[0].splitlines()
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
 
 
 def ended(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +82,8 @@ def processes(folder: Path) -> list[str]:
 
 def none_left(folder: Path) -> bool:
     """Whether they all end."""
-    for _ in range(600):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         if not processes(folder):
             return True
         time.sleep(0.1)
@@ -142,7 +126,8 @@ def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorde
         assert len(of_the_server) == 1
         assert "--workers 1" in of_the_server[0]
         process.send_signal(signal.SIGINT)
-        assert process.wait() == 130
+        process.communicate()
+        assert process.returncode == 130
     assert none_left(recorded)
     assert names(recorded) == before
 
@@ -150,7 +135,7 @@ def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorde
 def test_no_process_is_left_when_it_is_killed(recorded: Path) -> None:
     with served(recorded) as (process, _):
         process.kill()
-        process.wait()
+        process.communicate()
     assert none_left(recorded)
 
 
@@ -169,8 +154,9 @@ def test_a_server_is_pointed_to_and_left_alone(recorded: Path, tmp_path: Path) -
         other = ended(tmp_path, f"tracking.uri={uri}", "tracking.experiment=none")
         assert other.returncode == 0
         assert "none holds no run yet" in other.stdout
-        process.terminate()
-        assert process.wait() == 143
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert process.returncode == 143
     assert none_left(recorded)
     assert list(tmp_path.iterdir()) == []
 

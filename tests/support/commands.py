@@ -82,6 +82,7 @@ def start(
     before: str = "",
     given: Sequence[object] = (),
     quick: bool = True,
+    module: str = "gdexp",
 ) -> RunningCommand:
     """Start `python -m gdexp …`, its output unbuffered.
 
@@ -91,6 +92,7 @@ def start(
         before: `module:function` to be called in the process before the command.
         given: that function's arguments, as JSON can hold them.
         quick: whether it copies a new database and draws small pictures.
+        module: that is run.
     """
     server = _with_shortcuts() if quick else fork_server()
     return server.start(
@@ -100,6 +102,7 @@ def start(
         given=given,
         variables=environment(),
         unbuffered=True,
+        module=module,
     )
 
 

@@ -57,19 +57,22 @@ return [...document.querySelectorAll('.js-plotly-plot')].filter(plot => plot.lay
     x: plot.layout.xaxis.type,
     y: plot.layout.yaxis.type,
     label: plot.layout.xaxis.title.text,
-    lines: [...plot.querySelectorAll('.scatterlayer .trace path.js-line')]
-      .map(line => [line.getAttribute('d'), line.style.stroke]),
+    lines: [...new Map(
+      [...plot.querySelectorAll('.scatterlayer .trace path.js-line')]
+        .map(line => [line.getAttribute('d'), line.style.stroke])
+    )].filter(([drawn]) => drawn).map(([, colour]) => colour),
   }))
 """
 
 
 @dataclass(frozen=True)
 class Eyes:
-    """A browser, the server it looks at, and where pictures of the pages go."""
+    """A browser, the server it looks at, where pictures go, and whether these are made small."""
 
     driver: webdriver.Chrome
     base: str
     screenshots: Path
+    published: bool
 
     def open(self, place: str) -> None:
         """A page from nothing; `place` is what follows `#`, or a whole address."""
@@ -104,9 +107,6 @@ class Eyes:
         MLflow draws every curve twice, once to be seen and once to be pointed at.
         """
         found: list[dict[str, Any]] = self.driver.execute_script(CURVES)
-        for chart in found:
-            drawn = dict(line for line in chart["lines"] if line[0])
-            chart["lines"] = list(drawn.values())
         return found
 
     def log_curves(self, count: int) -> list[str]:
@@ -145,20 +145,27 @@ class Eyes:
         return dict(self.driver.execute_script(TITLES))
 
     def keep(self, name: str) -> None:
-        """A picture of the page as it is, in 256 colours: a quarter of the bytes."""
-        with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as seen:
+        """A picture of the page as it is; one to be published in 256 colours: a quarter as long."""
+        path, drawn = self.screenshots / f"{name}.png", self.driver.get_screenshot_as_png()
+        if not self.published:
+            path.write_bytes(drawn)
+            return
+        with Image.open(io.BytesIO(drawn)) as seen:
             few = seen.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        few.save(self.screenshots / f"{name}.png", optimize=True)
+        few.save(path, optimize=True)
 
 
 @contextmanager
-def opened_eyes(programs: tuple[str, str], base: str, screenshots: Path) -> Iterator[Eyes]:
+def opened_eyes(
+    programs: tuple[str, str], base: str, screenshots: Path, published: bool
+) -> Iterator[Eyes]:
     """Open a browser.
 
     Args:
         programs: chromium and its driver.
         base: the address of the server.
         screenshots: where pictures go; the folder is made.
+        published: whether the pictures are for readers, and so are made small.
     """
     options = webdriver.ChromeOptions()
     options.binary_location = programs[0]
@@ -168,7 +175,7 @@ def opened_eyes(programs: tuple[str, str], base: str, screenshots: Path) -> Iter
     driver = webdriver.Chrome(options=options, service=Service(programs[1]))
     driver.set_script_timeout(PATIENCE)  # a hundred curves on a busy machine
     try:
-        eyes = Eyes(driver, base, screenshots)
+        eyes = Eyes(driver, base, screenshots, published)
         eyes.resize()
         yield eyes
     finally:

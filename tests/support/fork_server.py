@@ -141,6 +141,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         folder: for the pipes through which the commands write.
         variables: environment variables beside `GIVEN`; only of a process of its own.
         address: the socket of a process that is there already; None: a process of its own.
+        python: the interpreter of a process of its own.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         folder: Path,
         variables: Mapping[str, str] | None = None,
         address: str | None = None,
+        python: str = sys.executable,
     ) -> None:
         self._folder = folder
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -157,12 +159,13 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self.address = address
+        self._python = python
 
     def __enter__(self) -> ForkServer:
         if self.address is None:
             self.address = str(self._folder / "fork_server")
             self._process = subprocess.Popen(
-                [sys.executable, __file__, self.address],
+                [self._python, __file__, self.address],
                 cwd=ROOT,
                 env=self._variables,
                 stdin=subprocess.PIPE,  # its end tells the process to end

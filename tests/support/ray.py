@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import shortcuts
 from tests.support.commands import environment
+from tests.support.fork_server import ForkServer
 
 PROJECT = Path(__file__).parents[2]
 PYTHON = PROJECT / ".venv-ray/bin/python"
 LOOPBACK = "127.0.0.1"
 SECONDS = 600
 """For an installation over a slow network."""
+
+PROMPT = {"RAY_worker_niceness": "0", "RAY_prestart_worker_first_driver": "0"}
+"""Workers come as soon as others of a busy machine, and only those that are asked for."""
 
 
 def prepare() -> None:
@@ -26,7 +32,15 @@ def variables(home: Path) -> dict[str, str]:
     kept = {k: v for k, v in environment().items() if not k.startswith(("OMP_", "MKL_", "RAY_"))}
     # Ray's own processes would end of what other libraries warn of.
     kept.pop("PYTHONWARNINGS")
-    return {**kept, "HOME": str(home), "PYTHONPATH": str(PROJECT)}
+    return {**kept, **PROMPT, "HOME": str(home), "PYTHONPATH": str(PROJECT)}
+
+
+@contextmanager
+def drivers(folder: Path) -> Iterator[ForkServer]:
+    """A process with Ray's environment from which commands are forked."""
+    template = os.environ[shortcuts.TEMPLATE]
+    with ForkServer(folder, variables(folder), python=str(PYTHON)) as server:
+        yield server.preparing(f"{shortcuts.HERE}:take", template)
 
 
 def start(

@@ -71,16 +71,16 @@ def check_trials(study: optuna.Study, store_uri: str, n: int) -> None:
     assert parent.info.status == "FINISHED"
 
 
-def test_seven_trials_and_thirteen_more_are_twenty_straight(
+def test_seven_trials_and_five_more_are_twelve_straight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts, straight = tmp_path / "parts", tmp_path / "straight"
-    for folder, counts in ((parts, (7, 20)), (straight, (20,))):
+    for folder, counts in ((parts, (7, 12)), (straight, (12,))):
         folder.mkdir()
         monkeypatch.chdir(folder)
         for count in counts:
             assert main([*SWEEP, *QUICK, f"sweep.n_trials={count}"]) == 0
-        check_whole(folder, 20)
+        check_whole(folder, 12)
     assert told(finished(parts)) == told(finished(straight))
 
 

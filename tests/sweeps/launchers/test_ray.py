@@ -28,24 +28,33 @@ from tests.support.applications import (
     study_of,
 )
 from tests.support.artifacts import run_folder
+from tests.support.fork_server import ForkServer, RunningCommand
 from tests.support.processes import addresses, descendants, there
-from tests.sweeps.launchers.test_workers import SWEEP, TRIALS, at_work, check_prompt, ended
+from tests.sweeps.launchers.test_workers import SWEEP, at_work, check_prompt, ended
 from tests.sweeps.test_resume import check_whole, finished, load, told
 
 pytestmark = pytest.mark.ray
 
 ON_RAY = ["+sweep=ray", *SWEEP[1:], "sweep.sampler=random", "sweep.batch=3"]
+TRIALS = 60
 WORKER = "ray::_run_job"
 """What Ray calls the process of a worker."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def environment() -> None:
-    """Ray is installed, in an environment of its own."""
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory, new_database: Path) -> Iterator[ForkServer]:
+    """A process from which drivers are forked; Ray is installed, in an environment of its own."""
     ray.prepare()
+    with ray.drivers(tmp_path_factory.mktemp("ready")) as server:
+        yield server
 
 
-def workers(driver: subprocess.Popen[str]) -> list[int]:
+def start(ready: ForkServer, *line: str, cwd: Path, home: Path) -> RunningCommand:
+    """Start a driver."""
+    return ready.start(*line, cwd=cwd, variables=ray.variables(home), unbuffered=True)
+
+
+def workers(driver: RunningCommand) -> list[int]:
     """The processes in which workers run."""
     return sorted(pid for pid, line in descendants(driver.pid).items() if line.startswith(WORKER))
 
@@ -57,93 +66,98 @@ def folders() -> set[Path]:
 
 @dataclass(frozen=True)
 class Swept:
-    """A sweep that has ended.
+    """A sweep whose driver got a signal, and which the same command has completed.
 
     Attributes:
         folder: where it was typed.
         home: the user's.
-        said: all that was on the screen.
-        processes: that it had started.
+        interrupted: all that was on the screen until the signal.
+        states: of the trials then.
+        said: all that was on the screen after it; a worker was killed meanwhile.
+        processes: that both commands had started.
+        alive: those that the first one left.
         addresses: where these listened.
-        folders: that its Ray had made.
+        folders: that their Rays had made.
     """
 
     folder: Path
     home: Path
+    interrupted: str
+    states: list[TrialState]
     said: str
     processes: set[int]
+    alive: set[int]
     addresses: set[str]
     folders: set[Path]
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    """200 random trials by two workers, one of which is killed in the middle."""
-    folder, home = tmp_path_factory.mktemp("shared"), tmp_path_factory.mktemp("home")
+def swept(ready: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    """Random trials by two workers: interrupted, begun again, and one worker is killed then."""
+    folder, home = tmp_path_factory.mktemp("swept"), tmp_path_factory.mktemp("home")
     before = folders()
     line = [*ON_RAY, f"sweep.n_trials={TRIALS}", "sweep.workers=2"]
     line += ["hydra.launcher.ray.remote.num_cpus=2"]
-    driver = ray.start(*line, cwd=folder, home=home)
-    at_work(folder, TRIALS // 4)
-    processes = set(descendants(driver.pid))
-    listened, made = addresses(processes), folders() - before
+    driver = start(ready, *line, cwd=folder, home=home)
+    at_work(folder, 6)
+    first, made = set(descendants(driver.pid)), folders() - before
+    driver.send_signal(signal.SIGINT)
+    interrupted = ended(driver, 130)
+    alive = there(first)
+    states = [trial.state for trial in load(folder).get_trials(deepcopy=False)]
+    driver = start(ready, *line, cwd=folder, home=home)
+    at_work(folder, states.count(TrialState.COMPLETE) + 6)
+    second = set(descendants(driver.pid))
+    listened, made = addresses(second), made | (folders() - before)
     os.kill(workers(driver)[0], signal.SIGKILL)
     said = ended(driver, 0)
     check_prompt(load(folder))
-    return Swept(folder, home, said, processes, listened, made)
+    processes = first | second
+    return Swept(folder, home, interrupted, states, said, processes, alive, listened, made)
 
 
-def test_two_workers_of_ray_one_of_them_killed_finish_every_trial_once(shared: Swept) -> None:
-    check_whole(shared.folder, TRIALS)
+def test_an_interrupt_leaves_nothing_running(swept: Swept) -> None:
+    assert "the same command continues" in swept.interrupted
+    assert "Traceback" not in swept.interrupted
+    assert not swept.alive
+    assert TrialState.RUNNING not in swept.states
+    assert swept.states.count(TrialState.COMPLETE) < TRIALS
+
+
+def test_the_same_command_with_two_workers_one_of_them_killed_finishes_every_trial_once(
+    swept: Swept,
+) -> None:
+    check_whole(swept.folder, TRIALS)
 
 
 def test_one_line_says_that_a_worker_was_killed_and_nothing_of_ray_is_on_the_screen(
-    shared: Swept,
+    swept: Swept,
 ) -> None:
-    words = " ".join(shared.said.split())
+    words = " ".join(swept.said.split())
     assert words.count("a worker of Ray was ended; others take over its trials") == 1
     assert "raylet" not in words
     assert "WARNING" not in words
 
 
-def test_ray_listens_on_loopback_alone(shared: Swept) -> None:
-    assert {host.removeprefix("::ffff:") for host in shared.addresses} == {ray.LOOPBACK}
+def test_ray_listens_on_loopback_alone(swept: Swept) -> None:
+    assert {host.removeprefix("::ffff:") for host in swept.addresses} == {ray.LOOPBACK}
 
 
-def test_nothing_of_ray_is_left_when_the_sweep_is_over(shared: Swept) -> None:
-    assert shared.folders
-    assert not there(shared.processes)
-    assert not [folder for folder in shared.folders if folder.exists()]
-    assert not (shared.home / ".ray").exists()
+def test_nothing_of_ray_is_left_when_the_sweep_is_over(swept: Swept) -> None:
+    assert len(swept.folders) >= 2  # of each command
+    assert not there(swept.processes)
+    assert not [folder for folder in swept.folders if folder.exists()]
+    assert not (swept.home / ".ray").exists()
 
 
-def test_a_worker_has_as_many_threads_as_cores_and_its_runs_say_so(shared: Swept) -> None:
-    run = finished(shared.folder)[0].user_attrs["gdexp.record"]["run_id"]
-    environment = json.loads((run_folder(shared.folder, run) / "environment.json").read_text())
+def test_a_worker_has_as_many_threads_as_cores_and_its_runs_say_so(swept: Swept) -> None:
+    run = finished(swept.folder)[0].user_attrs["gdexp.record"]["run_id"]
+    environment = json.loads((run_folder(swept.folder, run) / "environment.json").read_text())
     assert environment["torch"]["threads"] == 2
 
 
-def test_an_interrupt_leaves_nothing_running_and_the_same_command_completes(
-    tmp_path: Path,
-) -> None:
-    line = [*ON_RAY, "sweep.n_trials=60"]
-    driver = ray.start(*line, cwd=tmp_path, home=tmp_path)
-    at_work(tmp_path, 6)
-    processes = set(descendants(driver.pid))
-    driver.send_signal(signal.SIGINT)
-    said = ended(driver, 130)
-    assert "the same command continues" in said
-    assert "Traceback" not in said
-    assert not there(processes)
-    states = [trial.state for trial in load(tmp_path).get_trials(deepcopy=False)]
-    assert TrialState.RUNNING not in states
-    assert states.count(TrialState.COMPLETE) < 60
-    ended(ray.start(*line, cwd=tmp_path, home=tmp_path), 0)
-    check_whole(tmp_path, 60)
-
-
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
+def cluster(ready: ForkServer) -> Iterator[str]:
     """The address of a Ray that is there."""
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # short: sockets are in it
     try:
@@ -153,10 +167,13 @@ def cluster() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_ray_that_is_there_is_used_and_stays(cluster: str, tmp_path: Path) -> None:
+def test_a_ray_that_is_there_is_used_and_stays(
+    ready: ForkServer, cluster: str, tmp_path: Path
+) -> None:
     before = folders()
-    ended(ray.start(*ON_RAY, "sweep.n_trials=6", cluster, cwd=tmp_path, home=tmp_path), 0)
-    check_whole(tmp_path, 6)
+    line = [*ON_RAY, "sweep.n_trials=3", "sweep.workers=1", cluster]
+    ended(start(ready, *line, cwd=tmp_path, home=tmp_path), 0)
+    check_whole(tmp_path, 3)
     assert folders() == before
     host, _, port = cluster.rpartition("=")[2].rpartition(":")
     socket.create_connection((host, int(port)), timeout=5).close()
@@ -173,7 +190,7 @@ def test_tasks_make_the_trials_of_another_application_and_none_waits_for_a_batch
 
 
 def test_a_failing_worker_of_ray_ends_the_sweep_with_its_own_words(
-    cluster: str, tmp_path: Path
+    ready: ForkServer, cluster: str, tmp_path: Path
 ) -> None:
     (tmp_path / "picky.py").write_text(
         "import sys\n"
@@ -182,8 +199,8 @@ def test_a_failing_worker_of_ray_ends_the_sweep_with_its_own_words(
         "        raise RuntimeError('not today')\n"
         "    return (x ** 2).sum()\n"
     )
-    own = ["problem=custom", "problem.path=picky.loss", "problem.x0=[1.0,2.0]"]
-    driver = ray.start(*ON_RAY, *own, cluster, cwd=tmp_path, home=tmp_path)
+    own = ["problem=custom", "problem.path=picky.loss", "problem.x0=[1.0,2.0]", "sweep.workers=1"]
+    driver = start(ready, *ON_RAY, *own, cluster, cwd=tmp_path, home=tmp_path)
     assert "problem=picky.loss: its code failed: RuntimeError: not today" in ended(driver, 1)
 
 
@@ -205,33 +222,33 @@ class Net(Small):
 
 
 def test_a_trial_of_a_killed_worker_of_ray_goes_on_from_its_checkpoint(
-    cluster: str, tmp_path: Path
+    ready: ForkServer, cluster: str, tmp_path: Path
 ) -> None:
     updates, early = 150, 60
-    line = ["sweep.name=s", "sweep.sampler=random", "sweep.n_trials=2", "problem=training"]
+    line = ["sweep.name=s", "sweep.sampler=random", "sweep.n_trials=1", "problem=training"]
     line += ["problem.path=slow.Net", "optimizer.lr=interval(0.01,0.1)", "checkpoint.every=0.01"]
     line += ["stopping.threshold=1e-9", f"stopping.max_iterations={updates}"]
     twin, killed = tmp_path / "twin", tmp_path / "killed"
     for folder in (twin, killed):
         folder.mkdir()
         (folder / "slow.py").write_text(SLOW)
-    line = ["+sweep=ray", *line, cluster]  # the twin too, with as many threads
-    ended(ray.start(*line, cwd=twin, home=tmp_path), 1)  # none converges
+    ended(start(ready, "+sweep", *line, cwd=twin, home=tmp_path), 1)  # it does not converge
     (killed / "seen").mkdir()
-    driver = ray.start(*line, "sweep.workers=2", cwd=killed, home=tmp_path)
+    line = ["+sweep=ray", *line, "sweep.workers=1", cluster]
+    driver = start(ready, *line, cwd=killed, home=tmp_path)
     while not any(int(each.stem) >= early for each in killed.glob("sweeps/s/checkpoints/**/*.s*")):
         assert driver.poll() is None, driver.communicate()
-        time.sleep(0.02)
+        time.sleep(0.05)
     made = Counter(int(each.name.split()[0]) for each in (killed / "seen").iterdir())
     os.kill(made.most_common(1)[0][0], signal.SIGKILL)
     ended(driver, 1)
-    assert len([*(killed / "seen").iterdir()]) < 2 * updates + early  # else it had begun again
+    assert len([*(killed / "seen").iterdir()]) < updates + early  # else it had begun again
     assert told(finished(killed)) == told(finished(twin))
     traces = [
         sorted(path.read_bytes() for path in each.glob("mlartifacts/**/trace.npy"))
         for each in (twin, killed)
     ]
-    assert len(traces[0]) == 2
+    assert len(traces[0]) == 1
     assert traces[0] == traces[1]
 
 
@@ -243,17 +260,16 @@ def test_a_trial_of_a_killed_worker_of_ray_goes_on_from_its_checkpoint(
     ],
 )
 def test_what_ray_cannot_do_is_said_before_anything_is_written(
-    tmp_path: Path, given: str, words: str
+    ready: ForkServer, tmp_path: Path, given: str, words: str
 ) -> None:
     line = [*ON_RAY, f"hydra.launcher.ray.{given}"]
-    driver = ray.start(*line, cwd=tmp_path, home=tmp_path)
-    said = ended(driver, 2)
+    said = ended(start(ready, *line, cwd=tmp_path, home=tmp_path), 2)
     assert f"gdexp: error: hydra.launcher.ray.{words}" in said
     assert len(said.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ray_has_every_undocumented_part_that_is_used(tmp_path: Path) -> None:
+def test_ray_has_every_undocumented_part_that_is_used(ready: ForkServer, tmp_path: Path) -> None:
     code = (
         "from gdexp.sweeps.launchers.library_parts import missing_parts\n"
         "from gdexp.sweeps.launchers.ray_internals import PARTS\n"
@@ -266,11 +282,11 @@ def test_ray_has_every_undocumented_part_that_is_used(tmp_path: Path) -> None:
     assert done.stdout == "[]\n"
 
 
-def test_its_file_opens_with_a_command_that_composes_it(tmp_path: Path) -> None:
+def test_its_file_opens_with_a_command_that_composes_it(ready: ForkServer, tmp_path: Path) -> None:
     lines = (ray.PROJECT / "conf/sweep/ray.yaml").read_text().splitlines()
     lead = "# python -m gdexp "
     assert lines[1].startswith(lead)
     line = [*lines[1].removeprefix(lead).split(), "sweep.preview=true"]
-    said = ended(ray.start(*line, cwd=tmp_path, home=tmp_path), 0)
+    said = ended(start(ready, *line, cwd=tmp_path, home=tmp_path), 0)
     assert "optimizer.lr" in said
     assert "stopping.threshold" in said

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gdexp.sweeps.results.forest import Floats, impurity_decreases
+from tests.support.long_form import share
 
 FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "one column": lambda x: np.log(x[:, 0] + 0.01),
@@ -19,6 +20,9 @@ FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
     "only together": lambda x: (x[:, 0] > 0.5) ^ (x[:, 1] > 0.5),
     "chance": lambda x: np.modf(1e4 * np.sin(1e4 * x.sum(axis=1)))[0],
 }
+
+
+SEEDS = share(8, 2)
 
 
 @pytest.mark.slow
@@ -33,12 +37,12 @@ def test_shares_are_those_of_scikit_learn(name: str, rows: int) -> None:
     theirs = np.array(
         [
             RandomForestRegressor(n_estimators=64, random_state=seed).fit(x, y).feature_importances_
-            for seed in range(8)
+            for seed in range(SEEDS)
         ]
     )
-    ours = np.array([impurity_decreases(x, y, 64, seed) for seed in range(8)])
+    ours = np.array([impurity_decreases(x, y, 64, seed) for seed in range(SEEDS)])
     # Both are means of random trees; their means over seeds differ by no more than chance allows.
-    spread = np.sqrt((theirs.var(axis=0, ddof=1) + ours.var(axis=0, ddof=1)) / 8)
+    spread = np.sqrt((theirs.var(axis=0, ddof=1) + ours.var(axis=0, ddof=1)) / SEEDS)
     assert (np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 5 * spread + 1e-3).all()
 
 
@@ -47,7 +51,7 @@ def test_equal_seeds_give_equal_shares() -> None:
     assert (impurity_decreases(x, x[:, 0], 8, 1) == impurity_decreases(x, x[:, 0], 8, 1)).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=share(60))
 @given(
     st.lists(
         st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1), st.floats(-1e6, 1e6)),

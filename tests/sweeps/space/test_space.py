@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any
 
 import optuna
@@ -36,6 +37,7 @@ def plan(space: dict[str, Any], line: list[str] | None = None, **settings: Any) 
     return Plan.build(*compose_space(config.parse_overrides(line or []), compose))
 
 
+@cache
 def planned(*line: str) -> Plan:
     """A plan from a command line and the shipped files."""
     overrides = config.parse_overrides(line)

@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial
 from gdexp.cli.main import main
 from gdexp.sweeps.optuna_internals import Draft, drawn_value, transform_of
 from gdexp.sweeps.study.journal_storage import JournalStudyStorage
+from tests.support.long_form import share
 
 numbers = st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)).map(sorted)
 counts, steps = st.integers(1, 9), st.sampled_from([0.125, 0.5, 1.5])
@@ -39,7 +40,7 @@ ranges: st.SearchStrategy[BaseDistribution] = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=share(300))
 @given(st.lists(ranges, min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 def test_draws_are_those_of_optunas_random_sampler(
     given_ranges: list[BaseDistribution], seed: int
