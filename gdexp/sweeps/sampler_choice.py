@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from gdexp.descent import ITERATIONS
 from gdexp.experiment import TRAININGS
-from gdexp.sweeps.objective import HITTING_TIME
-from gdexp.sweeps.pruning import NONE
+from gdexp.sweeps.objective import HITTING_TIME, Objective
+from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.sampling import GRID, LEARNING_RATE, TPE
-from gdexp.sweeps.space import MAX_GRID
-
-if TYPE_CHECKING:
-    from gdexp.sweeps.goal import GoalPlan
+from gdexp.sweeps.settings import SweepSettings
+from gdexp.sweeps.space import MAX_GRID, Space
 
 LR, THRESHOLD = "optimizer.lr", "stopping.threshold"
 
 
-def chosen_sampler(plan: GoalPlan) -> str:
+class SampledPlan(Protocol):
+    """What is needed of a sweep's plan."""
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """The config that every trial starts from."""
+
+    @property
+    def space(self) -> Space:
+        """The keys that the trials change in it."""
+
+    @property
+    def settings(self) -> SweepSettings:
+        """The group `sweep`."""
+
+    @property
+    def problems(self) -> Sequence[object]:
+        """On which every trial runs; none where it runs on that of the base config."""
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is minimised or maximised."""
+
+    @property
+    def pruner(self) -> Pruner:
+        """The pruner that ends trials early."""
+
+
+def chosen_sampler(plan: SampledPlan) -> str:
     """Return the sampler that `auto` stands for.
 
     A finite space is tried whole. gdexp's own sampler is taken where it was measured to
@@ -42,7 +69,7 @@ def chosen_sampler(plan: GoalPlan) -> str:
     return LEARNING_RATE if measured and suits_own_sampler(plan) else TPE
 
 
-def suits_own_sampler(plan: GoalPlan) -> bool:
+def suits_own_sampler(plan: SampledPlan) -> bool:
     """Return whether the hitting time alone is minimised, over a range of the learning rate."""
     ranges = [d for d in plan.space.dimensions if d.key == LR]
     wide = any(d.values() is None and not d.integer for d in ranges)
