@@ -17,7 +17,7 @@ from gdexp.cli import RerunSettings, make_again
 from gdexp.comparison import Comparison, differences_table, html_page, make_pictures, summary_lines
 from gdexp.config import import_paths, optimizer_paths
 from gdexp.core import BadInput, giving, is_given, user_code
-from gdexp.descent import THRESHOLDS, Result
+from gdexp.descent import ITERATIONS, THRESHOLDS, Result
 from gdexp.display import notebook
 from gdexp.reruns import Rerun, load_references, select_runs
 from gdexp.runs import RunLoader, Runs, TrackedRun, best_runs
@@ -89,6 +89,7 @@ def compare(
     thresholds: Sequence[float] = THRESHOLDS,
     tracking: Place | None = None,
     experiment: str = "gdexp",
+    cost: str = ITERATIONS,
 ) -> RunComparison:
     """Compare tracked runs: what differs, and the iterations to each threshold.
 
@@ -98,9 +99,10 @@ def compare(
         thresholds: at which hitting times are read.
         tracking: the file or address of MLflow's store; None: as of `sweep`.
         experiment: the MLflow experiment.
+        cost: what hitting times are in: iterations, gradients, evaluations or seconds.
 
     Raises:
-        BadInput: no such run, or nothing to compare.
+        BadInput: no such run, nothing to compare, or a run has not recorded the cost.
         StorageFailed: the store cannot be read.
     """
     with called():
@@ -111,7 +113,7 @@ def compare(
         else:
             loader = RunLoader(tracking_settings(tracking, experiment))
             found = _loaded(loader, runs)
-        made = Comparison.of(best_runs(found, MOST_COMPARED), thresholds)
+        made = Comparison.of(best_runs(found, MOST_COMPARED), thresholds, cost)
         return RunComparison(**{each.name: getattr(made, each.name) for each in fields(made)})
 
 

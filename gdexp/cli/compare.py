@@ -40,7 +40,7 @@ from gdexp.core import (
     shown_path,
     validation,
 )
-from gdexp.descent import LOSS, THRESHOLDS
+from gdexp.descent import COSTS, ITERATIONS, LOSS, THRESHOLDS
 from gdexp.display import terminal
 from gdexp.runs import RunLoader, best_runs
 from gdexp.tracking import TrackingSettings
@@ -65,16 +65,20 @@ class CompareSettings:
         thresholds: at which hitting times are read, each > 0; at most 20.
         rows: most runs in the terminal's tables.
         curves: most loss curves drawn.
+        cost: what the hitting times of tables and profiles are in: iterations, gradients,
+            evaluations (of the loss) or seconds.
     """
 
     runs: Sequence[str] | str | None = None
     thresholds: Sequence[float] = THRESHOLDS
     rows: int = 20
     curves: int = 60
+    cost: str = ITERATIONS
 
     def __post_init__(self) -> None:
         validation.integer("rows", self.rows, low=1, high=1000)
         validation.integer("curves", self.curves, low=1, high=1000)
+        validation.choice("cost", self.cost, COSTS)
         listed = isinstance(self.thresholds, Sequence) and not isinstance(self.thresholds, str)
         if not listed or not 1 <= len(self.thresholds) <= 20:
             raise BadInput("thresholds", self.thresholds, "must be a list of 1 to 20 numbers")
@@ -98,7 +102,8 @@ def compare(config: Config) -> None:
     loader = RunLoader(tracking)
     newest = settings.runs is None
     found = loader.load_newest() if newest else loader.load(settings.runs, key="+compare")
-    comparison = Comparison.of(best_runs(found, MOST_COMPARED), settings.thresholds)
+    chosen = best_runs(found, MOST_COMPARED)
+    comparison = Comparison.of(chosen, settings.thresholds, settings.cost)
     out = terminal.console()
     if len(found) > MOST_COMPARED:
         out.print(f"[dim]the best {MOST_COMPARED:,} of {len(found):,} runs are compared[/dim]\n")
@@ -160,13 +165,14 @@ def show(out: Console, comparison: Comparison, most: int, newest: bool = False) 
     metrics = {run.metric for run in comparison.runs} - {LOSS}
     of_metric = f" of {terminal.escape_text(', '.join(sorted(metrics)))}" if metrics else ""
     out.print(
-        f"\n[bold]iterations to each threshold{of_metric}[/bold] "
+        f"\n[bold]{comparison.cost_name} to each threshold{of_metric}[/bold] "
         "[dim](- not reached; >= not continued)[/dim]"
     )
     _print(out, threshold_table(comparison, most, fraction=False))
     seeds = running_time_table(comparison, most)
     if seeds is not None:
-        out.print("\n[bold]expected running time over seeds[/bold]")
+        unit = "" if comparison.cost == ITERATIONS else f", in {comparison.cost_name}"
+        out.print(f"\n[bold]expected running time over seeds{unit}[/bold]")
         _print(out, seeds)
     drawn = plot_lines(comparison, width=min(out.width, 100) - 2)
     if drawn:

@@ -255,6 +255,7 @@ COMPARE: Fields = {
     "answer": Field("text", "what was found, in one sentence for each problem"),
     "best": Field("text", "the run with the smallest hitting time"),
     "reference": Field("text", "the run that final tensors are compared with"),
+    "cost": Field("text", "what hitting times are in, of compare.cost"),
     "runs": Field(
         "list of object",
         "the compared runs, the best first",
@@ -280,7 +281,7 @@ COMPARE: Fields = {
             "metric": Field("text", "what is compared with the threshold"),
             "threshold": Field("number", "the target"),
             "hitting_time": Field("number or null", "where its trace reaches it"),
-            "at_least": Field("integer or null", "the fewest that it can need, if it ended before"),
+            "at_least": Field("number or null", "the fewest that it can need, if it ended before"),
         },
     ),
     "left_out": Field(

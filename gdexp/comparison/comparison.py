@@ -11,13 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.comparison.distance import Distance
+from gdexp.comparison.distance import Distance, final_distance
 from gdexp.comparison.formatting import brief, short_key
 from gdexp.comparison.profiles import expected_running_time
 from gdexp.comparison.reported import curve_name, reported_metrics
+from gdexp.comparison.run_costs import (
+    check_cost,
+    cost_at,
+    cost_name,
+    hitting_costs,
+    least_costs,
+)
 from gdexp.comparison.table_thresholds import wanted_thresholds
 from gdexp.core import BadInput
-from gdexp.descent import THRESHOLDS
+from gdexp.descent import ITERATIONS, SECONDS, THRESHOLDS
 from gdexp.runs import SEED_PARAM, Runs, TrackedRun, UnreadableRun, param_value, rank_key
 
 FIRST_PARAMS = ("problem.name", "optimizer.name", "optimizer.lr", "stopping.threshold", SEED_PARAM)
@@ -27,7 +34,6 @@ LAST_PARAMS = ("stopping.cap",)
 RECORDED_METRICS = ("iterations", "hitting_time", "final_loss", "min_loss", "max_loss", "seconds")
 EVALUATION_METRICS = ("loss_evaluations", "gradient_evaluations")
 MOST_SOLVERS, MOST_LABEL_WORDS = 8, 5
-OTHER_SHAPE = "other shape"
 
 DIFFERENT_THRESHOLDS_NOTE = (
     "These runs have different thresholds, and a looser one never needs more iterations; "
@@ -55,6 +61,7 @@ class Comparison:
             runs' own if it is the same for all.
         reference: the run from whose final tensor distances are measured: the first of a list,
             the best of a sweep.
+        cost: what hitting times and bounds are in: iterations, gradients, evaluations or seconds.
     """
 
     runs: tuple[TrackedRun, ...]
@@ -62,17 +69,22 @@ class Comparison:
     sweep: TrackedRun | None
     thresholds: tuple[float, ...]
     reference: TrackedRun
+    cost: str = ITERATIONS
 
     @classmethod
-    def of(cls, found: Runs, thresholds: Sequence[float] = THRESHOLDS) -> Comparison:
+    def of(
+        cls, found: Runs, thresholds: Sequence[float] = THRESHOLDS, cost: str = ITERATIONS
+    ) -> Comparison:
         """Compare the runs that can be compared.
 
         Args:
             found: the runs.
             thresholds: the thresholds of the hitting times.
+            cost: what hitting times are in.
 
         Raises:
-            BadInput: no run can be compared, or a threshold is not a number above 0.
+            BadInput: no run can be compared, a threshold is not a number above 0, or a run has
+                not recorded the cost.
         """
         kept, left_out = [], []
         for run in found:
@@ -95,7 +107,17 @@ class Comparison:
             sweep=found.sweep,
             thresholds=tuple(sorted(wanted, reverse=mode == "min")),
             reference=ranked[0] if found.sweep is not None else kept[0],
+            cost=check_cost(cost, kept),
         )
+
+    @property
+    def cost_name(self) -> str:
+        """What hitting times are in, in words."""
+        return cost_name(self.cost)
+
+    def rounded(self, time: float) -> float:
+        """Return a cost as a count: rounded up, unless it is in seconds."""
+        return time if self.cost == SECONDS else math.ceil(time)
 
     @cached_property
     def ranked(self) -> tuple[TrackedRun, ...]:
@@ -157,24 +179,24 @@ class Comparison:
     @cached_property
     def times(self) -> Mapping[str, Sequence[float | None]]:
         """Run id to its hitting time at each of `thresholds`; None: failed or censored."""
-        return {run.run_id: run.hitting_times(self.thresholds) for run in self.runs}
+        return {run.run_id: hitting_costs(run, self.cost, self.thresholds) for run in self.runs}
 
     @cached_property
-    def bounds(self) -> Mapping[str, Sequence[int | None]]:
-        """Run id to its fewest possible iterations where it was not continued; else None."""
-        return {run.run_id: run.censoring_bounds(self.thresholds) for run in self.runs}
+    def bounds(self) -> Mapping[str, Sequence[float | None]]:
+        """Run id to the least that it can cost where it was not continued; else None."""
+        return {run.run_id: least_costs(run, self.cost, self.thresholds) for run in self.runs}
 
-    def bound(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> int | None:
+    def bound(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> float | None:
         """Return the fewest iterations that a censored run can need to one of `thresholds`."""
         place = self.thresholds.index(threshold)
         chosen = self.runs if runs is None else runs
         known = [b for run in chosen if (b := self.bounds[run.run_id][place]) is not None]
         return min(known, default=None)
 
-    def count(self, run: TrackedRun, threshold: float) -> int | None:
+    def count(self, run: TrackedRun, threshold: float) -> float | None:
         """Return the iterations to one of `thresholds`: the hitting time, rounded up."""
         time = self.times[run.run_id][self.thresholds.index(threshold)]
-        return None if time is None else math.ceil(time)
+        return None if time is None else self.rounded(time)
 
     def fewest(self, threshold: float, runs: Sequence[TrackedRun] | None = None) -> float | None:
         """Return the smallest hitting time of the traces that reach one of `thresholds`."""
@@ -205,7 +227,7 @@ class Comparison:
             origin = np.asarray(self.reference.final, dtype=np.float64)
         except (UnreadableRun, ValueError) as error:
             return {run.run_id: Distance(missing=f"the reference {error}") for run in self.runs}
-        return {run.run_id: _distance(run, origin) for run in self.runs}
+        return {run.run_id: final_distance(run, origin) for run in self.runs}
 
     @cached_property
     def seed_groups(self) -> Sequence[Sequence[TrackedRun]]:
@@ -216,7 +238,7 @@ class Comparison:
         return [list(group.values()) for group in groups.values() if len(group) > 1]
 
     def expected_time(self, group: Sequence[TrackedRun], threshold: float) -> float:
-        """Return the expected running time of a configuration over its seeds, in iterations.
+        """Return the expected running time of a configuration over its seeds.
 
         Where `bound` is known for the group it is a lower bound: every censored seed succeeds as
         early as it can.
@@ -228,7 +250,8 @@ class Comparison:
             for run, count in zip(group, counts, strict=True)
         ]
         spent = [
-            run.updates if count is None else count for run, count in zip(group, known, strict=True)
+            cost_at(run, self.cost, run.updates) if count is None else count
+            for run, count in zip(group, known, strict=True)
         ]
         return expected_running_time(spent, [count is not None for count in known])
 
@@ -312,20 +335,6 @@ def _canonical(given: str | None) -> object:
         return None
     value = param_value(given)
     return ("number", float(value)) if _is_number(value) else ("text", given)
-
-
-def _distance(run: TrackedRun, origin: np.ndarray[Any, np.dtype[np.float64]]) -> Distance:
-    try:
-        final = np.asarray(run.final, dtype=np.float64)
-    except (UnreadableRun, ValueError) as error:
-        return Distance(missing=str(error))
-    if final.shape != origin.shape:
-        return Distance(missing=OTHER_SHAPE)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(final - origin)
-    if not np.isfinite(apart).all():
-        return Distance()
-    return Distance(float(apart.max(initial=0.0)), float(apart.mean()) if apart.size else 0.0)
 
 
 def _made_trials(run: TrackedRun) -> bool:

@@ -42,6 +42,7 @@ def data(comparison: Comparison) -> dict[str, Any]:
         "answer": answer(comparison),
         "best": comparison.best.run_id,
         "reference": comparison.reference.run_id,
+        "cost": comparison.cost,
         "runs": _runs(comparison),
         "thresholds": _thresholds(comparison),
         "left_out": [

@@ -136,7 +136,8 @@ def _long_tables(comparison: Comparison) -> str:
     folded = []
     seeds = running_time_table(comparison, MOST_ROWS)
     if seeds is not None:
-        note = "All iterations spent, failures included, divided by the seeds that reached it."
+        note = f"All {comparison.cost_name} spent, failures included, divided by the seeds that "
+        note += "reached it."
         folded.append(_folded("Expected running time", seeds, note))
     if not _is_short(comparison):
         every = differences_table(comparison, MOST_ROWS)
@@ -145,7 +146,8 @@ def _long_tables(comparison: Comparison) -> str:
         return "".join(folded)
     note = "In brackets the continuous hitting time; - was not reached; >= was not continued."
     times = threshold_table(comparison, MOST_ROWS, fraction=True)
-    folded.append(_folded("Every run: iterations to each threshold", times, note))
+    heading = f"Every run: {comparison.cost_name} to each threshold"
+    folded.append(_folded(heading, times, note))
     return "".join(folded)
 
 

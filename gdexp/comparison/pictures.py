@@ -30,7 +30,7 @@ from gdexp.comparison.profile_charts import (
 )
 from gdexp.comparison.reported import has_curves
 from gdexp.core import BadInput
-from gdexp.descent import Status
+from gdexp.descent import SECONDS, Status
 from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import stability_limit
 
@@ -138,7 +138,7 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
     series = []
     for i, (name, runs) in enumerate(sorted(groups.items(), key=lambda g: len(g[1]))):
         times = [comparison.fewest(threshold, runs) for threshold in comparison.thresholds]
-        y = np.array([math.nan if t is None else float(math.ceil(t)) for t in times])
+        y = np.array([math.nan if t is None else comparison.rounded(t) for t in times], dtype=float)
         if np.isfinite(y).any():
             x = np.array(comparison.thresholds)
             named = i < MOST_NAMED
@@ -155,12 +155,12 @@ def fewest_chart(comparison: Comparison) -> Chart | None:
         name="fewest",
         title="fewest of the traces that reach each threshold",
         x_label="threshold (tighter to the right)",
-        y_label="iterations",
+        y_label=comparison.cost_name,
         series=series,
         x_log=True,
         y_log=most > 50 * least and all((each.y[np.isfinite(each.y)] > 0).all() for each in series),
         falling=True,
-        y_whole=True,
+        y_whole=comparison.cost != SECONDS,
     )
 
 

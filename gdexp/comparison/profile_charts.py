@@ -9,6 +9,7 @@ from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.figure_model import GREY, MOST_NAMED, PALETTE, Chart, Series
 from gdexp.comparison.profiles import data_profile, ecdf, performance_profile
 from gdexp.comparison.tasks import Tasks
+from gdexp.descent import ITERATIONS
 from gdexp.runs import UnreadableRun
 
 
@@ -23,7 +24,7 @@ def ecdf_chart(comparison: Comparison) -> Chart | None:
         lambda times, places: {solver: ecdf(own) for solver, own in times.items()},
         name="ecdf",
         title="share of problems, thresholds and seeds done",
-        x_label="hitting time",
+        x_label="hitting time" if comparison.cost == ITERATIONS else comparison.cost_name,
         y_label="share done",
     )
 
@@ -39,7 +40,7 @@ def performance_profile_chart(comparison: Comparison) -> Chart | None:
         lambda times, places: performance_profile(times),
         name="performance_profile",
         title="performance profile (Dolan and Moré 2002)",
-        x_label="iterations relative to the fastest",
+        x_label=f"{comparison.cost_name} relative to the fastest",
         y_label="share of tasks",
     )
 
@@ -64,7 +65,7 @@ def data_profile_chart(comparison: Comparison) -> Chart | None:
         lambda times, places: data_profile(times, [numbers[place] for place in places]),
         name="data_profile",
         title="data profile (Moré and Wild 2009)",
-        x_label="iterations per (numbers in x + 1)",
+        x_label=f"{comparison.cost_name} per (numbers in x + 1)",
         y_label="share of tasks",
     )
 

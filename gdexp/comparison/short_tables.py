@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from gdexp.comparison.comparison import Comparison
 from gdexp.comparison.formatting import brief, mark, text
 from gdexp.comparison.tables import AT_LEAST, Table
+from gdexp.descent import ITERATIONS
 
 MOST_PARAMS, MOST_VALUES = 4, 6
 """Params in the table of thresholds, and values of a param that are listed."""
@@ -22,15 +21,16 @@ def fewest_table(comparison: Comparison) -> Table:
         reached = f"{len(known):,} of {len(times):,}"
         if not known:
             bound = comparison.bound(threshold)
-            least = "-" if bound is None else f"{AT_LEAST}{bound:,}"
+            least = "-" if bound is None else f"{AT_LEAST}{bound:,.10g}"
             rows.append([mark(threshold), least, "", *("" for _ in keys), reached, ""])
             continue
         run = min(known, key=lambda run: known[run])
         values = [brief(run, key) for key in keys]
-        count = f"{math.ceil(known[run]):,}"
+        count = f"{comparison.rounded(known[run]):,.10g}"
         name = run.short if run.trial is None else f"trial {run.trial}"
         rows.append([mark(threshold), count, f"{known[run]:.4g}", *values, reached, name])
-    return Table(["threshold", "iterations", "hitting time", *keys, "reached by", "run"], rows)
+    time = "hitting time" if comparison.cost == ITERATIONS else "not rounded"
+    return Table(["threshold", comparison.cost_name, time, *keys, "reached by", "run"], rows)
 
 
 def params_table(comparison: Comparison) -> Table:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gdexp.comparison.comparison import OTHER_SHAPE, Comparison
+from gdexp.comparison.comparison import Comparison
+from gdexp.comparison.distance import OTHER_SHAPE
 from gdexp.comparison.formatting import brief, mark, short_key
+from gdexp.descent import SECONDS
 from gdexp.runs import TrackedRun
 
 SIDE_BY_SIDE = 4
@@ -231,20 +233,27 @@ def _time_cell(comparison: Comparison, run: TrackedRun, place: int, fraction: bo
     time = comparison.times[run.run_id][place]
     if time is None:
         return _missing_cell(comparison.bounds[run.run_id][place])
-    count = f"{math.ceil(time):,}"
-    return f"{count} ({time:.2f})" if fraction and time != math.ceil(time) else count
+    count = _shown(comparison, time)
+    return f"{count} ({time:.2f})" if fraction and time != comparison.rounded(time) else count
 
 
 def _fewest_cell(comparison: Comparison, threshold: float) -> str:
     time = comparison.fewest(threshold)
     if time is None:
         return _missing_cell(comparison.bound(threshold))
-    return f"{math.ceil(time):,}"
+    return _shown(comparison, time)
 
 
-def _missing_cell(bound: int | None) -> str:
+def _shown(comparison: Comparison, time: float) -> str:
+    """Return a cost for a cell: a count, or seconds with three digits."""
+    return f"{time:.3g}" if comparison.cost == SECONDS else f"{math.ceil(time):,}"
+
+
+def _missing_cell(bound: float | None) -> str:
     """Return the cell of a threshold that no trace reaches: failed, or not continued."""
-    return "-" if bound is None else f"{AT_LEAST}{bound:,}"
+    if bound is None:
+        return "-"
+    return f"{AT_LEAST}{bound:,.0f}" if bound == round(bound) else f"{AT_LEAST}{bound:.3g}"
 
 
 def _reached_cell(comparison: Comparison, place: int) -> str:

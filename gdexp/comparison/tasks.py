@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gdexp.comparison.comparison import Comparison
+from gdexp.descent import SECONDS
 from gdexp.runs import SEED_PARAM
 
 Task = tuple[str, Any, float]
@@ -53,6 +54,7 @@ def _least(comparison: Comparison, solver: str) -> tuple[dict[Task, float], dict
     """Return a solver's smallest hitting times, and the fewest iterations of its censored runs."""
     times: dict[Task, float] = {}
     made: dict[Task, float] = {}
+    unit = 0 if comparison.cost == SECONDS else 1
     for run in comparison.solvers[solver]:
         pair = (comparison.problem_of[run.run_id], run.params.get(SEED_PARAM))
         known = zip(comparison.times[run.run_id], comparison.bounds[run.run_id], strict=True)
@@ -61,5 +63,5 @@ def _least(comparison: Comparison, solver: str) -> tuple[dict[Task, float], dict
             if time is not None:
                 times[task] = min(time, times.get(task, math.inf))
             if bound is not None:
-                made[task] = min(bound - 1, made.get(task, math.inf))
+                made[task] = min(bound - unit, made.get(task, math.inf))
     return times, made

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gdexp.sweeper import HydraSweep, OwnSweep
 
-__all__ = ["GdexpSweeper", "OwnSweeper"]
+__all__ = ["Alias", "GdexpSweeper", "OwnSweeper"]
 
 
 class GdexpSweeper(Sweeper):
@@ -63,6 +63,9 @@ class OptunaSweeper(GdexpSweeper):
 
     __module__ = OLD_MODULE
 
+
+Alias = OptunaSweeper if is_alone() else GdexpSweeper
+"""What Hydra may have beside the others: where hydra-optuna-sweeper is installed, no other."""
 
 if is_alone():
     __all__ += ["OptunaSweeper"]

@@ -18,7 +18,7 @@ from gdexp.descent import (
     first_hits,
     projected_time,
 )
-from gdexp.experiment import Experiment
+from gdexp.experiment import EVALUATIONS_FILE, Experiment
 from gdexp.problems import ABSOLUTE
 from gdexp.runs.artifact_reader import (
     ArtifactReader,
@@ -119,6 +119,21 @@ class TrackedRun(RunReadings):
         """
         read = read_losses if self.is_training else read_trace
         return self._files.read(self.run_id, self.home, "trace.npy", read)
+
+    @cached_property
+    def evaluations(self) -> Array | None:
+        """The evaluations of the loss until each iterate; None where one was made for each.
+
+        Raises:
+            UnreadableRun: the rule made more, and what each iterate took is not recorded.
+        """
+        one_each = self.metrics.get("loss_evaluations", math.nan) == self.iterations + 1
+        if one_each and (self.iterations == self.updates or not self._has(EVALUATIONS_FILE)):
+            return None
+        counts = self._files.read(self.run_id, self.home, EVALUATIONS_FILE, read_trace)
+        if len(counts) != len(self.trace):
+            raise UnreadableRun(f"its {EVALUATIONS_FILE} is not of its trace")
+        return counts
 
     @cached_property
     def initial(self) -> Array:
@@ -274,6 +289,14 @@ class TrackedRun(RunReadings):
             origin = "" if self.kind else " (not recorded by gdexp)"
             return f"{error}{origin}"
         return None
+
+    def _has(self, file: str) -> bool:
+        """Return whether one of its files can be read."""
+        try:
+            self._files.read(self.run_id, self.home, file, read_trace)
+        except UnreadableRun:
+            return False
+        return True
 
     def _level(self, key: str) -> float | None:
         """Return a threshold among the params: above 0, or any number of an absolute one."""

@@ -159,6 +159,8 @@ class HydraApplication:
 
     def _space(self) -> JobSpace:
         settings, dimensions = self.settings, dict(self._expressions.dimensions)
+        for note in self._expressions.notes:
+            terminal.print_warning(note)
         if settings.search_space is not None and settings.params is None:
             terminal.print_warning(
                 f"{SECTION}.search_space is how hydra-optuna-sweeper 1.1 wrote it; "

@@ -27,10 +27,12 @@ class Expressions:
     Attributes:
         dimensions: by name, which is the key as it was written, with `+` or a package.
         fixed: the override of each other key.
+        notes: what an expression means otherwise than it may seem, one line each.
     """
 
     dimensions: Mapping[str, JobDimension]
     fixed: Mapping[str, Override]
+    notes: Sequence[str] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -57,6 +59,7 @@ def read_expressions(
     """
     dimensions: dict[str, JobDimension] = {}
     fixed: dict[str, Override] = {}
+    notes: dict[str, str] = {}
     lines = [(f"{PARAMS}.{key}", f"{key}={_text(value)}") for key, value in params.items()]
     for where, line in [*lines, *((line.partition("=")[0], line) for line in arguments)]:
         override = _parsed(where, line)
@@ -64,12 +67,37 @@ def read_expressions(
         for known in (dimensions, fixed):  # the later one replaces the earlier
             for same in [each for each in known if each.lstrip("+") == name.lstrip("+")]:
                 del known[same]
+                notes.pop(same, None)
         if override.is_sweep_override():
             with _named(where):
                 dimensions[name] = dimension(name, override, options, exclusive)
+            if note := _note(where, override):
+                notes[name] = note
         else:
             fixed[name] = override
-    return Expressions(dimensions, fixed)
+    return Expressions(dimensions, fixed, tuple(notes.values()))
+
+
+def _note(where: str, override: Override) -> str:
+    """Return what Hydra does with an expression that it may not seem to; empty if nothing.
+
+    It cuts the ends of `int(interval(0.5,4))` towards 0, and every tag is one to it.
+    """
+    from hydra.core.override_parser.types import IntervalSweep
+
+    value: Any = override.value()
+    tags, start = sorted(getattr(value, "tags", ())), getattr(value, "start", None)
+    unread = [each for each in tags if each != "log" or not isinstance(value, IntervalSweep)]
+    if unread:
+        why = "is read in an interval alone" if unread[0] == "log" else "means nothing"
+        return f"{where}={_expression(override)}: the tag {unread[0]} {why}"
+    if not isinstance(value, IntervalSweep) or not isinstance(start, int):
+        return ""
+    line = str(override.input_line).partition("=")
+    written: Any = _parsed(where, f"{line[0]}={line[2].replace('int(', 'float(')}").value()
+    if (written.start, written.end) == (start, value.end):
+        return ""
+    return f"{where}={line[2]}: the ends are cut to {start} and {value.end}"
 
 
 def dimension(

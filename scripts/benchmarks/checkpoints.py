@@ -90,6 +90,10 @@ KINDS: dict[str, tuple[str, ...]] = {
         *("+sweep", *DESCENT, "optimizer.lr=interval(0.1,0.5)", "sweep.name=s", "sweep.n_trials=2"),
         *("sweep.sampler=random", "sweep.batch=1"),
     ),
+    "sweep of a batch": (
+        *("+sweep", *DESCENT, "optimizer.lr=interval(0.1,0.5)", "sweep.name=s", "sweep.n_trials=4"),
+        "sweep.sampler=random",
+    ),
 }
 """What is typed after `python -m gdexp`."""
 

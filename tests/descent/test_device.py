@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -144,6 +145,12 @@ def capped(
     return batch, cap
 
 
+@cache
+def usual_of(factor: float | None) -> tuple[BatchResult, Cap | None]:
+    """Sixty rows with enough memory."""
+    return capped(60, factor=factor)
+
+
 def test_a_cap_limits_rows_the_same_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     usual, cap = capped(60)
     monkeypatch.setattr(ends, "library", lambda device: torch)
@@ -159,7 +166,7 @@ def test_a_cap_limits_rows_the_same_on_the_device(monkeypatch: pytest.MonkeyPatc
 def test_rows_that_are_too_much_are_halved_and_begun_again_with_the_same_bits(
     most: int, calls: int, factor: float | None
 ) -> None:
-    usual, cap = capped(60, factor=factor)
+    usual, cap = usual_of(factor)
     small = Small(most, calls)
     made, other = capped(60, small, factor)
     same(made, usual)

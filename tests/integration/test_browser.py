@@ -399,7 +399,6 @@ def test_the_view_of_a_sweep_of_trainings_begins_with_its_validation_curves(
     (parent,) = runs(uri, "trainings", "tags.`gdexp.kind` = 'sweep'")
     experiment = MlflowClient(tracking_uri=uri).get_run(parent).info.experiment_id
     eyes.open(chart_views.children_link(experiment, parent))
-    for metric in ("accuracy", "val_loss"):
-        eyes.until(lambda metric=metric: eyes.run(CURVES_OF_CARD, metric) == 3)
-        assert eyes.titles()[metric]
+    eyes.until(lambda: eyes.run(CURVES_OF_CARD, "accuracy") == 3)
+    assert next(title for title in eyes.titles() if title in ("accuracy", "loss")) == "accuracy"
     eyes.keep("mlflow-trainings")

@@ -2,8 +2,8 @@
 
 `python -m tests.reruns.matrix make FOLDER PART PARTS`, then `again …`, which prints one line of
 JSON. Each pair of problem and rule has one of the ways, so that each problem and each rule has
-every way; `WAYS=all` in the environment gives each pair all of them. Of a batch of 64 rows a few
-are kept; `KEEP=64` keeps them all.
+every way; `WAYS=all` in the environment gives each pair all of them. A batch has 16 rows, or then
+64, of which a few are kept; `KEEP=64` keeps them all.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from gdexp.reruns.verdict import Level
 from gdexp.runs.stored_config import TORCH_CLASSES
 from tests.reruns.records import CONFIG, batch, folder, reference
 
-ROWS = 64
-KEPT = int(os.environ.get("KEEP", "3"))
 ALL_WAYS = os.environ.get("WAYS") == "all"
+ROWS = 64 if ALL_WAYS else 16
+KEPT = int(os.environ.get("KEEP", "3"))
 NEEDED: dict[str, dict[str, Any]] = {
     "torch": {"class_name": "SGD"},
     "triple_momentum": {"condition": 50.0},

@@ -65,6 +65,10 @@ def read(*arguments: str, exclusive: bool = False, **params: Any) -> Any:
         ("tag(log,interval(1,5))", FloatDistribution(1, 5, log=True)),
         ("tag(log,int(interval(1,5)))", IntDistribution(1, 5, log=True)),
         ("int(tag(log,interval(1,5)))", IntDistribution(1, 5, log=True)),
+        ("int(interval(0.5,4))", IntDistribution(0, 4)),
+        ("interval(start=0,end=1)", FloatDistribution(0, 1)),
+        ("{a:1},{b:2}", CategoricalDistribution(["{'a': 1}", "{'b': 2}"])),
+        ("tag(log,choice(1,2))", CategoricalDistribution([1, 2])),
     ],
 )
 def test_an_expression_is_the_distribution_that_it_was(
@@ -74,6 +78,25 @@ def test_an_expression_is_the_distribution_that_it_was(
         (dimension,) = given.dimensions.values()
         assert dimension.name == "+a.b"
         assert dimension.distribution() == expected
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("x=int(interval(0.5,4))", "x=int(interval(0.5,4)): the ends are cut to 0 and 4"),
+        ("x=int(tag(log,interval(1.5,4)))", "the ends are cut to 1 and 4"),
+        ("x=tag(lg,interval(1,2))", "the tag lg means nothing"),
+        ("x=tag(log,range(1,10))", "the tag log is read in an interval alone"),
+        ("x=int(interval(1,4))", ""),
+        ("x=tag(log,interval(1,4))", ""),
+        ("x=float(interval(1,4))", ""),
+    ],
+)
+def test_what_hydra_reads_otherwise_than_written_is_told(argument: str, said: str) -> None:
+    notes = read(argument).notes
+    assert len(notes) == bool(said)
+    assert said in "".join(notes)
+    assert not read("x=3", x="int(interval(0.5,4))").notes
 
 
 def test_a_range_ends_before_its_stop_in_a_grid_alone() -> None:

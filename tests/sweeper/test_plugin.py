@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,6 @@ def test_hydra_finds_the_plugin_in_the_wheel_and_loads_little_modules(
     assert "hydra_plugins/__init__.py" not in names
     inside = [name for name in names if name.startswith("hydra_plugins/")]
     assert inside == ["hydra_plugins/gdexp_sweeper/__init__.py"]
-    (points,) = site.glob("gdexp-*.dist-info/entry_points.txt")
-    assert "[hydra.plugins]\ngdexp = hydra_plugins.gdexp_sweeper\n" in points.read_text()
-
     script = tmp_path / "other.py"
     script.write_text(APPLICATION)
     done = subprocess.run(
@@ -81,6 +79,57 @@ def test_hydra_finds_the_plugin_in_the_wheel_and_loads_little_modules(
     assert {name for name in modules if name.partition(".")[0] == "gdexp"} == LOADED
     heavy = {"torch", "optuna", "mlflow", "numpy", "rich", "scipy", "pandas", "sqlalchemy"}
     assert not heavy & {name.partition(".")[0] for name in modules}
+
+
+@pytest.mark.slow
+def test_the_entry_points_are_classes_though_no_plugin_lies_in_a_folder(
+    wheel: Path, tmp_path: Path
+) -> None:
+    # As Hydra 1.4 reads them: it takes concrete plugin classes alone.
+    with zipfile.ZipFile(wheel) as archive:
+        inside = [each for each in archive.namelist() if not each.startswith("hydra_plugins/")]
+        archive.extractall(tmp_path, inside)
+    code = """
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.metadata import distributions
+
+import hydra.core.plugins
+
+
+class Hidden(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "hydra_plugins":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Hidden())
+(own,) = [each for each in distributions(path=[sys.argv[1]]) if each.name == "gdexp"]
+points = [each for each in own.entry_points if each.group == "hydra.plugins"]
+found = [each.load() for each in points]
+print([f"{each.__module__}.{each.__name__}" for each in found])
+print([hydra.core.plugins._is_concrete_plugin_type(each) for each in found])
+import hydra_plugins.gdexp_sweeper
+import hydra_plugins.hydra_optuna_sweeper.optuna_sweeper as old
+print([hydra_plugins.gdexp_sweeper.GdexpSweeper in found, old.OptunaSweeper in found])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=tmp_path,
+        env={**environment(), "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names, concrete, importable = map(literal_eval, done.stdout.splitlines())
+    assert names == [
+        "hydra_plugins.gdexp_sweeper.GdexpSweeper",
+        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper",
+        "hydra_plugins.gdexp_sweeper.OwnSweeper",
+    ]
+    assert concrete == [True] * 3
+    assert importable == [True, True]
 
 
 def test_a_config_node_is_made_when_hydra_reads_it() -> None:

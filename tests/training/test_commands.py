@@ -88,13 +88,26 @@ def test_without_tensors_digests_judge(here: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_loop_is_recorded_and_rerun(here: Path) -> None:
+def test_a_loop_is_recorded_rerun_exported_and_compared(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = ("problem=loop", "problem.path=own_net.fit", "problem.arguments.lr=0.25")
     assert main([*lines, "stopping.threshold=0.1"]) == 0
     (run,) = load_runs()
     assert (run.iterations, run.params["optimizer.name"]) == (9, "own")
     assert run.hitting_time() == pytest.approx(run.metrics["hitting_time"], rel=1e-12)
-    assert main([f"+rerun={run.run_id}", "trust=[own_net.fit]"]) == 0
+    trust = "trust=[own_net.fit]"
+    assert main([f"+rerun={run.run_id}"]) == 2
+    assert main([f"+rerun={run.run_id}", trust]) == 0
+    assert main([f"+export={run.run_id}", "export.folder=out"]) == 0
+    assert main(["+rerun=./out", trust]) == 0
+    assert main([*lines, "stopping.threshold=0.2"]) == 0
+    ids = [each.run_id for each in load_runs()]
+    capsys.readouterr()
+    assert main([f"+compare=[{','.join(ids)}]"]) == 0
+    said = capsys.readouterr().out
+    assert all(run_id[:8] in said for run_id in ids)
+    assert "6 iterations (converged" in said
 
 
 @pytest.mark.slow

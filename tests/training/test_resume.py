@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader
 
 from gdexp import GdexpError, Status, Stopping, TrainingResult
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
@@ -194,6 +197,65 @@ def test_another_model_is_refused_and_named(tmp_path: Path) -> None:
     assert train(tmp_path, LIMIT, saves=[3], kill=3) is None
     with pytest.raises(GdexpError, match=r"begins with other weights than before, 0\.bias"):
         train(tmp_path, LIMIT, make=lambda: Small(width=9))
+
+
+class Twins(Small):
+    """Two layers of one shape, by name, in an order that a test changes."""
+
+    order = ("one", "two")
+
+    def model(self) -> nn.Module:
+        layers = {name: nn.Linear(4, 4) for name in self.order}
+        return nn.Sequential(OrderedDict([*layers.items(), ("last", nn.Linear(4, 2))]))
+
+
+def test_swapped_layers_of_one_shape_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train(tmp_path, LIMIT, saves=[3], kill=3, make=Twins) is None
+    monkeypatch.setattr(Twins, "order", ("two", "one"))
+    with pytest.raises(GdexpError, match=r"begins with other weights than before, one\.bias"):
+        train(tmp_path, LIMIT, make=Twins)
+
+
+class Noisy:
+    """Items with noise of numpy's generator, which each worker has for itself."""
+
+    def __len__(self) -> int:
+        return 64
+
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, int]:
+        return torch.from_numpy(np.random.rand(4)).float() + item / 64, item % 2
+
+
+class ByWorkers(Recording):
+    """Small on items that four workers make."""
+
+    def batches(self, generator: torch.Generator) -> Iterable[Any]:
+        items: Any = Noisy()
+        return DataLoader(items, 16, True, generator=generator, num_workers=4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker processes")
+def test_the_noise_of_four_workers_repeats_and_goes_on(tmp_path: Path) -> None:
+    def run(folder: str, **options: Any) -> tuple[list[float], TrainingResult | None]:
+        seen: list[float] = []
+
+        def make() -> ByWorkers:
+            training = ByWorkers()
+            training.seen = seen
+            return training
+
+        return seen, train(tmp_path / folder, Stopping(1e-9, 8, every=4), make=make, **options)
+
+    first, whole = run("a")
+    assert len(set(first)) == 8  # two epochs, no two batches alike
+    begun, killed = run("b", saves=[6], kill=6)
+    rest, resumed = run("b")
+    assert killed is None
+    assert begun + rest == first
+    assert_same(resumed, whole)
 
 
 @pytest.mark.slow

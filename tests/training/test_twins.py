@@ -94,6 +94,34 @@ def test_a_killed_run_ends_where_its_twin_ends(limit: str, status: str, here: Pa
         assert readings.tobytes() == other.readings[name].tobytes()
 
 
+def points(store: Store, run_id: str, metric: str) -> dict[int, float]:
+    """The points of a curve that MLflow has; each step once."""
+    history = store.client.get_metric_history(run_id, metric)
+    found = {each.step: each.value for each in history}
+    assert len(found) == len(history)
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_visible_and_goes_on_to_another_total_which_a_tag_says(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdexp.tracking.live_curves.SECONDS", 0.0)
+    monkeypatch.setattr("gdexp.tracking.live_curves.SHARE", 1e9)  # at every call
+    line = (*NET, *ACCURACY, "stopping.max_iterations=8", "checkpoint.every=1e-9")
+    trained(*line, die_at=7)
+    store = Store(TrackingSettings())
+    (killed,) = store.search({})
+    visible = points(store, killed.run_id, "loss")
+    assert len(visible) >= 4
+    trained("+resume", "trust=[twin_net.Net]", "stopping.max_iterations=12")
+    (run,) = load_runs()
+    assert (run.run_id, run.updates) == (killed.run_id, 12)
+    assert points(store, run.run_id, "loss") == dict(enumerate(run.trace.tolist()))
+    assert visible.items() <= dict(enumerate(run.trace.tolist())).items()
+    assert "stopping.max_iterations=12, before 8" in run.tags["gdexp.resumed"]
+
+
 SWEEP = ("+sweep", *NET[:2], "optimizer.lr=interval(0.05,0.2)", *ACCURACY)
 
 
@@ -137,11 +165,8 @@ def test_a_trial_of_several_seeds_has_the_median_of_their_curves(here: Path) -> 
     store = Store(TrackingSettings())
     (trial,) = (run for run in store.search({}, "FINISHED") if run.tags["gdexp.kind"] == "trial")
     seeds = [run.run_id for run in store.children(trial.run_id)]
-
-    def curve(run_id: str) -> dict[int, float]:
-        history = store.client.get_metric_history(run_id, "accuracy")
-        return {each.step: each.value for each in history}
-
-    own = [curve(each) for each in seeds]
+    own = [points(store, each, "accuracy") for each in seeds]
     assert len(own) == 3
-    assert curve(trial.run_id) == {k: sorted(each[k] for each in own)[1] for k in (0, 2, 4, 6)}
+    assert points(store, trial.run_id, "accuracy") == {
+        k: sorted(each[k] for each in own)[1] for k in (0, 2, 4, 6)
+    }

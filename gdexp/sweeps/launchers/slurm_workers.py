@@ -217,14 +217,14 @@ def _submit(launcher: BaseSubmititLauncher, overrides: Sequence[str], count: int
             **{key if key in shared else f"{cluster}_{key}": v for key, v in params.items()}
         )
         # submitit prints what it also raises.
-        with redirect_stderr(io.StringIO()), _modules_found():
+        with redirect_stderr(io.StringIO()), modules_found():
             return executor.map_array(launcher, *zip(*jobs, strict=True))
     except Exception as error:
         raise _refused(launcher, str(error) or type(error).__name__) from error
 
 
 @contextmanager
-def _modules_found() -> Iterator[None]:
+def modules_found() -> Iterator[None]:
     """Let jobs that are submitted in the block find the modules that this process finds.
 
     A job's process does not begin with the user's script, so its folder is not on its path.

@@ -40,7 +40,8 @@ def value_table(plan: Plan, result: SweepResult) -> Table:
     names = [name for name in dict.fromkeys([*plan.space.names, *had]) if name in had]
     title = plan.objectives[0].title
     iterates = any(record.iterations for _, record in rows)
-    for heading in (title, *([_counted(plan)] if iterates else []), *names):
+    headings = _short(names) if plan.tells_failures else names
+    for heading in (title, *([_counted(plan)] if iterates else []), *headings):
         table.add_column(terminal.escape_text(heading), justify="right")
     table.add_column("ended")
     table.add_column("run" if plan.tracks else "trial")
@@ -72,3 +73,10 @@ def value_markdown(plan: Plan, result: SweepResult) -> list[str]:
 def _counted(plan: Plan) -> str:
     """Return the heading of the number of iterations."""
     return "steps" if plan.tells_failures else "iterations"
+
+
+def _short(names: list[str]) -> list[str]:
+    """Return the last word of each key; the whole key where others end in the same."""
+    last = [name.rpartition(".")[2] for name in names]
+    pairs = zip(names, last, strict=True)
+    return [short if last.count(short) == 1 else name for name, short in pairs]

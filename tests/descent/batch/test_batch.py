@@ -167,8 +167,8 @@ def test_every_status_and_a_cycle_come_out_as_alone() -> None:
 def test_stalls_are_found_at_the_same_iteration_under_every_rule() -> None:
     for name in BATCHABLE_RULES:
         problem = Matrix()
-        rules = [dataclasses.replace(rule(name, 0), lr=lr) for lr in (1e-9, 0.1, 1.0, 2.0)]  # type: ignore[call-arg]
-        until = Stopping(1e-30, 1200)
+        rules = [dataclasses.replace(rule(name, 0), lr=lr) for lr in (1e-9, 0.3, 1.0, 2.0)]  # type: ignore[call-arg]
+        until = Stopping(1e-30, 560)
         batch = descend_batch(problem, rules, until, seeds=3)
         for i, each in enumerate(rules):
             assert_same(batch[i], descend(problem, each, until, seed=3), batch, i)

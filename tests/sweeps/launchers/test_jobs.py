@@ -6,6 +6,8 @@ import os
 import pickle
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from gdexp.cli.main import main
 from gdexp.core.errors import BadInput
 from gdexp.core.signals import Interrupted, Signals, ending
+from gdexp.sweeps.launchers.slurm_workers import modules_found
 from gdexp.sweeps.launchers.worker_job import LEAVE
 
 pytestmark = pytest.mark.slow
@@ -119,3 +122,16 @@ def test_a_worker_in_a_job_takes_a_second_signal_for_the_first() -> None:
                 signal.raise_signal(signal.SIGTERM)  # else this process would end here
             told.append(interrupted.number)
     assert told == [LEAVE]
+
+
+def test_a_job_finds_the_modules_beside_the_script_that_started_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside.py").write_text("VALUE = 3\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    line = [sys.executable, "-c", "import beside; print(beside.VALUE)"]
+    with modules_found():
+        done = subprocess.run(line, cwd="/", capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"
+    assert "PYTHONPATH" not in os.environ
