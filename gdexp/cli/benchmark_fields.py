@@ -22,6 +22,8 @@ BENCHMARK_SOLVER: Fields = {
     "score": Field("number", "AlgoPerf's score, from 0 to 1"),
     "score_low": Field("number", "the lower edge of its bootstrap interval"),
     "score_high": Field("number", "the upper edge"),
+    "evaluations_per_iterate": Field("number", "above 1 where a rule makes trials"),
+    "score_by_iterates": Field("number", "the score if trials cost nothing"),
 }
 
 BENCHMARK_TIME: Fields = {

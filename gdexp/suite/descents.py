@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Descent:
         best: the smallest gap.
         events: evaluations and gap of the start and of the points that met further targets, in
             their order.
+        iterates: the number of iterates, the start included, until each event and in all, where
+            the rule makes trials; None where every point that is evaluated is an iterate.
     """
 
     instance: int
@@ -43,19 +45,31 @@ class Descent:
     evaluations: int
     best: float
     events: tuple[tuple[int, float], ...]
+    iterates: tuple[int, ...] | None = None
+
+    @property
+    def by_iterates(self) -> Descent:
+        """The descent as if the trials that are no iterates had cost nothing."""
+        if self.iterates is None:
+            return self
+        *counts, made = self.iterates
+        gaps = (gap for _, gap in self.events)
+        events = tuple(zip(counts, gaps, strict=True))
+        return replace(self, evaluations=made, events=events, iterates=None)
 
     def as_data(self) -> list[Any]:
         """Return the values as plain data."""
         events = [list(event) for event in self.events]
         whole = [self.instance, self.seed, self.rate, self.status, self.evaluations, self.best]
-        return [*whole, events]
+        return [*whole, events] if self.iterates is None else [*whole, events, [*self.iterates]]
 
     @classmethod
     def load(cls, data: Sequence[Any]) -> Descent:
         """Return the descent with these values."""
-        instance, seed, rate, status, evaluations, best, events = data
+        instance, seed, rate, status, evaluations, best, events, *counted = data
         met = tuple((int(count), float(gap)) for count, gap in events)
-        return cls(instance, seed, rate, status, evaluations, best, met)
+        iterates = tuple(map(int, counted[0])) if counted else None
+        return cls(instance, seed, rate, status, evaluations, best, met, iterates)
 
 
 class Function:
@@ -87,7 +101,7 @@ class Function:
             plans=plans,
         )
         self.engine = batch.engine
-        return list(_kept(batch, rows, instance, self.budget))
+        return list(_kept(batch, rows, instance, self.budget, entry.makes_trials))
 
     def _instance(self, number: int, rows: int) -> tuple[Bbob, Plans]:
         if number not in self._known:
@@ -98,7 +112,11 @@ class Function:
 
 
 def _kept(
-    batch: BatchResult, rows: Sequence[tuple[float | None, int]], instance: int, budget: int
+    batch: BatchResult,
+    rows: Sequence[tuple[float | None, int]],
+    instance: int,
+    budget: int,
+    makes_trials: bool,
 ) -> Iterator[Descent]:
     assert batch.traces is not None
     for row, (rate, seed) in enumerate(rows):
@@ -115,4 +133,6 @@ def _kept(
             met = []
         events = tuple((int(counts[k]), float(best[k])) for k in met)
         made, least = min(int(counts[-1]), budget), float(best[-1])
-        yield Descent(instance, seed, rate, status, made, least, events)
+        counted = makes_trials or batch.evaluations is not None
+        iterates = (*(k + 1 for k in met), len(gaps)) if counted else None
+        yield Descent(instance, seed, rate, status, made, least, events, iterates)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gdexp.core import BadInput
-from gdexp.optimizers import UpdateRule, build_rule
+from gdexp.optimizers import SearchingRule, UpdateRule, build_rule
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,12 @@ class Entry:
     label: str
     group: Mapping[str, Any]
     swept: bool
+
+    @property
+    def makes_trials(self) -> bool:
+        """Whether it evaluates points that are no iterates."""
+        rule = self.rule(None)
+        return isinstance(rule, SearchingRule) and rule.rejects
 
     @classmethod
     def of(cls, given: object) -> Entry:
@@ -50,5 +56,7 @@ class Entry:
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
+        if [*value] == ["name"]:
+            return str(value["name"])
         return "{" + ", ".join(f"{key}: {_text(each)}" for key, each in value.items()) + "}"
     return f"{value:g}" if isinstance(value, float) else str(value)

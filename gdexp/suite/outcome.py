@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,6 +48,11 @@ class Attempts:
     def spent(self) -> Floats:
         """The evaluations of each descent; shape (descents,)."""
         return np.array([each.evaluations for each in self.descents], dtype=np.float64)
+
+    @property
+    def by_iterates(self) -> Attempts:
+        """The descents as if the trials that are no iterates had cost nothing."""
+        return replace(self, descents=[each.by_iterates for each in self.descents])
 
     def times(self, targets: Sequence[float] = TARGETS) -> Floats:
         """Return evaluations to each target, inf where it was missed; (descents, targets)."""
@@ -113,6 +118,15 @@ class Outcome:
         ]
         s = work.settings
         return cls(solvers, list(s.dimensions), list(s.functions), s.budget, seconds)
+
+    @property
+    def by_iterates(self) -> Outcome:
+        """The outcome as if the trials that are no iterates had cost nothing."""
+        solvers = [
+            replace(each, tasks={task: a.by_iterates for task, a in each.tasks.items()})
+            for each in self.solvers
+        ]
+        return replace(self, solvers=solvers)
 
     def cells(self) -> Iterator[tuple[Solver, Task, Attempts]]:
         """Yield every solver with each of its tasks."""

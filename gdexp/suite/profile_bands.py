@@ -43,15 +43,17 @@ class Profiles:
     Args:
         outcome: of the benchmark.
         dimension: the number of variables.
+        resamples: for the bands and intervals; 0: none.
     """
 
-    def __init__(self, outcome: Outcome, dimension: int) -> None:
+    def __init__(self, outcome: Outcome, dimension: int, resamples: int = RESAMPLES) -> None:
         self._dimension, self._budget = dimension, outcome.budget
-        # Shape (1 + RESAMPLES, tasks) of each solver; the first row is of the descents themselves.
+        self._resamples = resamples
+        # Shape (1 + resamples, tasks) of each solver; the first row is of the descents themselves.
         self._times = {
             solver.name: np.concatenate(
                 [
-                    resampled_times(attempts, DECADES[1:], RESAMPLES)
+                    resampled_times(attempts, DECADES[1:], resamples)
                     for attempts in solver.of_dimension(dimension).values()
                 ],
                 axis=1,
@@ -65,8 +67,12 @@ class Profiles:
 
     def _rows(self) -> list[dict[str, list[float | None]]]:
         """Return the times of all solvers, of the descents and of each resample."""
-        rows = range(1 + RESAMPLES)
+        rows = range(1 + self._resamples)
         return [{name: list(times[b]) for name, times in self._times.items()} for b in rows]
+
+    def plain_scores(self) -> dict[str, float]:
+        """Return AlgoPerf's score of each solver, without intervals."""
+        return {name: profile_score(self._performance[0][name]) for name in self._times}
 
     def scores(self) -> dict[str, Interval]:
         """Return AlgoPerf's score of each solver."""

@@ -15,9 +15,37 @@ FUNCTIONS = tuple(range(1, 25))
 OUTSIDE = ("name", "workers", "preview")
 """Settings that do not decide an outcome."""
 
-RATE_SOURCES = ("shipped", "swept")
-
 Rules = Sequence[str | Mapping[str, Any]]
+
+NEED_NO_RATE: tuple[Mapping[str, Any], ...] = (
+    {"name": "polyak", "lr": 1.0},
+    {"name": "polyak_level", "lr": 1.0},
+    {"name": "barzilai_borwein", "lr": 1e-7},
+    {"name": "adgd", "lr": 1e-7, "version": 2020},
+    {"name": "wolfe", "lr": 1.0},
+    {"name": "exact_line_search", "lr": 1.0},
+    {"name": "conjugate_gradients", "lr": 1.0},
+)
+"""Rules whose lr is the share of a step, the first step or the first trial: it is not swept."""
+
+SHIPPED: Rules = (
+    "gd",
+    "momentum",
+    "nesterov",
+    "adagrad",
+    "rmsprop",
+    "adam",
+    "adamw",
+    {"name": "gd", "schedule": {"name": "silver"}},
+    "fast_gradient",
+    "ogm",
+    "armijo",
+    "adgd",
+    *NEED_NO_RATE,
+)
+"""The rules of the published table."""
+
+RATE_SOURCES = ("shipped", "swept")
 
 
 @dataclass(frozen=True)
@@ -44,7 +72,7 @@ class BenchmarkSettings:
         preview: whether only the plan and its estimated time are shown.
     """
 
-    rules: Rules = ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+    rules: Rules = SHIPPED
     functions: Sequence[int] = FUNCTIONS
     dimensions: Sequence[int] = (2, 5, 20)
     instances: Sequence[int] = (1, 2, 3)

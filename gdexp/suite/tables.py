@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gdexp.core import csv_bytes
@@ -48,6 +48,7 @@ def solver_rows(outcome: Outcome) -> list[dict[str, Any]]:
     rows = []
     for dimension in outcome.dimensions:
         scores = Profiles(outcome, dimension).scores()
+        free = Profiles(outcome.by_iterates, dimension, resamples=0).plain_scores()
         found: list[dict[str, Any]] = []
         for solver in outcome.solvers:
             attempts = solver.of_dimension(dimension)
@@ -67,10 +68,18 @@ def solver_rows(outcome: Outcome) -> list[dict[str, Any]]:
                     "score": scores[solver.name].value,
                     "score_low": scores[solver.name].low,
                     "score_high": scores[solver.name].high,
+                    "evaluations_per_iterate": evaluations_per_iterate(attempts),
+                    "score_by_iterates": free[solver.name],
                 }
             )
         rows += sorted(found, key=lambda row: -float(row["targets_met"]))
     return rows
+
+
+def evaluations_per_iterate(attempts: Mapping[int, Attempts]) -> float:
+    """Return how many evaluations the descents of some functions made for each iterate."""
+    spent = sum(float(each.spent.sum()) for each in attempts.values())
+    return spent / sum(float(each.by_iterates.spent.sum()) for each in attempts.values())
 
 
 def cell_rows(outcome: Outcome) -> list[dict[str, Any]]:

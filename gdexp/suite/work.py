@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gdexp.core import signals
 from gdexp.suite.cells import Cell, RateSweep, common_rate, descents, sweep_rate
-from gdexp.suite.descents import Function
+from gdexp.suite.descents import Descent, Function
 from gdexp.suite.entry import Entry
 from gdexp.suite.folder import RATES, Folder
 from gdexp.suite.settings import BenchmarkSettings
@@ -53,7 +53,14 @@ class Work:
         needed = self.cells()
         if part == RATES:
             needed = [c for c in needed if self.entry(c).swept and self.shipped(c) is None]
-        return [cell for cell in needed if self.folder.get(part, cell) is None]
+        return [cell for cell in needed if not self._done(part, cell)]
+
+    def _done(self, part: str, cell: Cell) -> bool:
+        data = self.folder.get(part, cell)
+        if data is None or part == RATES or not self.entry(cell).makes_trials:
+            return data is not None
+        # The descents of an earlier version do not know their iterates.
+        return all(Descent.load(each).iterates for each in data["descents"])
 
     def rates(self, cell: Cell) -> Rates | None:
         """Return the rates of a cell; None where its rule has none that is swept."""

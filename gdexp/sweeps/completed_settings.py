@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gdexp.core import BadInput
+from gdexp.sweeps.sampler_choice import chosen_sampler
 from gdexp.sweeps.sampling import AUTO, GRID, Sampler
 from gdexp.sweeps.settings import SweepSettings
-from gdexp.sweeps.space import MAX_GRID, Space
+from gdexp.sweeps.space import MAX_GRID
+
+if TYPE_CHECKING:
+    from gdexp.sweeps.goal import GoalPlan
 
 DEFAULT_TRIALS = 100
 
 
-def completed_settings(settings: SweepSettings, space: Space) -> SweepSettings:
+def completed_settings(plan: GoalPlan) -> SweepSettings:
     """Return the settings with the sampler and the number of trials that are meant.
 
     Raises:
         BadInput: a grid of a space that is not finite, or too large.
     """
-    size = space.size()
-    if Sampler.parse(settings.sampler).name == AUTO:
-        settings = replace(settings, sampler="tpe" if size is None else GRID)
+    settings, size = plan.settings, plan.space.size()
+    if plan.sampler.name == AUTO:
+        settings = replace(settings, sampler=chosen_sampler(plan))
     grid = Sampler.parse(settings.sampler).name == GRID
     if grid and (size is None or size > MAX_GRID):
         raise BadInput(

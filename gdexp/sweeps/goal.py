@@ -25,12 +25,13 @@ from gdexp.sweeps.objective import (
 )
 from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.pruning import NONE, WILCOXON, PrunedTrials, Pruner
+from gdexp.sweeps.sampler_choice import suits_own_sampler
 from gdexp.sweeps.sampling import LEARNING_RATE, Sampler
 from gdexp.sweeps.seed_checks import check_confirmation, check_seeds
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 
-THRESHOLD_KEY, LR_KEY = "stopping.threshold", "optimizer.lr"
+THRESHOLD_KEY = "stopping.threshold"
 
 
 class GoalPlan(Protocol):
@@ -325,10 +326,3 @@ def _check_sampler(plan: GoalPlan) -> None:
             plan.sampler.check_space(ranges, len(plan.objectives))
         except BadInput as error:
             raise error.in_section("sweep") from None
-
-
-def suits_own_sampler(plan: GoalPlan) -> bool:
-    """Return whether the hitting time alone is minimised, over a range of the learning rate."""
-    ranges = [d for d in plan.space.dimensions if d.key == LR_KEY]
-    wide = any(d.values() is None and not d.integer for d in ranges)
-    return wide and [each.kind for each in plan.objectives] == [HITTING_TIME]

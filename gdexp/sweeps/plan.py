@@ -27,7 +27,7 @@ from gdexp.sweeps.problem_checks import check_problems
 from gdexp.sweeps.problem_list import ListedProblem
 from gdexp.sweeps.pruning import NONE, Pruner
 from gdexp.sweeps.repeat_command import repeat_commands
-from gdexp.sweeps.sampling import Sampler
+from gdexp.sweeps.sampling import AUTO, Sampler
 from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.space import Space
 from gdexp.sweeps.space_check import check_space
@@ -63,6 +63,7 @@ class Plan:
         problems: on which every trial runs; none where it runs on that of the base config.
         held_out: on which the winner runs at the end.
         tracks: whether trials and sweep have runs in MLflow.
+        auto: whether the sampler was left to gdexp.
     """
 
     base: config.Config
@@ -77,6 +78,7 @@ class Plan:
     problems: tuple[ListedProblem, ...] = ()
     held_out: tuple[ListedProblem, ...] = ()
     tracks: bool = True
+    auto: bool = False
     tells_failures: ClassVar[bool] = False
     """Whether Optuna is told FAIL of a failed trial; else the worst value there is."""
     step_name: ClassVar[str] = "gradient step"
@@ -333,8 +335,8 @@ class Plan:
         return study_definition(self)
 
     def _completed(self) -> Plan:
-        settings = completed_settings(self.settings, self.space)
-        plan = replace(self, settings=settings)
+        settings, auto = completed_settings(self), self.auto or self.sampler.name == AUTO
+        plan = replace(self, settings=settings, auto=auto)
         if settings.name is not None:
             return plan
         name, earlier = (

@@ -63,8 +63,10 @@ class SweepSettings:
         held_out: on which the winner runs when the trials are done; it changes no trial.
         confirm: seeds from which the winner and its contenders run again when the trials are done,
             each after the last seed of a trial; shown apart, it changes no trial. None: none.
-        sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii, grid, or auto (grid for
-            a finite space, else tpe); or a mapping with `name` or Optuna's `_target_` and options.
+        sampler: learning_rate, tpe, random, qmc, gp, cmaes, nsgaii or grid; or a mapping with
+            `name` or Optuna's `_target_` and options; or auto: grid for a finite space,
+            learning_rate where the iterations of a function are minimised over the learning rate,
+            or it and the threshold, else tpe.
         space: key to Hydra sweep expression, such as `tag(log, interval(1e-3, 10))`.
         cap: end a trial after `cap` times the fewest iterations of any finished trial with an
             equal or tighter threshold, >= 1; None: never. With 1 the winner stays the same.
@@ -98,7 +100,7 @@ class SweepSettings:
     problems: Sequence[str | Mapping[str, Any]] | None = None
     held_out: Sequence[str | Mapping[str, Any]] | None = None
     confirm: int | None = None
-    sampler: str | Mapping[str, Any] = "tpe"
+    sampler: str | Mapping[str, Any] = "auto"
     space: Mapping[str, Any] = field(default_factory=dict)
     cap: float | None = None
     continue_to: float | None = None

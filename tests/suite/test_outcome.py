@@ -72,8 +72,42 @@ def test_a_line_search_pays_for_its_trials(small: Small) -> None:
     _, outcome = small
     armijo = outcome.solvers[-1]
     assert armijo.rule == "armijo(lr=1)"
-    first = armijo.tasks[Task(5, 8)].descents[0]
+    attempts = armijo.tasks[Task(5, 8)]
+    first = attempts.descents[0]
     assert first.events[1][0] > 2  # Rosenbrock's function from a far start: lr 1 is too large
+    assert first.by_iterates.events[1][0] < first.events[1][0]
+    alone = descend(
+        Bbob(8, first.instance, 5),
+        build_rule({"name": "armijo", "lr": 1.0}),
+        Stopping(threshold=1e-8, max_iterations=50 * 5 - 1),
+        seed=first.seed,
+        dtype="float64",
+    )
+    assert alone.evaluations is not None
+    within = int((alone.evaluations <= 50 * 5).sum())
+    assert first.by_iterates.evaluations == within < first.evaluations
+    row = next(each for each in solver_rows(outcome) if each["solver"] == armijo.name)
+    assert row["evaluations_per_iterate"] > 1
+    assert attempts.by_iterates.times([1e2])[0, 0] < attempts.times([1e2])[0, 0]
+
+
+def test_iterates_of_a_rule_without_trials_are_its_evaluations(small: Small) -> None:
+    _, outcome = small
+    gd = outcome.solvers[0].tasks[Task(5, 8)]
+    assert gd.by_iterates == gd
+
+
+def test_cells_that_do_not_know_their_iterates_are_made_again(small: Small) -> None:
+    benchmark, _ = small
+    cell = Cell("armijo(lr=1)", 1, 2)
+    file = benchmark.folder.path / "cells" / "armijo_lr_1_-f1-d2.json"
+    kept = file.read_bytes()
+    data = json.loads(kept)
+    assert benchmark.work.missing("cells") == []
+    data["descents"] = [each[:7] for each in data["descents"]]
+    file.write_text(json.dumps(data))
+    assert benchmark.work.missing("cells") == [cell]
+    file.write_bytes(kept)
 
 
 def test_expected_running_times_are_those_of_their_definition(small: Small) -> None:

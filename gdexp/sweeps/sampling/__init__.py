@@ -8,6 +8,7 @@ from gdexp.sweeps.sampling.samplers import (
     LEARNING_RATE,
     QMC,
     RANDOM,
+    TPE,
     Sampler,
     trial_seed,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "QMC",
     "RANDOM",
     "SAMPLER_OPTIONS",
+    "TPE",
     "Learned",
     "Outcome",
     "Sampler",

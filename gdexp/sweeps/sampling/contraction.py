@@ -165,8 +165,10 @@ def next_rate(tried: Sequence[Tried], low: float, high: float) -> float | None:
     if bracket.best.factor >= 1:
         return _lower(bracket, low)
     if not bracket.above:
-        far = math.log(high / bracket.best.rate) > WIDE
-        return math.sqrt(bracket.best.rate * high) if far else high
+        up = math.log(high / bracket.best.rate)
+        if up < NARROW:  # the best so far is the largest of the range
+            return _golden(bracket)
+        return math.sqrt(bracket.best.rate * high) if up > WIDE else high
     if len(tried) > 3:
         before = Bracket.of(tried[:-3], low, high)
         if bracket.width > before.width / 2 and bracket.low >= before.low:

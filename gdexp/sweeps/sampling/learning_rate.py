@@ -4,12 +4,14 @@ Trials are of two kinds. In one all parameters are those of the best trial so fa
 learning rate, which `next_rate` chooses from the trials that differ in nothing else (or in the
 threshold, which the contraction factor accounts for). In the other all parameters are chosen by
 TPE, or evenly spaced. Where nothing but the learning rate is swept, the trials are of the first
-kind until the best rate is known well; then they look for a better one elsewhere.
+kind until the best rate is known well; then they look for a better one elsewhere. A looser
+threshold never needs more iterations. So where learning rate and threshold are swept, the trials
+of the first kind have the loosest threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,8 +81,13 @@ class Choice(NamedTuple):
     distributions: dict[str, BaseDistribution]
 
 
-def next_choice(study: Study, trial: FrozenTrial, learned: Learned) -> Choice | None:
+def next_choice(
+    study: Study, trial: FrozenTrial, learned: Learned, loosest: float | None = None
+) -> Choice | None:
     """Return the best trial's parameters with another learning rate.
+
+    Where `loosest` is given, the trial has this threshold, and learns from trials that have it,
+    and from the best one.
 
     Rates of trials that still run are believed to be no better than the best; those of earlier
     trials that are not chosen yet, by workers that ask at the same time, are worked out first.
@@ -107,7 +114,9 @@ def next_choice(study: Study, trial: FrozenTrial, learned: Learned) -> Choice | 
     tried = [
         Tried(max(each.params[name], low), outcome.factor)
         for each, outcome in rated
-        if name in each.params and _others(each, name, learned) == others
+        if name in each.params
+        and _others(each, name, learned) == others
+        and (loosest is None or each is best or outcome.diverged or outcome.threshold >= loosest)
     ]
     for each in trials:
         if each.state is not TrialState.RUNNING or each.number == trial.number:
@@ -123,7 +132,8 @@ def next_choice(study: Study, trial: FrozenTrial, learned: Learned) -> Choice | 
     if rate is None:
         return None
     within = min(max(rate, range_.low), range_.high)
-    return Choice({**best.params, name: within}, dict(best.distributions))
+    threshold = {} if loosest is None else {learned.threshold: loosest}
+    return Choice({**best.params, **threshold, name: within}, dict(best.distributions))
 
 
 def _rate_of(trial: FrozenTrial, learned: Learned) -> str | None:
@@ -142,15 +152,33 @@ def _others(trial: FrozenTrial, rate: str, learned: Learned) -> dict[str, Any]:
     return {k: v for k, v in trial.params.items() if k not in (rate, learned.threshold)}
 
 
-def learning_rate_sampler(inner: BaseSampler, learned: Learned) -> BaseSampler:
+def learning_rate_sampler(
+    inner: BaseSampler, learned: Learned, loosest: float | None = None
+) -> BaseSampler:
     """Return a sampler of the best trial's parameters with another learning rate.
 
     Args:
         inner: chooses where there is no such rate.
         learned: what it is told of the sweep.
+        loosest: the threshold of its trials; None: that of the best trial.
     """
-    sampler: BaseSampler = _sampler_class()(inner, learned)
+    sampler: BaseSampler = _sampler_class()(inner, learned, loosest)
     return sampler
+
+
+def loosest_threshold(
+    space: Mapping[str, BaseDistribution] | None, learned: Learned
+) -> float | None:
+    """Return the largest threshold of a space of learning rates and a range of thresholds.
+
+    Returns:
+        None where the threshold is not swept, or other keys are too.
+    """
+    from optuna.distributions import FloatDistribution
+
+    range_ = (space or {}).get(learned.threshold)
+    others = {*(space or {})} - {*learned.rates, learned.threshold}
+    return range_.high if isinstance(range_, FloatDistribution) and not others else None
 
 
 @cache
@@ -158,14 +186,14 @@ def _sampler_class() -> Any:  # noqa: ANN401
     from optuna.samplers import BaseSampler
 
     class LearningRateSampler(BaseSampler):
-        def __init__(self, inner: BaseSampler, learned: Learned) -> None:
-            self._inner, self._learned = inner, learned
+        def __init__(self, inner: BaseSampler, learned: Learned, loosest: float | None) -> None:
+            self._inner, self._learned, self._loosest = inner, learned, loosest
             self._choices: dict[int, Choice | None] = {}
 
         def infer_relative_search_space(
             self, study: Study, trial: FrozenTrial
         ) -> dict[str, BaseDistribution]:
-            choice = next_choice(study, trial, self._learned)
+            choice = next_choice(study, trial, self._learned, self._loosest)
             self._choices = {trial.number: choice}
             if choice is None:
                 return self._inner.infer_relative_search_space(study, trial)
@@ -196,6 +224,6 @@ def evenly_spaced(ordinal: int, alone: bool) -> bool:
 
     Args:
         ordinal: of the trial.
-        alone: whether nothing but the learning rate is swept.
+        alone: whether nothing but the learning rate is swept, or it and the threshold.
     """
     return alone and ordinal % 2 == 1

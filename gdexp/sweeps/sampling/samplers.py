@@ -9,7 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, validation
-from gdexp.sweeps.sampling.learning_rate import Learned, evenly_spaced, learning_rate_sampler
+from gdexp.sweeps.sampling.learning_rate import (
+    Learned,
+    evenly_spaced,
+    learning_rate_sampler,
+    loosest_threshold,
+)
 from gdexp.sweeps.sampling.options import OPTIONS, check_options
 from gdexp.sweeps.sampling.startup_trials import startup_sampler
 from gdexp.sweeps.sampling.tpe import tpe_sampler
@@ -134,7 +139,8 @@ class Sampler:
     ) -> BaseSampler:
         """Build gdexp's own sampler; TPE makes every other trial where other keys are swept too."""
         number = trial_seed(seed, ordinal)
-        alone = fixed is not None and set(fixed) == set(learned.rates)
+        loosest = loosest_threshold(fixed, learned)
+        alone = (fixed is not None and set(fixed) == set(learned.rates)) or loosest is not None
         first = (
             int(self.startup or 0) if alone else max(int(self.startup or 0), STARTUP_TRIALS[TPE])
         )
@@ -144,7 +150,9 @@ class Sampler:
         tpe: BaseSampler = tpe_sampler({"seed": number, "n_startup_trials": 0}, conditional, fixed)
         if not alone and ordinal % 2:
             return tpe
-        return learning_rate_sampler(even if evenly_spaced(ordinal, alone) else tpe, learned)
+        return learning_rate_sampler(
+            even if evenly_spaced(ordinal, alone) else tpe, learned, loosest
+        )
 
     def check_space(self, space: Mapping[str, BaseDistribution], values: int) -> None:
         """Ask the sampler for the first trials that its options apply to, in a study of no meaning.

@@ -10,12 +10,11 @@ from typing import Any
 
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.settings import SweepSettings
 from gdexp.sweeps.study.attributes import DEFINITION
 from gdexp.sweeps.study.study import stored_definition
 from gdexp.sweeps.study_engine import engine_in
 
-EARLIER_SAMPLERS: tuple[str, ...] = ()
+EARLIER_SAMPLERS: tuple[str, ...] = ("tpe",)
 """The values that `sweep.sampler` had by default in earlier versions. A study keeps its sampler."""
 
 Definition = Mapping[str, Any]
@@ -39,8 +38,8 @@ def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
             return listed
     if plan.earlier_name is None:
         plan = _with_stored_engine(plan)
-    usual = not sampler_given and plan.settings.sampler == SweepSettings.sampler
-    earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if usual else []
+    left = plan.auto and not sampler_given
+    earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if left else []
     if plan.earlier_name is None:
         return next((each for each in earlier if _is_stored(each)), plan)
     others = [other for each in (plan, *earlier) for other in each.with_other_engines()]

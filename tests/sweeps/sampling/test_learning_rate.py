@@ -140,6 +140,15 @@ def test_rates_that_only_diverge_are_followed_by_smaller_ones() -> None:
     assert next_rate([Tried(1e-3, 2.0)], 1e-3, 10.0) is None
 
 
+def test_below_the_largest_rate_of_the_range_others_are_tried() -> None:
+    # gd on curvature 2/9 alone: the best rate, 4.5, is just below the end of the range
+    tried = [Tried(rate, abs(1 - rate * 2 / 9)) for rate in (0.19, 3.4, 5.0)]
+    while (rate := next_rate(tried, 0.1, 5.0)) is not None:
+        assert all(rate != each.rate for each in tried)
+        tried.append(Tried(rate, abs(1 - rate * 2 / 9)))
+    assert min(tried, key=lambda each: each.factor).rate == pytest.approx(4.5, rel=0.01)
+
+
 @given(st.floats(LOW, HIGH))
 def test_a_running_trial_is_not_believed_to_be_better_than_the_best(rate: float) -> None:
     tried = [Tried(0.01, 0.9), Tried(0.1, 0.7), Tried(1.0, 2.0)]
@@ -185,6 +194,27 @@ def test_other_parameters_are_those_of_the_best_trial_in_every_other_trial() -> 
         if {k: v for k, v in chosen[at].items() if k != LR} != same:
             assert min(times[:at]) <= 1.02 * outcome(2 / 1.1).time  # its rate is known well
     assert min(times) <= 1.02 * outcome(2 / 1.1).time
+
+
+def test_of_learning_rate_and_threshold_it_tries_the_loosest_one() -> None:
+    loosest = 1e-2
+    space = {**learning_rates(), THRESHOLD: FloatDistribution(1e-8, loosest, log=True)}
+    learned = Learned([LR], THRESHOLD, known)
+    study = optuna.create_study()
+    for ordinal in range(14):
+        study.sampler = Sampler("learning_rate").for_trial(1, ordinal, False, space, learned)
+        trial = study.ask(dict(space))
+        factor = max(abs(1 - trial.params[LR] * curvature) for curvature in (0.1, 1.0))
+        tau = trial.params[THRESHOLD]
+        time = 1e5 if factor >= 1 else math.log(tau) / 2 / math.log(factor)
+        trial.set_user_attr("outcome", list(Outcome(time, tau, 99, factor > 1, False, LARGEST)))
+        study.tell(trial, time)
+    thresholds = [trial.params[THRESHOLD] for trial in study.trials]
+    assert thresholds.count(loosest) >= 4
+    assert len(set(thresholds)) >= 3  # the first trials, and those after the best rate is known
+    found = min(study.trials, key=lambda trial: trial.values[0])
+    assert found.params[THRESHOLD] == loosest
+    assert found.params[LR] == pytest.approx(2 / 1.1, rel=0.02)
 
 
 @pytest.mark.slow
