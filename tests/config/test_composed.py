@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal import hydra as hydra_main
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +19,7 @@ from gdexp.config.arguments import rewrite
 from gdexp.config.overrides import literal, overrides, shortest_command
 from gdexp.experiment.experiment import Experiment
 from tests.support.commands import composed
+from tests.support.shortcuts import LOADER
 
 ELSEWHERE = config.shipped() / "sweep/ray.yaml"
 """Composes where Ray is, in an environment of its own: tests/sweeps/launchers/test_ray.py."""
@@ -152,6 +155,15 @@ def test_users_add_files_of_their_own(here: Path, capsys: pytest.CaptureFixture[
     assert "target:\n  - 1.0" in capsys.readouterr().out
     assert main(["--help", "--config-dir", str(here / "mine")]) == 0
     assert " small" in capsys.readouterr().out
+
+
+def test_what_commands_of_the_tests_share_is_what_hydra_composes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = ["+sweep=fast", "problem=quadratic", "optimizer.lr=0.3", "seed=4"]
+    shared = [composed(*lines) for _ in range(2)]
+    monkeypatch.setattr(hydra_main, LOADER, ConfigLoaderImpl)
+    assert shared == [composed(*lines)] * 2
 
 
 def test_equal_numbers_have_equal_signatures() -> None:
