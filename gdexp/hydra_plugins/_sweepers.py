@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from abc import ABCMeta
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -17,7 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["Alias", "GdexpSweeper", "OwnSweeper"]
 
 
-class GdexpSweeper(Sweeper):
+class SweeperType(ABCMeta):
+    """The type of the sweepers: they pickle as what stands in this file.
+
+    A launcher pickles all plugins that Hydra knows for its jobs. A job that loads them has not
+    looked for plugins, so the modules that the sweepers say they are in may be missing there.
+    """
+
+
+class GdexpSweeper(Sweeper, metaclass=SweeperType):
     """Sweeps the function of any Hydra application: `hydra/sweeper=gdexp`.
 
     Args:
@@ -69,3 +80,15 @@ Alias = OptunaSweeper if is_alone() else GdexpSweeper
 
 if is_alone():
     __all__ += ["OptunaSweeper"]
+
+
+def _find(name: str) -> object:
+    """Return the sweeper of this name."""
+    return globals()[name]
+
+
+def _reduce(sweeper: SweeperType) -> tuple[Callable[[str], object], tuple[str]]:
+    return _find, (sweeper.__name__,)
+
+
+copyreg.pickle(SweeperType, _reduce)

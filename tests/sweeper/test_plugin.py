@@ -8,13 +8,23 @@ import subprocess
 import sys
 import zipfile
 from ast import literal_eval
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from gdexp.hydra_plugins._config_nodes import KEYS, DeferredNode, store_nodes
+import gdexp
+from gdexp.hydra_plugins import register
+from gdexp.hydra_plugins._config_nodes import (
+    KEYS,
+    OWN_SWEEPER,
+    SWEEPER,
+    DeferredNode,
+    store_nodes,
+)
+from gdexp.hydra_plugins._old_package import OLD_MODULE
 from tests.support.commands import environment
 
 APPLICATION = """
@@ -130,6 +140,29 @@ print([hydra_plugins.gdexp_sweeper.GdexpSweeper in found, old.OptunaSweeper in f
     ]
     assert concrete == [True] * 3
     assert importable == [True, True]
+
+
+@pytest.mark.parametrize("library", ["pickle", "cloudpickle"])
+def test_a_job_that_has_looked_for_no_plugins_loads_those_of_its_launcher(
+    tmp_path: Path, library: str
+) -> None:
+    from hydra.core.plugins import Plugins
+
+    register()
+    known = Plugins.instance().class_name_to_class
+    ours = {name: known[name] for name in (SWEEPER, OWN_SWEEPER, f"{OLD_MODULE}.OptunaSweeper")}
+    (tmp_path / "state").write_bytes(import_module(library).dumps(ours))
+    code = "import pickle; print(sorted(pickle.load(open('state', 'rb'))))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**environment(), "PYTHONPATH": str(Path(gdexp.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert literal_eval(done.stdout) == sorted(ours)
 
 
 def test_a_config_node_is_made_when_hydra_reads_it() -> None:
