@@ -89,7 +89,7 @@ class OwnApplication:
             check_no_password(plan)
         plan.tracking.preflight()
         if base["sweep"]["name"] is None:
-            plan = continue_moved_study(plan)
+            plan = continue_moved_study(plan, sampler_given)
         check_storage(plan)
         return plan if plan.storage_server is None else continuing(plan, sampler_given)
 

@@ -226,11 +226,11 @@ def test_a_multirun_of_listed_values_runs_each_once(tmp_path: Path) -> None:
     assert tried == [("0.5", "0"), ("0.5", "1"), ("4.5", "0"), ("4.5", "1")]
 
 
-def test_an_interval_alone_is_swept_by_tpe(tmp_path: Path) -> None:
+def test_an_interval_of_the_rate_alone_is_swept_by_the_own_sampler(tmp_path: Path) -> None:
     out = gdexp("-m", "optimizer.lr=interval(0.1,5)", "+sweep=manual", "sweep.n_trials=5",
                 cwd=tmp_path).stdout  # fmt: skip
     assert "5/5 trials" in out
-    assert "tpe" in out
+    assert "learning_rate" in out
 
 
 def test_reading_only_the_head_of_the_output_ends_quietly(tmp_path: Path) -> None:

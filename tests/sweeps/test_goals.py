@@ -239,6 +239,7 @@ def test_a_looser_threshold_that_needs_less_is_an_improvement_of_the_front_only(
     "line",
     [
         ["+sweep"],
+        ["+sweep", "sweep.sampler=tpe"],
         ["+sweep", "sweep.sampler=qmc"],
         ["+sweep=rules"],
         ["+sweep=thresholds"],
@@ -258,7 +259,9 @@ def test_the_preview_shows_the_trials_that_are_run(
     assert list(here.iterdir()) == []
     said = capsys.readouterr().out
     assert main(given) == 0
-    assert [trial.params for trial in finished(here)] == shown
+    tried = [trial.params for trial in finished(here)]
+    # gdexp's own sampler learns from the third trial on.
+    assert (tried[:2] if line == ["+sweep"] else tried) == shown
     for parameters in shown:
         for value in parameters.values():
             assert (f"{value:.6g}" if isinstance(value, float) else str(value)) in said

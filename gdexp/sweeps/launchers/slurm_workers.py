@@ -49,7 +49,7 @@ def check_cluster(launcher: BaseSubmititLauncher) -> None:
         BadInput: a command of SLURM is missing.
     """
     missing = [name for name in COMMANDS if shutil.which(name) is None]
-    if isinstance(launcher, SlurmLauncher) and missing:
+    if _is_slurm(launcher) and missing:
         raise BadInput(
             "hydra/launcher",
             "submitit_slurm",
@@ -78,7 +78,7 @@ class SlurmWorkers:
         set_attribute: Callable[[str, Any], None],
     ) -> None:
         self._set_attribute, self._launcher = set_attribute, launcher
-        self._queue = SlurmQueue() if isinstance(launcher, SlurmLauncher) else None
+        self._queue = SlurmQueue() if _is_slurm(launcher) else None
         set_attribute(STOP_ATTRIBUTE, None)
         with signals.ending():  # a signal is handled when the jobs can be cancelled
             submitted = _submit(launcher, overrides, count)
@@ -242,9 +242,14 @@ def modules_found() -> Iterator[None]:
             os.environ["PYTHONPATH"] = before
 
 
+def _is_slurm(launcher: BaseSubmititLauncher) -> bool:
+    """Return whether a launcher is SLURM's; by name, because Hydra may load its module again."""
+    return type(launcher).__name__ == SlurmLauncher.__name__
+
+
 def _cluster(launcher: BaseSubmititLauncher) -> str:
     """Return submitit's name for where the jobs run."""
-    return "slurm" if isinstance(launcher, SlurmLauncher) else "local"
+    return "slurm" if _is_slurm(launcher) else "local"
 
 
 def _refused(launcher: BaseSubmititLauncher, message: str) -> GdexpError:

@@ -38,16 +38,25 @@ def continuing(plan: Plan, sampler_given: bool = False) -> Plan:
             return listed
     if plan.earlier_name is None:
         plan = _with_stored_engine(plan)
-    left = plan.auto and not sampler_given
-    earlier = [plan.with_sampler(each) for each in EARLIER_SAMPLERS] if left else []
     if plan.earlier_name is None:
+        _, *earlier = _with_samplers(plan, sampler_given)
         return next((each for each in earlier if _is_stored(each)), plan)
-    others = [other for each in (plan, *earlier) for other in each.with_other_engines()]
-    for each in (plan, *earlier, *others):
+    for each in possible_plans(plan, sampler_given):
         for name in (str(each.earlier_name), each.name):
             if _is_stored(named := _with_name(each, name)):
                 return named
     return plan
+
+
+def possible_plans(plan: Plan, sampler_given: bool) -> list[Plan]:
+    """Return the plan, and those with the defaults of earlier versions.
+
+    Args:
+        plan: complete, of a sweep without a name from the user.
+        sampler_given: whether the user chose the sampler.
+    """
+    plans = _with_samplers(plan, sampler_given)
+    return [*plans, *(other for each in plans for other in each.with_other_engines())]
 
 
 def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
@@ -69,6 +78,11 @@ def journal_definitions(journal: Path) -> Iterator[tuple[str, Definition]]:
                     yield names[operation["study_id"]], operation["user_attr"][DEFINITION]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return
+
+
+def _with_samplers(plan: Plan, sampler_given: bool) -> list[Plan]:
+    left = plan.auto and not sampler_given
+    return [plan, *(plan.with_sampler(each) for each in EARLIER_SAMPLERS if left)]
 
 
 def _stored(plan: Plan) -> Definition | None:

@@ -18,19 +18,21 @@ from gdexp.core import command_folder
 from gdexp.sweeps.comparable_definition import comparable
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.study.attributes import DEFINITION, PARENT
+from gdexp.sweeps.study.earlier_studies import possible_plans
 from gdexp.tracking import holds_run
 
 TAIL = re.compile(r"[0-9a-f]{8}")
 """The end of a name that was made automatically."""
 
 
-def continue_moved_study(plan: Plan) -> Plan:
-    """Return the plan with name and engine of the study that it goes on with in a moved folder.
+def continue_moved_study(plan: Plan, sampler_given: bool = False) -> Plan:
+    """Return the plan with name, sampler and engine of its study in a moved folder.
 
     That is a study with the same definition, whose run is in the plan's store.
 
     Args:
         plan: of a sweep without a name from the user, and with a name made automatically.
+        sampler_given: whether the user chose the sampler; else it may be an earlier default.
     """
     database = plan.tracking.database
     if database is None or plan.storage_server is not None or not database.exists():
@@ -50,7 +52,7 @@ def continue_moved_study(plan: Plan) -> Plan:
         for name, attributes in studies
         if name.startswith(start) and TAIL.fullmatch(name[len(start) :])
     ]
-    for each in (plan, *plan.with_other_engines()) if automatic else ():
+    for each in possible_plans(plan, sampler_given) if automatic else ():
         for name, attributes in automatic:
             same = comparable(attributes.get(DEFINITION, {})) == each.definition()
             if same and holds_run(database, str(attributes.get(PARENT))):

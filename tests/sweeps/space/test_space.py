@@ -116,7 +116,7 @@ def test_auto_is_a_grid_of_every_point_when_the_space_is_finite() -> None:
     made = plan({"optimizer.lr": [0.1, 1, 4.5]}, n_trials=None, sampler="auto")
     assert (made.sampler.name, made.n_trials) == ("grid", 3)
     made = plan(LR, n_trials=None, sampler="auto")
-    assert (made.sampler.name, made.n_trials) == ("tpe", 100)
+    assert (made.sampler.name, made.n_trials) == ("learning_rate", 100)
 
 
 @pytest.mark.parametrize(
