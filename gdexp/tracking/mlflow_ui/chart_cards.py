@@ -22,7 +22,8 @@ LR = "optimizer.lr"
 
 SINGLE_NUMBERS = (
     *("iterations", "updates", "hitting_time", "hitting_seconds", "final_loss", "min_loss"),
-    *("max_loss", "seconds", "epochs", "expected_running_time", "successes", "steps"),
+    *("max_loss", "seconds", "epochs", "expected_running_time", "geometric_mean"),
+    *("successes", "steps"),
     *("loss_evaluations", "gradient_evaluations"),
 )
 """Metrics with one value. MLflow would draw bars of them and write 1e-6 as 0.00."""
