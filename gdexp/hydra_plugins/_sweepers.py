@@ -82,12 +82,13 @@ if is_alone():
     __all__ += ["OptunaSweeper"]
 
 
-def _find(name: str) -> object:
+def _find(name: str) -> SweeperType:
     """Return the sweeper of this name."""
-    return globals()[name]
+    sweeper: SweeperType = globals()[name]
+    return sweeper
 
 
-def _reduce(sweeper: SweeperType) -> tuple[Callable[[str], object], tuple[str]]:
+def _reduce(sweeper: SweeperType) -> tuple[Callable[[str], SweeperType], tuple[str]]:
     return _find, (sweeper.__name__,)
 
 

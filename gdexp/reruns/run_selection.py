@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gdexp.config import (
@@ -16,7 +17,7 @@ from gdexp.core import BadInput, command_folder
 from gdexp.reruns.export_folder import names_folder, read_folder
 from gdexp.reruns.reference import DamagedReference, NoReference, Reference
 from gdexp.reruns.reference_reader import reference_of_run
-from gdexp.runs import DeletedRun, RunLoader, TrackedRun
+from gdexp.runs import DeletedRun, RunLoader, TrackedRun, UnreadableRun
 from gdexp.tracking import TrackingSettings
 
 
@@ -91,8 +92,9 @@ def _own(runs: list[TrackedRun], key: str) -> list[TrackedRun]:
         BadInput: one is a trial of another application, which its own command repeats.
     """
     for run in runs:
-        if run.values.get("problem.name") == APPLICATION:
-            raise BadInput(key, run.short, f"is {why_not_rerunnable(run.config)}")
+        with suppress(UnreadableRun):  # its files are checked later, against their manifest
+            if run.values.get("problem.name") == APPLICATION:
+                raise BadInput(key, run.short, f"is {why_not_rerunnable(run.config)}")
     return runs
 
 

@@ -244,7 +244,7 @@ def modules_found() -> Iterator[None]:
 
 def _is_slurm(launcher: BaseSubmititLauncher) -> bool:
     """Return whether a launcher is SLURM's; by name, because Hydra may load its module again."""
-    return type(launcher).__name__ == SlurmLauncher.__name__
+    return bool(type(launcher).__name__ == SlurmLauncher.__name__)
 
 
 def _cluster(launcher: BaseSubmititLauncher) -> str:
