@@ -8,6 +8,7 @@ from hydra.core.config_store import ConfigNode, ConfigStore
 from omegaconf import OmegaConf
 
 from gdexp.hydra_plugins._old_package import stand_in
+from gdexp.hydra_plugins._sweepers import make_picklable
 
 SWEEPER = "hydra_plugins.gdexp_sweeper.GdexpSweeper"
 OWN_SWEEPER = "hydra_plugins.gdexp_sweeper.OwnSweeper"
@@ -129,12 +130,13 @@ class DeferredNode(ConfigNode):
 
 
 def store_nodes(aliases: bool) -> None:
-    """Add the groups to Hydra's config store.
+    """Add the groups to Hydra's config store, and let the sweepers be pickled.
 
     Args:
         aliases: whether `hydra/sweeper=optuna` means this sweeper, as hydra-optuna-sweeper is not
             installed.
     """
+    make_picklable()
     sweeper, sampler = "hydra/sweeper", "hydra/sweeper/sampler"
     node = {"defaults": [{"sampler": "tpe"}], "_target_": SWEEPER, "sampler": "???", **KEYS}
     # gdexp's own commands have everything that can be set in the group `sweep`.

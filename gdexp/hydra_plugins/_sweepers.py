@@ -92,4 +92,6 @@ def _reduce(sweeper: SweeperType) -> tuple[Callable[[str], SweeperType], tuple[s
     return _find, (sweeper.__name__,)
 
 
-copyreg.pickle(SweeperType, _reduce)
+def make_picklable() -> None:
+    """Let the sweepers be pickled; doing it twice changes nothing."""
+    copyreg.pickle(SweeperType, _reduce)
