@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gdexp.core import BadInput, validation
-from gdexp.descent import COSTS, EVALUATIONS, GRADIENTS, ITERATIONS, SECONDS
+from gdexp.descent import COSTS, EVALUATIONS, GRADIENTS, ITERATIONS, SECONDS, cost_at_time
 from gdexp.runs import TrackedRun, UnreadableRun
 
 NAMES = {GRADIENTS: "gradient evaluations", EVALUATIONS: "loss evaluations"}
@@ -62,12 +62,7 @@ def hitting_cost(run: TrackedRun, cost: str, time: float) -> float:
     """Return the cost of a hitting time, interpolated between two iterates as the time is."""
     if cost == ITERATIONS:
         return time
-    k = math.ceil(time)
-    after = cost_at(run, cost, k)
-    if k == 0:
-        return after
-    before = cost_at(run, cost, k - 1)
-    return before + (time - (k - 1)) * (after - before)
+    return cost_at_time(time, lambda iteration: cost_at(run, cost, iteration))
 
 
 def hitting_costs(run: TrackedRun, cost: str, thresholds: Sequence[float]) -> list[float | None]:

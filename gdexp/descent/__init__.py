@@ -11,6 +11,7 @@ from gdexp.descent.costs import (
     ITERATIONS,
     SECONDS,
     cost_at,
+    cost_at_time,
     hitting_cost,
     total_cost,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "as_gaps",
     "censoring_bounds",
     "cost_at",
+    "cost_at_time",
     "crossing",
     "descend",
     "descend_batch",

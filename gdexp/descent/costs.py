@@ -9,6 +9,7 @@ iterate.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from gdexp.descent.result import Result
 from gdexp.optimizers import SearchingRule
@@ -59,9 +60,19 @@ def hitting_cost(result: Result, cost: str) -> float:
     if not result.converged:
         last = result.updates
         return max(time * cost_at(result, cost, last) / max(last, 1), total_cost(result, cost))
+    return cost_at_time(time, lambda iteration: cost_at(result, cost, iteration))
+
+
+def cost_at_time(time: float, cost_of: Callable[[int], float]) -> float:
+    """Return the cost of a hitting time, interpolated between two iterates as the time is.
+
+    Args:
+        time: at least 0.
+        cost_of: gives the cost to come to an iterate.
+    """
     k = math.ceil(time)
-    after = cost_at(result, cost, k)
+    after = cost_of(k)
     if k == 0:
         return after
-    before = cost_at(result, cost, k - 1)
+    before = cost_of(k - 1)
     return before + (time - (k - 1)) * (after - before)

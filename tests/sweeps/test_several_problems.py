@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import gdexp
 from gdexp.cli.main import main
 from gdexp.sweeps.study import geometric_mean
+from tests.support.recorded_apart import recorded_apart
 
 LIST = "sweep.problems=[matrix,{name: quadratic, mu: 0.1},booth]"
 LINE = ["+sweep=grid", "optimizer.lr=0.02,0.05,0.1,0.3", "stopping.threshold=1e-2"]
@@ -36,12 +36,7 @@ def iterations(problem: object, lr: float) -> int:
 
 def held_out(folder: Path) -> list[tuple[int, str]]:
     """Trial and problem of each FINISHED descent on a held-out problem."""
-    query = (
-        "select a.value, b.value from tags a join tags b using (run_uuid) join runs using"
-        " (run_uuid) where a.key='gdexp.held_out' and b.key='gdexp.problem' and status='FINISHED'"
-    )
-    with sqlite3.connect(folder / "mlflow.db") as database:
-        return sorted((int(trial), str(name)) for trial, name in database.execute(query))
+    return recorded_apart(folder, "gdexp.held_out", "gdexp.problem")
 
 
 def test_a_count_below_one_does_not_make_a_mean_zero() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from gdexp import load_runs
 from gdexp.cli.main import main
 from gdexp.sweeps.evidence import SeedCounts, confirmation, contenders, evidence_of
 from gdexp.sweeps.study.attributes import FURTHER
+from tests.support.recorded_apart import recorded_apart
 
 LINE = ["+sweep=grid", "sweep.name=s", "optimizer.lr=4,4.4,4.41,6", "tracking.points=10"]
 
@@ -23,12 +23,9 @@ def counts(trial: int, mean: int, seeds: int = 12) -> SeedCounts:
 
 def confirmed(folder: Path) -> list[tuple[int, int]]:
     """Trial and seed of each run of a confirmation, those that are FINISHED."""
-    query = (
-        "select a.value, b.value from tags a join tags b using (run_uuid) join runs using"
-        " (run_uuid) where a.key='gdexp.confirms' and b.key='gdexp.seed' and status='FINISHED'"
+    return sorted(
+        (trial, int(seed)) for trial, seed in recorded_apart(folder, "gdexp.confirms", "gdexp.seed")
     )
-    with sqlite3.connect(folder / "mlflow.db") as database:
-        return sorted((int(trial), int(seed)) for trial, seed in database.execute(query))
 
 
 def answer(capsys: pytest.CaptureFixture[str], *line: str) -> dict[str, Any]:

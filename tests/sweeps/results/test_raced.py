@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from gdexp import load_runs
 from gdexp.cli.main import main
 from gdexp.sweeps.study.attributes import RACED
+from tests.support.recorded_apart import recorded_apart
 
 LINE = ["+sweep=manual", "sweep.sampler=random", "tracking.points=10"]
 LINE += ["optimizer.lr=tag(log,interval(1,4))", "stopping.threshold=1e-3", "sweep.race=true"]
@@ -22,12 +22,9 @@ LINE += ["optimizer.lr=tag(log,interval(1,4))", "stopping.threshold=1e-3", "swee
 
 def raced(folder: Path) -> list[tuple[int, int]]:
     """Trial and seed of each descent that a race added, those that are FINISHED."""
-    query = (
-        "select a.value, b.value from tags a join tags b using (run_uuid) join runs using"
-        " (run_uuid) where a.key='gdexp.races' and b.key='gdexp.seed' and status='FINISHED'"
+    return sorted(
+        (trial, int(seed)) for trial, seed in recorded_apart(folder, "gdexp.races", "gdexp.seed")
     )
-    with sqlite3.connect(folder / "mlflow.db") as database:
-        return sorted((int(trial), int(seed)) for trial, seed in database.execute(query))
 
 
 def answer(capsys: pytest.CaptureFixture[str], *line: str) -> dict[str, Any]:
