@@ -58,6 +58,20 @@ LOADED = {
 """The modules of gdexp that Hydra's search for plugins loads, beside the plugin's own."""
 
 
+def python(*arguments: str, cwd: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with `path` as its PYTHONPATH, to its end without an error."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**environment(), "PYTHONPATH": str(path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.mark.slow
 def test_hydra_finds_the_plugin_in_the_wheel_and_loads_little_modules(
     wheel: Path, tmp_path: Path
@@ -72,15 +86,7 @@ def test_hydra_finds_the_plugin_in_the_wheel_and_loads_little_modules(
     assert inside == ["hydra_plugins/gdexp_sweeper/__init__.py"]
     script = tmp_path / "other.py"
     script.write_text(APPLICATION)
-    done = subprocess.run(
-        [sys.executable, script.name, "-m", "hydra/sweeper=basic", "+x=1"],
-        cwd=tmp_path,
-        env={**environment(), "PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = python(script.name, "-m", "hydra/sweeper=basic", "+x=1", cwd=tmp_path, path=site)
     assert done.stderr == ""
     at, modules = json.loads(done.stdout.splitlines()[-1])
     plugin = str(site / "hydra_plugins" / "gdexp_sweeper" / "__init__.py")
@@ -123,15 +129,7 @@ import hydra_plugins.gdexp_sweeper
 import hydra_plugins.hydra_optuna_sweeper.optuna_sweeper as old
 print([hydra_plugins.gdexp_sweeper.GdexpSweeper in found, old.OptunaSweeper in found])
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        cwd=tmp_path,
-        env={**environment(), "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = python("-c", code, str(tmp_path), cwd=tmp_path, path=tmp_path)
     names, concrete, importable = map(literal_eval, done.stdout.splitlines())
     assert names == [
         "hydra_plugins.gdexp_sweeper.GdexpSweeper",
@@ -153,15 +151,7 @@ def test_a_job_that_has_looked_for_no_plugins_loads_those_of_its_launcher(
     ours = {name: known[name] for name in (SWEEPER, OWN_SWEEPER, f"{OLD_MODULE}.OptunaSweeper")}
     (tmp_path / "state").write_bytes(import_module(library).dumps(ours))
     code = "import pickle; print(sorted(pickle.load(open('state', 'rb'))))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**environment(), "PYTHONPATH": str(Path(gdexp.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = python("-c", code, cwd=tmp_path, path=Path(gdexp.__file__).parents[1])
     assert literal_eval(done.stdout) == sorted(ours)
 
 
