@@ -203,6 +203,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             function: `module:function`.
             given: its arguments, as JSON can hold them.
         """
+        assert self._connection  # is made, and so shared
         server = copy.copy(self)
         server._preparation = [*self._preparation, (function, list(given))]
         return server
