@@ -18,7 +18,7 @@ def all_finite(gradients: Sequence[torch.Tensor]) -> bool:
     dense = [each._values() if each.is_sparse else each for each in gradients]
     sums = [each.sum() for each in dense]
     if all(each.device.type == "cpu" for each in sums):
-        are_finite = all([cmath.isfinite(each.item()) for each in sums])
+        are_finite = all(cmath.isfinite(each.item()) for each in sums)
     else:  # one wait for the device
         are_finite = bool(torch.stack([each.isfinite() for each in sums]).all())
     return are_finite or all(bool(each.isfinite().all()) for each in dense)

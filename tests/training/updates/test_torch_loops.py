@@ -212,7 +212,7 @@ def test_a_line_search_sees_losses_that_are_not_finite() -> None:
     updates = Updates(of_torch("LBFGS", 1e6, **options), own)
     updates.gradients([lambda: steep(own, seen)])
     assert updates.apply()
-    assert math.inf in seen
+    assert not all(map(math.isfinite, seen))
     assert repr(seen) == repr(expected)  # some are NaN
     assert repr(own.state_dict()) == repr(model.state_dict())
 
