@@ -51,7 +51,7 @@ HANGS_SECONDS = 120.0
 POLL_SECONDS = 0.01
 """Between two questions whether a command has ended."""
 
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 """Environment variables that the commands get; the others could change what they do."""
 
 GIVEN = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
