@@ -86,19 +86,24 @@ def new_database(template: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shortcuts(template: Path) -> Iterator[list[tuple[type, str, Callable[..., object]]]]:
-    """New databases are copies of one, configs share files, pictures are small.
+    """New databases are copies of one, configs share files, pictures are small, workers are forks.
 
     The value draws real pictures.
     """
     from hydra._internal import hydra as hydra_main
 
+    from gdexp.suite import workers
+    from gdexp.sweeps.launchers import local_workers
     from gdexp.tracking import mlflow_internals
+    from tests.support.forked_workers import Forking
 
     os.environ[TEMPLATE] = str(template)
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
         patch.setattr(hydra_main, LOADER, config_loader)
+        for starter in (local_workers, workers):
+            patch.setattr(starter, "subprocess", Forking)
         real = []
         for owner, name, stand_in in small_pictures():
             real.append((owner, name, getattr(owner, name)))

@@ -6,6 +6,7 @@ by the cap, is censored beyond: it has not failed there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -78,28 +79,34 @@ def threshold_rows(
     plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
     """Return one row for each threshold of the study, from finished trials and their records."""
-    counted = [_counts(plan, record) for record in records]
-    columns = [counts for counts, _ in counted]
+    thresholds, in_iterations = study_thresholds(plan), cost_name(plan) == ITERATIONS
+    fewest: list[tuple[float, int]] = [(math.inf, -1)] * len(thresholds)
+    reached, at_least = [0] * len(thresholds), [math.inf] * len(thresholds)
+    for place, record in enumerate(records):  # one at a time: a study may hold 100,000 trials
+        counts = _counts(plan, record)
+        for at, (hit, bound) in enumerate(zip(counts.hits, counts.bounds, strict=True)):
+            if hit is not None:
+                reached[at] += 1
+                fewest[at] = min(fewest[at], (hit, place))
+            if bound is not None:
+                at_least[at] = min(at_least[at], bound)
     rows = []
-    for at, threshold in enumerate(study_thresholds(plan)):
-        reached = [
-            (hit, place) for place, each in enumerate(columns) if (hit := each.hits[at]) is not None
-        ]
-        bounds = [bound for each in columns if (bound := each.bounds[at]) is not None]
-        row = ThresholdRow(threshold, total=len(trials), at_least=min(bounds, default=None))
-        if reached:
-            hit, best = min(reached)
+    for at, threshold in enumerate(thresholds):
+        known = at_least[at] if at_least[at] < math.inf else None
+        row = ThresholdRow(threshold, reached=reached[at], total=len(trials), at_least=known)
+        if reached[at]:
+            hit, best = fewest[at]
             trial, run_id = trials[best], records[best].run_id
-            iterations = counted[best][1]
+            iterations = hit if in_iterations else _iterations(plan, records[best])[at]
             row = replace(
                 row,
-                iterations=hit if iterations is None else iterations[at],
-                cost=None if iterations is None else hit,
+                iterations=iterations,
+                cost=None if in_iterations else hit,
                 trial=trial.number,
                 run_id=run_id,
                 parameters=trial.params,
             )
-        rows.append(replace(row, reached=len(reached)))
+        rows.append(row)
     at_once = [row.threshold for row in rows if row.iterations == 0]
     if not at_once or not _of_loss(plan) or plan.tells_failures:
         return rows
@@ -107,17 +114,18 @@ def threshold_rows(
     return [replace(row, at_start=gap <= row.threshold) for row in rows]
 
 
-def _counts(plan: Plan, record: TrialRecord) -> tuple[ThresholdCounts, Column | None]:
-    """Return what is counted at the thresholds, and the iterations there if that is a cost."""
-    counts, cost = record.at_thresholds(plan.settings.trial_seeds), cost_name(plan)
-    if cost == ITERATIONS:
-        return counts, None
-    unknown: Column = (None,) * len(counts.hits)
-    if cost != SECONDS:  # a record of an earlier version does not hold the iterations
-        return counts, unknown if record.beside is None else record.beside[0]
-    if record.beside is None:
-        return ThresholdCounts(unknown, unknown), counts.hits
-    return ThresholdCounts(*record.beside), counts.hits
+def _counts(plan: Plan, record: TrialRecord) -> ThresholdCounts:
+    """Return what is counted at the thresholds."""
+    if cost_name(plan) == SECONDS and record.beside is not None:
+        return ThresholdCounts(*record.beside)
+    return record.at_thresholds(plan.settings.trial_seeds)
+
+
+def _iterations(plan: Plan, record: TrialRecord) -> Column:
+    """Return the iterations at the thresholds where something else is counted."""
+    if cost_name(plan) == SECONDS:
+        return record.hits
+    return (None,) * len(record.hits) if record.beside is None else record.beside[0]
 
 
 def cost_name(plan: Plan) -> str:
