@@ -57,7 +57,7 @@ def readings_of(trial: FrozenTrial) -> list[Reading]:
     return [Reading(int(step), float(value)) for step, value in zip(steps, values, strict=True)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One finished trial.
 
@@ -292,8 +292,8 @@ class TrialRecord:
         """Return the record as Optuna stores it; without what follows from the rest."""
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in vars(self).items()
-            if value is not None and value != ""
+            for name in self.__slots__
+            if (value := getattr(self, name)) is not None and value != ""
         }
 
     @classmethod
