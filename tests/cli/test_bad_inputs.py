@@ -162,6 +162,7 @@ SWEEPS = [
     ("+sweep sweep.sampler={name:tpe,foo:1}", "sweep.sampler.foo=1: unknown option"),
     ("+sweep sweep.sampler={_target_:os.system}", "choose from optuna.samplers"),
     ("+sweep sweep.sampler=grid", "needs choice() or range()"),
+    ("+sweep sweep.space.optimizer.lr=1", "sweep.space.optimizer.lr=1: is typed without sweep.space; write"),
     ("+sweep sweep.objective=max", "choose from best, hitting_time, last"),
     ("+sweep=pareto stopping.threshold=1", "needs stopping.threshold in the space"),
     ("+sweep sweep.cap=0.5", "must be >= 1"),
