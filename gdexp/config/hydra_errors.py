@@ -14,7 +14,6 @@ from gdexp.config.keys import COMMANDS, ONLY_WITH, Config
 from gdexp.config.nested import flatten, has
 from gdexp.core import BadInput, GdexpError, nearest
 
-
 SPACE = "sweep.space."
 """Before a key that a sweep's file searches; on the command line the key stands alone."""
 
@@ -63,7 +62,9 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
         )
     if key.startswith(SPACE):
         value = _typed_value(key, arguments)
-        return BadInput(key, value, f"is typed without sweep.space; write {key[len(SPACE) :]}={value}")
+        return BadInput(
+            key, value, f"is typed without sweep.space; write {key[len(SPACE) :]}={value}"
+        )
     return BadInput(key, _typed_value(key, arguments), f"unknown key; {_like(key, arguments)}")
 
 
