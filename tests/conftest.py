@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from hypothesis import settings
 
 from tests.support.deferred import DeferredImports
+from tests.support.forked_programs import SERVER, WORKERS
 from tests.support.left_out import WORDS
 from tests.support.long_form import share
 from tests.support.shortcuts import LOADER, TEMPLATE, config_loader, copying, small_pictures
@@ -30,11 +34,23 @@ LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(DeferredImports())
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _have_own_folders(config)
     if getattr(config.option, "numprocesses", None):  # the process that starts the others
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait for each other
         from tests.support.commands import share_fork_server
 
         share_fork_server()
+
+
+def _have_own_folders(config: pytest.Config) -> None:
+    """Give all processes of the tests one temporary folder, with a cache, until the run ends."""
+    usual = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix="gdexp-tests-"))
+    config.add_cleanup(lambda: rmtree(folder, ignore_errors=True))
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", usual)  # what pytest keeps stays there
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
 
 
 @pytest.hookimpl(trylast=True)
@@ -72,19 +88,23 @@ def new_database(template: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shortcuts(template: Path) -> Iterator[list[tuple[type, str, Callable[..., object]]]]:
-    """New databases are copies of one, configs share files, pictures are small.
+    """New databases are copies, configs share files, pictures are small, programs are forks.
 
     The value draws real pictures.
     """
     from hydra._internal import hydra as hydra_main
 
     from gdexp.tracking import mlflow_internals
+    from tests.support.commands import fork_server
+    from tests.support.forked_programs import Forking
 
     os.environ[TEMPLATE] = str(template)
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
         patch.setattr(hydra_main, LOADER, config_loader)
+        for name in (*WORKERS, SERVER):
+            patch.setattr(import_module(name), "subprocess", Forking(fork_server))
         real = []
         for owner, name, stand_in in small_pictures():
             real.append((owner, name, getattr(owner, name)))
@@ -98,6 +118,15 @@ def real_pictures(shortcuts: list[tuple[type, str, Callable[..., object]]]) -> I
     with pytest.MonkeyPatch.context() as patch:
         for owner, name, method in shortcuts:
             patch.setattr(owner, name, method)
+        yield
+
+
+@pytest.fixture(scope="module")
+def real_programs(shortcuts: object) -> Iterator[None]:
+    """Programs that gdexp starts as new processes, for the tests of a module that look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*WORKERS, SERVER):
+            patch.setattr(import_module(name), "subprocess", subprocess)
         yield
 
 

@@ -96,8 +96,9 @@ def sweep(
             an expression of Hydra such as `interval(0.1, 5)`. None: learning rate and threshold.
         n_trials: the completed trials that end the sweep; None: every point of a finite space.
         seeds: descents per trial.
-        problems: in place of `problem`: one setting for all of them, by the geometric mean of their
-            counts. Each is given as `problem` is, or as a mapping with `name`.
+        problems: in place of `problem`: one setting for all of them, by the geometric mean of the
+            ratios to the best known counts. Each is given as `problem` is, or as a mapping with
+            `name` and, if it is known, `best_known`.
         held_out: problems on which the winner runs at the end, in the same forms.
         cap: >= 1: ends a trial after cap × the fewest iterations so far; None: never.
         tracking: the file or address of MLflow's store; None: that of `MLFLOW_TRACKING_URI`, or

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,18 +13,20 @@ from gdexp.cli.run import carry_out
 from gdexp.cli.run_answer import run_answer
 from gdexp.cli.unfinished_runs import unfinished
 from gdexp.config import (
+    APPLICATION,
     Config,
     construct,
     lookup,
     parse_overrides,
     typed_overrides,
+    why_not_rerunnable,
     with_values,
 )
-from gdexp.core import BadInput, StudyInUse, json_output, validation
+from gdexp.core import BadInput, GdexpError, StudyInUse, json_output, validation
 from gdexp.descent import Result
 from gdexp.display import terminal
 from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
-from gdexp.runs import stored_experiment
+from gdexp.runs import RunLoader, stored_experiment
 from gdexp.tracking import Record, Store, TrackingSettings
 from gdexp.training import Kept
 
@@ -61,7 +64,7 @@ def resume(config: Config) -> Result:
     settings = construct("resume", ResumeSettings, config["resume"] or {})
     trust = _trusted(config["trust"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])
-    folder = _folder(settings.run)
+    folder = _folder(settings.run, tracking)
     about = folder.about()
     if about is None:
         raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
@@ -122,16 +125,32 @@ def _keeping(tracking: TrackingSettings, kept: Kept) -> TrackingSettings:
     return replace(tracking, **{k: v for k, v in own.items() if f"tracking.{k}" not in typed})
 
 
-def _folder(run: str | None) -> CheckpointFolder:
+def _folder(run: str | None, tracking: TrackingSettings) -> CheckpointFolder:
     """Return the checkpoints of the run that the first digits of its id name."""
     known = unfinished()
     found = [each for each in known if run is None or each.path.name.startswith(run)]
     names = ", ".join(each.path.name for each in known) or "none in this directory"
     if not found:
-        raise BadInput("+resume", run or "", f"has no checkpoint; unfinished: {names}")
+        none = f"has no checkpoint; unfinished: {names}"
+        raise BadInput("+resume", run or "", _of_another_application(run, tracking) or none)
     if run is not None and len(found) > 1:
         raise BadInput("+resume", run, f"could be {', '.join(each.path.name for each in found)}")
     return found[0]
+
+
+def _of_another_application(run: str | None, tracking: TrackingSettings) -> str | None:
+    """Return what goes on with a run of another application's sweep; None for any other run."""
+    if run is None:
+        return None
+    with suppress(GdexpError):  # no such store or run
+        found = RunLoader(tracking).load(run, key="+resume")
+        for each in found:
+            if each.values.get("problem.name") != APPLICATION:
+                continue
+            if found.sweep is not None:
+                return "is a sweep of another application; the command that began it continues it"
+            return f"is {why_not_rerunnable(each.config)}"
+    return None
 
 
 def _trusted(given: object) -> list[str]:

@@ -101,14 +101,18 @@ PROBLEM_ROW: Fields = {
     "problem": Field("text", "its name"),
     "iterations": Field("number", "that the best trial needs there"),
     "successes": Field("integer", "its seeds that converged there"),
-    "fewest": Field("number", "the fewest iterations of any trial there"),
+    "count": Field("number", "what is minimised: iterations, or what `sweep.cost` counts"),
+    "fewest": Field("number", "the smallest count of any trial there"),
     "fewest_trial": Field("integer", "that trial"),
-    "ratio": Field("number", "of the two"),
+    "best_known": Field("number", "the best known count there"),
+    "best_known_from": Field("text", "`given`, `closed form`, or a trial"),
+    "ratio": Field("number", "the count over the best known one"),
 }
 
 HELD_OUT: Fields = {
     "trial": Field("integer", "the winner"),
     "mean": Field("number or null", "the geometric mean of its iterations; null if one is missing"),
+    "mean_ratio": Field("number or null", "the same of the ratios to the best known"),
     "text": Field("text", "the line of the report"),
     "problems": Field(
         "list of object",
@@ -119,6 +123,10 @@ HELD_OUT: Fields = {
             "successes": Field("integer", "its seeds that converged"),
             "seeds": Field("integer", "all of them"),
             "status": Field("text", "converged, or the first other"),
+            "at_least": Field("number or null", "the fewest iterations of censored descents"),
+            "best_known": Field("number or null", "the best known iterations there"),
+            "best_known_from": Field("text or null", "`given`, `closed form`, or the winner"),
+            "ratio": Field("number or null", "the iterations over the best known ones"),
         },
     ),
 }
@@ -130,6 +138,10 @@ SWEEP: Fields = {
     "nearest": Field("object or null", "where none is best, the one that came nearest", TRIAL),
     "evidence": Field("object or null", "what several seeds tell of the best trial", EVIDENCE),
     "problems": Field("list of object", "the best trial on each of several problems", PROBLEM_ROW),
+    "mean_ratio": Field(
+        "number or null",
+        "the geometric mean of the best trial's ratios to the best known; null with one problem",
+    ),
     "held_out": Field("object or null", "the winner on `sweep.held_out`", HELD_OUT),
     "race": Field("object or null", "what `sweep.race` found", RACE),
     "confirmation": Field("object or null", "the winner from further seeds", CONFIRMATION),

@@ -9,7 +9,7 @@ the next point where the program may stop.
 A second signal ends the process at once, even when it waits for a lock or computes.
 
 `check`, `shielded` and `ending` act on the `Signals` of the running command. Outside of a command
-they do nothing.
+they do nothing. `handlers_kept` is for code of others, which may set handlers of its own.
 """
 
 from __future__ import annotations
@@ -211,3 +211,16 @@ def ending() -> AbstractContextManager[None]:
     """Hold a first signal back while records are finished after a signal or an error."""
     signals = _CURRENT.get()
     return nullcontext() if signals is None else signals.ending()
+
+
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put the handlers of `SIGNALS` back after a block of other people's code."""
+    kept = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in kept.items():
+                if signal.getsignal(number) is not handler:
+                    signal.signal(number, handler)

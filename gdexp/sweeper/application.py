@@ -211,7 +211,7 @@ class HydraApplication:
         elif known != plan.jobs.folder:
             study.set_user_attr(FOLDER, plan.jobs.folder)
         if plan.jobs.folders:
-            terminal.print_line(self.console(), f"Trial N has the folder {plan.jobs.folder}/N.")
+            terminal.print_line(self.console(), _folders_line(plan))
 
     def run_worker(self, plan: Plan) -> Exception | None:
         """Run the only worker in this process; return the error that it ended with."""
@@ -281,6 +281,14 @@ class HydraApplication:
         write_results_file(plan, result)
 
 
+def _folders_line(plan: JobPlan) -> str:
+    """Return where the folders of the trials are."""
+    folder = plan.jobs.folder
+    if plan.settings.seeds > 1 or plan.jobs.are_numbered:
+        return f"Trial N has the folder {folder}/N."
+    return f"Each trial has a folder in {folder}, as hydra.sweep.subdir names it."
+
+
 def _check_repeatable() -> None:
     """Refuse several workers where this process cannot be started again."""
     words = sys.orig_argv[1:]
@@ -292,7 +300,8 @@ def _check_repeatable() -> None:
 
 def _asked_for(hydra: DictConfig) -> bool:
     """Return whether the command line asks for many jobs, not a file: Hydra notes it there."""
-    return "hydra.mode=MULTIRUN" in hydra.overrides.hydra
+    typed = OmegaConf.to_container(hydra.overrides.hydra, resolve=False)
+    return isinstance(typed, list) and "hydra.mode=MULTIRUN" in typed
 
 
 def _command() -> tuple[str, ...]:

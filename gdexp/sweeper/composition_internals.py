@@ -8,6 +8,8 @@ Hydra 1.3; with another version its own loader is used.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from types import FunctionType
@@ -196,7 +198,8 @@ def task_config(config: DictConfig) -> DictConfig:
         content["hydra"] = hydra_node
 
 
-def set_hydra_config(config: DictConfig) -> None:
+@contextmanager
+def hydra_config(config: DictConfig) -> Iterator[DictConfig]:
     """Let `HydraConfig.get()` be the part `hydra` of a config, as `HydraConfig.set_config` does.
 
     That one copies it first, which takes longer than all else that is done for a short job.
@@ -207,4 +210,9 @@ def set_hydra_config(config: DictConfig) -> None:
     OmegaConf.set_readonly(config.hydra, True)
     seen = OmegaConf.create()
     seen.__dict__["_content"] = {"hydra": config.hydra}  # whose parent stays the whole config
-    HydraConfig.instance().cfg = seen  # type: ignore[assignment]
+    instance = HydraConfig.instance()
+    before, instance.cfg = instance.cfg, seen  # type: ignore[assignment]
+    try:
+        yield seen
+    finally:
+        instance.cfg = before

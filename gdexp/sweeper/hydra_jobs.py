@@ -11,18 +11,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import command_folder
-from gdexp.sweeper.composition_internals import set_hydra_config, sharing_loader, task_config
+from gdexp.core import command_folder, signals
+from gdexp.sweeper.composition_internals import hydra_config, sharing_loader, task_config
 from gdexp.sweeper.own_runs import OwnRun, noted_run
 from gdexp.sweeps import job_failure
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
+    from hydra.core.utils import JobReturn
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
 ERROR = "error.txt"
 """The file in a job's folder with the traceback of its error."""
+
+
+NUMBER = "${hydra.job.num}"
+"""`hydra.sweep.subdir` where nobody changed it."""
 
 
 @dataclass
@@ -53,6 +58,14 @@ class HydraJobs:
     def _loader(self) -> ConfigLoader:
         return sharing_loader(self.context.config_loader)
 
+    @cached_property
+    def are_numbered(self) -> bool:
+        """Whether the folder of a job is its number, as it is unless the user names it."""
+        from omegaconf import OmegaConf
+
+        written: Any = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
+        return str(written["subdir"]) == NUMBER
+
     def job(self, number: int, seed: int | None, overrides: Sequence[str]) -> Job:
         """Return a job.
 
@@ -64,7 +77,7 @@ class HydraJobs:
         return Job(self, number, seed, tuple(overrides))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
     """One call of an application's function.
 
@@ -73,22 +86,35 @@ class Job:
         number: of the trial.
         seed: the index of its seed; None where a trial has one job.
         overrides: of its config.
+        folder: its own one; it exists where jobs have folders. None before the job is called.
     """
 
     jobs: HydraJobs
     number: int
     seed: int | None
     overrides: tuple[str, ...]
+    folder: Path | None = None
 
-    @property
-    def folder(self) -> Path:
-        """Its folder; it exists where jobs have folders."""
-        return command_folder() / self.jobs.folder / self._place
+    def composed(self) -> DictConfig:
+        """Return its config, which knows the job's number and folder."""
+        from omegaconf import open_dict
 
-    @property
-    def _place(self) -> str:
-        """The name of its folder in that of the sweep."""
-        return str(self.number) if self.seed is None else f"{self.number}/{self.seed}"
+        config = self.jobs.composed(self.overrides)
+        with open_dict(config):
+            config.hydra.job.id, config.hydra.job.num = str(self.number), self.number
+            config.hydra.sweep.dir = self.jobs.folder
+            if self.seed is not None:
+                config.hydra.sweep.subdir = f"{self.number}/{self.seed}"
+        return config
+
+    def found_folder(self) -> str | None:
+        """Return the folder that it has from an earlier call; None where there is none."""
+        from omegaconf import OmegaConf
+
+        config = self.composed()
+        with hydra_config(config):  # the name may have `${hydra:job.num}`
+            folder = Path(self.jobs.folder, str(OmegaConf.select(config, "hydra.sweep.subdir")))
+        return str(folder) if (command_folder() / folder).is_dir() else None
 
     def call(self) -> object:
         """Compose the config and call the function; return what it returned.
@@ -97,18 +123,12 @@ class Job:
             Exception: what the function raised.
         """
         from hydra.core.utils import configure_log, setup_globals
-        from omegaconf import open_dict
 
         setup_globals()
-        config = self.jobs.composed(self.overrides)
-        with open_dict(config):
-            config.hydra.job.id, config.hydra.job.num = str(self.number), self.number
-            config.hydra.sweep.dir = self.jobs.folder
-            if self.seed is not None:
-                config.hydra.sweep.subdir = self._place
+        config = self.composed()
         before, own = os.getcwd(), OwnRun()
         try:
-            with noted_run(own):
+            with noted_run(own), signals.handlers_kept():
                 return self._in_folder(config) if self.jobs.folders else self._alone(config)
         finally:
             if own.run_id is not None:
@@ -121,51 +141,66 @@ class Job:
     def _in_folder(self, config: DictConfig) -> object:
         """Run the job as Hydra's own launchers do."""
         from hydra.core.utils import run_job
+        from omegaconf import OmegaConf
 
-        done = run_job(
-            hydra_context=self.jobs.context,
-            task_function=self.jobs.task,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
-        failure = job_failure(done)
-        if failure is not None:
-            raise failure
-        return done.return_value
+        try:
+            done = run_job(
+                hydra_context=self.jobs.context,
+                task_function=self.jobs.task,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+            )
+        finally:
+            made = OmegaConf.select(config, "hydra.runtime.output_dir")
+            self.folder = None if made is None else Path(made)
+        return _returned(done)
 
     def _alone(self, config: DictConfig) -> object:
         """Call the function without a folder, a log file or `.hydra/`."""
-        from hydra.core.hydra_config import HydraConfig
-        from hydra.core.utils import env_override
+        from hydra.core.utils import JobReturn, JobStatus, env_override
         from omegaconf import open_dict, read_write
 
-        known = HydraConfig.instance().cfg
+        callbacks = self.jobs.context.callbacks
         with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
             config.hydra.runtime.output_dir = str(command_folder() / self.jobs.folder)
-        set_hydra_config(config)
-        try:
+        with hydra_config(config) as known:
+            done = JobReturn(overrides=[*self.overrides], cfg=task_config(config), hydra_cfg=known)
             with env_override(config.hydra.job.env_set):
-                return self.jobs.task(task_config(config))
-        finally:
-            HydraConfig.instance().cfg = known
+                callbacks.on_job_start(config=config, task_function=self.jobs.task)
+                try:
+                    done.return_value = self.jobs.task(done.cfg)
+                    done.status = JobStatus.COMPLETED
+                except Exception as error:
+                    done.return_value, done.status = error, JobStatus.FAILED
+            callbacks.on_job_end(config=config, job_return=done)
+        return _returned(done)
 
     @contextmanager
     def errors_kept(self) -> Iterator[None]:
         """Write the traceback of an error into the job's folder."""
         try:
             yield
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            if self.jobs.folders and self.folder.is_dir():
-                self._write(error)
+        except BaseException as error:
+            if self.folder is not None and self.folder.is_dir():
+                _write_traceback(self.folder / ERROR, error)
             raise
 
-    def _write(self, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(error))
-        try:
-            (self.folder / ERROR).write_text(text, encoding="utf-8", errors="replace")
-        except OSError:  # the reason is in the study
-            return
+
+def _returned(done: JobReturn) -> object:
+    """Return what a job's function returned, or raise what it raised."""
+    failure = job_failure(done)
+    if failure is not None:
+        raise failure
+    return done.return_value
+
+
+def _write_traceback(path: Path, error: BaseException) -> None:
+    text = "".join(traceback.format_exception(error))
+    try:
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except OSError:  # the reason is in the study
+        return
 
 
 def group_options(context: HydraContext, group: str) -> list[str]:

@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from omegaconf import OmegaConf
 
@@ -57,8 +57,7 @@ class HydraSweep:
         Raises:
             SystemExit: it did not end well, which one line says.
         """
-        process = Process()
-        descriptor = os.environ.pop(ORDER_VARIABLE, None)
+        process, descriptor, status = Process(), os.environ.pop(ORDER_VARIABLE, None), 0
         with process.current(arguments):
             try:
                 with process.running():
@@ -67,17 +66,32 @@ class HydraSweep:
                     )
                     if descriptor is None:
                         self._drive(application)
-                        return
-                    _obey(application, int(descriptor))
+                    else:
+                        _obey(application, int(descriptor))
             except Interrupted as interrupted:
-                _end("interrupted", str(interrupted), interrupted.exit_status)
+                status = interrupted.exit_status
+                _say(f"interrupted: {interrupted}")
             except CommandExit as ended:
-                sys.exit(ended.exit_status)
+                status = ended.exit_status
             except GdexpError as error:
-                key = str(self._settings.get("max_failure_rate") is not None)
-                renamed = {"sweep.max_failures": "max_failure_rate"} if key == "True" else {}
-                _end("error", words(str(error), renamed), error.exit_status)
-        sys.exit(0)  # a worker does not go on to what the application does after its sweep
+                status = error.exit_status
+                _say(f"error: {words(str(error), self._renamed)}")
+            except Exception as error:
+                if descriptor is None:
+                    raise
+                status = 1
+                print(printable(mask_secrets(traceback.format_exc())), file=sys.stderr)
+                _say(f"error: {type(error).__name__}: {error}")
+        if descriptor is not None:
+            _leave(status)
+        if status:
+            sys.exit(status)
+
+    @property
+    def _renamed(self) -> dict[str, str]:
+        """The key that a message is to name where the config limits the failures by a share."""
+        by_share = self._settings.get("max_failure_rate") is not None
+        return {"sweep.max_failures": "max_failure_rate"} if by_share else {}
 
     def _drive(self, application: HydraApplication) -> None:
         from hydra.core.plugins import Plugins
@@ -95,40 +109,37 @@ class HydraSweep:
 
 
 def _obey(application: HydraApplication, descriptor: int) -> None:
-    """Run the worker that the driver's order describes; end with the driver."""
-    with os.fdopen(descriptor, encoding="utf-8") as orders:
-        order = json.loads(orders.readline())
-        context_thread(_end_with(orders), "gdexp-driver").start()
-        application.work(order, StartedBy.DRIVER)
-        os._exit(_flushed())
+    """Run the worker that the driver's order describes; end with the driver.
 
+    The order is read without a buffer: one could not be closed while the thread reads.
+    """
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(descriptor, 1)
 
-def _end_with(orders: IO[str]) -> Callable[[], None]:
-    """Return what sends this process SIGTERM when the driver ends."""
-
-    def wait() -> None:
-        while orders.read(4096):
+    def end_with_driver() -> None:
+        while os.read(descriptor, 4096):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
-    return wait
+    context_thread(end_with_driver, "gdexp-driver").start()
+    application.work(json.loads(line), StartedBy.DRIVER)
 
 
-def _flushed() -> int:
-    """Write what is buffered; return the status of a worker that did its work."""
+def _leave(status: int) -> NoReturn:
+    """End a worker here: it does not go on to what the application does after its sweep."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    return 0
+    os._exit(status)
 
 
-def _end(kind: str, message: str, status: int) -> NoReturn:
-    """Print one line, and the traceback if GDEXP_DEBUG=1; end with a status."""
+def _say(message: str) -> None:
+    """Print one line, and the traceback if GDEXP_DEBUG=1."""
     sys.stdout.flush()
     line = printable(mask_secrets(" ".join(message.split())))
-    print(f"gdexp: {kind}: {line}", file=sys.stderr)
+    print(f"gdexp: {line}", file=sys.stderr)
     if os.environ.get("GDEXP_DEBUG") == "1":
         print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
-    sys.exit(status)
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -29,6 +30,9 @@ from gdexp.sweeps import (
     goal_definition,
     objective_name,
 )
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 SCHEMA = 1
 
@@ -82,8 +86,20 @@ class JobPlan(Plan):
         seeds = range(self.settings.seeds)
         return [self._experiment(parameters, seed, number or 0) for seed in seeds]
 
+    def overrides(self, parameters: Mapping[str, Any]) -> list[str]:
+        """Return the overrides of a trial, but for that of its seed."""
+        return [*self.fixed, *self.space.overrides(parameters)]
+
+    def folder(self, trial: FrozenTrial) -> str | None:
+        """Return the folder of a trial in the command's; None where it has none that is known."""
+        if not self.jobs.folders:
+            return None
+        if self.settings.seeds > 1 or self.jobs.are_numbered:
+            return str(Path(self.jobs.folder, str(trial.number)))
+        return self.jobs.job(trial.number, None, self.overrides(trial.params)).found_folder()
+
     def _experiment(self, parameters: Mapping[str, Any], seed: int, number: int) -> Experiment:
-        overrides = [*self.fixed, *self.space.overrides(parameters)]
+        overrides = self.overrides(parameters)
         several = self.settings.seeds > 1
         first = int(self.base["problem"].get("first_seed", 0))
         if several:
@@ -136,8 +152,7 @@ class JobPlan(Plan):
 
     def repeat_command(self, parameters: Mapping[str, Any], seeds: int | None = None) -> str:
         """Return the command that runs one trial alone."""
-        overrides = [*self.fixed, *self.space.overrides(parameters)]
-        return " ".join([*self.command, *map(shlex.quote, overrides)])
+        return " ".join([*self.command, *map(shlex.quote, self.overrides(parameters))])
 
     def trial_config(self, parameters: Mapping[str, Any]) -> config.Config:
         """Return the config of a trial, with the command that repeats it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
@@ -56,5 +55,5 @@ def _parameters(plan: JobPlan, trial: FrozenTrial) -> Mapping[str, Any]:
 
 
 def _place(plan: JobPlan, trial: FrozenTrial) -> dict[str, Any]:
-    folder = {"folder": str(Path(plan.jobs.folder, str(trial.number)))}
-    return {"trial": trial.number, **(folder if plan.jobs.folders else {})}
+    folder = plan.folder(trial)
+    return {"trial": trial.number, **({} if folder is None else {"folder": folder})}

@@ -34,8 +34,9 @@ def numbers_of(returned: object, count: int) -> tuple[float, ...]:
 
 def _number(value: object) -> float:
     """Return anything that Python can make a number of, such as a tensor of one element."""
+    detach = getattr(value, "detach", None)  # torch warns where a tensor has a gradient
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(detach() if callable(detach) else value)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
         raise GdexpError(f"it returned {_shown(value)}; it must return a number") from None
     if math.isnan(number):

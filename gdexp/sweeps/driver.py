@@ -24,6 +24,7 @@ from gdexp.sweeps.results import (
     create_trial_runs,
     finish_sweep_run,
     print_result,
+    problem_rows,
     start_sweep_run,
     sweep_answer,
     terminal_messages,
@@ -178,7 +179,11 @@ def _run(
             result = with_race(plan, result, further, lambda line: terminal.print_line(out, line))
             if result.best_trial is not None:
                 apart = HeldOutDescents(plan, study, store, parent, HOLDS_OUT)
-                result = replace(result, tested=tested(plan, result.best_trial[0], apart))
+                result = replace(
+                    result,
+                    tested=tested(plan, result.best_trial[0], apart),
+                    problems=problem_rows(plan, result.trials, result.records, result.best),
+                )
             counts = FurtherSeeds(plan, study, store, parent).counts
             result = with_confirmation(plan, result, counts)
         if plan.tracks:

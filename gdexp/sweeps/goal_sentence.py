@@ -20,7 +20,8 @@ def goal_text(plan: GoalPlan) -> str:
         if objectives[0].kind != HITTING_TIME:
             wanted = f"the {objectives[0].counted} to the threshold"
         over = f" over {seeds} seeds" if seeds > 1 else ""
-        return f"the smallest geometric mean over {len(plan.problems)} problems of {wanted}{over}"
+        mean = f"the smallest geometric mean over {len(plan.problems)} problems"
+        return f"{mean} of the ratio of {wanted}{over} to the best known"
     return " and ".join(_one_text(each, seeds) for each in objectives)
 
 

@@ -31,12 +31,15 @@ def check_problems(plan: GoalPlan) -> None:
             f"must be hitting_time {ONE_PROBLEM}: values of several losses have no common scale",
         )
     refused = {
-        "race": (settings.race or None, "false: it compares seeds of one problem"),
-        "confirm": (settings.confirm, "null: it compares seeds of one problem; try sweep.held_out"),
-        "cap": (settings.cap, "null: it compares counts of one problem"),
+        "cap": (
+            settings.cap,
+            "null: a mean limits none of its counts, as a trial that is slow on one problem may "
+            "win by the others; lower stopping.max_iterations instead",
+        ),
         "pruner": (
             None if plan.pruner.name == NONE else plan.pruner.name,
-            f"{NONE}: it compares readings of one problem",
+            f"{NONE}: a trial that is ended early has no mean over all problems; lower "
+            "stopping.max_iterations instead",
         ),
         "sampler": (
             plan.sampler.name if plan.sampler.name == LEARNING_RATE else None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gdexp import config
 from gdexp.config import literal
-from gdexp.core import BadInput
+from gdexp.core import BadInput, validation
 from gdexp.experiment import TRAININGS
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 FORM = "must be a list of problems: [matrix,{name: quadratic, mu: 0.1}]"
 MOST_PROBLEMS = 1_000
+BEST_KNOWN = "best_known"
+"""The key of an entry that is none of the problem's file."""
+
 KEPT = ("problem", "dtype")
 """What a problem's file may set; all else is the same for all problems."""
 
@@ -28,10 +31,13 @@ class ListedProblem:
     Attributes:
         name: as it is shown: `quadratic mu=0.1`.
         config: what it sets in the config of a trial.
+        best_known: the fewest iterations to the threshold that the user knows, or what else is
+            minimised; None: not given.
     """
 
     name: str
     config: Mapping[str, Any]
+    best_known: float | None = None
 
     @property
     def digest(self) -> str:
@@ -42,6 +48,19 @@ class ListedProblem:
 def problem_digest(composed: Mapping[str, Any]) -> str:
     """Return the digest of the problem in a config."""
     return config.digest({key: composed[key] for key in KEPT})
+
+
+def descent_keys(problems: Sequence[ListedProblem], seeds: Iterable[int]) -> list[str]:
+    """Return the keys of descents apart from the trials, by problem and then by seed.
+
+    Args:
+        problems: of the descents; none: that of the sweep.
+        seeds: positions after the sweep's first seed.
+    """
+    if not problems:
+        return list(map(str, seeds))
+    positions = list(seeds)
+    return [f"{problem.digest}.{seed}" for problem in problems for seed in positions]
 
 
 def as_entries(key: str, given: object) -> list[tuple[str, dict[str, Any]]]:
@@ -98,12 +117,16 @@ def listed_problems(
     ]
     usual = config.outcome(compose(plain))
     found: dict[str, ListedProblem] = {}
-    for name, keys in entries:
+    for name, given_keys in entries:
+        keys = {k: v for k, v in given_keys.items() if k != BEST_KNOWN}
+        known = given_keys.get(BEST_KNOWN)
+        if known is not None:
+            known = validation.positive(f"sweep.{key}.{BEST_KNOWN}", known)
         own = [f"problem={name}", *(f"problem.{k}={literal(v)}" for k, v in keys.items())]
         shown = " ".join([name, *(f"{k}={literal(v)}" for k, v in keys.items())])
         composed = _composed(key, shown, [*plain, *own], compose)
         _check_entry(key, shown, composed, usual)
-        listed = ListedProblem(shown, {each: composed[each] for each in KEPT})
+        listed = ListedProblem(shown, {each: composed[each] for each in KEPT}, known)
         if listed.digest in found:
             raise BadInput(f"sweep.{key}", shown, "is there twice: each problem counts once")
         found[listed.digest] = listed

@@ -59,7 +59,8 @@ class SweepSettings:
         race: whether each trial begins with three seeds, and what is left of `n_trials` × `seeds`
             descents is for the trials that may still be the best.
         problems: on which each trial runs, with the same settings: names of files, or mappings with
-            `name` and keys of it; the geometric mean of the counts is minimised. None: `problem`.
+            `name`, keys of it and `best_known`, a count that is known; the geometric mean of the
+            ratios to the best known counts is minimised. None: `problem`.
         held_out: on which the winner runs when the trials are done; it changes no trial.
         confirm: seeds from which the winner and its contenders run again when the trials are done,
             each after the last seed of a trial; shown apart, it changes no trial. None: none.

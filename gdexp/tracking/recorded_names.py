@@ -22,6 +22,7 @@ METRICS = {
     "max/NAME": "of a training: the largest reading of a metric",
     "expected_running_time": "of a trial with several seeds: all iterations over the successes",
     "geometric_mean": "of a trial on several problems: of its counts, each of them at least 1",
+    "mean_ratio": "of a sweep with `sweep.problems`: the best trial's ratio to the best known",
     "successes": "of a trial with several seeds: the descents that converged",
     "steps": "of a sweep, and of a trial with several seeds: the updates of all descents",
     "steps_saved": "of a sweep: the updates that the cap saved",

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+
 import gdexp
 from tests.support.commands import environment, fork_server
 from tests.support.fork_server import RunningCommand
@@ -146,7 +148,8 @@ def start_line(script: Path, *line: str, **variables: str) -> RunningCommand:
 
 
 def typed(*line: str) -> None:
-    """Let a fork look as if it had been started by these words."""
+    """Let a fork look as if it had been started by these words, and had no Hydra config yet."""
+    HydraConfig.instance().cfg = None
     sys.orig_argv = [sys.executable, *line]
 
 

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from shutil import rmtree
 from subprocess import PIPE
 
 from hydra import compose, initialize_config_dir
@@ -31,7 +30,6 @@ def fork_server() -> ForkServer:
     """The process that this one's commands are forked from; all processes of the tests share it."""
     folder = Path(tempfile.mkdtemp(prefix="commands-"))
     server = ForkServer(folder, environment(), os.environ.get(SHARED)).__enter__()
-    atexit.register(rmtree, folder)
     atexit.register(server.__exit__, None, None, None)
     return server
 
@@ -107,7 +105,9 @@ def start(
 
 
 def _with_shortcuts() -> ForkServer:
-    return fork_server().preparing(f"{shortcuts.HERE}:take", os.environ[shortcuts.TEMPLATE])
+    server, programs = fork_server(), "tests.support.forked_programs:fork_server_programs"
+    server = server.preparing(f"{shortcuts.HERE}:take", os.environ[shortcuts.TEMPLATE])
+    return server.preparing(programs, server.address)
 
 
 def environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import copy
+import fcntl
 import gc
 import io
 import itertools
@@ -28,7 +29,7 @@ from importlib import import_module
 from pathlib import Path
 from runpy import run_module
 from time import monotonic, sleep
-from typing import Any, TextIO
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (
@@ -36,6 +37,7 @@ IMPORTED = (
     *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.cli.main"),
     *("gdexp.cli.run", "gdexp.cli.rerun", "gdexp.cli.compare", "gdexp.cli.export"),
     *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
+    *("mlflow.cli", "mlflow.server", "uvicorn.main", "fastapi", "pydantic.v1", "mlflow.metrics"),
     *("gdexp.ui.server", "gdexp.ui.links", "gdexp.cli.inspect", "gdexp.cli.problems"),
     *("hydra", "sklearn.datasets", "llvmlite.binding", "PIL.ImageFont", "PIL.WebPImagePlugin"),
     *("PIL.ImageDraw", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
@@ -51,7 +53,7 @@ HANGS_SECONDS = 120.0
 POLL_SECONDS = 0.01
 """Between two questions whether a command has ended."""
 
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 """Environment variables that the commands get; the others could change what they do."""
 
 GIVEN = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -182,13 +184,15 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             self._process.wait()
 
     @cached_property
-    def _connection(self) -> TextIO:
+    def _connection(self) -> socket.socket:
         """What is written to the process and read from it; waits until the process listens."""
         assert self.address is not None, "not started"
         while True:
-            with suppress(OSError), socket.socket(socket.AF_UNIX) as made:
+            made = socket.socket(socket.AF_UNIX)
+            with suppress(OSError):
                 made.connect(self.address)
-                return made.makefile("rw")
+                return made
+            made.close()
             if self._process is not None and self._process.poll() is not None:
                 raise RuntimeError(f"the fork server ended with status {self._process.returncode}")
             sleep(POLL_SECONDS)
@@ -200,6 +204,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             function: `module:function`.
             given: its arguments, as JSON can hold them.
         """
+        assert self._connection  # is made, and so shared
         server = copy.copy(self)
         server._preparation = [*self._preparation, (function, list(given))]
         return server
@@ -242,17 +247,46 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         }
         return RunningCommand(self, self.ask(order) or 0, pipes)
 
+    def fork(
+        self, *words: str, cwd: str | Path, variables: Mapping[str, str], given: Mapping[int, int]
+    ) -> int:
+        """Start `python WORDS` in a session of its own, with descriptors of this process.
+
+        Args:
+            words: `-m MODULE` or the file of a module in `cwd`, and the words of its command line.
+            cwd: folder to run it in.
+            variables: all environment variables.
+            given: numbers of descriptors there, each with that of one here.
+
+        Returns:
+            The id of the process.
+        """
+        module, *line = words[1:] if words[0] == "-m" else (Path(words[0]).stem, *words[1:])
+        order = {
+            "line": line,
+            "cwd": str(cwd),
+            "given": list(given),
+            "calls": [],
+            "variables": dict(variables),
+            "unbuffered": False,
+            "module": module,
+        }
+        return self.ask(order, list(given.values())) or 0
+
     def run(
         self, *line: str, cwd: Path, before: str = "", given: Sequence[object] = ()
     ) -> CompletedCommand:
         """Run `python -m gdexp LINE` to its end."""
         return self.start(*line, cwd=cwd, before=before, given=given).wait()
 
-    def ask(self, order: dict[str, Any]) -> int | None:
-        """One answer of the process."""
+    def ask(self, order: dict[str, Any], given: Sequence[int] = ()) -> int | None:
+        """One answer of the process; `given` are descriptors that it gets too."""
+        text, answer = f"{json.dumps(order)}\n".encode(), b""
         with self._lock:
-            print(json.dumps(order), file=self._connection, flush=True)
-            answer = self._connection.readline()
+            sent = socket.send_fds(self._connection, [text], given)
+            self._connection.sendall(text[sent:])
+            while not answer.endswith(b"\n") and (part := self._connection.recv(100)):
+                answer += part
         if not answer:
             raise RuntimeError("the fork server has ended")
         found: int | None = json.loads(answer)
@@ -271,16 +305,16 @@ def _serve(address: str) -> dict[str, Any] | None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
-        clients: dict[int, TextIO] = {}
+        clients: dict[int, socket.socket] = {}
         while True:
             for number in select.select([0, listening.fileno(), *clients], [], [])[0]:
                 if number == 0:
                     return None
                 if number == listening.fileno():
-                    with listening.accept()[0] as connection:
-                        clients[connection.fileno()] = connection.makefile("rw")
+                    connection = listening.accept()[0]
+                    clients[connection.fileno()] = connection
                     continue
-                line = clients[number].readline()
+                line, passed = _received(clients[number])
                 if not line:
                     clients.pop(number).close()
                     continue
@@ -289,8 +323,23 @@ def _serve(address: str) -> dict[str, Any] | None:
                 if answer == 0 and "ended" not in asked:
                     for client in clients.values():
                         client.close()
-                    return dict(asked)
-                print(json.dumps(answer), file=clients[number], flush=True)
+                    return {**asked, "passed": passed}
+                for descriptor in passed:
+                    os.close(descriptor)
+                clients[number].sendall(f"{json.dumps(answer)}\n".encode())
+
+
+def _received(client: socket.socket) -> tuple[bytes, list[int]]:
+    """One line of a client, and the descriptors that come with it; no line at the end."""
+    line: bytes = b""
+    passed: list[int] = []
+    while not line.endswith(b"\n"):
+        part, descriptors, _, _ = socket.recv_fds(client, 65536, 16)
+        if not part:
+            return b"", passed
+        line += part
+        passed += descriptors
+    return line, passed
 
 
 def _warm_up() -> None:
@@ -316,10 +365,12 @@ def _ended(pid: int) -> int | None:
 
 def _carry_out(order: Mapping[str, Any]) -> None:
     """Run a command as `python -m gdexp` does, and end with its exit status."""
-    for number, name in enumerate((os.devnull, *order["streams"])):
-        handle = os.open(name, os.O_WRONLY if number else os.O_RDONLY)
-        os.dup2(handle, number)
-        os.close(handle)
+    if "given" in order:
+        os.setsid()
+        _place(order["passed"], order["given"])
+    else:
+        written = [os.open(name, os.O_WRONLY) for name in order["streams"]]
+        _place([os.open(os.devnull, os.O_RDONLY), *written], range(3))
     # Objects for the new places: the old ones remember whether they could seek.
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout, sys.stderr = (
@@ -332,6 +383,8 @@ def _carry_out(order: Mapping[str, Any]) -> None:
     if order["variables"] is not None:
         os.environ.clear()
         os.environ.update(order["variables"])
+    if "given" in order and "PYTHONWARNINGS" not in os.environ:
+        warnings.simplefilter("ignore")
     for function, given in order["calls"]:
         _call(function, given)
     sys.argv = ["gdexp", *order["line"]]
@@ -355,6 +408,16 @@ def _leave(status: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)
+
+
+def _place(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
+    """Give descriptors these numbers."""
+    apart = [fcntl.fcntl(each, fcntl.F_DUPFD, 256) for each in descriptors]
+    for each in descriptors:
+        os.close(each)
+    for each, number in zip(apart, numbers, strict=True):
+        os.dup2(each, number)
+        os.close(each)
 
 
 def _call(place: str, given: Sequence[Any]) -> None:

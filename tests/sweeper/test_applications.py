@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.slow
 KINDS = """
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -28,11 +30,39 @@ import torch
 from omegaconf import DictConfig
 
 
+class Panic(BaseException):
+    pass
+
+
+class Unreadable(Exception):
+    def __str__(self):
+        raise TypeError("no text")
+
+
 def outcome(kind, folder):
     if kind == "raises":
         raise RuntimeError("no \\x1b[1mluck\\x1b[0m\\nsecond line")
     if kind == "exits":
         sys.exit(3)
+    if kind == "ends":
+        sys.exit(0)
+    if kind == "panics":
+        raise Panic("poisoned")
+    if kind == "unreadable":
+        raise Unreadable
+    if kind == "text":
+        return "low"
+    if kind == "several":
+        return np.array([1.0, 2.0])
+    if kind == "bool":
+        return True
+    if kind == "gradient":
+        return torch.tensor(7.5, requires_grad=True)
+    if kind == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return 8.0
+    if kind == "asks":
+        return float(signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN)
     if kind == "none":
         return None
     if kind == "not_a_number":
@@ -65,6 +95,15 @@ if __name__ == "__main__":
 OUTCOMES = {
     "raises": "RuntimeError: no luck",
     "exits": "it called sys.exit(3)",
+    "ends": "it called sys.exit(0)",
+    "panics": "Panic: poisoned",
+    "unreadable": "Unreadable: no message",
+    "text": "it returned 'low'; it must return a number",
+    "several": "it returned array([1., 2.]); it must return a number",
+    "bool": 1.0,
+    "gradient": 7.5,
+    "deaf": 8.0,
+    "asks": 1.0,  # after the one before it
     "none": "it returned None; it must return a number",
     "not_a_number": "it returned nan",
     "tensor": 2.5,
@@ -88,6 +127,34 @@ def main(cfg):
         accuracy += (1 - accuracy) * cfg.optimizer.lr * cfg.optimizer.factor
         gdexp.report(epoch, accuracy=accuracy)
     return 1 - accuracy
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+NAMED = """
+import hydra
+from hydra.experimental.callback import Callback
+
+
+class Notes(Callback):
+    def on_job_start(self, config, **given):
+        note(f"start {config.x}")
+
+    def on_job_end(self, config, job_return, **given):
+        note(f"end {config.x} {job_return.status.name} {job_return.overrides}")
+
+
+def note(line):
+    with open("notes", "a") as notes:
+        print(line, file=notes)
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg):
+    return 1 / cfg.x
 
 
 if __name__ == "__main__":
@@ -129,7 +196,7 @@ def test_every_outcome_of_a_function_is_stated_and_the_sweep_goes_on(tmp_path: P
         tmp_path,
         "defaults: [{override hydra/sweeper: optuna}, {override hydra/sweeper/sampler: grid}]\n"
         "kind: fine\n"
-        "hydra: {sweeper: {n_trials: 10, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
+        "hydra: {sweeper: {n_trials: 19, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
         f" params: {{kind: 'choice({','.join(OUTCOMES)})'}}}}}}\n",
     )
     done = sweep(application(tmp_path, KINDS))
@@ -145,7 +212,44 @@ def test_every_outcome_of_a_function_is_stated_and_the_sweep_goes_on(tmp_path: P
             assert f"trial {trial.number} failed: {wanted}" in done.stderr
     assert len(study.trials) == len(OUTCOMES)
     (results,) = tmp_path.glob("multirun/*/*/optimization_results.yaml")
-    assert OmegaConf.load(results).best_params == {"kind": "megabytes"}
+    assert OmegaConf.load(results).best_params == {"kind": "deaf"}
+
+
+@pytest.mark.parametrize("folders", ["true", "false"])
+def test_folders_have_the_names_that_the_user_gives_and_callbacks_see_every_job(
+    tmp_path: Path, folders: str
+) -> None:
+    config(tmp_path, "{x: 1, hydra: {callbacks: {notes: {_target_: __main__.Notes}}}}\n")
+    place = ["hydra.sweep.dir=out", "hydra.sweep.subdir='x_${hydra:job.num}_${x}'"]
+    goal = ["x=4,0", "hydra/sweeper/sampler=grid", f"hydra.sweeper.job_dirs={folders}"]
+    done = sweep(application(tmp_path, NAMED), *goal, *place)
+    (results,) = tmp_path.glob("out/optimization_results.yaml")
+    named = "Each trial has a folder in out, as hydra.sweep.subdir names it."
+    if folders == "true":
+        assert named in done.stdout
+        assert OmegaConf.load(results).folder == "out/x_0_4"
+        assert "ZeroDivisionError" in (tmp_path / "out" / "x_1_0" / "error.txt").read_text()
+    else:
+        assert named not in done.stdout
+        assert "folder" not in OmegaConf.load(results)
+    assert (tmp_path / "notes").read_text().splitlines() == [
+        *("start 4", "end 4 COMPLETED ['x=4']", "start 0", "end 0 FAILED ['x=0']")
+    ]
+
+
+def test_a_worker_that_cannot_go_on_ends_with_the_reason(tmp_path: Path) -> None:
+    order = {"name": "gone", "storage": str(tmp_path / "gone"), "n_trials": 1, "sampler": "random"}
+    told = f"""
+import os
+
+reader, writer = os.pipe()
+os.write(writer, {json.dumps({**order, "threads": None}) + chr(10)!r}.encode())
+os.environ["GDEXP_WORKER_ORDER"] = str(reader)
+"""
+    script = application(tmp_path, told + SPHERE)
+    done = sweep(script, "x=interval(0,1)", expect=2)
+    assert done.stderr.startswith("gdexp: error: hydra.sweeper.storage=")
+    assert "holds no study gone" in done.stderr
 
 
 def test_reports_give_hitting_times_and_let_trials_be_pruned(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from omegaconf.base import Container
 from gdexp.sweeper import composition_internals, config_sources_internals
 from gdexp.sweeper.composition_internals import (
     SharingLoader,
-    set_hydra_config,
+    hydra_config,
     sharing_loader,
     task_config,
 )
@@ -273,8 +273,8 @@ def test_the_function_gets_the_config_that_a_launcher_gives(composed: Composed) 
         hydra_context=HydraContext(composed.own, callbacks=_Callbacks()),
         configure_logging=False,
     )
-    set_hydra_config(config)
-    task(task_config(config))
+    with hydra_config(config):
+        task(task_config(config))
     for found, wanted in zip(seen[1], seen[0], strict=True):
         assert found == wanted
     assert "hydra" in config

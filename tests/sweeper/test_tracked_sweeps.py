@@ -135,17 +135,20 @@ def test_trials_of_a_sweep_for_a_value_are_ranked_by_it(
     assert "failed: ValueError: too large" in shown.err
 
 
-@pytest.mark.parametrize("command", ["rerun", "export"])
+@pytest.mark.parametrize("command", ["rerun", "export", "resume"])
 def test_what_only_the_application_can_do_is_one_line_with_its_command(
     sweeps: dict[str, str], capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     before = {path for path in Path().rglob("*") if path.is_file()}
-    assert main([f"+{command}={sweeps['returned']}"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"gdexp: error: +{command}=")
-    assert line.endswith(
-        "is a trial of another application; repeat it with: python train.py lr=0.4"
-    )
+    best = load_runs(sweeps["returned"]).best
+    assert best is not None
+    trial = "is a trial of another application; repeat it with: python train.py lr=0.4"
+    sweep = "is a sweep of another application; the command that began it continues it"
+    for run, said in ((best.run_id, trial), (sweeps["returned"], trial)):
+        assert main([f"+{command}={run}"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"gdexp: error: +{command}=")
+        assert line.endswith(sweep if (command, run) == ("resume", sweeps["returned"]) else said)
     assert {path for path in Path().rglob("*") if path.is_file()} == before
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import gdexp
 from gdexp.cli.main import main
-from gdexp.sweeps.study import geometric_mean
+from gdexp.sweeps.means import geometric_mean
 from tests.support.recorded_apart import recorded_apart
 
 LIST = "sweep.problems=[matrix,{name: quadratic, mu: 0.1},booth]"
@@ -39,6 +39,11 @@ def held_out(folder: Path) -> list[tuple[int, str]]:
     return recorded_apart(folder, "gdexp.held_out", "gdexp.problem")
 
 
+def confirmed(folder: Path) -> list[tuple[int, str]]:
+    """Trial and problem of each FINISHED descent of a confirmation."""
+    return recorded_apart(folder, "gdexp.confirms", "gdexp.problem")
+
+
 def test_a_count_below_one_does_not_make_a_mean_zero() -> None:
     assert geometric_mean([0.0, 4.0]) == 2
     assert geometric_mean([2.0, 8.0]) == pytest.approx(4)
@@ -61,11 +66,19 @@ def test_the_winner_has_the_smallest_geometric_mean_of_single_descents(
     assert [row["problem"] for row in rows] == ["matrix", "quadratic mu=0.1", "booth"]
     assert [row["iterations"] for row in rows] == counts[best]
     assert rows[0]["fewest"] == iterations(problems[0], 0.3)
-    assert rows[0]["ratio"] == counts[best][0] / rows[0]["fewest"]
+    known = [row["best_known"] for row in rows]
+    assert known[0] == iterations(problems[0], 4.5) == 1  # every mode of matrix is 2 / 9
+    assert rows[0]["best_known_from"] == "closed form"
+    assert all(row["best_known"] <= row["fewest"] for row in rows)
+    ratios = [count / least for count, least in zip(counts[best], known, strict=True)]
+    assert [row["ratio"] for row in rows] == ratios
+    assert found["mean_ratio"] == pytest.approx(math.prod(ratios) ** (1 / 3))
     apart = found["held_out"]
     own = [iterations(each, best) for each in (gdexp.Matyas(), gdexp.Quadratic(mu=0.2))]
     assert [row["iterations"] for row in apart["problems"]] == own
     assert apart["mean"] == pytest.approx(math.prod(own) ** 0.5)
+    least = math.prod(row["best_known"] for row in apart["problems"])
+    assert apart["mean_ratio"] == pytest.approx((math.prod(own) / least) ** 0.5)
     winner = found["best"]["trial"]
     assert held_out(here) == [(winner, "matyas"), (winner, "quadratic mu=0.2")]
     assert len(found["best"]["repeat"].splitlines()) == 3
@@ -101,6 +114,55 @@ def test_with_workers_rows_and_seeds_it_is_the_same_and_each_problem_has_all_see
 
 
 @pytest.mark.slow
+def test_seeds_tell_trials_apart_and_a_confirmation_runs_on_every_problem(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["sweep.problems=[matrix,{name: booth, best_known: 12}]", "sweep.confirm=5"]
+    line += ["sweep.held_out=[{name: quadratic, mu: 1e-3}]", "stopping.max_iterations=300"]
+    found = answer(capsys, *line)
+    assert found["evidence"]["text"].startswith("2 problems cannot tell trials apart")
+    shown = found["confirmation"]
+    assert (shown["method"], shown["seeds"]) == ("sign test", 5)
+    assert [each["is_worse"] for each in shown["others"]] == [True, True]
+    assert [each["wins"] for each in shown["others"]] == [5, 5]  # of seeds, with both problems
+    assert "(one-sided sign test of 5 seeds on 2 problems" in shown["text"]
+    rows = {row["problem"]: row for row in found["problems"]}
+    assert rows["booth"]["best_known_from"] == "given"
+    assert rows["booth"]["ratio"] == rows["booth"]["iterations"] / 12
+    assert math.isclose(
+        found["best"]["iterations"],
+        geometric_mean([row["iterations"] for row in found["problems"]]),
+    )
+    made = confirmed(here)
+    trials = [shown["best"]["trial"], *(each["trial"] for each in shown["others"])]
+    assert sorted(made) == sorted((t, p) for t in trials for p in ("matrix", "booth") * 5)
+    (apart,) = found["held_out"]["problems"]
+    assert apart["iterations"] is None
+    assert (apart["status"], apart["at_least"]) == ("max_iterations", 301)
+    again = answer(capsys, *line)
+    assert again["confirmation"] == shown
+    assert confirmed(here) == made
+
+
+@pytest.mark.slow
+def test_a_race_gives_contenders_more_seeds_on_all_problems(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["sweep.problems=[matrix,{name: quadratic, mu: 0.1}]", "sweep.seeds=5"]
+    found = answer(capsys, *line, "sweep.race=true")
+    race = found["race"]
+    assert race["budget"] == 4 * 2 * (5 - 3)
+    made = recorded_apart(here, "gdexp.races", "gdexp.problem")
+    assert len(made) == race["spent"] <= race["budget"]
+    seeds = {each["trial"]: each["seeds"] for each in race["trials"]}
+    assert sum(2 * (count - 3) for count in seeds.values()) == race["spent"]
+    best = found["best"]
+    assert best["iterations"] == race["trials"][0]["expected"]
+    assert [row["successes"] for row in found["problems"]] == [seeds[best["trial"]]] * 2
+    assert f"range(0,{seeds[best['trial']]})" in best["repeat"]
+
+
+@pytest.mark.slow
 def test_the_same_sweep_from_python(here: Path) -> None:
     study = gdexp.sweep(
         problems=["matrix", gdexp.Quadratic(mu=0.1), {"name": "booth"}],
@@ -131,7 +193,8 @@ def test_the_same_sweep_from_python(here: Path) -> None:
         (["sweep.problems=[matrix,{name: matrix}]"], "is there twice"),
         ([LIST, "problem=matrix"], "problem=matrix: must be left out"),
         ([LIST, "sweep.cap=1"], "sweep.cap=1: must be null with sweep.problems"),
-        ([LIST, "sweep.seeds=6", "sweep.race=true"], "must be false with sweep.problems"),
+        ([LIST, "sweep.pruner=median"], "lower stopping.max_iterations instead"),
+        (["sweep.problems=[{name: booth, best_known: 0}]"], "sweep.problems.best_known=0: must be"),
         ([LIST, "stopping.measure=relative"], "must be gap or gradient_norm"),
         (["sweep.held_out=[{name: matrix, x0: [1]}]"], "problem.x0"),
         (["experiment=digits", "sweep.held_out=[matrix]"], "must be null where trainings"),

@@ -39,6 +39,8 @@ class Confirmation:
         """What is said of it."""
         found = self.evidence
         seeds = f"{found.seeds} further seeds from {self.first_seed} on"
+        if found.problems > 1:
+            seeds += f", on each of {found.problems} problems"
         text = f"trial {found.best.trial} needs {found.best.expected:,.6g} over {seeds}"
         lines = [f"{text}, {self.before:,.6g} in its trial"]
         if found.interval_text:

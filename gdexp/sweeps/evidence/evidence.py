@@ -35,8 +35,9 @@ class Comparison:
         low, high: the 95 % interval of it; None with few seeds.
         ratio: its expected running time over that of the best trial.
         ratio_low, ratio_high: the 95 % interval of the ratio; None with few seeds.
-        wins: seeds on which the best trial needs fewer iterations.
-        losses: seeds on which this one does.
+        wins: seeds on which the best trial needs fewer iterations; with one seed and several
+            problems, problems.
+        losses: of these those on which this one does.
         p_value: of the sign test; None with too few seeds.
         best_share: how often it is the best of a resample; None with few seeds.
         is_worse: whether it is told apart from the best trial.
@@ -68,6 +69,7 @@ class Evidence:
         best: the best trial, compared with itself.
         others: the other trials, the best first.
         constant: whether every seed gives the same counts, as where all have one start.
+        problems: that each seed has.
     """
 
     method: str
@@ -75,6 +77,21 @@ class Evidence:
     best: Comparison
     others: Sequence[Comparison]
     constant: bool = False
+    problems: int = 1
+
+    @property
+    def sample(self) -> str:
+        """What was drawn: `10 seeds`, `10 seeds on 3 problems`; with one seed `12 problems`."""
+        if self.problems == 1:
+            return f"{self.seeds} seeds"
+        if self.seeds == 1:
+            return f"{self.problems} problems"
+        return f"{self.seeds} seeds on {self.problems} problems"
+
+    @property
+    def unit(self) -> str:
+        """What trials are paired by: `seeds` or `problems`."""
+        return "problems" if self.seeds == 1 < self.problems else "seeds"
 
     @property
     def contenders(self) -> list[Comparison]:
@@ -96,30 +113,30 @@ class Evidence:
         if low is None or high is None or self.constant:
             return ""
         above = "no bound above" if math.isinf(high) else f"{high:,.6g}"
-        return f"95 % interval {low:,.6g} to {above} (bootstrap of {self.seeds} seeds)"
+        return f"95 % interval {low:,.6g} to {above} (bootstrap of {self.sample})"
 
     def __str__(self) -> str:
         if self.method == TOO_FEW:
             return (
-                f"{self.seeds} seeds cannot tell trials apart: a sign test needs at least "
+                f"{self.sample} cannot tell trials apart: a sign test needs at least "
                 f"{FEWEST_SEEDS}, an interval {FEWEST_RESAMPLED}"
             )
         if self.constant:
-            text = f"all {self.seeds} seeds give the same counts, and tell no more than one seed"
+            text = f"all {self.sample} give the same counts, and tell no more than one seed"
             return f"{text}; as many: {self._names}" if self.contenders else text
         by = "paired bootstrap" if self.method == BOOTSTRAP else "one-sided sign test"
-        how = f"{by} of {self.seeds} seeds, 5 % for each pair"
+        how = f"{by} of {self.sample}, 5 % for each pair"
         if not self.contenders:
             compared = len(self.others)
             if not compared:
-                return "no other trial has all seeds, so there is nothing to compare it with"
+                return f"no other trial has all {self.unit}, so there is nothing to compare it with"
             which = "the other trial" if compared == 1 else f"each of the other {compared:,} trials"
             return f"told apart from {which} ({how})"
         text = f"not distinguishable from {self._names} ({how})"
         first = self.contenders[0]
         if first.seeds_to_tell is None:
             return text
-        about = f"about {first.seeds_to_tell:,} seeds would tell trial {first.trial}"
+        about = f"about {first.seeds_to_tell:,} {self.unit} would tell trial {first.trial}"
         return f"{text}; {about} if the difference stays"
 
 
@@ -134,16 +151,16 @@ def evidence_of(best: SeedCounts, others: Sequence[SeedCounts]) -> Evidence:
         best: the trial with the smallest expected running time.
         others: trials over the same seeds; of more than a thousand the best ones count.
     """
-    seeds = len(best.counts)
+    units, seeds, problems = best.units, best.seeds, best.problems
     rising = sorted(others, key=lambda each: (each.expected, each.trial))[:MOST_COMPARED]
-    constant = seeds > 1 and all(_is_constant(each) for each in [best, *rising])
-    method = BOOTSTRAP if seeds >= FEWEST_RESAMPLED else SIGN_TEST
-    if seeds < FEWEST_SEEDS:
+    constant = all(each.is_constant for each in [best, *rising])
+    method = BOOTSTRAP if units >= FEWEST_RESAMPLED else SIGN_TEST
+    if units < FEWEST_SEEDS:
         method = TOO_FEW
     if method != BOOTSTRAP:
         found = [_by_signs(best, each, method) for each in rising]
-        return Evidence(method, seeds, _by_signs(best, best, method), found, constant)
-    draws = resampled_seeds(seeds)
+        return Evidence(method, seeds, _by_signs(best, best, method), found, constant, problems)
+    draws = resampled_seeds(units)
     base = best.resampled(draws)
     times = [base, *(each.resampled(draws) for each in rising)]
     shares = _best_shares(times)
@@ -151,18 +168,14 @@ def evidence_of(best: SeedCounts, others: Sequence[SeedCounts]) -> Evidence:
         _by_resamples(best, each, base, own, share)
         for each, own, share in zip([best, *rising], times, shares, strict=True)
     )
-    return Evidence(method, seeds, first, found, constant)
-
-
-def _is_constant(trial: SeedCounts) -> bool:
-    return len(set(zip(trial.counts, trial.reached, strict=True))) == 1
+    return Evidence(method, seeds, first, found, constant, problems)
 
 
 def _by_signs(best: SeedCounts, other: SeedCounts, method: str) -> Comparison:
     wins, losses = wins_and_losses(best, other)
     p_value = sign_test(wins, losses) if method == SIGN_TEST else None
     worse = p_value is not None and p_value <= LEVEL and wins > losses
-    wanted = None if worse or p_value is None else pairs_to_tell(wins, losses, len(best.counts))
+    wanted = None if worse or p_value is None else pairs_to_tell(wins, losses, best.units)
     own, ratio = other.expected, _ratio(other.expected, best.expected)
     nothing = None, None
     return Comparison(
@@ -173,17 +186,17 @@ def _by_signs(best: SeedCounts, other: SeedCounts, method: str) -> Comparison:
 def _by_resamples(
     best: SeedCounts, other: SeedCounts, base: Floats, times: Floats, share: float
 ) -> Comparison:
-    seeds = len(best.counts)
+    units = best.units
     wins, losses = wins_and_losses(best, other)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = np.where(np.isinf(base) & np.isinf(times), 1.0, times / base)
     ratios = np.where(np.isnan(ratios), 1.0, ratios)  # 0 / 0: both are at the threshold
-    ends = interval(ratios, seeds)
+    ends = interval(ratios, units)
     worse = ends[0] > 1
     return Comparison(
         other.trial,
         other.expected,
-        *interval(times, seeds),
+        *interval(times, units),
         _ratio(other.expected, best.expected),
         *ends,
         wins,
@@ -191,7 +204,7 @@ def _by_resamples(
         sign_test(wins, losses),
         share,
         worse,
-        None if worse else seeds_to_tell(ratios, seeds),
+        None if worse else seeds_to_tell(ratios, units),
     )
 
 

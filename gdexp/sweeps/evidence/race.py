@@ -46,7 +46,7 @@ class Runner:
     @property
     def seeds(self) -> int:
         """How many seeds it has."""
-        return len(self.counts.counts)
+        return self.counts.seeds
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def run_race(
         counts: returns the counts of trials over so many seeds.
         begun: is told the number of trials, the level they come from and that they go to.
     """
-    level = len(entrants[0].counts)
+    level = entrants[0].seeds
     field, levels, spent = list(entrants), [level], 0
     runners: list[Runner] = []
     while True:
@@ -150,8 +150,7 @@ def run_race(
     ended = sorted(
         runners, key=lambda each: (each.ended != TO_THE_END, -each.seeds, *_rank(each.counts))
     )
-    first = len(entrants[0].counts)
-    return Race(first, budget, spent, levels, ended, found)
+    return Race(levels[0], budget, spent, levels, ended, found)
 
 
 def _rank(trial: SeedCounts) -> tuple[float, int]:
@@ -160,7 +159,8 @@ def _rank(trial: SeedCounts) -> tuple[float, int]:
 
 def _cost(field: Sequence[SeedCounts], target: int, had: Mapping[int, int]) -> int:
     """Return the descents that bring trials to so many seeds."""
-    return sum(max(target - max(len(each.counts), had.get(each.trial, 0)), 0) for each in field)
+    missing = (max(target - max(each.seeds, had.get(each.trial, 0)), 0) for each in field)
+    return sum(missing) * field[0].problems
 
 
 def _next_level(

@@ -137,6 +137,7 @@ def _error(status: int, output: IO[bytes]) -> Exception:
     output.seek(0)
     lines = output.read().decode(errors="replace").strip().splitlines()
     message = lines[-1] if lines else f"a worker ended with status {status}"
+    message = message.removeprefix("gdexp: error: ")  # the driver says that itself
     return (StorageFailed if status == StorageFailed.exit_status else GdexpError)(message)
 
 

@@ -4,6 +4,7 @@ from gdexp.sweeps.results import terminal_messages
 from gdexp.sweeps.results.best_trial_runs import create_trial_runs
 from gdexp.sweeps.results.confirmed import with_confirmation
 from gdexp.sweeps.results.figures import sweep_pictures
+from gdexp.sweeps.results.problem_table import problem_rows
 from gdexp.sweeps.results.raced import with_race
 from gdexp.sweeps.results.sweep_answer import plan_fields, sweep_answer
 from gdexp.sweeps.results.sweep_result import SweepResult
@@ -21,6 +22,7 @@ __all__ = [
     "plan_fields",
     "print_plan",
     "print_result",
+    "problem_rows",
     "start_sweep_run",
     "sweep_answer",
     "sweep_params",

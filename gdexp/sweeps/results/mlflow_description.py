@@ -8,7 +8,7 @@ from gdexp.sweeps.results.confirmed import confirmation_markdown
 from gdexp.sweeps.results.markdown import markdown_key, markdown_parameters
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_markdown
-from gdexp.sweeps.results.problem_table import problem_markdown, problem_rows
+from gdexp.sweeps.results.problem_table import problem_facts, problem_markdown
 from gdexp.sweeps.results.raced import race_markdown
 from gdexp.sweeps.results.seed_evidence import evidence_markdown
 from gdexp.sweeps.results.sweep_result import (
@@ -93,7 +93,8 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         f"{markdown_parameters(trial.params)} (trial {trial.number}, {record.status}).",
         "",
         *evidence_markdown(result.evidence),
-        *problem_markdown(problem_rows(plan, result)),
+        *(f"Ratio: {text}.\n" for _, text in problem_facts(plan, result.problems)),
+        *problem_markdown(plan, result.problems),
         *tested_markdown(result.tested),
         *race_markdown(result.race),
         *confirmation_markdown(result.confirmation),

@@ -12,6 +12,7 @@ from gdexp.core import csv_bytes
 from gdexp.descent import Status
 from gdexp.sweeps.evidence import Race, SeedCounts, run_race
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.problem_list import descent_keys
 from gdexp.sweeps.results.pareto_front import non_dominated
 from gdexp.sweeps.results.seed_evidence import ENDED, counted_trials
 from gdexp.sweeps.results.sweep_result import SweepResult
@@ -55,7 +56,8 @@ def with_race(
         say: is told of each level.
     """
     settings, first, stage = plan.settings, plan.settings.trial_seeds, len(result.trials)
-    counted = counted_trials(result.trials, result.records, first)
+    problems = max(len(plan.problems), 1)
+    counted = counted_trials(result.trials, result.records, first, problems)
     able = {at: each for at, each in counted.items() if result.records[at].can_win}
     if not settings.race or not able:
         return result
@@ -68,41 +70,45 @@ def with_race(
     def counts(numbers: Sequence[int], seeds: int) -> dict[int, SeedCounts | None]:
         asked = range(first, seeds)
         made = further.outcomes([trials[number] for number in numbers], asked, stage)
-        rows = {
-            n: None if each is None else [each[str(i)] for i in asked] for n, each in made.items()
-        }
-        found.update({n: dict(zip(map(str, asked), e, strict=True)) for n, e in rows.items() if e})
+        keys = descent_keys(plan.problems, asked)
+        rows = {n: each and {key: each[key] for key in keys} for n, each in made.items()}
+        found.update({n: each for n, each in rows.items() if each})
         return {n: _with_more(starts[n], rows[n]) for n in numbers}
 
     race = run_race(
         list(starts.values()),
-        stage * (settings.seeds - first) - sum(earlier.values()),
-        {number: first + count for number, count in earlier.items()},
+        stage * (settings.seeds - first) * problems - sum(earlier.values()),
+        {number: first + count // problems for number, count in earlier.items()},
         counts,
         lambda running, before, after: say(
             f"race: {running:,} trials go from {before} to {after} seeds"
         ),
     )
-    return _raced(result, race, {at: each.trial for at, each in able.items()}, found)
+    return _raced(plan, result, race, {at: each.trial for at, each in able.items()}, found)
 
 
-def _with_more(start: SeedCounts, rows: Sequence[Sequence[Any]] | None) -> SeedCounts | None:
+def _with_more(start: SeedCounts, known: Known | None) -> SeedCounts | None:
     """Return a trial with further descents; None where one has no count that can be compared."""
+    rows = None if known is None else list(known.values())
     if rows is None or any(Status(row[3]) in ENDED for row in rows):
         return None
     more = [int(row[0]) for row in rows], [bool(row[1]) for row in rows]
-    return start.with_more(SeedCounts(start.trial, *more))
+    return start.with_more(SeedCounts(start.trial, *more, start.problems))
 
 
 def _raced(
-    result: SweepResult, race: Race, numbers: Mapping[int, int], found: Mapping[int, Known]
+    plan: Plan,
+    result: SweepResult,
+    race: Race,
+    numbers: Mapping[int, int],
+    found: Mapping[int, Known],
 ) -> SweepResult:
     """Return a result whose trials have the seeds of the race."""
     runners = {each.trial: each.counts for each in race.runners}
     records = list(result.records)
     for at, number in numbers.items():
-        seeds = len(runners[number].counts) - race.first
-        rows = list(found.get(number, {}).values())[:seeds]
+        keys = descent_keys(plan.problems, range(race.first, runners[number].seeds))
+        rows = [found[number][key] for key in keys]
         if rows:
             records[at] = _record(records[at], runners[number], rows)
     survivors = [at for at, number in numbers.items() if number in race.survivors]
@@ -130,6 +136,7 @@ def _record(record: TrialRecord, counts: SeedCounts, rows: Sequence[Sequence[Any
         status=missed[0] if converged and missed else record.status,
         iterations=counts.expected,
         hitting_time=counts.expected,
+        each=record.each and tuple(counts.on_problems),
         final_loss=float(np.mean(losses)),
         counts=tuple(counts.counts),
         successes=sum(reached),

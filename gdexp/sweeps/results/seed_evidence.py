@@ -26,6 +26,7 @@ def seed_evidence(
     best: int | None,
     seeds: int,
     objectives: Sequence[Objective],
+    problems: int = 1,
 ) -> Evidence | None:
     """Return what the seeds tell of the best trial.
 
@@ -35,28 +36,29 @@ def seed_evidence(
         best: position of the best one.
         seeds: of a trial.
         objectives: of the sweep.
+        problems: that a trial runs on.
 
     Returns:
-        None with one seed, where something else than the hitting time is compared, or where the
+        None with one descent, where something else than the hitting time is compared, or where the
         best trial's seeds are not known one by one (0.1.0 stored how many converged).
     """
-    if best is None or seeds < 2 or [each.kind for each in objectives] != [HITTING_TIME]:
+    if best is None or seeds * problems < 2 or [each.kind for each in objectives] != [HITTING_TIME]:
         return None
-    counted = counted_trials(trials, records, seeds)
+    counted = counted_trials(trials, records, seeds, problems)
     if best not in counted:
         return None
     return evidence_of(counted[best], [each for at, each in counted.items() if at != best])
 
 
 def counted_trials(
-    trials: Sequence[FrozenTrial], records: Sequence[TrialRecord], seeds: int
+    trials: Sequence[FrozenTrial], records: Sequence[TrialRecord], seeds: int, problems: int = 1
 ) -> dict[int, SeedCounts]:
-    """Return the counts of the trials that have all seeds, by their positions."""
+    """Return the counts of the trials that have all descents, by their positions."""
     return {
-        at: SeedCounts(trial.number, record.counts, reached)
+        at: SeedCounts(trial.number, record.counts, reached, problems)
         for at, (trial, record) in enumerate(zip(trials, records, strict=True))
         if record.status not in ENDED
-        and len(record.counts) == seeds
+        and len(record.counts) == seeds * problems
         and (reached := record.reached) is not None
     }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.best_known import mean_ratio
 from gdexp.sweeps.results.confirmed import confirmation_fields
-from gdexp.sweeps.results.problem_table import problem_fields, problem_rows
+from gdexp.sweeps.results.problem_table import problem_fields
 from gdexp.sweeps.results.raced import race_fields
 from gdexp.sweeps.results.seed_evidence import evidence_fields
 from gdexp.sweeps.results.sweep_result import SweepResult, seeds_after_race
@@ -42,7 +43,8 @@ def sweep_answer(
         "best": None if best is None else _trial(plan, *best),
         "nearest": None if nearest is None else _trial(plan, *nearest),
         "evidence": evidence_fields(result.evidence),
-        "problems": problem_fields(problem_rows(plan, result)),
+        "problems": problem_fields(result.problems),
+        "mean_ratio": mean_ratio([each.ratio for each in result.problems]),
         "held_out": tested_fields(result.tested),
         "race": race_fields(result.race),
         "confirmation": confirmation_fields(result.confirmation),

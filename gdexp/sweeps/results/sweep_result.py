@@ -15,6 +15,7 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.results.importance import importances
 from gdexp.sweeps.results.no_winner import nearest_trial
 from gdexp.sweeps.results.pareto_front import non_dominated
+from gdexp.sweeps.results.problem_table import ProblemRow
 from gdexp.sweeps.results.seed_evidence import seed_evidence
 from gdexp.sweeps.results.tested import Tested
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
@@ -60,6 +61,7 @@ class SweepResult:
         race: what it found; None where there was none.
         tested: the winner on the held-out problems; None where none are named.
         confirmation: what further seeds say of it; None where that is not asked for.
+        problems: the winner on each of several problems.
     """
 
     trials: Sequence[FrozenTrial]
@@ -79,6 +81,7 @@ class SweepResult:
     race: Race | None = None
     tested: Tested | None = None
     confirmation: Confirmation | None = None
+    problems: Sequence[ProblemRow] = ()
 
     @classmethod
     def from_study(cls, study: Study, plan: Plan) -> SweepResult:
@@ -104,9 +107,14 @@ class SweepResult:
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
             changed=list(study.user_attrs.get(CODE, {}).get("changed", [])),
-            evidence=None
-            if plan.problems
-            else seed_evidence(trials, records, best, plan.settings.trial_seeds, plan.objectives),
+            evidence=seed_evidence(
+                trials,
+                records,
+                best,
+                plan.settings.trial_seeds,
+                plan.objectives,
+                max(len(plan.problems), 1),
+            ),
         )
 
     def with_run_ids(self, runs: Mapping[int, str]) -> SweepResult:
@@ -230,7 +238,7 @@ def _value_text(objective: Objective, value: float, record: TrialRecord) -> str:
 
 def seeds_after_race(plan: Plan, record: TrialRecord) -> int | None:
     """Return the seeds that a trial has after a race; None without one."""
-    return len(record.counts) if plan.settings.race else None
+    return len(record.counts) // max(len(plan.problems), 1) if plan.settings.race else None
 
 
 def added_text(result: SweepResult) -> str:

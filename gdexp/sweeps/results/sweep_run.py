@@ -15,6 +15,7 @@ from gdexp.sweeps.goal import objective_name
 from gdexp.sweeps.objective import BEST, COUNTED, HITTING_TIME, LAST, RETURNED
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import NONE
+from gdexp.sweeps.results.best_known import mean_ratio
 from gdexp.sweeps.results.figures import sweep_pictures
 from gdexp.sweeps.results.mlflow_description import description
 from gdexp.sweeps.results.problem_table import problems_csv
@@ -185,7 +186,12 @@ def _record(
         "thresholds.csv": thresholds_csv(result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **evidence_csv("evidence.csv", result.evidence),
-        **problems_csv("problems.csv", plan, zip(result.trials, result.records, strict=True)),
+        **problems_csv(
+            "problems.csv",
+            plan,
+            zip(result.trials, result.records, strict=True),
+            result.problems,
+        ),
         **tested_csv("held_out.csv", result.tested),
         **race_csv("race.csv", result.race),
         **evidence_csv("confirmation.csv", confirmed),
@@ -209,6 +215,8 @@ def _record(
             "final_loss": record.final_loss,
             **told_metrics(plan, record),
         }
+        ratio = mean_ratio([each.ratio for each in result.problems])
+        metrics |= {} if ratio is None else {"mean_ratio": ratio}
         tags |= {
             "gdexp.status": record.status,
             "gdexp.best_run": record.run_id,

@@ -80,7 +80,8 @@ def _race(plan: Plan) -> list[tuple[str, str]]:
     settings = plan.settings
     if not settings.race:
         return []
-    left = plan.n_trials * (settings.seeds - settings.trial_seeds)
+    more = settings.seeds - settings.trial_seeds
+    left = plan.n_trials * more * max(len(plan.problems), 1)
     return [("race", f"{left:,} further descents for the trials that can still win")]
 
 

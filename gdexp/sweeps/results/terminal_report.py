@@ -8,10 +8,11 @@ from gdexp.core import format_counts, format_value
 from gdexp.descent import Status, starting_point
 from gdexp.display import terminal
 from gdexp.sweeps.plan import Plan
+from gdexp.sweeps.results.best_known import closed_form_note
 from gdexp.sweeps.results.confirmed import confirmation_facts
 from gdexp.sweeps.results.no_winner import nearest_text, none_converged, what_to_change
 from gdexp.sweeps.results.pareto_front import front_table, front_title
-from gdexp.sweeps.results.problem_table import NOTE, problem_rows, problem_table
+from gdexp.sweeps.results.problem_table import TITLE, problem_facts, problem_table
 from gdexp.sweeps.results.raced import race_facts
 from gdexp.sweeps.results.seed_evidence import evidence_facts
 from gdexp.sweeps.results.sweep_result import (
@@ -49,12 +50,14 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
             out.print(f"[yellow]It has no curve and no pictures: {reason}.[/yellow]")
     elif result.records:
         _print_none(out, plan, result)
-    if rows := problem_rows(plan, result):
-        out.print(f"\n{NOTE}\n")
-        out.print(problem_table(rows))
+    if result.problems:
+        out.print(f"\n{TITLE}\n")
+        out.print(problem_table(plan, result.problems))
     if result.tested is not None:
         out.print()
         out.print(tested_table(result.tested))
+    for each in closed_form_note(_best_known_sources(result)):
+        out.print(f"\n{each}")
     if plan.counts_iterations:
         out.print(f"\n{threshold_note(plan)}\n")
         out.print(threshold_table(plan, result.thresholds))
@@ -85,6 +88,12 @@ def print_result(out: Console, plan: Plan, result: SweepResult, store: Store, pa
     terminal.print_line(out, f"{store.ui_address()}/#{store.children_link(parent)}")
 
 
+def _best_known_sources(result: SweepResult) -> list[str | None]:
+    """Return where the best known counts are from that the tables show."""
+    apart = [] if result.tested is None else [e.best_known_from for e in result.tested.rows]
+    return [*(each.best_known_from for each in result.problems), *apart]
+
+
 def _print_best(
     out: Console, plan: Plan, result: SweepResult, trial: FrozenTrial, record: TrialRecord
 ) -> None:
@@ -96,6 +105,7 @@ def _print_best(
                 f"[bold]{terminal.escape_text(outcome_text(plan, record))}[/bold] "
                 f"(trial {trial.number}, {record.status})",
             ),
+            *problem_facts(plan, result.problems),
             *evidence_facts(result.evidence),
             *tested_facts(result.tested),
             *race_facts(result.race),

@@ -11,14 +11,19 @@ from rich.table import Table
 from gdexp.core import csv_bytes
 from gdexp.descent import Status
 from gdexp.display import terminal
+from gdexp.sweeps.means import LEAST, geometric_mean
+from gdexp.sweeps.objective import HITTING_TIME
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study import geometric_mean
+from gdexp.sweeps.problem_list import descent_keys
+from gdexp.sweeps.results.best_known import BestKnown, best_known, mean_ratio
 from gdexp.tracking import escape_markdown
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-COLUMNS = ("problem", "iterations", "successes", "seeds", "status")
+COUNTS, COMPARED = ("iterations", "successes", "seeds"), ("best_known", "best_known_from", "ratio")
+COLUMNS = ("problem", *COUNTS, "status", "at_least", *COMPARED)
+HEADINGS = ("iterations", "best known", "from", "ratio", "ended")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class TestedProblem:
         successes: descents that converged.
         seeds: all descents.
         status: converged if all are, else the first other.
+        at_least: the fewest iterations that it can need, where all descents are censored.
+        best: the best known iterations there; None where nothing is known.
     """
 
     __test__ = False
@@ -40,6 +47,25 @@ class TestedProblem:
     successes: int
     seeds: int
     status: str
+    at_least: float | None = None
+    best: BestKnown | None = None
+
+    @property
+    def best_known(self) -> float | None:
+        """The best known iterations."""
+        return None if self.best is None else self.best.count
+
+    @property
+    def best_known_from(self) -> str | None:
+        """Where they are from."""
+        return None if self.best is None else self.best.source
+
+    @property
+    def ratio(self) -> float | None:
+        """The iterations over the best known ones."""
+        if self.best is None or self.iterations is None:
+            return None
+        return self.best.ratio(self.iterations, LEAST)
 
 
 @dataclass(frozen=True)
@@ -63,6 +89,11 @@ class Tested:
         return geometric_mean(counts) if len(counts) == len(self.rows) else None
 
     @property
+    def mean_ratio(self) -> float | None:
+        """The geometric mean of the ratios to the best known; None where one is missing."""
+        return mean_ratio([each.ratio for each in self.rows])
+
+    @property
     def text(self) -> str:
         """What is said of it."""
         count = len(self.rows)
@@ -70,12 +101,11 @@ class Tested:
         if self.mean is None:
             missed = [each.problem for each in self.rows if each.iterations is None]
             return f"does not reach the threshold on {len(missed)} of {count} {which}"
-        mean = f"{self.mean:,.6g} iterations"
-        return (
-            f"{mean} as the geometric mean over {count} {which}"
-            if count > 1
-            else (f"{mean} on {count} {which}")
-        )
+        ratio = f"{self.mean_ratio:.4g} × the best known iterations, " if self.mean_ratio else ""
+        mean = f"{ratio}{self.mean:,.6g} iterations"
+        if count == 1:
+            return f"{mean} on {count} {which}"
+        return f"{mean} as the geometric mean{'s' if ratio else ''} over {count} {which}"
 
 
 class HeldOut(Protocol):
@@ -99,8 +129,9 @@ def tested(plan: Plan, winner: FrozenTrial, descents: HeldOut) -> Tested | None:
         return None
     rows = []
     seeds = plan.settings.trial_seeds
+    counts_iterations = plan.objectives[0].kind == HITTING_TIME
     for problem in plan.held_out:
-        keys = [f"{problem.digest}.{seed}" for seed in range(seeds)]
+        keys = descent_keys([problem], range(seeds))
         known = descents.made([winner], keys)[winner.number]
         found = [] if known is None else [known[key] for key in keys]
         successes = sum(bool(each[1]) for each in found)
@@ -108,7 +139,13 @@ def tested(plan: Plan, winner: FrozenTrial, descents: HeldOut) -> Tested | None:
         status = str(Status.FAILED) if known is None else (others or [str(Status.CONVERGED)])[0]
         spent = sum(int(each[0]) for each in found)
         count = spent / successes if successes else None
-        rows.append(TestedProblem(problem.name, count, successes, seeds, status))
+        own = None if count is None else BestKnown(count, f"trial {winner.number}")
+        best = best_known(plan, problem, winner.params, None) if counts_iterations else None
+        if best is not None and own is not None:
+            best = min(best, own, key=lambda each: each.count)
+        censored = not successes and not Status(status).hopeless
+        at_least = spent / seeds + 1 if censored else None
+        rows.append(TestedProblem(problem.name, count, successes, seeds, status, at_least, best))
     return Tested(winner.number, rows)
 
 
@@ -121,10 +158,10 @@ def tested_table(found: Tested) -> Table:
     """Return the table for the terminal."""
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column("held-out problem")
-    table.add_column("iterations", justify="right")
-    table.add_column("ended")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == "ended" else "right")
     for each in found.rows:
-        table.add_row(terminal.escape_text(each.problem), _count(each), _ended(each))
+        table.add_row(terminal.escape_text(each.problem), *_cells(each))
     return table
 
 
@@ -135,9 +172,9 @@ def tested_markdown(found: Tested | None) -> list[str]:
     return [
         f"On held-out problems, apart from the trials: {found.text}.",
         "",
-        "| held-out problem | iterations | ended |",
-        "|---|---|---|",
-        *(f"| {escape_markdown(e.problem)} | {_count(e)} | {_ended(e)} |" for e in found.rows),
+        f"| {' | '.join(['held-out problem', *HEADINGS])} |",
+        "|---|---|---|---|---|---|",
+        *(f"| {' | '.join([escape_markdown(e.problem), *_cells(e)])} |" for e in found.rows),
         "",
     ]
 
@@ -155,11 +192,20 @@ def tested_fields(found: Tested | None) -> dict[str, Any] | None:
     if found is None:
         return None
     rows = [{column: getattr(each, column) for column in COLUMNS} for each in found.rows]
-    return {"trial": found.trial, "mean": found.mean, "text": found.text, "problems": rows}
+    means = {"mean": found.mean, "mean_ratio": found.mean_ratio}
+    return {"trial": found.trial, **means, "text": found.text, "problems": rows}
+
+
+def _cells(each: TestedProblem) -> list[str]:
+    known = f"{each.best_known:,.6g}" if each.best_known is not None else "not known"
+    ratio = f"{each.ratio:.4g}" if each.ratio is not None else ""
+    return [_count(each), known, each.best_known_from or "", ratio, _ended(each)]
 
 
 def _count(each: TestedProblem) -> str:
-    return "not reached" if each.iterations is None else f"{each.iterations:,.6g}"
+    if each.iterations is not None:
+        return f"{each.iterations:,.6g}"
+    return "not reached" if each.at_least is None else f">= {each.at_least:,.6g} (censored)"
 
 
 def _ended(each: TestedProblem) -> str:

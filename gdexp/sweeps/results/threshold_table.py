@@ -6,6 +6,7 @@ by the cap, is censored beyond: it has not failed there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -70,21 +71,28 @@ def threshold_rows(
     plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
     """Return one row for each threshold of the study, from finished trials and their records."""
-    columns = [record.at_thresholds(plan.settings.trial_seeds) for record in records]
+    thresholds = study_thresholds(plan)
+    fewest: list[tuple[float, int]] = [(math.inf, -1)] * len(thresholds)
+    reached, at_least = [0] * len(thresholds), [math.inf] * len(thresholds)
+    for place, record in enumerate(records):  # one at a time: a study may hold 100,000 trials
+        counts = record.at_thresholds(plan.settings.trial_seeds)
+        for at, (hit, bound) in enumerate(zip(counts.hits, counts.bounds, strict=True)):
+            if hit is not None:
+                reached[at] += 1
+                fewest[at] = min(fewest[at], (hit, place))
+            if bound is not None:
+                at_least[at] = min(at_least[at], bound)
     rows = []
-    for at, threshold in enumerate(study_thresholds(plan)):
-        reached = [
-            (hit, place) for place, each in enumerate(columns) if (hit := each.hits[at]) is not None
-        ]
-        bounds = [bound for each in columns if (bound := each.bounds[at]) is not None]
-        row = ThresholdRow(threshold, total=len(trials), at_least=min(bounds, default=None))
-        if reached:
-            hit, best = min(reached)
+    for at, threshold in enumerate(thresholds):
+        known = at_least[at] if at_least[at] < math.inf else None
+        row = ThresholdRow(threshold, reached=reached[at], total=len(trials), at_least=known)
+        if reached[at]:
+            hit, best = fewest[at]
             trial, run_id = trials[best], records[best].run_id
             row = replace(
                 row, iterations=hit, trial=trial.number, run_id=run_id, parameters=trial.params
             )
-        rows.append(replace(row, reached=len(reached)))
+        rows.append(row)
     at_once = [row.threshold for row in rows if row.iterations == 0]
     if not at_once or not _of_loss(plan) or plan.tells_failures:
         return rows

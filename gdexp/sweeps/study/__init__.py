@@ -21,7 +21,7 @@ from gdexp.sweeps.study.earlier_studies import continuing
 from gdexp.sweeps.study.heartbeat import STOP_ATTRIBUTE, STOP_SIGNAL, Heartbeat, StartedBy
 from gdexp.sweeps.study.lock import study_lock
 from gdexp.sweeps.study.moved_study import continue_moved_study
-from gdexp.sweeps.study.problem_records import geometric_mean, record_of_problems
+from gdexp.sweeps.study.problem_records import record_of_problems
 from gdexp.sweeps.study.recovery import end_running, find_sweep_run, recover_trials
 from gdexp.sweeps.study.storage_checks import check_no_password, check_storage
 from gdexp.sweeps.study.study import (
@@ -98,7 +98,6 @@ __all__ = [
     "directions",
     "end_running",
     "find_sweep_run",
-    "geometric_mean",
     "grouped_writes",
     "header_of",
     "is_added",

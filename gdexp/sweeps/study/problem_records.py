@@ -1,30 +1,21 @@
 """The record of a trial on several problems: the geometric means of its counts.
 
-The geometric mean of the counts and that of their ratios to fixed ones, such as the best known of
-each problem, differ by a factor that is the same for all trials: the same trial is best by both.
+The geometric mean of the counts and that of their ratios to the best known count of each problem
+differ by a factor that is the same for all trials, so one order of the trials is that of both. The
+first is told, as it stays what it was when a better count becomes known.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from gdexp.descent import SECONDS, THRESHOLDS, Cap, Result, Status
+from gdexp.sweeps.means import LEAST, LEAST_SECONDS, geometric_mean
 from gdexp.sweeps.objective import Objective
 from gdexp.sweeps.study.threshold_counts import ThresholdCounts
 from gdexp.sweeps.study.trial_record import TrialRecord
-
-LEAST = 1.0
-"""A smaller count stands for one: a start within the threshold must not make a mean zero."""
-
-LEAST_SECONDS = 1e-9
-
-
-def geometric_mean(counts: Sequence[float], least: float = LEAST) -> float:
-    """Return the geometric mean of numbers, each taken for `least` if it is smaller."""
-    return math.exp(math.fsum(math.log(max(each, least)) for each in counts) / len(counts))
 
 
 def record_of_problems(
@@ -82,6 +73,7 @@ def record_of_problems(
         if any(reached) and not all(reached)
         else None,
         each=tuple(told),
+        ends=None if all(reached) else tuple(record.status for record in each),
     )
 
 

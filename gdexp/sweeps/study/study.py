@@ -169,7 +169,10 @@ def tell(study: Study, number: int, record: TrialRecord) -> None:
 
     This is the last write of a trial.
     """
-    study.tell(number, _values(study, record), skip_if_finished=True)
+    from gdexp.sweeps.study.study_storage import end_of
+
+    state, values = end_of(_values(study, record))
+    study.tell(number, values, state, skip_if_finished=True)
 
 
 def tell_all(study: Study, records: Mapping[int, TrialRecord]) -> None:

@@ -57,7 +57,7 @@ def readings_of(trial: FrozenTrial) -> list[Reading]:
     return [Reading(int(step), float(value)) for step, value in zip(steps, values, strict=True)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One finished trial.
 
@@ -86,6 +86,7 @@ class TrialRecord:
             estimate: the trial cannot win.
         unreached: positions of the seeds that did not converge, where others did; else None.
         each: on each of several problems what is told; the mean of all is told. None: one problem.
+        ends: the status on each of several problems; None: converged on all, or not known.
     """
 
     run_id: str
@@ -107,6 +108,7 @@ class TrialRecord:
     estimated: bool | None = None
     unreached: tuple[int, ...] | None = None
     each: tuple[float, ...] | None = None
+    ends: tuple[str, ...] | None = None
 
     @classmethod
     def build(
@@ -290,15 +292,23 @@ class TrialRecord:
         """Return the record as Optuna stores it; without what follows from the rest."""
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in vars(self).items()
-            if value is not None and value != ""
+            for name in self.__slots__
+            if (value := getattr(self, name)) is not None and value != ""
         }
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = {"run_id": UNTRACKED, **trial.user_attrs[RECORD]}
-        for name in {"counts", "hits", "bounds", "values", "unreached", "each"} & given.keys():
+        for name in {
+            "counts",
+            "hits",
+            "bounds",
+            "values",
+            "unreached",
+            "each",
+            "ends",
+        } & given.keys():
             given[name] = tuple(given[name])
         return cls(**given)
 

@@ -6,12 +6,12 @@ from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.sampling import GRID
 from gdexp.sweeps.study import TrialRecord
 
-RUNS, ROWS = 64, 8192
+RUNS, ROWS = 64, 1024
 """Trials of a batch whose sampler does not learn: where each becomes a run, and where each becomes
-a row of a file. The slowest row of a batch takes most of its time, which more rows then share."""
+a row of a file. More rows are no faster, and their traces take memory."""
 
-RUNS_ON_GPU = 1024
-"""The same for runs on a GPU: an iteration of a thousand rows takes as long there as one of one."""
+RUNS_ON_GPU, ROWS_ON_GPU = 1024, 8192
+"""The same on a GPU: an iteration of a thousand rows takes as long there as one of one."""
 
 MAX_LOSSES = 2**25
 """Losses (256 MiB) that the traces of a batch may hold."""
@@ -53,7 +53,7 @@ class BatchSize:
         size = RUNS_ON_GPU if self._plan.on_gpu else RUNS
         longest = int(self._plan.base["stopping"]["max_iterations"]) + 1
         if self._plan.tracking.best is not None:
-            size = ROWS
+            size = ROWS_ON_GPU if self._plan.on_gpu else ROWS
             # New points are like earlier ones, but for those of a grid.
             if self._descents and self._plan.sampler.name != GRID:
                 mean, margin = self._losses / self._descents, 1 + MARGIN / self._descents**0.5

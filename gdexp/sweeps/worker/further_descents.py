@@ -16,7 +16,7 @@ from gdexp.experiment import Experiment, process_settings, provenance_files
 from gdexp.sweeps.display import Progress
 from gdexp.sweeps.evidence import SeedCounts
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.problem_list import problem_digest
+from gdexp.sweeps.problem_list import ListedProblem, descent_keys, problem_digest
 from gdexp.sweeps.study import FURTHER, RACED, TESTED
 from gdexp.sweeps.trial import AskedTrial, EvaluatedTrial, FinishedDescent
 from gdexp.sweeps.worker.batch_size import MAX_LOSSES
@@ -137,13 +137,23 @@ class FurtherDescents:
                 self._study.set_user_attr(self._key(trial.number), found)
         return {number: None if number in failed else found for number, found in known.items()}
 
-    def experiment(self, trial: FrozenTrial, key: str) -> Experiment:
-        """Return the experiment of a descent."""
-        return self._plan.experiment(trial.params, int(key))
+    @property
+    def problems(self) -> Sequence[ListedProblem]:
+        """The listed problems of the descents; none where they run on the sweep's only one."""
+        return self._plan.problems
 
-    def tags(self, experiment: Experiment) -> Mapping[str, str]:
-        """Return the tags of a descent's run beside those that all have; also in its name."""
-        return {}
+    def _experiment(self, trial: FrozenTrial, key: str) -> Experiment:
+        """Return the experiment of a descent."""
+        digest, _, seed = key.rpartition(".")
+        problem = next((each for each in self.problems if each.digest == digest), None)
+        return self._plan.experiment(trial.params, int(seed), problem)
+
+    def _tags(self, experiment: Experiment) -> Mapping[str, str]:
+        """Return the tag that names the problem, if several are listed; it is in the name too."""
+        if not self.problems:
+            return {}
+        digest = problem_digest(experiment.config)
+        return {"gdexp.problem": next(p.name for p in self.problems if p.digest == digest)}
 
     def _key(self, number: int) -> str:
         return f"{self._purpose.attribute}.{number}"
@@ -175,7 +185,7 @@ class FurtherDescents:
     def _experiments(
         self, trial: FrozenTrial, keys: Sequence[str]
     ) -> Callable[[], Sequence[Experiment]]:
-        return lambda: [self.experiment(trial, key) for key in keys]
+        return lambda: [self._experiment(trial, key) for key in keys]
 
     def _cache(self, numbers: Sequence[int]) -> RunCache | None:
         """Return the runs of an earlier start, where it began one of these trials."""
@@ -211,7 +221,7 @@ class FurtherDescents:
 
     def _header(self, number: int, descent: FinishedDescent) -> RunHeader:
         seed, purpose = descent.experiment.seed, self._purpose
-        own = self.tags(descent.experiment)
+        own = self._tags(descent.experiment)
         tags = {
             purpose.tag: str(number),
             "gdexp.seed": str(seed),
@@ -245,32 +255,24 @@ class FurtherSeeds(FurtherDescents):
         known = self.outcomes([trial], seeds)[trial.number]
         if known is None:
             return None
-        found = [known[str(seed)] for seed in seeds]
-        return SeedCounts(
-            trial.number, [int(str(each[0])) for each in found], [bool(each[1]) for each in found]
-        )
+        found = [known[key] for key in descent_keys(self.problems, seeds)]
+        counts, reached = [int(str(each[0])) for each in found], [bool(each[1]) for each in found]
+        return SeedCounts(trial.number, counts, reached, max(len(self.problems), 1))
 
     def outcomes(
         self, trials: Sequence[FrozenTrial], seeds: range, stage: int = 0
     ) -> dict[int, Known | None]:
         """Return what `made` does, by positions of seeds."""
-        return self.made(trials, [str(seed) for seed in seeds], stage)
+        return self.made(trials, descent_keys(self.problems, seeds), stage)
 
 
 class HeldOutDescents(FurtherDescents):
     """Makes descents on problems that no trial ran on."""
 
-    def experiment(self, trial: FrozenTrial, key: str) -> Experiment:
-        """Return the experiment of a descent."""
-        digest, _, seed = key.partition(".")
-        problem = next(each for each in self._plan.held_out if each.digest == digest)
-        return self._plan.experiment(trial.params, int(seed), problem)
-
-    def tags(self, experiment: Experiment) -> Mapping[str, str]:
-        """Return the tag that names the problem."""
-        digest = problem_digest(experiment.config)
-        problem = next(each for each in self._plan.held_out if each.digest == digest)
-        return {"gdexp.problem": problem.name}
+    @property
+    def problems(self) -> Sequence[ListedProblem]:
+        """The held-out ones."""
+        return self._plan.held_out
 
 
 def _outcome(descent: FinishedDescent, run_id: str, stage: int) -> list[object]:

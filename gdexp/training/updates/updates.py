@@ -217,21 +217,26 @@ class Updates:
             self._average.load_state_dict(state["average"])
         self.count = state["count"]
 
-    def _backward(self, losses: Losses) -> tuple[float, torch.Tensor]:
-        """Add up the gradients; return the mean loss as a number and as a tensor."""
+    def _backward(self, losses: Losses, trying: bool = False) -> tuple[float, torch.Tensor]:
+        """Add up the gradients; return the mean loss as a number and as a tensor.
+
+        Args:
+            losses: as in `gradients`.
+            trying: whether a line search asks, which goes on where a loss is not finite.
+        """
         total, share = 0.0, len(losses)
-        mean = torch.zeros(())
+        parts: list[torch.Tensor] = []
         for each in losses:
             with self.autocast():
                 loss = each()
             value = _checked(loss)
             total += value
-            if not math.isfinite(value):
-                break
             part = loss / share if share > 1 else loss
+            parts.append(part.detach())
+            if not (trying or math.isfinite(value)):
+                break
             torch.autograd.backward(part if self._scaler is None else self._scaler.scale(part))
-            mean = part.detach() if share == 1 else mean + part.detach()
-        return total / share, mean
+        return total / share, parts[0] if share == 1 else sum(parts, torch.zeros(()))
 
     def _clipped(self) -> bool:
         """Clip the gradients; return whether they were finite."""
@@ -265,7 +270,7 @@ class Updates:
             if known:
                 return known.pop()
             self.optimizer.zero_grad()
-            return self._backward(losses)[1]
+            return self._backward(losses, trying=True)[1]
 
         return closure
 

@@ -162,6 +162,50 @@ def test_seeds_that_change_nothing_are_no_evidence() -> None:
     assert str(tied).endswith("; as many: trial 4")
 
 
+def test_several_problems_have_the_geometric_mean_of_their_running_times() -> None:
+    """By problem and then by seed; a seed is one pair, with all problems."""
+    counts, reached = [10, 30, 50, 100, 300, 500], [True, True, True, True, True, False]
+    one = SeedCounts(0, counts, reached, problems=2)
+    assert (one.seeds, one.units) == (3, 3)
+    assert one.on_problems == [30, 450]
+    assert one.expected == pytest.approx(math.sqrt(30 * 450))
+    other = SeedCounts(1, [11, 30, 50, 100, 290, 1], [True] * 6, problems=2)
+    assert wins_and_losses(one, other) == (1, 2)
+    draws = np.array([[0, 1, 2], [0, 0, 0], [2, 2, 2], [0, 1, 1]])
+    expected = [one.expected, math.sqrt(10 * 100), math.inf, math.sqrt(70 / 3 * 700 / 3)]
+    assert one.resampled(draws).tolist() == pytest.approx(expected)
+    more = one.with_more(SeedCounts(0, [7, 8], [True, False], problems=2))
+    assert more.counts == (10, 30, 50, 7, 100, 300, 500, 8)
+    assert more.reached == (True, True, True, True, True, True, False, False)
+
+
+def test_with_one_seed_the_problems_are_the_sample() -> None:
+    rates = [SeedCounts(t, [c * (t + 1) for c in range(5, 17)], [True] * 12, 12) for t in (0, 1)]
+    found = evidence_of(rates[0], rates[1:])
+    assert str(found).startswith("told apart from the other trial (paired bootstrap of 12 problems")
+    assert found.others[0].ratio == pytest.approx(2)
+    assert (found.others[0].ratio_low, found.others[0].ratio_high) == pytest.approx((2, 2))
+    few = evidence_of(*(SeedCounts(t, [5, 6, 7], [True] * 3, 3) for t in (0,)), [])
+    assert str(few).startswith("3 problems cannot tell trials apart")
+    failed = SeedCounts(2, range(12), [True] * 11 + [False], 12)
+    assert failed.expected == math.inf
+
+
+def test_problems_with_the_same_starts_are_no_further_evidence() -> None:
+    """Equal trials on ten copies of one problem: as rarely told apart as on one."""
+    random = np.random.default_rng(8)
+    cases, errors = 150, 0
+    for _ in range(cases):
+        one, other = (drawn(random, trial, 10) for trial in (0, 1))
+        copied = [
+            SeedCounts(e.trial, [*e.counts] * 10, [*e.reached] * 10, 10) for e in (one, other)
+        ]
+        found = evidence_of(copied[0], [copied[1]]).others[0].is_worse
+        assert found == evidence_of(one, [other]).others[0].is_worse
+        errors += found
+    assert errors / cases <= 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / cases)
+
+
 def test_the_draws_are_the_same_everywhere() -> None:
     assert resampled_seeds(10, 3).tolist() == [
         [1, 7, 4, 3, 1, 4, 7, 7, 3, 1],

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
+from gdexp.training.updates import Updates
 from gdexp.training.updates.finite_gradients import all_finite
 from tests.training.updates.hand_loops import (
     Loop,
@@ -187,6 +188,33 @@ def test_lbfgs_evaluates_again_within_an_update() -> None:
     assert losses == expected
     assert same(own.state_dict(), model.state_dict())
     assert same(updates.optimizer.state_dict(), optimizer.state_dict())
+
+
+def test_a_line_search_sees_losses_that_are_not_finite() -> None:
+    options = {"max_iter": 4, "line_search_fn": "strong_wolfe"}
+    (((inputs, _),),) = make_batches(1)
+    model, expected = make_model(), list[float]()
+    optimizer = torch.optim.LBFGS(model.parameters(), 1e6, **options)  # type: ignore[arg-type]
+
+    def steep(own: nn.Module, seen: list[float]) -> torch.Tensor:
+        loss = own(inputs).exp().mean()
+        seen.append(loss.item())
+        return loss
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = steep(model, expected)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[arg-type]
+    own, seen = make_model(), list[float]()
+    updates = Updates(of_torch("LBFGS", 1e6, **options), own)
+    updates.gradients([lambda: steep(own, seen)])
+    assert updates.apply()
+    assert not all(map(math.isfinite, seen))
+    assert repr(seen) == repr(expected)  # some are NaN
+    assert repr(own.state_dict()) == repr(model.state_dict())
 
 
 def test_the_average_is_that_of_torch_and_the_weights_come_back() -> None:
