@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.deferred import DeferredImports
+from tests.support.forked_programs import SERVER, WORKERS
 from tests.support.left_out import WORDS
 from tests.support.long_form import share
 from tests.support.shortcuts import LOADER, TEMPLATE, config_loader, copying, small_pictures
@@ -86,24 +88,23 @@ def new_database(template: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shortcuts(template: Path) -> Iterator[list[tuple[type, str, Callable[..., object]]]]:
-    """New databases are copies of one, configs share files, pictures are small, workers are forks.
+    """New databases are copies, configs share files, pictures are small, programs are forks.
 
     The value draws real pictures.
     """
     from hydra._internal import hydra as hydra_main
 
-    from gdexp.suite import workers
-    from gdexp.sweeps.launchers import local_workers
     from gdexp.tracking import mlflow_internals
-    from tests.support.forked_workers import Forking
+    from tests.support.commands import fork_server
+    from tests.support.forked_programs import Forking
 
     os.environ[TEMPLATE] = str(template)
     with pytest.MonkeyPatch.context() as patch:
         copy = copying(mlflow_internals.create_database, template)
         patch.setattr(mlflow_internals, "create_database", copy)
         patch.setattr(hydra_main, LOADER, config_loader)
-        for starter in (local_workers, workers):
-            patch.setattr(starter, "subprocess", Forking)
+        for name in (*WORKERS, SERVER):
+            patch.setattr(import_module(name), "subprocess", Forking(fork_server))
         real = []
         for owner, name, stand_in in small_pictures():
             real.append((owner, name, getattr(owner, name)))
@@ -117,6 +118,15 @@ def real_pictures(shortcuts: list[tuple[type, str, Callable[..., object]]]) -> I
     with pytest.MonkeyPatch.context() as patch:
         for owner, name, method in shortcuts:
             patch.setattr(owner, name, method)
+        yield
+
+
+@pytest.fixture(scope="module")
+def real_programs(shortcuts: object) -> Iterator[None]:
+    """Programs that gdexp starts as new processes, for the tests of a module that look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*WORKERS, SERVER):
+            patch.setattr(import_module(name), "subprocess", subprocess)
         yield
 
 

@@ -20,7 +20,7 @@ import torch
 
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.device import exact_arithmetic, out_of_memory
-from gdexp.descent.listener import EarlyEnd, Listener
+from gdexp.descent.listener import Listener
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.result import Result
 from gdexp.descent.saving import Saving
@@ -42,13 +42,8 @@ class _End(NamedTuple):
     period: int | None = None
 
 
-class _Point(NamedTuple):
-    """Where a descent was at an iteration: x, the rule's state, the loss there."""
-
-    x: torch.Tensor
-    state: State
-    value: float
-    iteration: int
+_Point = tuple[torch.Tensor, State, float, int]
+"""Where a descent was: x, the rule's state, the loss there, the iteration."""
 
 
 def torch_descent(
@@ -83,15 +78,14 @@ def torch_descent(
         converted, minimum = problem.to(dtype, device), Minimum(problem, device)
         began = time.perf_counter()
         with torch.enable_grad(), exact_arithmetic(device):
-            trace, end, counts, norms = _loop(
-                converted, minimum, rule, stopping, initial, watch, listener, saving
-            )
+            descent = _Descent(converted, minimum, rule, stopping, initial, listener, saving)
+            end = descent.run(watch)
     except torch.OutOfMemoryError:
         raise out_of_memory(device, start.numel()) from None
     seconds = time.perf_counter() - began + (0.0 if saving is None else saving.seconds)
     return Result(
         status=end.status,
-        trace=np.frombuffer(trace, dtype=np.float64),
+        trace=np.frombuffer(descent.trace, dtype=np.float64),
         initial=initial.detach().cpu(),
         final=end.x.detach().cpu(),
         rule=rule,
@@ -100,127 +94,171 @@ def torch_descent(
         problem=problem.name,
         period=end.period,
         seconds=seconds,
-        evaluations=beyond_one_each(counts),
-        gradient_norms=np.frombuffer(norms, dtype=np.float64) if stopping.of_norm else None,
+        evaluations=beyond_one_each(descent.counts),
+        gradient_norms=np.frombuffer(descent.norms) if stopping.of_norm else None,
     )
 
 
-def _loop(
-    problem: Problem,
-    minimum: Minimum,
-    rule: UpdateRule,
-    stopping: Stopping,
-    x: torch.Tensor,
-    watch: Watch | None,
-    listener: Listener | None,
-    saving: Saving | None,
-) -> tuple[array[float], _End, array[int], array[float]]:
-    """Descend; return the trace and how it ended.
+class _Descent:
+    """A descent on its way: where it is, what it recorded, and how it ended.
 
-    The evaluations until each iterate follow, if counted, and the gradient norms, if thresholds
-    are of them.
+    With `continue_to` it goes on after it converged, until it ends for any reason. Then only the
+    trace grows, and the listener hears nothing more.
 
-    With `continue_to` the loop goes on after the descent converged, until it ends for any reason.
-    Then only the trace grows, and the listener hears nothing more.
+    Attributes:
+        trace: the losses.
+        norms: of the gradients, if thresholds are of them.
+        counts: the evaluations until each iterate, if they are counted.
+        k: the iteration.
+        last: the iterate before; `anchor` is the one at the last power of two.
+        end: how it ended; None as long as it goes on.
     """
-    trace, norms = array("d"), array("d")
-    record, finite = trace.append, math.isfinite
-    threshold, limit, of_norm = stopping.threshold, stopping.limit, stopping.of_norm
-    f_star = 0.0 if of_norm else problem.reference
-    step, coefficients, constant = rule.stepper(problem), rule.coefficients(1), rule.constant
-    end: _End | None = None
-    state: State = ()
-    last_x, last_state, last_value = x, state, math.nan
-    anchor_x, anchor_state, anchor_value, anchor_k = x, state, math.nan, 0
-    call_at = -1 if watch is None else 0
-    said: EarlyEnd | None = None
-    if listener is not None:
-        listener.begin()
 
-    k = 0
-    saved = None if saving is None else saving.resume(trace, listener)
-    if saved is None:
-        loss = first_loss(problem, x.requires_grad_())
-    else:
-        k = len(trace)
-        x, state = saved["x"].requires_grad_(), saved["state"]
-        last_x, last_state, last_value, _ = saved["last"]
-        anchor_x, anchor_state, anchor_value, anchor_k = saved["anchor"]
-        coefficients, constant = rule.coefficients(k), rule.constant_from(k)
-        if isinstance(step, StatefulStep):
-            step.load_state_dict(x, saved["optimizer"])
-        if saved["end"] is not None:
-            end = _End(Status(saved["end"][0]), saved["end"][1])
-            threshold, limit, listener = stopping.goal, stopping.max_iterations, None
-        if watch is not None:
-            call_at = watch(k - 1, trace)
-        loss = loss_at(problem, x, k)
-    gradient = gradient_like(loss)
-    trials = Trials(problem, rule, gradient) if isinstance(rule, SearchingRule) else None
-    counts = array("q") if trials is None else trials.counts
-    if saved is not None:
-        counts.extend(saved["counts"].tolist())
-        norms.extend(saved["norms"].tolist() if of_norm else ())
-    slope: torch.Tensor | None = None
-    while True:
-        if trials is not None:
-            x, loss, state, following = trials.iterate(x, loss, state, k)
-        elif isinstance(step, StatefulStep):
-            counts.append(k + 1 + step.evaluations)
-        compared = value = loss.item()
-        record(value)
-        if of_norm:
-            slope = gradient(loss, x) if trials is None else trials.last_gradient
-            compared = gradient_norm(slope)
-            norms.append(compared)
-        if k == call_at and watch is not None:
-            call_at = watch(k, trace)
-        if listener is not None:
-            said = listener.hear(k, (value,))
-        if not finite(value):
-            return trace, end or _End(Status.DIVERGED, x), counts, norms
-        if compared - f_star <= threshold:
-            if end is None and not of_norm and not minimum.is_above(value, x):
-                return trace, _End(Status.BELOW_MINIMUM, x), counts, norms
-            end = end or _End(Status.CONVERGED, x)
-            if compared - f_star <= stopping.goal:
-                return trace, end, counts, norms
-            threshold, limit, listener, said = stopping.goal, stopping.max_iterations, None, None
-        if constant:
-            if value == last_value and _same(x, state, last_x, last_state):
-                return trace, end or _End(Status.STALLED, x, 1), counts, norms
-            if value == anchor_value and _same(x, state, anchor_x, anchor_state):
-                return trace, end or _End(Status.STALLED, x, k - anchor_k), counts, norms
-            if k & (k - 1) == 0:
-                anchor_x, anchor_state, anchor_value, anchor_k = x, state, value, k
-        if k >= limit:
-            return trace, end or _End(stopping.limit_status, x), counts, norms
+    def __init__(
+        self,
+        problem: Problem,
+        minimum: Minimum,
+        rule: UpdateRule,
+        stopping: Stopping,
+        x: torch.Tensor,
+        listener: Listener | None,
+        saving: Saving | None,
+    ) -> None:
+        self.problem, self.minimum, self.rule, self.stopping = problem, minimum, rule, stopping
+        self.listener, self.saving = listener, saving
+        self.threshold, self.limit = stopping.threshold, stopping.limit
+        self.f_star = 0.0 if stopping.of_norm else problem.reference
+        self.step = rule.stepper(problem)
+        self.coefficients, self.constant = rule.coefficients(1), rule.constant
+        self.trace, self.norms, self.counts = array("d"), array("d"), array("q")
+        self.k, self.x = 0, x
+        self.state: State = ()
+        self.last: _Point = (x, (), math.nan, 0)
+        self.anchor: _Point = self.last
+        self.end: _End | None = None
+
+    def run(self, watch: Watch | None) -> _End:
+        """Descend to the end; return how it ended."""
+        loss = self._first_loss()
+        call_at = 0 if watch is None or self.k == 0 else watch(self.k - 1, self.trace)
+        trace, norms, of_norm, step = self.trace, self.norms, self.stopping.of_norm, self.step
+        gradient = gradient_like(loss)
+        trials: Trials | None = None
+        if isinstance(self.rule, SearchingRule):
+            trials = Trials(self.problem, self.rule, gradient)
+            trials.counts.extend(self.counts)
+            self.counts = trials.counts
+        slope: torch.Tensor | None = None
+        while True:
+            if trials is not None:
+                self.x, loss, self.state, following = trials.iterate(
+                    self.x, loss, self.state, self.k
+                )
+            elif isinstance(step, StatefulStep):
+                self.counts.append(self.k + 1 + step.evaluations)
+            compared = value = loss.item()
+            trace.append(value)
+            if of_norm:
+                slope = gradient(loss, self.x) if trials is None else trials.last_gradient
+                compared = gradient_norm(slope)
+                norms.append(compared)
+            if self.k == call_at and watch is not None:
+                call_at = watch(self.k, trace)
+            if (final := self._judge(value, compared)) is not None:
+                return final
+            self.last = self.x, self.state, value, self.k
+            self.k += 1
+            if not self.constant:
+                self.coefficients = self.rule.coefficients(self.k)
+                self.constant = self.rule.constant_from(self.k)
+            if trials is None:
+                slope = slope if of_norm else gradient(loss, self.x)
+                following = step(self.x.detach(), slope, self.state, *self.coefficients)
+            self.x, self.state = following
+            if self.saving is not None and self.saving.is_due():
+                self._save(self.saving)
+            self.x = self.x.requires_grad_()
+            loss = loss_at(self.problem, self.x, self.k)
+
+    def _judge(self, value: float, compared: float) -> _End | None:
+        """Return how the descent ends at this iterate; None: it goes on.
+
+        Args:
+            value: the loss.
+            compared: the loss or the gradient's norm, whatever thresholds are of.
+        """
+        x, stopping = self.x, self.stopping
+        said = None if self.listener is None else self.listener.hear(self.k, (value,))
+        if not math.isfinite(value):
+            return self.end or _End(Status.DIVERGED, x)
+        gap = compared - self.f_star
+        if gap <= self.threshold:
+            known = stopping.of_norm or self.end is not None
+            if not known and not self.minimum.is_above(value, x):
+                return _End(Status.BELOW_MINIMUM, x)
+            self._go_on_from(self.end or _End(Status.CONVERGED, x))
+            said = None
+            if gap <= stopping.goal:
+                return self.end
+        if self.constant and (period := self._period(value)) is not None:
+            return self.end or _End(Status.STALLED, x, period)
+        if self.k >= self.limit:
+            return self.end or _End(stopping.limit_status, x)
         if said is not None:
-            return trace, _End(said.status, x), counts, norms
-        if listener is not None and listener.is_late():
-            return trace, _End(Status.OUT_OF_TIME, x), counts, norms
-        last_x, last_state, last_value = x, state, value
-        k += 1
-        if not constant:
-            coefficients, constant = rule.coefficients(k), rule.constant_from(k)
-        if trials is None:
-            slope = slope if of_norm else gradient(loss, x)
-            following = step(x.detach(), slope, state, *coefficients)
-        x, state = following
-        if saving is not None and saving.is_due():
-            saved = {
-                "x": x,
-                "state": state,
-                "last": _Point(last_x.detach(), last_state, last_value, k - 1),
-                "anchor": _Point(anchor_x.detach(), anchor_state, anchor_value, anchor_k),
-                "optimizer": step.state_dict() if isinstance(step, StatefulStep) else None,
-                "counts": np.array(counts, dtype=np.int64),
-                **({"norms": np.array(norms)} if of_norm else {}),
-                "end": end,
-            }
-            saving.save("torch", k, trace, listener, saved, end is not None)
-        x = x.requires_grad_()
-        loss = loss_at(problem, x, k)
+            return _End(said.status, x)
+        if self.listener is not None and self.listener.is_late():
+            return _End(Status.OUT_OF_TIME, x)
+        return None
+
+    def _period(self, value: float) -> int | None:
+        """Return after how many iterations the state is the same again; None: it is not."""
+        for x, state, loss, k in (self.last, self.anchor):
+            if value == loss and _same(self.x, self.state, x, state):
+                return self.k - k
+        if self.k & (self.k - 1) == 0:
+            self.anchor = self.x, self.state, value, self.k
+        return None
+
+    def _go_on_from(self, end: _End) -> None:
+        """Keep how the descent ended; what follows is for `continue_to`."""
+        self.end, self.listener = end, None
+        self.threshold, self.limit = self.stopping.goal, self.stopping.max_iterations
+
+    def _first_loss(self) -> torch.Tensor:
+        """Return the loss at the start, or where the descent was saved."""
+        if self.listener is not None:
+            self.listener.begin()
+        saved = None if self.saving is None else self.saving.resume(self.trace, self.listener)
+        if saved is None:
+            return first_loss(self.problem, self.x.requires_grad_())
+        self.k = len(self.trace)
+        self.x, self.state = saved["x"].requires_grad_(), saved["state"]
+        self.last, self.anchor = saved["last"], saved["anchor"]
+        self.coefficients = self.rule.coefficients(self.k)
+        self.constant = self.rule.constant_from(self.k)
+        if isinstance(self.step, StatefulStep):
+            self.step.load_state_dict(self.x, saved["optimizer"])
+        self.counts.extend(saved["counts"].tolist())
+        self.norms.extend(saved["norms"].tolist() if self.stopping.of_norm else ())
+        if saved["end"] is not None:
+            self._go_on_from(_End(Status(saved["end"][0]), saved["end"][1]))
+        return loss_at(self.problem, self.x, self.k)
+
+    def _save(self, saving: Saving) -> None:
+        """Save the descent before the loss of this iteration."""
+        step = self.step
+        saved = {
+            "x": self.x,
+            "state": self.state,
+            "last": (self.last[0].detach(), *self.last[1:]),
+            "anchor": (self.anchor[0].detach(), *self.anchor[1:]),
+            "optimizer": step.state_dict() if isinstance(step, StatefulStep) else None,
+            "counts": np.array(self.counts, dtype=np.int64),
+            **({"norms": np.array(self.norms)} if self.stopping.of_norm else {}),
+            "end": self.end,
+        }
+        going_on = self.end is not None
+        saving.save("torch", self.k, self.trace, self.listener, saved, going_on)
 
 
 def _same(x: torch.Tensor, state: State, other_x: torch.Tensor, other_state: State) -> bool:

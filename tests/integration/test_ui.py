@@ -27,9 +27,11 @@ pytestmark = pytest.mark.server
 
 
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[tuple[RunningCommand, list[str]]]:
+def served(
+    folder: Path, *arguments: str, quick: bool = True
+) -> Iterator[tuple[RunningCommand, list[str]]]:
     """The command, once it has said how to stop it, with the lines until then."""
-    process = start(*arguments, cwd=folder, module="gdexp.ui")
+    process = start(*arguments, cwd=folder, quick=quick, module="gdexp.ui")
     try:
         while "\nCtrl-C" not in (said := process.written()[0]):
             if process.poll() is not None:
@@ -106,7 +108,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorded: Path) -> None:
     before = names(recorded)
-    with served(recorded) as (process, lines):
+    with served(recorded, quick=False) as (process, lines):
         base = address(lines)
         printed = links(lines)
         assert set(printed) == {"newest sweep", "newest run"}
@@ -133,7 +135,7 @@ def test_it_prints_links_answers_only_its_own_names_and_ends_with_ctrl_c(recorde
 
 
 def test_no_process_is_left_when_it_is_killed(recorded: Path) -> None:
-    with served(recorded) as (process, _):
+    with served(recorded, quick=False) as (process, _):
         process.kill()
         process.communicate()
     assert none_left(recorded)

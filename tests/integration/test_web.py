@@ -25,7 +25,7 @@ JSON = ("Content-Type", "application/json")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(real_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("web")
     settings = TrackingSettings(uri=f"sqlite:///{folder / 'mlflow.db'}")
     store = Store(settings)

@@ -105,7 +105,9 @@ def start(
 
 
 def _with_shortcuts() -> ForkServer:
-    return fork_server().preparing(f"{shortcuts.HERE}:take", os.environ[shortcuts.TEMPLATE])
+    server, programs = fork_server(), "tests.support.forked_programs:fork_server_programs"
+    server = server.preparing(f"{shortcuts.HERE}:take", os.environ[shortcuts.TEMPLATE])
+    return server.preparing(programs, server.address)
 
 
 def environment() -> dict[str, str]:

@@ -37,6 +37,7 @@ IMPORTED = (
     *("mlflow.store.tracking.rest_store", "sklearn.ensemble", "gdexp.cli.main"),
     *("gdexp.cli.run", "gdexp.cli.rerun", "gdexp.cli.compare", "gdexp.cli.export"),
     *("gdexp.sweeps.driver", "gdexp.sweeps.worker.worker", "gdexp.tracking.sql_writer"),
+    *("mlflow.cli", "mlflow.server", "uvicorn.main", "fastapi", "pydantic.v1", "mlflow.metrics"),
     *("gdexp.ui.server", "gdexp.ui.links", "gdexp.cli.inspect", "gdexp.cli.problems"),
     *("hydra", "sklearn.datasets", "llvmlite.binding", "PIL.ImageFont", "PIL.WebPImagePlugin"),
     *("PIL.ImageDraw", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin"),
@@ -382,6 +383,8 @@ def _carry_out(order: Mapping[str, Any]) -> None:
     if order["variables"] is not None:
         os.environ.clear()
         os.environ.update(order["variables"])
+    if "given" in order and "PYTHONWARNINGS" not in os.environ:
+        warnings.simplefilter("ignore")
     for function, given in order["calls"]:
         _call(function, given)
     sys.argv = ["gdexp", *order["line"]]
