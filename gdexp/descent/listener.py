@@ -66,6 +66,11 @@ class Listener:
         self.heard.extend(heard)
         self._began -= seconds
 
+    @property
+    def seconds(self) -> float:
+        """The time since the descent began, without pauses between a kill and a resume."""
+        return time.perf_counter() - self._began
+
     def hears(self, last: int) -> bool:
         """Return whether an iteration until this one is still to be read."""
         return self._next <= last
@@ -82,7 +87,7 @@ class Listener:
         """
         if first == 0 and len(losses):  # what was made ready for the first loss does not count
             self._began = time.perf_counter()
-        seconds = time.perf_counter() - self._began
+        seconds = self.seconds
         while self._next < first + len(losses):
             k, self._next = self._next, self._next + self._every
             self.heard.append(seconds)
@@ -110,7 +115,7 @@ class Listener:
 
     def is_late(self) -> bool:
         """Return whether the descent's time is over."""
-        return self._most is not None and time.perf_counter() - self._began >= self._most
+        return self._most is not None and self.seconds >= self._most
 
 
 def listener_of(stopping: Stopping, monitor: Monitor | None = None) -> Listener | None:

@@ -18,6 +18,7 @@ from gdexp import (
     Quadratic,
     Result,
     Rosenbrock,
+    Status,
     Stopping,
     TorchOptimizer,
 )
@@ -136,8 +137,8 @@ def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
     rates = [4e-4, 1e-4, 0.1, 1e-3, 2e-4]  # the third diverges, and soon
     plain = [Momentum(lr=lr, momentum=0.9) for lr in rates]
     cases: dict[str, tuple[Problem, list[Any], Stopping, dict[str, Any]]] = {
-        "momentum": (Rosenbrock(), plain, Stopping(0.1, 3000), {}),
-        "chunks": (Rosenbrock(), plain, Stopping(0.1, 3000), {"chunk": 2}),
+        "momentum": (Rosenbrock(), plain, Stopping(0.1, 700), {}),
+        "chunks": (Rosenbrock(), plain, Stopping(0.1, 300), {"chunk": 2}),
         "schedule": (
             Rosenbrock(),
             [Adam(lr=lr, schedule=Cosine(300)) for lr in rates],
@@ -163,6 +164,13 @@ def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
             Stopping(0.2, 400, continue_to=1e-2, measure="gradient_norm"),
             {},
         ),
+        "patience": (
+            Rosenbrock(),
+            plain,
+            Stopping(1e-30, 900, patience=90, min_delta=1e-2, every=2),
+            {},
+        ),
+        "time": (Rosenbrock(), plain, Stopping(0.1, 150, max_seconds=1e6), {}),
         "kinds": (
             Rosenbrock(),
             [
@@ -178,42 +186,50 @@ def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
 
 
 def batch_killed(
-    folder: Path, name: str, some: Sequence[int], saved: SavedRows | None, at: At
+    name: str, engine: str, some: Sequence[int], saved: SavedRows | None, at: At
 ) -> Any:
     problem, rules, stopping, options = rows_of(name)
     seeds = options.get("seeds", [0] * len(rules))
     options = options | {"seeds": [seeds[row] for row in some], "block": 37}
     saving = BatchSaving(at, saved)
     return descend_batch(
-        problem, [rules[row] for row in some], stopping, engine="portable", saving=saving, **options
+        problem, [rules[row] for row in some], stopping, engine=engine, saving=saving, **options
     )
 
 
-BATCHES = ("momentum", "chunks", "schedule", "stalls", "traces go on", "searches", "kinds")
-BATCHES += ("gradient norms",)
+IN_TENSORS = ("momentum", "chunks", "schedule", "stalls", "traces go on", "kinds", "patience")
+IN_TENSORS += ("time",)
 
 
-@pytest.mark.parametrize("name", BATCHES)
-def test_the_rows_of_a_killed_batch_end_with_the_same_bits(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [pytest.param(name, "torch", marks=pytest.mark.slow) for name in IN_TENSORS]
+    + [(name, "portable") for name in IN_TENSORS]
+    + [(name, "portable") for name in ("searches", "gradient norms")],
+)
+def test_the_rows_of_a_killed_batch_end_with_the_same_bits(
+    name: str, engine: str, tmp_path: Path
+) -> None:
     problem, rules, stopping, options = rows_of(name)
-    whole = descend_batch(problem, rules, stopping, engine="portable", **options)
+    whole = descend_batch(problem, rules, stopping, engine=engine, **options)
+    assert name != "patience" or Status.PLATEAU in map(whole.status, range(len(rules)))
     every, saved = list(range(len(rules))), None
     for _ in range(2):  # the second time from where the first was saved
         counts = At(tmp_path)
-        batch_killed(tmp_path, name, every, saved, counts)
+        batch_killed(name, engine, every, saved, counts)
         middle = counts.looks // 2
         assert middle
         with pytest.raises(Kill):
-            batch_killed(tmp_path, name, every, saved, At(tmp_path, [middle], kill=middle + 1))
+            batch_killed(name, engine, every, saved, At(tmp_path, [middle], kill=middle + 1))
         found = CheckpointFolder(tmp_path).load()
         assert found is not None
         saved = SavedRows(found.state, every)
-    ends = batch_killed(tmp_path, name, every, saved, At(tmp_path))
+    ends = batch_killed(name, engine, every, saved, At(tmp_path))
     for row in every:
         assert_same(ends[row], whole[row])
     # Another batch may have some of the rows, in another order.
     some = every[::-2]
-    ends = batch_killed(tmp_path, name, some, SavedRows(found.state, some), At(tmp_path))
+    ends = batch_killed(name, engine, some, SavedRows(found.state, some), At(tmp_path))
     for place, row in enumerate(some):
         assert_same(ends[place], whole[row])
 
@@ -221,7 +237,7 @@ def test_the_rows_of_a_killed_batch_end_with_the_same_bits(name: str, tmp_path: 
 def test_a_row_that_begins_elsewhere_begins_again(tmp_path: Path) -> None:
     problem, rules, stopping, _ = rows_of("stalls")
     with pytest.raises(Kill):
-        batch_killed(tmp_path, "stalls", [0, 1, 2, 3], None, At(tmp_path, [2], kill=3))
+        batch_killed("stalls", "portable", [0, 1, 2, 3], None, At(tmp_path, [2], kill=3))
     found = CheckpointFolder(tmp_path).load()
     assert found is not None
     saving = BatchSaving(At(tmp_path), SavedRows(found.state, [0, 1]))

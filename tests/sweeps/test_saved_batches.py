@@ -15,7 +15,7 @@ from tests.sweeps.test_resume import finished, told
 SWEEP = (
     *("+sweep", "sweep.name=s", "sweep.sampler=random", "sweep.n_trials=5", "sweep.seeds=2"),
     *("problem=rosenbrock", "optimizer.lr=tag(log,interval(1e-4,1e-3))"),
-    *("stopping.threshold=0.5", "stopping.max_iterations=4000", "checkpoint.every=1e-9"),
+    *("stopping.threshold=0.5", "checkpoint.every=1e-9"),
     "tracking.children=best:1",
 )
 
@@ -24,16 +24,25 @@ class Kill(BaseException):
     """Stands for SIGKILL."""
 
 
+PORTABLE = ("stopping.max_iterations=4000",)
+
+ON_TORCH = ("engine=torch", "stopping.patience=90", "stopping.max_iterations=400")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [PORTABLE, ON_TORCH], ids=["portable", "torch"])
 def test_a_killed_batch_goes_on_with_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    more: Sequence[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)  # after every block
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     for folder in (whole, broken):
         folder.mkdir()
     monkeypatch.chdir(whole)
-    assert main([*SWEEP]) == 0
+    status = main([*SWEEP, *more])
     monkeypatch.chdir(broken)
     real, began = BatchSaving.save, []
 
@@ -46,12 +55,12 @@ def test_a_killed_batch_goes_on_with_the_same_bits(
     monkeypatch.setattr(BatchSaving, "save", save)
     for _ in range(2):
         with pytest.raises(Kill):
-            main([*SWEEP])
+            main([*SWEEP, *more])
     iterations = [k for k, _ in began]
     assert iterations == sorted(set(iterations))  # nothing is made twice
     assert [goes_on for _, goes_on in began] == [False] * 4 + [True] * 4
     monkeypatch.setattr(BatchSaving, "save", real)
-    assert main([*SWEEP]) == 0
+    assert main([*SWEEP, *more]) == status
     assert told(finished(broken)) == told(finished(whole))
     traces = [
         sorted(path.read_bytes() for path in each.glob("mlartifacts/**/trace.npy"))

@@ -11,9 +11,9 @@ from gdexp.descent.batch.finished import finished
 from gdexp.descent.batch.hyperparameters import Hyperparameters, divided
 from gdexp.descent.batch.limits import EARLY, Earliest, Limits, note_midways
 from gdexp.descent.batch.options import BatchOptions
-from gdexp.descent.batch.outcome import CODES, Piece, joined_traces
+from gdexp.descent.batch.outcome import CODES, Piece, joined_traces, piece_of
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
-from gdexp.descent.batch.saving import BatchSaving, Part, SavedRows
+from gdexp.descent.batch.saving import BatchSaving, Part, SavedRows, hear_again, heard_by
 from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
@@ -34,9 +34,12 @@ __all__ = [
     "divided",
     "finished",
     "given",
+    "hear_again",
+    "heard_by",
     "in_one_tensor",
     "in_order",
     "joined_traces",
     "note_midways",
+    "piece_of",
     "torch_batch",
 ]

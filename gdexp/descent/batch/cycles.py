@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -147,6 +147,19 @@ class Repeats:
         if self._anchor is not None:
             self._anchor = self._anchor.select(index)
             self._anchor_losses = self._anchor_losses[there]
+
+    def saved(self) -> dict[str, Any] | None:
+        """Return the anchor as data; None where there is none."""
+        if self._anchor is None:
+            return None
+        x, state = self._anchor.x.detach(), list(self._anchor.state)
+        return {"x": x, "state": state, "losses": self._anchor_losses, "iteration": self._anchor_k}
+
+    def go_on(self, saved: Mapping[str, Any] | None) -> None:
+        """Take the anchor that `saved` returned."""
+        if saved is not None:
+            self._anchor = Point(saved["x"], tuple(saved["state"]))
+            self._anchor_losses, self._anchor_k = saved["losses"], saved["iteration"]
 
     def _settled(self, first: int, block: int, which: Integers) -> npt.NDArray[np.bool_] | bool:
         if self._rules.constant_from(first) is True:

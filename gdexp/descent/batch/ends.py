@@ -10,6 +10,7 @@ processor's memory numpy does it in half the time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +29,12 @@ from gdexp.descent.cap import Cap
 from gdexp.descent.listener import Listeners
 from gdexp.descent.minimum import Minimum
 from gdexp.descent.stopping import Status
+
+SAVED = (
+    *("ended", "converged", "thresholds", "limits", "codes", "goals", "most"),
+    *("last", "lowest", "highest"),
+)
+"""What a later process needs of the rows that are still in the tensor."""
 
 
 class Ends:
@@ -139,6 +146,21 @@ class Ends:
         self.last = None if self.last is None else self.last[index]
         self.lowest, self.highest = self.lowest[there], self.highest[there]
         self._note_limits()
+
+    def saved(self) -> dict[str, Any]:
+        """Return what is known of the rows that are still in the tensor, between two blocks."""
+        return {name: getattr(self, name) for name in SAVED} | {"anchor": self.repeats.saved()}
+
+    def go_on(self, saved: Mapping[str, Any], rows: Integers, there: Integers) -> None:
+        """Take over what `saved` returned of some rows: their numbers here, and places there."""
+        which, self.open = self.which[rows], len(rows)
+        vars(self).update({name: saved[name] for name in SAVED})
+        self.repeats.go_on(saved["anchor"])
+        count = len(self.ended)
+        self.wanted, self.going = self._there(self.thresholds), self._there(np.ones(count, bool))
+        self.rows = self.which = np.empty(count, dtype=np.int64)
+        self.select(there, torch.from_numpy(there).to(self.device))
+        self.rows, self.which = rows, which
 
     def _note_limits(self) -> None:
         going = self.limits[~self.ended]

@@ -7,6 +7,7 @@ inside a block are cut back to their own end, so where the blocks lie changes no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,24 +69,39 @@ class BatchLoop:
         self.pending: list[Losses] = []
         self.constant: tuple[Any, ...] | None = None
 
-    def run(self) -> Outcome:
-        """Descend until every row has ended."""
-        points, ends, options = [self.point, self.point], self.ends, self.options
-        loss = first_losses(self.problem, self.point.x.requires_grad_())
+    def run(self, between: Callable[[], None]) -> Outcome:
+        """Descend until every row has ended.
+
+        Args:
+            between: called between two blocks.
+        """
+        ends = self.ends
+        if not ends.open:  # all had ended where they were saved
+            return ends.outcome
+        loss = self._loss() if self.k else first_losses(self.problem, self.point.x.requires_grad_())
         self.gradient = gradient_like(loss.sum())
-        losses = [loss.detach()]
-        while True:
-            made = ends.look(self.k, losses, points)
-            if options.keep_traces:
-                self._keep(made if isinstance(made, np.ndarray) else made.cpu().numpy())
-            if options.watch is not None:
-                options.watch(self.k, ends.open)
-            if not ends.open:
-                self._flush()
-                return ends.outcome
+        if not self.k:
+            self._look([loss.detach()], [self.point, self.point])
+        while ends.open:
             if self._compact():
-                loss = self.problem.loss(self.point.x.requires_grad_())
+                loss = self._loss()
             loss, losses, points = self._advance(loss, self._block())
+            self._look(losses, points)
+            if ends.open:
+                between()
+        self.flush()
+        return ends.outcome
+
+    def _loss(self) -> torch.Tensor:
+        return self.problem.loss(self.point.x.requires_grad_())
+
+    def _look(self, losses: list[torch.Tensor], points: list[Point]) -> None:
+        """Find the rows that ended in a block; keep its losses."""
+        made = self.ends.look(self.k, losses, points)
+        if self.options.keep_traces:
+            self._keep(made if isinstance(made, np.ndarray) else made.cpu().numpy())
+        if self.options.watch is not None:
+            self.options.watch(self.k, self.ends.open)
 
     def _block(self) -> int:
         """How many iterations are made before the next look.
@@ -156,9 +172,10 @@ class BatchLoop:
     def _keep(self, values: Losses) -> None:
         self.pending.append(values)
         if len(self.pending) >= PIECE_PARTS or len(self.pending) * values.size >= PIECE_VALUES:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Put the losses since the last piece into one."""
         if self.pending:
             values = np.concatenate(self.pending)
             piece = Piece(self.ends.rows, self.k + 1 - len(values), values.T)
@@ -171,7 +188,7 @@ class BatchLoop:
         kept = SMALL_KEPT if self.point.x.numel() <= SMALL else KEPT
         if ends.open > len(ends.rows) * kept:
             return False
-        self._flush()
+        self.flush()
         left = np.flatnonzero(~ends.ended)
         index = torch.from_numpy(left).to(self.point.x.device)
         self.point = self.point.select(index)

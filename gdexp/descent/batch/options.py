@@ -28,8 +28,8 @@ class BatchOptions:
             with all of them in it.
         watch: called after every block with the iteration and the number of rows still going.
         listeners: one for each row, None where nothing may end it; None: nothing may end any.
-        saving: saves the rows while they run. Only the portable engine does it, and not where a
-            cap or a listener may end a row early; None: they are not saved.
+        saving: saves the rows while they run, those that share tensors, and not where a cap may
+            end a row early; None: they are not saved.
 
     Raises:
         BadInput: a value that cannot be used, or a cap or listeners without traces.

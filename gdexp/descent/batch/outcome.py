@@ -93,3 +93,12 @@ def joined_traces(updates: Integers, pieces: list[Piece]) -> Traces:
             places = np.repeat(starts - ahead, counts) + np.arange(counts.sum())
             values[places] = by_row[np.arange(width) < counts[:, None]]
     return Traces(values, offsets)
+
+
+def piece_of(traces: Traces, rows: Integers) -> Piece:
+    """Return the traces of some rows as one piece; what is after a row's end is zero."""
+    lengths = np.diff(traces.offsets)[rows]
+    values = np.zeros((len(rows), int(lengths.max())), dtype=traces.values.dtype)
+    for own, row, length in zip(values, rows.tolist(), lengths.tolist(), strict=True):
+        own[:length] = traces.values[traces.offsets[row] : traces.offsets[row] + length]
+    return Piece(np.arange(len(rows)), 0, values)

@@ -13,6 +13,8 @@ from gdexp.descent.batch.memory import Room, room
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Outcome, joined_traces
 from gdexp.descent.batch.result import Integers, Traces, in_order
+from gdexp.descent.batch.saved_rows import go_on, saved_part, traces_so_far
+from gdexp.descent.batch.saving import Part, hear_again, heard_by
 from gdexp.descent.device import out_of_memory
 from gdexp.descent.loop import torch_descent
 from gdexp.descent.minimum import Minimum
@@ -39,22 +41,39 @@ class Parts:
         self.parts: list[tuple[Integers, Traces]] = []
         self.counts: list[tuple[Integers, Traces]] = []
         self.norms: list[tuple[Integers, Traces]] = []
+        saves = options.cap is None and options.keep_traces
+        self.saving = options.saving if saves else None
+        self.saved: list[Part] = []
 
-    def together(self) -> None:
-        """All rows as the rows of tensors."""
+    def together(self) -> float:
+        """Descend with all rows as the rows of tensors; return the seconds before a kill."""
+        if self.saving is None:
+            self._together()
+            return 0.0
+        before = self.saving.begin(self.batch.initial)
+        with self.saving.shielded():
+            self._together()
+        return before
+
+    def _together(self) -> None:
         start, device, options = self.batch.initial[0], self.device, self.options
         moved, held = self._moved()
         limit = options.chunk or held.rows
         for alike, own in divided(*self.batch.own_rules, in_order=options.cap is not None):
+            left = np.arange(len(alike))
+            for part, found, there in self._found(alike):
+                saved = (part, there)
+                if self._chunk(moved, alike[found], own.part(found), held.points, saved):
+                    left = np.setdiff1d(left, found)
             first = 0
-            while first < len(alike):
-                some = slice(first, first + limit)
+            while first < len(left):
+                some = left[first : first + limit]
                 if self._chunk(moved, alike[some], own.part(some), held.points):
                     first += limit
-                elif len(alike[some]) == 1:
+                elif len(some) == 1:
                     raise out_of_memory(device, start.numel())
                 else:
-                    limit = len(alike[some]) // 2
+                    limit = len(some) // 2
                     if device.type == "cuda":
                         torch.cuda.empty_cache()
 
@@ -67,14 +86,29 @@ class Parts:
         except torch.OutOfMemoryError:
             raise out_of_memory(self.device, start.numel()) from None
 
-    def _chunk(self, moved: Problem, rows: Integers, rules: Hyperparameters, held: int) -> bool:
-        """Some rows in one tensor; False, and none of them made, where that is too much memory."""
+    def _found(self, rows: Integers) -> list[tuple[Part, Integers, Integers]]:
+        return [] if self.saving is None else self.saving.found(rows, "torch")
+
+    def _chunk(
+        self,
+        moved: Problem,
+        rows: Integers,
+        rules: Hyperparameters,
+        held: int,
+        saved: tuple[Part, Integers] | None = None,
+    ) -> bool:
+        """Descend with some rows in one tensor, from their starts or from where they were saved.
+
+        Returns:
+            False, and none of them made, where that is too much memory.
+        """
         batch, cap, listeners = self.batch, self.options.cap, self.options.listeners
         if cap is not None:
             self.limits.lower(batch.stoppings, rows, cap)
+        own = None if listeners is None else [listeners[row] for row in rows.tolist()]
         try:
             with torch.enable_grad():
-                part = BatchLoop(
+                loop = BatchLoop(
                     moved,
                     Minimum(self.problem, self.device),
                     rules,
@@ -82,18 +116,36 @@ class Parts:
                     batch.initial[torch.from_numpy(rows)].to(self.device),
                     held,
                     self.options,
-                    None if listeners is None else [listeners[row] for row in rows.tolist()],
-                ).run()
+                    own,
+                )
+                if saved is not None:
+                    go_on(loop, *saved)
+                    if own is not None:
+                        hear_again(own, *saved)
+                part = loop.run(lambda: self._save_if_due(rows, loop))
         except torch.OutOfMemoryError:
             return False  # with the error goes what its frames held
         if self.options.keep_traces:
             traces = joined_traces(part.updates, part.pieces)
             self.parts.append((rows, traces))
+            if self.saving is not None:
+                self.saved.append(self._as_data(rows, loop, traces))
             if cap is not None:
                 self.limits.settle(batch.stoppings, rows, part, cap)
             note_midways(part, traces)
         self.outcome.put(rows, part)
         return True
+
+    def _save_if_due(self, rows: Integers, loop: BatchLoop) -> None:
+        """Save the rows that began, between two blocks of some of them."""
+        if self.saving is not None and self.saving.is_due():
+            self.saving.save([*self.saved, self._as_data(rows, loop, traces_so_far(loop))])
+
+    def _as_data(self, rows: Integers, loop: BatchLoop, traces: Traces) -> Part:
+        part, listeners = saved_part(rows, loop, traces), self.options.listeners
+        if listeners is not None:
+            part["heard"] = heard_by([listeners[row] for row in rows.tolist()])
+        return part
 
     def one_by_one(self) -> None:
         """Each row by itself."""

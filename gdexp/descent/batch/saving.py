@@ -13,7 +13,8 @@ import torch
 
 from gdexp.checkpoints import Checkpointing
 from gdexp.core import signals
-from gdexp.descent.batch.result import Integers
+from gdexp.descent.batch.result import Integers, Traces
+from gdexp.descent.listener import Listeners
 
 Part = Mapping[str, Any]
 """Rows of a batch that began together, as data; `rows` are their numbers in the batch."""
@@ -68,11 +69,12 @@ class BatchSaving:
         self._began = time.perf_counter() - before
         return before
 
-    def found(self, rows: Integers) -> list[tuple[Part, Integers, Integers]]:
+    def found(self, rows: Integers, engine: str) -> list[tuple[Part, Integers, Integers]]:
         """Return the parts of the earlier batch that some rows were in.
 
         Args:
             rows: their numbers in this batch.
+            engine: that computes them; rows that another one saved begin again.
 
         Returns:
             For each part the positions among `rows`, and those in the part.
@@ -81,6 +83,8 @@ class BatchSaving:
             return []
         places, several = self._places[rows], []
         for part in self._saved.state["parts"]:
+            if part.get("engine", "portable") != engine:
+                continue
             position = {row: i for i, row in enumerate(part["rows"].tolist())}
             there = np.array([position.get(place, -1) for place in places.tolist()])
             own = np.flatnonzero(there >= 0)
@@ -119,6 +123,35 @@ class BatchSaving:
         }
         self._checkpoints.save(self._number, state)
         signals.check(within_shields=True)
+
+
+def heard_by(listeners: Listeners) -> dict[str, Any]:
+    """Return what the listeners of some rows heard, as data for `hear_again`."""
+    known = [(0, 0.0) if each is None else (len(each.heard), each.seconds) for each in listeners]
+    counts, seconds = zip(*known, strict=True)
+    times = [each.heard for each in listeners if each is not None]
+    return {
+        "counts": np.array(counts),
+        "times": np.concatenate([np.empty(0), *times]),
+        "seconds": np.array(seconds),
+    }
+
+
+def hear_again(listeners: Listeners, part: Part, there: Integers) -> None:
+    """Let the listeners of some rows hear again what they heard before they were saved.
+
+    Args:
+        listeners: of the rows.
+        part: that the rows were saved in.
+        there: their positions in it.
+    """
+    heard, traces = part["heard"], Traces(**part["traces"])
+    counts = heard["counts"]
+    firsts = np.cumsum(counts) - counts
+    for listener, row in zip(listeners, there.tolist(), strict=True):
+        if listener is not None:
+            times = heard["times"][firsts[row] : firsts[row] + counts[row]].tolist()
+            listener.resume(traces[row], times, float(heard["seconds"][row]))
 
 
 def _digests(initial: torch.Tensor) -> list[str]:

@@ -35,14 +35,14 @@ def torch_batch(
     """Return the result of a batch that torch's own kernels compute; see `descend_batch`."""
     dtype, row_size = batch.initial.dtype, batch.initial[0].numel()
     began = time.perf_counter()
-    parts = Parts(problem, batch, device, options)
+    parts, before = Parts(problem, batch, device, options), 0.0
     with exact_arithmetic(device):
         apart = batch.stoppings[0].of_norm  # the loop of many rows reads no gradients
         if not apart and in_one_tensor(problem, batch.rules[0], dtype, device, row_size):
-            parts.together()
+            before = parts.together()
         else:
             parts.one_by_one()
-    seconds = time.perf_counter() - began
+    seconds = before + time.perf_counter() - began
     traces = parts.traces() if options.keep_traces else None
     result = finished(problem, batch, parts.outcome, traces, seconds, engine="torch")
     return replace(result, evaluations=parts.evaluations(), gradient_norms=parts.gradient_norms())

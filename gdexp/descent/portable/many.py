@@ -15,6 +15,8 @@ from gdexp.descent.batch import (
     Limits,
     Part,
     Traces,
+    hear_again,
+    heard_by,
     in_order,
     note_midways,
 )
@@ -73,7 +75,7 @@ class Many:
         self.parts: list[tuple[Counts, Traces]] = []
         self.counts: list[tuple[Counts, Traces]] = []
         self.norms: list[tuple[Counts, Traces]] = []
-        saves = options.cap is None and options.listeners is None and options.keep_traces
+        saves = options.cap is None and options.keep_traces
         self.saving = options.saving if saves else None
         self.saved: list[Part] = []
 
@@ -86,7 +88,7 @@ class Many:
         size = self.options.chunk or _rows_at_once(kind, each)
         checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
         left = np.arange(len(kind.rows))
-        for part, own, there in self.saving.found(kind.rows) if self.saving is not None else ():
+        for part, own, there in self._found(kind.rows):
             self._chunk(kind, kind.rows[own], numbers.part(own), checks, (part, there))
             left, checks = np.setdiff1d(left, own), None
         for first in range(0, len(left), size):
@@ -116,12 +118,14 @@ class Many:
         pieces = Pieces()
         if saved is not None:
             pieces = go_on(descents, *saved)
+            if listeners is not None:
+                hear_again(own, *saved)
             if checks is not None:
                 checks.go_on(descents.k)
         for _ in _advanced(descents, advance, lowering, checks, options.watch, pieces):
             if self.saving is not None and descents.open.any() and self.saving.is_due():
                 joined = pieces.joined(updates_so_far(descents), keep=True)
-                self.saving.save([*self.saved, saved_part(rows, descents, joined)])
+                self.saving.save([*self.saved, self._as_data(rows, descents, joined)])
         if options.keep_traces:
             self._keep_traces(rows, descents, pieces.joined(descents.ends.updates))
         assert self.ends is not None
@@ -153,11 +157,20 @@ class Many:
         if joined.norms is not None:
             self.norms.append((rows, joined.norms))
         if self.saving is not None:
-            self.saved.append(saved_part(rows, descents, joined))
+            self.saved.append(self._as_data(rows, descents, joined))
         if cap is not None:
             self.limits.settle(self.stoppings, rows, ends, cap)
         if cap is not None or self.options.listeners is not None:
             note_midways(ends, joined.losses if joined.norms is None else joined.norms)
+
+    def _found(self, rows: Counts) -> list[tuple[Part, Counts, Counts]]:
+        return [] if self.saving is None else self.saving.found(rows, "portable")
+
+    def _as_data(self, rows: Counts, descents: Descents, joined: Joined) -> Part:
+        part, listeners = saved_part(rows, descents, joined), self.options.listeners
+        if listeners is not None:
+            part["heard"] = heard_by([listeners[row] for row in rows.tolist()])
+        return part
 
     def traces(self) -> Traces:
         """Return the traces of all rows in the order of the rows; the parts are used up."""

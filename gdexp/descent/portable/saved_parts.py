@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.descent.batch import Part, Piece, Traces
+from gdexp.descent.batch import Part, Traces, piece_of
 from gdexp.descent.portable.descents import Descents
 from gdexp.descent.portable.pieces import Joined, Pieces
 from gdexp.engine import Counts, load_rows, save_rows
@@ -78,13 +78,4 @@ def go_on(descents: Descents, part: Part, there: Counts) -> Pieces:
     for name, values in part["ends"].items():
         vars(d.ends)[name][:] = values[there]
     found = (part.get(name) for name in ("traces", "counts", "norms"))
-    return Pieces(*(None if each is None else _piece(Traces(**each), there) for each in found))
-
-
-def _piece(traces: Traces, rows: Counts) -> Piece:
-    """Return the traces of some rows as one piece; what is after a row's end is zero."""
-    lengths = np.diff(traces.offsets)[rows]
-    values = np.zeros((len(rows), int(lengths.max())), dtype=traces.values.dtype)
-    for own, row, length in zip(values, rows.tolist(), lengths.tolist(), strict=True):
-        own[:length] = traces.values[traces.offsets[row] : traces.offsets[row] + length]
-    return Piece(np.arange(len(rows)), 0, values)
+    return Pieces(*(None if each is None else piece_of(Traces(**each), there) for each in found))
