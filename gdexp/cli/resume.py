@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gdexp.checkpoints import CheckpointFolder
+from gdexp.cli.passed_limits import check_passed_limits
 from gdexp.cli.run import carry_out
 from gdexp.cli.run_answer import run_answer
 from gdexp.cli.unfinished_runs import unfinished
@@ -69,6 +70,7 @@ def resume(config: Config) -> Result:
     if about is None:
         raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
     experiment = stored_experiment(with_values(about["config"], changed), trust)
+    check_passed_limits(folder, experiment.stopping, changed)
     tracking = _keeping(tracking, kept_of(about))
     tracking.preflight()
     store = Store(tracking)
