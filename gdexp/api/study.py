@@ -84,7 +84,7 @@ class Study:
 
         Its columns are those of the sweep's artifact `thresholds.csv`.
         """
-        frame = _frame(threshold_cells(self._finished.result.thresholds))
+        frame = _frame(threshold_cells(self._finished.plan, self._finished.result.thresholds))
         return frame.astype({"trial": "Int64"})
 
     def frame(self) -> pd.DataFrame:
@@ -114,7 +114,7 @@ class Study:
             answer = [("best", format_count(best.iterations, "iteration")), ("with", settings)]
             answer.append(("MLflow run", best.run_id))
         shown = [("study", self.name), *answer, ("trials", format_counts(result.counts))]
-        names, *rows = threshold_cells(result.thresholds)
+        names, *rows = threshold_cells(plan, result.thresholds)
         kept = [i for i, name in enumerate(names) if name != "run_id"]
         table = notebook.table([names[i] for i in kept], [[row[i] for i in kept] for row in rows])
         drawn = sweep_pictures(plan, result)

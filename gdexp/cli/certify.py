@@ -86,7 +86,7 @@ def _curvature(settings: CertifySettings, config: Config) -> tuple[float, float]
 def _print(made: Certificate, rule: str) -> None:
     relation = "worst case" if made.exact else "at most"
     method = made.method
-    if made.solver_gap is not None:
+    if made.solver_gap is not None and made.exact:
         method += f"; its example is within {made.solver_gap:.1g}"
     facts = [
         ("rule", f"{rule}, {made.steps:,} updates"),
@@ -98,6 +98,6 @@ def _print(made: Certificate, rule: str) -> None:
     if not made.exact:
         facts.insert(2, ("", "a proven bound; the worst case itself may be smaller"))
     if made.floor is not None:
-        floor = f"{made.floor:.8g}: no first-order method can promise less here"
+        floor = f"{made.floor:.8g}: no {made.methods} can promise less here"
         facts += [("floor", floor), ("", f"{made.floor_source}")]
     terminal.print_facts(terminal.console(), [(k, terminal.escape_text(v)) for k, v in facts])

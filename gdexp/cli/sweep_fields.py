@@ -15,6 +15,7 @@ PLAN: Fields = {
     "problem": Field("text", "its name; `problems` where several are swept"),
     "rule": Field("text", "its name; `rules` where several are swept"),
     "engine": Field("text or null", "of all trials; auto: each its own; null where it is swept"),
+    "cost": Field("text", "what is counted: iterations, gradients, evaluations or seconds"),
     "objectives": Field("list of text", "what is minimised or maximised"),
     "space": Field("object of text", "each swept key with its range or choices"),
     "sampler": Field("text", "what proposes the trials"),
@@ -37,9 +38,12 @@ TRIAL: Fields = {
 
 THRESHOLD: Fields = {
     "threshold": Field("number", "the target"),
-    "iterations": Field("number or null", "the fewest of the traces that reach it"),
-    "at_least": Field("number or null", "the fewest that a trace can need that ended before it"),
-    "trial": Field("integer or null", "the trial with the fewest"),
+    "iterations": Field("number or null", "of the trial with the least cost"),
+    "cost": Field(
+        "number or null", "the least of the traces that reach it, in `cost` of the sweep"
+    ),
+    "at_least": Field("number or null", "the least cost of a trace that ended before it"),
+    "trial": Field("integer or null", "the trial with the least"),
     "run_id": Field("text or null", "its run"),
     "parameters": Field("object of any or null", "its swept keys with their values"),
     "reached": Field("integer", "the trials that reach the threshold"),

@@ -24,7 +24,7 @@ from gdexp.core import (
 from gdexp.sweeper.application import HydraApplication
 from gdexp.sweeper.words import words
 from gdexp.sweeper.worker_task import WorkerTask
-from gdexp.sweeps import ORDER_VARIABLE, StartedBy, job_failure, run_sweep, worker_launcher
+from gdexp.sweeps import ORDER_VARIABLE, StartedBy, job_runner, run_sweep, worker_launcher
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
@@ -99,13 +99,7 @@ class HydraSweep:
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=WorkerTask(application), config=self._config
         )
-
-        def launch(overrides: list[list[str]]) -> None:
-            for job in launcher.launch(overrides, initial_job_idx=0):
-                if (failure := job_failure(job)) is not None:
-                    raise failure
-
-        run_sweep(application, worker_launcher(launcher, launch))
+        run_sweep(application, worker_launcher(launcher, job_runner(launcher)))
 
 
 def _obey(application: HydraApplication, descriptor: int) -> None:

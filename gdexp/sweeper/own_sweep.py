@@ -9,7 +9,7 @@ from gdexp.sweeps import (
     OwnApplication,
     SweepConfigs,
     is_basic,
-    job_failure,
+    job_runner,
     run_sweep,
     worker_launcher,
 )
@@ -44,12 +44,7 @@ class OwnSweep:
 
     def run(self, arguments: list[str]) -> None:
         """Run the whole sweep; errors are gdexp's own and come out as they are."""
-
-        def launch(overrides: list[list[str]]) -> None:
-            for job in self.job_launcher.launch(overrides, initial_job_idx=0):
-                if (failure := job_failure(job)) is not None:
-                    raise failure
-
+        launch = job_runner(self.job_launcher)
         started_by = worker_launcher(self.job_launcher, launch)
         try:
             run_sweep(OwnApplication(arguments, self.configs.compose, launch), started_by)

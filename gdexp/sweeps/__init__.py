@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.launchers import in_launched_process as in_launched_process
     from gdexp.sweeps.launchers import is_basic as is_basic
     from gdexp.sweeps.launchers import job_failure as job_failure
+    from gdexp.sweeps.launchers import job_runner as job_runner
     from gdexp.sweeps.launchers import run_launched_worker as run_launched_worker
     from gdexp.sweeps.launchers import threads_per_worker as threads_per_worker
     from gdexp.sweeps.launchers import worker_launcher as worker_launcher
@@ -94,6 +95,7 @@ __all__ = [
     "in_launched_process",
     "is_basic",
     "job_failure",
+    "job_runner",
     "load_study",
     "objective_name",
     "readable_study",
@@ -151,6 +153,7 @@ __getattr__ = lazy_names(
         "in_launched_process": "launchers",
         "is_basic": "launchers",
         "job_failure": "launchers",
+        "job_runner": "launchers",
         "load_study": "study",
         "objective_name": "goal",
         "readable_study": "study",

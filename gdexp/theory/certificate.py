@@ -35,9 +35,10 @@ class Certificate:
             `solver_gap` where a solver found it. Else it is a bound that may never be met.
         method: `closed form` or `solver`.
         source: the paper of the proof, or the solver with its versions.
-        solver_gap: between the bound and the example of the solver; None with a closed form.
+        solver_gap: between the bound and the example of the solver, which for a bound is of the
+            larger class that it was solved for; None with a closed form.
         assumptions: with which the bound holds.
-        floor: what no method can promise less than; None where it is not known.
+        floor: what none of the `methods` can promise less than; None where it is not known.
         floor_source: its paper; None without a floor.
         steps: N.
         smoothness: L.
@@ -64,6 +65,12 @@ class Certificate:
     def measure(self) -> str:
         """What is bounded."""
         return f"f(x_{self.steps}) - f* where |x0 - x*| <= {self.distance:g}"
+
+    @property
+    def methods(self) -> str:
+        """The methods that cannot promise less than the floor."""
+        every = self.functions == CONVEX and self.strong_convexity == 0
+        return "first-order method" if every else "method whose steps combine the gradients"
 
     @property
     def kind(self) -> str:
@@ -137,9 +144,9 @@ def certify(
     solved = isinstance(found, Solved)
     return Certificate(
         bound=found.bound * unit,
-        exact=True if isinstance(found, Solved) else found.exact,
+        exact=found.exact,
         method=SOLVER if solved else CLOSED_FORM,
-        source=found.solver if isinstance(found, Solved) else found.source,
+        source=found.source,
         solver_gap=found.gap * unit if isinstance(found, Solved) else None,
         assumptions=_assumptions(functions, smoothness, mu, distance, solved),
         floor=None if floor is None else floor[0] * unit,
@@ -177,11 +184,14 @@ def _convex(
     )
     if steps and (asked or steps <= STEPS):
         matrix: Floats = step_matrix(rule, steps) * smoothness
-        stored = stored_worst_case(rule, matrix) if mu == 0 and solver != ALWAYS else None
-        if stored is not None:
+        stored = stored_worst_case(rule, matrix) if solver != ALWAYS else None
+        if stored is not None and mu == 0:
             return stored
         if asked:
             return performance_estimation.solve(matrix, 1.0, mu / smoothness)
+        if stored is not None:  # it is of mu = 0, so it is a bound here
+            source = f"{stored.source}; the worst case for mu = 0"
+            return stored._replace(source=source, exact=False)
     if proven is None:
         wanted = f"has no bound in closed form for {steps} steps here: pip install 'gdexp[pep]'"
         wanted += f", with at most {SHORT} steps, or certify.solver=always"
@@ -189,10 +199,12 @@ def _convex(
     return proven
 
 
-def _floor(steps: int, mu: float) -> tuple[float, str]:
-    """Return what no first-order method can promise less than over convex functions."""
+def _floor(steps: int, mu: float) -> tuple[float, str] | None:
+    """Return what no method can promise less than over convex functions; None where not known."""
     if mu == 0:
         return floor_of_convex(steps) if steps else (0.5, "the definition of L")
+    if steps > MOST_STEPS:
+        return None  # it takes too long to compute
     return (
         floor_of_quadratics(steps, mu, 1.0),
         "a bound on the least worst case over quadratics, which are among the functions",

@@ -31,12 +31,14 @@ class Solved(NamedTuple):
     Attributes:
         bound: of the dual program: an upper bound up to the solver's tolerance.
         gap: between the bound and the example that the solver found.
-        solver: the programs with their versions.
+        source: the programs with their versions.
+        exact: whether it is of the class itself, not of a larger one.
     """
 
     bound: float
     gap: float
-    solver: str
+    source: str
+    exact: bool = True
 
 
 def available() -> bool:

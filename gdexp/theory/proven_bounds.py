@@ -34,12 +34,14 @@ def proven_bound(rule: UpdateRule, steps: int, scale: float, mu: float) -> Prove
         scale: L, by which its rate is multiplied.
         mu: of strong convexity, as a share of L; 0 for convex functions.
     """
-    found = [
-        each for each in (_convex(rule, steps, scale), _strong(rule, steps, scale, mu)) if each
-    ]
-    if mu > 0:  # the class is smaller: a worst case of the larger one is a bound
-        found = [each._replace(exact=False) for each in found]
-    return min(found, key=lambda each: each.bound, default=None)
+    if steps == 0:
+        return Proven(0.5, True, "the definition of L")
+    rate = constant_rate(rule, scale)
+    if rate is not None:
+        return _gradient_descent(rate, steps, mu)
+    found = _of_convex(rule, steps, scale)
+    # With mu > 0 the class is smaller: a worst case of the larger one is a bound.
+    return found if found is None or mu == 0 else found._replace(exact=False)
 
 
 def floor_of_convex(steps: int) -> tuple[float, str]:
@@ -58,12 +60,8 @@ def constant_rate(rule: UpdateRule, scale: float) -> float | None:
     return float(rule.coefficients(1)[0]) * scale
 
 
-def _convex(rule: UpdateRule, steps: int, scale: float) -> Proven | None:
-    if steps == 0:
-        return Proven(0.5, True, "the definition of L")
-    rate = constant_rate(rule, scale)
-    if rate is not None:
-        return _gradient_descent(rate, steps)
+def _of_convex(rule: UpdateRule, steps: int, scale: float) -> Proven | None:
+    """Return the bound over convex functions of a rule whose steps change."""
     if rule.name == "gd" and rule.schedule.name == "silver":
         power_of_2 = steps & (steps + 1) == 0
         if not power_of_2 or not _is_inverse(rule, scale):
@@ -89,39 +87,43 @@ def _convex(rule: UpdateRule, steps: int, scale: float) -> Proven | None:
     return None
 
 
-def _gradient_descent(rate: float, steps: int) -> Proven | None:
-    """Return the bound of a constant step, whose rate times L is given."""
-    if 0 < rate <= 1:
+def _gradient_descent(rate: float, steps: int, mu: float) -> Proven | None:
+    """Return the worst case of a constant step, whose rate times L is given; None from 2 on.
+
+    Either a parabola of curvature L or a function with curvature L near x* and mu beyond attains
+    it: `max((1 - h)^(2N), mu / (mu - 1 + (1 - h mu)^(-2N))) / 2`, where mu = 0 stands for the limit
+    `1 / (1 + 2 N h)`.
+    """
+    if not 0 < rate < 2:
+        return None
+    bound = max(abs(1 - rate) ** (2 * steps), _bent_share(rate, steps, mu)) / 2
+    if mu == 0 and rate <= 1:
         return Proven(
-            1 / (4 * steps * rate + 2),
+            bound,
             True,
             "Y. Drori, M. Teboulle, Performance of first-order methods for smooth convex "
             "minimization, Mathematical Programming 145, 2014, theorem 3.1",
         )
-    if 1 < rate < 2:
-        return Proven(
-            1 / (2 + steps * rate * (2 - rate) / 2),
-            False,
-            "Y. Nesterov, Introductory Lectures on Convex Optimization, 2004, theorem 2.1.14",
-        )
-    return None
-
-
-def _strong(rule: UpdateRule, steps: int, scale: float, mu: float) -> Proven | None:
-    """Return the bound of gd on strongly convex functions: the share of the first gap that stays.
-
-    It is attained, but not from a start whose gap is L |x0 - x*|² / 2.
-    """
-    rate = constant_rate(rule, scale)
-    if mu <= 0 or rate is None or not 0 < rate < 2:
-        return None
-    share = max(abs(1 - rate), abs(1 - rate * mu))
     return Proven(
-        share ** (2 * steps) / 2,
-        False,
-        "A. B. Taylor, J. M. Hendrickx, F. Glineur, Exact worst-case convergence rates of the "
-        "proximal gradient method, Journal of Optimization Theory and Applications 178, 2018",
+        bound,
+        True,
+        "J. Kim, A proof of the exact convergence rate of gradient descent, arXiv:2412.04427, 2024",
     )
+
+
+def _bent_share(rate: float, steps: int, mu: float) -> float:
+    """Return `mu / (mu - 1 + (1 - rate mu)^(-2N))`, without cancellation for a small mu."""
+    if mu == 0:
+        return 1 / (1 + 2 * steps * rate)
+    if rate * mu == 1:
+        return 0.0
+    exponent = (
+        2 * steps * math.log(abs(1 - rate * mu))
+        if rate * mu > 0.5
+        else (2 * steps * math.log1p(-rate * mu))
+    )
+    left = math.exp(exponent)
+    return mu * left / (mu * left - math.expm1(exponent))
 
 
 def _is_inverse(rule: UpdateRule, scale: float) -> bool:

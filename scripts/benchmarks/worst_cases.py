@@ -40,7 +40,7 @@ def main() -> None:
             performance_estimation.solve(step_matrix(rule_of(group, n), n), 1.0, 0.0)
             for n in range(1, STEPS + 1)
         ]
-        solver = found[0].solver
+        solver = found[0].source
         entries.append(
             {
                 "rule": group,

@@ -39,9 +39,20 @@ def test_a_sweep_minimises_evaluations(
         assert main([*SWEEP, f"sweep.cost={cost}"]) == 0
         told[cost] = json.loads(capsys.readouterr().out)
         row = next(each for each in told[cost]["thresholds"] if each["threshold"] == 0.1)
-        assert row["iterations"] is not None
-        assert float(row["iterations"]).is_integer()
-    first = [each["thresholds"][0]["iterations"] for each in told.values()]
-    assert first[0] > first[1]  # Armijo's trials are losses, not gradients
+        assert float(row["cost"]).is_integer()
+        assert told[cost]["cost"] == cost
+    rows = [each["thresholds"][0] for each in told.values()]
+    assert rows[0]["cost"] > rows[1]["cost"]  # Armijo's trials are losses, not gradients
+    assert rows[1]["cost"] == rows[1]["iterations"]  # it makes each update from one gradient
+    assert rows[0]["cost"] > rows[0]["iterations"] == rows[1]["iterations"]
+    tables = [each.read_text() for each in tmp_path.glob("**/thresholds.csv")]
+    names = sorted(table.split(",optimizer.lr")[0] for table in tables)
+    assert names == [f"threshold,iterations,{cost}" for cost in sorted(told)]
+    assert main([*SWEEP, "sweep.cost=seconds"]) == 0
+    timed = json.loads(capsys.readouterr().out)
+    row = timed["thresholds"][0]
+    assert timed["cost"] == "seconds"
+    assert 0 < row["cost"] < 60
+    assert row["iterations"] == int(row["iterations"]) > 0
     assert main([*SWEEP, "sweep.cost=evaluations", "sweep.cap=2"]) == 2
     assert "it counts iterations" in capsys.readouterr().err

@@ -180,13 +180,66 @@ def test_chebyshev_is_near_the_floor_of_quadratics_and_nothing_is_below_it() -> 
     assert ratio <= 2 * floor_of_quadratics(8, 0.5, 1.0)
 
 
+SOLVED = [  # mu, h, N and the worst case of PEPit 0.5.1 with Clarabel, for L = 1
+    (0.0, 1.5, 1, 0.125),
+    (0.05, 1.0, 1, 0.158194566),
+    (0.05, 1.5, 2, 0.060104164),
+    (0.15, 0.5, 3, 0.100478414),
+    (0.025, 1.9, 2, 0.32805),
+    (0.3, 1.3, 3, 0.00801719),
+    (0.005, 1.7, 7, 0.01894758),
+]
+
+
+@pytest.mark.parametrize(("mu", "rate", "steps", "solved"), SOLVED)
+def test_gd_with_any_stable_rate_has_its_worst_case(
+    mu: float, rate: float, steps: int, solved: float
+) -> None:
+    made = certify(
+        GradientDescent(rate / 4), steps, smoothness=4, strong_convexity=4 * mu, distance=0.5
+    )
+    assert (made.exact, made.method) == (True, "closed form")
+    assert made.bound == pytest.approx(solved, abs=1e-7)
+    assert made.floor is not None
+    assert made.floor <= made.bound
+    steep, bent = (1 - rate) ** (2 * steps) / 2, bent_parabola(rate, steps, mu)
+    assert max(steep, bent) == pytest.approx(made.bound, rel=2e-3)
+    assert max(steep, bent) <= made.bound * (1 + 1e-12)
+
+
+def bent_parabola(rate: float, steps: int, mu: float) -> float:
+    """The gap from 1 of the parabola of curvature 1 that bends to mu at the worst place."""
+    worst = 0.0
+    for bend in np.geomspace(1e-2, 1, 1000).tolist():
+        x = 1.0
+        for _ in range(steps):
+            x -= rate * (mu * x + (1 - mu) * float(np.clip(x, -bend, bend)))
+        inner = min(abs(x), bend)
+        worst = max(worst, mu * x * x / 2 + (1 - mu) * (inner * abs(x) - inner * inner / 2))
+    return worst
+
+
+def test_a_small_mu_changes_little_and_a_large_n_is_no_trouble() -> None:
+    weak = certify(GradientDescent(), 5, smoothness=1, strong_convexity=1e-12)
+    assert weak.bound == pytest.approx(1 / 22, rel=1e-9)
+    for mu, rate in ((0.5, 1.0), (1.0, 0.5), (0.8, 1.25)):
+        far = certify(GradientDescent(rate), 10**6, smoothness=1, strong_convexity=mu)
+        assert far.bound == 0
+    for rate in (2.0, 2.5):
+        with pytest.raises(BadInput, match="no bound in closed form"):
+            certify(GradientDescent(rate), 3, smoothness=1, solver="never")
+    assert certify(Momentum(5.0), 0, smoothness=1, strong_convexity=0.5).bound == 0.5
+
+
 def test_strong_convexity_makes_a_bound_of_what_was_exact() -> None:
-    weak = certify(GradientDescent(), 5, smoothness=1, strong_convexity=1e-9, solver="never")
-    assert (weak.exact, weak.bound) == (False, pytest.approx(1 / 22))
-    strong = certify(GradientDescent(), 50, smoothness=1, strong_convexity=0.5, solver="never")
-    assert strong.bound == pytest.approx(0.5**100 / 2, rel=1e-12)
-    assert strong.floor is not None
-    assert 0 < strong.floor < strong.bound
+    for rule in (GradientDescent(schedule=Silver()), FastGradient(), OptimizedGradient(horizon=8)):
+        convex = certify(rule, 8, smoothness=1, solver="never")
+        strong = certify(rule, 8, smoothness=1, strong_convexity=0.1, solver="never")
+        assert strong.bound == pytest.approx(convex.bound, rel=1e-7)
+        assert convex.exact
+        assert strong.kind == "bound"
+        assert strong.methods == "method whose steps combine the gradients"
+        assert "0.1-strongly convex" in strong.assumptions[0]
 
 
 def test_the_matrix_of_steps_is_what_the_rule_does_on_a_quadratic() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gdexp.sweeps.launchers.choice import is_basic as is_basic
     from gdexp.sweeps.launchers.choice import worker_launcher as worker_launcher
     from gdexp.sweeps.launchers.hydra_jobs import job_failure as job_failure
+    from gdexp.sweeps.launchers.hydra_jobs import job_runner as job_runner
     from gdexp.sweeps.launchers.local_workers import ORDER_VARIABLE as ORDER_VARIABLE
     from gdexp.sweeps.launchers.local_workers import LocalWorkers as LocalWorkers
     from gdexp.sweeps.launchers.local_workers import WorkerCommand as WorkerCommand
@@ -31,6 +32,7 @@ __all__ = [
     "in_launched_process",
     "is_basic",
     "job_failure",
+    "job_runner",
     "run_launched_worker",
     "threads_per_worker",
     "worker_command",
@@ -48,6 +50,7 @@ __getattr__ = lazy_names(
         "in_launched_process": "worker_job",
         "is_basic": "choice",
         "job_failure": "hydra_jobs",
+        "job_runner": "hydra_jobs",
         "run_launched_worker": "worker_job",
         "threads_per_worker": "local_workers",
         "worker_command": "local_workers",

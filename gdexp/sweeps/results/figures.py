@@ -10,6 +10,7 @@ from gdexp.descent import Status
 from gdexp.display import BLUE, GREY, LIGHT_BLUE, LIGHT_ORANGE, Chart
 from gdexp.sweeps.plan import LR
 from gdexp.sweeps.results.sweep_result import SweepResult
+from gdexp.sweeps.results.threshold_table import cost_name
 
 if TYPE_CHECKING:
     from gdexp.sweeps.plan import Plan
@@ -37,7 +38,7 @@ def sweep_pictures(plan: Plan, result: SweepResult) -> Mapping[str, bytes]:
     if not result.trials:
         return {}
     drawn = {
-        "fewest.png": _fewest(result),
+        "fewest.png": _fewest(plan, result),
         "incumbent.png": _incumbent(plan, result),
     }
     if LR in plan.space.keys:
@@ -94,22 +95,22 @@ def _intervals(
         yield rate, each.low, each.high
 
 
-def _fewest(result: SweepResult) -> bytes:
-    """Draw the fewest iterations of the trials whose traces reach each threshold."""
+def _fewest(plan: Plan, result: SweepResult) -> bytes:
+    """Draw the least count of the trials whose traces reach each threshold."""
     chart = Chart(
         6.4,
         3.6,
         title="fewest of the traces that reach each threshold",
         x_label="threshold (tighter to the right)",
-        y_label="iterations",
+        y_label=cost_name(plan),
         x_log=True,
         x_inverted=True,
         y_floor=0,
     )
-    reached = [(r.threshold, r.iterations) for r in result.thresholds if r.iterations is not None]
+    reached = [(row.threshold, row.count) for row in result.thresholds if row.count is not None]
     if reached:
-        thresholds, iterations = zip(*reached, strict=True)
-        chart.line(thresholds, iterations, BLUE, marker="o")
+        thresholds, counts = zip(*reached, strict=True)
+        chart.line(thresholds, counts, BLUE, marker="o")
     return chart.png()
 
 

@@ -13,7 +13,7 @@ from gdexp.sweeps.results.seed_evidence import evidence_fields
 from gdexp.sweeps.results.sweep_result import SweepResult, seeds_after_race
 from gdexp.sweeps.results.terminal_messages import study_location
 from gdexp.sweeps.results.tested import tested_fields
-from gdexp.sweeps.results.threshold_table import ThresholdRow
+from gdexp.sweeps.results.threshold_table import ThresholdRow, cost_name
 from gdexp.sweeps.study import TrialRecord
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "problem": plan.problem_name,
         "rule": plan.rule_name,
         "engine": None if plan.engine is None else plan.engine.name,
+        "cost": cost_name(plan),
         "objectives": [each.name for each in plan.objectives],
         "space": {each.name: each.text() for each in plan.space.dimensions},
         "sampler": plan.sampler.name,
@@ -96,6 +97,7 @@ def _threshold(row: ThresholdRow) -> dict[str, Any]:
     return {
         "threshold": row.threshold,
         "iterations": row.iterations,
+        "cost": row.count,
         "at_least": row.at_least,
         "trial": row.trial,
         "run_id": row.run_id,

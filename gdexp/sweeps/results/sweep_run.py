@@ -183,7 +183,7 @@ def _record(
             result.added,
             plan.told_objectives,
         ),
-        "thresholds.csv": thresholds_csv(result.thresholds),
+        "thresholds.csv": thresholds_csv(plan, result.thresholds),
         "front.csv": trials_csv(result.front_trials, keys, objectives=plan.told_objectives),
         **evidence_csv("evidence.csv", result.evidence),
         **problems_csv(

@@ -59,8 +59,8 @@ def print_plan(out: Console, plan: Plan, preview: bool = False) -> None:
 def _engine(plan: Plan, always: bool) -> list[tuple[str, str]]:
     """Return the engine of the trials, where it is to be shown."""
     engine = plan.engine
-    if engine is None or not (always or engine.reasons):
-        return []
+    if engine is None or plan.tells_failures or not (always or engine.reasons):
+        return []  # an application has its own arithmetic
     return [("engine", terminal.escape_text(engine.text()))]
 
 
@@ -89,7 +89,8 @@ def _limits(plan: Plan) -> list[tuple[str, str]]:
     """Return what ends a trial or the sweep early, if anything does."""
     settings, limits = plan.settings, []
     if settings.cap is not None:
-        limits.append(f"a trial at {settings.cap:g} × the fewest iterations so far")
+        unit = "reported steps" if plan.tells_failures else "iterations"
+        limits.append(f"a trial at {settings.cap:g} × the fewest {unit} so far")
     if settings.budget is not None:
         limits.append(f"a trial after {Budget.parse(settings.budget)}")
     if plan.pruner.name != NONE:

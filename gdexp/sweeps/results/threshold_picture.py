@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gdexp.display import table_png
 from gdexp.sweeps.plan import THRESHOLD, Plan
-from gdexp.sweeps.results.threshold_table import ThresholdRow
+from gdexp.sweeps.results.threshold_table import ThresholdRow, cost_name
 
 MOST_SHOWN, MOST_COLUMNS, MOST_LETTERS = 2, 8, 12
 """Of the picture: swept keys, thresholds beside one another, letters of a value that is a word."""
@@ -28,7 +28,7 @@ def thresholds_png(plan: Plan, rows: Sequence[ThresholdRow]) -> bytes:
         part = rows[begin : begin + MOST_COLUMNS]
         lines = [
             ["threshold", *(f"{row.threshold:.3g}" for row in part)],
-            ["iterations", *(_short_count(row) for row in part)],
+            [cost_name(plan), *(_short_count(row) for row in part)],
             *(
                 [name.rpartition(".")[2], *(_short_value(name, row) for row in part)]
                 for name in shown
@@ -41,8 +41,8 @@ def thresholds_png(plan: Plan, rows: Sequence[ThresholdRow]) -> bytes:
 
 
 def _short_count(row: ThresholdRow) -> str:
-    if row.iterations is not None:
-        return f"{row.iterations:,.4g}" if row.iterations < 1e4 else f"{row.iterations:.2g}"
+    if row.count is not None:
+        return f"{row.count:,.4g}" if row.count < 1e4 else f"{row.count:.2g}"
     return "-" if row.at_least is None else f">={row.at_least:,.4g}"
 
 

@@ -15,13 +15,13 @@ from rich.table import Table
 
 from gdexp.config import flatten
 from gdexp.core import csv_bytes, format_value
-from gdexp.descent import GRADIENT_NORM, LOSS
+from gdexp.descent import GRADIENT_NORM, ITERATIONS, LOSS, SECONDS
 from gdexp.display import terminal
 from gdexp.sweeps.objective import COUNTED
 from gdexp.sweeps.plan import LR, THRESHOLD, Plan
 from gdexp.sweeps.pruning import NONE
 from gdexp.sweeps.results.start_gaps import has_one_start, largest_start_gap
-from gdexp.sweeps.study import TrialRecord, is_row
+from gdexp.sweeps.study import Column, ThresholdCounts, TrialRecord, is_row
 from gdexp.sweeps.thresholds import study_sign, study_thresholds
 from gdexp.tracking import escape_markdown
 
@@ -40,12 +40,14 @@ FEWEST, REACHED_BY = "fewest of the traces", "reached by"
 
 @dataclass(frozen=True)
 class ThresholdRow:
-    """The trial whose trace reaches a threshold in the fewest iterations; None where none does.
+    """The trial whose trace reaches a threshold at the least cost; None where none does.
 
     Attributes:
+        iterations: of that trial; None too where a study of an earlier version does not know them.
+        cost: what `sweep.cost` counts, where it counts something else than iterations.
         reached: how many trials reach the threshold.
         total: all trials.
-        at_least: the fewest iterations that a censored trial can need; None if none is censored.
+        at_least: the least count that a censored trial can need; None if none is censored.
         at_start: whether every start in the space is within the threshold.
     """
 
@@ -58,24 +60,30 @@ class ThresholdRow:
     total: int = 0
     at_least: float | None = None
     at_start: bool = False
+    cost: float | None = None
+
+    @property
+    def count(self) -> float | None:
+        """What is counted: the cost, else the iterations."""
+        return self.iterations if self.cost is None else self.cost
 
     @property
     def is_hidden(self) -> bool:
-        """Whether a trial that was not continued may need fewer iterations than is known."""
+        """Whether a trial that was not continued may need less than is known."""
         if self.at_least is None:
             return False
-        return self.iterations is None or self.at_least < self.iterations
+        return self.count is None or self.at_least < self.count
 
 
 def threshold_rows(
     plan: Plan, trials: Sequence[FrozenTrial], records: Sequence[TrialRecord]
 ) -> list[ThresholdRow]:
     """Return one row for each threshold of the study, from finished trials and their records."""
-    thresholds = study_thresholds(plan)
+    thresholds, in_iterations = study_thresholds(plan), cost_name(plan) == ITERATIONS
     fewest: list[tuple[float, int]] = [(math.inf, -1)] * len(thresholds)
     reached, at_least = [0] * len(thresholds), [math.inf] * len(thresholds)
     for place, record in enumerate(records):  # one at a time: a study may hold 100,000 trials
-        counts = record.at_thresholds(plan.settings.trial_seeds)
+        counts = _counts(plan, record)
         for at, (hit, bound) in enumerate(zip(counts.hits, counts.bounds, strict=True)):
             if hit is not None:
                 reached[at] += 1
@@ -89,8 +97,14 @@ def threshold_rows(
         if reached[at]:
             hit, best = fewest[at]
             trial, run_id = trials[best], records[best].run_id
+            iterations = hit if in_iterations else _iterations(plan, records[best])[at]
             row = replace(
-                row, iterations=hit, trial=trial.number, run_id=run_id, parameters=trial.params
+                row,
+                iterations=iterations,
+                cost=None if in_iterations else hit,
+                trial=trial.number,
+                run_id=run_id,
+                parameters=trial.params,
             )
         rows.append(row)
     at_once = [row.threshold for row in rows if row.iterations == 0]
@@ -98,6 +112,26 @@ def threshold_rows(
         return rows
     gap = min(at_once) if has_one_start(plan) else largest_start_gap(plan)
     return [replace(row, at_start=gap <= row.threshold) for row in rows]
+
+
+def _counts(plan: Plan, record: TrialRecord) -> ThresholdCounts:
+    """Return what is counted at the thresholds."""
+    if cost_name(plan) == SECONDS and record.beside is not None:
+        return ThresholdCounts(*record.beside)
+    return record.at_thresholds(plan.settings.trial_seeds)
+
+
+def _iterations(plan: Plan, record: TrialRecord) -> Column:
+    """Return the iterations at the thresholds where something else is counted."""
+    if cost_name(plan) == SECONDS:
+        return record.hits
+    return (None,) * len(record.hits) if record.beside is None else record.beside[0]
+
+
+def cost_name(plan: Plan) -> str:
+    """Return what the table counts: one of the values of `sweep.cost`."""
+    costs = (SECONDS, *COUNTED)
+    return next((each.kind for each in plan.objectives if each.kind in costs), ITERATIONS)
 
 
 def _of_loss(plan: Plan) -> bool:
@@ -139,23 +173,27 @@ def censoring_note(plan: Plan, rows: Sequence[ThresholdRow]) -> str | None:
     return f"{text} {' and '.join(ways)} {'complete' if ways[1:] else 'completes'} the table."
 
 
-def thresholds_csv(rows: Sequence[ThresholdRow]) -> bytes:
+def thresholds_csv(plan: Plan, rows: Sequence[ThresholdRow]) -> bytes:
     """Return the table of `threshold_cells` as a CSV file."""
-    return csv_bytes(threshold_cells(rows))
+    return csv_bytes(threshold_cells(plan, rows))
 
 
-def threshold_cells(rows: Sequence[ThresholdRow]) -> list[list[object]]:
+def threshold_cells(plan: Plan, rows: Sequence[ThresholdRow]) -> list[list[object]]:
     """Return the names of the columns, then one row for each threshold.
 
-    `at_least` is the fewest iterations that a trial can need that was not continued so far.
+    Where `sweep.cost` is not iterations it names the column beside them, and `at_least` is in the
+    same unit: the least that a trial can need that was not continued so far.
     """
     keys = sorted({key for row in rows for key in row.parameters or ()})
-    cells: list[list[object]] = [["threshold", "iterations", *keys, "trial", "run_id"]]
+    cost = cost_name(plan)
+    costs = [] if cost == ITERATIONS else [cost]
+    cells: list[list[object]] = [["threshold", "iterations", *costs, *keys, "trial", "run_id"]]
     cells[0] += ["reached", "trials", "at_least"]
     for row in rows:
+        counts = [row.iterations, *([row.cost] if costs else [])]
         values = [(row.parameters or {}).get(key) for key in keys]
         known = [row.reached, row.total, row.at_least]
-        cells.append([row.threshold, row.iterations, *values, row.trial, row.run_id, *known])
+        cells.append([row.threshold, *counts, *values, row.trial, row.run_id, *known])
     return cells
 
 
@@ -171,7 +209,7 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
         of_metric = plan.base["stopping"].get("metric", LOSS) != LOSS
         threshold = f"{row.threshold:g}" if of_metric else f"{row.threshold:.0e}"
         reached = f"{row.reached:,} of {row.total:,}"
-        if row.iterations is None:
+        if row.count is None:
             table.add_row(threshold, f"[dim]{_count(row)}[/dim]", *("" for _ in names), reached)
             continue
         parameters = {name: (row.parameters or {}).get(name, "") for name in names}
@@ -186,8 +224,8 @@ def threshold_table(plan: Plan, rows: Sequence[ThresholdRow]) -> Table:
 
 def fewest(plan: Plan) -> str:
     """Return the heading of the counts: what is fewest."""
-    counted = [each.kind for each in plan.objectives if each.kind in COUNTED]
-    return f"fewest {counted[0]}" if counted else FEWEST
+    cost = cost_name(plan)
+    return FEWEST if cost == ITERATIONS else f"fewest {cost}"
 
 
 def threshold_markdown(plan: Plan, rows: Sequence[ThresholdRow]) -> list[str]:
@@ -201,16 +239,16 @@ def threshold_markdown(plan: Plan, rows: Sequence[ThresholdRow]) -> list[str]:
 
 def _markdown_row(plan: Plan, row: ThresholdRow) -> str:
     reached = f"{row.reached:,} of {row.total:,}"
-    if row.iterations is None:
+    if row.count is None:
         return f"| {row.threshold:g} | {_count(row)} | | {reached} | |"
     rate = "any" if row.at_start else escape_markdown(_learning_rate(plan, row))
     return f"| {row.threshold:g} | {_count(row)} | {rate} | {reached} | {row.trial} |"
 
 
 def _count(row: ThresholdRow) -> str:
-    """Return the fewest iterations in words; of censored trials alone what they need at least."""
-    if row.iterations is not None:
-        return f"{row.iterations:,.6g}"
+    """Return the least count in words; of censored trials alone what they need at least."""
+    if row.count is not None:
+        return f"{row.count:,.6g}"
     return "not reached" if row.at_least is None else f">= {row.at_least:,.6g} (not continued)"
 
 

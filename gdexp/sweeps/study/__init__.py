@@ -40,6 +40,7 @@ from gdexp.sweeps.study.study import (
     tell_all,
 )
 from gdexp.sweeps.study.study_code import StudyCode
+from gdexp.sweeps.study.threshold_counts import Column, ThresholdCounts
 from gdexp.sweeps.study.trial_record import (
     ADDED,
     RECORD,
@@ -77,10 +78,12 @@ __all__ = [
     "TOKEN",
     "UNTRACKED",
     "WORKER",
+    "Column",
     "DoomedStudy",
     "Heartbeat",
     "StartedBy",
     "StudyCode",
+    "ThresholdCounts",
     "TrialRecord",
     "TrialStates",
     "WorkerIdentity",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -95,11 +95,11 @@ class Journal(BaseJournalBackend):
             storage: that uses this journal.
         """
         with self._locked():
-            # Read what others wrote: the changes of the group are numbered after it.
-            storage.get_all_studies()
+            _read_changes(storage)  # of others: the changes of the group are numbered after them
             self._group, self._lines = [], []
             try:
                 yield
+                _read_changes(storage)  # of the group, while they are at hand
                 written = self._lines
             except BaseException:
                 self._number = self._position = 0  # the new storage reads from the start
@@ -171,6 +171,15 @@ class Journal(BaseJournalBackend):
                 yield from json.loads(b"[%b]" % b",".join(whole[known:]))
                 if len(whole) < len(lines):
                     return
+
+
+def _read_changes(storage: JournalStorage) -> None:
+    """Let a storage read the changes that it does not know yet.
+
+    Any question does that; this one copies nothing.
+    """
+    with suppress(KeyError):
+        storage.get_study_id_from_name("")
 
 
 def _encode(log: dict[str, Any]) -> str:

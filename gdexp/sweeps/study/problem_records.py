@@ -47,8 +47,8 @@ def record_of_problems(
     ]
     told = [record.told(1)[0] for record in each]
     least = LEAST_SECONDS if goal and goal[0].kind == SECONDS else LEAST
-    columns = [record.at_thresholds(seeds) for record in each]
-    hits, bounds = zip(*(_mean_at(columns, at) for at in range(len(thresholds))), strict=True)
+    hits, bounds = _means([record.at_thresholds(seeds) for record in each])
+    beside = [ThresholdCounts(*record.beside) for record in each if record.beside is not None]
     reached = [result.converged for result in results]
     counts = tuple(result.iterations for result in results)
     updates = sum(result.updates for result in results)
@@ -73,6 +73,7 @@ def record_of_problems(
         if any(reached) and not all(reached)
         else None,
         each=tuple(told),
+        beside=_means(beside, least) if beside else None,
         ends=None if all(reached) else tuple(record.status for record in each),
     )
 
@@ -84,7 +85,15 @@ def _status(each: Sequence[TrialRecord]) -> str:
     return others[0] if others else str(Status.CONVERGED)
 
 
-def _mean_at(columns: Sequence[ThresholdCounts], at: int) -> tuple[float | None, float | None]:
+def _means(columns: Sequence[ThresholdCounts], least: float = LEAST) -> ThresholdCounts:
+    """Return the mean counts at all thresholds."""
+    found = (_mean_at(columns, at, least) for at in range(len(columns[0].hits)))
+    return ThresholdCounts(*(tuple(column) for column in zip(*found, strict=True)))
+
+
+def _mean_at(
+    columns: Sequence[ThresholdCounts], at: int, least: float
+) -> tuple[float | None, float | None]:
     """Return the mean count at a threshold, or its lower bound where one is censored."""
     known = [
         column.hits[at] if column.hits[at] is not None else column.bounds[at] for column in columns
@@ -92,6 +101,6 @@ def _mean_at(columns: Sequence[ThresholdCounts], at: int) -> tuple[float | None,
     found = [each for each in known if each is not None]
     if len(found) < len(columns):
         return None, None  # it fails on one of the problems
-    mean = geometric_mean(found)
+    mean = geometric_mean(found, least)
     censored = any(column.hits[at] is None for column in columns)
     return (None, mean) if censored else (mean, None)

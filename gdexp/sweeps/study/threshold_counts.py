@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gdexp.descent import (
     ENDED_FROM_OUTSIDE,
     ITERATIONS,
+    SECONDS,
     THRESHOLDS,
     Result,
     cost_at,
@@ -68,7 +69,7 @@ def _columns(
 ) -> tuple[list[float | None], list[float | None]]:
     """Return the costs of one descent to the thresholds, and the least where it is censored."""
     hits = [None if k is None else cost_at(result, cost, k) for k in result.hits(thresholds)]
-    further = cost_at(result, cost, result.updates) + 1
+    further = cost_at(result, cost, result.updates) + (cost != SECONDS)
     bounds = [
         None if k is None else (k if cost == ITERATIONS else further)
         for k in result.bounds(thresholds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdexp.descent import PENALTY, THRESHOLDS, Cap, Result, Status
+from gdexp.descent import ITERATIONS, PENALTY, SECONDS, THRESHOLDS, Cap, Result, Status
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.objective import COUNTED, HITTING_TIME, RETURNED, THRESHOLD, Objective
 from gdexp.sweeps.pruning import Reading
@@ -87,6 +87,9 @@ class TrialRecord:
         unreached: positions of the seeds that did not converge, where others did; else None.
         each: on each of several problems what is told; the mean of all is told. None: one problem.
         ends: the status on each of several problems; None: converged on all, or not known.
+        beside: hits and bounds in the other unit: iterations where `sweep.cost` counts gradients
+            or evaluations, which `hits` hold then; seconds where it is seconds. None: no other
+            unit, or a study of an earlier version.
     """
 
     run_id: str
@@ -109,6 +112,7 @@ class TrialRecord:
     unreached: tuple[int, ...] | None = None
     each: tuple[float, ...] | None = None
     ends: tuple[str, ...] | None = None
+    beside: tuple[Column, Column] | None = None
 
     @classmethod
     def build(
@@ -146,6 +150,8 @@ class TrialRecord:
         updates = [result.updates for result in results]
         counted = [each.kind for each in goal if each.kind in COUNTED]
         hits, bounds = threshold_counts(results, seeds, thresholds, *counted[:1])
+        other = ITERATIONS if counted else SECONDS
+        timed = any(each.kind == SECONDS for each in goal)
         iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
         status = others[0] if others else first.status
         hitting = objective_value(results, cap, seeds, status)
@@ -175,6 +181,9 @@ class TrialRecord:
             estimated=told.estimated or None if told is not None else None,
             unreached=tuple(at for at, each in enumerate(reached) if not each)
             if any(reached) and not all(reached)
+            else None,
+            beside=threshold_counts(results, seeds, thresholds, other)
+            if counted or timed
             else None,
         )
 
@@ -310,6 +319,9 @@ class TrialRecord:
             "ends",
         } & given.keys():
             given[name] = tuple(given[name])
+        if "beside" in given:
+            hits, bounds = given["beside"]
+            given["beside"] = tuple(hits), tuple(bounds)
         return cls(**given)
 
 

@@ -65,7 +65,7 @@ def test_a_run_that_ended_at_its_own_threshold_is_no_failure() -> None:
     assert note is not None
     assert note.endswith("sweep.continue_to=1e-08 completes the table.")
     assert "| 0.0001 | >= 11 (not continued) | | 0 of 2 | |" in threshold_markdown(plan, found)
-    assert thresholds_csv(found).decode().splitlines()[4].endswith(",0,2,11")
+    assert thresholds_csv(plan, found).decode().splitlines()[4].endswith(",0,2,11")
 
 
 def test_where_all_failed_it_says_so_and_recommends_nothing() -> None:

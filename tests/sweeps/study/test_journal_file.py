@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterable
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.study import StudyDirection
 
 from gdexp.sweeps.study import journal_file
 from gdexp.sweeps.study.journal_file import Journal
+from gdexp.sweeps.study.journal_storage import JournalStudyStorage
 from tests.support.long_form import share
 
 CHANGES: list[dict[str, Any]] = [{"op_code": n, "worker_id": "w" * n} for n in range(12)]
@@ -50,3 +53,27 @@ def test_every_change_is_read_once_its_line_is_whole(
             if start <= there:
                 assert list(journal.read_logs(start)) == CHANGES[start:there]
         assert list(journal.read_logs(0)) == CHANGES
+
+
+def test_changes_of_a_group_are_not_read_from_the_file_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step back would read the whole file: a sweep's time would grow with its square."""
+    storage = JournalStudyStorage(tmp_path / "a.journal")
+    study = storage.create_new_study([StudyDirection.MINIMIZE], "s")
+    storage.create_new_trial(study)
+    read: list[bytes] = []
+
+    def told(file: Iterable[bytes], count: int) -> list[bytes]:
+        lines = list(islice(file, count))
+        read.extend(lines)
+        return lines
+
+    monkeypatch.setattr(journal_file, "islice", told)
+    for number in range(5):
+        with storage.grouped_writes():
+            storage.set_attributes(study, {0: {f"key{number}": number}})
+    with storage.grouped_writes():
+        storage.end_trials(study, {0: [1.0]})
+    assert len(read) == len(set(read)) <= 2
+    assert storage.get_all_trials(study)[0].user_attrs == {f"key{n}": n for n in range(5)}
