@@ -5,46 +5,40 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from gdexp.checkpoints import CheckpointFolder
+from gdexp.checkpoints import Checkpoint
 from gdexp.core import BadInput
 from gdexp.descent import LOSS, Plateau, Stopping
 
-FROM_STATE = ("stopping.max_epochs", "stopping.patience")
-"""What only the state of a checkpoint can answer."""
-
 
 def check_passed_limits(
-    folder: CheckpointFolder, stopping: Stopping, changed: Collection[str]
+    checkpoint: Checkpoint, stopping: Stopping, changed: Collection[str]
 ) -> None:
     """Refuse limits that would have ended the run before its checkpoint.
 
     The run would be another one than its record says, so that no rerun could equal it.
 
     Args:
-        folder: of the checkpoints.
+        checkpoint: the newest that is whole.
         stopping: the stopping rule with the limits that are given.
         changed: the keys that are given.
 
     Raises:
         BadInput: names the key, and what is allowed.
     """
-    made = max(folder.numbers())
+    made, state = checkpoint.number, checkpoint.state
     if stopping.max_iterations < made and "stopping.max_iterations" in changed:
         allowed = f"must be at least {made:,}: the checkpoint is as far as that"
         raise BadInput("stopping.max_iterations", stopping.max_iterations, allowed)
-    found = folder.load() if not set(FROM_STATE).isdisjoint(changed) else None
-    if found is None:
-        return
-    epochs = found.state.get("batches", {}).get("epoch", 0)
+    epochs = state.get("batches", {}).get("epoch", 0) if "stopping.max_epochs" in changed else 0
     if stopping.max_epochs is not None and stopping.max_epochs < epochs:
         allowed = f"must be at least {epochs:,}: the checkpoint is in that epoch"
         raise BadInput("stopping.max_epochs", stopping.max_epochs, allowed)
-    if stopping.patience is None:
+    if stopping.patience is None or "stopping.patience" not in changed:
         return
     plateau = Plateau(
         stopping.patience, stopping.min_delta, stopping.metric, maximize=stopping.sign < 0
     )
-    for iteration, metrics in _readings(found.state, stopping.every):
+    for iteration, metrics in _readings(state, stopping.every):
         if plateau.reading(iteration, metrics, 0.0) is not None:
             allowed = f"would have ended the run at {iteration:,}, before its checkpoint; give more"
             raise BadInput("stopping.patience", stopping.patience, allowed)

@@ -35,12 +35,13 @@ DESCENDED = {"trace": np.repeat(READ, 10)}
 def test_a_limit_that_the_run_has_passed_is_refused(
     state: dict[str, Any], key: str, refused: int, allowed: int, why: str, tmp_path: Path
 ) -> None:
-    folder = CheckpointFolder(tmp_path)
-    folder.save(50, state)
+    CheckpointFolder(tmp_path).save(50, state)
+    saved = CheckpointFolder(tmp_path).load()
+    assert saved is not None
     given: dict[str, Any] = {"max_iterations": 100, "every": 10}
-    check_passed_limits(folder, Stopping(0.1, **given | {key: allowed}), [f"stopping.{key}"])
-    check_passed_limits(folder, Stopping(0.1, **given | {key: refused}), [])  # as it began
+    check_passed_limits(saved, Stopping(0.1, **given | {key: allowed}), [f"stopping.{key}"])
+    check_passed_limits(saved, Stopping(0.1, **given | {key: refused}), [])  # as it began
     if key == "max_epochs" and state is DESCENDED:
         return  # a descent has no epochs
     with pytest.raises(BadInput, match=rf"stopping\.{key}={refused}: {why}"):
-        check_passed_limits(folder, Stopping(0.1, **given | {key: refused}), [f"stopping.{key}"])
+        check_passed_limits(saved, Stopping(0.1, **given | {key: refused}), [f"stopping.{key}"])
