@@ -27,6 +27,7 @@ from gdexp.comparison import (
     plot_lines,
     render_png,
     repeat_commands,
+    repeat_title,
     running_time_table,
     summary_lines,
     threshold_table,
@@ -149,7 +150,7 @@ def show(out: Console, comparison: Comparison, most: int, newest: bool = False) 
     terminal.print_facts(out, facts)
     commands = repeat_commands(comparison)
     if commands:
-        out.print("\n[dim]repeat the best with[/dim]")
+        out.print(f"\n[dim]{repeat_title(comparison)}[/dim]")
     for command in commands:
         terminal.print_line(out, command)
     if len(comparison.runs) > 1:

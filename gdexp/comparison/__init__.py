@@ -29,7 +29,13 @@ from gdexp.comparison.profiles import (
     profile_score,
 )
 from gdexp.comparison.reported import has_curves
-from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.summary import (
+    answer,
+    left_out_lines,
+    repeat_commands,
+    repeat_title,
+    summary_lines,
+)
 from gdexp.comparison.tables import (
     SIDE_BY_SIDE,
     Table,
@@ -78,6 +84,7 @@ __all__ = [
     "profile_score",
     "render_png",
     "repeat_commands",
+    "repeat_title",
     "report_page",
     "running_time_table",
     "summary_lines",

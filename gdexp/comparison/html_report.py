@@ -16,7 +16,13 @@ from gdexp.comparison.figure_model import Images, Picture
 from gdexp.comparison.plotly_figures import plotly_json
 from gdexp.comparison.reported import has_curves
 from gdexp.comparison.short_tables import fewest_table, params_table
-from gdexp.comparison.summary import answer, left_out_lines, repeat_commands, summary_lines
+from gdexp.comparison.summary import (
+    answer,
+    left_out_lines,
+    repeat_commands,
+    repeat_title,
+    summary_lines,
+)
 from gdexp.comparison.tables import (
     SIDE_BY_SIDE,
     Table,
@@ -112,7 +118,8 @@ def _facts(comparison: Comparison) -> str:
         if name != "with"  # the answer has it
     )
     commands = "\n".join(repeat_commands(comparison))
-    again = f"<p>Repeat the best with</p><pre>{_escape(commands)}</pre>" if commands else ""
+    title = repeat_title(comparison).capitalize()
+    again = f"<p>{title}</p><pre>{_escape(commands)}</pre>" if commands else ""
     return f"<dl>{rows}</dl>{again}"
 
 

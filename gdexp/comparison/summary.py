@@ -11,7 +11,7 @@ from gdexp.comparison.formatting import text
 from gdexp.comparison.reported import ranking_metric, value_text
 from gdexp.config import APPLICATION, shortest_command
 from gdexp.core import BadInput, format_count, format_counts, printable_line
-from gdexp.descent import LOSS
+from gdexp.descent import CAME_NEAR_NOTHING, LOSS
 from gdexp.runs import TrackedRun, UnreadableRun
 from gdexp.theory import distance
 
@@ -30,9 +30,9 @@ def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     runs = ("runs", f"{len(comparison.runs):,}: {counts}")
     winners = best_by_problem(comparison)
     if len(winners) > 1:
-        return [*(("best", f"{name}: {_outcome(run)}") for name, run in winners.items()), runs]
+        return [*(_headline(comparison, run, f"{name}: ") for name, run in winners.items()), runs]
     best = comparison.best
-    lines = [("best", _outcome(best))]
+    lines = [_headline(comparison, best)]
     keys = [key for key in comparison.params if key != "stopping.cap" and key in best.params]
     if "optimizer.lr" in best.params and "optimizer.lr" not in keys:
         keys.insert(0, "optimizer.lr")
@@ -70,9 +70,15 @@ def _sentence(comparison: Comparison, problem: str, best: TrackedRun) -> str:
         sentence = (
             f"{on}{one} has the {order} {metric} of {len(runs):,} runs: {value}{with_params}."
         )
+    elif not best.converged and best.threshold is None and "final_loss" in best.metrics:
+        value = text(best.metrics["final_loss"])
+        sentence = (
+            f"{on}{one} has the smallest final loss of {len(runs):,} runs: {value}{with_params}."
+        )
     elif not best.converged:
         none = "no run converged" if len(runs) > 1 else "the run did not converge"
-        sentence = f"{on}{none}; {one} came nearest{with_params}: {best.status} after {steps}."
+        near = "" if best.status in CAME_NEAR_NOTHING else " came nearest"
+        sentence = f"{on}{none}; {one}{near}{with_params}: {best.status} after {steps}."
     elif len(runs) == 1:
         sentence = f"{on}{one} needs {steps}{with_params}."
     else:
@@ -87,6 +93,12 @@ def best_by_problem(comparison: Comparison) -> dict[str, TrackedRun]:
     for run in comparison.ranked:
         best.setdefault(comparison.problem_of[run.run_id], run)
     return best
+
+
+def repeat_title(comparison: Comparison) -> str:
+    """Return what stands before the commands that repeat runs: which runs they are."""
+    names = {_headline(comparison, run)[0] for run in best_by_problem(comparison).values()}
+    return f"repeat the {' and '.join(sorted(names))} with"
 
 
 def repeat_commands(comparison: Comparison) -> list[str]:
@@ -122,6 +134,18 @@ def left_out_lines(comparison: Comparison, most: int = 3) -> list[str]:
         others = f" and {len(runs) - most:,} more" if len(runs) > most else ""
         lines.append(f"{names}{others}: {reason}")
     return lines
+
+
+def _headline(comparison: Comparison, run: TrackedRun, before: str = "") -> tuple[str, str]:
+    """Return a name and the outcome of the first run: the best, or the nearest of none."""
+    by_value = ranking_metric(run)[0] or run.threshold is None
+    if run.converged or by_value or len(comparison.runs) == 1:
+        return "best", before + _outcome(run)
+    if run.status in CAME_NEAR_NOTHING:
+        return "first", f"{before}{_outcome(run)}; none converged"
+    loss = run.metrics.get("final_loss")
+    end = "" if loss is None else f", loss {text(loss)}"
+    return "nearest", f"{before}{_outcome(run)}{end}; none converged"
 
 
 def _outcome(run: TrackedRun) -> str:

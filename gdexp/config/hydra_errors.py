@@ -14,6 +14,9 @@ from gdexp.config.keys import COMMANDS, ONLY_WITH, Config
 from gdexp.config.nested import flatten, has
 from gdexp.core import BadInput, GdexpError, nearest
 
+SPACE = "sweep.space."
+"""Before a key that a sweep's file searches; on the command line the key stands alone."""
+
 
 def as_gdexp_error(error: BaseException, arguments: Sequence[str], composing: bool) -> GdexpError:
     """Return an error as one of gdexp's.
@@ -56,6 +59,11 @@ def _unknown_key(text: str, error: BaseException, arguments: Sequence[str]) -> B
     if key in ONLY_WITH:
         return BadInput(
             key, _typed_value(key, arguments), f"is only read with +{ONLY_WITH[key][0]}=RUN_ID"
+        )
+    if key.startswith(SPACE):
+        value = _typed_value(key, arguments)
+        return BadInput(
+            key, value, f"is typed without sweep.space; write {key[len(SPACE) :]}={value}"
         )
     return BadInput(key, _typed_value(key, arguments), f"unknown key; {_like(key, arguments)}")
 

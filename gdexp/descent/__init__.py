@@ -27,6 +27,7 @@ from gdexp.descent.result import Result, measure_note, outcome_text
 from gdexp.descent.single_descent import descend
 from gdexp.descent.starts import starting_point
 from gdexp.descent.stopping import (
+    CAME_NEAR_NOTHING,
     ENDED_FROM_OUTSIDE,
     GAP,
     GRADIENT_NORM,
@@ -47,6 +48,7 @@ from gdexp.descent.stopping import (
 )
 
 __all__ = [
+    "CAME_NEAR_NOTHING",
     "COSTS",
     "ENDED_FROM_OUTSIDE",
     "EVALUATIONS",

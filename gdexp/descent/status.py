@@ -37,6 +37,9 @@ class Status(StrEnum):
         return self in (Status.DIVERGED, Status.STALLED, Status.BELOW_MINIMUM, Status.FAILED)
 
 
+CAME_NEAR_NOTHING = frozenset({Status.DIVERGED, Status.BELOW_MINIMUM, Status.FAILED})
+"""Ends after which the last loss says nothing of how near the threshold was."""
+
 _EXPLANATIONS = {
     Status.CONVERGED: "the loss came within the threshold",
     Status.MAX_ITERATIONS: "all allowed iterations were made, the threshold was not reached",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gdexp.core import BadInput, gap_formula, validation
+from gdexp.descent.status import CAME_NEAR_NOTHING as CAME_NEAR_NOTHING
 from gdexp.descent.status import ENDED_FROM_OUTSIDE as ENDED_FROM_OUTSIDE
 from gdexp.descent.status import Status as Status
 

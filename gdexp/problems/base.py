@@ -230,11 +230,26 @@ def first_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
         )
     if not loss.is_floating_point():
         raise BadInput("problem", name, f"its loss must have a floating dtype, not {loss.dtype}")
-    if not loss.requires_grad:
+    if not _depends_on(loss, x):
         raise BadInput(
             "problem", name, "its loss does not depend on x (or was detached): no gradient"
         )
     return loss
+
+
+def _depends_on(loss: torch.Tensor, x: torch.Tensor) -> bool:
+    """Whether a loss has a graph that leads to x, which is a leaf."""
+    if loss is x:
+        return True
+    seen, waiting = set(), [loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if getattr(node, "variable", None) is x:
+            return True
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [before for before, _ in node.next_functions]
+    return False
 
 
 def _shape(shape: torch.Size | tuple[int, ...]) -> str:

@@ -203,7 +203,9 @@ def _problem_of(
             return FunctionProblem(cast(Loss, named), shape, x0, f_star)
         else:
             wanted = "must name a Problem, a subclass of it or a function"
-            raise BadInput("path", path, f"{wanted}, not a {type(named).__name__}")
+            kind = type(named).__name__
+            article = "an" if kind[0] in "aeiou" else "a"
+            raise BadInput("path", path, f"{wanted}, not {article} {kind}")
     _only_with(shape, "shape", "a loss function; a problem has its own")
     if x0 is not None:
         _set_start(problem, x0)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
 from gdexp.core import format_counts
+from gdexp.descent import CAME_NEAR_NOTHING
 from gdexp.runs.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
@@ -100,16 +101,21 @@ def best_runs(runs: Runs, most: int) -> Runs:
     return Runs(heapq.nsmallest(most, runs, key=rank_key), runs.sweep)
 
 
-def rank_key(run: TrackedRun) -> tuple[bool, float, int]:
+def rank_key(run: TrackedRun) -> tuple[bool, float, float, int]:
     """Return the sort key of a run: converged first, then recorded hitting time, then start.
 
-    Another application's trials of a sweep for a value are ranked by that value.
+    Of runs that did not converge, with one hitting time as a rule, the smallest final loss is
+    first, and those that came near nothing are last. Another application's trials of a sweep for a
+    value are ranked by that value.
     """
     order = None if run.sweep is None else run.sweep.tags.get(BEST_FIRST_TAG)
     if order is None:
-        return not run.converged, run.recorded_time, run.started
+        nearness = 0.0 if run.converged else run.metrics.get("final_loss", math.inf)
+        if math.isnan(nearness) or run.status in CAME_NEAR_NOTHING:
+            nearness = math.inf
+        return not run.converged, run.recorded_time, nearness, run.started
     metric, _, direction = order.rpartition(" ")
     value = run.metrics.get(metric, math.nan)
     if math.isnan(value):
-        return True, math.inf, run.started
-    return False, -value if direction == DESCENDING else value, run.started
+        return True, math.inf, 0.0, run.started
+    return False, -value if direction == DESCENDING else value, 0.0, run.started

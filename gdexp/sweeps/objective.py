@@ -189,6 +189,8 @@ def _objective(
         metric = RETURNED if number is None else f"{RETURNED}_{number}"
         return Objective(RETURNED, metric, direction == MAXIMIZE, number)
     at = AT.fullmatch(name) if isinstance(name, str) else None
+    if at is None and isinstance(name, str) and re.match(rf"{VALUE_AT}\W", name):
+        raise BadInput("objective", name, "must have a whole number of iterations: value_at:100")
     kind = VALUE_AT if at else name
     if kind not in (*OBJECTIVES, THRESHOLD) or kind == PARETO:
         known = [each for each in OBJECTIVES if each != PARETO]

@@ -82,8 +82,10 @@ def as_entries(key: str, given: object) -> list[tuple[str, dict[str, Any]]]:
         if isinstance(each, str):
             found.append((each, {}))
             continue
-        if not isinstance(each, Mapping) or not isinstance(each.get("name"), str):
+        if not isinstance(each, Mapping):
             raise BadInput(key, each, FORM)
+        if not isinstance(each.get("name"), str):
+            raise BadInput(key, literal(each), "needs a name beside the keys: {name: quadratic, …}")
         found.append((each["name"], {str(k): v for k, v in each.items() if k != "name"}))
     return found
 
@@ -121,8 +123,8 @@ def listed_problems(
         if known is not None:
             known = validation.positive(f"sweep.{key}.{BEST_KNOWN}", known)
         own = [f"problem={name}", *(f"problem.{k}={literal(v)}" for k, v in keys.items())]
-        composed = config.outcome(compose([*plain, *own]))
         shown = " ".join([name, *(f"{k}={literal(v)}" for k, v in keys.items())])
+        composed = _composed(key, shown, [*plain, *own], compose)
         _check_entry(key, shown, composed, usual)
         listed = ListedProblem(shown, {each: composed[each] for each in KEPT}, known)
         if listed.digest in found:
@@ -154,6 +156,22 @@ def check_given(overrides: Sequence[Override], swept: Sequence[str]) -> None:
 
 def _group(override: Override) -> str:
     return re.split(r"[./]", override.get_key_element().lstrip("+~"))[0]
+
+
+def _composed(
+    key: str, shown: str, lines: list[str], compose: Callable[[list[str]], config.Config]
+) -> config.Config:
+    """Return the config of an entry; an error about one of its own keys names the entry."""
+    from hydra.errors import HydraException
+
+    try:
+        return config.outcome(compose(lines))
+    except HydraException as raised:
+        error = config.as_gdexp_error(raised, lines, composing=True)
+        if not isinstance(error, BadInput) or error.key.partition(".")[0] != "problem":
+            raise error from None
+        where = "" if error.key == "problem" else f"{error.key}: "
+        raise BadInput(f"sweep.{key}", shown, f"{where}{error.allowed}") from None
 
 
 def _check_entry(

@@ -1,6 +1,7 @@
 """The published table of update rules, made again, and read by COCO's post-processor.
 
-`which_rule.csv` holds a digest of the descents of each solver on each function and dimension.
+`which_rule.csv` holds a digest of the descents of each solver on each function and dimension,
+`which_rule_times.csv` their expected running times, and `which_rule_scores.csv` AlgoPerf's scores.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SECONDS = 1800.0
 """Of one processor, for the whole table."""
 
 TABLE = Path(__file__).parent / "which_rule.csv"
+TIMES, SCORES = (TABLE.with_name(f"which_rule_{name}.csv") for name in ("times", "scores"))
+"""Expected running times of all cells, and AlgoPerf's scores with their intervals."""
 
 Key = tuple[str, str, str]
 
@@ -37,6 +40,23 @@ def digests(path: Path) -> dict[Key, str]:
             (row["solver"], row["dimension"], row["function"]): row["sha256"]
             for row in csv.DictReader(file)
         }
+
+
+def running_times() -> dict[Key, tuple[str, ...]]:
+    """Return the published expected running times to 100, 10, …, 1e-8; empty: not met."""
+    with TIMES.open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    return {(solver, dimension, function): tuple(own) for solver, dimension, function, *own in rows}
+
+
+def made_times(path: Path) -> dict[Key, tuple[str, ...]]:
+    """Return the same of a file `running_times.csv`, which has a row for each target."""
+    found: dict[Key, tuple[str, ...]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            key = row["solver"], row["dimension"], row["function"]
+            found[key] = (*found.get(key, ()), row["running_time"])
+    return found
 
 
 def different(found: Mapping[Key, str]) -> list[Key]:
@@ -59,6 +79,9 @@ def run(rounds: int) -> list[Figure]:
             )
             wrong = different(digests(made.folder.path / "cells.csv"))
             figures.append(figure(f"cells that differ, round {number}", [len(wrong)], 0))
+            times, known = made_times(made.folder.path / "running_times.csv"), running_times()
+            unlike = sum(times.get(key) != own for key, own in known.items())
+            figures.append(figure(f"running times that differ, round {number}", [unlike], 0))
             if number == 0:
                 status = _cocopp(made.folder.path / "coco" / "adam", Path(folder) / "ppdata")
                 figures.append(figure("exit status of cocopp", [status], 0))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gdexp.cli.main import main
-from gdexp.descent.stopping import Status
+from gdexp.descent.status import Status
 from gdexp.experiment.experiment import Experiment
 from gdexp.tracking.record import RunHeader
 from gdexp.tracking.settings import TrackingSettings
@@ -162,6 +162,10 @@ SWEEPS = [
     ("+sweep sweep.sampler={name:tpe,foo:1}", "sweep.sampler.foo=1: unknown option"),
     ("+sweep sweep.sampler={_target_:os.system}", "choose from optuna.samplers"),
     ("+sweep sweep.sampler=grid", "needs choice() or range()"),
+    (
+        "+sweep sweep.space.optimizer.lr=1",
+        "sweep.space.optimizer.lr=1: is typed without sweep.space; write",
+    ),
     ("+sweep sweep.objective=max", "choose from best, hitting_time, last"),
     ("+sweep=pareto stopping.threshold=1", "needs stopping.threshold in the space"),
     ("+sweep sweep.cap=0.5", "must be >= 1"),
@@ -333,6 +337,13 @@ def whole(x):
     return (x * x).sum().long()
 
 
+FOUR = 4
+
+
+def apart(x):
+    return torch.tensor(float(x.detach().numpy().sum()), requires_grad=True)
+
+
 def nothing(x):
     print("not seen")
 
@@ -385,6 +396,8 @@ LOSSES = [
     ("leaves", 1, "problem=bad_losses.leaves: its code failed: SystemExit: 0"),
     ("fails", 1, "problem=bad_losses.fails: its code failed: ValueError: boom?[31m"),
     ("missing", 2, "problem.path=bad_losses.missing: bad_losses has no 'missing'"),
+    ("apart", 2, "problem=apart: its loss does not depend on x (or was detached): no gradient"),
+    ("FOUR", 2, "or a function, not an int"),
     ("sys", 2, "must name a Problem, a subclass of it or a function, not a module"),
 ]
 CLASSES = [

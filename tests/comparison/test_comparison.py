@@ -25,7 +25,14 @@ from gdexp.comparison.matplotlib_figures import render_png
 from gdexp.comparison.pictures import make_pictures
 from gdexp.comparison.plotly_figures import plotly_json
 from gdexp.comparison.profiles import data_profile, ecdf, expected_running_time, performance_profile
-from gdexp.comparison.summary import answer, left_out_lines, repeat_command, repeat_commands
+from gdexp.comparison.summary import (
+    answer,
+    left_out_lines,
+    repeat_command,
+    repeat_commands,
+    repeat_title,
+    summary_lines,
+)
 from gdexp.comparison.tables import Table, differences_table
 from gdexp.comparison.terminal_plot import plot_lines
 from gdexp.descent.stopping import first_hits
@@ -451,6 +458,13 @@ def test_the_answer_is_a_sentence(sweep: Comparison, benchmark: Comparison) -> N
         "On p1 trial 100 needs the fewest iterations of 6 runs: 10, "
         "with optimizer.name = r0 and seed = 0."
     )
+    far, near = (run(n, [1.0, y], **{"optimizer.lr": 2.0 + n}) for n, y in ((1, 0.9), (2, 0.8)))
+    none = Comparison.of(Runs([far, near]))
+    assert none.best is near
+    assert answer(none).startswith("No run converged; trial 2 came nearest")
+    name, value = summary_lines(none)[0]
+    assert (name, value.partition("), ")[2]) == ("nearest", "loss 0.8; none converged")
+    assert repeat_title(none) == "repeat the nearest with"
     lost = Comparison.of(Runs([run(1, [1.0, 0.9], **{"optimizer.lr": 2.0})]))
     assert answer(lost) == (
         "The run did not converge; trial 1 came nearest: max_iterations after 1 iteration."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 
 import pytest
 from documentation import site
 
+from gdexp.comparison import performance_profile, profile_score
 from gdexp.suite.cells import Cell, descents
 from gdexp.suite.descents import Function
 from gdexp.suite.entry import Entry
@@ -72,6 +74,38 @@ def test_every_cell_of_the_table_has_its_rate() -> None:
     assert wanted == {*shipped_rates()}
     tasks = len(SETTINGS.functions) * len(SETTINGS.dimensions)
     assert len(first_order.published()) == solvers() * tasks
+
+
+def test_the_scores_of_the_page_follow_from_the_running_times_of_all_rules() -> None:
+    page = (site.HERE / "pages" / "explanation" / "which-rule.md").read_text(encoding="utf-8")
+    shown = {
+        name: cells
+        for line in page.splitlines()
+        if re.search(r"\| 0\.\d\d \(", line)
+        for name, *cells in [[cell.strip() for cell in line.strip("| \n").split("|")]]
+    }
+    assert len(shown) == solvers()
+    times: dict[tuple[str, str], dict[str, list[float | None]]] = {}
+    published = first_order.running_times()
+    assert published.keys() == first_order.published().keys()
+    for (name, dimension, function), known in published.items():
+        row = [float(each) if each else None for each in known]
+        times.setdefault((dimension, function), {})[name] = row
+    with first_order.SCORES.open(encoding="utf-8", newline="") as file:
+        scores = {(row["solver"], row["dimension"]): row for row in csv.DictReader(file)}
+    assert len(scores) == 3 * solvers()
+    for place, dimension in enumerate(("2", "5", "20")):
+        own = {
+            name: [t for f in SETTINGS.functions for t in times[dimension, str(f)][name][1:]]
+            for name in shown
+        }
+        for name, profile in performance_profile(own).items():
+            row = scores[name, dimension]
+            assert math.isclose(profile_score(profile), float(row["score"]), rel_tol=1e-12)
+            bounds = f"({float(row['score_low']):.2f}–{float(row['score_high']):.2f})"
+            assert shown[name][place] == f"{float(row['score']):.2f} {bounds}"
+            solved = sum(times[dimension, str(f)][name][-1] is not None for f in SETTINGS.functions)
+            assert shown[name][3].split(", ")[place] == str(solved) == row["functions_solved"]
 
 
 def test_the_page_shows_the_numbers_of_the_table() -> None:

@@ -128,6 +128,7 @@ def test_what_can_be_asked() -> None:
         ({"objective": []}, "at least one"),
         ({"objective": ["best", "best"]}, "different"),
         ({"objective": "value_at"}, "needs an iteration"),
+        ({"objective": "value_at:-1"}, "objective=value_at:-1: must have a whole number of"),
         ({"objective": "best", "metric": "f1"}, "minimize or maximize for the metric f1"),
         ({"objective": "best", "metric": 3}, "name of a metric"),
         ({"objective": "best", "direction": "up"}, "choose from maximize, minimize"),

@@ -184,6 +184,12 @@ def test_the_same_sweep_from_python(here: Path) -> None:
     [
         (["sweep.problems=matrix"], "sweep.problems=matrix: must be a list of problems"),
         (["sweep.problems=[{name: quadratic, condition: 10}]"], "problem.condition"),
+        (
+            ["sweep.problems=[{name: quadratic, muu: 1}]"],
+            "sweep.problems=quadratic muu=1: problem.muu: unknown key; did you mean problem.mu?",
+        ),
+        (["sweep.problems=[matrx]"], "sweep.problems=matrx: no such choice; did you mean matrix?"),
+        (["sweep.held_out=[{mu: 1}]"], "sweep.held_out={mu:1}: needs a name beside the keys"),
         (["sweep.problems=[matrix,{name: matrix}]"], "is there twice"),
         ([LIST, "problem=matrix"], "problem=matrix: must be left out"),
         ([LIST, "sweep.cap=1"], "sweep.cap=1: must be null with sweep.problems"),

@@ -100,4 +100,7 @@ def _best(plan: Plan, result: SweepResult) -> list[str]:
         *confirmation_markdown(result.confirmation),
     ]
     command = plan.repeat_command(trial.params, seeds_after_race(plan, record))
-    return [*lines, "Repeat it with", "", code_block(command), ""]
+    if changed := result.changed_text:
+        lines += [f"{escape_markdown(changed)}.", ""]
+    title = escape_markdown(result.repeat_title)
+    return [*lines, title[0].upper() + title[1:], "", code_block(command), ""]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gdexp.core import format_count
-from gdexp.descent import Status
+from gdexp.descent import CAME_NEAR_NOTHING, Status
 from gdexp.sweeps.plan import LR, Plan
 from gdexp.sweeps.study import TrialRecord
 
@@ -18,11 +18,10 @@ def nearest_trial(records: Sequence[TrialRecord]) -> int | None:
     It has the smallest projected hitting time, and of equal ones the smallest final loss. Trials
     that failed, diverged or fell below f* came near nothing.
     """
-    lost = (Status.DIVERGED, Status.BELOW_MINIMUM, Status.FAILED)
     ranked = [
         (record.hitting_time, record.final_loss, position)
         for position, record in enumerate(records)
-        if record.status not in lost and math.isfinite(record.final_loss)
+        if record.status not in CAME_NEAR_NOTHING and math.isfinite(record.final_loss)
     ]
     return min(ranked)[2] if ranked else None
 
@@ -59,6 +58,8 @@ def what_to_change(plan: Plan, records: Sequence[TrialRecord]) -> list[str]:
 def _advice(plan: Plan, status: str, records: Sequence[TrialRecord]) -> str:
     own = [record for record in records if record.status == status]
     if status == Status.DIVERGED:
+        if not any(record.iterations for record in own):
+            return "diverged: the loss is no number at the start, whatever the settings: another x0"
         return f"diverged: sweep smaller learning rates ({LR})"
     if status == Status.STALLED:
         return "stalled: a larger stopping.threshold, or dtype=float64"

@@ -19,7 +19,14 @@ from gdexp.sweeps.results.problem_table import ProblemRow
 from gdexp.sweeps.results.seed_evidence import seed_evidence
 from gdexp.sweeps.results.tested import Tested
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
-from gdexp.sweeps.study import TrialRecord, completed_trials, is_added, recorded_trials
+from gdexp.sweeps.study import (
+    CHANGED_CODE,
+    CODE,
+    TrialRecord,
+    completed_trials,
+    is_added,
+    recorded_trials,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -49,6 +56,7 @@ class SweepResult:
         reused: descents taken from earlier runs.
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
+        changed: the files of the user's own that changed since the study began.
         evidence: what the seeds tell of the best trial; None with one seed.
         race: what it found; None where there was none.
         tested: the winner on the held-out problems; None where none are named.
@@ -68,6 +76,7 @@ class SweepResult:
     reused: int
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
+    changed: list[str] = field(default_factory=list)
     evidence: Evidence | None = None
     race: Race | None = None
     tested: Tested | None = None
@@ -97,6 +106,7 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
+            changed=list(study.user_attrs.get(CODE, {}).get("changed", [])),
             evidence=seed_evidence(
                 trials,
                 records,
@@ -152,6 +162,26 @@ class SweepResult:
         number, reason = failed[0]
         more = f"; and {len(failed) - 1:,} more" if len(failed) > 1 else ""
         return f"trial {number}: {reason}{more}"
+
+    def had_other_code(self, trial: FrozenTrial) -> bool:
+        """Whether a trial ran before files of the user's own changed."""
+        return bool(self.changed) and trial.user_attrs.get(CHANGED_CODE) != self.changed
+
+    @property
+    def changed_text(self) -> str:
+        """How many trials ran before files of the user's own changed; empty where none did."""
+        before = sum(map(self.had_other_code, self.trials))
+        if not before:
+            return ""
+        names = ", ".join(self.changed)
+        return f"{before:,} of {len(self.trials):,} trials ran before {names} changed"
+
+    @property
+    def repeat_title(self) -> str:
+        """What stands before the command that repeats the best trial, without a colon."""
+        if self.best_trial is None or not self.had_other_code(self.best_trial[0]):
+            return "repeat it with"
+        return f"repeat it with the earlier {', '.join(self.changed)} and"
 
     @property
     def front_trials(self) -> list[tuple[FrozenTrial, TrialRecord]]:

@@ -116,7 +116,7 @@ def _print_best(
             *_importance(result),
         ],
     )
-    out.print("\n[dim]repeat it with[/dim]")
+    out.print(f"\n[dim]{terminal.escape_text(result.repeat_title)}[/dim]")
     terminal.print_line(out, plan.repeat_command(trial.params, seeds_after_race(plan, record)))
 
 
@@ -144,6 +144,7 @@ def _trials(plan: Plan, result: SweepResult) -> list[tuple[str, str]]:
         ("trials", f"{len(result.trials):,}: {format_counts(result.counts)}"),
         *([("", added)] if (added := added_text(result)) else []),
         *([("failed", terminal.escape_text(failed))] if failed else []),
+        *([("code", terminal.escape_text(changed))] if (changed := result.changed_text) else []),
         *_steps(plan, result),
     ]
 

@@ -204,12 +204,15 @@ def from_override(key: str, override: Override) -> Dimension:
         ChoiceSweep,
         IntervalSweep,
         RangeSweep,
+        Sweep,
     )
 
     value: Any = override.value()
     text = str(override.input_line).partition("=")[2]
     _check_marks(key, text, value)
     if isinstance(value, ChoiceSweep):
+        if any(isinstance(item, Sweep) for item in value.list):
+            raise BadInput(f"sweep.space.{key}", text, "must list values: no range, no choice")
         return choice_dimension(key, tuple(map(unquoted, value.list)))
     if isinstance(value, RangeSweep):
         return _range(key, value)

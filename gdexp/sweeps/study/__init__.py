@@ -4,6 +4,7 @@ from gdexp.sweeps.study.added_trials import check_added_trials
 from gdexp.sweeps.study.attributes import (
     BASE,
     CHANGED_CODE,
+    CODE,
     DEATHS,
     DEFINITION,
     FURTHER,
@@ -62,6 +63,7 @@ __all__ = [
     "ADDED",
     "BASE",
     "CHANGED_CODE",
+    "CODE",
     "DEATHS",
     "DEFINITION",
     "FURTHER",

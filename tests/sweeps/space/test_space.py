@@ -149,6 +149,7 @@ def test_a_space_is_checked_at_its_ends_before_any_study_exists(
         ("tag(log,choice(1,10))", "has a tag, which only interval(a,b) takes"),
         ("shuffle(choice(1,2,3))", "cannot be shuffled"),
         ("shuffle(range(1,9))", "cannot be shuffled"),
+        ("choice(choice(1,2),3)", "=choice(choice(1,2),3): must list values"),
         ("int(interval(1.9,3.9))", "int() would cut 1.9; write whole numbers"),
         ("int(interval(1,3.9))", "int() would cut 3.9"),
         ("int(interval(1,39e-1))", "int() would cut 39e-1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -81,6 +82,13 @@ def test_an_accepted_edit_marks_the_trials_from_then_on(begun: Path, tmp_path: P
         (folder / name).write_text(EDITS[name])
     done = gdexp(*SWEEP, "sweep.n_trials=3", "sweep.accept_changes=true", cwd=folder)
     assert "data.csv, helper.py changed since this study began" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "2 of 3 trials ran before data.csv, helper.py changed" in said
+    best = re.search(r"best .*? \(trial (\d)", said)
+    assert best is not None
+    number = int(best[1])
+    earlier = " the earlier data.csv, helper.py and" if number < 2 else ""
+    assert f"repeat it with{earlier} python -m gdexp" in said
     gdexp(*SWEEP, cwd=folder)  # accepted once
     marked = dict.fromkeys(("2", "3"), "data.csv, helper.py")
     assert tags(folder, "gdexp.changed_code") == marked
