@@ -28,8 +28,12 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-LONGEST = ("test_ray.py", "test_slurm.py", "test_workers.py", "test_kills.py", "test_browser.py")
-"""Files that take minutes, most of them waiting: side by side with others they begin first."""
+LONGEST = (
+    *("test_ray.py", "test_documents.py", "test_browser.py", "test_slurm.py", "test_workers.py"),
+    *("test_kills.py", "test_resume.py", "test_web_pages.py", "test_signals.py", "test_servers.py"),
+    *("test_bad_inputs.py", "test_goals.py", "test_children.py"),
+)
+"""Files that take minutes, many of them waiting: side by side with others they begin first."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

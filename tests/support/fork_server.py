@@ -22,12 +22,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, chdir, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from runpy import run_module
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 from typing import Any
 
@@ -350,8 +351,13 @@ def _warm_up() -> None:
     from gdexp.cli.main import main
     from tests.support.shortcuts import share_configs
 
-    with redirect_stdout(io.StringIO()):
+    variables = dict(os.environ)  # a command sets some for MLflow
+    with redirect_stdout(io.StringIO()), TemporaryDirectory() as folder, chdir(folder):
         main(["--cfg", "job"])
+        assert main(["+sweep", "sweep.n_trials=3", "sweep.sampler=tpe"]) == 0
+        assert main([]) == 0
+    os.environ.clear()
+    os.environ.update(variables)
     share_configs()
     descend(Matrix())
     configure_mappers()
