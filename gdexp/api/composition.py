@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gdexp import config, hydra_plugins
@@ -56,14 +57,28 @@ def _compose(overrides: list[str]) -> DictConfig:
     from hydra import compose, initialize_config_dir
 
     hydra_plugins.register()
+    with _beside_applications():
+        try:
+            with (
+                env_secrets.environment_learned(),
+                config.checked_config_files(terminal.print_warning),
+                initialize_config_dir(str(config.shipped()), job_name="gdexp", version_base="1.3"),
+            ):
+                return compose("config", overrides)
+        except GdexpError:
+            raise
+        except Exception as error:
+            raise config.as_gdexp_error(error, overrides, composing=True) from None
+
+
+@contextmanager
+def _beside_applications() -> Iterator[None]:
+    """Leave the Hydra application that calls gdexp as it is: Hydra keeps one at a time."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     try:
-        with (
-            env_secrets.environment_learned(),
-            config.checked_config_files(terminal.print_warning),
-            initialize_config_dir(str(config.shipped()), job_name="gdexp", version_base="1.3"),
-        ):
-            return compose("config", overrides)
-    except GdexpError:
-        raise
-    except Exception as error:
-        raise config.as_gdexp_error(error, overrides, composing=True) from None
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running

@@ -114,6 +114,8 @@ def descend(
         GdexpError: the device has too little memory.
         StorageFailed: MLflow's store refused the record.
     """
+    if stopping is not None and not isinstance(stopping, Stopping):
+        raise BadInput("stopping", stopping, "must be an object, such as gdexp.Stopping(1e-5)")
     stopping = with_measure(stopping, measure)
     if not record:
         return descent.descend(

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gdexp.api.caller import called
 from gdexp.api.composition import Composer, as_arguments
 from gdexp.api.object_config import (
@@ -162,7 +164,9 @@ def _settings(
     given |= {"sampler": sampler, "workers": workers}
     default = {"n_trials": 100, "seeds": 1, "workers": 1}
     return [
-        f"sweep.{key}={literal(value)}" for key, value in given.items() if value != default.get(key)
+        f"sweep.{key}={literal(value.item() if isinstance(value, np.generic) else value)}"
+        for key, value in given.items()
+        if value != default.get(key)
     ]
 
 
@@ -180,6 +184,8 @@ def _with_space(
     """
     ready = any(each.startswith("+sweep") for each in overrides)
     whole = [] if ready else ["+sweep=manual" if space is not None else "+sweep"]
+    if not isinstance(space, Mapping | None):
+        raise BadInput("space", space, "must be a dict: {'optimizer.lr': gdexp.log(0.1, 5)}")
     ranges = [f"{key}={_range(key, values)}" for key, values in (space or {}).items()]
     later = {_key(each) for each in [*ranges, *overrides]}
     return [*whole, *(each for each in lines if _key(each) not in later), *ranges, *overrides]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gdexp.checkpoints import CheckpointFolder
+from gdexp.cli.passed_limits import check_passed_limits
 from gdexp.cli.run import carry_out
 from gdexp.cli.run_answer import run_answer
 from gdexp.cli.unfinished_runs import unfinished
@@ -23,7 +24,7 @@ from gdexp.config import (
     with_values,
 )
 from gdexp.core import BadInput, GdexpError, StudyInUse, json_output, validation
-from gdexp.descent import Result
+from gdexp.descent import Result, Stopping
 from gdexp.display import terminal
 from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
 from gdexp.runs import RunLoader, stored_experiment
@@ -69,6 +70,7 @@ def resume(config: Config) -> Result:
     if about is None:
         raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
     experiment = stored_experiment(with_values(about["config"], changed), trust)
+    made = _updates_made(folder, experiment.stopping, changed)
     tracking = _keeping(tracking, kept_of(about))
     tracking.preflight()
     store = Store(tracking)
@@ -85,7 +87,7 @@ def resume(config: Config) -> Result:
         store.reopen(run_id)
     out = terminal.console()
     step = "update" if experiment.function is None else "iteration"
-    said = [f"{step} {max(folder.numbers()):,}"]
+    said = [f"{step} {made:,}"]
     said += [f"{k}={v}, before {lookup(about['config'], k)}" for k, v in changed.items()]
     store.log_values(run_id, Record(tags={RESUMED_TAG: "; ".join(said)}))
     terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])
@@ -98,6 +100,21 @@ def resume(config: Config) -> Result:
     answer = run_answer(experiment.of_result(result), result, run_id, store)
     json_output.answer("resume", {**answer, "resumed": "; ".join(said)})
     return result
+
+
+def _updates_made(folder: CheckpointFolder, stopping: Stopping, changed: Config) -> int:
+    """Return where the newest whole checkpoint is.
+
+    Raises:
+        BadInput: the run has passed a limit that is given anew.
+        GdexpError: no checkpoint is whole, or another process goes on with the run.
+    """
+    with folder.locked():
+        found = folder.load()
+    if found is None:
+        raise GdexpError(f"checkpoint {folder.path}: it was removed meanwhile")
+    check_passed_limits(found, stopping, changed)
+    return found.number
 
 
 def _changed(config: Config) -> dict[str, Any]:

@@ -162,6 +162,8 @@ def _recorded(
     terminal.print_line(out, f"{store.ui_address()}/#{store.run_link(run_id)}")
     out.print("[dim]all single runs, their losses on one log axis[/dim]")
     terminal.print_line(out, f"{store.ui_address()}/#{store.runs_link()}")
+    if result.iterations == 0:  # the same with every learning rate
+        return result
     sweep = suggested_sweep(experiment, result)
     out.print(f"\n[dim]find the best learning rate with{sweep.note}[/dim]")
     terminal.print_line(out, sweep.command)

@@ -22,6 +22,7 @@ from gdexp.descent.listener import listeners_of
 from gdexp.descent.measure import as_gaps, with_measure
 from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_batch
+from gdexp.descent.starts import check_objects
 from gdexp.descent.stopping import RELATIVE, Stopping
 from gdexp.engine import Plans
 from gdexp.optimizers import UpdateRule
@@ -87,6 +88,7 @@ def descend_batch(
         BadInput: a value that cannot be used, or a problem that the engine cannot compute.
         GdexpError: a single row is too much for the device's memory.
     """
+    check_objects(problem, rules, stopping)
     dtype, device = validation.dtype(dtype), validation.device(device)
     if measure is not None:
         if stopping is None or isinstance(stopping, Stopping):

@@ -39,11 +39,12 @@ class Listener:
         monitor: that hears the readings.
 
     Attributes:
+        every: the iterations between two readings.
         heard: the seconds at which the readings so far were heard.
     """
 
     def __init__(self, stopping: Stopping, monitor: Monitor) -> None:
-        self._monitor, self._every, self._most = monitor, stopping.every, stopping.max_seconds
+        self._monitor, self.every, self._most = monitor, stopping.every, stopping.max_seconds
         self.begin()
 
     def begin(self) -> None:
@@ -62,7 +63,7 @@ class Listener:
         self.begin()
         for then in heard:
             self._monitor.reading(self._next, {LOSS: float(losses[self._next])}, then)
-            self._next += self._every
+            self._next += self.every
         self.heard.extend(heard)
         self._began -= seconds
 
@@ -89,7 +90,7 @@ class Listener:
             self._began = time.perf_counter()
         seconds = self.seconds
         while self._next < first + len(losses):
-            k, self._next = self._next, self._next + self._every
+            k, self._next = self._next, self._next + self.every
             self.heard.append(seconds)
             status = self._monitor.reading(k, {LOSS: float(losses[k - first])}, seconds)
             if status is not None:

@@ -128,7 +128,10 @@ class Saving:
         if state is None:
             return None
         trace.extend(state["trace"].tolist())
-        if listener is not None and state["heard"] is not None:
-            listener.resume(trace, state["heard"].tolist(), self.seconds)
+        if listener is not None:
+            heard = state["heard"]
+            if heard is None:  # nothing listened before: patience or a time limit is given anew
+                heard = np.full(len(trace[:: listener.every]), self.seconds)
+            listener.resume(trace, heard.tolist(), self.seconds)
         restore_generators(state["generators"])
         return state["own"]

@@ -16,7 +16,7 @@ from gdexp.descent.monitor import Monitor
 from gdexp.descent.portable import portable_result
 from gdexp.descent.result import Result
 from gdexp.descent.saving import Saving
-from gdexp.descent.starts import starting_point, stopping_for
+from gdexp.descent.starts import check_objects, starting_point, stopping_for
 from gdexp.descent.stopping import Stopping
 from gdexp.engine import Plans
 from gdexp.optimizers import GradientDescent, UpdateRule
@@ -44,6 +44,7 @@ def descend(
     The arguments, and what is raised, are those of `gdexp.descend`. `checkpoints` says where the
     descent is saved, and it goes on from there if it was saved; None: nowhere.
     """
+    check_objects(problem, rule, stopping)
     rule = (GradientDescent() if rule is None else rule).for_problem(problem)
     stopping = stopping_for(problem, with_measure(stopping, measure))
     dtype, device = validation.dtype(dtype), validation.device(device)

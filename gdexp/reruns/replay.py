@@ -69,6 +69,9 @@ class Rerun:
     threads: int
     program: ProgramUse | None = None
 
+    def __repr__(self) -> str:
+        return f"<rerun of {self.reference.shown}: {self.verdict}>"
+
 
 @dataclass(frozen=True)
 class _StoredResult:

@@ -210,7 +210,9 @@ def test_a_recorded_descent_is_the_descent_and_is_rerun_by_its_result(here: Path
     assert plain.run_id is None
     (run,) = gdexp.load_runs(made.run_id)
     assert (run.kind, run.trace.tobytes()) == ("run", made.trace.tobytes())
-    assert gdexp.rerun(made).verdict.level == "identical"
+    again = gdexp.rerun(made)
+    assert again.verdict.level == "identical"
+    assert repr(again).startswith(f"<rerun of run {made.run_id[:8]}: identical")
     other = gdexp.descend(gdexp.Matrix(), gdexp.Momentum(lr=0.25), record=True)
     comparison = gdexp.compare([made, other.run_id])
     assert [each.run_id for each in comparison.runs] == [made.run_id, other.run_id]

@@ -8,10 +8,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import gdexp
 from gdexp.cli.main import main
+from gdexp.config import shipped
 from gdexp.core import BadInput
 from gdexp.sweeps.study.trial_record import RECORD
 
@@ -174,3 +176,23 @@ def test_a_log_range_is_of_two_numbers_in_order(low: Any, high: Any) -> None:
     assert gdexp.log(0.1, 5) == "tag(log,interval(0.1,5))"
     with pytest.raises(BadInput):
         gdexp.log(low, high)
+
+
+def test_a_hydra_application_composes_and_is_left_as_it_is() -> None:
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize_config_dir(str(shipped()), version_base="1.3"):
+        running = GlobalHydra.instance().hydra
+        assert running is not None
+        assert gdexp.compose(["optimizer.lr=2"]).rule.lr == 2
+        with pytest.raises(BadInput, match=r"did you mean optimizer\.lr"):
+            gdexp.compose(["optimizer.lrr=2"])
+        assert GlobalHydra.instance().hydra is running
+
+
+def test_spaces_and_counts_of_other_types() -> None:
+    with pytest.raises(BadInput, match="must be a dict"):
+        gdexp.sweep("matrix", space=[1])  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="n_trials=0: must be an integer from 1"):
+        gdexp.sweep("matrix", n_trials=np.int64(0))  # type: ignore[arg-type]

@@ -49,7 +49,11 @@ def test_a_run_says_why_auto_takes_torch_and_else_nothing_of_engines(
     own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["stopping.threshold=1e-2"]) == 0
-    assert "engine" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "engine" not in said
+    assert "find the best learning rate with" in said
+    assert main(["stopping.threshold=1e3", "tracking.experiment=over"]) == 0
+    assert "best learning rate" not in capsys.readouterr().out  # all need 0 iterations
     assert main([*OWN, "tracking.experiment=own"]) == 0
     assert f"engine torch: {NAMED}" in " ".join(capsys.readouterr().out.split())
     (run,) = load_runs(experiment="own")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from gdexp import (
     Status,
     Stopping,
     descend,
+    descend_batch,
 )
 from tests.support.long_form import share
 
@@ -368,3 +370,18 @@ def test_a_result_explains_itself() -> None:
     assert "GradientDescent" in repr(result)
     assert result.iterations_to(1e-3) == 10
     assert result.iterations_to(1e-9) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((3,), "problem=3: must be an object, such as gdexp.Matrix()"),
+        ((Matrix,), "problem=<class"),
+        ((Matrix(), "gd"), "rule=gd: must be an object, such as gdexp.GradientDescent"),
+        ((Matrix(), None, 1e-5), "stopping=1e-05: must be an object, such as gdexp.Stopping"),
+    ],
+)
+def test_what_is_no_problem_or_rule_is_refused(given: tuple[Any, ...], words: str) -> None:
+    for function in (descend, descend_batch):
+        with pytest.raises(BadInput, match=re.escape(words)):
+            function(*given)

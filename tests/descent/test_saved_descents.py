@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def case(name: str) -> tuple[Problem, Any, Stopping]:
         "patience": (
             Rosenbrock(),
             GradientDescent(lr=1e-4),
-            Stopping(1e-30, 500, patience=20, min_delta=1e-2),
+            Stopping(1e-30, 500, patience=20, min_delta=0.5, every=2),
         ),
         "searches": (Rosenbrock(), Armijo(lr=0.1), Stopping(1e-30, 60)),
         "Adam of torch": (Rosenbrock(), TorchOptimizer("Adam", lr=0.01), short),
@@ -130,6 +131,18 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(
     )
     assert ends.resumed_at is not None
     assert 0 < ends.resumed_at < len(whole.trace)
+
+
+def test_patience_that_is_given_where_a_descent_goes_on_hears_it_from_its_start(
+    tmp_path: Path,
+) -> None:
+    problem, rule, stopping = case("patience")
+    before = replace(stopping, patience=None)
+    with pytest.raises(Kill):
+        descend(problem, rule, before, engine="torch", checkpoints=At(tmp_path, [30], kill=31))
+    ends = descend(problem, rule, stopping, engine="torch", checkpoints=At(tmp_path))
+    assert_same(ends, descend(problem, rule, stopping, engine="torch"))
+    assert ends.status is Status.PLATEAU
 
 
 def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
