@@ -48,6 +48,9 @@ IMPORTED = (
 )
 """What commands import on their way."""
 
+OF_A_PROCESS = ("gdexp.core.", "gdexp.experiment.own_source", "gdexp.experiment.provenance")
+"""The modules that remember facts of their process: source, environment, files."""
+
 HANGS_SECONDS = 120.0
 """A command that has not ended after so long is killed: it hangs."""
 
@@ -358,6 +361,10 @@ def _warm_up() -> None:
         assert main([]) == 0
     os.environ.clear()
     os.environ.update(variables)
+    for name, module in [*sys.modules.items()]:
+        for function in vars(module).values() if name.startswith(OF_A_PROCESS) else ():
+            if hasattr(function, "cache_clear"):
+                function.cache_clear()
     share_configs()
     descend(Matrix())
     configure_mappers()
