@@ -88,7 +88,7 @@ def descend_batch(
         BadInput: a value that cannot be used, or a problem that the engine cannot compute.
         GdexpError: a single row is too much for the device's memory.
     """
-    check_objects(problem, rules, stopping)
+    check_objects(problem)  # rules are checked one by one, with the rows
     dtype, device = validation.dtype(dtype), validation.device(device)
     if measure is not None:
         if stopping is None or isinstance(stopping, Stopping):
