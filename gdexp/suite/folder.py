@@ -62,8 +62,8 @@ class Folder:
                 raise self._refusal("holds no benchmark; give another name") from None
         if known != definition:
             keys = sorted(k for k in definition if known.get(k) != definition[k])
-            differs = ", ".join(keys) or "its version"
-            raise self._refusal(f"is another benchmark ({differs} differ); give another name")
+            names = f"{', '.join(keys) or 'its version'} {'differ' if keys[1:] else 'differs'}"
+            raise self._refusal(f"is another benchmark ({names}); give another name")
 
     def _refusal(self, allowed: str) -> BadInput:
         return BadInput("benchmark.name", self.path.name, allowed)

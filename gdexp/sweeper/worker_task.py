@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 MAIN = "__main__"
+LOKY = ("loky", "loky_init_main")
+"""How joblib starts its own processes."""
+
 NAMED = re.compile(rf"\b{MAIN}\.(\w+)")
 
 
@@ -45,6 +51,25 @@ class WorkerTask:
 
         vars(sys.modules[MAIN]).update(self.named)
         order = self.application.launched
-        in_launched_process(
-            HydraConfig.get(), lambda: self.application.work(order, StartedBy.LAUNCHER)
-        )
+        with usual_processes():
+            in_launched_process(
+                HydraConfig.get(), lambda: self.application.work(order, StartedBy.LAUNCHER)
+            )
+
+
+@contextmanager
+def usual_processes() -> Iterator[None]:
+    """Let processes that a function starts be those of Python, not joblib's.
+
+    In a job of joblib, loky's way of starting a process is the default one, and torch's data
+    workers cannot be started by it.
+    """
+    method = multiprocessing.get_start_method(allow_none=True)
+    if method not in LOKY:
+        yield
+        return
+    multiprocessing.set_start_method(None, force=True)
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(method, force=True)

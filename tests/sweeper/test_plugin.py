@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import multiprocessing
 import subprocess
 import sys
 import zipfile
@@ -25,6 +26,7 @@ from gdexp.hydra_plugins._config_nodes import (
     store_nodes,
 )
 from gdexp.hydra_plugins._old_package import OLD_MODULE
+from gdexp.sweeper.worker_task import usual_processes
 from tests.support.commands import environment
 
 APPLICATION = """
@@ -153,6 +155,19 @@ def test_a_job_that_has_looked_for_no_plugins_loads_those_of_its_launcher(
     code = "import pickle; print(sorted(pickle.load(open('state', 'rb'))))"
     done = python("-c", code, cwd=tmp_path, path=Path(gdexp.__file__).parents[1])
     assert literal_eval(done.stdout) == sorted(ours)
+
+
+def test_a_job_of_joblib_starts_processes_as_any_other_does() -> None:
+    import_module("joblib.externals.loky")  # it makes its start methods known
+    usual = multiprocessing.get_all_start_methods()[0]
+    before = multiprocessing.get_start_method(allow_none=True)
+    try:
+        multiprocessing.set_start_method("loky", force=True)
+        with usual_processes():
+            assert multiprocessing.get_start_method() == usual
+        assert multiprocessing.get_start_method() == "loky"
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 def test_a_config_node_is_made_when_hydra_reads_it() -> None:
