@@ -88,7 +88,8 @@ def descend_batch(
         BadInput: a value that cannot be used, or a problem that the engine cannot compute.
         GdexpError: a single row is too much for the device's memory.
     """
-    check_objects(problem, rules, stopping)
+    single = (None if isinstance(each, Sequence) else each for each in (rules, stopping))
+    check_objects(problem, *single)  # those of a list are checked with the rows
     dtype, device = validation.dtype(dtype), validation.device(device)
     if measure is not None:
         if stopping is None or isinstance(stopping, Stopping):

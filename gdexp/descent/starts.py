@@ -14,27 +14,24 @@ from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
 
 
-def check_objects(problem: object, rules: object, stopping: object) -> None:
+def check_objects(problem: object, rule: object = None, stopping: object = None) -> None:
     """Refuse a class, a name or a number where a problem or a rule is needed.
 
     Args:
         problem: the problem.
-        rules: an update rule, several of them, or None for the usual one.
-        stopping: the same of stopping rules.
+        rule: the update rule; None: the usual one.
+        stopping: the stopping rule; None: the usual one.
 
     Raises:
         BadInput: names the argument and what it can be.
     """
     for key, given, kind, example in (
         ("problem", problem, Problem, "Matrix()"),
-        ("rule", rules, UpdateRule, "GradientDescent(lr=1)"),
+        ("rule", rule, UpdateRule, "GradientDescent(lr=1)"),
         ("stopping", stopping, Stopping, "Stopping(1e-5)"),
     ):
-        if given is None and kind is not Problem:
-            continue
-        for each in given if isinstance(given, list | tuple) else [given]:
-            if not isinstance(each, kind):
-                raise BadInput(key, each, f"must be an object, such as gdexp.{example}")
+        if not isinstance(given, kind) and (given is not None or kind is Problem):
+            raise BadInput(key, given, f"must be an object, such as gdexp.{example}")
 
 
 def stopping_for(problem: Problem, stopping: Stopping | None) -> Stopping:
