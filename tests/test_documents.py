@@ -3,7 +3,7 @@
 Each page has a folder of its own, where its blocks are copied in their order, whole, with their
 comments. What would take long is shortened by these rules:
 
-- a sweep ends after three trials, one of trainings after one;
+- a sweep ends after three trials;
 - a sweep with several workers, SLURM or PostgreSQL is only previewed;
 - `scripts/NAME` other than `scripts/run`, `pip` and `source` are looked up, not run.
 """
@@ -44,7 +44,7 @@ OWN = ROOT / "tests" / "own"
 README = "README.md"
 WRITTEN = [README, *site.written_pages()]
 PAGES = [*WRITTEN, *site.GENERATED]
-TRIALS, TRAININGS = 3, ("experiment=digits", "experiment=tabular")
+TRIALS = 3
 LONG = ("+sweep=slurm", "+sweep=local", "sweep.workers=", "sweep.storage=")
 """The beginnings of arguments that start other processes."""
 
@@ -165,8 +165,7 @@ def shortened(given: list[str]) -> list[str]:
         return [*(w for w in given if w != "sweep.preview=true"), "sweep.preview=true"]
     kept = [word for word in given if not word.startswith("sweep.n_trials=")]
     asked = [int(word.partition("=")[2]) for word in given if word not in kept]
-    most = 1 if any(word.startswith(TRAININGS) for word in kept) else TRIALS
-    return [*kept, f"sweep.n_trials={min([most, *asked])}"]
+    return [*kept, f"sweep.n_trials={min([TRIALS, *asked])}"]
 
 
 def test_the_readme_is_short_and_the_pages_have_examples() -> None:
