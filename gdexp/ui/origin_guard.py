@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from gdexp.ui import mlflow_internals
 from gdexp.ui.asgi import App, Message, Receive, Send
 from gdexp.ui.first_page import FirstPage
+from gdexp.ui.server_name import NAME_VARIABLE, NamedServer
 
 
 class OriginGuard:
@@ -39,10 +40,11 @@ class OriginGuard:
             await send({"type": "http.response.body", "body": b"Pages from elsewhere: refused."})
 
 
-def guarded_app() -> OriginGuard:
+def guarded_app() -> NamedServer:
     """Return MLflow's application behind the check; `mlflow server` has set the environment."""
     hosts = os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
-    return OriginGuard(FirstPage(mlflow_internals.application()), hosts)
+    guard = OriginGuard(FirstPage(mlflow_internals.application()), hosts)
+    return NamedServer(guard, os.environ.get(NAME_VARIABLE, ""))
 
 
 if __name__ == "__main__":

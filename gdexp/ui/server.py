@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from gdexp.core import BadInput, GdexpError, command_folder, context_thread, mask_secrets
 from gdexp.tracking import TrackingSettings
+from gdexp.ui.server_name import NAME_HEADER, NAME_VARIABLE
 
 HOST = "127.0.0.1"
 USUAL_PORT = 5000
@@ -49,6 +51,8 @@ class Server:
     def __init__(self, settings: TrackingSettings, port: int | None = None) -> None:
         self.settings = settings
         self.port = chosen_port(port, USUAL_PORT)
+        self._is_chosen = port is None
+        self._name = secrets.token_hex(16)
         self._said: deque[str] = deque(maxlen=200)
         self._process: subprocess.Popen[str] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -66,11 +70,12 @@ class Server:
 
     def __enter__(self) -> Server:
         try:
-            self._start()
-            self._await_answer()
-        except BaseException:
-            self.stop()
-            raise
+            self._begin()
+        except GdexpError:
+            if not (self._is_chosen and _is_taken(self.port)):
+                raise
+            self.port = chosen_port(None, 0)  # another program took it in between
+            self._begin()
         return self
 
     def __exit__(self, *ended: object) -> None:
@@ -99,6 +104,14 @@ class Server:
             self._watcher.communicate(b"ended\n")
         self._process = self._watcher = None
 
+    def _begin(self) -> None:
+        try:
+            self._start()
+            self._await_answer()
+        except BaseException:
+            self.stop()
+            raise
+
     def _start(self) -> None:
         command = [
             *(sys.executable, "-m", "gdexp.ui.origin_guard", "server", "--workers", "1"),
@@ -111,7 +124,7 @@ class Server:
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(self.settings.reading_uri),
+            env={**_environment(self.settings.reading_uri), NAME_VARIABLE: self._name},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -145,7 +158,7 @@ class Server:
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 raise self._ended()
-            if _answers(self.port):
+            if _answers(self.port, self._name):
                 return
             time.sleep(0.1)
         raise GdexpError(f"MLflow's server did not answer within {START_SECONDS:.0f} s")
@@ -181,16 +194,28 @@ def _environment(uri: str) -> dict[str, str]:
     }
 
 
-def _answers(port: int) -> bool:
-    """Return whether the server answers; proxies of the environment are not used."""
+def _answers(port: int, name: str) -> bool:
+    """Return whether the server of this name answers; proxies of the environment are not used.
+
+    Two that start at once may choose the same port: the other one's answer must not count.
+    """
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/health")
-        return connection.getresponse().status == http.client.OK
+        answer = connection.getresponse()
+        return answer.status == http.client.OK and answer.getheader(NAME_HEADER) == name
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        _usable_port(port)
+    except OSError:
+        return True
+    return False
 
 
 def chosen_port(port: int | None, usual: int) -> int:

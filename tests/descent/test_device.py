@@ -256,7 +256,7 @@ def test_a_batch_takes_no_more_memory_than_it_is_judged_to_need(
             0,
             BatchOptions(keep_traces=False, block=block),
         )
-        loop.run()
+        loop.run(lambda: None)
     planned = rows * (block * each.iteration + each.rest)
     assert planned / 6 < peak.most < planned
 

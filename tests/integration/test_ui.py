@@ -20,6 +20,9 @@ from gdexp.tracking.mlflow_ui import chart_views
 from gdexp.tracking.record import Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.store import Store
+from gdexp.ui import server
+from gdexp.ui.links import newest_links
+from gdexp.ui.server import Server
 from tests.support.commands import gdexp, one_error_line, start
 from tests.support.fork_server import RunningCommand
 
@@ -211,3 +214,25 @@ def test_the_script_runs_the_module() -> None:
     script = Path(__file__).parents[2] / "scripts" / "ui"
     assert os.access(script, os.X_OK)
     assert "-m gdexp.ui" in script.read_text()
+
+
+def test_of_two_servers_that_choose_one_port_each_shows_its_own_store(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find the port free, and the second is told an answer: of the first."""
+    other = TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", experiment="other")
+    Store(other).start(RunHeader(name="elsewhere", kind="run"))
+    with Server(TrackingSettings(uri=f"sqlite:///{recorded / 'mlflow.db'}")) as first:
+        ports = [first.port, 0]
+        real = server.chosen_port
+        monkeypatch.setattr(
+            server, "chosen_port", lambda port, usual: ports.pop(0) or real(port, usual)
+        )
+        with Server(other) as second:
+            assert second.port != first.port
+            assert newest_links(second.address, "other")[0].name == "elsewhere"
+            assert newest_links(second.address, "gdexp") == []
+        assert {link.what for link in newest_links(first.address, "gdexp")} == {
+            "newest sweep",
+            "newest run",
+        }

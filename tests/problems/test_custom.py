@@ -171,7 +171,7 @@ def test_the_start_and_minimum_of_the_config_replace_the_problems_own() -> None:
     ("attribute", "keys", "message"),
     [
         ("Bowls", {}, "own_problems has no 'Bowls': did you mean bowl?"),
-        ("number", {}, "must name a Problem, a subclass of it or a function, not a int"),
+        ("number", {}, "must name a Problem, a subclass of it or a function, not an int"),
         ("nothing", {}, "returned a int, not a Problem"),
         ("quartic", {}, "give the shape of x, such as [2], or x0"),
         ("bowl", {"shape": [2]}, "only with a loss function; a problem has its own"),

@@ -23,6 +23,7 @@ LR = "optimizer.lr"
 SINGLE_NUMBERS = (
     *("iterations", "updates", "hitting_time", "hitting_seconds", "final_loss", "min_loss"),
     *("max_loss", "seconds", "epochs", "expected_running_time", "geometric_mean"),
+    "mean_ratio",
     *("successes", "steps"),
     *("loss_evaluations", "gradient_evaluations"),
 )
