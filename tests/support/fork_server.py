@@ -21,10 +21,9 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, chdir, redirect_stdout, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from runpy import run_module
@@ -140,6 +139,48 @@ class RunningCommand:
         return out, err
 
 
+class _Connection:
+    """What is written to the process and read from it, in turns.
+
+    A question that a signal interrupts ends the connection: its answer could still come, and would
+    be taken for that to the next question. A process that was forked has a connection of its own.
+
+    Args:
+        connect: makes one.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
+        self._socket: socket.socket | None = None
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def ask(self, text: bytes, given: Sequence[int]) -> bytes:
+        """The line that answers a line and descriptors; nothing where the process has ended."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self.close()
+                self._pid = os.getpid()
+            if self._socket is None:
+                self._socket = self._connect()
+            answer = b""
+            try:
+                sent = socket.send_fds(self._socket, [text], given)
+                self._socket.sendall(text[sent:])
+                while not answer.endswith(b"\n") and (part := self._socket.recv(100)):
+                    answer += part
+            except BaseException:
+                self.close()
+                raise
+        return answer
+
+    def close(self) -> None:
+        """End it; the next question makes another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
 class ForkServer(AbstractContextManager["ForkServer"]):
     """A process that forks commands, several at once if need be.
 
@@ -162,7 +203,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         self._variables = {**kept, **GIVEN, "PYTHONPATH": str(ROOT), **(variables or {})}
         self._preparation: list[tuple[str, list[object]]] = []
         self._count = itertools.count()
-        self._lock = threading.Lock()
+        self._connection = _Connection(self._connect)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = address
         self._python = python
@@ -180,16 +221,14 @@ class ForkServer(AbstractContextManager["ForkServer"]):
         return self
 
     def __exit__(self, *ended: object) -> None:
-        if "_connection" in vars(self):
-            self._connection.close()
+        self._connection.close()
         if self._process is not None:
             if self._process.stdin is not None:
                 self._process.stdin.close()
             self._process.wait()
 
-    @cached_property
-    def _connection(self) -> socket.socket:
-        """What is written to the process and read from it; waits until the process listens."""
+    def _connect(self) -> socket.socket:
+        """A new connection to the process; waits until the process listens."""
         assert self.address is not None, "not started"
         while True:
             made = socket.socket(socket.AF_UNIX)
@@ -208,7 +247,6 @@ class ForkServer(AbstractContextManager["ForkServer"]):
             function: `module:function`.
             given: its arguments, as JSON can hold them.
         """
-        assert self._connection  # is made, and so shared
         server = copy.copy(self)
         server._preparation = [*self._preparation, (function, list(given))]
         return server
@@ -285,12 +323,7 @@ class ForkServer(AbstractContextManager["ForkServer"]):
 
     def ask(self, order: dict[str, Any], given: Sequence[int] = ()) -> int | None:
         """One answer of the process; `given` are descriptors that it gets too."""
-        text, answer = f"{json.dumps(order)}\n".encode(), b""
-        with self._lock:
-            sent = socket.send_fds(self._connection, [text], given)
-            self._connection.sendall(text[sent:])
-            while not answer.endswith(b"\n") and (part := self._connection.recv(100)):
-                answer += part
+        answer = self._connection.ask(f"{json.dumps(order)}\n".encode(), given)
         if not answer:
             raise RuntimeError("the fork server has ended")
         found: int | None = json.loads(answer)
@@ -306,6 +339,7 @@ def _serve(address: str) -> dict[str, Any] | None:
         _warm_up()
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page of what is imported here
+    statuses: dict[int, int] = {}
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
@@ -323,14 +357,17 @@ def _serve(address: str) -> dict[str, Any] | None:
                     clients.pop(number).close()
                     continue
                 asked = json.loads(line)
-                answer = _ended(asked["ended"]) if "ended" in asked else os.fork()
+                answer = _ended(asked["ended"], statuses) if "ended" in asked else os.fork()
                 if answer == 0 and "ended" not in asked:
                     for client in clients.values():
                         client.close()
                     return {**asked, "passed": passed}
+                if "ended" not in asked:
+                    statuses.pop(answer or 0, None)
                 for descriptor in passed:
                     os.close(descriptor)
-                clients[number].sendall(f"{json.dumps(answer)}\n".encode())
+                with suppress(OSError):  # it was killed while it asked: its end is read next
+                    clients[number].sendall(f"{json.dumps(answer)}\n".encode())
 
 
 def _received(client: socket.socket) -> tuple[bytes, list[int]]:
@@ -338,9 +375,13 @@ def _received(client: socket.socket) -> tuple[bytes, list[int]]:
     line: bytes = b""
     passed: list[int] = []
     while not line.endswith(b"\n"):
-        part, descriptors, _, _ = socket.recv_fds(client, 65536, 16)
+        part, descriptors = b"", []
+        with suppress(OSError):  # it was killed: this is its end
+            part, descriptors, _, _ = socket.recv_fds(client, 65536, 16)
         if not part:
-            return b"", passed
+            for descriptor in passed:
+                os.close(descriptor)
+            return b"", []
         line += part
         passed += descriptors
     return line, passed
@@ -370,10 +411,18 @@ def _warm_up() -> None:
     configure_mappers()
 
 
-def _ended(pid: int) -> int | None:
-    """The exit status of a child; None while it runs."""
-    found, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if found else None
+def _ended(pid: int, statuses: dict[int, int]) -> int | None:
+    """The exit status of a child; None while it runs.
+
+    Args:
+        pid: of the child.
+        statuses: of those whose end was seen: who asked may have been killed before it heard.
+    """
+    if pid not in statuses:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            statuses[pid] = os.waitstatus_to_exitcode(status)
+    return statuses.get(pid)
 
 
 def _carry_out(order: Mapping[str, Any]) -> None:
