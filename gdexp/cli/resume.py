@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,15 +27,20 @@ from gdexp.core import BadInput, GdexpError, StudyInUse, json_output, validation
 from gdexp.descent import Result, Stopping
 from gdexp.display import terminal
 from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
-from gdexp.runs import RunLoader, stored_experiment
-from gdexp.tracking import Record, Store, TrackingSettings
+from gdexp.runs import (
+    RESUMED_TAG,
+    RunLoader,
+    first_settings,
+    last_settings,
+    param_value,
+    resumed_text,
+    stored_experiment,
+)
+from gdexp.tracking import Record, Store, TrackingSettings, params
 from gdexp.training import Kept
 
 OWN_KEYS = ("resume", "trust", "checkpoint", "tracking", "output")
 """Keys and groups that say how the run goes on, and are not part of it."""
-
-RESUMED_TAG = "gdexp.resumed"
-"""The tag of a run that went on: from where, and with which other settings."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +88,29 @@ def resume(config: Config) -> Result:
     if known[0].status == "FINISHED":
         folder.remove()
         raise BadInput("+resume", run_id, "is finished; there is nothing to go on with")
+    given = {**_given_before(known[0].tags), **changed}
+    if given != changed:
+        changed = given
+        experiment = stored_experiment(with_values(about["config"], changed), trust)
+        made = _updates_made(folder, experiment.stopping, changed)
     with folder.locked():  # another process may go on with it
         store.reopen(run_id)
     out = terminal.console()
     step = "update" if experiment.function is None else "iteration"
-    said = [f"{step} {made:,}"]
-    said += [f"{k}={v}, before {lookup(about['config'], k)}" for k, v in changed.items()]
-    store.log_values(run_id, Record(tags={RESUMED_TAG: "; ".join(said)}))
-    terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])
+    now = params(experiment.config)
+    at_start = {**params(about["config"]), **first_settings(known[0].tags)}
+    first = {key: at_start[key] for key in CHANGEABLE if at_start.get(key, now[key]) != now[key]}
+    said = resumed_text(f"{step} {made:,}", now, first)
+    store.log_values(run_id, Record(tags={RESUMED_TAG: said}))
+    terminal.print_facts(out, [("resumed", f"run {run_id} at {said}")])
     saves = CheckpointSettings.of(config)
     try:
-        result = carry_out(out, experiment, store, run_id, saves, changed)
+        result = carry_out(out, experiment, store, run_id, saves, changed, first)
     except StudyInUse:
         store.reopen(run_id)
         raise
     answer = run_answer(experiment.of_result(result), result, run_id, store)
-    json_output.answer("resume", {**answer, "resumed": "; ".join(said)})
+    json_output.answer("resume", {**answer, "resumed": said})
     return result
 
 
@@ -133,6 +145,11 @@ def _changed(config: Config) -> dict[str, Any]:
             allowed = f"comes from the run itself; only {', '.join(CHANGEABLE)} can change"
             raise BadInput(key, value, allowed)
     return found
+
+
+def _given_before(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that an earlier `+resume` was given; a kill may have come soon after."""
+    return {k: param_value(each) for k, each in last_settings(tags).items() if k in CHANGEABLE}
 
 
 def _keeping(tracking: TrackingSettings, kept: Kept) -> TrackingSettings:
