@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gdexp.checkpoints import CheckpointFolder
+from gdexp.checkpoints import Checkpoint, CheckpointFolder
 from gdexp.cli.passed_limits import check_passed_limits
 from gdexp.cli.run import carry_out
 from gdexp.cli.run_answer import run_answer
@@ -24,7 +24,7 @@ from gdexp.config import (
     with_values,
 )
 from gdexp.core import BadInput, GdexpError, StudyInUse, json_output, validation
-from gdexp.descent import Result, Stopping
+from gdexp.descent import Result
 from gdexp.display import terminal
 from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
 from gdexp.runs import (
@@ -71,11 +71,10 @@ def resume(config: Config) -> Result:
     trust = _trusted(config["trust"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])
     folder = _folder(settings.run, tracking)
-    about = folder.about()
-    if about is None:
-        raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
+    found = _checkpoint(folder)
+    made, about = found.number, found.about
     experiment = stored_experiment(with_values(about["config"], changed), trust)
-    made = _updates_made(folder, experiment.stopping, changed)
+    check_passed_limits(found, experiment.stopping, changed)
     tracking = _keeping(tracking, kept_of(about))
     tracking.preflight()
     store = Store(tracking)
@@ -92,7 +91,8 @@ def resume(config: Config) -> Result:
     if given != changed:
         changed = given
         experiment = stored_experiment(with_values(about["config"], changed), trust)
-        made = _updates_made(folder, experiment.stopping, changed)
+        check_passed_limits(found, experiment.stopping, changed)
+    del found  # the run needs its memory
     with folder.locked():  # another process may go on with it
         store.reopen(run_id)
     out = terminal.console()
@@ -114,19 +114,17 @@ def resume(config: Config) -> Result:
     return result
 
 
-def _updates_made(folder: CheckpointFolder, stopping: Stopping, changed: Config) -> int:
-    """Return where the newest whole checkpoint is.
+def _checkpoint(folder: CheckpointFolder) -> Checkpoint:
+    """Return the newest checkpoint that is whole.
 
     Raises:
-        BadInput: the run has passed a limit that is given anew.
-        GdexpError: no checkpoint is whole, or another process goes on with the run.
+        GdexpError: none is, or another process goes on with the run.
     """
     with folder.locked():
         found = folder.load()
     if found is None:
         raise GdexpError(f"checkpoint {folder.path}: it was removed meanwhile")
-    check_passed_limits(found, stopping, changed)
-    return found.number
+    return found
 
 
 def _changed(config: Config) -> dict[str, Any]:

@@ -104,7 +104,8 @@ def carry_out(
     """
     folder = CheckpointFolder(command_folder() / FOLDER / run_id)
     kept = Kept(store.settings.tensors, store.settings.model)
-    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed)
+    warn = terminal.print_warning
+    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed, warn=warn)
     try:
         with checkpoints:
             return _recorded(out, experiment, store, run_id, checkpoints, first or {})
@@ -142,8 +143,6 @@ def _recorded(
             kept=kept,
             checkpoints=checkpoints,
         )
-    for each in checkpoints.warnings:
-        terminal.print_warning(each)
     asked, experiment = experiment, experiment.of_result(result)
     losses.close(result.watched)
     made = record(experiment, result, run_id, store)

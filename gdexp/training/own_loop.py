@@ -60,7 +60,7 @@ class OwnLoop:
         self.stopping, self._seed = stopping, seed
         self._device = torch.device(device)
         self._monitor, self._watch = stopping_monitor(stopping, monitor), watch
-        self._checkpoints = checkpoints
+        self._checkpoints, self._takes_checkpoint = checkpoints, _takes_checkpoint(function)
         self._watch_at = 0
         self._shown = array("d", [math.nan])  # so that the first reading has the number 1
         self.iteration = 0
@@ -92,11 +92,8 @@ class OwnLoop:
 
     def _run(self, resumed: Checkpoint | None) -> Status:
         given = dict(self._arguments)
-        accepts = _accepts_checkpoint(self._function)
-        if accepts:
+        if self._takes_checkpoint:
             given["checkpoint"] = resumed
-        elif resumed is not None:
-            self._begin_again()
         with receiving(self._reported):
             try:
                 made = self._function(**given)
@@ -212,6 +209,9 @@ class OwnLoop:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         """Save what the loop needs to go on, if it is time."""
+        if not self._takes_checkpoint:
+            allowed = "yields a gdexp.Checkpoint, so it must have a parameter checkpoint=None"
+            raise BadInput("problem", self.name, f"{allowed}, from which it goes on")
         if self._checkpoints is None or not self._checkpoints.is_due():
             return
         columns = {
@@ -248,12 +248,6 @@ class OwnLoop:
                 self._monitor.reading(iteration, metrics, seconds)
         return Checkpoint(state["own"], generators=state["generators"])
 
-    def _begin_again(self) -> None:
-        """Forget what was resumed: the loop takes no checkpoint, so it begins at its start."""
-        self.iteration, self._seconds_before = 0, 0.0
-        self.metrics.clear()
-        self.heard.clear()
-
     def _result(self, status: Status) -> TrainingResult:
         goal = self.stopping.metric
         modes = {**getattr(self._function, "modes", {})}
@@ -274,7 +268,8 @@ class OwnLoop:
         )
 
 
-def _accepts_checkpoint(function: Callable[..., object]) -> bool:
+def _takes_checkpoint(function: Callable[..., object]) -> bool:
+    """Return whether a loop has the parameter `checkpoint`, from which it goes on."""
     try:
         return "checkpoint" in inspect.signature(function).parameters
     except (TypeError, ValueError):

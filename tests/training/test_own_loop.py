@@ -199,6 +199,14 @@ def test_a_loop_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path: Path) -
     assert resumed.iterations == whole.iterations
 
 
+def test_a_loop_that_cannot_take_its_checkpoint_is_refused() -> None:
+    def fit() -> Iterator[Any]:
+        yield {"loss": 1.0}, Checkpoint(step=1)
+
+    with pytest.raises(BadInput, match="must have a parameter checkpoint=None"):
+        run(fit, Stopping(0.5, 9))
+
+
 @pytest.mark.slow
 def test_memory_stays_flat() -> None:
     def long() -> Iterator[dict[str, Any]]:

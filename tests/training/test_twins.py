@@ -119,7 +119,12 @@ def test_a_killed_run_is_visible_and_goes_on_to_another_total_which_a_tag_says(
     params = store.client.get_run(killed.run_id).data.params
     assert (params["stopping.max_iterations"], params["optimizer.lr"]) == ("8", "0.1")
     more = ("+resume", "trust=[twin_net.Net]")
-    trained(*more, "stopping.max_iterations=12", die_at=3)
+    newest = max(Path("checkpoints").glob("*/*.safetensors"))
+    damaged = newest.read_bytes().replace(b'lr\\": 0.1', b'lr\\": 0.2', 1)
+    assert damaged != newest.read_bytes()
+    newest.write_bytes(damaged)
+    trained(*more, "stopping.max_iterations=12", die_at=2)
+    assert f"{newest} is not used: its sha256 is another one" in capsys.readouterr().err
     trained(*more)
     (run,) = load_runs()
     assert (run.run_id, run.updates) == (killed.run_id, 12)
