@@ -130,7 +130,7 @@ def _recorded(
 ) -> Result:
     """Run, print and record; then the checkpoints are removed."""
     stopping, f_star = experiment.stopping, experiment.problem.reference
-    metric = None if stopping.metric == LOSS else stopping.metric
+    metric = None if stopping.metric in (LOSS, experiment.watched_name) else stopping.metric
     threshold = -math.inf if stopping.of_norm else stopping.threshold  # it says nothing of losses
     losses = LossPrinter(out, threshold, f_star, experiment.watched_name, metric)
     of_losses = experiment.watched_name is None
@@ -144,7 +144,7 @@ def _recorded(
             checkpoints=checkpoints,
         )
     asked, experiment = experiment, experiment.of_result(result)
-    losses.close(result.watched)
+    losses.close(result.last_watched)
     made = record(experiment, result, run_id, store)
     store.finish(run_id, replace(made, params={**made.params, **first}))
     checkpoints.folder.remove()

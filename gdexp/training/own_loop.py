@@ -39,7 +39,7 @@ class OwnLoop:
         seed: of all generators.
         device: on which the arithmetic is made exact.
         monitor: hears the readings and may end the loop.
-        watch: as in `descend`; it sees the last values of the stopping metric.
+        watch: as in `descend`; it sees the readings of the stopping metric.
         checkpoints: where the `Checkpoint`s that it yields are saved.
     """
 
@@ -62,7 +62,7 @@ class OwnLoop:
         self._monitor, self._watch = stopping_monitor(stopping, monitor), watch
         self._checkpoints, self._takes_checkpoint = checkpoints, _takes_checkpoint(function)
         self._watch_at = 0
-        self._shown = array("d", [math.nan])  # so that the first reading has the number 1
+        self._shown = array("d")
         self.iteration = 0
         self.metrics: dict[str, MetricTrace] = {}
         self.heard: list[tuple[int, dict[str, float], float]] = []
@@ -177,11 +177,10 @@ class OwnLoop:
         """Let the watch see the last value of the stopping metric; it checks signals too."""
         if value is not None:
             self._shown.append(value)
-        place = len(self._shown) - 1
         if self._watch is None or value is None:
             signals.check()
-        elif place >= self._watch_at:
-            self._watch_at = self._watch(place, self._shown)
+        elif self.iteration >= self._watch_at:
+            self._watch_at = self._watch(self.iteration, self._shown)
 
     def _heard(self, metrics: dict[str, float]) -> Status | None:
         if self._monitor is None:
