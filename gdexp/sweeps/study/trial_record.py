@@ -34,6 +34,9 @@ UNTRACKED = ""
 ADDED = "added"
 """What stands in place of a status where the user added the trial to the study."""
 
+_COLUMNS = ("counts", "hits", "bounds", "values", "unreached", "each", "ends")
+"""The fields of a record that JSON holds as lists."""
+
 
 def counts(trial: FrozenTrial) -> bool:
     """Return whether a trial counts: it is complete, or it failed and its failure is recorded."""
@@ -309,16 +312,9 @@ class TrialRecord:
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = {"run_id": UNTRACKED, **trial.user_attrs[RECORD]}
-        for name in {
-            "counts",
-            "hits",
-            "bounds",
-            "values",
-            "unreached",
-            "each",
-            "ends",
-        } & given.keys():
-            given[name] = tuple(given[name])
+        for name in _COLUMNS:
+            if name in given:
+                given[name] = tuple(given[name])
         if "beside" in given:
             hits, bounds = given["beside"]
             given["beside"] = tuple(hits), tuple(bounds)
