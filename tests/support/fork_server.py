@@ -377,8 +377,7 @@ def _received(client: socket.socket) -> tuple[bytes, list[int]]:
     passed: list[int] = []
     descriptors: list[int]
     while not line.endswith(b"\n"):
-        part = b""
-        descriptors: list[int] = []
+        part, descriptors = b"", []
         with suppress(OSError):  # it was killed: this is its end
             part, descriptors, _, _ = socket.recv_fds(client, 65536, 16)
         if not part:
