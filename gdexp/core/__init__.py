@@ -40,7 +40,7 @@ from gdexp.core.given_objects import (
 )
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
-from gdexp.core.memory import release_freed_memory
+from gdexp.core.memory import is_out_of_memory, machine_memory, release_freed_memory
 from gdexp.core.object_digest import Described, described
 from gdexp.core.os_errors import failure_reason
 from gdexp.core.paths import check_file_name, command_folder, shown_path
@@ -93,6 +93,7 @@ __all__ = [
     "has_secret",
     "is_given",
     "is_missing",
+    "is_out_of_memory",
     "is_secret",
     "is_secret_key",
     "json_output",
@@ -100,6 +101,7 @@ __all__ = [
     "lazy_names",
     "learn_secret",
     "machine",
+    "machine_memory",
     "mask_secrets",
     "mask_source",
     "mask_value",
