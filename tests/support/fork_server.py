@@ -375,7 +375,8 @@ def _received(client: socket.socket) -> tuple[bytes, list[int]]:
     line: bytes = b""
     passed: list[int] = []
     while not line.endswith(b"\n"):
-        part, descriptors = b"", []
+        part: bytes = b""
+        descriptors: list[int] = []
         with suppress(OSError):  # it was killed: this is its end
             part, descriptors, _, _ = socket.recv_fds(client, 65536, 16)
         if not part:
