@@ -34,6 +34,9 @@ A key of a config stands here with dots (`stopping.measure`), a key of `sweep` a
 has it (`cap`). An entry is never removed or changed.
 """
 
+_CANONICAL_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
+"""Made once: `json.dumps` makes one for each value that has a `default`."""
+
 
 def outcome(config: Mapping[str, Any]) -> Config:
     """Return the part of a config that decides a descent's outcome."""
@@ -89,7 +92,7 @@ def without_earlier_meaning(value: Mapping[str, Any], prefix: str = "") -> Confi
 
 def digest(value: object) -> str:
     """Return the first 16 hex digits of the sha256 of a value's canonical JSON."""
-    text = json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), default=str)
+    text = _CANONICAL_JSON.encode(_canonical(value))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

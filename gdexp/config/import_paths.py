@@ -10,6 +10,8 @@ from gdexp.core import is_given, not_rerunnable, printable_line
 _KEYS = ("path", "class_name", "lr_lambda", "scale_fn")
 """Keys of the group `optimizer`, also deep inside it, whose values with a dot are import paths."""
 
+_NUMBERS = (float, int, bool)
+
 
 def import_paths(config: Mapping[str, Any]) -> list[str]:
     """Return the import paths of a config: of its problem, then of its optimizer and schedule.
@@ -56,6 +58,8 @@ def optimizer_paths(group: object) -> list[str]:
 
 def _paths(group: Mapping[str, Any]) -> Iterator[str]:
     for key, value in group.items():
+        if value is None or type(value) in _NUMBERS:  # most values, and the quickest test
+            continue
         members = value if isinstance(value, list | tuple) else [value]
         if key in _KEYS:
             yield from (each for each in members if isinstance(each, str) and "." in each)

@@ -21,6 +21,9 @@ FILE = re.compile(r"[A-Za-z_][\w-]*(?:/[A-Za-z_][\w-]*)*")
 TRAININGS, UPDATES = ("training",), "optimizer/updates/default"
 """The problems whose files add further keys to `optimizer`, and the file of these keys."""
 
+_MISSING = object()
+"""Unequal to every value of a config."""
+
 GROUPS = ("problem", "optimizer", "optimizer/schedule", "stopping")
 """The groups of files that decide a descent's outcome."""
 
@@ -87,13 +90,14 @@ def _overrides_after(
         lines = [f"experiment={experiment}"]
     before, values = _composed(experiment, tuple(names.items()))
     given: dict[str, str] = {}
-    for key, value in flat.items():
-        if key not in values:
-            key, value = _new_key(key, before, wanted)
-            sign = "" if has(before, key) else "+"
-            given[key] = f"{sign}{key}={literal(value)}"
-        elif values[key] != value:
-            given[key] = f"{key}={literal(value)}"
+    different = [key for key, value in flat.items() if values.get(key, _MISSING) != value]
+    for key in different:
+        if key in values:
+            given[key] = f"{key}={literal(flat[key])}"
+            continue
+        name, value = _new_key(key, before, wanted)
+        sign = "" if has(before, name) else "+"
+        given[name] = f"{sign}{name}={literal(value)}"
     return lines + list(given.values())
 
 

@@ -38,6 +38,7 @@ from gdexp.core.given_objects import (
     is_missing,
     not_rerunnable,
 )
+from gdexp.core.json_text import indented_json, json_text
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
 from gdexp.core.lost_output import lost_output
@@ -93,12 +94,14 @@ __all__ = [
     "given_path",
     "giving",
     "has_secret",
+    "indented_json",
     "is_given",
     "is_missing",
     "is_out_of_memory",
     "is_secret",
     "is_secret_key",
     "json_output",
+    "json_text",
     "keep_arguments",
     "lazy_names",
     "learn_secret",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gdexp.config import ARITHMETIC, NUMERICS, PORTABLE, import_paths, overrides
-from gdexp.core import UserCode, mask_source, user_code
+from gdexp.core import UserCode, indented_json, mask_source, user_code
 from gdexp.engine import StoredPlan
 from gdexp.experiment.own_source import limited, source_diff, source_state
 from gdexp.experiment.programs import PROGRAM, PROGRAM_KEY
@@ -80,7 +80,7 @@ def provenance_files(
         texts |= _sources(codes, code)
     shared = _environment_text(settings or process_settings())
     # Two objects become one: the part that all descents of a process share is written once.
-    text = shared.removesuffix("\n}") + "," + json.dumps(own, indent=2).removeprefix("{")
+    text = shared.removesuffix("\n}") + "," + indented_json(own).removeprefix("{")
     found = {ENVIRONMENT: (text + "\n").encode()}
     if whole and PROGRAM_KEY in own and program is not None:
         found[PROGRAM] = program.packed

@@ -57,8 +57,8 @@ from gdexp.tracking.server_address import (
 )
 from gdexp.tracking.server_check import check_server
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.shard_file import ALL_SEEDS, ShardRow
 from gdexp.tracking.shard_folder import ShardFolder
+from gdexp.tracking.shard_row import ALL_SEEDS, ShardRow
 from gdexp.tracking.store import Store
 
 __all__ = [

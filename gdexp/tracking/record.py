@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from gdexp import config
+from gdexp.core import indented_json, json_text
 from gdexp.descent import LOSS, THRESHOLDS, Result, Stopping, Trace
 from gdexp.experiment import ENVIRONMENT, Experiment, environment, source_state
 from gdexp.problems import ABSOLUTE
@@ -198,7 +198,7 @@ def params(composed: Mapping[str, Any]) -> dict[str, str]:
 
 def json_bytes(value: object) -> bytes:
     """Return indented JSON with a final newline."""
-    return (json.dumps(value, indent=2, default=str) + "\n").encode()
+    return f"{indented_json(value)}\n".encode()
 
 
 def manifest(artifacts: Mapping[str, bytes]) -> bytes:
@@ -208,12 +208,8 @@ def manifest(artifacts: Mapping[str, bytes]) -> bytes:
     )
 
 
-_AS_JSON = json.JSONEncoder(default=str)
-"""Made once: `json.dumps` makes one for each value that has a `default`."""
-
-
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else _AS_JSON.encode(value)
+    return value if isinstance(value, str) else json_text(value)
 
 
 def loss_levels(experiment: Experiment) -> list[float]:

@@ -11,24 +11,20 @@ import os
 import re
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import StorageFailed, open_regular
-from gdexp.tracking.arrays import encode_array
-from gdexp.tracking.record import MANIFEST, Record, manifest
+from gdexp.core import open_regular
+from gdexp.tracking.record import Record
 from gdexp.tracking.shard_limits import check_limits
+from gdexp.tracking.shard_row import ShardRow, shard_errors, sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-FOLDER = "shards"
-"""The folder of the shards among the artifacts of a sweep."""
 
 MAX_ROWS = 1_000
 """Most rows of a shard."""
@@ -39,47 +35,10 @@ ROWS_PER_GROUP, LOSSES_PER_GROUP = 100, 2**20
 UNFINISHED = ".part"
 """Suffix of a file that is still being written."""
 
-ALL_SEEDS = -1
-"""The seed number of the row with the combined result of all seeds of a trial."""
-
-_TRACE = "trace.npy"
 _NAME = re.compile(r"[0-9]{8,15}-[0-9]{8,15}-[0-9a-f]{8}\.parquet")
 
 MOST_BYTES = 1 << 32
 """The largest file that is read, in bytes."""
-
-
-class DamagedShard(StorageFailed):
-    """A shard cannot be read."""
-
-
-@dataclass(frozen=True)
-class ShardRow:
-    """One descent of a sweep.
-
-    Attributes:
-        trial: the number of the trial in the study.
-        seed: the index of the seed, from 0; `ALL_SEEDS` for several seeds together.
-        record: everything that a run would hold, the tags of its header included.
-        started: milliseconds since 1970, when the sampler was asked for the trial.
-        manifest: the manifest as it was written with the row; None: it is made from the record, as
-            for a new row, and for those of earlier versions.
-    """
-
-    trial: int
-    seed: int
-    record: Record
-    started: int = 0
-    manifest: bytes | None = None
-
-    def sealed(self) -> dict[str, bytes]:
-        """Return the artifacts and the manifest."""
-        written = manifest(self.record.artifacts) if self.manifest is None else self.manifest
-        return {**self.record.artifacts, MANIFEST: written}
-
-    def is_altered(self) -> bool:
-        """Return whether the artifacts are not those of the manifest that was written."""
-        return self.manifest is not None and self.manifest != manifest(self.record.artifacts)
 
 
 def shard_name(rows: Sequence[ShardRow]) -> str:
@@ -126,11 +85,7 @@ def write_shard(path: Path, rows: Sequence[ShardRow]) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name too
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def count_rows(path: Path) -> tuple[int, int]:
@@ -169,11 +124,11 @@ def read_shard(
             if trials is not None and not _overlaps(file, group, trials):
                 continue
             table = file.read_row_group(group, columns=wanted)
+            if trials is not None:
+                table = table.filter(np.isin(table.column("trial").to_numpy(), [*trials]))
             for row in _rows(table):
-                if trials is not None and row.trial not in trials:
-                    continue
-                if columns is None and row.is_altered():
-                    raise ValueError(f"trial {row.trial} was altered: it is not its manifest's")
+                if columns is None:
+                    row.check_manifest()
                 yield row
 
 
@@ -200,7 +155,7 @@ class ShardReader:
         Raises:
             DamagedShard: the file cannot be read.
         """
-        with _shard_errors(self._path):
+        with _errors(self._path):
             for group in range(self._file.num_row_groups):
                 if not _overlaps(self._file, group, {trial}):
                     continue
@@ -224,7 +179,7 @@ def _open(path: Path) -> Iterator[Any]:
     from pyarrow import parquet as pq
 
     with (
-        _shard_errors(path),
+        _errors(path),
         open_regular(path, MOST_BYTES, [path.parent]) as content,
         pq.ParquetFile(content, page_checksum_verification=True) as file,
     ):
@@ -232,20 +187,10 @@ def _open(path: Path) -> Iterator[Any]:
         yield file
 
 
-@contextmanager
-def _shard_errors(path: Path) -> Iterator[None]:
-    """Turn errors of a file into `DamagedShard`; `FileNotFoundError` stays as it is."""
+def _errors(path: Path) -> AbstractContextManager[None]:
     import pyarrow as pa
 
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DamagedShard(
-            f"{FOLDER}/{path.name}: cannot be read ({reason[0]}); put a copy in its place"
-        ) from error
+    return shard_errors(path, pa.ArrowException)
 
 
 def _overlaps(file: Any, group: int, trials: Collection[int]) -> bool:  # noqa: ANN401
@@ -267,8 +212,7 @@ def _table(rows: Sequence[ShardRow]) -> pa.Table:
         losses = single
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     kept = [
-        {k: v for k, v in row.sealed().items() if k not in (_TRACE, "environment.json")}
-        for row in rows
+        {k: v for k, v in row.stored_files().items() if k != "environment.json"} for row in rows
     ]
     texts = pa.map_(pa.string(), pa.string())
     return pa.table(
@@ -302,28 +246,16 @@ def _rows(table: pa.Table) -> Iterator[ShardRow]:
         if traces is not None:
             trace = traces[at].values.to_numpy(zero_copy_only=False).astype(np.float64)
         artifacts: dict[str, bytes] = dict(found.get("artifacts") or ())
-        written = artifacts.pop(MANIFEST, None)
         if found.get("environment") is not None:
             artifacts["environment.json"] = found["environment"]
-        if traces is not None and "artifacts" in names and _lists_trace(written):
-            artifacts[_TRACE] = encode_array(trace)
-        record = Record(
-            params=dict(found.get("params") or ()),
-            metrics={k: float(v) for k, v in found["metrics"]},
-            trace=trace,
-            tags=dict(found["tags"]),
-            artifacts=artifacts,
+        yield ShardRow.of_stored(
+            [found[name] for name in ("trial", "seed", "started")],
+            Record(
+                params=dict(found.get("params") or ()),
+                metrics={k: float(v) for k, v in found["metrics"]},
+                trace=trace,
+                tags=dict(found["tags"]),
+                artifacts=artifacts,
+            ),
+            whole=traces is not None and "artifacts" in names,
         )
-        numbers = (found[name] for name in ("trial", "seed", "started"))
-        trial, seed, started = (int(each) for each in numbers)
-        if trial < 0 or seed < ALL_SEEDS:
-            raise ValueError(f"holds trial {trial}, seed {seed}")
-        yield ShardRow(trial, seed, record, started, written)
-
-
-def _lists_trace(written: bytes | None) -> bool:
-    """Return whether a row's trace is an artifact too: not of several seeds, nor of a failure.
-
-    In earlier versions, which wrote no manifest, it always was.
-    """
-    return written is None or f'"{_TRACE}"'.encode() in written

@@ -1,7 +1,9 @@
 """The folder of one sweep's shards, among the artifacts of the sweep's run.
 
-A shard appears whole and never changes. Small shards are merged into larger ones, which are written
-before the small ones are removed. So a row may exist twice for a while; readers take the first.
+A shard appears whole and never changes. Single rows are appended to a file of rows, which becomes a
+shard when it is full and when the sweep ends. Small shards are merged into larger ones, which are
+written before the small ones are removed. So a row may exist twice for a while; readers take the
+first.
 """
 
 from __future__ import annotations
@@ -14,13 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gdexp.tracking.artifact_address import local_folder
+from gdexp.tracking.row_file import (
+    RowFile,
+    RowFileReader,
+    is_for_single_rows,
+    is_row_file,
+    read_row_file,
+    row_count,
+)
 from gdexp.tracking.shard_file import (
-    FOLDER,
     MAX_ROWS,
     UNFINISHED,
-    DamagedShard,
     ShardReader,
-    ShardRow,
     count_rows,
     is_shard_name,
     may_hold,
@@ -28,6 +35,7 @@ from gdexp.tracking.shard_file import (
     shard_name,
     write_shard,
 )
+from gdexp.tracking.shard_row import FOLDER, DamagedShard, ShardRow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -71,20 +79,25 @@ class ShardFolder:
         folder = local_folder(home)
         self._folder = None if folder is None else folder / FOLDER
         self._fetched: tempfile.TemporaryDirectory[str] | None = None
-        self._open: OrderedDict[str, ShardReader] = OrderedDict()
+        self._open: OrderedDict[str, ShardReader | RowFileReader] = OrderedDict()
+        self._growing: RowFile | None = None
 
     def names(self) -> list[str]:
-        """Return the names of the shards, in the order of their trials."""
+        """Return the names of the shards, in the order of their trials; then the files of rows."""
         with self._one_line_errors():
             if self._folder is None:
                 listed = self._client().list_artifacts(self._run_id, FOLDER)
                 found = [Path(each.path).name for each in listed]
             else:
-                found = [each.name for each in self._folder.glob("*.parquet")]
-        return sorted(filter(is_shard_name, found))
+                found = [each.name for each in self._folder.glob("*.*")]
+        shards = sorted(filter(is_shard_name, found))
+        return shards + sorted(filter(is_row_file, found))
 
     def write(self, rows: Sequence[ShardRow]) -> None:
         """Write rows; they are on the disk, or on the server, when this returns."""
+        if self._folder is not None and rows and is_for_single_rows(rows):
+            self._append(self._folder, rows)
+            return
         for part in _parts(rows):
             self._write(part)
 
@@ -106,10 +119,11 @@ class ShardFolder:
             if missed in left:
                 raise DamagedShard(f"{FOLDER}/{missed}: is listed, but is not there")
             for name in left:
-                if trials is not None and not any(may_hold(name, trial) for trial in trials):
+                read_file = read_row_file if is_row_file(name) else read_shard
+                if trials is not None and not _may_hold(name, trials):
                     continue
                 try:
-                    for row in read_shard(self._path(name), trials, columns):
+                    for row in read_file(self._path(name), trials, columns):
                         if (row.trial, row.seed) not in seen:
                             seen.add((row.trial, row.seed))
                             yield name, row
@@ -129,7 +143,7 @@ class ShardFolder:
         shard = self._open.pop(name, None)
         try:
             if shard is None:
-                shard = ShardReader(self._path(name))
+                shard = (RowFileReader if is_row_file(name) else ShardReader)(self._path(name))
             found = shard.row(trial, seed)
         except FileNotFoundError:
             return None
@@ -139,7 +153,9 @@ class ShardFolder:
         return found
 
     def tidy(self) -> None:
-        """Remove unfinished files and merge small shards. No other process may write meanwhile.
+        """Remove unfinished files, and merge files of rows and small shards.
+
+        No other process may write meanwhile.
 
         Raises:
             DamagedShard: a small file cannot be read. Then no file changes.
@@ -153,8 +169,8 @@ class ShardFolder:
         rows = size = 0
         for name in self.names():
             path = self._folder / name
-            count, taken = count_rows(path)
-            if count >= SMALL:
+            count, taken = (row_count if is_row_file(name) else count_rows)(path)
+            if count >= SMALL and not is_row_file(name):
                 continue
             if small and (rows + count > MAX_ROWS or size + taken > MAX_BYTES):
                 self._join(small)
@@ -164,16 +180,29 @@ class ShardFolder:
         self._join(small)
 
     def _join(self, paths: Sequence[Path]) -> None:
-        if len(paths) < 2:
+        """Write the rows of files as one shard, or few; a single shard stays as it is."""
+        if not paths or (len(paths) == 1 and not is_row_file(paths[0].name)):
             return
         rows: dict[tuple[int, int], ShardRow] = {}
         for path in paths:
-            for row in read_shard(path):
+            for row in (read_row_file if is_row_file(path.name) else read_shard)(path):
                 rows.setdefault((row.trial, row.seed), row)
-        self._write([rows[key] for key in sorted(rows)])
+        for part in _parts([rows[key] for key in sorted(rows)]):
+            self._write(part)
         with self._one_line_errors():
             for path in paths:
                 path.unlink(missing_ok=True)
+
+    def _append(self, folder: Path, rows: Sequence[ShardRow]) -> None:
+        growing, self._growing = self._growing, None
+        if growing is None or not growing.takes_more:
+            growing = RowFile(folder)
+        with self._one_line_errors():
+            growing.append(rows)
+        if growing.is_full:
+            self._join([growing.path])
+        else:
+            self._growing = growing  # after an error a new one is begun
 
     def _write(self, rows: Sequence[ShardRow]) -> None:
         with self._one_line_errors():
@@ -199,6 +228,11 @@ class ShardFolder:
                     self._run_id, f"{FOLDER}/{name}", self._fetched.name
                 )
         return path
+
+
+def _may_hold(name: str, trials: Collection[int]) -> bool:
+    """Return whether a file with this name can hold rows of some trials."""
+    return is_row_file(name) or any(may_hold(name, trial) for trial in trials)
 
 
 def _parts(rows: Sequence[ShardRow]) -> Iterator[list[ShardRow]]:

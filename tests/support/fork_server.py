@@ -374,6 +374,7 @@ def _received(client: socket.socket) -> tuple[bytes, list[int]]:
     """One line of a client, and the descriptors that come with it; no line at the end."""
     line: bytes = b""
     passed: list[int] = []
+    descriptors: list[int]
     while not line.endswith(b"\n"):
         part: bytes = b""
         descriptors: list[int] = []

@@ -23,6 +23,8 @@ POINTS = {
     "files written": ("gdexp.tracking.sql_writer:SqlWriter", "log_files", "after"),
     "rows written": ("gdexp.tracking.sql_writer:SqlWriter", "_insert", "after"),
     "runs written": ("gdexp.tracking.store:Store", "write", "after"),
+    "rows not appended": ("gdexp.tracking.row_file:RowFile", "append", "before"),
+    "rows appended": ("gdexp.tracking.row_file:RowFile", "append", "after"),
     "shard unnamed": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "before"),
     "shard written": ("gdexp.tracking.shard_folder:ShardFolder", "_write", "after"),
     "shards joined": ("gdexp.tracking.shard_folder:ShardFolder", "_join", "after"),

@@ -277,7 +277,7 @@ def test_a_sweep_of_rows_that_is_continued_is_the_same_as_one_left_alone(
         check_whole(here / "parts", count)
     straight = swept(here / "straight", *TPE, BEST, "sweep.n_trials=6")
     assert told(finished(here / "parts")) == told(finished(here / "straight"))
-    # One trial at a time makes a shard each; at the end they are one.
+    # The rows of one trial at a time are appended to a file; at the end they are one shard.
     assert straight.sweep is not None
     assert len(list(folder_of(straight.sweep.run_id).iterdir())) == 1
 
@@ -318,10 +318,11 @@ def test_trials_of_several_workers_are_each_one_row(here: Path) -> None:
 TRIALS = 8
 LINE = [*TPE, f"sweep.n_trials={TRIALS}", BEST]
 KILLS = [
-    ("recorded in the study", 2), ("shard unnamed", 3), ("shard written", 4),
-    ("shard written", 7), ("shards joined", 1), ("runs written", 1), ("answers worked out", 1),
+    ("recorded in the study", 2), ("rows not appended", 3), ("rows appended", 4),
+    ("shard unnamed", 1), ("shard written", 1), ("shards joined", 1), ("runs written", 1),
+    ("answers worked out", 1),
 ]  # fmt: skip
-"""The seventh shard is the one that the six before are joined to, while they are still there."""
+"""The first shard is the one that the rows are joined to, while their file is still there."""
 
 
 @pytest.fixture(scope="module")

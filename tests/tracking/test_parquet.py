@@ -14,14 +14,8 @@ from hypothesis import strategies as st
 from gdexp.experiment.experiment import Experiment
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.record import Record, descent_record
-from gdexp.tracking.shard_file import (
-    DamagedShard,
-    ShardRow,
-    may_hold,
-    read_shard,
-    shard_name,
-    write_shard,
-)
+from gdexp.tracking.shard_file import may_hold, read_shard, shard_name, write_shard
+from gdexp.tracking.shard_row import DamagedShard, ShardRow
 from tests.support.commands import composed
 
 LOSSES = st.lists(st.floats(allow_nan=True, width=64), max_size=40)

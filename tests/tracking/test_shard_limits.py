@@ -17,15 +17,13 @@ from gdexp.tracking import shard_limits
 from gdexp.tracking.arrays import encode_array
 from gdexp.tracking.record import MANIFEST
 from gdexp.tracking.shard_file import (
-    ALL_SEEDS,
-    DamagedShard,
     ShardReader,
-    ShardRow,
     is_shard_name,
     read_shard,
     shard_name,
     write_shard,
 )
+from gdexp.tracking.shard_row import ALL_SEEDS, DamagedShard, ShardRow
 from tests.tracking.test_parquet import made
 
 ROWS = [ShardRow(0, 0, made([1.0, 0.5, 0.25]))]

@@ -34,6 +34,9 @@ UNTRACKED = ""
 ADDED = "added"
 """What stands in place of a status where the user added the trial to the study."""
 
+_COLUMNS = ("counts", "hits", "bounds", "values", "unreached", "each", "ends")
+"""The fields of a record that JSON holds as lists."""
+
 
 def counts(trial: FrozenTrial) -> bool:
     """Return whether a trial counts: it is complete, or it failed and its failure is recorded."""
@@ -144,24 +147,17 @@ class TrialRecord:
         first = results[0]
         counts = [result.iterations for result in results]
         reached = [result.converged for result in results]
-        others = [result.status for result in results if not result.converged]
-        others += [Status.PRUNED] if pruned else []
-        others.sort(key=_concerns_fewer)
         updates = [result.updates for result in results]
         counted = [each.kind for each in goal if each.kind in COUNTED]
         hits, bounds = threshold_counts(results, seeds, thresholds, *counted[:1])
         other = ITERATIONS if counted else SECONDS
         timed = any(each.kind == SECONDS for each in goal)
         iterations: float = counts[0] if seeds == 1 else sum(counts) / max(sum(reached), 1)
-        status = others[0] if others else first.status
+        status = _status(results, pruned)
         hitting = objective_value(results, cap, seeds, status)
         told = told_values(goal, results, status, hitting, first.threshold) if goal else None
         if status is Status.PRUNED and worst is not None:
-            goal = goal or (Objective(HITTING_TIME),)
-            known = hitting if told is None else told.values[0]
-            if goal[0].kind == RETURNED:  # it was pruned before it returned a value
-                known = worst
-            told = Told((max(known, worst, key=goal[0].signed),), estimated=True)
+            told = _told_of_pruned(goal, hitting if told is None else told.values[0], worst)
         return cls(
             run_id=run_id,
             status=str(status),
@@ -309,20 +305,28 @@ class TrialRecord:
     def of(cls, trial: FrozenTrial) -> TrialRecord:
         """Return the record of a finished trial."""
         given = {"run_id": UNTRACKED, **trial.user_attrs[RECORD]}
-        for name in {
-            "counts",
-            "hits",
-            "bounds",
-            "values",
-            "unreached",
-            "each",
-            "ends",
-        } & given.keys():
-            given[name] = tuple(given[name])
+        for name in _COLUMNS:
+            if name in given:
+                given[name] = tuple(given[name])
         if "beside" in given:
             hits, bounds = given["beside"]
             given["beside"] = tuple(hits), tuple(bounds)
         return cls(**given)
+
+
+def _status(results: Sequence[Result], pruned: bool) -> Status:
+    """Return the status of a trial: converged if all seeds did, else the first other one."""
+    others = [result.status for result in results if not result.converged]
+    others += [Status.PRUNED] if pruned else []
+    return min(others, key=_concerns_fewer, default=results[0].status)
+
+
+def _told_of_pruned(goal: Sequence[Objective], known: float, worst: float) -> Told:
+    """Return what is told of a pruned trial: nothing better than the worst trial before it."""
+    first = goal[0] if goal else Objective(HITTING_TIME)
+    if first.kind == RETURNED:  # it was pruned before it returned a value
+        known = worst
+    return Told((max(known, worst, key=first.signed),), estimated=True)
 
 
 def _concerns_fewer(status: Status) -> int:

@@ -12,7 +12,8 @@ import hashlib
 import io
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 COLOUR_TAG = "mlflow.runColor"
@@ -69,10 +70,15 @@ def status_colour(status: str, number: int = 0) -> str:
         status: how the descent ended. Other texts give dark grey.
         number: the trial's number, or another number that differs between runs.
     """
+    return _shaded(status, number % len(_SHADES))
+
+
+@lru_cache(64)
+def _shaded(status: str, shade: int) -> str:
     colour = _HUES.get(status, _OTHER)
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
-    change = _SHADES[number % len(_SHADES)] * (1.0 if status == _MOST_SHADED else 0.4)
+    change = _SHADES[shade] * (1.0 if status == _MOST_SHADED else 0.4)
     shaded = colorsys.hls_to_rgb(hue, lightness + change, saturation)
     return "#" + "".join(f"{round(255 * part):02x}" for part in shaded)
 
@@ -86,7 +92,7 @@ def trial_title(number: int, parameters: Mapping[str, Any]) -> str:
     """
     words = [
         f"{short}={_value(parameters[key])}"
-        for key, short in zip(parameters, _short_keys(list(parameters)), strict=True)
+        for key, short in zip(parameters, _short_keys(tuple(parameters)), strict=True)
     ]
     title = " ".join([f"{number:04d}", *words])
     return title if len(title) <= MOST_CHARACTERS else title[: MOST_CHARACTERS - 1] + "…"
@@ -151,7 +157,8 @@ def _shown_copy(png: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _short_keys(keys: Sequence[str]) -> list[str]:
+@lru_cache(64)
+def _short_keys(keys: tuple[str, ...]) -> list[str]:
     """Return the last part of each key, or as many last parts as make it unique."""
     found = []
     for key in keys:
