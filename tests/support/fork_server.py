@@ -44,6 +44,7 @@ IMPORTED = (
     *("sqlalchemy.dialects.sqlite", "alembic.command", "rich.tree", "rich._emoji_codes"),
     *("gdexp.sweeps.sweep_configs", "gdexp.sweeps.study.journal_storage"),
     *("gdexp.sweeps.launchers.worker_job", "gdexp.sweeps.launchers.hydra_jobs"),
+    *("torch._dynamo", "torch.profiler._cupti_monitor"),  # the first optimizer of torch does
 )
 """What commands import on their way."""
 
@@ -376,8 +377,7 @@ def _received(client: socket.socket) -> tuple[bytes, list[int]]:
     passed: list[int] = []
     descriptors: list[int]
     while not line.endswith(b"\n"):
-        part: bytes = b""
-        descriptors: list[int] = []
+        part, descriptors = b"", []
         with suppress(OSError):  # it was killed: this is its end
             part, descriptors, _, _ = socket.recv_fds(client, 65536, 16)
         if not part:
