@@ -39,9 +39,9 @@ class Checkpointing(AbstractContextManager["Checkpointing"]):
         differs: compares a checkpoint's `about` with this descent.
         drops_others: whether a checkpoint of another descent is removed, with a warning; else it
             is an error.
+        warn: is told, at once, of each checkpoint that cannot be used.
 
     Attributes:
-        warnings: what was found of checkpoints that could not be used.
         resumed_at: the updates of the checkpoint that was loaded; None if there was none.
     """
 
@@ -52,15 +52,15 @@ class Checkpointing(AbstractContextManager["Checkpointing"]):
         about: About | Callable[[], About],
         differs: Differs = lambda about: None,
         drops_others: bool = False,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder, self._about, self._differs = folder, about, differs
-        self._drops_others = drops_others
+        self._drops_others, self._warn = drops_others, warn
         self._every = math.inf if every is None else every
         self._began = time.monotonic()
         self._next = self._began + self._every
         self._own: ExitStack | None = None
         self._locked = False
-        self.warnings: list[str] = []
         self.resumed_at: int | None = None
 
     def __enter__(self) -> Checkpointing:
@@ -109,19 +109,24 @@ class Checkpointing(AbstractContextManager["Checkpointing"]):
         self._next = ended + max(self._every, (ended - began) / SHARE)
 
     def load(self, device: torch.device | str = "cpu") -> Any:  # noqa: ANN401
-        """Return the state of the newest checkpoint; None where there is none.
+        """Return the state of the newest checkpoint that is whole; None where there is none.
 
         Raises:
-            GdexpError: it is of another descent; what differs is named.
+            GdexpError: it is of another descent, or all are damaged; the reason is named.
         """
-        found = self.folder.load(device) if self.folder.numbers() else None
+        try:
+            found = self.folder.load(device) if self.folder.numbers() else None
+        except GdexpError as error:
+            self._begin_again(str(error))
+            return None
         if found is None:
             return None
         reason = self._differs(found.about)
         if reason is not None:
             self.refuse(reason)
             return None
-        self.warnings += found.warnings
+        for each in found.warnings:
+            self._warn(each)
         self.resumed_at = found.number
         return found.state
 
@@ -131,12 +136,14 @@ class Checkpointing(AbstractContextManager["Checkpointing"]):
         Raises:
             GdexpError: the descent is not to begin again.
         """
-        said = f"checkpoint {self.folder.path}: {reason}"
+        self._begin_again(f"checkpoint {self.folder.path}: {reason}")
+
+    def _begin_again(self, reason: str) -> None:
         if not self._drops_others:
-            raise GdexpError(said)
-        self.warnings.append(f"{said}; the descent begins again")
+            raise GdexpError(reason)
+        self._warn(f"{reason}; the descent begins again")
         self.resumed_at = None
-        self.folder.remove()
+        self.folder.clear()
 
     def _lock(self) -> None:
         """Keep other processes from the descent until the end of the block, if there is one."""

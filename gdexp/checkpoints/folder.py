@@ -111,7 +111,10 @@ class CheckpointFolder:
         return {int(match[1]): name for match, name in found if match}
 
     def about(self) -> Mapping[str, Any] | None:
-        """Return what the descent of the newest checkpoint is; None where none can be read."""
+        """Return what the descent of the newest checkpoint is; None where none can be read.
+
+        It is read quickly and not compared with the digest: what decides is in `load`.
+        """
         for number in sorted(self.numbers(), reverse=True):
             with suppress(DamagedFile, OSError, KeyError, ValueError):
                 found: Mapping[str, Any] = json.loads(read_texts(self._file(number))["about"])
@@ -168,15 +171,17 @@ class CheckpointFolder:
                 self._remove_old()
                 return Checkpoint(number, state, json.loads(texts["about"]), warnings)
             except (DamagedFile, OSError, KeyError, ValueError) as error:
-                warnings.append(f"checkpoint {path} is not used: {error}")
+                reason = failure_reason(error) if isinstance(error, OSError) else error
+                warnings.append(f"checkpoint {path} is not used: {reason}")
         if warnings:
-            raise GdexpError(warnings[0])
+            raise GdexpError("; ".join(warnings))
         return None
 
     def clear(self) -> None:
         """Remove the checkpoints; the descent begins again."""
         for name in self.numbers().values():
-            (self.path / name).unlink(missing_ok=True)
+            with suppress(OSError):  # a name that is no file
+                (self.path / name).unlink()
 
     def remove(self) -> None:
         """Remove the folder; the descent has ended."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gdexp.checkpoints import CheckpointFolder
+from gdexp.checkpoints import Checkpoint, CheckpointFolder
 from gdexp.cli.passed_limits import check_passed_limits
 from gdexp.cli.run import carry_out
 from gdexp.cli.run_answer import run_answer
@@ -24,18 +24,23 @@ from gdexp.config import (
     with_values,
 )
 from gdexp.core import BadInput, GdexpError, StudyInUse, json_output, validation
-from gdexp.descent import Result, Stopping
+from gdexp.descent import Result
 from gdexp.display import terminal
 from gdexp.experiment import CHANGEABLE, CheckpointSettings, kept_of
-from gdexp.runs import RunLoader, stored_experiment
-from gdexp.tracking import Record, Store, TrackingSettings
+from gdexp.runs import (
+    RESUMED_TAG,
+    RunLoader,
+    first_settings,
+    last_settings,
+    param_value,
+    resumed_text,
+    stored_experiment,
+)
+from gdexp.tracking import Record, Store, TrackingSettings, params
 from gdexp.training import Kept
 
 OWN_KEYS = ("resume", "trust", "checkpoint", "tracking", "output")
 """Keys and groups that say how the run goes on, and are not part of it."""
-
-RESUMED_TAG = "gdexp.resumed"
-"""The tag of a run that went on: from where, and with which other settings."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,10 @@ def resume(config: Config) -> Result:
     trust = _trusted(config["trust"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])
     folder = _folder(settings.run, tracking)
-    about = folder.about()
-    if about is None:
-        raise BadInput("+resume", folder.path.name, f"no checkpoint in {folder.path} can be read")
+    found = _checkpoint(folder)
+    made, about = found.number, found.about
     experiment = stored_experiment(with_values(about["config"], changed), trust)
-    made = _updates_made(folder, experiment.stopping, changed)
+    check_passed_limits(found, experiment.stopping, changed)
     tracking = _keeping(tracking, kept_of(about))
     tracking.preflight()
     store = Store(tracking)
@@ -83,38 +87,44 @@ def resume(config: Config) -> Result:
     if known[0].status == "FINISHED":
         folder.remove()
         raise BadInput("+resume", run_id, "is finished; there is nothing to go on with")
+    given = {**_given_before(known[0].tags), **changed}
+    if given != changed:
+        changed = given
+        experiment = stored_experiment(with_values(about["config"], changed), trust)
+        check_passed_limits(found, experiment.stopping, changed)
+    del found  # the run needs its memory
     with folder.locked():  # another process may go on with it
         store.reopen(run_id)
     out = terminal.console()
     step = "update" if experiment.function is None else "iteration"
-    said = [f"{step} {made:,}"]
-    said += [f"{k}={v}, before {lookup(about['config'], k)}" for k, v in changed.items()]
-    store.log_values(run_id, Record(tags={RESUMED_TAG: "; ".join(said)}))
-    terminal.print_facts(out, [("resumed", f"run {run_id} at {'; '.join(said)}")])
+    now = params(experiment.config)
+    at_start = {**params(about["config"]), **first_settings(known[0].tags)}
+    first = {key: at_start[key] for key in CHANGEABLE if at_start.get(key, now[key]) != now[key]}
+    said = resumed_text(f"{step} {made:,}", now, first)
+    store.log_values(run_id, Record(tags={RESUMED_TAG: said}))
+    terminal.print_facts(out, [("resumed", f"run {run_id} at {said}")])
     saves = CheckpointSettings.of(config)
     try:
-        result = carry_out(out, experiment, store, run_id, saves, changed)
+        result = carry_out(out, experiment, store, run_id, saves, changed, first)
     except StudyInUse:
         store.reopen(run_id)
         raise
     answer = run_answer(experiment.of_result(result), result, run_id, store)
-    json_output.answer("resume", {**answer, "resumed": "; ".join(said)})
+    json_output.answer("resume", {**answer, "resumed": said})
     return result
 
 
-def _updates_made(folder: CheckpointFolder, stopping: Stopping, changed: Config) -> int:
-    """Return where the newest whole checkpoint is.
+def _checkpoint(folder: CheckpointFolder) -> Checkpoint:
+    """Return the newest checkpoint that is whole.
 
     Raises:
-        BadInput: the run has passed a limit that is given anew.
-        GdexpError: no checkpoint is whole, or another process goes on with the run.
+        GdexpError: none is, or another process goes on with the run.
     """
     with folder.locked():
         found = folder.load()
     if found is None:
         raise GdexpError(f"checkpoint {folder.path}: it was removed meanwhile")
-    check_passed_limits(found, stopping, changed)
-    return found.number
+    return found
 
 
 def _changed(config: Config) -> dict[str, Any]:
@@ -133,6 +143,11 @@ def _changed(config: Config) -> dict[str, Any]:
             allowed = f"comes from the run itself; only {', '.join(CHANGEABLE)} can change"
             raise BadInput(key, value, allowed)
     return found
+
+
+def _given_before(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that an earlier `+resume` was given; a kill may have come soon after."""
+    return {k: param_value(each) for k, each in last_settings(tags).items() if k in CHANGEABLE}
 
 
 def _keeping(tracking: TrackingSettings, kept: Kept) -> TrackingSettings:

@@ -6,18 +6,18 @@ import math
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from rich.console import Console
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
 from gdexp.cli.run_answer import run_answer
+from gdexp.cli.run_texts import announce, engine_line, report
 from gdexp.cli.suggested_sweep import suggested_sweep
 from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
 from gdexp.config import Config, construct
-from gdexp.core import Interrupted, command_folder, format_number, format_value, json_output
-from gdexp.descent import LOSS, PENALTY, Monitors, Result, measure_note, outcome_text
-from gdexp.display import LossPrinter, print_curve, print_tensors, terminal
+from gdexp.core import Interrupted, command_folder, json_output
+from gdexp.descent import LOSS, Monitors, Result
+from gdexp.display import LossPrinter, terminal
 from gdexp.experiment import (
     FOLDER,
     NONDETERMINISTIC_TAG,
@@ -40,6 +40,7 @@ from gdexp.tracking import (
     chart_views,
     descent_note,
     descent_record,
+    params,
     run_display,
 )
 from gdexp.training import Kept
@@ -70,6 +71,8 @@ def run_config(config: Config) -> Result:
     tags = {} if differing is None else {NONDETERMINISTIC_TAG: "true"}
     name_unfinished(experiment)
     run_id = store.start(RunHeader(name=title(experiment), kind="run", tags=tags))
+    if experiment.function is None:  # of a descent the engine may change until its end
+        store.log_values(run_id, Record(params=params(experiment.config)))
     result = replace(carry_out(out, experiment, store, run_id, saves), run_id=run_id)
     json_output.answer("run", run_answer(experiment.of_result(result), result, run_id, store))
     return result
@@ -82,6 +85,7 @@ def carry_out(
     run_id: str,
     saves: CheckpointSettings,
     changed: Collection[str] = (),
+    first: Mapping[str, str] | None = None,
 ) -> Result:
     """Run an experiment, from its checkpoint if it has one; print and record the result.
 
@@ -92,6 +96,7 @@ def carry_out(
         run_id: of the run, which the store has as RUNNING.
         saves: when checkpoints are made.
         changed: keys whose values are others than the checkpoint's.
+        first: params that stay as they were when the run began.
 
     Raises:
         StudyInUse: another process goes on with the run.
@@ -99,10 +104,11 @@ def carry_out(
     """
     folder = CheckpointFolder(command_folder() / FOLDER / run_id)
     kept = Kept(store.settings.tensors, store.settings.model)
-    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed)
+    warn = terminal.print_warning
+    checkpoints = checkpointing(experiment, folder, saves, kept=kept, changed=changed, warn=warn)
     try:
         with checkpoints:
-            return _recorded(out, experiment, store, run_id, checkpoints)
+            return _recorded(out, experiment, store, run_id, checkpoints, first or {})
     except BaseException as error:
         state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         if isinstance(error, Interrupted) and state is not None:
@@ -120,10 +126,11 @@ def _recorded(
     store: Store,
     run_id: str,
     checkpoints: Checkpointing,
+    first: Mapping[str, str],
 ) -> Result:
     """Run, print and record; then the checkpoints are removed."""
     stopping, f_star = experiment.stopping, experiment.problem.reference
-    metric = None if stopping.metric == LOSS else stopping.metric
+    metric = None if stopping.metric in (LOSS, experiment.watched_name) else stopping.metric
     threshold = -math.inf if stopping.of_norm else stopping.threshold  # it says nothing of losses
     losses = LossPrinter(out, threshold, f_star, experiment.watched_name, metric)
     of_losses = experiment.watched_name is None
@@ -136,11 +143,10 @@ def _recorded(
             kept=kept,
             checkpoints=checkpoints,
         )
-    for each in checkpoints.warnings:
-        terminal.print_warning(each)
     asked, experiment = experiment, experiment.of_result(result)
-    losses.close(result.watched)
-    store.finish(run_id, record(experiment, result, run_id, store))
+    losses.close(result.last_watched)
+    made = record(experiment, result, run_id, store)
+    store.finish(run_id, replace(made, params={**made.params, **first}))
     checkpoints.folder.remove()
     report(out, experiment, result)
     if experiment.engine_reason != asked.engine_reason:  # known only since the descent
@@ -225,123 +231,3 @@ def title(experiment: Experiment) -> str:
     lr = getattr(experiment.rule, "lr", None)
     step = "" if lr is None else f" lr={lr:.6g}"
     return f"{experiment.problem.name} {experiment.rule.name}{step}"
-
-
-def announce(out: Console, experiment: Experiment, differing: str | None = None) -> None:
-    """Print the experiment, and warn of a threshold that the dtype cannot reach.
-
-    Args:
-        out: the console.
-        experiment: what is going to run.
-        differing: the warning of a problem that gives different losses for the same x.
-    """
-    problem, stopping = experiment.problem, experiment.stopping
-    dtype = str(experiment.dtype).removeprefix("torch.")
-    subject = terminal.escape_text(experiment.subject)
-    terminal.print_facts(
-        out,
-        [
-            ("problem", f"{subject}, {dtype} on {experiment.device}"),
-            ("rule", terminal.escape_text(_rule(experiment))),
-            (
-                "until",
-                f"{stopping.goal_text(problem.reference)}{measure_note(stopping)}, "
-                f"at most {stopping.max_iterations:,} iterations",
-            ),
-            *engine_line(experiment),
-        ],
-    )
-    warning = experiment.threshold_warning()
-    for each in filter(None, (warning, differing)):
-        out.print(f"[yellow]warning[/yellow]  {terminal.escape_text(each)}")
-    out.print()
-
-
-def engine_line(experiment: Experiment) -> list[tuple[str, str]]:
-    """Return why `engine=auto` takes torch, if it does."""
-    reason = experiment.engine_reason
-    return [] if reason is None else [("engine", terminal.escape_text(f"torch: {reason}"))]
-
-
-def report(out: Console, experiment: Experiment, result: Result) -> None:
-    """Print the final tensor beside its target, and the numbers of the result."""
-    out.print()
-    function = experiment.function
-    drawn = None
-    if function is not None:
-        drawn = function.to(result.final.dtype, result.final.device).curve(result.final)
-    if drawn is not None:
-        print_curve(out, drawn.grid, drawn.wanted, drawn.fitted)
-    elif function is not None:
-        shown = [("final x", result.final)]
-        if experiment.problem.target is not None:
-            shown.append(("target", experiment.problem.target))
-        print_tensors(out, shown)
-    out.print()
-    terminal.print_facts(
-        out,
-        [
-            ("status", f"[bold]{result.status}[/bold]: {outcome_text(result)}"),
-            ("iterations", f"[bold]{result.iterations:,}[/bold]"),
-            ("hitting time", f"{format_number(result.hitting_time)}{_hitting_time_note(result)}"),
-            *_evaluations_line(result),
-            *((terminal.escape_text(name), text) for name, text in result.facts()),
-            *theory_line(experiment, result),
-            ("final loss", _loss(result.final_loss, result.f_star)),
-            ("smallest loss", _loss(result.min_loss, result.f_star)),
-        ],
-    )
-
-
-def _evaluations_line(result: Result) -> list[tuple[str, str]]:
-    """Return how often loss and gradient were computed, where there were more than iterates."""
-    if result.evaluations is None:
-        return []
-    from gdexp.descent import EVALUATIONS, GRADIENTS, total_cost
-
-    losses, gradients = (total_cost(result, cost) for cost in (EVALUATIONS, GRADIENTS))
-    return [("evaluations", f"{losses:,.0f} of the loss, {gradients:,.0f} of the gradient")]
-
-
-def theory_line(experiment: Experiment, result: Result) -> list[tuple[str, str]]:
-    """Return the distance from the theoretical best if it is known; nothing for large problems."""
-    from gdexp.theory import MOST_MODES, distance_from_best
-
-    function = experiment.function
-    if function is None or result.final.numel() > MOST_MODES:
-        return []
-    distance = distance_from_best(function, result)
-    return [] if distance is None else [("theory", str(distance))]
-
-
-def _hitting_time_note(result: Result) -> str:
-    """Return a note on a hitting time that was not measured."""
-    if result.converged:
-        return ""
-    if result.status.hopeless:
-        return f" (counted as {PENALTY} × max_iterations)"
-    return " (projected)"
-
-
-def _loss(value: float, f_star: float) -> str:
-    above = "" if f_star == 0 else f" ({value - f_star:.6g} above the minimum)"
-    return format_number(value) + above
-
-
-def _rule(experiment: Experiment) -> str:
-    given = dict(experiment.config["optimizer"])
-    schedule = given.pop("schedule", None)
-    words = _pairs(given)
-    if isinstance(schedule, dict) and schedule.get("name", "constant") != "constant":
-        words.append(f"with schedule {' '.join([schedule['name'], *_pairs(schedule)])}")
-    return f"{' '.join([experiment.rule.name, *words])}, seed {experiment.seed}"
-
-
-def _pairs(settings: Mapping[str, Any]) -> list[str]:
-    """Return the settings as they are typed, without those that are left at nothing."""
-    given = {key: value for key, value in settings.items() if key != "name"}
-    return [
-        f"{key}={format_value(value)}"
-        for key, value in given.items()
-        if value is not None and (key, value) != ("accumulate", 1)
-    ]

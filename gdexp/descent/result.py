@@ -140,9 +140,9 @@ class Result:
         return float(numbers.max()) if numbers.size else self.final_loss
 
     @property
-    def watched(self) -> Trace:
-        """What a watch saw."""
-        return self.trace
+    def last_watched(self) -> tuple[int, float] | None:
+        """The last that a watch saw, with its iteration; None where it saw nothing."""
+        return (len(self.trace) - 1, float(self.trace[-1])) if len(self.trace) else None
 
     @property
     def goal_trace(self) -> Trace:

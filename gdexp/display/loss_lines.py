@@ -6,19 +6,14 @@ import math
 import time
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from gdexp.core import format_number, gap_name, signals
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 EVERY_UNTIL = 20
 """Iterations; every loss is printed until this one."""
@@ -108,14 +103,16 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
         if self._metric is not None and self._metric in metrics:
             self._reads.append((iteration, metrics[self._metric]))
 
-    def close(self, trace: Sequence[float] | npt.NDArray[np.float64]) -> None:
+    def close(self, last: tuple[int, float] | None) -> None:
         """Print the last loss and the last reading, unless they were printed already.
 
         The last reading of a training is of the weights after its last loss: it has its own line.
+
+        Args:
+            last: the iteration and the loss; None where there is none.
         """
-        last = len(trace) - 1
-        if last > self._last:
-            self._print(last, float(trace[last]))
+        if last is not None and last[0] > self._last:
+            self._print(*last)
         for iteration, value in self._reads:
             self._line(iteration, "", f"{value:>12.6g}")
 
@@ -146,7 +143,7 @@ class LossPrinter(AbstractContextManager["LossPrinter"]):
             self._bar.start()
         first, gap = trace[0] - self._f_star, trace[-1] - self._f_star
         share = 0.0
-        if self._metric is None and 0 < gap < first and self._threshold > 0:
+        if self._metric is None and 0 < gap < first > self._threshold > 0:
             share = math.log(first / gap) / math.log(first / self._threshold)
         if self._task is not None:
             self._bar.update(self._task, completed=min(share, 1.0), loss=format_number(trace[-1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ def checkpointing(
     drops_others: bool = False,
     kept: Kept = ALL,
     changed: Collection[str] = (),
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Checkpointing:
     """Return what saves an experiment and goes on with it.
 
@@ -67,6 +68,7 @@ def checkpointing(
         drops_others: as of `Checkpointing`.
         kept: what the result keeps of the weights; `kept_of` reads it again.
         changed: keys that may differ from those of the checkpoint, of `CHANGEABLE`.
+        warn: as of `Checkpointing`.
     """
 
     def about() -> dict[str, Any]:
@@ -79,7 +81,7 @@ def checkpointing(
     def differs(saved: Mapping[str, Any]) -> str | None:
         return _difference(experiment, saved, changed)
 
-    return Checkpointing(folder, settings.every, about, differs, drops_others)
+    return Checkpointing(folder, settings.every, about, differs, drops_others, warn)
 
 
 RowKey = tuple[int, int, str]

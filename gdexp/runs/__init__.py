@@ -2,6 +2,7 @@
 
 from gdexp.runs.artifact_reader import UnreadableRun
 from gdexp.runs.manifest import MOST_JSON, parse_manifest, size_limit
+from gdexp.runs.resumed_settings import RESUMED_TAG, first_settings, last_settings, resumed_text
 from gdexp.runs.run_list import (
     ASCENDING,
     BEST_FIRST_TAG,
@@ -26,6 +27,7 @@ __all__ = [
     "DESCENDING",
     "MOST_JSON",
     "PARAMS_TAG",
+    "RESUMED_TAG",
     "SEED_PARAM",
     "DeletedRun",
     "RunLoader",
@@ -34,12 +36,15 @@ __all__ = [
     "UnreadableRun",
     "best_runs",
     "check_stored_config",
+    "first_settings",
+    "last_settings",
     "load_runs",
     "param_value",
     "parse_config",
     "parse_manifest",
     "program_bytes",
     "rank_key",
+    "resumed_text",
     "size_limit",
     "stored_experiment",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gdexp.core import BadInput, StorageFailed, printable_line, shown_path
 from gdexp.runs.artifact_reader import ArtifactReader, UnreadableRun
 from gdexp.runs.parents import Parents
+from gdexp.runs.resumed_settings import decided_params
 from gdexp.runs.run_list import Runs
 from gdexp.runs.run_search import KIND, PARENT_TAG, RunSearch
 from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
@@ -244,13 +245,14 @@ class RunLoader:
 
     def _run(self, run: Run, trial: int | None = None) -> TrackedRun:
         tags = bounded_texts(run.data.tags)
+        params = {**tagged_params(tags), **bounded_texts(run.data.params)}
         number = stored_count(tags.get("gdexp.trial", ""))
         return TrackedRun(
             run_id=str(run.info.run_id),
             name=printable_line(str(run.info.run_name or "")[:LONGEST_NAME]),
             kind=tags.get("gdexp.kind", ""),
             state=str(run.info.status),
-            params={**tagged_params(tags), **bounded_texts(run.data.params)},
+            params=decided_params(params, tags),
             metrics={str(key): float(value) for key, value in run.data.metrics.items()},
             tags=tags,
             trial=trial if number is None else number,

@@ -49,7 +49,8 @@ class TrackedRun(RunReadings):
         name: the run name, without control characters.
         kind: run, sweep, trial, seed or rerun; empty for a run that gdexp did not make.
         state: MLflow's status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
-        params: the resolved config: keys with dots, values as text.
+        params: the resolved config: keys with dots, values as text. Of a run that `+resume` went on
+            with other settings they are those that decided; MLflow has those of its start.
         metrics: the last value of each metric.
         tags: all tags, MLflow's own included.
         trial: the trial number; the run of a seed has the number of its trial.

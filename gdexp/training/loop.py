@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from gdexp.checkpoints import Checkpointing
-from gdexp.core import BadInput, nearest, release_freed_memory, signals
+from gdexp.core import BadInput, GdexpError, nearest, release_freed_memory, signals
 from gdexp.descent import (
     LOSS,
     Monitor,
@@ -99,15 +99,6 @@ class TrainingLoop:
         self._level, self._limit = stopping.level, stopping.limit
         self._most_seconds = math.inf if stopping.max_seconds is None else stopping.max_seconds
         self._checkpoints, self._rehearses = checkpoints, rehearses
-        self.iteration = 0
-        self.losses = array("d")
-        self.metrics: dict[str, MetricTrace] = {}
-        self.heard: list[tuple[int, dict[str, float], float]] = []
-        self.best = math.inf
-        self.best_state: Tensors | None = None
-        self.pending: dict[str, float] = {}
-        self.met: Met | None = None
-        self.seconds_before = 0.0
 
     def run(self) -> TrainingResult:
         """Train until the end; the process's random generators are restored after it.
@@ -134,6 +125,15 @@ class TrainingLoop:
 
     def _begin(self) -> None:
         """Seed all generators and make the training, its model and its updates."""
+        self.iteration = 0
+        self.losses = array("d")
+        self.metrics: dict[str, MetricTrace] = {}
+        self.heard: list[tuple[int, dict[str, float], float]] = []
+        self.best = math.inf
+        self.best_state: Tensors | None = None
+        self.pending: dict[str, float] = {}
+        self.met: Met | None = None
+        self.seconds_before = 0.0
         seed_generators(self.seed)
         self.training = self._make()
         self.training.device, self.training.dtype = self.device, self.dtype
@@ -159,10 +159,10 @@ class TrainingLoop:
 
         None where a signal ends it, after a checkpoint.
         """
+        status = None if self._resumed() else self._evaluate()
         training, model, updates, stopping = self.training, self.model, self.updates, self.stopping
         every, accumulate, of_loss = stopping.every, updates.accumulate, stopping.metric == LOSS
         record, finite = self.losses.append, math.isfinite
-        status = None if self._resumed() else self._evaluate()
         while status is None:
             if self.iteration >= self._limit:
                 return self._ended(stopping.limit_status)
@@ -194,11 +194,16 @@ class TrainingLoop:
         return status
 
     def _resumed(self) -> bool:
-        """Go to the newest checkpoint; return whether there is one."""
-        state = None if self._checkpoints is None else self._checkpoints.load(self.device)
-        if state is None:
+        """Go to the newest checkpoint; return whether there is one that can be used."""
+        if self._checkpoints is None or (state := self._checkpoints.load(self.device)) is None:
             return False
-        load_loop_state(self, state)
+        try:
+            load_loop_state(self, state)
+        except GdexpError as error:
+            self._checkpoints.refuse(str(error))
+            self.batches.close()
+            self._begin()
+            return False
         self._started = time.perf_counter()
         if self.met is not None:
             self._go_on()

@@ -39,7 +39,7 @@ class OwnLoop:
         seed: of all generators.
         device: on which the arithmetic is made exact.
         monitor: hears the readings and may end the loop.
-        watch: as in `descend`; it sees the last values of the stopping metric.
+        watch: as in `descend`; it sees the readings of the stopping metric.
         checkpoints: where the `Checkpoint`s that it yields are saved.
     """
 
@@ -60,9 +60,9 @@ class OwnLoop:
         self.stopping, self._seed = stopping, seed
         self._device = torch.device(device)
         self._monitor, self._watch = stopping_monitor(stopping, monitor), watch
-        self._checkpoints = checkpoints
+        self._checkpoints, self._takes_checkpoint = checkpoints, _takes_checkpoint(function)
         self._watch_at = 0
-        self._shown = array("d", [math.nan])  # so that the first reading has the number 1
+        self._shown = array("d")
         self.iteration = 0
         self.metrics: dict[str, MetricTrace] = {}
         self.heard: list[tuple[int, dict[str, float], float]] = []
@@ -92,11 +92,8 @@ class OwnLoop:
 
     def _run(self, resumed: Checkpoint | None) -> Status:
         given = dict(self._arguments)
-        accepts = _accepts_checkpoint(self._function)
-        if accepts:
+        if self._takes_checkpoint:
             given["checkpoint"] = resumed
-        elif resumed is not None:
-            self._begin_again()
         with receiving(self._reported):
             try:
                 made = self._function(**given)
@@ -180,11 +177,10 @@ class OwnLoop:
         """Let the watch see the last value of the stopping metric; it checks signals too."""
         if value is not None:
             self._shown.append(value)
-        place = len(self._shown) - 1
         if self._watch is None or value is None:
             signals.check()
-        elif place >= self._watch_at:
-            self._watch_at = self._watch(place, self._shown)
+        elif self.iteration >= self._watch_at:
+            self._watch_at = self._watch(self.iteration, self._shown)
 
     def _heard(self, metrics: dict[str, float]) -> Status | None:
         if self._monitor is None:
@@ -212,6 +208,9 @@ class OwnLoop:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         """Save what the loop needs to go on, if it is time."""
+        if not self._takes_checkpoint:
+            allowed = "yields a gdexp.Checkpoint, so it must have a parameter checkpoint=None"
+            raise BadInput("problem", self.name, f"{allowed}, from which it goes on")
         if self._checkpoints is None or not self._checkpoints.is_due():
             return
         columns = {
@@ -248,12 +247,6 @@ class OwnLoop:
                 self._monitor.reading(iteration, metrics, seconds)
         return Checkpoint(state["own"], generators=state["generators"])
 
-    def _begin_again(self) -> None:
-        """Forget what was resumed: the loop takes no checkpoint, so it begins at its start."""
-        self.iteration, self._seconds_before = 0, 0.0
-        self.metrics.clear()
-        self.heard.clear()
-
     def _result(self, status: Status) -> TrainingResult:
         goal = self.stopping.metric
         modes = {**getattr(self._function, "modes", {})}
@@ -274,7 +267,8 @@ class OwnLoop:
         )
 
 
-def _accepts_checkpoint(function: Callable[..., object]) -> bool:
+def _takes_checkpoint(function: Callable[..., object]) -> bool:
+    """Return whether a loop has the parameter `checkpoint`, from which it goes on."""
     try:
         return "checkpoint" in inspect.signature(function).parameters
     except (TypeError, ValueError):

@@ -142,12 +142,12 @@ class TrainingResult(Result):
         return float(self._losses[-1]) if len(self._losses) else math.nan
 
     @property
-    def watched(self) -> Trace:
-        """What a watch saw: the losses; of a loop its stopping metric, from reading 1 on."""
+    def last_watched(self) -> tuple[int, float] | None:
+        """The last that a watch saw: of the losses, or of a loop's stopping metric."""
         if self.parts:
-            return self.trace
-        values = self.readings.get(self.stopping.metric, np.empty((0, 2)))[:, 1]
-        return np.array([math.nan, *values])
+            return super().last_watched
+        readings = self.readings.get(self.stopping.metric, np.empty((0, 2)))
+        return (int(readings[-1, 0]), float(readings[-1, 1])) if len(readings) else None
 
     @property
     def _losses(self) -> Trace:

@@ -44,7 +44,7 @@ def test_each_reading_stands_beside_the_loss_of_its_own_iteration() -> None:
             trace.append(2.0 / (k + 1))
             losses(k, trace)
         losses.reading(25, {"accuracy": 0.95}, 0.0)
-        losses.close(trace)
+        losses.close((24, trace[-1]))
     lines = [line.split() for line in out.getvalue().splitlines()]
     assert lines[1] == ["0", "2", "0.5"]
     assert lines[2] == ["1", "1"]

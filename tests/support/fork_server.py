@@ -44,6 +44,7 @@ IMPORTED = (
     *("sqlalchemy.dialects.sqlite", "alembic.command", "rich.tree", "rich._emoji_codes"),
     *("gdexp.sweeps.sweep_configs", "gdexp.sweeps.study.journal_storage"),
     *("gdexp.sweeps.launchers.worker_job", "gdexp.sweeps.launchers.hydra_jobs"),
+    *("torch._dynamo", "torch.profiler._cupti_monitor"),  # the first optimizer of torch does
 )
 """What commands import on their way."""
 
@@ -374,6 +375,7 @@ def _received(client: socket.socket) -> tuple[bytes, list[int]]:
     """One line of a client, and the descriptors that come with it; no line at the end."""
     line: bytes = b""
     passed: list[int] = []
+    descriptors: list[int]
     while not line.endswith(b"\n"):
         part, descriptors = b"", []
         with suppress(OSError):  # it was killed: this is its end

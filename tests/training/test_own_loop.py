@@ -51,6 +51,22 @@ def test_a_metric_ends_it() -> None:
     assert result.best("accuracy") == 0.9375
 
 
+def test_a_metric_that_comes_sometimes_is_shown_at_its_own_iterations() -> None:
+    def fit() -> Iterator[dict[str, float]]:
+        for k in range(1, 11):
+            yield {"loss": 1.0} | ({"accuracy": k / 10} if k % 3 == 0 else {})
+
+    seen: list[tuple[int, float]] = []
+
+    def watch(iteration: int, values: Any) -> int:
+        seen.append((iteration, values[-1]))
+        return iteration + 1
+
+    result = run(fit, ACCURACY, watch=watch)
+    assert seen == [(3, 0.3), (6, 0.6), (9, 0.9)]
+    assert result.last_watched == (9, 0.9)
+
+
 def test_limits() -> None:
     assert run(descending, Stopping(1e-9, 5)).status is Status.MAX_ITERATIONS
     assert run(descending, Stopping(1e-9, 50, patience=2, min_delta=0.1)).status is Status.PLATEAU
@@ -197,6 +213,14 @@ def test_a_loop_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path: Path) -
     assert saves.resumed_at is not None
     assert resumed.readings["loss"].tobytes() == whole.readings["loss"].tobytes()
     assert resumed.iterations == whole.iterations
+
+
+def test_a_loop_that_cannot_take_its_checkpoint_is_refused() -> None:
+    def fit() -> Iterator[Any]:
+        yield {"loss": 1.0}, Checkpoint(step=1)
+
+    with pytest.raises(BadInput, match="must have a parameter checkpoint=None"):
+        run(fit, Stopping(0.5, 9))
 
 
 @pytest.mark.slow

@@ -264,11 +264,36 @@ def test_a_checkpoint_of_other_settings_or_code_is_refused(tmp_path: Path) -> No
     given = CheckpointFolder(tmp_path), None, {}, lambda about: "train.py changed"
     with pytest.raises(GdexpError, match=r"checkpoint .*: train\.py changed"):
         TrainingLoop(Small, "s", settings(ADAM), LIMIT, checkpoints=Checkpointing(*given)).run()
-    fresh = Checkpointing(*given, drops_others=True)
+    said: list[str] = []
+    fresh = Checkpointing(*given, drops_others=True, warn=said.append)
     begun = TrainingLoop(Small, "small", settings(ADAM), LIMIT, checkpoints=fresh).run()
     assert fresh.resumed_at is None
-    assert fresh.warnings[0].endswith("train.py changed; the descent begins again")
+    assert said[0].endswith("train.py changed; the descent begins again")
     assert_same(begun, train(tmp_path / "other", LIMIT))
+
+
+def moved() -> Ordered:
+    """Ordered, with its data in another order."""
+    made = Ordered()
+    made.offset = 1
+    return made
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_trial_whose_checkpoint_cannot_be_used_begins_again_and_says_why(
+    is_damaged: bool, tmp_path: Path
+) -> None:
+    assert train(tmp_path, LIMIT, saves=[3, 5], kill=5, make=Ordered) is None
+    for each in tmp_path.iterdir() if is_damaged else ():
+        each.write_bytes(each.read_bytes()[:-9])
+    said: list[str] = []
+    saves = Checkpointing(CheckpointFolder(tmp_path), None, {}, drops_others=True, warn=said.append)
+    begun = TrainingLoop(moved, "small", settings(ADAM), LIMIT, checkpoints=saves).run()
+    assert said[0].count("is not used") == 2 * is_damaged
+    assert ("of epoch 1 is another one than before" in said[0]) != is_damaged
+    assert said[0].endswith("; the descent begins again")
+    assert saves.resumed_at is None
+    assert_same(begun, train(tmp_path / "other", LIMIT, make=moved))
 
 
 @pytest.mark.slow

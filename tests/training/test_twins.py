@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,7 +106,7 @@ def points(store: Store, run_id: str, metric: str) -> dict[int, float]:
 
 @pytest.mark.slow
 def test_a_killed_run_is_visible_and_goes_on_to_another_total_which_a_tag_says(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("gdexp.tracking.live_curves.SECONDS", 0.0)
     monkeypatch.setattr("gdexp.tracking.live_curves.SHARE", 1e9)  # at every call
@@ -114,12 +116,30 @@ def test_a_killed_run_is_visible_and_goes_on_to_another_total_which_a_tag_says(
     (killed,) = store.search({})
     visible = points(store, killed.run_id, "loss")
     assert len(visible) >= 4
-    trained("+resume", "trust=[twin_net.Net]", "stopping.max_iterations=12")
+    params = store.client.get_run(killed.run_id).data.params
+    assert (params["stopping.max_iterations"], params["optimizer.lr"]) == ("8", "0.1")
+    more = ("+resume", "trust=[twin_net.Net]")
+    newest = max(Path("checkpoints").glob("*/*.safetensors"))
+    damaged = newest.read_bytes().replace(b'lr\\": 0.1', b'lr\\": 0.2', 1)
+    assert damaged != newest.read_bytes()
+    newest.write_bytes(damaged)
+    trained(*more, "stopping.max_iterations=12", die_at=2)
+    assert f"{newest} is not used: its sha256 is another one" in capsys.readouterr().err
+    trained(*more)
     (run,) = load_runs()
     assert (run.run_id, run.updates) == (killed.run_id, 12)
     assert points(store, run.run_id, "loss") == dict(enumerate(run.trace.tolist()))
     assert visible.items() <= dict(enumerate(run.trace.tolist())).items()
-    assert "stopping.max_iterations=12, before 8" in run.tags["gdexp.resumed"]
+    assert run.tags["gdexp.resumed"].endswith("; stopping.max_iterations=12, at first 8")
+    assert store.client.get_run(run.run_id).data.params == params
+    assert run.params == {**params, "stopping.max_iterations": "12"}
+    assert run.config["stopping"]["max_iterations"] == 12
+    trained("+rerun", "trust=[twin_net.Net]")
+    assert "params say" not in capsys.readouterr().out
+    with closing(sqlite3.connect("mlflow.db")) as database, database:
+        database.execute("UPDATE params SET value = '9' WHERE key = 'stopping.max_iterations'")
+    trained(f"+rerun={run.run_id}", "trust=[twin_net.Net]")
+    assert "stopping.max_iterations=12, its params say 9" in capsys.readouterr().out
 
 
 SWEEP = ("+sweep", *NET[:2], "optimizer.lr=interval(0.05,0.2)", *ACCURACY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
@@ -12,6 +12,7 @@ from gdexp.descent import BatchSaving, SavedRows
 from gdexp.display import terminal
 from gdexp.experiment import (
     Experiment,
+    RowKey,
     basis_difference,
     batch_checkpointing,
     checkpointing,
@@ -47,11 +48,17 @@ class TrialCheckpoints:
     def of(self, asked: AskedTrial, experiment: Experiment) -> Checkpointing:
         """Return the checkpoints of one seed of a trial.
 
-        A checkpoint of other code or settings is not used: the trial then begins again.
+        A checkpoint that is damaged, or of other code or settings, is not used: the trial then
+        begins again.
         """
         name = f"{experiment.seed}-{problem_digest(experiment.config)}" if self._several else ""
         own = self._folder / str(asked.number) / (name or str(experiment.seed))
-        return checkpointing(experiment, CheckpointFolder(own), self._settings, drops_others=True)
+        folder = CheckpointFolder(own)
+
+        def warn(text: str) -> None:
+            terminal.print_warning(f"trial {asked.number}: {text}")
+
+        return checkpointing(experiment, folder, self._settings, drops_others=True, warn=warn)
 
     def of_batch(self, pairs: Pairs) -> Iterator[tuple[Pairs, BatchSaving]]:
         """Divide descents of one kind into those that a killed batch saved, and the others.
@@ -66,8 +73,8 @@ class TrialCheckpoints:
         left = {row_key(asked.number, each): (asked, each) for asked, each in pairs}
         for folder in batches:
             places = saved_rows(folder.about() or {})
-            found = {key: places[key] for key in left if key in places}
-            saved = self._loaded(folder, found.values(), pairs[0][1]) if found else None
+            found = [key for key in left if key in places]
+            saved = self._loaded(folder, found, pairs[0][1]) if found else None
             if saved is not None:
                 yield self._batch([left.pop(key) for key in found], saved)
         if left:
@@ -87,7 +94,7 @@ class TrialCheckpoints:
         return sorted(saved, key=lambda each: -max(each.numbers()))
 
     def _loaded(
-        self, folder: CheckpointFolder, places: Iterable[int], experiment: Experiment
+        self, folder: CheckpointFolder, keys: Collection[RowKey], experiment: Experiment
     ) -> SavedRows | None:
         """Return what a batch saved of some rows; None, with a warning, where it is of no use."""
         try:
@@ -97,12 +104,16 @@ class TrialCheckpoints:
             return None
         if found is None:
             return None
-        reason = basis_difference(experiment, found.about)
+        reason, places = basis_difference(experiment, found.about), saved_rows(found.about)
+        if reason is None and not places.keys() >= set(keys):
+            reason = "the newest is damaged, and the one before is of other trials"
         if reason is not None:
             reason = f"checkpoint {folder.path}: {reason}; its trials begin again"
         for each in found.warnings if reason is None else [reason]:
             terminal.print_warning(each)
-        return SavedRows(found.state, list(places)) if reason is None else None
+        if reason is not None:
+            return None
+        return SavedRows(found.state, [places[key] for key in keys])
 
     def remove(self, number: int) -> None:
         """Remove the checkpoints of a trial that the study was told."""

@@ -19,7 +19,6 @@ from gdexp.descent import (
     descend_batch,
     in_one_tensor,
 )
-from gdexp.display import terminal
 from gdexp.experiment import BATCH, Experiment
 from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.pruning import PrunedTrials
@@ -144,8 +143,6 @@ class TrialEvaluator:
             saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
             with self._observe(asked, experiment, monitor) as seen:
                 result = capped.run(seen.watch, seen.monitor, self._kept, saves)
-            for each in saves.warnings if saves is not None else ():
-                terminal.print_warning(f"trial {asked.number}: {each}")
             return FinishedDescent(capped.of_result(result), result)
 
         return _attempt(run)
