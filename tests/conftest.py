@@ -30,8 +30,11 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 LONGEST = (
     *("test_ray.py", "test_documents.py", "test_browser.py", "test_slurm.py", "test_workers.py"),
-    *("test_kills.py", "test_resume.py", "test_web_pages.py", "test_signals.py", "test_servers.py"),
-    *("test_bad_inputs.py", "test_goals.py", "test_children.py"),
+    *("test_typing.py", "test_jobs.py", "test_kills.py", "test_ends.py", "test_resume.py"),
+    *("test_secrets.py", "test_matrix.py", "test_faults.py", "test_moving.py", "test_main_job.py"),
+    *("test_web_pages.py", "test_work.py", "test_bad_inputs.py", "test_signals.py"),
+    *("test_servers.py", "test_ui.py", "test_bad_values.py", "test_goals.py", "test_children.py"),
+    *("test_batch.py", "test_site_in_browser.py", "test_changed_files.py", "test_remote.py"),
 )
 """Files that take minutes, many of them waiting: side by side with others they begin first."""
 

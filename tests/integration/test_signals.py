@@ -129,14 +129,14 @@ def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
     assert after.whole, after
 
 
-def test_each_signal_ends_a_sweep_into_a_server_in_order(
+def test_a_signal_ends_a_sweep_into_a_server_in_order(
     ready: ForkServer, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     here = tmp_path_factory.mktemp("here")
     database = folder / "mlflow.db"
     with Server(TrackingSettings(f"sqlite:///{database}"), free_port()) as server:
         line = [*TOGETHER, f"tracking.uri={server.address}"]
-        for number in SIGNALS:
+        for number in SIGNALS[-share(3, 3) :]:
             place = "gdexp.tracking.client_writer:ClientWriter.log_values"
             done = signalled(ready, here, line, place, 2, number)
             check_said(done, number, "the same command continues")

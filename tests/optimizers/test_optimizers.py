@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ import pytest
 import torch
 
 import gdexp
-from gdexp import Problem, Stopping
+from gdexp import Autograd, Matrix, Problem, Stopping
 from gdexp.core.errors import BadInput
 from gdexp.descent.autograd import gradient_like
 from gdexp.descent.stopping import Status
@@ -38,8 +37,10 @@ from tests.support.names import BATCHABLE_RULES
 
 STEPS = share(500, 5)
 
-descend = partial(gdexp.descend, engine="torch")
-"""It is torch's bits that the rules are compared with."""
+
+def descend(*given: Any, **named: Any) -> gdexp.Result:
+    """Descend by torch: it is its bits that the rules are compared with."""
+    return gdexp.descend(*given, engine="torch", **named)
 
 
 class IllConditioned(Problem):
@@ -88,8 +89,8 @@ class Flat(Problem):
 
 PROBLEMS: dict[str, tuple[Callable[[], Problem], float]] = {
     "ill-conditioned": (IllConditioned, 0.1),
-    "matrix": (gdexp.Matrix, 0.3),
-    "autograd": (gdexp.Autograd, 0.03),
+    "matrix": (Matrix, 0.3),
+    "autograd": (Autograd, 0.03),
     "rosenbrock": (Rosenbrock, 1e-4),
     "network": (lambda: gdexp.Function(hidden=(6,), points=32), 0.05),
     "logistic": (Logistic, 0.3),
@@ -263,7 +264,7 @@ def test_every_rule_needs_as_many_iterations_as_torch(
 def test_gd_is_the_notebooks_line_bit_for_bit() -> None:
     lr = 0.3
     x = torch.rand(3, 3, generator=torch.Generator().manual_seed(0))
-    problem = gdexp.Matrix(x0=x)
+    problem = Matrix(x0=x)
     result = descend(problem, GradientDescent(lr), Stopping(threshold=1e-300, max_iterations=60))
     target = problem.target.float()
     losses = []
@@ -329,7 +330,7 @@ def test_adamw_shrinks_x_by_rate_times_decay_and_then_steps_as_adam() -> None:
     rule = AdamW(lr=0.5, weight_decay=0.5)
     assert rule.update(x, gradient, (), *rule.coefficients(1))[0].item() == 1.5
     plain, none = Adam(lr=0.01), AdamW(lr=0.01, weight_decay=0.0)
-    a, b = (descend(gdexp.Matrix(), each, Stopping(max_iterations=50)) for each in (plain, none))
+    a, b = (descend(Matrix(), each, Stopping(max_iterations=50)) for each in (plain, none))
     assert a.trace.tobytes() == b.trace.tobytes()
 
 

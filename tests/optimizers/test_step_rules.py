@@ -41,8 +41,12 @@ MU, TOP = 0.05, 4.0
 SPECTRUM = np.array([MU, 0.3, 1.0, 2.5, TOP])
 X0 = np.array([1.0, -2.0, 0.5, 3.0, -1.0])
 
-descend = partial(gdexp.descend, dtype="float64")
 far = Stopping(1e-300, 60)
+
+
+def descend(*given: Any, **named: Any) -> gdexp.Result:
+    """Descend in float64."""
+    return gdexp.descend(*given, dtype="float64", **named)
 
 
 class Spectrum(Problem):

@@ -25,10 +25,11 @@ from typing import Any
 
 import pytest
 
-LIBRARIES = frozenset(
-    ("matplotlib", "mlflow", "optuna", "plotly", "pyarrow", "scipy", "sqlalchemy", "torch")
-)
-OURS = frozenset(("gdexp", "scripts"))
+LIBRARIES = frozenset((
+    *("matplotlib", "mlflow", "optuna", "plotly", "pyarrow"),
+    *("scipy", "selenium", "sqlalchemy", "torch"),
+))  # fmt: skip
+OURS = frozenset(("benchmarks", "gdexp", "scripts"))
 """Packages that import these libraries."""
 
 LIGHT = frozenset({"config", "core", "hydra_plugins", "version"})

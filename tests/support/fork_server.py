@@ -44,6 +44,7 @@ IMPORTED = (
     *("sqlalchemy.dialects.sqlite", "alembic.command", "rich.tree", "rich._emoji_codes"),
     *("gdexp.sweeps.sweep_configs", "gdexp.sweeps.study.journal_storage"),
     *("gdexp.sweeps.launchers.worker_job", "gdexp.sweeps.launchers.hydra_jobs"),
+    *("torch._dynamo", "torch.profiler._cupti_monitor"),  # the first optimizer of torch does
 )
 """What commands import on their way."""
 
