@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,17 +16,50 @@ from gdexp.display import terminal
 from gdexp.tracking import quiet_mlflow
 
 
+class _Turns:
+    """One call at a time: what a call sets and puts back belongs to the whole process.
+
+    Hydra's config, warnings, environment, search path and random generators are shared by all
+    threads. A call of another thread waits; a call inside of a call, in the same thread, does not.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.RLock()
+        os.register_at_fork(after_in_child=self._renewed)
+
+    def _renewed(self) -> None:
+        """Forget, in a forked child, a call of a thread that the child does not have."""
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Wait until no other thread is inside of such a block, and run it."""
+        turn = self._turn
+        with turn:
+            yield
+
+
+_TURNS = _Turns()
+
+
 @contextmanager
 def called(progress: bool | None = None) -> Iterator[None]:
     """Run the block as a command of gdexp, and leave the caller's process as it was.
 
     Environment, filters of warnings, loggers, signal handlers, the search path and the settings
     and random generators of torch, numpy and Python are put back. A signal that ended the block
-    is given to the caller: Ctrl-C as `KeyboardInterrupt`.
+    is given to the caller: Ctrl-C as `KeyboardInterrupt`. A call of another thread waits.
 
     Args:
         progress: whether progress is shown; None: in a terminal and in a notebook.
     """
+    with _TURNS.waited_for(), _unchanged_process(progress):
+        yield
+
+
+@contextmanager
+def _unchanged_process(progress: bool | None) -> Iterator[None]:
+    """Run the block as a command, and put all back at its end."""
     import optuna
 
     process, path, argv = Process(), [*sys.path], [*sys.argv]

@@ -9,18 +9,22 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 from gdexp.core import (
+    FULL_DISK,
     BadInput,
     CommandExit,
     CommandFailed,
     GdexpError,
     Interrupted,
     Process,
+    StorageFailed,
+    failure_reason,
     gc_control,
     json_output,
+    lost_output,
     mask_secrets,
     printable,
 )
@@ -45,17 +49,9 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
             stream, io.TextIOWrapper
         ):  # a × must not end a run when the encoding has none
             stream.reconfigure(errors="replace")
-    if "--help" in given or "-h" in given:
-        from gdexp.cli.help import print_help
-
-        print_help(given)
-        return 0
-    if "--version" in given:
-        from gdexp.version import __version__
-
-        print(f"gdexp {__version__}")
-        return 0
     process = process or Process()
+    if {"--help", "-h", "--version"} & {*given}:
+        return _print_about(given)
     with process.current(given):
         return _run(given, process)
 
@@ -63,7 +59,29 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
 def _run(given: Sequence[str], process: Process) -> int:
     """Run one command and print its answer; its errors become a line and an exit status."""
     with json_output.current() as answer:
-        return answer.finish(_status(given, process))
+        status = _status(given, process)
+        try:
+            return answer.finish(status)
+        except OSError as error:
+            return _report(error, given)
+
+
+def _print_about(given: Sequence[str]) -> int:
+    """Print the help or the version; return the exit status."""
+    from gdexp.cli.help import print_help
+    from gdexp.version import __version__
+
+    try:
+        if {"--help", "-h"} & {*given}:
+            print_help(given)
+        else:
+            print(f"gdexp {__version__}")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        lost_output()  # the reader has read enough
+    except OSError as error:
+        return _report(error, given)
+    return 0
 
 
 def _status(given: Sequence[str], process: Process) -> int:
@@ -82,8 +100,7 @@ def _status(given: Sequence[str], process: Process) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     except BrokenPipeError:
-        # The reader of our output left; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        lost_output()  # the reader of our output left; nothing more can be said to it
         return 1
     except Exception as error:
         return _report(error, given, composing=True)
@@ -247,6 +264,10 @@ def _open_closed_streams() -> None:
 
 def _report(error: BaseException, given: Sequence[str], composing: bool = False) -> int:
     """Print an error, as one of gdexp's; return its exit status."""
+    if isinstance(error, OSError) and (why := lost_output()):
+        error = StorageFailed(f"standard output cannot be written: {why}")
+    elif isinstance(error, OSError) and error.errno in FULL_DISK:
+        error = StorageFailed(f"a write failed: {failure_reason(error)}")
     if not isinstance(error, GdexpError):
         from gdexp.config import as_gdexp_error
 
@@ -256,9 +277,10 @@ def _report(error: BaseException, given: Sequence[str], composing: bool = False)
 
 def _print_error(message: str, kind: str, status: int) -> int:
     """Print one line to stderr, and the traceback if GDEXP_DEBUG=1; return the status."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    print(f"gdexp: {kind}: {printable(mask_secrets(' '.join(message.split())))}", file=sys.stderr)
-    if os.environ.get("GDEXP_DEBUG") == "1":
-        print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
+    lost_output()
+    with suppress(OSError):  # the status says it too where standard error cannot be written
+        said = printable(mask_secrets(" ".join(message.split())))
+        print(f"gdexp: {kind}: {said}", file=sys.stderr)
+        if os.environ.get("GDEXP_DEBUG") == "1":
+            print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
     return status

@@ -15,7 +15,7 @@ from gdexp.cli.run_texts import announce, engine_line, report
 from gdexp.cli.suggested_sweep import suggested_sweep
 from gdexp.cli.unfinished_runs import name_unfinished, tell_interrupted
 from gdexp.config import Config, construct
-from gdexp.core import Interrupted, command_folder, json_output
+from gdexp.core import Interrupted, StorageFailed, command_folder, json_output
 from gdexp.descent import LOSS, Monitors, Result
 from gdexp.display import LossPrinter, terminal
 from gdexp.experiment import (
@@ -111,7 +111,7 @@ def carry_out(
             return _recorded(out, experiment, store, run_id, checkpoints, first or {})
     except BaseException as error:
         state = store.abandon(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
-        if isinstance(error, Interrupted) and state is not None:
+        if isinstance(error, Interrupted | StorageFailed) and state is not None:
             with suppress(OSError):  # a terminal that is gone (HUP) takes no words
                 tell_interrupted(out, experiment, run_id, state, folder)
         raise

@@ -1,4 +1,4 @@
-"""Single runs that a kill or a signal ended, and how they go on."""
+"""Single runs that a kill, a signal or a full disk ended, and how they go on."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def resume_command(run_id: str, experiment: Experiment) -> str:
 def tell_interrupted(
     out: Console, experiment: Experiment, run_id: str, state: str, folder: CheckpointFolder
 ) -> None:
-    """Print what became of a run that a signal ended."""
+    """Print what became of a run that a signal or a full disk ended."""
     if state != "FINISHED" and (numbers := folder.numbers()):
         step = "update" if experiment.function is None else "iteration"
         out.print(f"Run {run_id} is {state} at {step} {max(numbers):,}; it goes on with")

@@ -40,6 +40,8 @@ def summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     if chosen:
         lines.append(("with", "\n".join(chosen)))
     lines.append(runs)
+    if goal := _other_goal(comparison):
+        lines.append(("goal", goal))
     if theory := _theory(best):
         lines.append(("theory", theory))
     return lines
@@ -146,6 +148,17 @@ def _headline(comparison: Comparison, run: TrackedRun, before: str = "") -> tupl
     loss = run.metrics.get("final_loss")
     end = "" if loss is None else f", loss {text(loss)}"
     return "nearest", f"{before}{_outcome(run)}{end}; none converged"
+
+
+def _other_goal(comparison: Comparison) -> str:
+    """Return what ranks the runs where the goal of their sweep is another; empty where it ranks."""
+    sweep = comparison.sweep
+    goal = "" if sweep is None else sweep.params.get("sweep.objective", "")
+    if sweep is None or goal in ("", "hitting_time") or ranking_metric(comparison.best)[0]:
+        return ""
+    own = sweep.tags.get("gdexp.best_run")
+    its = "" if own is None else f", and its best is run {own[:8]}"
+    return f"the sweep's is {goal}{its}; here hitting times rank the runs, then final losses"
 
 
 def _outcome(run: TrackedRun) -> str:

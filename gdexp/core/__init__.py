@@ -41,9 +41,10 @@ from gdexp.core.given_objects import (
 from gdexp.core.json_text import indented_json, json_text
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
-from gdexp.core.memory import release_freed_memory
+from gdexp.core.lost_output import lost_output
+from gdexp.core.memory import is_out_of_memory, machine_memory, release_freed_memory
 from gdexp.core.object_digest import Described, described
-from gdexp.core.os_errors import failure_reason
+from gdexp.core.os_errors import FULL_DISK, failure_reason
 from gdexp.core.paths import check_file_name, command_folder, shown_path
 from gdexp.core.process import Process
 from gdexp.core.process_table import machine, process_exists, process_start
@@ -55,6 +56,7 @@ from gdexp.core.signals import Interrupted
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
+    "FULL_DISK",
     "MASK",
     "BadInput",
     "CommandExit",
@@ -95,6 +97,7 @@ __all__ = [
     "indented_json",
     "is_given",
     "is_missing",
+    "is_out_of_memory",
     "is_secret",
     "is_secret_key",
     "json_output",
@@ -102,7 +105,9 @@ __all__ = [
     "keep_arguments",
     "lazy_names",
     "learn_secret",
+    "lost_output",
     "machine",
+    "machine_memory",
     "mask_secrets",
     "mask_source",
     "mask_value",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from gdexp.core.memory import is_out_of_memory
 from gdexp.core.redaction import mask_secrets, mask_value
 
 
@@ -103,6 +104,8 @@ def code_failed(where: str, error: BaseException) -> GdexpError:
         where: the problem, as it was chosen.
         error: the exception that its code raised.
     """
+    if is_out_of_memory(error):
+        return GdexpError(f"problem={where}: there is too little memory for it; make it smaller")
     lines = str(error).strip().splitlines() or ["no message"]
     return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
 

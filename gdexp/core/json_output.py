@@ -23,6 +23,7 @@ from functools import cache
 from typing import Any
 
 from gdexp.core.contexts import context_value
+from gdexp.core.lost_output import lost_output
 from gdexp.core.redaction import mask_secrets
 
 TEXT, JSON = "text", "json"
@@ -69,7 +70,7 @@ class JsonOutput:
         try:
             print(json.dumps(plain(whole), indent=2, allow_nan=False), flush=True)
         except BrokenPipeError:  # the reader left
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stdout.fileno())
+            lost_output()
             return exit_status or 1
         return exit_status
 

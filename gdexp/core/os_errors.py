@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+FULL_DISK = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 IN_SQLITE = {
@@ -28,7 +28,7 @@ def failure_reason(error: BaseException) -> str:
     """
     first = next((line for line in str(error).splitlines() if line.strip()), "")
     for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.errno in FULL:
+        if isinstance(cause, OSError) and cause.errno in FULL_DISK:
             return f"the disk is full{_at(cause)}; make room"
         if isinstance(cause, OSError) and cause.errno in READ_ONLY:
             return f"cannot be written to{_at(cause)} ({cause.strerror})"

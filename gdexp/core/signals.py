@@ -20,7 +20,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from types import FrameType
 
@@ -150,6 +150,9 @@ class Signals:
             while received := os.read(reader, 1):
                 seen += received[0] in numbers
                 if seen > 1:
+                    with suppress(OSError):  # a terminal that is gone
+                        name = signal.Signals(received[0]).name
+                        os.write(2, f"gdexp: a second signal, {name}, ended it at once\n".encode())
                     os._exit(128 + received[0])
             os.close(reader)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from gdexp.core import BadInput, validation
+from gdexp.core import BadInput, machine_memory, validation
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers import UpdateRule
 from gdexp.problems import Problem
@@ -51,6 +51,8 @@ def stopping_for(problem: Problem, stopping: Stopping | None) -> Stopping:
 def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.Tensor:
     """Return the checked start of a descent: floating, finite and of the problem's shape."""
     seed = validation.integer("seed", seed)
+    if x0 is None:
+        _check_size(problem)
     start = problem.start(seed) if x0 is None else x0
     if isinstance(start, list | tuple | np.ndarray):
         start = validation.tensor("x0", start)
@@ -66,3 +68,18 @@ def starting_point(problem: Problem, seed: int = 0, x0: object = None) -> torch.
     if not finite:
         raise BadInput("x0", "nan or inf", "must hold finite numbers only")
     return start.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _check_size(problem: Problem) -> None:
+    """Refuse a shape of which one x alone, in float32, takes all memory of this machine."""
+    shape, memory = tuple(problem.shape), machine_memory()
+    if memory is None or not all(isinstance(each, int) for each in shape):
+        return
+    numbers = math.prod(shape)
+    if 4 * numbers > memory:
+        raise BadInput(
+            "problem.shape",
+            [*shape],
+            f"{numbers:,} numbers take {4 * numbers / 1e9:,.0f} GB in float32, and this machine "
+            f"has {memory / 1e9:,.0f} GB of memory; choose a smaller shape",
+        )

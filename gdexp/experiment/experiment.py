@@ -251,14 +251,16 @@ class Experiment(ABC):
     @contextmanager
     def problem_errors(self) -> Iterator[None]:
         """Turn exceptions from the problem's code into gdexp's errors, with the problem's name."""
+        where = self.config["problem"].get("path") or self.problem.name
         try:
             yield
         except BadInput as error:
+            if error.key == "problem" and error.value == self.problem.name:
+                raise BadInput("problem", where, error.allowed) from error  # as it was typed
             raise (error.in_section("optimizer") if error.key == "class_name" else error) from error
         except GdexpError:
             raise
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            where = self.config["problem"].get("path") or self.problem.name
             raise code_failed(where, error) from error
 
     def with_cap(self, cap: int | None) -> Self:

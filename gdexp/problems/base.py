@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Self
 
 import torch
@@ -196,11 +197,29 @@ def unchanged_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
         BadInput: the loss changed x.
     """
     before, version = x.detach().clone(), x._version
-    loss = problem.loss(x)
+    try:
+        loss = problem.loss(x)
+    except RuntimeError:
+        if x._version != version or _is_written(problem, before):
+            raise _changes_x(problem) from None
+        raise
     now = x.detach()
     if x._version != version or not ((now == before) | (before != before)).all():
         raise _changes_x(problem)
     return loss
+
+
+def _is_written(problem: Problem, x: torch.Tensor) -> bool:
+    """Whether a loss that failed writes into its x: torch refuses `x += 1` on a leaf.
+
+    Args:
+        problem: the problem.
+        x: a copy, without a graph, so that torch lets it be written.
+    """
+    tried = x.clone()
+    with torch.no_grad(), suppress(Exception):  # it failed once: it may fail again, in any way
+        problem.loss(tried)
+    return tried._version != 0
 
 
 def _changes_x(problem: Problem) -> BadInput:

@@ -104,7 +104,8 @@ FILES = {
     "incumbent.png": "of a sweep: the best value after each trial",
     "iterations_by_lr.png": "of a sweep: iterations by learning rate",
     "best_*.png": "of a sweep: the pictures of its best trial",
-    "shards/": "of a sweep with `best:N`: all trials, with traces and tensors, as Parquet",
+    "shards/": "of a sweep with `best:N`: all trials, with traces and tensors, as Parquet; of a "
+    "sweep that goes on, single ones as lines of JSON",
     "compare/": "of a sweep after `+compare`: the report, its pictures, its numbers (CSV, JSON)",
     "traceback.txt": "of a failed trial: the traceback",
 }

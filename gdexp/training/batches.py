@@ -61,7 +61,8 @@ class Batches:
             mark: keep what `state_dict` needs.
 
         Raises:
-            BadInput: an epoch has no batches.
+            BadInput: the first epoch has no batches.
+            GdexpError: a later one has none.
         """
         found = self._next(count, mark)
         if not found:
@@ -72,7 +73,7 @@ class Batches:
             self._begin_epoch()
             found = self._next(count, mark)
             if not found:
-                raise BadInput("problem", self._name, "its batches returned none for an epoch")
+                raise self._no_batches()
         return [self._training.to(each) for each in found]
 
     def check_order(self) -> None:
@@ -97,6 +98,8 @@ class Batches:
             else:
                 return
         why += "; any order must come from the generator that batches is given"
+        if getattr(self._training.batches(self._generator), "persistent_workers", False):
+            why += ", and a loader with persistent_workers must be made in each call"
         raise BadInput("problem", self._name, why)
 
     def _first(
@@ -176,6 +179,13 @@ class Batches:
         self._taken += len(found)
         self._before_last, self._last = before, found if mark else []
         return found
+
+    def _no_batches(self) -> GdexpError:
+        """Return the error of an epoch without batches: only the first is found beforehand."""
+        why = f"its batches returned none for epoch {self.epoch}"
+        if self.epoch == 1:
+            return BadInput("problem", self._name, why)
+        return GdexpError(f"problem={self._name}: {why}; it is called again for each epoch")
 
     def _refusal(self, reason: str) -> str:
         return f"problem={self._name}: cannot be resumed: {reason}"

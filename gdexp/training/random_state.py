@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
+
+from gdexp.checkpoints import generator_states, restore_generators
 
 NUMPY_SEEDS = 2**32
 """Seeds of numpy's legacy generator are below this."""
@@ -31,17 +32,8 @@ def unchanged_generators(*more: torch.Generator) -> Iterator[None]:
     Args:
         more: further generators of torch to restore.
     """
-    cuda: Any = torch.cuda
-    on_gpu = cuda.get_rng_state_all() if cuda.is_initialized() else None
-    states = torch.get_rng_state(), random.getstate(), np.random.get_state()
-    own = [(each, each.get_state()) for each in more]
+    states = generator_states(*more)
     try:
         yield
     finally:
-        torch.set_rng_state(states[0])
-        random.setstate(states[1])
-        np.random.set_state(states[2])
-        if on_gpu is not None:
-            cuda.set_rng_state_all(on_gpu)
-        for generator, state in own:
-            generator.set_state(state)
+        restore_generators(states, *more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Real
 from typing import Any
 
 from gdexp.core import BadInput
@@ -42,13 +43,18 @@ def report(step: int, *, raises: bool = True, **metrics: Any) -> bool:  # noqa: 
     receiver = RECEIVER.get()
     if receiver is None:
         return False
-    is_whole = isinstance(step, int | float) and not isinstance(step, bool) and step == int(step)
-    if not is_whole or step < 0:
+    if not _is_whole(step) or step < 0:
         raise BadInput("report", step, "the step must be a whole number, 0 or more")
     is_over = receiver(int(step), metrics)
     if is_over and raises:
         raise Stopped
     return is_over
+
+
+def _is_whole(step: Any) -> bool:  # noqa: ANN401
+    """Return whether a step is a whole number, one of numpy included."""
+    is_number = isinstance(step, Real) and not isinstance(step, bool)
+    return is_number and float(step).is_integer()
 
 
 @contextmanager

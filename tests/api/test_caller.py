@@ -81,11 +81,20 @@ def limits() -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_call_in_another_thread_needs_no_signals(here: Path) -> None:
+def test_calls_in_several_threads_need_no_signals_and_wait_for_each_other(here: Path) -> None:
     found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(gdexp.sweep("quadratic", **CALL)))
-    thread.start()
-    thread.join()
+
+    def call() -> None:
+        found.append(gdexp.sweep("quadratic", **CALL))
+
+    threads = [threading.Thread(target=call) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    call()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    assert all(each.trials == found[0].trials for each in found)  # the first made them
     assert len(found[0]) == 2
 
 

@@ -344,6 +344,15 @@ def apart(x):
     return torch.tensor(float(x.detach().numpy().sum()), requires_grad=True)
 
 
+def adds(x):
+    x += 1
+    return (x * x).sum()
+
+
+def greedy(x):
+    return torch.zeros(10**14).sum() + x.sum()
+
+
 def nothing(x):
     print("not seen")
 
@@ -376,6 +385,13 @@ class Lost(Problem):
         return x.sum()
 
 
+class Huge(Problem):
+    shape = (100000, 100000000)
+
+    def loss(self, x):
+        return x.sum()
+
+
 class Whole(Problem):
     shape = (2,)
 
@@ -387,22 +403,25 @@ class Whole(Problem):
 """
 
 LOSSES = [
-    ("vector", 2, "problem=vector: its loss must be a scalar, but has shape (2,)"),
-    ("constant", 2, "problem=constant: "),
-    ("detached", 2, "problem=detached: "),
-    ("number", 2, "problem=number: its loss must return a tensor, not float"),
-    ("whole", 2, "problem=whole: "),
-    ("nothing", 2, "problem=nothing: its loss must return a tensor, not NoneType"),
+    ("vector", 2, "problem=bad_losses.vector: its loss must be a scalar, but has shape (2,)"),
+    ("constant", 2, "problem=bad_losses.constant: "),
+    ("detached", 2, "problem=bad_losses.detached: "),
+    ("number", 2, "problem=bad_losses.number: its loss must return a tensor, not float"),
+    ("whole", 2, "problem=bad_losses.whole: "),
+    ("nothing", 2, "problem=bad_losses.nothing: its loss must return a tensor, not NoneType"),
+    ("adds", 2, "problem=bad_losses.adds: its loss changes x in place; it must only read x: use"),
+    ("greedy", 1, "problem=bad_losses.greedy: there is too little memory for it; make it smaller"),
     ("leaves", 1, "problem=bad_losses.leaves: its code failed: SystemExit: 0"),
     ("fails", 1, "problem=bad_losses.fails: its code failed: ValueError: boom?[31m"),
     ("missing", 2, "problem.path=bad_losses.missing: bad_losses has no 'missing'"),
-    ("apart", 2, "problem=apart: its loss does not depend on x (or was detached): no gradient"),
+    ("apart", 2, "problem=bad_losses.apart: its loss does not depend on x (or was detached"),
     ("FOUR", 2, "or a function, not an int"),
     ("sys", 2, "must name a Problem, a subclass of it or a function, not a module"),
 ]
 CLASSES = [
     ("Unmade", 1, "problem=bad_losses.Unmade: its code failed: RuntimeError: no data"),
     ("Lost", 1, "problem=bad_losses.Lost: its code failed: RuntimeError: no start"),
+    ("Huge", 2, "problem.shape=[100000, 100000000]: 10,000,000,000,000 numbers take 40,000 GB in"),
     ("Whole", 2, "must be a tensor of a floating dtype: use .float()"),
 ]
 

@@ -6,6 +6,7 @@ import html.parser
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -465,6 +466,17 @@ def test_the_answer_is_a_sentence(sweep: Comparison, benchmark: Comparison) -> N
     name, value = summary_lines(none)[0]
     assert (name, value.partition("), ")[2]) == ("nearest", "loss 0.8; none converged")
     assert repeat_title(none) == "repeat the nearest with"
+    assert [name for name, _ in summary_lines(sweep)].count("goal") == 0
+    parent = run(9, [1.0], **{"optimizer.lr": 1.0})
+    value = replace(
+        parent,
+        params={"sweep.objective": "value_at:20"},
+        tags={"gdexp.best_run": far.run_id},
+    )
+    assert dict(summary_lines(Comparison.of(Runs([far, near], value))))["goal"] == (
+        f"the sweep's is value_at:20, and its best is run {far.short}; "
+        "here hitting times rank the runs, then final losses"
+    )
     lost = Comparison.of(Runs([run(1, [1.0, 0.9], **{"optimizer.lr": 2.0})]))
     assert answer(lost) == (
         "The run did not converge; trial 1 came nearest: max_iterations after 1 iteration."

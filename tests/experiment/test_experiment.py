@@ -91,8 +91,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("promoted", "problem=promoted: with x in float32 its loss has dtype float64; convert"),
-        ("product", "problem=product: with x in float32 its loss fails: "),
+        ("promoted", "problem=own_dtypes.promoted: with x in float32 its loss has dtype float64"),
+        ("product", "problem=own_dtypes.product: with x in float32 its loss fails: "),
     ],
 )
 def test_data_of_another_dtype_than_x_are_refused(own: None, name: str, words: str) -> None:

@@ -123,6 +123,7 @@ def test_a_second_signal_ends_a_sweep_at_once_and_nothing_is_lost(
     ]
     done = ready.run(*LONG, cwd=folder, before=f"{HERE}:all_of", given=given)
     assert done.status == 128 + signal.SIGINT, done.err
+    assert "a second signal, SIGINT, ended it at once" in done.err
     assert "continues" not in done.out
     assert ready.run(*LONG, cwd=folder).status == 0
     after = audit(folder / "sweeps/s/study.journal", folder / "mlflow.db", TRIALS)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
-from gdexp import BadInput, Status, Stopping, Training, TrainingResult
+from gdexp import BadInput, GdexpError, Status, Stopping, Training, TrainingResult
 from gdexp.training import Kept, TrainingLoop, UpdateSettings
 from tests.training.small_training import Hand, Small, hand_loop
 
@@ -308,7 +308,7 @@ class NoModule(Small):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (NoBatches, "its batches returned none for an epoch"),
+        (NoBatches, "its batches returned none for epoch 1"),
         (ChangesWeights, "its evaluate changes the weights"),
         (NoModule, "must return an nn.Module, not function"),
     ],
@@ -324,6 +324,41 @@ ORDERS: dict[str, Callable[[], Any]] = {
     "Python": lambda: random.sample(range(80), 80),
     "system": lambda: random.SystemRandom().sample(range(80), 80),
 }
+
+
+class OneEpoch(Small):
+    """Has batches once."""
+
+    made = False
+
+    def batches(self, generator: Any) -> Any:
+        made, self.made = self.made, True
+        return [] if made else super().batches(generator)
+
+
+def test_a_later_epoch_without_batches_ends_the_training_with_its_number() -> None:
+    with pytest.raises(GdexpError, match="returned none for epoch 2") as ended:
+        train(OneEpoch, Stopping(NEVER, 20))
+    assert ended.value.exit_status == 1
+
+
+class KeptBatches(list[Any]):
+    """Stands for a loader that is kept, and goes on with its workers at each call."""
+
+    persistent_workers = True
+
+
+class KeptLoader(Small):
+    """Its batches differ from call to call."""
+
+    def batches(self, generator: Any) -> Any:
+        self.y = self.y.roll(1)
+        return KeptBatches([(self.x, self.y)])
+
+
+def test_a_loader_that_is_kept_is_refused_with_what_to_do() -> None:
+    with pytest.raises(BadInput, match="persistent_workers must be made in each call"):
+        train(KeptLoader, Stopping(NEVER, 2), rehearses=True)
 
 
 @pytest.mark.parametrize("name", [*ORDERS, "sampler"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tracemalloc
 from collections.abc import Iterator
@@ -176,7 +177,14 @@ def test_reports_of_one_step_belong_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "words"), [((1.5,), "whole number"), ((-1,), "whole number"), ((3, 2), "at least")]
+    ("steps", "words"),
+    [
+        ((1.5,), "whole number"),
+        ((-1,), "whole number"),
+        ((math.nan,), "whole number"),
+        ((math.inf,), "whole number"),
+        ((np.int64(3), 2.0), "at least"),
+    ],
 )
 def test_steps_are_whole_and_do_not_fall(steps: Any, words: str) -> None:
     def fit() -> None:

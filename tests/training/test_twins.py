@@ -16,6 +16,7 @@ import torch
 from gdexp import load_runs
 from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli import main
+from gdexp.core import StorageFailed
 from gdexp.tracking import Store, TrackingSettings
 from tests.training.small_training import Small
 
@@ -140,6 +141,31 @@ def test_a_killed_run_is_visible_and_goes_on_to_another_total_which_a_tag_says(
         database.execute("UPDATE params SET value = '9' WHERE key = 'stopping.max_iterations'")
     trained(f"+rerun={run.run_id}", "trust=[twin_net.Net]")
     assert "stopping.max_iterations=12, its params say 9" in capsys.readouterr().out
+
+
+def test_a_run_that_a_full_disk_ends_says_how_it_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers: list[int] = []
+
+    def save(folder: CheckpointFolder, number: int, *state: Any) -> Path:
+        numbers.append(number)
+        if number == 3:
+            raise StorageFailed(f"checkpoint {folder.path}: the disk is full")
+        return real(folder, number, *state)
+
+    line = (*NET, "stopping.max_iterations=4", "checkpoint.every=1e-9")
+    with monkeypatch.context() as full:
+        real = CheckpointFolder.save
+        full.setattr(CheckpointFolder, "save", save)
+        assert main([*line]) == 74
+    assert numbers == [1, 2, 3]
+    said = capsys.readouterr().out
+    (folder,) = Path("checkpoints").iterdir()
+    assert f"Run {folder.name} is FAILED at update 2; it goes on with" in said
+    assert f"python -m gdexp +resume={folder.name} 'trust=[twin_net.Net]'" in said
+    trained(f"+resume={folder.name}", "trust=[twin_net.Net]")
+    assert load_runs().best.updates == 4
 
 
 SWEEP = ("+sweep", *NET[:2], "optimizer.lr=interval(0.05,0.2)", *ACCURACY)

@@ -289,7 +289,7 @@ class Progress(AbstractContextManager["Progress"]):
             settled = any(spent >= least and self._added >= count for least, count in SETTLED)
             return [f"{format_duration(left)} left"] if settled else []
         longest = None if self._descent is None else self._descent.longest(now, trials)
-        return [] if longest is None else [f"at most {format_duration(longest)} left"]
+        return [] if longest is None else [f"at this pace at most {format_duration(longest)} left"]
 
     def _head(self, width: int, between: str, ascii_only: bool) -> Text:
         """Return the bar and as many words as fit behind it; the least important go first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,10 @@ from gdexp.sweeps.results.seed_evidence import seed_evidence
 from gdexp.sweeps.results.tested import Tested
 from gdexp.sweeps.results.threshold_table import ThresholdRow, threshold_rows
 from gdexp.sweeps.study import (
-    CHANGED_CODE,
     CODE,
     TrialRecord,
     completed_trials,
+    had_other_code,
     is_added,
     recorded_trials,
 )
@@ -57,6 +57,7 @@ class SweepResult:
         importance: the share of each swept key in the hitting time, from 0 to 1.
         added: the finished trials that the user added to the study.
         changed: the files of the user's own that changed since the study began.
+        other_code: the numbers of the trials that did not run the files as they are now.
         evidence: what the seeds tell of the best trial; None with one seed.
         race: what it found; None where there was none.
         tested: the winner on the held-out problems; None where none are named.
@@ -77,6 +78,7 @@ class SweepResult:
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
     changed: list[str] = field(default_factory=list)
+    other_code: Collection[int] = ()
     evidence: Evidence | None = None
     race: Race | None = None
     tested: Tested | None = None
@@ -92,6 +94,7 @@ class SweepResult:
         points = [_point(plan, records[at]) for at in able]
         first = plan.objectives[0]
         count = len(plan.objectives)
+        code = study.user_attrs.get(CODE, {})
         best = min(able, key=lambda at: first.signed(records[at].told(count)[0]), default=None)
         return cls(
             trials=trials,
@@ -106,7 +109,8 @@ class SweepResult:
             reused=sum(record.reused for record in records),
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
-            changed=list(study.user_attrs.get(CODE, {}).get("changed", [])),
+            changed=list(code.get("changed", [])),
+            other_code=[each.number for each in trials if had_other_code(code, each)],
             evidence=seed_evidence(
                 trials,
                 records,
@@ -165,7 +169,7 @@ class SweepResult:
 
     def had_other_code(self, trial: FrozenTrial) -> bool:
         """Whether a trial ran before files of the user's own changed."""
-        return bool(self.changed) and trial.user_attrs.get(CHANGED_CODE) != self.changed
+        return trial.number in self.other_code
 
     @property
     def changed_text(self) -> str:

@@ -3,7 +3,6 @@
 from gdexp.sweeps.study.added_trials import check_added_trials
 from gdexp.sweeps.study.attributes import (
     BASE,
-    CHANGED_CODE,
     CODE,
     DEATHS,
     DEFINITION,
@@ -40,7 +39,7 @@ from gdexp.sweeps.study.study import (
     tell,
     tell_all,
 )
-from gdexp.sweeps.study.study_code import StudyCode
+from gdexp.sweeps.study.study_code import StudyCode, had_other_code
 from gdexp.sweeps.study.threshold_counts import Column, ThresholdCounts
 from gdexp.sweeps.study.trial_record import (
     ADDED,
@@ -62,7 +61,6 @@ from gdexp.sweeps.study.worker_liveness import (
 __all__ = [
     "ADDED",
     "BASE",
-    "CHANGED_CODE",
     "CODE",
     "DEATHS",
     "DEFINITION",
@@ -102,6 +100,7 @@ __all__ = [
     "end_running",
     "find_sweep_run",
     "grouped_writes",
+    "had_other_code",
     "header_of",
     "is_added",
     "is_row",

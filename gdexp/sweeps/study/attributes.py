@@ -20,10 +20,15 @@ WORKER = "gdexp.worker"
 
 CODE = "gdexp.code"
 """Of a study: `files`, the digest of each file of the user's own code and data by name, and
-`changed`, the names of those that changed since the study began (`sweep.accept_changes`)."""
+`changed`, the names of those that ever changed since the study began (`sweep.accept_changes`). Once
+some did also `version`, the number of the present ones, and `earlier`, the files of other versions
+by their numbers: 0 are those that the study began with."""
 
 CHANGED_CODE = "gdexp.changed_code"
 """Of a trial, and a tag of its run: the files that changed since the study began."""
+
+CODE_VERSION = "gdexp.code_version"
+"""Of a trial: the `version` of `CODE` that it ran; none where no file ever changed."""
 
 FURTHER = "gdexp.further"
 """Of a study, with a dot and the number of a trial: the outcomes of its further seeds."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gdexp.core import BadInput, changed_files
 from gdexp.experiment import NONDETERMINISTIC_TAG
 from gdexp.sweeps.plan import Plan
-from gdexp.sweeps.study.attributes import CHANGED_CODE, CODE, NONDETERMINISTIC
+from gdexp.sweeps.study.attributes import CHANGED_CODE, CODE, CODE_VERSION, NONDETERMINISTIC
 from gdexp.sweeps.study.study import claim_lock
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
 MOST_NAMED = 3
 
@@ -44,18 +46,22 @@ class StudyCode:
         now = self._now()
         stored = self._study.user_attrs.get(CODE)
         changed = self._changed()
+        record = _Record.read(stored)
         if changed and not self._plan.settings.accept_changes:
-            raise _refused(self._plan, changed)
+            raise _refused(self._plan, changed, record)
         if not now and stored is None:
             return None
-        files, before = _parts(stored)
-        kept = {name: digest for name, digest in files.items() if name not in changed}
-        marked = sorted({*before, *changed})
-        self._write({"files": {**kept, **now}, "changed": marked})
-        if marked:
-            return (
-                f"Trials from here on are marked: {_named(marked)} changed since this study began."
-            )
+        if changed:
+            same = (n for n, files in record.earlier.items() if not self._changed_since(files))
+            record = record.changed_to(next(same, None), changed)
+        kept = {name: digest for name, digest in record.files.items() if name not in changed}
+        record = replace(record, files={**kept, **now})
+        self._write(record)
+        if record.marks:
+            names = _named(record.marks)
+            return f"Trials from here on are marked: {names} changed since this study began."
+        if record.changed:
+            return f"{_named(record.changed)}: as when this study began; trials between are marked."
         if stored is None and self._study.get_trials(deepcopy=False):
             return f"{_named(sorted(now))}: taken as it was; this study began without its digest."
         return None
@@ -68,52 +74,123 @@ class StudyCode:
         """
         if not self._codes or (now := self._now()) == self._compared:
             return
+        record = self._record()
         if changed := self._changed():
-            raise _refused(self._plan, changed)
-        files, marked = _parts(self._study.user_attrs.get(CODE))
-        if not now.keys() <= files.keys():
+            raise _refused(self._plan, changed, record)
+        if not now.keys() <= record.files.keys():
             with claim_lock(self._study):
-                files, marked = _parts(self._study.user_attrs.get(CODE))
-                self._write({"files": {**now, **files}, "changed": marked})
+                record = self._record()
+                self._write(replace(record, files={**now, **record.files}))
         self._compared = now
 
-    @property
-    def marks(self) -> list[str]:
-        """The names of the files that changed since the study began."""
-        return _parts(self._study.user_attrs.get(CODE))[1]
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes of trials that run from now on."""
+        record = self._record()
+        marks: dict[str, Any] = {CHANGED_CODE: record.marks} if record.marks else {}
+        return marks | ({CODE_VERSION: record.version} if record.changed else {})
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the runs of trials that run from now on."""
-        tags = {CHANGED_CODE: ", ".join(self.marks)} if self.marks else {}
+        marks = self._record().marks
+        tags = {CHANGED_CODE: ", ".join(marks)} if marks else {}
         differs = self._study.user_attrs.get(NONDETERMINISTIC)
         return {**tags, NONDETERMINISTIC_TAG: "true"} if differs else tags
 
+    def _record(self) -> _Record:
+        return _Record.read(self._study.user_attrs.get(CODE))
+
     def _changed(self) -> list[str]:
-        files, _ = _parts(self._study.user_attrs.get(CODE))
+        return self._changed_since(self._record().files)
+
+    def _changed_since(self, files: Mapping[str, str]) -> list[str]:
         return changed_files(files, *self._codes) if self._codes else []
 
     def _now(self) -> dict[str, str]:
         return {name: digest for code in self._codes for name, digest in code.digests.items()}
 
-    def _write(self, record: Mapping[str, Any]) -> None:
-        if self._study.user_attrs.get(CODE) != record:
-            self._study.set_user_attr(CODE, record)
+    def _write(self, record: _Record) -> None:
+        stored = record.as_attribute()
+        if self._study.user_attrs.get(CODE) != stored:
+            self._study.set_user_attr(CODE, stored)
 
 
-def _parts(stored: Mapping[str, Any] | None) -> tuple[dict[str, str], list[str]]:
-    """Return digests and changed names of a stored record."""
-    return ({}, []) if stored is None else (dict(stored["files"]), list(stored["changed"]))
+def had_other_code(study_code: Mapping[str, Any], trial: FrozenTrial) -> bool:
+    """Return whether a trial ran other files of the user's own than the study has now.
+
+    Args:
+        study_code: the attribute `CODE` of the study; empty where it has none.
+        trial: of the study.
+    """
+    if not study_code or not (record := _Record.read(study_code)).changed:
+        return False
+    own = trial.user_attrs
+    if "version" not in study_code:  # of an earlier gdexp
+        return bool(own.get(CHANGED_CODE) != record.changed)
+    return bool(own.get(CODE_VERSION, 1 if CHANGED_CODE in own else 0) != record.version)
 
 
-def _refused(plan: Plan, changed: list[str]) -> BadInput:
+@dataclass(frozen=True)
+class _Record:
+    """What a study holds of the user's files.
+
+    Attributes:
+        files: digest by name, of the present version.
+        changed: the names of those that ever changed.
+        version: its number; 0 is the one that the study began with.
+        earlier: the files of the other versions, by number.
+    """
+
+    files: Mapping[str, str]
+    changed: list[str]
+    version: int
+    earlier: Mapping[int, Mapping[str, str]]
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any] | None) -> _Record:
+        """Return what is stored; what has no versions was accepted at most once, or is old."""
+        if stored is None:
+            return cls({}, [], 0, {})
+        changed = list(stored["changed"])
+        version = stored.get("version", 1 if changed else 0)
+        earlier = {int(number): files for number, files in stored.get("earlier", {}).items()}
+        return cls(dict(stored["files"]), changed, version, earlier)
+
+    def as_attribute(self) -> dict[str, Any]:
+        """Return what is stored."""
+        basic = {"files": dict(self.files), "changed": self.changed}
+        if not self.changed:
+            return basic
+        earlier = {str(number): dict(files) for number, files in self.earlier.items()}
+        return {**basic, "version": self.version, "earlier": earlier}
+
+    def changed_to(self, known: int | None, changed: Sequence[str]) -> _Record:
+        """Return the record once files changed.
+
+        Args:
+            known: the number of the earlier version that they are again; None: a new one.
+            changed: the names of the files.
+        """
+        versions = {**self.earlier, self.version: self.files}
+        number = max(versions) + 1 if known is None else known
+        files = versions.pop(number, self.files)
+        return _Record(files, sorted({*self.changed, *changed}), number, versions)
+
+    @property
+    def marks(self) -> list[str]:
+        """The names of the files that are not as when the study began."""
+        return self.changed if self.version else []
+
+
+def _refused(plan: Plan, changed: list[str], record: _Record) -> BadInput:
+    since = "after the trials that ran last" if record.changed else "since this study began"
     return BadInput(
         "sweep.name",
         plan.name,
-        f"{_named(changed)} changed since this study began; another sweep.name starts anew, "
+        f"{_named(changed)} changed {since}; another sweep.name starts anew, "
         "sweep.accept_changes=true goes on and marks the trials from then on",
     )
 
 
-def _named(names: list[str]) -> str:
+def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more

@@ -11,7 +11,6 @@ from gdexp.sweeps.failure import Failure
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.pruning import Readings
 from gdexp.sweeps.study import (
-    CHANGED_CODE,
     PARENT,
     READINGS,
     RECORD,
@@ -77,7 +76,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
     ) -> None:
         parent = str(study.user_attrs[PARENT])
         code = StudyCode(study, plan)
-        tags, self._marks = code.tags(), code.marks
+        tags, self._marks = code.tags(), code.attributes()
         self._store = store
         self._study, self._find_lost, self._on_told = study, find_lost, on_told
         self._has_runs = plan.tracks and plan.tracking.best is None
@@ -148,7 +147,6 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
         with grouped_writes(self._study):
             numbers = [trial.asked.number for trial, _ in self._ready]
             lost = set(self._find_lost(numbers))
-            marks = {CHANGED_CODE: self._marks} if self._marks else {}
             # A dashboard may have told the study something else of a trial: it is lost too.
             lost |= set_attributes(
                 self._study,
@@ -156,7 +154,7 @@ class TrialWriter(AbstractContextManager["TrialWriter"]):
                     trial.asked.number: {
                         RECORD: record.as_attribute(),
                         **_stored(trial.readings),
-                        **marks,
+                        **self._marks,
                     }
                     for trial, record in self._ready
                     if trial.asked.number not in lost

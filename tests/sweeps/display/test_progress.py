@@ -283,7 +283,7 @@ def test_before_the_first_trial_has_ended_the_time_left_is_a_bound() -> None:
         shown.progress.show_descent("trial 0", iteration, 0.1, 1e-5, most=100_000)
         shown.clock.now += 0.71
     # 1.42 s for 500 iterations, and 100 trials of 100,000.
-    assert shown.progress.text().endswith("at most 7 h 53 min left")
+    assert shown.progress.text().endswith(", at this pace at most 7 h 53 min left")
     shown.add(1, 140.0)
     assert "at most" not in shown.progress.text()
 

@@ -9,10 +9,13 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gdexp.core import BadInput
+from gdexp.sweeps.study import StudyCode, had_other_code
 from tests.support.commands import gdexp, one_error_line, start
 from tests.support.user_problems import FILES, LINE, RATES, write_bowl
 
@@ -92,6 +95,76 @@ def test_an_accepted_edit_marks_the_trials_from_then_on(begun: Path, tmp_path: P
     gdexp(*SWEEP, cwd=folder)  # accepted once
     marked = dict.fromkeys(("2", "3"), "data.csv, helper.py")
     assert tags(folder, "gdexp.changed_code") == marked
+
+
+class Files:
+    """The user's files as a process loaded them."""
+
+    def __init__(self, text: str) -> None:
+        self.digests = {"loss.py": text}
+
+    def here(self, name: str) -> str:
+        return self.digests[name]
+
+
+def trial_of(study: Any, text: str, *, refused: str = "") -> str | None:
+    """Make a trial of a study with this text in the file; return what its start says."""
+    settings = SimpleNamespace(accept_changes=not refused)
+    plan: Any = SimpleNamespace(user_codes=lambda: [Files(text)], settings=settings, name="s")
+    code = StudyCode(study, plan)
+    if refused:
+        with pytest.raises(BadInput, match=refused):
+            code.begin()
+        return None
+    said = code.begin()
+    trial = study.ask()
+    for key, value in code.attributes().items():
+        trial.set_user_attr(key, value)
+    study.tell(trial, 1.0)
+    return said
+
+
+def others(study: Any) -> list[int]:
+    """The trials that ran another text than the last one."""
+    code = study.user_attrs["gdexp.code"]
+    return [each.number for each in study.trials if had_other_code(code, each)]
+
+
+def test_each_accepted_edit_is_a_version_and_an_old_text_is_the_version_it_was() -> None:
+    import optuna
+
+    study = optuna.create_study()
+    assert trial_of(study, "a") is None
+    assert trial_of(study, "b", refused="loss.py changed since this study began; ") is None
+    assert "loss.py changed since this study began." in (trial_of(study, "b") or "")
+    assert others(study) == [0]
+    assert "loss.py changed since this study began." in (trial_of(study, "c") or "")
+    assert others(study) == [0, 1]
+    trial_of(study, "a", refused="loss.py changed after the trials that ran last; ")
+    said = "loss.py: as when this study began; trials between are marked."
+    assert trial_of(study, "a") == said
+    assert others(study) == [1, 2]
+    marked = [trial.user_attrs.get("gdexp.changed_code") for trial in study.trials]
+    assert marked == [None, ["loss.py"], ["loss.py"], None]
+    trial_of(study, "b")
+    assert others(study) == [0, 2, 3]
+
+
+def test_a_study_of_an_earlier_gdexp_goes_on_with_its_marks() -> None:
+    import optuna
+
+    study = optuna.create_study()
+    study.set_user_attr("gdexp.code", {"files": {"loss.py": "b"}, "changed": ["loss.py"]})
+    for attribute in (None, ["loss.py"]):
+        trial = study.ask()
+        if attribute:
+            trial.set_user_attr("gdexp.changed_code", attribute)
+        study.tell(trial, 1.0)
+    assert others(study) == [0]
+    trial_of(study, "b")
+    assert others(study) == [0]
+    trial_of(study, "c")
+    assert others(study) == [0, 1, 2]
 
 
 @pytest.fixture
