@@ -137,4 +137,4 @@ def fork_server_programs(address: str, workers: bool) -> None:
     """
     server = ForkServer(Path(), address=address)
     for name in (*WORKERS, SERVER) if workers else (SERVER,):
-        setattr(import_module(name), "subprocess", Forking(lambda: server))
+        setattr(import_module(name), "subprocess", Forking(lambda: server))  # noqa: B010
