@@ -5,6 +5,7 @@ comments. What would take long is shortened by these rules:
 
 - a sweep ends after three trials;
 - a sweep with several workers, SLURM or PostgreSQL is only previewed;
+- a sweep of trainings that the README shows is run there, and previewed on the other pages;
 - `scripts/NAME` other than `scripts/run`, `pip` and `source` are looked up, not run.
 """
 
@@ -16,7 +17,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ PAGES = [*WRITTEN, *site.GENERATED]
 TRIALS = 3
 LONG = ("+sweep=slurm", "+sweep=local", "sweep.workers=", "sweep.storage=")
 """The beginnings of arguments that start other processes."""
+
+TRAINED = "experiment=digits"
+"""The README's training."""
 
 
 def source(place: str) -> Path:
@@ -95,6 +99,8 @@ class Reader:
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
+        self.known: set[str] = set()
+        """Sweeps of trainings that are run on another page."""
 
     def copy(self, block: Block) -> None:
         """Save, run or check a block."""
@@ -117,7 +123,7 @@ class Reader:
 
     def _command(self, given: list[str]) -> None:
         if given[:3] == LEAD:
-            status = main(shortened(given[3:]))
+            status = main(shortened(given[3:], known=self.known))
             said = self._capsys.readouterr()
             assert status == 0, f"{given}\n{said.out[-2000:]}\n{said.err}"
         elif given[0].startswith("scripts/"):
@@ -157,11 +163,12 @@ class Reader:
             each()
 
 
-def shortened(given: list[str]) -> list[str]:
-    """The arguments of a command, of a sweep those of a short one."""
+def shortened(given: list[str], known: Container[str] = ()) -> list[str]:
+    """The arguments of a command, of a sweep those of a short one, or of a preview if known."""
     if not any(word == "-m" or word.startswith("+sweep") for word in given):
         return given
-    if any(word.startswith(LONG) for word in given) or "sweep.preview=true" in given:
+    long = any(word.startswith(LONG) for word in given) or " ".join(given) in known
+    if long or "sweep.preview=true" in given:
         return [*(w for w in given if w != "sweep.preview=true"), "sweep.preview=true"]
     kept = [word for word in given if not word.startswith("sweep.n_trials=")]
     asked = [int(word.partition("=")[2]) for word in given if word not in kept]
@@ -182,6 +189,9 @@ def test_a_page_runs_as_it_is_copied(
 ) -> None:
     text = page(place)
     assert [line for line in lines(text) if not is_plain(line)] == []
+    if place != README:
+        shown = (" ".join(words(line)[3:]) for line in lines(page(README)))
+        reader.known.update(line for line in shown if TRAINED in line.split())
     for block in blocks(text):
         reader.copy(block)
     for line in inline_commands(text):
