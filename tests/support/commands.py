@@ -65,7 +65,7 @@ def gdexp(
             command, cwd=cwd, env=environment(), stdout=PIPE, stderr=PIPE, text=True
         )
     else:
-        server = _with_shortcuts() if quick else fork_server()
+        server = _with_shortcuts(workers=True) if quick else fork_server()
         process = server.start(*arguments, cwd=cwd, variables=environment(), module=module)
     out, err = process.communicate(timeout=timeout)
     status = process.returncode
@@ -81,6 +81,7 @@ def start(
     given: Sequence[object] = (),
     quick: bool = True,
     module: str = "gdexp",
+    workers: bool = False,
 ) -> RunningCommand:
     """Start `python -m gdexp …`, its output unbuffered.
 
@@ -91,8 +92,9 @@ def start(
         given: that function's arguments, as JSON can hold them.
         quick: whether it copies a new database and draws small pictures.
         module: that is run.
+        workers: whether its workers are forks; else they are its children, new interpreters.
     """
-    server = _with_shortcuts() if quick else fork_server()
+    server = _with_shortcuts(workers) if quick else fork_server()
     return server.start(
         *arguments,
         cwd=cwd,
@@ -104,10 +106,10 @@ def start(
     )
 
 
-def _with_shortcuts() -> ForkServer:
+def _with_shortcuts(workers: bool) -> ForkServer:
     server, programs = fork_server(), "tests.support.forked_programs:fork_server_programs"
     server = server.preparing(f"{shortcuts.HERE}:take", os.environ[shortcuts.TEMPLATE])
-    return server.preparing(programs, server.address)
+    return server.preparing(programs, server.address, workers)
 
 
 def environment() -> dict[str, str]:

@@ -128,7 +128,13 @@ class Forking:
         return subprocess.Popen(words, **options)
 
 
-def fork_server_programs(address: str) -> None:
-    """Let this process start MLflow's server as a fork of the process at an address."""
+def fork_server_programs(address: str, workers: bool) -> None:
+    """Let this process start MLflow's server as a fork of the process at an address.
+
+    Args:
+        address: of the process.
+        workers: whether it starts workers as forks too.
+    """
     server = ForkServer(Path(), address=address)
-    setattr(import_module(SERVER), "subprocess", Forking(lambda: server))  # noqa: B010
+    for name in (*WORKERS, SERVER) if workers else (SERVER,):
+        setattr(import_module(name), "subprocess", Forking(lambda: server))  # noqa: B010
