@@ -85,18 +85,16 @@ def _curvature(settings: CertifySettings, config: Config) -> tuple[float, float]
 
 def _print(made: Certificate, rule: str) -> None:
     relation = "worst case" if made.exact else "at most"
-    method = made.method
-    if made.solver_gap is not None and made.exact:
-        method += f"; its example is within {made.solver_gap:.1g}"
+    proven = "a proven bound" if made.solver_gap is None else "a bound by a solver, rounded up"
     facts = [
         ("rule", f"{rule}, {made.steps:,} updates"),
-        (relation, f"{made.bound:.8g} = {made.measure}"),
-        ("method", method),
+        (relation, f"{made.stated_bound} = {made.measure}"),
+        ("method", made.method),
         ("source", made.source),
         *(("assumes", each) for each in made.assumptions),
     ]
     if not made.exact:
-        facts.insert(2, ("", "a proven bound; the worst case itself may be smaller"))
+        facts.insert(2, ("", f"{proven}; the worst case itself may be smaller"))
     if made.floor is not None:
         floor = f"{made.floor:.8g}: no {made.methods} can promise less here"
         facts += [("floor", floor), ("", f"{made.floor_source}")]

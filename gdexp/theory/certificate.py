@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from gdexp.optimizers import UpdateRule
 from gdexp.theory import performance_estimation
 from gdexp.theory.fixed_steps import step_matrix, with_condition
 from gdexp.theory.modes import Floats
-from gdexp.theory.performance_estimation import Solved
+from gdexp.theory.performance_estimation import ACCURACY, Solved
 from gdexp.theory.proven_bounds import Proven, floor_of_convex, proven_bound
 from gdexp.theory.quadratic_class import MOST_STEPS, floor_of_quadratics, worst_of_quadratics
 from gdexp.theory.stored_worst_cases import STEPS, stored_worst_case
@@ -30,9 +31,9 @@ class Certificate:
     """A bound on `f(x_N) - f*`, in exact arithmetic.
 
     Attributes:
-        bound: of the gap.
-        exact: whether it is the worst case itself: a function of the class attains it, up to
-            `solver_gap` where a solver found it. Else it is a bound that may never be met.
+        bound: of the gap; by a solver to about `performance_estimation.ACCURACY`.
+        exact: whether it is the worst case itself: a function of the class attains it, to the
+            accuracy of the bound. Else it is a bound that may never be met.
         method: `closed form` or `solver`.
         source: the paper of the proof, or the solver with its versions.
         solver_gap: between the bound and the example of the solver, which for a bound is of the
@@ -77,9 +78,21 @@ class Certificate:
         """`worst case`, or `bound` where it is not known to be attained."""
         return "worst case" if self.exact else "bound"
 
+    @property
+    def stated_bound(self) -> str:
+        """The bound with the digits that are known; a solver's that is not attained, rounded up."""
+        if self.solver_gap is None:
+            return f"{self.bound:.8g}"
+        if self.exact:
+            return f"{self.bound:.5g}"
+        with decimal.localcontext(prec=5, rounding=decimal.ROUND_CEILING) as context:
+            raised = context.create_decimal_from_float(self.bound * (1 + ACCURACY))
+            return f"{float(raised):.5g}"
+
     def __str__(self) -> str:
         relation = "is at most" if not self.exact else "is at worst"
-        return f"f(x_{self.steps}) - f* {relation} {self.bound:.6g}: {'; '.join(self.assumptions)}"
+        stated = f"f(x_{self.steps}) - f* {relation} {self.stated_bound}"
+        return f"{stated}: {'; '.join(self.assumptions)}"
 
 
 def certify(
@@ -219,6 +232,6 @@ def _assumptions(
     what = f"f is {shape} with a {smoothness:g}-Lipschitz gradient, in any dimension"
     if functions == QUADRATIC:
         what = f"f is a quadratic with spectrum in [{mu:g}, {smoothness:g}], in any dimension"
-    tolerance = ("the solver's tolerances hold",) if solved else ()
+    tolerance = (f"the solver is right to {ACCURACY:.0e} of the bound",) if solved else ()
     start = f"|x0 - x*| <= {distance:g} for a minimiser x*"
     return (what, start, "exact arithmetic", *tolerance)

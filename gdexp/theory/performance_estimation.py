@@ -24,13 +24,18 @@ MOST_STEPS = 100
 
 SOLVER = "CLARABEL"
 
+ACCURACY = 1e-5
+"""The share of a bound to which a solver's result is trusted. The stored worst cases were solved
+again: 124 of them differed by up to 8.2e-6 of their bound, more than the solver's own gaps say."""
+
 
 class Solved(NamedTuple):
     """A worst case by a solver.
 
     Attributes:
-        bound: of the dual program: an upper bound up to the solver's tolerance.
-        gap: between the bound and the example that the solver found.
+        bound: of the dual program: an upper bound, to about `ACCURACY`.
+        gap: between the bound and the example that the solver found; both are its own, so it is
+            no limit of the error.
         source: the programs with their versions.
         exact: whether it is of the class itself, not of a larger one.
     """

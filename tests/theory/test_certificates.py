@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -302,6 +303,25 @@ def test_without_pepit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         certify(GradientDescent(), 3, smoothness=1, solver="always")
     with pytest.raises(BadInput, match=r"pip install 'gdexp\[pep\]'"):
         certify(Momentum(), 3, smoothness=1)
+
+
+@pytest.mark.parametrize(
+    ("mu", "stated", "solved"),
+    [(0.0, "0.014721", (0.01472072321, 0.01472060311)), (0.01, "0.014721", (0.01472072321,))],
+)
+def test_a_solvers_bound_is_stated_with_the_digits_that_two_runs_of_it_share(
+    mu: float, stated: str, solved: tuple[float, ...]
+) -> None:
+    rule = GradientDescent(schedule=Silver())
+    made = certify(rule, 24, smoothness=1, strong_convexity=mu, solver="never")
+    assert (made.exact, made.stated_bound) == (mu == 0, stated)
+    assert f" {stated}: " in str(made)
+    for bound in solved:  # on two processors
+        again = replace(made, bound=bound)
+        assert again.stated_bound == stated
+        assert made.exact or float(again.stated_bound) >= bound * (1 + 1e-5)
+    proven = certify(GradientDescent(), 24, smoothness=1)
+    assert proven.stated_bound == f"{1 / 98:.8g}"
 
 
 @pytest.mark.slow
