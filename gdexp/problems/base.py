@@ -10,7 +10,7 @@ from typing import Self
 
 import torch
 
-from gdexp.core import BadInput, keep_arguments, validation
+from gdexp.core import BadInput, is_out_of_memory, keep_arguments, validation
 from gdexp.problems.constants import PORTABLE, TORCH, ConstantFunctions
 from gdexp.problems.facts import ABSOLUTE, ProblemFacts
 from gdexp.problems.portable_form import converted_constants, portable_form, set_constants
@@ -199,7 +199,9 @@ def unchanged_loss(problem: Problem, x: torch.Tensor) -> torch.Tensor:
     before, version = x.detach().clone(), x._version
     try:
         loss = problem.loss(x)
-    except RuntimeError:
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error):
+            raise  # it would take as much memory again
         if x._version != version or _is_written(problem, before):
             raise _changes_x(problem) from None
         raise
