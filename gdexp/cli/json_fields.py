@@ -166,7 +166,7 @@ CERTIFY: Fields = {
     "rule": Field("text", "its name"),
     "lr": Field("number", "its learning rate"),
     "schedule": Field("text", "the name of its schedule"),
-    "bound": Field("number", "of the measure; a solver's to about 1e-5 of it"),
+    "bound": Field("number", "of the measure; a solver's to about 5e-5 of it"),
     "exact": Field("boolean", "whether it is the worst case itself"),
     "kind": Field("text", "worst case, or bound where it is not known to be attained"),
     "measure": Field("text", "what is bounded"),

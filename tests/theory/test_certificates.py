@@ -307,7 +307,7 @@ def test_without_pepit_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize(
     ("mu", "stated", "solved"),
-    [(0.0, "0.014721", (0.01472072321, 0.01472060311)), (0.01, "0.014721", (0.01472072321,))],
+    [(0.0, "0.014721", (0.01472072321, 0.01472060311)), (0.01, "0.014722", (0.01472072321,))],
 )
 def test_a_solvers_bound_is_stated_with_the_digits_that_two_runs_of_it_share(
     mu: float, stated: str, solved: tuple[float, ...]
@@ -319,7 +319,7 @@ def test_a_solvers_bound_is_stated_with_the_digits_that_two_runs_of_it_share(
     for bound in solved:  # on two processors
         again = replace(made, bound=bound)
         assert again.stated_bound == stated
-        assert made.exact or float(again.stated_bound) >= bound * (1 + 1e-5)
+        assert made.exact or float(again.stated_bound) >= bound * (1 + 5e-5)
     proven = certify(GradientDescent(), 24, smoothness=1)
     assert proven.stated_bound == f"{1 / 98:.8g}"
 
