@@ -16,20 +16,22 @@ def user_modules_first() -> Iterator[None]:
     """Let the user's modules be found before installed ones that have the same name.
 
     Outside of the block the current directory comes last, where it shadows none of the modules
-    that gdexp and its libraries import.
+    that gdexp and its libraries import. Inside no bytecode is stored: Python would take it for
+    that of an edited file of the same second and size, and the loss before the edit would run.
     """
     here = os.getcwd()
     if not {"", here} & set(sys.path):
         sys.path.append(here)  # for good: the user's functions may import more later
-    if sys.flags.safe_path:
-        yield
-        return
-    sys.path.insert(0, here)
+    if not sys.flags.safe_path:
+        sys.path.insert(0, here)
+    stores_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
-        with suppress(ValueError):  # the user's code may have removed it
-            sys.path.remove(here)
+        sys.dont_write_bytecode = stores_none
+        if not sys.flags.safe_path:
+            with suppress(ValueError):  # the user's code may have removed it
+                sys.path.remove(here)
 
 
 def load_by_path(path: str) -> object:

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -56,6 +57,8 @@ class Server:
         self._said: deque[str] = deque(maxlen=200)
         self._process: subprocess.Popen[str] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
+        self._listener: threading.Thread | None = None
+        self._has_ended = False
 
     @property
     def address(self) -> str:
@@ -72,7 +75,7 @@ class Server:
         try:
             self._begin()
         except GdexpError:
-            if not (self._is_chosen and _is_taken(self.port)):
+            if not (self._is_chosen and (_is_taken(self.port) or self._may_have_been_taken)):
                 raise
             self.port = chosen_port(None, 0)  # another program took it in between
             self._begin()
@@ -103,6 +106,19 @@ class Server:
         if self._watcher is not None:
             self._watcher.communicate(b"ended\n")
         self._process = self._watcher = None
+
+    @property
+    def _may_have_been_taken(self) -> bool:
+        """Whether the server ended without another reason than that its port was in use.
+
+        Whoever had the port may be gone by now, and the server does not always say it.
+        """
+        return self._has_ended and all("already in use" in line for line in self._errors())
+
+    def _errors(self) -> list[str]:
+        """Return the lines of the server that tell of an error."""
+        words = [line.strip() for line in self._said if line.strip()]
+        return [line for line in words if re.search(r"error|already in use", line, re.IGNORECASE)]
 
     def _begin(self) -> None:
         try:
@@ -139,7 +155,9 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        context_thread(self._listen, "gdexp-ui-server").start()
+        self._said.clear()
+        self._listener = context_thread(self._listen, "gdexp-ui-server")
+        self._listener.start()
 
     def _listen(self) -> None:
         """Read the server's output, so that it is never blocked, and keep the last lines."""
@@ -164,10 +182,11 @@ class Server:
         raise GdexpError(f"MLflow's server did not answer within {START_SECONDS:.0f} s")
 
     def _ended(self) -> GdexpError:
-        time.sleep(0.1)  # its last lines may not have arrived yet
+        self._has_ended = True
+        if self._listener is not None:
+            self._listener.join(STOP_SECONDS)  # its last lines may not have arrived yet
         words = [line.strip() for line in self._said if line.strip()]
-        errors = [line for line in words if re.search(r"error|already in use", line, re.IGNORECASE)]
-        reason = (errors or words or ["it said nothing"])[-1]
+        reason = (self._errors() or words or ["it said nothing"])[-1]
         return GdexpError(f"MLflow's server ended: {reason}")
 
 

@@ -216,10 +216,16 @@ def test_the_script_runs_the_module() -> None:
     assert "-m gdexp.ui" in script.read_text()
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
 def test_of_two_servers_that_choose_one_port_each_shows_its_own_store(
-    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    is_gone: bool, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both find the port free, and the second is told an answer: of the first."""
+    """Both find the port free, and the second is told an answer: of the first.
+
+    The first may have ended when the second looks who has the port: its own words tell it too.
+    """
+    if is_gone:
+        monkeypatch.setattr(server, "_is_taken", lambda port: False)
     other = TrackingSettings(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", experiment="other")
     Store(other).start(RunHeader(name="elsewhere", kind="run"))
     with Server(TrackingSettings(uri=f"sqlite:///{recorded / 'mlflow.db'}")) as first:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from gdexp.core.errors import BadInput
 from gdexp.descent.single_descent import descend
 from gdexp.descent.stopping import Stopping
 from gdexp.optimizers.momentum import GradientDescent
+from gdexp.problems.by_path import user_modules_first
 from gdexp.problems.custom import FunctionProblem, ModuleProblem, import_by_path
 from gdexp.problems.problem_check import check_problem
 from gdexp.problems.registry import build_problem
@@ -203,3 +206,17 @@ def test_a_path_that_cannot_be_imported_is_refused_in_one_line(path: str, messag
         import_by_path(path)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_edited_within_a_second_is_read_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for text in ("VALUE = 1\n", "VALUE = 2\n"):  # of one size
+        (here / "edited_at_once.py").write_text(text)
+        os.utime(here / "edited_at_once.py", (10**9, 10**9))
+        with user_modules_first():
+            module = import_module("edited_at_once")
+        assert f"VALUE = {module.VALUE}\n" == text
+        monkeypatch.delitem(sys.modules, "edited_at_once")
+    assert not sys.dont_write_bytecode
