@@ -173,7 +173,7 @@ def world(here: Path) -> Path:
     return here
 
 
-SLOW = FILES["bowl.py"].replace("import late\n", "import late, time\n        time.sleep(0.02)\n")
+SLOW = FILES["bowl.py"].replace("import late\n", "import late, time\n        time.sleep(0.08)\n")
 
 
 def test_an_edit_while_the_sweep_runs_is_said_and_changes_nothing(world: Path) -> None:
