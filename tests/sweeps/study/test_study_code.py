@@ -173,15 +173,20 @@ def world(here: Path) -> Path:
     return here
 
 
-SLOW = FILES["bowl.py"].replace("import late\n", "import late, time\n        time.sleep(0.08)\n")
+SLOW = FILES["bowl.py"].replace("import late\n", "import late, time\n        time.sleep(0.04)\n")
+
+
+def wait_for_the_code(folder: Path) -> None:
+    """Wait until the study of a sweep that runs has the digests of its code."""
+    journal = folder / "sweeps/s/study.journal"
+    while not (journal.exists() and "gdexp.code" in journal.read_text()):
+        time.sleep(0.02)
 
 
 def test_an_edit_while_the_sweep_runs_is_said_and_changes_nothing(world: Path) -> None:
     (world / "bowl.py").write_text(SLOW)
     going = start(*SWEEP, cwd=world)
-    while not (world / "sweeps/s/study.journal").exists():
-        time.sleep(0.05)
-    time.sleep(0.5)
+    wait_for_the_code(world)
     (world / "helper.py").write_text(EDITS["helper.py"])
     done = going.wait()
     assert done.status == 0, done.err
@@ -194,9 +199,7 @@ def test_an_edit_while_the_sweep_runs_is_said_and_changes_nothing(world: Path) -
 def test_an_interrupted_sweep_says_how_to_go_on_after_an_edit(world: Path) -> None:
     (world / "bowl.py").write_text(SLOW)
     going = start(*SWEEP, cwd=world)
-    while not (world / "sweeps/s/study.journal").exists():
-        time.sleep(0.05)
-    time.sleep(0.5)
+    wait_for_the_code(world)
     (world / "helper.py").write_text(EDITS["helper.py"])
     os.kill(going.pid, signal.SIGINT)
     done = going.wait()
@@ -210,9 +213,7 @@ def test_data_that_change_while_trials_read_them_end_the_sweep(world: Path) -> N
     one_by_one = ("sweep.sampler=tpe", "sweep.batch=1", "sweep.n_trials=12")
     begun = ("+sweep=manual", *LINE, RATES, "sweep.name=s", *one_by_one)
     going = start(*begun, cwd=world)
-    while not (world / "sweeps/s/study.journal").exists():
-        time.sleep(0.05)
-    time.sleep(0.5)
+    wait_for_the_code(world)
     (world / "data.csv").write_text(EDITS["data.csv"])
     done = going.wait()
     assert done.status == 2
