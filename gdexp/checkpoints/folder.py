@@ -21,7 +21,7 @@ from gdexp.checkpoints.tensor_file import (
     read_texts,
     write_tensors,
 )
-from gdexp.core import GdexpError, StorageFailed, StudyInUse, failure_reason, signals
+from gdexp.core import GdexpError, StorageFailed, StudyInUse, failure_reason, signals, sync_folder
 from gdexp.version import __version__
 
 FORMAT = "gdexp checkpoint 1"
@@ -93,7 +93,7 @@ class CheckpointFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
                 write_tensors(part, tensors, texts)
                 os.replace(part, path)
-                _sync(self.path)
+                sync_folder(self.path)
                 self._remove_old()
         except OSError as error:
             with suppress(OSError):
@@ -195,13 +195,3 @@ class CheckpointFolder:
 
     def _file(self, number: int) -> Path:
         return self.path / self.numbers()[number]
-
-
-def _sync(folder: Path) -> None:
-    """Wait until the disk has the names of a folder."""
-    with suppress(OSError):  # some file systems do not offer it
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

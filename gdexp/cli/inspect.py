@@ -55,31 +55,8 @@ def inspect(config: Config) -> None:
     loss = first_loss(problem, x)
     nodes = problem.nodes(x)
     (gradient,) = torch.autograd.grad(loss, (x,), retain_graph=True)
-
     out = terminal.console()
-    shape = "×".join(map(str, x.shape)) or "scalar"
-    terminal.print_facts(
-        out,
-        [
-            (
-                "problem",
-                f"{terminal.escape_text(problem.name)}, x of shape {shape}, "
-                f"{_dtype(x)} on {x.device}",
-            ),
-            ("loss", f"{format_number(loss.item())} at x0"),
-        ],
-    )
-    out.print("\n[bold]values and the nodes that made them[/bold]")
-    _values(out, [("x", x), *nodes])
-    out.print("\n[bold]graph of the loss[/bold]")
-    out.print(_graph(loss))
-    out.print("\n[bold]gradient at x0[/bold]")
-    out.print(format_tensor(gradient))
-    out.print("\n[bold]to an array[/bold]")
-    terminal.print_facts(
-        out,
-        [("x.numpy()", terminal.escape_text(_refusal(x))), ("x.detach().numpy()", _detached(x))],
-    )
+    _show(out, problem, [("x", x), *nodes], loss, gradient)
     error = gradient_error(function, start)
     json_output.answer(
         "inspect",
@@ -97,6 +74,40 @@ def inspect(config: Config) -> None:
         },
     )
     _check(out, function, error, settings.tolerance)
+
+
+def _show(
+    out: Console,
+    problem: Problem,
+    values: list[tuple[str, torch.Tensor]],
+    loss: torch.Tensor,
+    gradient: torch.Tensor,
+) -> None:
+    """Print the values, x first, the graph, the gradient and what an array needs."""
+    x = values[0][1]
+    shape = "×".join(map(str, x.shape)) or "scalar"
+    terminal.print_facts(
+        out,
+        [
+            (
+                "problem",
+                f"{terminal.escape_text(problem.name)}, x of shape {shape}, "
+                f"{_dtype(x)} on {x.device}",
+            ),
+            ("loss", f"{format_number(loss.item())} at x0"),
+        ],
+    )
+    out.print("\n[bold]values and the nodes that made them[/bold]")
+    _values(out, values)
+    out.print("\n[bold]graph of the loss[/bold]")
+    out.print(_graph(loss))
+    out.print("\n[bold]gradient at x0[/bold]")
+    out.print(format_tensor(gradient))
+    out.print("\n[bold]to an array[/bold]")
+    terminal.print_facts(
+        out,
+        [("x.numpy()", terminal.escape_text(_refusal(x))), ("x.detach().numpy()", _detached(x))],
+    )
 
 
 def _check(out: Console, problem: Problem, error: float, tolerance: float) -> None:

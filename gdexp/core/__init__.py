@@ -53,6 +53,7 @@ from gdexp.core.regular_file import open_regular, read_regular
 from gdexp.core.secret_finder import has_secret, is_secret
 from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
+from gdexp.core.sync_folder import sync_folder
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
 
 __all__ = [
@@ -124,6 +125,7 @@ __all__ = [
     "shown_path",
     "signals",
     "submit_in_context",
+    "sync_folder",
     "user_code",
     "validation",
     "watched",

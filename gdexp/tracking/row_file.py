@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import open_regular
+from gdexp.core import open_regular, sync_folder
 from gdexp.tracking.record import Record
-from gdexp.tracking.shard_row import ShardRow, shard_errors, sync_folder
+from gdexp.tracking.shard_row import ShardRow, shard_errors
 
 MAX_FILE_ROWS = 1_000
 """Most rows of a file; those that are joined into one shard are in memory together."""

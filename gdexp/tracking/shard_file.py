@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gdexp.core import open_regular
+from gdexp.core import open_regular, sync_folder
 from gdexp.tracking.record import Record
 from gdexp.tracking.shard_limits import check_limits
-from gdexp.tracking.shard_row import ShardRow, shard_errors, sync_folder
+from gdexp.tracking.shard_row import ShardRow, shard_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -119,11 +119,10 @@ class ShardFolder:
             if missed in left:
                 raise DamagedShard(f"{FOLDER}/{missed}: is listed, but is not there")
             for name in left:
-                read_file = read_row_file if is_row_file(name) else read_shard
                 if trials is not None and not _may_hold(name, trials):
                     continue
                 try:
-                    for row in read_file(self._path(name), trials, columns):
+                    for row in _rows_of(self._path(name), trials, columns):
                         if (row.trial, row.seed) not in seen:
                             seen.add((row.trial, row.seed))
                             yield name, row
@@ -185,7 +184,7 @@ class ShardFolder:
             return
         rows: dict[tuple[int, int], ShardRow] = {}
         for path in paths:
-            for row in (read_row_file if is_row_file(path.name) else read_shard)(path):
+            for row in _rows_of(path):
                 rows.setdefault((row.trial, row.seed), row)
         for part in _parts([rows[key] for key in sorted(rows)]):
             self._write(part)
@@ -228,6 +227,13 @@ class ShardFolder:
                     self._run_id, f"{FOLDER}/{name}", self._fetched.name
                 )
         return path
+
+
+def _rows_of(
+    path: Path, trials: Collection[int] | None = None, columns: Sequence[str] | None = None
+) -> Iterator[ShardRow]:
+    """Read the rows of a file of either kind; see `read_shard`."""
+    return (read_row_file if is_row_file(path.name) else read_shard)(path, trials, columns)
 
 
 def _may_hold(name: str, trials: Collection[int]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -105,15 +104,6 @@ def shard_errors(path: Path, further: type[Exception] = OSError) -> Iterator[Non
         raise DamagedShard(
             f"{FOLDER}/{path.name}: cannot be read ({reason[0]}); put a copy in its place"
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names of new files in a folder are on the disk."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _lists_trace(written: bytes | None) -> bool:

@@ -102,10 +102,7 @@ def descend_alone(
         if checks is not None:
             checks.look(descents)
         if saving is not None and descents.open[0] and saving.is_due():
-            saved, met = {**descents.saved(), "counts": np.array(counts)}, bool(descents.met[0])
-            if norms:
-                saved["norms"] = np.array(norms)
-            saving.save("portable", descents.k, trace, listener, saved, met)
+            _save(descents, trace, counts, norms, listener, saving)
     ends = descents.ends
     final = ends.final.reshape(x.shape)
     status, period = STATUSES[ends.codes[0]], int(ends.periods[0]) or None
@@ -128,6 +125,20 @@ def _one_row(
     return Descents(
         engine, x[None], numbers, limits, minimum, pace, keep_traces=True, at_once=at_once
     )
+
+
+def _save(
+    descents: Descents,
+    trace: array[float],
+    counts: array[int],
+    norms: array[float],
+    listener: Listener | None,
+    saving: Saving,
+) -> None:
+    saved, met = {**descents.saved(), "counts": np.array(counts)}, bool(descents.met[0])
+    if norms:
+        saved["norms"] = np.array(norms)
+    saving.save("portable", descents.k, trace, listener, saved, met)
 
 
 def _resumed(
