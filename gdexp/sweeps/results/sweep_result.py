@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,7 @@ class SweepResult:
     importance: Mapping[str, float] = field(default_factory=dict)
     added: Sequence[FrozenTrial] = ()
     changed: list[str] = field(default_factory=list)
-    other_code: Collection[int] = ()
+    other_code: Set[int] = frozenset()
     evidence: Evidence | None = None
     race: Race | None = None
     tested: Tested | None = None
@@ -110,7 +110,7 @@ class SweepResult:
             importance=importances(trials, maximize=first.maximize, logarithmic=not first.is_value),
             added=[trial for trial in completed_trials(study) if is_added(trial)],
             changed=list(code.get("changed", [])),
-            other_code=[each.number for each in trials if had_other_code(code, each)],
+            other_code=frozenset(t.number for t in trials if had_other_code(code, t)),
             evidence=seed_evidence(
                 trials,
                 records,
