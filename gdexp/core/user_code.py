@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +20,7 @@ from types import ModuleType
 
 from gdexp.core.errors import BadInput
 from gdexp.core.given_objects import is_given
+from gdexp.core.late_imports import imported_by, watch_imports
 from gdexp.core.opened_files import OpenedFiles
 from gdexp.core.own_files import file_digest
 from gdexp.core.paths import command_folder
@@ -68,9 +69,9 @@ class UserCode:
         self._modules: dict[str, OwnFile] = {}
         self._data: dict[str, OwnFile] = {}
         self._given: dict[str, OwnFile] = {}
-        self._before = set(sys.modules)
         self._seen = -1
         self._libraries: set[str] = set()
+        watch_imports()
 
     @property
     def files(self) -> dict[str, OwnFile]:
@@ -132,13 +133,8 @@ class UserCode:
         if not self._is_current():
             self._data.clear()  # of a module that was loaded before, perhaps elsewhere
         self._seen = len(sys.modules)
-        found = self._imported()
-        for name in sys.modules.keys() - self._before:
-            module = sys.modules.get(name)
-            if name not in found and own_module_file(module) is not None:
-                found[name] = module
         modules: dict[str, OwnFile] = {}
-        for name, module in found.items():
+        for name, module in self._imported().items():
             if (file := own_module_file(module)) is None:
                 continue
             shown = module_file(name, file)
@@ -262,6 +258,7 @@ class UserCode:
             known = self._modules.get(module_file(name, file))
             text = known.text if known is not None else None
             waiting += imported_modules(file, text, name, hasattr(module, "__path__"))
+            waiting += _loaded_from(imported_by(file))
         return found
 
 
@@ -303,6 +300,14 @@ def changed_files(recorded: Mapping[str, str], *codes: UserCode) -> list[str]:
         if found != digest and (found is not None or digest not in known):
             changed.append(name)
     return changed
+
+
+def _loaded_from(files: Set[str]) -> list[str]:
+    """Return the names of the loaded modules that have these files."""
+    if not files:
+        return []
+    loaded = [(name, own_module_file(module)) for name, module in tuple(sys.modules.items())]
+    return [name for name, file in loaded if file in files]
 
 
 def _load(path: str, most: int, spec: object = None) -> OwnFile | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pickle
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,9 +26,15 @@ def project(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "proj/__init__.py": "",
         "proj/loss.py": "from proj.helper import SCALE\nfrom . import near\nimport json, yaml\n",
         "proj/helper.py": "SCALE = 1\n",
-        "proj/near.py": "def later():\n    import proj_late\n",
+        "proj/near.py": (
+            "def later():\n    import proj_late\n\n"
+            "def named(name):\n    import importlib\n    return importlib.import_module(name)\n"
+        ),
         "proj/unused.py": "",
         "proj_late.py": "",
+        "plug_in.py": "from importlib import import_module\nimport_module('plug_in_two')\n",
+        "plug_in_two.py": "",
+        "another.py": "",
         "data.csv": "1,2\n",
     }
     for name, text in files.items():
@@ -68,6 +75,16 @@ def test_a_module_that_is_imported_late_joins(project: Path) -> None:
     sys.modules["proj.near"].later()
     assert set(code.digests) - set(recorded) == {"proj_late.py"}
     assert changed_files(code.digests, code) == []
+
+
+def test_modules_join_that_its_code_names_while_it_runs_and_no_others(project: Path) -> None:
+    code = loaded()
+    recorded = code.digests
+    importlib.import_module("another")  # by somebody else: this file
+    threading.Thread(target=importlib.import_module, args=["proj.unused"]).run()
+    assert code.digests == recorded
+    pickle.loads(b"cproj.near\nnamed\n(S'plug_in'\ntR.")
+    assert set(code.digests) - set(recorded) == {"plug_in.py", "plug_in_two.py"}
 
 
 def test_an_edit_is_seen_and_does_not_change_what_was_loaded(project: Path) -> None:
