@@ -21,6 +21,7 @@ from gdexp.core import (
     Interrupted,
     Process,
     StorageFailed,
+    WorkEnded,
     failure_reason,
     gc_control,
     json_output,
@@ -186,8 +187,9 @@ def _hydra(arguments: list[str]) -> None:
         # returned, for the sweeper, and kept, for a run without a sweeper.
         try:
             command(cfg)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            # The last two can only come from a problem's own code: signals are `Interrupted`.
+        except WorkEnded:
+            raise
+        except BaseException as error:  # what is no `Exception` comes from the user's code
             if _process_id() != driver:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)

@@ -7,7 +7,8 @@ Every message names the key, its value, what is allowed and, where it helps, wha
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from gdexp.core.memory import is_out_of_memory
 from gdexp.core.redaction import mask_secrets, mask_value
@@ -53,6 +54,13 @@ class BadInput(GdexpError, ValueError):
     def in_section(self, section: str) -> BadInput:
         """Return the same error for the key inside a config section."""
         return BadInput(f"{section}.{self.key}", self.value, self.allowed)
+
+
+class WorkEnded(BaseException):
+    """Ends work on purpose, such as at a signal: no failure, whatever code it passes through.
+
+    It is no `Exception`, so that no library swallows it.
+    """
 
 
 class CommandFailed(Exception):
@@ -106,8 +114,34 @@ def code_failed(where: str, error: BaseException) -> GdexpError:
     """
     if is_out_of_memory(error):
         return GdexpError(f"problem={where}: there is too little memory for it; make it smaller")
-    lines = str(error).strip().splitlines() or ["no message"]
+    lines = error_text(error).strip().splitlines() or ["no message"]
     return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
+
+
+def error_text(error: BaseException) -> str:
+    """Return the text of an error; empty where it has none that can be read."""
+    try:
+        return str(error)
+    except Exception:  # of a class of the user's own
+        return ""
+
+
+@contextmanager
+def code_errors(where: str) -> Iterator[None]:
+    """Turn whatever the user's code raises inside the block into one of gdexp's errors.
+
+    That holds for what is no `Exception` too: `SystemExit`, `GeneratorExit`, or a class of the
+    user's own. A block that yields must not stand inside: its end is a `GeneratorExit`.
+
+    Args:
+        where: the problem, as it was chosen.
+    """
+    try:
+        yield
+    except (GdexpError, WorkEnded):
+        raise
+    except BaseException as error:
+        raise code_failed(where, error) from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
