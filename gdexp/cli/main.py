@@ -28,6 +28,7 @@ from gdexp.core import (
     lost_output,
     mask_secrets,
     printable,
+    streams,
 )
 
 if TYPE_CHECKING:
@@ -59,12 +60,16 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
 
 def _run(given: Sequence[str], process: Process) -> int:
     """Run one command and print its answer; its errors become a line and an exit status."""
-    with json_output.current() as answer:
+    with streams.current() as own, json_output.current() as answer:
         status = _status(given, process)
+        own.put_back()
         try:
-            return answer.finish(status)
-        except OSError as error:
+            status = answer.finish(status)
+        except (OSError, StorageFailed) as error:
             return _report(error, given)
+        if own.lost_output and not status:
+            return _report(StorageFailed(streams.CLOSED), given)
+        return status
 
 
 def _print_about(given: Sequence[str]) -> int:
@@ -282,7 +287,8 @@ def _print_error(message: str, kind: str, status: int) -> int:
     lost_output()
     with suppress(OSError):  # the status says it too where standard error cannot be written
         said = printable(mask_secrets(" ".join(message.split())))
-        print(f"gdexp: {kind}: {said}", file=sys.stderr)
+        stderr = streams.own_stream("stderr")
+        print(f"gdexp: {kind}: {said}", file=stderr)
         if os.environ.get("GDEXP_DEBUG") == "1":
-            print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
+            print(printable(mask_secrets(traceback.format_exc())), end="", file=stderr)
     return status

@@ -1,6 +1,6 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
-from gdexp.core import gc_control, json_output, signals, validation
+from gdexp.core import gc_control, json_output, signals, streams, validation
 from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
@@ -128,6 +128,7 @@ __all__ = [
     "release_freed_memory",
     "shown_path",
     "signals",
+    "streams",
     "submit_in_context",
     "sync_folder",
     "user_code",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from gdexp.core.memory import is_out_of_memory
 from gdexp.core.redaction import mask_secrets, mask_value
+from gdexp.core.streams import streams_kept
 
 
 class GdexpError(Exception):
@@ -131,13 +132,15 @@ def code_errors(where: str) -> Iterator[None]:
     """Turn whatever the user's code raises inside the block into one of gdexp's errors.
 
     That holds for what is no `Exception` too: `SystemExit`, `GeneratorExit`, or a class of the
-    user's own. A block that yields must not stand inside: its end is a `GeneratorExit`.
+    user's own. After the block the streams are as before it. No block that yields may stand
+    inside: its end is a `GeneratorExit`.
 
     Args:
         where: the problem, as it was chosen.
     """
     try:
-        yield
+        with streams_kept():
+            yield
     except (GdexpError, WorkEnded):
         raise
     except BaseException as error:

@@ -22,9 +22,12 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
+from gdexp.core import streams
 from gdexp.core.contexts import context_value
+from gdexp.core.errors import StorageFailed
 from gdexp.core.lost_output import lost_output
 from gdexp.core.redaction import mask_secrets
+from gdexp.core.streams import OwnStream
 
 TEXT, JSON = "text", "json"
 OUTPUTS = (TEXT, JSON)
@@ -35,7 +38,7 @@ class JsonOutput:
     """The answer of one command, and standard output while it waits for the answer."""
 
     def __init__(self) -> None:
-        self._stdout = sys.stdout
+        self._stdout: OwnStream | None = None
         self._descriptor: int | None = None
         self._begun = False
         self._document: dict[str, Any] | None = None
@@ -45,12 +48,13 @@ class JsonOutput:
         if self._begun:
             return
         self._begun = True
-        self._stdout = sys.stdout
-        self._stdout.flush()
-        if _descriptor(self._stdout) == 1:  # other processes and libraries write to it too
+        self._stdout = OwnStream(sys.stdout)
+        sys.stdout.flush()
+        if self._stdout.number == 1:  # other processes and libraries write to it too
             self._descriptor = os.dup(1)
             os.dup2(2, 1)
         sys.stdout = sys.stderr
+        streams.note()
 
     def answer(self, command: str, fields: Mapping[str, Any]) -> None:
         """Keep the answer; a later one replaces it."""
@@ -75,12 +79,17 @@ class JsonOutput:
         return exit_status
 
     def _restore(self) -> None:
-        sys.stdout.flush()
-        sys.stdout = self._stdout
+        """Put standard output back, which the user's code may have closed meanwhile."""
+        streams.own_stream("stdout").flush()
         if self._descriptor is not None:
             os.dup2(self._descriptor, 1)
             os.close(self._descriptor)
             self._descriptor = None
+        assert self._stdout is not None, "it has begun"
+        sys.stdout = self._stdout.opened()
+        streams.note()
+        if self._stdout.is_lost:
+            raise StorageFailed(streams.CLOSED)
 
 
 _CURRENT: ContextVar[JsonOutput | None] = ContextVar("gdexp_json_output", default=None)
@@ -128,11 +137,3 @@ def _plain(value: object, masked: Callable[[str], str]) -> object:
     if value is None or isinstance(value, bool | int):
         return value
     return masked(str(value))
-
-
-def _descriptor(stream: object) -> int | None:
-    """Return the descriptor of a stream; None where it has none."""
-    try:
-        return int(stream.fileno())  # type: ignore[attr-defined]
-    except (AttributeError, OSError, ValueError):
-        return None

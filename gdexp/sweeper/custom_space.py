@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, GdexpError, WorkEnded, error_text
+from gdexp.core import BadInput, GdexpError, WorkEnded, error_text, streams
 from gdexp.sweeper.job_space import Suggest
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def suggestions(path: str, composed: DictConfig, fixed: Mapping[str, Override]) 
             if name not in trial.user_attrs:
                 trial.set_user_attr(name, value)
         try:
-            function(composed, trial)
+            with streams.streams_kept():
+                function(composed, trial)
         except WorkEnded:
             raise
         except BaseException as error:
