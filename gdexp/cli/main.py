@@ -92,10 +92,12 @@ def _print_about(given: Sequence[str]) -> int:
 
 def _status(given: Sequence[str], process: Process) -> int:
     """Run one command; return its exit status."""
-    from gdexp.config import rewrite
+    from gdexp.config import asks_for_json, rewrite, typed_command
 
     try:
         with process.running((signal.SIGUSR1,)):
+            if asks_for_json(given):  # an object is also printed of what cannot be composed
+                json_output.begin(json_output.JSON, typed_command(given))
             _hydra(rewrite(given))
     except Interrupted as interrupted:
         return _print_error(str(interrupted), "interrupted", interrupted.exit_status)
@@ -118,6 +120,9 @@ def command(cfg: DictConfig) -> None:
     from gdexp import config
 
     composed = config.plain(cfg)
+    if "sweep" not in composed:
+        asked = next((each for each in config.COMMANDS if each in composed), "run")
+        json_output.begin(composed.get("output"), asked)  # a file may ask for it too
     config.parse_overrides(config.typed_overrides())
     config.check_keys(composed)
     if "sweep" in composed:
@@ -127,7 +132,6 @@ def command(cfg: DictConfig) -> None:
 
         run_launched_worker(composed, HydraConfig.get())
         return
-    json_output.begin(composed.get("output"))
     run = _command(composed)
     gc_control.begin()
     run(composed)
@@ -279,14 +283,18 @@ def _report(error: BaseException, given: Sequence[str], composing: bool = False)
         from gdexp.config import as_gdexp_error
 
         error = as_gdexp_error(error, given, composing)
-    return _print_error(str(error), "error", error.exit_status)
+    refused = error.refused if isinstance(error, BadInput) else ()
+    return _print_error(str(error), "error", error.exit_status, *refused)
 
 
-def _print_error(message: str, kind: str, status: int) -> int:
+def _print_error(
+    message: str, kind: str, status: int, key: str | None = None, value: object = None
+) -> int:
     """Print one line to stderr, and the traceback if GDEXP_DEBUG=1; return the status."""
     lost_output()
+    said = printable(mask_secrets(" ".join(message.split())))
+    json_output.fail(said if kind == "error" else f"{kind}: {said}", key, value)
     with suppress(OSError):  # the status says it too where standard error cannot be written
-        said = printable(mask_secrets(" ".join(message.split())))
         stderr = streams.own_stream("stderr")
         print(f"gdexp: {kind}: {said}", file=stderr)
         if os.environ.get("GDEXP_DEBUG") == "1":

@@ -45,12 +45,21 @@ class BadInput(GdexpError, ValueError):
         self.allowed = allowed
         # Masked before it is cut: half an address would not look like one.
         shown = mask_value(key, value)
-        given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
+        given = "" if self._has_no_value else f"={_short(shown)}"
         super().__init__(f"{key}{given}: {allowed}")
 
     def __reduce__(self) -> tuple[type[BadInput], tuple[str, object, str]]:
         """Return the parts to be pickled, without secrets: a job elsewhere sends it in a file."""
         return type(self), (self.key, mask_value(self.key, self.value), self.allowed)
+
+    @property
+    def _has_no_value(self) -> bool:
+        return self.value == "" and self.key[:1] in "+~-"
+
+    @property
+    def refused(self) -> tuple[str, object]:
+        """The key, and its value without secrets; None where there is none, as of `+compare`."""
+        return self.key, None if self._has_no_value else mask_value(self.key, self.value)
 
     def in_section(self, section: str) -> BadInput:
         """Return the same error for the key inside a config section."""
