@@ -1,6 +1,7 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, json_output, signals, streams, validation
+from gdexp.core.bytecode import none_stored
 from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
@@ -117,6 +118,7 @@ __all__ = [
     "mask_source",
     "mask_value",
     "nearest",
+    "none_stored",
     "not_rerunnable",
     "obey",
     "open_regular",

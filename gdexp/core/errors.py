@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from gdexp.core.bytecode import none_stored
 from gdexp.core.memory import is_out_of_memory
 from gdexp.core.redaction import mask_secrets, mask_value
 from gdexp.core.streams import streams_kept
@@ -148,7 +149,7 @@ def code_errors(where: str) -> Iterator[None]:
         where: the problem, as it was chosen.
     """
     try:
-        with streams_kept():
+        with streams_kept(), none_stored():
             yield
     except (GdexpError, WorkEnded):
         raise

@@ -15,6 +15,7 @@ from gdexp.core import (
     given_object,
     is_given,
     nearest,
+    none_stored,
     validation,
     watched,
 )
@@ -33,11 +34,10 @@ def user_modules_first() -> Iterator[None]:
         sys.path.append(here)  # for good: the user's functions may import more later
     if not sys.flags.safe_path:
         sys.path.insert(0, here)
-    stores_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        yield
+        with none_stored():
+            yield
     finally:
-        sys.dont_write_bytecode = stores_none
         if not sys.flags.safe_path:
             with suppress(ValueError):  # the user's code may have removed it
                 sys.path.remove(here)
