@@ -13,7 +13,15 @@ from gdexp.descent.batch.limits import EARLY, Earliest, Limits, note_midways
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import CODES, Piece, joined_traces, piece_of
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
-from gdexp.descent.batch.saving import BatchSaving, Part, SavedRows, hear_again, heard_by
+from gdexp.descent.batch.saved_limits import Reached, lower_as_before
+from gdexp.descent.batch.saving import (
+    BatchSaving,
+    Part,
+    SavedPart,
+    SavedRows,
+    hear_again,
+    heard_by,
+)
 from gdexp.descent.batch.torch_rows import in_one_tensor, torch_batch
 
 __all__ = [
@@ -29,6 +37,8 @@ __all__ = [
     "Limits",
     "Part",
     "Piece",
+    "Reached",
+    "SavedPart",
     "SavedRows",
     "Traces",
     "divided",
@@ -39,6 +49,7 @@ __all__ = [
     "in_one_tensor",
     "in_order",
     "joined_traces",
+    "lower_as_before",
     "note_midways",
     "piece_of",
     "torch_batch",
