@@ -12,9 +12,7 @@ from gdexp.cli import main
 from gdexp.descent import BatchSaving
 from tests.sweeps.test_resume import finished, told
 
-SWEEP = (
-    *("+sweep", "sweep.name=s", "problem=rosenbrock", "checkpoint.every=1e-9"),
-)
+SWEEP = (*("+sweep", "sweep.name=s", "problem=rosenbrock", "checkpoint.every=1e-9"),)
 
 
 class Kill(BaseException):

@@ -3,7 +3,8 @@
 `arguments` and `options` check what is given, `parts` divides it into tensors that `memory` has
 room for, `loop` descends one of them and `ends` finds the rows that end. `hyperparameters` and
 `limits` know what differs between the rows, `outcome` collects what becomes of them, `saving` keeps
-them for a later process, `result` is what is returned, and `finished` puts it together.
+them for a later process, in which `saved_limits` says which of them a cap lets go on, `result` is
+what is returned, and `finished` puts it together.
 """
 
 from gdexp.descent.batch.arguments import Given, given

@@ -1,7 +1,8 @@
 """A cap and rows that go on from where they were saved: what their limits are by now.
 
-A row depends on the rows before it by its limit alone. So it goes on with the same bits as if it
-ran from its start, where the limit that it has now ends it neither earlier nor later than it ended.
+A row depends on the rows before it by its limit alone. So a saved row can go on, and ends as if it
+had run from its start, unless its limit of now would have ended it before, or later than a cap did.
+Limits are not saved: they follow from the cap and from the rows that converged.
 """
 
 from __future__ import annotations

@@ -142,7 +142,8 @@ class TrialEvaluator:
             saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
             with self._observe(asked, experiment, monitor) as seen:
                 result = capped.run(seen.watch, seen.monitor, self._kept, saves)
-            return FinishedDescent(capped.of_result(result), result)
+            made = experiment.with_cap(result.stopping.cap)  # a saved training may have made more
+            return FinishedDescent(made.of_result(result), result)
 
         return _attempt(run)
 
