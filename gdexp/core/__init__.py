@@ -1,6 +1,6 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
-from gdexp.core import gc_control, json_output, signals, validation
+from gdexp.core import gc_control, json_output, signals, streams, validation
 from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
@@ -14,7 +14,9 @@ from gdexp.core.errors import (
     StorageChanged,
     StorageFailed,
     StudyInUse,
-    code_failed,
+    WorkEnded,
+    code_errors,
+    error_text,
     nearest,
     printable,
     printable_line,
@@ -70,16 +72,18 @@ __all__ = [
     "StorageFailed",
     "StudyInUse",
     "UserCode",
+    "WorkEnded",
     "arguments_of",
     "at_end",
     "changed_files",
     "check_file_name",
-    "code_failed",
+    "code_errors",
     "command_folder",
     "context_thread",
     "context_value",
     "csv_bytes",
     "described",
+    "error_text",
     "failure_reason",
     "format_count",
     "format_counts",
@@ -124,6 +128,7 @@ __all__ = [
     "release_freed_memory",
     "shown_path",
     "signals",
+    "streams",
     "submit_in_context",
     "sync_folder",
     "user_code",

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
-from gdexp.core import BadInput, given_object, is_given, nearest, validation, watched
+from gdexp.core import (
+    BadInput,
+    WorkEnded,
+    error_text,
+    given_object,
+    is_given,
+    nearest,
+    validation,
+    watched,
+)
 
 
 @contextmanager
@@ -90,12 +99,14 @@ def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
         name = ".".join(names[:used])
         try:
             module = import_module(name)
-        except (Exception, SystemExit) as error:
+        except WorkEnded:
+            raise
+        except BaseException as error:
             missing = isinstance(error, ModuleNotFoundError) and error.name == name
             if missing and module is not None:
                 return module, names[used - 1 :]
             if missing:
                 raise BadInput("path", path, f"there is no module {name!r} to import") from None
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = " ".join(f"{type(error).__name__}: {error_text(error)}".split())
             raise BadInput("path", path, f"importing {name} failed: {reason}") from error
     return module, names[-1:]
