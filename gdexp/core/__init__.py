@@ -1,7 +1,6 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
 from gdexp.core import gc_control, json_output, signals, streams, validation
-from gdexp.core.bytecode import none_stored
 from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
@@ -17,6 +16,7 @@ from gdexp.core.errors import (
     StudyInUse,
     WorkEnded,
     code_errors,
+    described_error,
     error_text,
     nearest,
     printable,
@@ -58,6 +58,7 @@ from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
 from gdexp.core.sync_folder import sync_folder
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
+from gdexp.core.users_code import guarded, guarded_import
 
 __all__ = [
     "FULL_DISK",
@@ -84,6 +85,7 @@ __all__ = [
     "context_value",
     "csv_bytes",
     "described",
+    "described_error",
     "error_text",
     "failure_reason",
     "format_count",
@@ -99,6 +101,8 @@ __all__ = [
     "given_object",
     "given_path",
     "giving",
+    "guarded",
+    "guarded_import",
     "has_secret",
     "indented_json",
     "is_given",
@@ -118,7 +122,6 @@ __all__ = [
     "mask_source",
     "mask_value",
     "nearest",
-    "none_stored",
     "not_rerunnable",
     "obey",
     "open_regular",

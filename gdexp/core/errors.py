@@ -10,10 +10,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from gdexp.core.bytecode import none_stored
 from gdexp.core.memory import is_out_of_memory
+from gdexp.core.process_exit import ExitCalled
 from gdexp.core.redaction import mask_secrets, mask_value
-from gdexp.core.streams import streams_kept
+from gdexp.core.users_code import guarded
 
 
 class GdexpError(Exception):
@@ -125,8 +125,15 @@ def code_failed(where: str, error: BaseException) -> GdexpError:
     """
     if is_out_of_memory(error):
         return GdexpError(f"problem={where}: there is too little memory for it; make it smaller")
+    return GdexpError(f"problem={where}: its code failed: {described_error(error)}")
+
+
+def described_error(error: BaseException) -> str:
+    """Return one line on an error of the user's code: its class and the first line of its text."""
+    if isinstance(error, ExitCalled):
+        return f"it called {error}"
     lines = error_text(error).strip().splitlines() or ["no message"]
-    return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def error_text(error: BaseException) -> str:
@@ -149,7 +156,7 @@ def code_errors(where: str) -> Iterator[None]:
         where: the problem, as it was chosen.
     """
     try:
-        with streams_kept(), none_stored():
+        with guarded():
             yield
     except (GdexpError, WorkEnded):
         raise

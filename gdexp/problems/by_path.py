@@ -11,11 +11,11 @@ from importlib import import_module
 from gdexp.core import (
     BadInput,
     WorkEnded,
-    error_text,
+    described_error,
     given_object,
+    guarded_import,
     is_given,
     nearest,
-    none_stored,
     validation,
     watched,
 )
@@ -35,7 +35,7 @@ def user_modules_first() -> Iterator[None]:
     if not sys.flags.safe_path:
         sys.path.insert(0, here)
     try:
-        with none_stored():
+        with guarded_import():
             yield
     finally:
         if not sys.flags.safe_path:
@@ -107,6 +107,6 @@ def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
                 return module, names[used - 1 :]
             if missing:
                 raise BadInput("path", path, f"there is no module {name!r} to import") from None
-            reason = " ".join(f"{type(error).__name__}: {error_text(error)}".split())
+            reason = described_error(error)
             raise BadInput("path", path, f"importing {name} failed: {reason}") from error
     return module, names[-1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, GdexpError, WorkEnded, error_text, streams
+from gdexp.core import BadInput, GdexpError, WorkEnded, described_error, error_text, guarded
 from gdexp.sweeper.job_space import Suggest
 
 if TYPE_CHECKING:
@@ -47,14 +47,13 @@ def suggestions(path: str, composed: DictConfig, fixed: Mapping[str, Override]) 
             if name not in trial.user_attrs:
                 trial.set_user_attr(name, value)
         try:
-            with streams.streams_kept():
+            with guarded():
                 function(composed, trial)
         except WorkEnded:
             raise
         except BaseException as error:
-            lines = error_text(error).strip().splitlines() or ["no message"]
             raise GdexpError(
-                f"{WHERE}={path}: its code failed: {type(error).__name__}: {lines[0]}"
+                f"{WHERE}={path}: its code failed: {described_error(error)}"
             ) from error
         both = sorted(set(values) & set(trial.params))
         if both:

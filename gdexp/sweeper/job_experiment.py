@@ -15,7 +15,7 @@ import numpy as np
 
 from gdexp.checkpoints import Checkpointing
 from gdexp.config import APPLICATION, Config
-from gdexp.core import BadInput, GdexpError, WorkEnded, error_text
+from gdexp.core import BadInput, GdexpError, WorkEnded, described_error
 from gdexp.descent import LOSS, Monitor, Result, Status, Watch
 from gdexp.engine import Plans
 from gdexp.experiment import Recorded, TrainedExperiment, TrainingFacts
@@ -160,8 +160,7 @@ def _reason(error: BaseException) -> str:
         return (
             "it called sys.exit()" if error.code is None else f"it called sys.exit({error.code!r})"
         )
-    lines = COLOUR.sub("", error_text(error)).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {lines[0]}"
+    return COLOUR.sub("", described_error(error))
 
 
 def application_facts(name: str) -> TrainingFacts:

@@ -62,6 +62,8 @@ def outcome(kind, folder):
         sys.exit(3)
     if kind == "ends":
         sys.exit(0)
+    if kind == "vanishes":
+        os._exit(0)
     if kind == "panics":
         raise Panic("poisoned")
     if kind == "unreadable":
@@ -117,6 +119,7 @@ OUTCOMES = {
     "raises": "RuntimeError: no luck",
     "exits": "it called sys.exit(3)",
     "ends": "it called sys.exit(0)",
+    "vanishes": "it called os._exit(0)",
     "panics": "Panic: poisoned",
     "unreadable": "Unreadable: no message",
     "text": "it returned 'low'; it must return a number",
@@ -217,7 +220,7 @@ def test_every_outcome_of_a_function_is_stated_and_the_sweep_goes_on(tmp_path: P
         tmp_path,
         "defaults: [{override hydra/sweeper: optuna}, {override hydra/sweeper/sampler: grid}]\n"
         "kind: fine\n"
-        "hydra: {sweeper: {n_trials: 24, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
+        "hydra: {sweeper: {n_trials: 25, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
         f" params: {{kind: 'choice({','.join(OUTCOMES)})'}}}}}}\n",
     )
     done = sweep(application(tmp_path, KINDS))
@@ -325,7 +328,9 @@ def test_a_killed_sweep_goes_on_to_the_same_trials_and_leaves_finished_folders(
         for number in "012"
         for path in (tmp_path / "out").glob(number)
     }
-    sweep(script, *line)
+    again = sweep(script, *line)
+    assert "Continuing: 3 of 6 trials are there, 1 queued again." in again.stdout
+    assert "The process that had it ended before it was done." in again.stdout
     assert {path: path.stat().st_mtime_ns for path in first} == first
     alone = tmp_path / "alone"
     alone.mkdir()
