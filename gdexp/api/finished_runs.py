@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from gdexp.api.caller import called
 from gdexp.api.object_config import ObjectConfig, problem_config
 from gdexp.api.rule_config import optimizer_config
-from gdexp.api.settings import Place, tracking_settings
 from gdexp.api.study import Study
 from gdexp.cli import RerunSettings, make_again
 from gdexp.comparison import Comparison, differences_table, html_page, make_pictures, summary_lines
@@ -21,6 +20,7 @@ from gdexp.descent import ITERATIONS, THRESHOLDS, Result
 from gdexp.display import notebook
 from gdexp.reruns import Rerun, load_references, select_runs
 from gdexp.runs import RunLoader, Runs, TrackedRun, best_runs
+from gdexp.tracking import Place, tracking_settings
 
 if TYPE_CHECKING:
     from gdexp.reruns import Outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -129,7 +128,7 @@ class _Lines:
 
     def __call__(self, part: str, done: int, total: int) -> None:
         words = {"rates": "learning rates swept", "cells": "cells"}[part]
-        if sys.stdout.isatty():
+        if self._out.file.isatty():
             self._out.print(f"\r{words}: {done:,} of {total:,}", end="", highlight=False)
             self._open = True
         elif total and (part, 10 * done // total) != self._said:

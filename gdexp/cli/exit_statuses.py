@@ -21,16 +21,19 @@ EXIT_STATUSES = {
 }
 """What each exit status means."""
 
+ERROR = "the object of the error"
+
 ANSWERED = {
     "0": "the object",
     str(GdexpError.exit_status): (
-        "the object of a sweep without a winner or of a gradient that fails its check, else nothing"
+        "the object of a sweep without a winner or of a gradient that fails its check, "
+        "else that of the error"
     ),
-    str(BadInput.exit_status): "nothing",
+    str(BadInput.exit_status): ERROR,
     str(NoReference.exit_status): "the object, with the reasons",
     str(DamagedReference.exit_status): "the object",
-    str(StorageFailed.exit_status): "nothing",
-    str(StudyInUse.exit_status): "nothing",
-    "128+N": "nothing",
+    str(StorageFailed.exit_status): f"{ERROR}; nothing where it cannot be written itself",
+    str(StudyInUse.exit_status): ERROR,
+    "128+N": f"{ERROR}; nothing where the system or a second signal ended it at once",
 }
 """What a command with `output=json` prints on standard output at each exit status."""

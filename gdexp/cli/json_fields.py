@@ -17,8 +17,15 @@ from gdexp.cli.sweep_fields import PREVIEW, STORED, SWEEP
 EVERY: Fields = {
     "command": Field("text", "the command, or `run`, `preview`"),
     "exit_status": Field("integer", "of the process"),
+    "error": Field("text or null", "the line on standard error that says why it ended so"),
 }
 """What every object begins with."""
+
+FAILED: Fields = {
+    "key": Field("text or null", "what was refused, as it is typed; null for another error"),
+    "value": Field("any", "the refused value, without secrets; null where there is none"),
+}
+"""The rest of the object of a command that ended before it had an answer."""
 
 RUN: Fields = {
     **STORED,

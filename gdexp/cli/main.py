@@ -21,12 +21,14 @@ from gdexp.core import (
     Interrupted,
     Process,
     StorageFailed,
+    WorkEnded,
     failure_reason,
     gc_control,
     json_output,
     lost_output,
     mask_secrets,
     printable,
+    streams,
 )
 
 if TYPE_CHECKING:
@@ -58,12 +60,16 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
 
 def _run(given: Sequence[str], process: Process) -> int:
     """Run one command and print its answer; its errors become a line and an exit status."""
-    with json_output.current() as answer:
+    with streams.current() as own, json_output.current() as answer:
         status = _status(given, process)
+        own.put_back()
         try:
-            return answer.finish(status)
-        except OSError as error:
+            status = answer.finish(status)
+        except (OSError, StorageFailed) as error:
             return _report(error, given)
+        if own.lost_output and not status:
+            return _report(StorageFailed(streams.CLOSED), given)
+        return status
 
 
 def _print_about(given: Sequence[str]) -> int:
@@ -86,10 +92,12 @@ def _print_about(given: Sequence[str]) -> int:
 
 def _status(given: Sequence[str], process: Process) -> int:
     """Run one command; return its exit status."""
-    from gdexp.config import rewrite
+    from gdexp.config import asks_for_json, rewrite, typed_command
 
     try:
         with process.running((signal.SIGUSR1,)):
+            if asks_for_json(given):  # an object is also printed of what cannot be composed
+                json_output.begin(json_output.JSON, typed_command(given))
             _hydra(rewrite(given))
     except Interrupted as interrupted:
         return _print_error(str(interrupted), "interrupted", interrupted.exit_status)
@@ -112,6 +120,9 @@ def command(cfg: DictConfig) -> None:
     from gdexp import config
 
     composed = config.plain(cfg)
+    if "sweep" not in composed:
+        asked = next((each for each in config.COMMANDS if each in composed), "run")
+        json_output.begin(composed.get("output"), asked)  # a file may ask for it too
     config.parse_overrides(config.typed_overrides())
     config.check_keys(composed)
     if "sweep" in composed:
@@ -121,7 +132,6 @@ def command(cfg: DictConfig) -> None:
 
         run_launched_worker(composed, HydraConfig.get())
         return
-    json_output.begin(composed.get("output"))
     run = _command(composed)
     gc_control.begin()
     run(composed)
@@ -186,8 +196,9 @@ def _hydra(arguments: list[str]) -> None:
         # returned, for the sweeper, and kept, for a run without a sweeper.
         try:
             command(cfg)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            # The last two can only come from a problem's own code: signals are `Interrupted`.
+        except WorkEnded:
+            raise
+        except BaseException as error:  # what is no `Exception` comes from the user's code
             if _process_id() != driver:  # a launcher's process: its errors come back through it
                 raise
             failed.append(error)
@@ -272,15 +283,20 @@ def _report(error: BaseException, given: Sequence[str], composing: bool = False)
         from gdexp.config import as_gdexp_error
 
         error = as_gdexp_error(error, given, composing)
-    return _print_error(str(error), "error", error.exit_status)
+    refused = error.refused if isinstance(error, BadInput) else ()
+    return _print_error(str(error), "error", error.exit_status, *refused)
 
 
-def _print_error(message: str, kind: str, status: int) -> int:
+def _print_error(
+    message: str, kind: str, status: int, key: str | None = None, value: object = None
+) -> int:
     """Print one line to stderr, and the traceback if GDEXP_DEBUG=1; return the status."""
     lost_output()
+    said = printable(mask_secrets(" ".join(message.split())))
+    json_output.fail(said if kind == "error" else f"{kind}: {said}", key, value)
     with suppress(OSError):  # the status says it too where standard error cannot be written
-        said = printable(mask_secrets(" ".join(message.split())))
-        print(f"gdexp: {kind}: {said}", file=sys.stderr)
+        stderr = streams.own_stream("stderr")
+        print(f"gdexp: {kind}: {said}", file=stderr)
         if os.environ.get("GDEXP_DEBUG") == "1":
-            print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
+            print(printable(mask_secrets(traceback.format_exc())), end="", file=stderr)
     return status

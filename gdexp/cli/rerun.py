@@ -84,7 +84,7 @@ def rerun(config: Config) -> None:
     """
     check_overrides("rerun", "rerun_all", "trust")
     settings = construct("rerun", RerunSettings, config["rerun"] or {})
-    json_output.begin(settings.format)
+    json_output.begin(settings.format, "rerun")
     trust = _trusted(config["trust"])
     every = validation.boolean("rerun_all", config["rerun_all"])
     tracking = construct("tracking", TrackingSettings, config["tracking"])

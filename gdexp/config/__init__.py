@@ -1,7 +1,13 @@
 """The config: arguments, composition by Hydra, checks, and objects made from it."""
 
 from gdexp.config import env_secrets, hydra_internals
-from gdexp.config.arguments import config_dirs, only_shows, rewrite
+from gdexp.config.arguments import (
+    asks_for_json,
+    config_dirs,
+    only_shows,
+    rewrite,
+    typed_command,
+)
 from gdexp.config.composed import check_keys, parse_overrides, plain, shipped, typed_overrides
 from gdexp.config.config_files import checked_config_files
 from gdexp.config.construct import choose, construct
@@ -42,6 +48,7 @@ __all__ = [
     "SCHEMA",
     "Config",
     "as_gdexp_error",
+    "asks_for_json",
     "check_keys",
     "check_secrets",
     "checked_config_files",
@@ -68,6 +75,7 @@ __all__ = [
     "shipped_values",
     "shortest_command",
     "signature",
+    "typed_command",
     "typed_overrides",
     "why_not_rerunnable",
     "with_group",

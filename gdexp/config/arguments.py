@@ -22,6 +22,9 @@ A key in the plural takes a list of them.
 
 MULTIRUN = {"-m", "--multirun"}
 NOT_RUNS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc"}
+ASKING = ("output", "rerun.format")
+"""The keys that ask for JSON; the second one is the earlier spelling for `+rerun`."""
+
 WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp"),
     *("--config-name", "-cn", "--config-dir", "-cd"),
@@ -94,6 +97,26 @@ def only_shows(arguments: Sequence[str]) -> bool:
     """Return whether the arguments only print a config or Hydra's own information."""
     names = {argument.partition("=")[0] for argument in arguments}
     return bool(names & {"--cfg", "-c", "--info", "-i", "--hydra-help"})
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """Return whether one of the arguments is `output=json`, and a command is to run at all.
+
+    It reads no config: what is typed may be none.
+    """
+    if any(argument.partition("=")[0] in NOT_RUNS for argument in arguments):
+        return False
+    pairs = [argument.lstrip("+").partition("=") for argument in arguments]
+    return any(key in ASKING and value.strip("'\"") == "json" for key, _, value in pairs)
+
+
+def typed_command(arguments: Sequence[str]) -> str:
+    """Return the command that the arguments name; `run` for none, `sweep` for a bare `-m`."""
+    for argument in arguments:
+        name = argument.removeprefix("+").partition("=")[0]
+        if argument.startswith("+") and name in COMMANDS:
+            return name
+    return "sweep" if MULTIRUN & {*arguments} else "run"
 
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:

@@ -1,6 +1,6 @@
 """What every room may use: errors, checks of values, redaction of secrets, signals, paths."""
 
-from gdexp.core import gc_control, json_output, signals, validation
+from gdexp.core import gc_control, json_output, signals, streams, validation
 from gdexp.core.call_arguments import arguments_of, keep_arguments
 from gdexp.core.closing import at_end
 from gdexp.core.contexts import context_thread, context_value, submit_in_context
@@ -14,7 +14,10 @@ from gdexp.core.errors import (
     StorageChanged,
     StorageFailed,
     StudyInUse,
-    code_failed,
+    WorkEnded,
+    code_errors,
+    described_error,
+    error_text,
     nearest,
     printable,
     printable_line,
@@ -55,6 +58,7 @@ from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
 from gdexp.core.sync_folder import sync_folder
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
+from gdexp.core.users_code import guarded, guarded_import
 
 __all__ = [
     "FULL_DISK",
@@ -70,16 +74,19 @@ __all__ = [
     "StorageFailed",
     "StudyInUse",
     "UserCode",
+    "WorkEnded",
     "arguments_of",
     "at_end",
     "changed_files",
     "check_file_name",
-    "code_failed",
+    "code_errors",
     "command_folder",
     "context_thread",
     "context_value",
     "csv_bytes",
     "described",
+    "described_error",
+    "error_text",
     "failure_reason",
     "format_count",
     "format_counts",
@@ -94,6 +101,8 @@ __all__ = [
     "given_object",
     "given_path",
     "giving",
+    "guarded",
+    "guarded_import",
     "has_secret",
     "indented_json",
     "is_given",
@@ -124,6 +133,7 @@ __all__ = [
     "release_freed_memory",
     "shown_path",
     "signals",
+    "streams",
     "submit_in_context",
     "sync_folder",
     "user_code",

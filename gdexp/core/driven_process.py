@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from gdexp.core import streams
 from gdexp.core.contexts import context_thread
 from gdexp.core.errors import GdexpError
 from gdexp.core.process import Process
@@ -30,19 +31,20 @@ def obey(run: Callable[[dict[str, Any]], None]) -> int:
     process = Process()
     process.garbage.postpone()
     order = json.loads(sys.stdin.readline())
-    with process.current(), process.running():
+    with streams.current(), process.current(), process.running():
         try:
             context_thread(_end_with_driver, "gdexp-driver").start()
             run(order)
         except Interrupted as interrupted:
             return interrupted.exit_status
         except GdexpError as error:
-            print(error, file=sys.stderr)
+            print(error, file=streams.own_stream("stderr"))
             return error.exit_status
         except Exception as error:
+            stderr = streams.own_stream("stderr")
             if os.environ.get("GDEXP_DEBUG") == "1":
-                print(mask_secrets(traceback.format_exc()), end="", file=sys.stderr)
-            print(mask_secrets(f"{type(error).__name__}: {error}"), file=sys.stderr)
+                print(mask_secrets(traceback.format_exc()), end="", file=stderr)
+            print(mask_secrets(f"{type(error).__name__}: {error}"), file=stderr)
             return 1
     return 0
 

@@ -7,10 +7,13 @@ Every message names the key, its value, what is allowed and, where it helps, wha
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from gdexp.core.memory import is_out_of_memory
+from gdexp.core.process_exit import ExitCalled
 from gdexp.core.redaction import mask_secrets, mask_value
+from gdexp.core.users_code import guarded
 
 
 class GdexpError(Exception):
@@ -43,16 +46,32 @@ class BadInput(GdexpError, ValueError):
         self.allowed = allowed
         # Masked before it is cut: half an address would not look like one.
         shown = mask_value(key, value)
-        given = "" if shown == "" and key[:1] in "+~-" else f"={_short(shown)}"
+        given = "" if self._has_no_value else f"={_short(shown)}"
         super().__init__(f"{key}{given}: {allowed}")
 
     def __reduce__(self) -> tuple[type[BadInput], tuple[str, object, str]]:
         """Return the parts to be pickled, without secrets: a job elsewhere sends it in a file."""
         return type(self), (self.key, mask_value(self.key, self.value), self.allowed)
 
+    @property
+    def _has_no_value(self) -> bool:
+        return self.value == "" and self.key[:1] in "+~-"
+
+    @property
+    def refused(self) -> tuple[str, object]:
+        """The key, and its value without secrets; None where there is none, as of `+compare`."""
+        return self.key, None if self._has_no_value else mask_value(self.key, self.value)
+
     def in_section(self, section: str) -> BadInput:
         """Return the same error for the key inside a config section."""
         return BadInput(f"{section}.{self.key}", self.value, self.allowed)
+
+
+class WorkEnded(BaseException):
+    """Ends work on purpose, such as at a signal: no failure, whatever code it passes through.
+
+    It is no `Exception`, so that no library swallows it.
+    """
 
 
 class CommandFailed(Exception):
@@ -106,8 +125,43 @@ def code_failed(where: str, error: BaseException) -> GdexpError:
     """
     if is_out_of_memory(error):
         return GdexpError(f"problem={where}: there is too little memory for it; make it smaller")
-    lines = str(error).strip().splitlines() or ["no message"]
-    return GdexpError(f"problem={where}: its code failed: {type(error).__name__}: {lines[0]}")
+    return GdexpError(f"problem={where}: its code failed: {described_error(error)}")
+
+
+def described_error(error: BaseException) -> str:
+    """Return one line on an error of the user's code: its class and the first line of its text."""
+    if isinstance(error, ExitCalled):
+        return f"it called {error}"
+    lines = error_text(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {lines[0]}"
+
+
+def error_text(error: BaseException) -> str:
+    """Return the text of an error; empty where it has none that can be read."""
+    try:
+        return str(error)
+    except Exception:  # of a class of the user's own
+        return ""
+
+
+@contextmanager
+def code_errors(where: str) -> Iterator[None]:
+    """Turn whatever the user's code raises inside the block into one of gdexp's errors.
+
+    That holds for what is no `Exception` too: `SystemExit`, `GeneratorExit`, or a class of the
+    user's own. After the block the streams are as before it. No block that yields may stand
+    inside: its end is a `GeneratorExit`.
+
+    Args:
+        where: the problem, as it was chosen.
+    """
+    try:
+        with guarded():
+            yield
+    except (GdexpError, WorkEnded):
+        raise
+    except BaseException as error:
+        raise code_failed(where, error) from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

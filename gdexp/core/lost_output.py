@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+
+from gdexp.core import streams
 
 
 def lost_output() -> str | None:
@@ -12,13 +13,13 @@ def lost_output() -> str | None:
     Where it fails the output goes nowhere from then on: Python would try again at its end, and
     would end with a message and a status of its own.
     """
-    if sys.stdout is None:
-        return None
+    stdout = streams.own_stream("stdout")
     try:
-        sys.stdout.flush()
+        stdout.flush()
     except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stdout.fileno())
         os.close(nowhere)
+        streams.note()
         return error.strerror or str(error)
     return None

@@ -32,22 +32,23 @@ def is_own(file: str) -> bool:
 def file_digest(file: str) -> str | None:
     """Return the sha256 of a file as hex digits; None where there is no regular file to read.
 
-    A digest is kept while size, time and inode of the file stay the same.
+    A digest is kept while size, times and inode of the file stay the same.
     """
     try:
         found = os.stat(file)
         if not stat.S_ISREG(found.st_mode):
             return None
-        if time.time_ns() - found.st_mtime_ns <= SETTLED_NS:
+        times = found.st_mtime_ns, found.st_ctime_ns  # a tool may set the first one, not the second
+        if time.time_ns() - max(times) <= SETTLED_NS:
             return _sha256(file)
-        return _settled_sha256(file, found.st_size, found.st_mtime_ns, found.st_ino)
+        return _settled_sha256(file, found.st_size, times, found.st_ino)
     except OSError:
         return None
 
 
 @lru_cache(4096)
-def _settled_sha256(file: str, size: int, time_ns: int, inode: int) -> str:
-    """The digest of a file in one state, which size, time and inode tell."""
+def _settled_sha256(file: str, size: int, times_ns: tuple[int, int], inode: int) -> str:
+    """The digest of a file in one state, which size, times and inode tell."""
     return _sha256(file)
 
 

@@ -25,12 +25,13 @@ from contextvars import ContextVar
 from types import FrameType
 
 from gdexp.core.contexts import context_thread, context_value
+from gdexp.core.errors import WorkEnded
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(BaseException):
-    """A signal asked the process to end; not an `Exception`, so that no library swallows it."""
+class Interrupted(WorkEnded):
+    """A signal asked the process to end."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -12,15 +12,17 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Set
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePath
 from types import ModuleType
 
-from gdexp.core.errors import BadInput
+from gdexp.core.bytecode import loaded_another_text
+from gdexp.core.errors import BadInput, GdexpError
 from gdexp.core.given_objects import is_given
-from gdexp.core.late_imports import imported_by, watch_imports
+from gdexp.core.late_imports import executed, imported_by, watch_imports
+from gdexp.core.loaded_files import MOST_SOURCE, OwnFile, load
 from gdexp.core.opened_files import OpenedFiles
 from gdexp.core.own_files import file_digest
 from gdexp.core.paths import command_folder
@@ -33,28 +35,11 @@ from gdexp.core.user_modules import (
     parent_packages,
 )
 
-MOST_SOURCE, MOST_DATA = 1024 * 1024, 16 * 1024
-"""The most bytes of a module and of a data file whose text is kept, to name changed lines."""
+MOST_DATA = 16 * 1024
+"""The most bytes of a data file whose text is kept, to name changed lines."""
 
 TABLES = (".csv", ".tsv", ".dat")
 """Ends of the names of data files whose text is kept though they are not declared."""
-
-
-@dataclass(frozen=True)
-class OwnFile:
-    """One file of the user's own.
-
-    Attributes:
-        path: where it is on this machine.
-        digest: the sha256 of its bytes when they were loaded.
-        text: its text; None where it is too large or no text.
-        loaded: for a module, what shows whether it was loaded again: its `__spec__`.
-    """
-
-    path: str
-    digest: str
-    text: str | None = field(repr=False, default=None)
-    loaded: object = field(repr=False, default=None)
 
 
 class UserCode:
@@ -104,7 +89,7 @@ class UserCode:
         if module is None or file is None:
             return None
         name = module_file(module.__name__, file)
-        found = self.files.get(name) or _load(file, 0)
+        found = self.files.get(name) or load(file, 0)
         return None if found is None else (name, found)
 
     @property
@@ -127,12 +112,16 @@ class UserCode:
             self._given[name] = OwnFile("", digest, text)
 
     def note_modules(self) -> None:
-        """Add the user's own modules that were imported meanwhile."""
+        """Add the user's own modules that were imported meanwhile.
+
+        Raises:
+            GdexpError: Python executed another text of a module than its file holds.
+        """
         if len(sys.modules) == self._seen and self._is_current():
             return
         if not self._is_current():
             self._data.clear()  # of a module that was loaded before, perhaps elsewhere
-        self._seen = len(sys.modules)
+        seen = len(sys.modules)
         modules: dict[str, OwnFile] = {}
         for name, module in self._imported().items():
             if (file := own_module_file(module)) is None:
@@ -140,10 +129,15 @@ class UserCode:
             shown = module_file(name, file)
             known, spec = self._modules.get(shown), getattr(module, "__spec__", None)
             again = known is None or known.loaded is not spec or known.path != file
-            loaded = _load(file, MOST_SOURCE, spec) if again else known
+            loaded = _loaded(file, module) if again else known
+            if loaded is not None and loaded.is_other:
+                raise GdexpError(
+                    f"{shown}: Python ran stored bytecode of another text than the file holds, "
+                    "which has the same size and time; touch the file, and start again"
+                )
             if loaded is not None:
                 modules[shown] = loaded
-        self._modules = modules
+        self._modules, self._seen = modules, seen
 
     def note_data(self, files: Iterable[str], declared: bool = False) -> None:
         """Add data files as they are now.
@@ -160,7 +154,7 @@ class UserCode:
             name = self._name(path)
             known, now = self._data.get(name), file_digest(path)
             if now is not None and (known is None or known.digest != now):
-                loaded = _load(path, kept)
+                loaded = load(path, kept)
                 if loaded is not None:
                     self._data[name] = loaded
 
@@ -302,21 +296,18 @@ def changed_files(recorded: Mapping[str, str], *codes: UserCode) -> list[str]:
     return changed
 
 
+def _loaded(file: str, module: ModuleType | None) -> OwnFile | None:
+    """Return a module's file as it was executed, or as it is now where nobody saw that."""
+    spec, seen = getattr(module, "__spec__", None), executed(file)
+    if seen is not None:
+        return replace(seen, loaded=spec)
+    is_other = module is not None and loaded_another_text(module, file)
+    return load(file, MOST_SOURCE, spec, is_other)
+
+
 def _loaded_from(files: Set[str]) -> list[str]:
     """Return the names of the loaded modules that have these files."""
     if not files:
         return []
     loaded = [(name, own_module_file(module)) for name, module in tuple(sys.modules.items())]
     return [name for name, file in loaded if file in files]
-
-
-def _load(path: str, most: int, spec: object = None) -> OwnFile | None:
-    """Return a file as it is now; None where it cannot be read."""
-    digest = file_digest(path)
-    if digest is None:
-        return None
-    text = None
-    with suppress(OSError, UnicodeDecodeError):
-        if Path(path).stat().st_size <= most:
-            text = Path(path).read_bytes().decode()
-    return OwnFile(path, digest, text, spec)

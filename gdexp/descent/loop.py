@@ -112,6 +112,7 @@ class _Descent:
         k: the iteration.
         last: the iterate before; `anchor` is the one at the last power of two.
         end: how it ended; None as long as it goes on.
+        met_at: where it converged; None as long as it has not.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class _Descent:
         self.last: _Point = (x, (), math.nan, 0)
         self.anchor: _Point = self.last
         self.end: _End | None = None
+        self.met_at: int | None = None
 
     def run(self, watch: Watch | None) -> _End:
         """Descend to the end; return how it ended."""
@@ -196,7 +198,7 @@ class _Descent:
             known = stopping.of_norm or self.end is not None
             if not known and not self.minimum.is_above(value, x):
                 return _End(Status.BELOW_MINIMUM, x)
-            self._go_on_from(self.end or _End(Status.CONVERGED, x))
+            self._go_on_from(self.end or _End(Status.CONVERGED, x), self.k)
             said = None
             if gap <= stopping.goal:
                 return self.end
@@ -219,9 +221,10 @@ class _Descent:
             self.anchor = self.x, self.state, value, self.k
         return None
 
-    def _go_on_from(self, end: _End) -> None:
-        """Keep how the descent ended; what follows is for `continue_to`."""
+    def _go_on_from(self, end: _End, met_at: int | None) -> None:
+        """Keep how and where the descent ended; what follows is for `continue_to`."""
         self.end, self.listener = end, None
+        self.met_at = met_at if self.met_at is None else self.met_at
         self.threshold, self.limit = self.stopping.goal, self.stopping.max_iterations
 
     def _first_loss(self) -> torch.Tensor:
@@ -241,7 +244,8 @@ class _Descent:
         self.counts.extend(saved["counts"].tolist())
         self.norms.extend(saved["norms"].tolist() if self.stopping.of_norm else ())
         if saved["end"] is not None:
-            self._go_on_from(_End(Status(saved["end"][0]), saved["end"][1]))
+            end, met_at = _End(Status(saved["end"][0]), saved["end"][1]), saved.get("met_at", 0)
+            self._go_on_from(end, met_at)
         return loss_at(self.problem, self.x, self.k)
 
     def _save(self, saving: Saving) -> None:
@@ -256,9 +260,9 @@ class _Descent:
             "counts": np.array(self.counts, dtype=np.int64),
             **({"norms": np.array(self.norms)} if self.stopping.of_norm else {}),
             "end": self.end,
+            "met_at": self.met_at,
         }
-        going_on = self.end is not None
-        saving.save("torch", self.k, self.trace, self.listener, saved, going_on)
+        saving.save("torch", self.k, self.trace, self.listener, saved, self.met_at)
 
 
 def _same(x: torch.Tensor, state: State, other_x: torch.Tensor, other_state: State) -> bool:

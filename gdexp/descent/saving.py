@@ -42,8 +42,9 @@ class Saving:
         if self._state is not None and self._state["initial"] != self._initial:
             self.refuse("it begins at another x0 than before")
         if self._state is not None:
-            limit = stopping.max_iterations if self._state["met"] else stopping.limit
-            if self._state["iteration"] > limit:
+            known = self._state
+            limit = stopping.max_iterations if known["met"] else stopping.limit
+            if known["iteration"] > limit or known.get("met_at", 0) > stopping.limit:
                 self.begin_again()
         self._note()
 
@@ -85,7 +86,7 @@ class Saving:
         trace: array[float],
         listener: Listener | None,
         own: Mapping[str, Any],
-        met: bool,
+        met_at: int | None,
     ) -> None:
         """Save the descent; end it where a signal waits for that.
 
@@ -95,7 +96,7 @@ class Saving:
             trace: the losses before it.
             listener: that heard them; None: there is none.
             own: what the engine needs to go on.
-            met: whether the descent converged, and only its trace goes on.
+            met_at: where the descent converged, and only its trace goes on; None: it has not.
 
         Raises:
             Interrupted: a signal has come.
@@ -107,7 +108,8 @@ class Saving:
             "initial": self._initial,
             "trace": np.array(trace),
             "heard": None if listener is None else np.array(listener.heard),
-            "met": met,
+            "met": met_at is not None,
+            "met_at": 0 if met_at is None else met_at,
             "generators": generator_states(),
             "own": own,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -170,6 +170,12 @@ class Stopping:
         """The status of a descent that makes `limit` updates and does not converge."""
         capped = self.cap is not None and self.cap < self.max_iterations
         return Status.CAPPED if capped else Status.MAX_ITERATIONS
+
+    def allowing(self, updates: int) -> Stopping:
+        """Return the rule with a cap of so many updates at least: what was made stays made."""
+        if self.cap is None or self.cap >= updates:
+            return self
+        return replace(self, cap=updates)
 
 
 def first_hit(trace: Trace, threshold: float, f_star: float = 0.0) -> int | None:

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gdexp.core import context_value, printable
+from gdexp.core import context_value, printable, streams
 
 WIDTH = 80
 
@@ -22,10 +22,26 @@ _IS_CALLED: ContextVar[bool] = ContextVar("gdexp_called_from_python", default=Fa
 
 
 class _Console(Console):
+    """Prints to a stream of the running command, whatever the user's code does to `sys`."""
+
+    def __init__(self, name: streams.Name, **settings: Any) -> None:  # noqa: ANN401
+        self._name = name
+        super().__init__(**settings)
+
+    @property
+    def file(self) -> IO[str]:
+        """Where it prints."""
+        return streams.own_stream(self._name)
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        raise AttributeError("it prints to the command's own stream")
+
     def on_broken_pipe(self) -> None:
         """Print nothing more when the reader has left (`| head`); the work goes on."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        streams.note()
 
 
 def console(stderr: bool = False) -> Console:
@@ -33,10 +49,10 @@ def console(stderr: bool = False) -> Console:
 
     Of a call from Python standard output stays empty: what it would say is in what it returns.
     """
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else WIDTH
+    name: streams.Name = "stderr" if stderr else "stdout"
+    width = None if streams.own_stream(name).isatty() else WIDTH
     quiet = _IS_CALLED.get() and not stderr
-    return _Console(file=stream, width=width, highlight=False, soft_wrap=False, quiet=quiet)
+    return _Console(name, width=width, highlight=False, soft_wrap=False, quiet=quiet)
 
 
 @contextmanager

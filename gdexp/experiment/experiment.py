@@ -14,7 +14,7 @@ import torch
 from gdexp import config
 from gdexp.checkpoints import Checkpointing
 from gdexp.config import Config
-from gdexp.core import BadInput, GdexpError, code_failed
+from gdexp.core import BadInput, code_errors
 from gdexp.descent import LOSS, Monitor, Result, Status, Stopping, Watch
 from gdexp.engine import Plans, StoredPlan
 from gdexp.experiment.provenance import code_digests
@@ -253,15 +253,12 @@ class Experiment(ABC):
         """Turn exceptions from the problem's code into gdexp's errors, with the problem's name."""
         where = self.config["problem"].get("path") or self.problem.name
         try:
-            yield
+            with code_errors(where):
+                yield
         except BadInput as error:
             if error.key == "problem" and error.value == self.problem.name:
                 raise BadInput("problem", where, error.allowed) from error  # as it was typed
             raise (error.in_section("optimizer") if error.key == "class_name" else error) from error
-        except GdexpError:
-            raise
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            raise code_failed(where, error) from error
 
     def with_cap(self, cap: int | None) -> Self:
         """Return the experiment with a cap on its iterations.

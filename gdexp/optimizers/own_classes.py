@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gdexp.config import optimizer_paths
-from gdexp.core import BadInput, GdexpError, code_failed, given_object, is_given
+from gdexp.core import BadInput, code_errors, given_object, is_given
 from gdexp.problems import load_by_path
 
 CUSTOM = "custom"
@@ -50,12 +50,8 @@ def made_by_path(path: str, base: type[Any], arguments: Mapping[str, Any]) -> An
         raise BadInput(
             "arguments", dict(arguments), f"{path} does not take them: {error}"
         ) from None
-    try:
+    with code_errors(path):
         return build(**arguments)
-    except GdexpError:
-        raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        raise code_failed(path, error) from error
 
 
 def keywords(arguments: object) -> dict[str, Any]:

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
-from gdexp.core import BadInput, given_object, is_given, nearest, validation, watched
+from gdexp.core import (
+    BadInput,
+    WorkEnded,
+    described_error,
+    given_object,
+    guarded_import,
+    is_given,
+    nearest,
+    validation,
+    watched,
+)
 
 
 @contextmanager
@@ -24,11 +34,10 @@ def user_modules_first() -> Iterator[None]:
         sys.path.append(here)  # for good: the user's functions may import more later
     if not sys.flags.safe_path:
         sys.path.insert(0, here)
-    stores_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        yield
+        with guarded_import():
+            yield
     finally:
-        sys.dont_write_bytecode = stores_none
         if not sys.flags.safe_path:
             with suppress(ValueError):  # the user's code may have removed it
                 sys.path.remove(here)
@@ -90,12 +99,14 @@ def _longest_module(path: str, names: list[str]) -> tuple[object, list[str]]:
         name = ".".join(names[:used])
         try:
             module = import_module(name)
-        except (Exception, SystemExit) as error:
+        except WorkEnded:
+            raise
+        except BaseException as error:
             missing = isinstance(error, ModuleNotFoundError) and error.name == name
             if missing and module is not None:
                 return module, names[used - 1 :]
             if missing:
                 raise BadInput("path", path, f"there is no module {name!r} to import") from None
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = described_error(error)
             raise BadInput("path", path, f"importing {name} failed: {reason}") from error
     return module, names[-1:]

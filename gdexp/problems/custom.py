@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdexp.core import BadInput, GdexpError, code_failed, validation, watched
+from gdexp.core import BadInput, code_errors, validation, watched
 from gdexp.problems.base import Problem
 from gdexp.problems.by_path import import_by_path, user_modules_first
 from gdexp.problems.facts import Part, consecutive_parts
@@ -237,12 +237,8 @@ def _make_problem(path: str, named: object, arguments: Mapping[str, object]) -> 
         raise BadInput(
             "arguments", dict(arguments), f"{path} does not take them: {error}"
         ) from None
-    try:
+    with code_errors(path):
         problem = make(**arguments)
-    except GdexpError:
-        raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        raise code_failed(path, error) from error
     if not isinstance(problem, Problem):
         raise BadInput("path", path, f"returned a {type(problem).__name__}, not a Problem")
     return problem

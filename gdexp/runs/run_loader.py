@@ -18,11 +18,13 @@ from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.stored_texts import bounded_texts, stored_count, tagged_params
 from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import (
+    Place,
     ShardFolder,
     TrackingSettings,
     absolute_address,
     local_folder,
     quiet_mlflow,
+    tracking_settings,
     upload,
     write_files,
 )
@@ -36,7 +38,8 @@ LONGEST_NAME = 500
 def load_runs(
     runs: str | Sequence[str] | None = None,
     *,
-    uri: str | None = None,
+    tracking: Place | None = None,
+    uri: Place | None = None,
     experiment: str = "gdexp",
     verify: bool = True,
 ) -> Runs:
@@ -54,8 +57,9 @@ def load_runs(
         runs: a run id, at least its first four digits, or a list of those. The id of a sweep
             loads its trials, `SWEEP/NUMBER` one of them. None: the newest sweep, or all runs
             of the experiment if there is no sweep.
-        uri: MLflow's tracking URI; None: that of `MLFLOW_TRACKING_URI`, or else
-            `sqlite:///mlflow.db` in the current directory.
+        tracking: the file or address of MLflow's store; None: that of `MLFLOW_TRACKING_URI`, or
+            `mlflow.db` in the current directory.
+        uri: the earlier name of `tracking`.
         experiment: the MLflow experiment; a complete run id is also found in other experiments.
         verify: whether each file is checked against its run's manifest when it is first used; a
             file that was altered raises `AlteredRun`. False is quicker for long traces.
@@ -65,7 +69,10 @@ def load_runs(
         StorageFailed: the store cannot be read.
     """
     with quiet_mlflow():
-        return RunLoader(TrackingSettings(uri=uri, experiment=experiment), verify).load(runs)
+        if tracking is not None and uri is not None:
+            raise BadInput("uri", uri, "is the earlier name of tracking; give one of them")
+        store = tracking_settings(uri if tracking is None else tracking, experiment)
+        return RunLoader(store, verify).load(runs)
 
 
 def _sweep_order(run: TrackedRun) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, GdexpError
+from gdexp.core import BadInput, GdexpError, WorkEnded, described_error, error_text, guarded
 from gdexp.sweeper.job_space import Suggest
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ def suggestions(path: str, composed: DictConfig, fixed: Mapping[str, Override]) 
 
     try:
         function: Any = get_method(path)
-    except Exception as error:  # Hydra's, of many types
-        reason = " ".join(str(error).split())
+    except WorkEnded:
+        raise
+    except BaseException as error:  # Hydra's, of many types, and the user's own
+        reason = " ".join(error_text(error).split())
         raise BadInput(WHERE, path, f"must name a function: {reason}") from None
     values = {name: each.get_value_element_as_str() for name, each in fixed.items()}
 
@@ -45,11 +47,13 @@ def suggestions(path: str, composed: DictConfig, fixed: Mapping[str, Override]) 
             if name not in trial.user_attrs:
                 trial.set_user_attr(name, value)
         try:
-            function(composed, trial)
-        except Exception as error:
-            lines = str(error).strip().splitlines() or ["no message"]
+            with guarded():
+                function(composed, trial)
+        except WorkEnded:
+            raise
+        except BaseException as error:
             raise GdexpError(
-                f"{WHERE}={path}: its code failed: {type(error).__name__}: {lines[0]}"
+                f"{WHERE}={path}: its code failed: {described_error(error)}"
             ) from error
         both = sorted(set(values) & set(trial.params))
         if both:

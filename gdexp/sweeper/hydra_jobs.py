@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import command_folder, signals
+from gdexp.core import command_folder, guarded, signals
 from gdexp.sweeper.composition_internals import hydra_config, sharing_loader, task_config
 from gdexp.sweeper.own_runs import OwnRun, noted_run
 from gdexp.sweeps import job_failure
@@ -128,7 +128,7 @@ class Job:
         config = self.composed()
         before, own = os.getcwd(), OwnRun()
         try:
-            with noted_run(own), signals.handlers_kept():
+            with noted_run(own), signals.handlers_kept(), guarded():
                 return self._in_folder(config) if self.jobs.folders else self._alone(config)
         finally:
             if own.run_id is not None:

@@ -17,9 +17,11 @@ from gdexp.core import (
     GdexpError,
     Interrupted,
     Process,
+    StorageFailed,
     context_thread,
     mask_secrets,
     printable,
+    streams,
 )
 from gdexp.sweeper.application import HydraApplication
 from gdexp.sweeper.words import words
@@ -58,7 +60,7 @@ class HydraSweep:
             SystemExit: it did not end well, which one line says.
         """
         process, descriptor, status = Process(), os.environ.pop(ORDER_VARIABLE, None), 0
-        with process.current(arguments):
+        with streams.current() as own, process.current(arguments):
             try:
                 with process.running():
                     application = HydraApplication(
@@ -80,8 +82,11 @@ class HydraSweep:
                 if descriptor is None:
                     raise
                 status = 1
-                print(printable(mask_secrets(traceback.format_exc())), file=sys.stderr)
+                _say_traceback()
                 _say(f"error: {type(error).__name__}: {error}")
+            if own.lost_output and not status:
+                status = StorageFailed.exit_status
+                _say(f"error: {streams.CLOSED}")
         if descriptor is not None:
             _leave(status)
         if status:
@@ -122,18 +127,24 @@ def _obey(application: HydraApplication, descriptor: int) -> None:
 
 def _leave(status: int) -> NoReturn:
     """End a worker here: it does not go on to what the application does after its sweep."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    for name in streams.NAMES:
+        streams.own_stream(name).flush()
     os._exit(status)
 
 
 def _say(message: str) -> None:
     """Print one line, and the traceback if GDEXP_DEBUG=1."""
-    sys.stdout.flush()
+    streams.own_stream("stdout").flush()
     line = printable(mask_secrets(" ".join(message.split())))
-    print(f"gdexp: {line}", file=sys.stderr)
+    print(f"gdexp: {line}", file=streams.own_stream("stderr"))
     if os.environ.get("GDEXP_DEBUG") == "1":
-        print(printable(mask_secrets(traceback.format_exc())), end="", file=sys.stderr)
+        _say_traceback()
+
+
+def _say_traceback() -> None:
+    """Print the traceback of the error that is handled, without secrets."""
+    text = printable(mask_secrets(traceback.format_exc()))
+    print(text, end="", file=streams.own_stream("stderr"))
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401

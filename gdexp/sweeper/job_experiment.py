@@ -15,7 +15,7 @@ import numpy as np
 
 from gdexp.checkpoints import Checkpointing
 from gdexp.config import APPLICATION, Config
-from gdexp.core import BadInput, GdexpError, Interrupted
+from gdexp.core import BadInput, GdexpError, WorkEnded, described_error
 from gdexp.descent import LOSS, Monitor, Result, Status, Watch
 from gdexp.engine import Plans
 from gdexp.experiment import Recorded, TrainedExperiment, TrainingFacts
@@ -118,7 +118,7 @@ class JobExperiment(TrainedExperiment, names=(APPLICATION,)):
         """Turn what the function raised into one of gdexp's errors."""
         try:
             yield
-        except (GdexpError, Interrupted):
+        except (GdexpError, WorkEnded):
             raise
         except BaseException as error:  # SystemExit, and what libraries raise beside Exception
             raise GdexpError(_reason(error)) from error
@@ -160,16 +160,7 @@ def _reason(error: BaseException) -> str:
         return (
             "it called sys.exit()" if error.code is None else f"it called sys.exit({error.code!r})"
         )
-    lines = COLOUR.sub("", _text(error)).strip().splitlines() or ["no message"]
-    return f"{type(error).__name__}: {lines[0]}"
-
-
-def _text(error: BaseException) -> str:
-    """Return the text of an error; empty where it has none that can be read."""
-    try:
-        return str(error)
-    except Exception:  # of an application's own class
-        return ""
+    return COLOUR.sub("", described_error(error))
 
 
 def application_facts(name: str) -> TrainingFacts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdexp.core import CommandFailed
+from gdexp.core import CommandFailed, WorkEnded
 from gdexp.sweeps import (
     OwnApplication,
     SweepConfigs,
@@ -48,5 +48,7 @@ class OwnSweep:
         started_by = worker_launcher(self.job_launcher, launch)
         try:
             run_sweep(OwnApplication(arguments, self.configs.compose, launch), started_by)
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except WorkEnded:
+            raise
+        except BaseException as error:
             raise CommandFailed from error

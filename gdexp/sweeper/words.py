@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 
@@ -53,8 +53,17 @@ class SweeperConsole(Console):
 
     def __init__(self, inner: Console, renamed: Mapping[str, str]) -> None:
         width = None if inner.is_terminal else inner.width
-        super().__init__(file=inner.file, width=width, highlight=False, soft_wrap=False)
-        self._renamed = renamed
+        self._inner, self._renamed = inner, renamed
+        super().__init__(width=width, highlight=False, soft_wrap=False)
+
+    @property
+    def file(self) -> IO[str]:
+        """Where it prints: where the inner console does."""
+        return self._inner.file
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        self._inner.file = stream
 
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401
         """Print objects; see rich's `Console.print`."""

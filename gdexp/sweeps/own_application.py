@@ -59,7 +59,7 @@ class OwnApplication:
     def _composed(self, lines: list[str]) -> config.Config:
         made = config.plain(_without_hydra(self._compose(lines)))
         config.check_keys(made)
-        json_output.begin(made.get("output"))
+        json_output.begin(made.get("output"), "sweep")
         return made
 
     def console(self) -> Console:

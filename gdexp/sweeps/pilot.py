@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gdexp.core import WorkEnded
 from gdexp.descent import Result, Status, projected_time
 from gdexp.experiment import Experiment
 
@@ -96,8 +97,8 @@ def _needed(experiment: Experiment, trace: array[float], result: Result | None) 
     return projected_time(np.array(trace), stopping, Status.MAX_ITERATIONS, f_star)
 
 
-class _Enough(BaseException):
-    """Ends a pilot; not an `Exception`, so that no code takes it for an error."""
+class _Enough(WorkEnded):
+    """Ends a pilot."""
 
 
 class _Stopwatch:

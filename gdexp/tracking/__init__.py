@@ -31,6 +31,7 @@ from gdexp.tracking.mlflow_ui import (
     run_display,
 )
 from gdexp.tracking.no_store import NoStore
+from gdexp.tracking.place import Place, tracking_settings, tracking_uri
 from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
     CONFIRMATION,
@@ -75,6 +76,7 @@ __all__ = [
     "DoomedRun",
     "LiveCurves",
     "NoStore",
+    "Place",
     "PlannedRun",
     "Points",
     "Record",
@@ -119,6 +121,8 @@ __all__ = [
     "read_array",
     "run_display",
     "stored_files",
+    "tracking_settings",
+    "tracking_uri",
     "upload",
     "with_driver",
     "write_files",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gdexp.core import BadInput, GdexpError, code_failed, watched
+from gdexp.core import BadInput, code_errors, watched
 from gdexp.descent import MODES
 from gdexp.problems import load_by_path, user_modules_first
 from gdexp.training.training import Training
@@ -67,12 +67,8 @@ class TrainingClass(UserCallable):
             GdexpError: its constructor failed.
         """
         with watched(self.path) as code, user_modules_first():
-            try:
+            with code_errors(self.path):
                 made = self.make(**self.arguments)
-            except GdexpError:
-                raise
-            except (Exception, SystemExit, KeyboardInterrupt) as error:
-                raise code_failed(self.path, error) from error
             if not isinstance(made, Training):
                 kind = type(made).__name__
                 raise BadInput("path", self.path, f"returned a {kind}, not a gdexp.Training")

@@ -204,7 +204,8 @@ class TrainingLoop:
             self.batches.close()
             self._begin()
             return False
-        self._started = time.perf_counter()
+        self.stopping = self.stopping.allowing(self.iteration)  # the cap may be lower by now
+        self._limit, self._started = self.stopping.limit, time.perf_counter()
         if self.met is not None:
             self._go_on()
         if self._monitor is not None:

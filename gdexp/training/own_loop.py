@@ -240,6 +240,8 @@ class OwnLoop:
             trace.updates.extend(updates.tolist())
             trace.values.extend(values.tolist())
         self.heard = list(state["heard"])
+        # The cap may be lower by now, and the loop ends after one more step at the earliest.
+        self.stopping = self.stopping.allowing(self.iteration + 1)
         if state.get("met", False):  # checkpoints of earlier versions do not say it
             self._go_on()
         if self._monitor is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from documentation.markdown import code, escaped, table
 from gdexp.cli.exit_statuses import ANSWERED, EXIT_STATUSES
 from gdexp.cli.json_field import Fields
-from gdexp.cli.json_fields import ANSWERS, EVERY
+from gdexp.cli.json_fields import ANSWERS, EVERY, FAILED
 
 TYPED = {
     "run": "python -m gdexp",
@@ -28,8 +28,11 @@ prints. So a program can read the answer, for example `jq` after a `|`.
 python -m gdexp output=json optimizer.lr=4.5
 ```
 
-- An error is one line on standard error and an exit status, and standard output stays empty. A \
-command that did its work and has another status than 0 prints its object all the same.
+- There is one object in every ending, also of a command that was refused or interrupted: then \
+it holds the error, which is one line on standard error too. A command that did its work and has \
+another status than 0 prints its whole object. Only what ends a process at once leaves none, such \
+as SIGKILL or a second Ctrl-C.
+- What cannot be read as a config is answered in JSON where `output=json` is one of the arguments.
 - Numbers that JSON lacks are the texts `"inf"`, `"-inf"` and `"nan"`. `null` means that there is \
 no such value.
 - Names stay. A later version may add fields, and removes or renames none without a word in the \
@@ -38,6 +41,7 @@ changelog.
 """
 
 BEGINNING = "Every object begins with:\n"
+ERRORS = "\nThe object of a command that ended before it had an answer goes on with:\n"
 
 
 def json_answers() -> str:
@@ -46,7 +50,7 @@ def json_answers() -> str:
         ("exit status", "meaning", "standard output"),
         [[code(n), escaped(text), escaped(ANSWERED[n])] for n, text in EXIT_STATUSES.items()],
     )
-    parts = [INTRODUCTION, statuses, BEGINNING, _table(EVERY)]
+    parts = [INTRODUCTION, statuses, BEGINNING, _table(EVERY), ERRORS, _table(FAILED)]
     for name, fields in ANSWERS.items():
         typed = TYPED.get(name, f"python -m gdexp +{name}")
         parts += [f"## {name}\n", f"As typed: {code(typed)}\n", _table(fields)]

@@ -310,6 +310,7 @@ def test_bad_input_is_one_line_status_2_and_leaves_nothing(
 
 
 OWN = """
+import os
 import sys
 
 import torch
@@ -359,6 +360,14 @@ def nothing(x):
 
 def leaves(x):
     sys.exit(0)
+
+
+def closes(x):
+    raise GeneratorExit
+
+
+def vanishes(x):
+    os._exit(0)
 
 
 def fails(x):
@@ -412,6 +421,8 @@ LOSSES = [
     ("adds", 2, "problem=bad_losses.adds: its loss changes x in place; it must only read x: use"),
     ("greedy", 1, "problem=bad_losses.greedy: there is too little memory for it; make it smaller"),
     ("leaves", 1, "problem=bad_losses.leaves: its code failed: SystemExit: 0"),
+    ("closes", 1, "problem=bad_losses.closes: its code failed: GeneratorExit: no message"),
+    ("vanishes", 1, "problem=bad_losses.vanishes: its code failed: it called os._exit(0)"),
     ("fails", 1, "problem=bad_losses.fails: its code failed: ValueError: boom?[31m"),
     ("missing", 2, "problem.path=bad_losses.missing: bad_losses has no 'missing'"),
     ("apart", 2, "problem=bad_losses.apart: its loss does not depend on x (or was detached"),
@@ -434,6 +445,8 @@ def losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     empty.mkdir()
     (place / "bad_losses.py").write_text(OWN)
     (place / "bad_import.py").write_text("raise OSError('no disk')\n")
+    (place / "bad_end.py").write_text("import asyncio\n\nraise asyncio.CancelledError\n")
+    (place / "bad_gone.py").write_text("from os import _exit\n\n_exit(0)\n")
     (place / "bad_exit.py").write_text("import sys\n\nsys.exit(3)\n")
     monkeypatch.syspath_prepend(str(place))
     monkeypatch.chdir(empty)
@@ -477,6 +490,8 @@ def test_a_class_that_cannot_work_is_named(
         ("nowhere.loss", "there is no module 'nowhere' to import"),
         ("bad_import.loss", "importing bad_import failed: OSError: no disk"),
         ("bad_exit.loss", "importing bad_exit failed: SystemExit: 3"),
+        ("bad_gone.loss", "importing bad_gone failed: it called os._exit(0)"),
+        ("bad_end.loss", "importing bad_end failed: CancelledError:"),
         ("bad_losses", "must be of the form package.module.attribute"),
         ("..", "must be of the form package.module.attribute"),
         ("null", "must name a loss or a problem"),

@@ -124,22 +124,50 @@ def test_a_sweep_without_a_winner_answers_with_the_nearest_trial(ask: Asked) -> 
     assert answer["nearest"]["status"] == "max_iterations"
 
 
+REFUSED = [
+    ("optimizer.lr=-1", "run", "optimizer.lr", -1),
+    ("+compare", "compare", "tracking.uri", "mlflow.db"),
+    ("seed='a", "run", "argument", "seed='a"),
+    ("optimizer.lrr=1", "run", "optimizer.lrr", "1"),
+    ("+sweep sweep.n_trials=0", "sweep", "sweep.n_trials", 0),
+    ("-m optimizer.lr=interval(", "sweep", "optimizer.lr", "interval("),
+    ("--nothing", "run", "--nothing", None),
+    ("tracking.uri=postgresql://me:hunter2@", "run", "tracking.uri", "postgresql://***@"),
+]
+
+
 @pytest.mark.slow
-def test_an_error_is_a_line_and_no_object(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, status in (
-        (["optimizer.lr=-1"], 2),
-        (["+rerun=ffff"], 2),
-        (["output=yaml"], 2),
-        (["+compare"], 2),
-        (["optimizer.lrr=1"], 2),
-    ):
-        given = arguments if "output=yaml" in arguments else [*arguments, "output=json"]
-        assert main(given) == status
-        said, complained = capsys.readouterr()
-        assert said == ""
-        (line,) = complained.splitlines()
-        assert line.startswith("gdexp: error: ")
+def test_an_error_is_a_line_and_an_object(ask: Asked, here: Path) -> None:
+    for line, command, key, value in REFUSED:
+        answer = ask(*line.split(" "), status=2)
+        (said,) = ask.said.splitlines()
+        assert said == f"gdexp: error: {answer['error']}"
+        assert (answer["command"], answer["key"], answer["value"]) == (command, key, value)
+    assert main(["output=yaml"]) == 2
+    assert ask.captured.readouterr().out == ""
     assert not [*here.iterdir()]
+
+
+@pytest.mark.slow
+def test_what_a_signal_or_the_users_code_ends_answers_too(ask: Asked, here: Path) -> None:
+    (here / "ending.py").write_text(
+        "import os\n\n\n"
+        "def fit(signal=0):\n"
+        '    yield {"loss": 1.0}\n'
+        "    os.kill(os.getpid(), signal)\n"
+        "    raise ArithmeticError\n"
+    )
+    own = ("problem=loop", "problem.path=ending.fit")
+    ended = ask("+sweep=grid", *own, "problem.arguments.signal=choice(15,2)", status=143)
+    assert (ended["command"], ended["error"], ended["key"]) == (
+        "sweep",
+        "interrupted: SIGTERM",
+        None,
+    )
+    assert "the same command continues" in " ".join(ask.said.split())
+    failed = ask(*own, status=1)
+    assert failed["error"] == ("problem=ending.fit: its code failed: ArithmeticError: no message")
+    assert ask.said.splitlines()[-1] == f"gdexp: error: {failed['error']}"
 
 
 @pytest.mark.slow
@@ -162,7 +190,7 @@ def test_what_a_problem_prints_is_not_in_the_answer(here: Path) -> None:
 
 def test_standard_output_is_as_it_was_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
     with json_output.current() as answer:
-        json_output.begin("json")
+        json_output.begin("json", "run")
         print("beside")
         json_output.answer("run", {"value": -math.inf, "list": (1, "a", None, True)})
         assert answer.finish(3) == 3
@@ -172,6 +200,7 @@ def test_standard_output_is_as_it_was_afterwards(capfd: pytest.CaptureFixture[st
     assert json.loads(said[: said.index("after")]) == {
         "command": "run",
         "exit_status": 3,
+        "error": None,
         "value": "-inf",
         "list": [1, "a", None, True],
     }
@@ -188,10 +217,10 @@ def test_an_answer_holds_no_secret() -> None:
 def test_outside_of_a_command_and_as_text_nothing_changes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    json_output.begin("json")
+    json_output.begin("json", "run")
     json_output.answer("run", {})
     with json_output.current() as answer:
-        json_output.begin("text")
+        json_output.begin("text", "run")
         json_output.answer("run", {})
         print("text")
         assert answer.finish(0) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import py_compile
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import gdexp
-from gdexp.core.errors import BadInput
+from gdexp.core.bytecode import loaded_another_text
+from gdexp.core.errors import BadInput, GdexpError, code_errors
 from gdexp.core.opened_files import OpenedFiles
 from gdexp.core.own_files import file_digest, is_own
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
@@ -115,6 +117,42 @@ def test_a_module_that_is_imported_anew_is_read_anew(project: Path) -> None:
     assert "data.csv" not in second
 
 
+def test_a_module_is_recorded_as_it_was_executed(project: Path) -> None:
+    code = loaded()
+    near = importlib.import_module("proj.near")
+    with code_errors("proj"):
+        near.later()
+    assert not [*project.glob("__pycache__/proj_late*")]
+    (project / "proj_late.py").write_text("# while a long loss runs\n")
+    assert code.files["proj_late.py"].text == ""
+    assert code.edited == ["proj_late.py"]
+
+
+def test_bytecode_of_another_text_is_told(project: Path) -> None:
+    code, late = loaded(), project / "proj_late.py"
+    for text in ("VALUE = 1\n", "VALUE = 2\n"):  # of one size and time
+        late.write_text(text)
+        os.utime(late, (10**9, 10**9))
+        if text == "VALUE = 1\n":
+            py_compile.compile(str(late))
+    importlib.import_module("proj.near").later()
+    assert sys.modules["proj_late"].VALUE == 1
+    for _ in range(2):
+        with pytest.raises(
+            GdexpError, match=r"proj_late\.py: Python ran stored bytecode of another"
+        ):
+            code.note_modules()
+    assert loaded_another_text(sys.modules["proj_late"], str(late))
+    late.touch()
+    assert not loaded_another_text(sys.modules["proj_late"], str(late))
+    del sys.modules["proj_late"]
+    importlib.import_module("proj.near").later()
+    assert sys.modules["proj_late"].VALUE == 2
+    assert code.files["proj_late.py"].text == "VALUE = 2\n"
+    py_compile.compile(str(late))  # stored after the last change, as usual
+    assert not loaded_another_text(sys.modules["proj_late"], str(late))
+
+
 def test_declared_files_are_found_beside_the_module_or_refused(project: Path) -> None:
     (project / "proj/weights.bin").write_bytes(b"\xff")
     code = loaded()
@@ -185,6 +223,15 @@ def test_a_library_that_is_imported_reads_its_own_caches(here: Path) -> None:
         importlib.import_module("lib_with_cache")
     sys.path.remove(str(here / "site-packages"))
     assert opened.paths == []
+
+
+def test_a_digest_is_of_the_bytes_also_where_a_tool_sets_the_time(here: Path) -> None:
+    digests = set()
+    for text in "12":
+        (here / "set.csv").write_text(text)
+        os.utime(here / "set.csv", (10**9, 10**9))
+        digests.add(file_digest(str(here / "set.csv")))
+    assert len(digests) == 2
 
 
 def test_no_digest_of_what_is_no_regular_file(here: Path) -> None:

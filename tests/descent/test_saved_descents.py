@@ -145,6 +145,25 @@ def test_patience_that_is_given_where_a_descent_goes_on_hears_it_from_its_start(
     assert ends.status is Status.PLATEAU
 
 
+@pytest.mark.parametrize("engine", ["portable", "torch"])
+def test_one_that_converged_later_than_the_cap_allows_by_now_begins_again(
+    engine: str, tmp_path: Path
+) -> None:
+    problem, rule = Quadratic(), GradientDescent(lr=0.05)
+    until = Stopping(0.2, 3000, continue_to=1e-9)
+    looks = 80
+
+    def run(stopping: Stopping, **given: Any) -> Result:
+        return descend(problem, rule, stopping, engine=engine, watch=lambda k, _: k + 1, **given)
+
+    with pytest.raises(Kill):
+        run(until, checkpoints=At(tmp_path, [looks], kill=looks + 1))
+    capped = replace(until, cap=23)
+    ends = run(capped, checkpoints=At(tmp_path))
+    assert ends.status is Status.CAPPED
+    assert_same(ends, run(capped))
+
+
 def rows_of(name: str) -> tuple[Problem, list[Any], Stopping, dict[str, Any]]:
     """The problem, rules, stopping rule and options of a batch whose rows end in many ways."""
     rates = [4e-4, 1e-4, 0.1, 1e-3, 2e-4]  # the third diverges, and soon

@@ -129,6 +129,11 @@ def test_a_sweep_stands_for_its_trials_and_none_for_the_newest_sweep(here: Path)
     assert [run.run_id for run in load_runs([old[0], parent])] == [*old, *new]
     assert [run.run_id for run in load_runs(new[0][:8])] == [new[0]]
     assert isinstance(found[:1], Runs)
+    for place in ("mlflow.db", here / "mlflow.db", "sqlite:///mlflow.db"):
+        assert [run.run_id for run in load_runs(tracking=place)] == new
+        assert [run.run_id for run in load_runs(uri=place)] == new
+    with pytest.raises(BadInput, match="earlier name of tracking"):
+        load_runs(tracking="mlflow.db", uri="mlflow.db")
 
 
 def test_a_trial_of_several_seeds_stands_for_their_runs(here: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdexp.cli.json_field import Fields
-from gdexp.cli.json_fields import ANSWERS, EVERY
+from gdexp.cli.json_fields import ANSWERS, EVERY, FAILED
 
 NUMBERS_BY_NAME = ("inf", "-inf", "nan")
 OR_NULL = " or null"
@@ -18,7 +18,9 @@ def faults(answer: dict[str, object], name: str | None = None) -> list[str]:
         answer: the object.
         name: of the fields, where the command has several.
     """
-    return [*_object(answer, {**EVERY, **ANSWERS[name or str(answer["command"])]}, "")]
+    failed = {*answer} == {*EVERY, *FAILED}
+    fields = FAILED if failed else ANSWERS[name or str(answer["command"])]
+    return [*_object(answer, {**EVERY, **fields}, "")]
 
 
 def _object(value: dict[str, object], fields: Fields, place: str) -> Iterator[str]:

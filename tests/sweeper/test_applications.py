@@ -40,12 +40,30 @@ class Unreadable(Exception):
 
 
 def outcome(kind, folder):
+    print(f"kind {kind}", flush=True)
+    if kind == "closes":
+        sys.stdout.close()
+        return -1.0
+    if kind == "diverts":
+        sys.stdout = open(os.devnull, "w")
+        return -2.0
+    if kind == "shuts":
+        os.close(1)
+        return -3.0
+    if kind == "silences":
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return -4.0
+    if kind == "mutes":
+        sys.stderr.close()
+        return -5.0
     if kind == "raises":
         raise RuntimeError("no \\x1b[1mluck\\x1b[0m\\nsecond line")
     if kind == "exits":
         sys.exit(3)
     if kind == "ends":
         sys.exit(0)
+    if kind == "vanishes":
+        os._exit(0)
     if kind == "panics":
         raise Panic("poisoned")
     if kind == "unreadable":
@@ -93,9 +111,15 @@ if __name__ == "__main__":
     main()
 """
 OUTCOMES = {
+    "closes": -1.0,
+    "diverts": -2.0,
+    "shuts": -3.0,
+    "silences": -4.0,
+    "mutes": -5.0,
     "raises": "RuntimeError: no luck",
     "exits": "it called sys.exit(3)",
     "ends": "it called sys.exit(0)",
+    "vanishes": "it called os._exit(0)",
     "panics": "Panic: poisoned",
     "unreadable": "Unreadable: no message",
     "text": "it returned 'low'; it must return a number",
@@ -196,7 +220,7 @@ def test_every_outcome_of_a_function_is_stated_and_the_sweep_goes_on(tmp_path: P
         tmp_path,
         "defaults: [{override hydra/sweeper: optuna}, {override hydra/sweeper/sampler: grid}]\n"
         "kind: fine\n"
-        "hydra: {sweeper: {n_trials: 19, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
+        "hydra: {sweeper: {n_trials: 25, n_jobs: 1, max_failure_rate: 1.0, direction: maximize,"
         f" params: {{kind: 'choice({','.join(OUTCOMES)})'}}}}}}\n",
     )
     done = sweep(application(tmp_path, KINDS))
@@ -210,7 +234,9 @@ def test_every_outcome_of_a_function_is_stated_and_the_sweep_goes_on(tmp_path: P
             assert trial.state.name == "FAIL"
             assert trial.user_attrs["gdexp.record"]["reason"] == wanted
             assert f"trial {trial.number} failed: {wanted}" in done.stderr
+        assert f"kind {trial.params['kind']}\n" in done.stdout
     assert len(study.trials) == len(OUTCOMES)
+    assert f"trials  {len(OUTCOMES)}: " in done.stdout
     (results,) = tmp_path.glob("multirun/*/*/optimization_results.yaml")
     assert OmegaConf.load(results).best_params == {"kind": "deaf"}
 
@@ -302,7 +328,9 @@ def test_a_killed_sweep_goes_on_to_the_same_trials_and_leaves_finished_folders(
         for number in "012"
         for path in (tmp_path / "out").glob(number)
     }
-    sweep(script, *line)
+    again = sweep(script, *line)
+    assert "Continuing: 3 of 6 trials are there, 1 queued again." in again.stdout
+    assert "The process that had it ended before it was done." in again.stdout
     assert {path: path.stat().st_mtime_ns for path in first} == first
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -12,25 +12,42 @@ from gdexp.cli import main
 from gdexp.descent import BatchSaving
 from tests.sweeps.test_resume import finished, told
 
-SWEEP = (
-    *("+sweep", "sweep.name=s", "sweep.sampler=random", "sweep.n_trials=5", "sweep.seeds=2"),
-    *("problem=rosenbrock", "optimizer.lr=tag(log,interval(1e-4,1e-3))"),
-    *("stopping.threshold=0.5", "checkpoint.every=1e-9"),
-    "tracking.children=best:1",
-)
+SWEEP = (*("+sweep", "sweep.name=s", "problem=rosenbrock", "checkpoint.every=1e-9"),)
 
 
 class Kill(BaseException):
     """Stands for SIGKILL."""
 
 
-PORTABLE = ("stopping.max_iterations=4000",)
+RANDOM = ("sweep.sampler=random", "optimizer.lr=tag(log,interval(1e-4,1e-3))")
 
-ON_TORCH = ("engine=torch", "stopping.patience=90", "stopping.max_iterations=400")
+SEEDS = (
+    *RANDOM,
+    *("sweep.n_trials=5", "sweep.seeds=2", "stopping.threshold=0.5", "tracking.children=best:1"),
+)
+
+PORTABLE = ("stopping.max_iterations=4000", *SEEDS)
+
+ON_TORCH = ("engine=torch", "stopping.patience=90", "stopping.max_iterations=400", *SEEDS)
+
+CAPPED = (
+    *RANDOM,
+    *("sweep.cap=1", "stopping.max_iterations=9000", "sweep.n_trials=8"),
+    *("stopping.threshold=tag(log,interval(0.3,0.6))", "sweep.continue_to=0.2"),
+)
+
+GRID = (
+    *("sweep.cap=2", "sweep.sampler=grid", "stopping.max_iterations=600", "engine=torch"),
+    *("optimizer.lr=choice(2e-4,5e-4,1e-3)", "stopping.threshold=choice(0.6,0.4)"),
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [PORTABLE, ON_TORCH], ids=["portable", "torch"])
+@pytest.mark.parametrize(
+    "more",
+    [PORTABLE, ON_TORCH, CAPPED, GRID],
+    ids=["portable", "torch", "with a cap", "a grid with a cap on torch"],
+)
 def test_a_killed_batch_goes_on_with_the_same_bits(
     more: Sequence[str],
     tmp_path: Path,

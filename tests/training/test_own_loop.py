@@ -6,6 +6,7 @@ import math
 import random
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,21 @@ def test_a_loop_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path: Path) -
     assert saves.resumed_at is not None
     assert resumed.readings["loss"].tobytes() == whole.readings["loss"].tobytes()
     assert resumed.iterations == whole.iterations
+
+
+def test_a_loop_that_made_more_than_the_cap_allows_by_now_ends_with_what_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)  # after every step
+    until = Stopping(1e-9, 50)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(saving, until, {"kill_at": 9}, checkpoints=checkpointing(tmp_path))
+    saves = checkpointing(tmp_path)
+    result = run(saving, replace(until, cap=3), checkpoints=saves)
+    assert (saves.resumed_at, result.status) == (8, Status.CAPPED)
+    assert result.iterations == result.stopping.cap
+    again = run(saving, result.stopping)
+    assert (again.status, again.iterations) == (result.status, result.iterations)
 
 
 def test_a_loop_that_cannot_take_its_checkpoint_is_refused() -> None:

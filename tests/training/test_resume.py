@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,20 @@ def test_loaders_with_workers_go_on(workers: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("goal", [None, 0.01])
+def test_one_that_made_more_than_the_cap_allows_by_now_ends_with_what_it_made(
+    goal: float | None, tmp_path: Path
+) -> None:
+    until = LIMIT if goal is None else replace(LIMIT, threshold=1.0, continue_to=goal)
+    train(tmp_path, until, saves=[13], kill=14)
+    capped = train(tmp_path, replace(until, cap=6))
+    assert capped is not None
+    assert capped.stopping.cap == 13
+    assert_same(capped, train(tmp_path / "again", capped.stopping))
+    assert capped.iterations <= 13
+    assert capped.status is (Status.CAPPED if goal is None else Status.CONVERGED)
+
+
 def test_patience_goes_on_where_it_was(tmp_path: Path) -> None:
     stopping = Stopping(2.0, 500, absolute=True, metric="accuracy", mode="max", every=2, patience=5)
     whole = train(tmp_path / "a", stopping)

@@ -162,11 +162,17 @@ class Ends:
         self.select(there, torch.from_numpy(there).to(self.device))
         self.rows, self.which = rows, which
 
+    def limit_by(self, limits: Limits) -> None:
+        """Give the rows that have not converged the limits that they have by now."""
+        runs = np.flatnonzero(~self.converged)
+        self.limits[runs] = limits.limits[self.rows[runs]]
+        self.codes[runs] = limits.codes[self.rows[runs]]
+        self._note_limits()
+
     def _note_limits(self) -> None:
         going = self.limits[~self.ended]
-        if not going.size:
-            return
-        self.next_limit, self.last_limit = int(going.min()), int(going.max())
+        if going.size:
+            self.next_limit, self.last_limit = int(going.min()), int(going.max())
 
     def _suspects(self, block: Block, low: Array, high: Array) -> Integers:
         """The rows that may end by their losses or whose state may repeat.

@@ -28,8 +28,9 @@ class BatchOptions:
             with all of them in it.
         watch: called after every block with the iteration and the number of rows still going.
         listeners: one for each row, None where nothing may end it; None: nothing may end any.
-        saving: saves the rows while they run, those that share tensors, and not where a cap may
-            end a row early; None: they are not saved.
+        saving: saves the rows while they run, those that share tensors, and with traces; None:
+            they are not saved. With a cap, rows that a cap of now ends elsewhere than the one that
+            they were saved with begin again, after those that go on.
 
     Raises:
         BadInput: a value that cannot be used, or a cap or listeners without traces.

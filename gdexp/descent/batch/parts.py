@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -13,8 +15,10 @@ from gdexp.descent.batch.memory import Room, room
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Outcome, joined_traces
 from gdexp.descent.batch.result import Integers, Traces, in_order
-from gdexp.descent.batch.saved_rows import go_on, saved_part, traces_so_far
-from gdexp.descent.batch.saving import Part, hear_again, heard_by
+from gdexp.descent.batch.saved_limits import lower_as_before
+from gdexp.descent.batch.saved_rows import go_on, reached, saved_part, traces_so_far
+from gdexp.descent.batch.saving import Part, SavedPart, hear_again, heard_by
+from gdexp.descent.cap import Cap
 from gdexp.descent.device import out_of_memory
 from gdexp.descent.loop import torch_descent
 from gdexp.descent.minimum import Minimum
@@ -41,8 +45,7 @@ class Parts:
         self.parts: list[tuple[Integers, Traces]] = []
         self.counts: list[tuple[Integers, Traces]] = []
         self.norms: list[tuple[Integers, Traces]] = []
-        saves = options.cap is None and options.keep_traces
-        self.saving = options.saving if saves else None
+        self.saving = options.saving if options.keep_traces else None
         self.saved: list[Part] = []
 
     def together(self) -> float:
@@ -61,10 +64,12 @@ class Parts:
         limit = options.chunk or held.rows
         for alike, own in divided(*self.batch.own_rules, in_order=options.cap is not None):
             left = np.arange(len(alike))
-            for part, found, there in self._found(alike):
-                saved = (part, there)
-                if self._chunk(moved, alike[found], own.part(found), held.points, saved):
-                    left = np.setdiff1d(left, found)
+            for saved in self._found(alike):
+                some = saved.own
+                if self._chunk(moved, alike[some], own.part(some), held.points, saved):
+                    left = np.setdiff1d(left, some)
+                elif options.cap is not None:
+                    break  # else rows would run before those that limit them
             first = 0
             while first < len(left):
                 some = left[first : first + limit]
@@ -86,8 +91,19 @@ class Parts:
         except torch.OutOfMemoryError:
             raise out_of_memory(self.device, start.numel()) from None
 
-    def _found(self, rows: Integers) -> list[tuple[Part, Integers, Integers]]:
-        return [] if self.saving is None else self.saving.found(rows, "torch")
+    def _found(self, rows: Integers) -> Iterator[SavedPart]:
+        """Yield the parts of those rows that go on, with the cap as it is when each is asked."""
+        cap = self.options.cap
+        for saved in () if self.saving is None else self.saving.found(rows, "torch"):
+            if self.saving is not None and cap is not None:
+                own = rows[saved.own]
+                self.limits.lower(self.batch.stoppings, own, cap)
+                before = reached(saved.part).of(saved.there)
+                saved = self.saving.that_agree(
+                    saved, lower_as_before(before, self.limits.part(own), cap)
+                )
+            if saved.own.size:
+                yield saved
 
     def _chunk(
         self,
@@ -95,7 +111,7 @@ class Parts:
         rows: Integers,
         rules: Hyperparameters,
         held: int,
-        saved: tuple[Part, Integers] | None = None,
+        saved: SavedPart | None = None,
     ) -> bool:
         """Descend with some rows in one tensor, from their starts or from where they were saved.
 
@@ -119,9 +135,10 @@ class Parts:
                     own,
                 )
                 if saved is not None:
-                    go_on(loop, *saved)
+                    limits = None if cap is None else self._lowered(rows, saved, cap)
+                    go_on(loop, saved.part, saved.there, limits)
                     if own is not None:
-                        hear_again(own, *saved)
+                        hear_again(own, saved.part, saved.there)
                 part = loop.run(lambda: self._save_if_due(rows, loop))
         except torch.OutOfMemoryError:
             return False  # with the error goes what its frames held
@@ -135,6 +152,12 @@ class Parts:
             note_midways(part, traces)
         self.outcome.put(rows, part)
         return True
+
+    def _lowered(self, rows: Integers, saved: SavedPart, cap: Cap) -> Limits:
+        """Return the limits of rows that go on, lowered as they were when they were saved."""
+        limits = self.limits.part(rows)
+        lower_as_before(reached(saved.part).of(saved.there), limits, cap)
+        return limits
 
     def _save_if_due(self, rows: Integers, loop: BatchLoop) -> None:
         """Save the rows that began, between two blocks of some of them."""

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from gdexp.descent.batch.cycles import Point
+from gdexp.descent.batch.limits import Limits
 from gdexp.descent.batch.loop import BatchLoop
 from gdexp.descent.batch.outcome import joined_traces, piece_of
 from gdexp.descent.batch.result import Integers, Traces
+from gdexp.descent.batch.saved_limits import Reached
 from gdexp.descent.batch.saving import Part
 
 
@@ -45,13 +47,22 @@ def saved_part(rows: Integers, loop: BatchLoop, traces: Traces) -> dict[str, Any
     }
 
 
-def go_on(loop: BatchLoop, part: Part, there: Integers) -> None:
+def reached(part: Part) -> Reached:
+    """Return how far the rows of a part were when they were saved."""
+    ends, outcome = part["ends"], part["outcome"]
+    recorded = np.ones(len(part["rows"]), dtype=bool)
+    recorded[part["places"][~(ends["ended"] | ends["converged"])]] = False
+    return Reached(recorded, outcome["codes"], outcome["iterations"], part["iteration"])
+
+
+def go_on(loop: BatchLoop, part: Part, there: Integers, limits: Limits | None = None) -> None:
     """Bring rows that have not begun to where they were saved.
 
     Args:
         loop: of the rows.
         part: that they were saved in.
         there: their positions in it.
+        limits: of the rows, as a cap and those before had lowered them; None: nothing did.
     """
     position = np.full(len(part["rows"]), -1)
     position[there] = np.arange(len(there))
@@ -59,6 +70,8 @@ def go_on(loop: BatchLoop, part: Part, there: Integers) -> None:
     left = np.flatnonzero((places >= 0) & ~part["ends"]["ended"])
     left = left[np.argsort(places[left])]  # in the order of the rows
     loop.ends.go_on(part["ends"], places[left], left)
+    if limits is not None:
+        loop.ends.limit_by(limits)
     loop.k = part["iteration"]
     index = torch.from_numpy(left).to(loop.point.x.device)
     loop.point = Point(part["x"], tuple(part["state"])).select(index)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from gdexp.checkpoints import Checkpointing
@@ -32,16 +33,36 @@ class SavedRows(NamedTuple):
     places: Sequence[int]
 
 
+class SavedPart(NamedTuple):
+    """Rows of a batch that an earlier one saved together.
+
+    Attributes:
+        part: that they were saved in.
+        own: their positions among the rows that were asked for.
+        there: their positions in the part.
+    """
+
+    part: Part
+    own: Integers
+    there: Integers
+
+
 class BatchSaving:
     """Saves a batch while it runs, and knows which of its rows go on from a checkpoint.
 
     Args:
         checkpoints: where it is saved.
         saved: what an earlier batch saved of the rows; None: they begin.
+        warn: is told of rows that begin again because of a cap.
     """
 
-    def __init__(self, checkpoints: Checkpointing, saved: SavedRows | None = None) -> None:
-        self._checkpoints, self._saved = checkpoints, saved
+    def __init__(
+        self,
+        checkpoints: Checkpointing,
+        saved: SavedRows | None = None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._checkpoints, self._saved, self._warn = checkpoints, saved, warn
         self._initial: torch.Tensor | None = None
         self._places: Integers = np.empty(0, dtype=np.int64)
         self._number: int = 0 if saved is None else saved.state["number"]
@@ -69,15 +90,12 @@ class BatchSaving:
         self._began = time.perf_counter() - before
         return before
 
-    def found(self, rows: Integers, engine: str) -> list[tuple[Part, Integers, Integers]]:
+    def found(self, rows: Integers, engine: str) -> list[SavedPart]:
         """Return the parts of the earlier batch that some rows were in.
 
         Args:
             rows: their numbers in this batch.
             engine: that computes them; rows that another one saved begin again.
-
-        Returns:
-            For each part the positions among `rows`, and those in the part.
         """
         if self._saved is None:
             return []
@@ -89,8 +107,24 @@ class BatchSaving:
             there = np.array([position.get(place, -1) for place in places.tolist()])
             own = np.flatnonzero(there >= 0)
             if own.size:
-                several.append((part, own, there[own]))
+                several.append(SavedPart(part, own, there[own]))
         return several
+
+    def that_agree(self, saved: SavedPart, agree: npt.NDArray[np.bool_]) -> SavedPart:
+        """Leave out rows that the cap ends elsewhere than when they were saved, with a warning.
+
+        Args:
+            saved: the rows.
+            agree: which of them go on.
+        """
+        if agree.all():
+            return saved
+        again = f"{np.count_nonzero(~agree)} of {len(agree)} descents begin again"
+        self._warn(
+            f"checkpoint {self._checkpoints.folder.path}: {again}: with the trials that are "
+            "finished by now, sweep.cap ends them elsewhere"
+        )
+        return SavedPart(saved.part, saved.own[agree], saved.there[agree])
 
     def shielded(self) -> AbstractContextManager[None]:
         """Hold a signal back until the rows are saved."""

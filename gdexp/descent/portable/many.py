@@ -14,10 +14,12 @@ from gdexp.descent.batch import (
     Hyperparameters,
     Limits,
     Part,
+    SavedPart,
     Traces,
     hear_again,
     heard_by,
     in_order,
+    lower_as_before,
     note_midways,
 )
 from gdexp.descent.portable.checks import Checks
@@ -29,7 +31,7 @@ from gdexp.descent.portable.minimum import PortableMinimum
 from gdexp.descent.portable.numbers import Numbers
 from gdexp.descent.portable.pace import Pace
 from gdexp.descent.portable.pieces import Joined, Pieces
-from gdexp.descent.portable.saved_parts import go_on, saved_part, updates_so_far
+from gdexp.descent.portable.saved_parts import go_on, reached, saved_part, updates_so_far
 from gdexp.engine import Block, Counts, InterpretedEngine
 
 MOST_ROWS = 1 << 14
@@ -75,8 +77,7 @@ class Many:
         self.parts: list[tuple[Counts, Traces]] = []
         self.counts: list[tuple[Counts, Traces]] = []
         self.norms: list[tuple[Counts, Traces]] = []
-        saves = options.cap is None and options.keep_traces
-        self.saving = options.saving if saves else None
+        self.saving = options.saving if options.keep_traces else None
         self.saved: list[Part] = []
 
     def run(self, kind: Kind) -> None:
@@ -88,8 +89,9 @@ class Many:
         size = self.options.chunk or _rows_at_once(kind, each)
         checks, numbers = kind.checks, Numbers(kind.rules, plan.dtype)
         left = np.arange(len(kind.rows))
-        for part, own, there in self._found(kind.rows):
-            self._chunk(kind, kind.rows[own], numbers.part(own), checks, (part, there))
+        for saved in self._found(kind.rows):
+            own = saved.own
+            self._chunk(kind, kind.rows[own], numbers.part(own), checks, saved)
             left, checks = np.setdiff1d(left, own), None
         for first in range(0, len(left), size):
             some = left[first : first + size]
@@ -102,7 +104,7 @@ class Many:
         rows: Counts,
         numbers: Numbers,
         checks: Checks | None,
-        saved: tuple[Part, Counts] | None = None,
+        saved: SavedPart | None = None,
     ) -> None:
         """Descend with some rows, from their starts or from where they were saved."""
         options, cap, listeners = self.options, self.options.cap, self.options.listeners
@@ -117,9 +119,12 @@ class Many:
         lowering = None if lowers is None else Lowering(lowers, descents, advance)
         pieces = Pieces()
         if saved is not None:
-            pieces = go_on(descents, *saved)
+            part, there = saved.part, saved.there
+            if lowers is not None:
+                lower_as_before(reached(part).of(there), descents.limits, lowers)
+            pieces = go_on(descents, part, there)
             if listeners is not None:
-                hear_again(own, *saved)
+                hear_again(own, part, there)
             if checks is not None:
                 checks.go_on(descents.k)
         for _ in _advanced(descents, advance, lowering, checks, options.watch, pieces):
@@ -163,8 +168,19 @@ class Many:
         if cap is not None or self.options.listeners is not None:
             note_midways(ends, joined.losses if joined.norms is None else joined.norms)
 
-    def _found(self, rows: Counts) -> list[tuple[Part, Counts, Counts]]:
-        return [] if self.saving is None else self.saving.found(rows, "portable")
+    def _found(self, rows: Counts) -> Iterator[SavedPart]:
+        """Yield the parts of those rows that go on, with the cap as it is when each is asked."""
+        cap = self.options.cap
+        for saved in () if self.saving is None else self.saving.found(rows, "portable"):
+            if self.saving is not None and cap is not None:
+                own = rows[saved.own]
+                self.limits.lower(self.stoppings, own, cap)
+                before = reached(saved.part).of(saved.there)
+                saved = self.saving.that_agree(
+                    saved, lower_as_before(before, self.limits.part(own), cap)
+                )
+            if saved.own.size:
+                yield saved
 
     def _as_data(self, rows: Counts, descents: Descents, joined: Joined) -> Part:
         part, listeners = saved_part(rows, descents, joined), self.options.listeners

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gdexp.descent.batch import Part, Traces, piece_of
+from gdexp.descent.batch import Part, Reached, Traces, piece_of
 from gdexp.descent.portable.descents import Descents
 from gdexp.descent.portable.pieces import Joined, Pieces
 from gdexp.engine import Counts, load_rows, save_rows
@@ -45,11 +45,19 @@ def saved_part(rows: Counts, descents: Descents, joined: Joined) -> dict[str, An
     }
 
 
+def reached(part: Part) -> Reached:
+    """Return how far the rows of a part were when they were saved."""
+    recorded = np.ones(len(part["rows"]), dtype=bool)
+    recorded[part["places"][~part["met"]]] = False
+    ends = part["ends"]
+    return Reached(recorded, ends["codes"], ends["iterations"], part["iteration"] - 1)
+
+
 def go_on(descents: Descents, part: Part, there: Counts) -> Pieces:
     """Bring rows that have not begun to where they were saved.
 
     Args:
-        descents: the rows.
+        descents: the rows, with their limits as they were there.
         part: that they were saved in.
         there: their positions in it.
 
@@ -69,11 +77,11 @@ def go_on(descents: Descents, part: Part, there: Counts) -> Pieces:
     if kept.size:
         rows = load_rows(part["running"].tobytes(), d.plan).take(kept)
     d.met, d.below = part["met"][kept], part["below"][kept]
-    rows.limit[:] = np.where(d.met, own.max_iterations, own.limit)
+    d.limits = d.limits.part(places)
+    rows.limit[:] = np.where(d.met, own.max_iterations, d.limits.limits)
     rows.max_iterations[:], rows.midway_at[:] = own.max_iterations, own.midway_at
     d.rows, d.places, d.k = rows, places, part["iteration"]
     d.open = np.ones(len(places), dtype=bool)
-    d.limits = d.limits.part(places)
     d.numbers.select(places)
     for name, values in part["ends"].items():
         vars(d.ends)[name][:] = values[there]

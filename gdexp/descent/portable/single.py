@@ -135,10 +135,11 @@ def _save(
     listener: Listener | None,
     saving: Saving,
 ) -> None:
-    saved, met = {**descents.saved(), "counts": np.array(counts)}, bool(descents.met[0])
+    saved = {**descents.saved(), "counts": np.array(counts)}
+    met_at = int(descents.ends.iterations[0]) if descents.met[0] else None
     if norms:
         saved["norms"] = np.array(norms)
-    saving.save("portable", descents.k, trace, listener, saved, met)
+    saving.save("portable", descents.k, trace, listener, saved, met_at)
 
 
 def _resumed(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gdexp.config import BASIC_LAUNCHER
-from gdexp.core import Interrupted, Process
+from gdexp.core import Interrupted, Process, streams
 from gdexp.sweeps.study import STOP_SIGNAL, StartedBy
 from gdexp.sweeps.worker import run_worker
 
@@ -41,7 +41,7 @@ def in_launched_process(hydra: HydraConf, work: Callable[[], None]) -> None:
     received = None
     process = Process()
     # A cluster sends SIGTERM more than once within a moment; to kill it sends SIGKILL.
-    with process.current(), process.running((LEAVE,), patient=True):
+    with streams.current(), process.current(), process.running((LEAVE,), patient=True):
         try:
             _set_threads(hydra.launcher.get("cpus_per_task"))
             work()

@@ -122,9 +122,12 @@ def print_resumed(out: Console, plan: Plan, done: int, again: int) -> None:
             f"All {done} trials are there. [dim]sweep.n_trials={2 * done} continues, another "
             "sweep.name starts anew.[/dim]"
         )
-    elif done:
+    elif done or again:
         queued = f", {again} queued again" if again else ""
         out.print(f"Continuing: {done} of {plan.n_trials} trials are there{queued}.")
+    if again:
+        had, were = ("it", "it was") if again == 1 else ("them", "they were")
+        out.print(f"The process that had {had} ended before {were} done.")
 
 
 def print_interrupted(out: Console, plan: Plan, done: int, failed: bool) -> None:

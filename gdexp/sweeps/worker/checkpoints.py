@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
 from gdexp.core import GdexpError
@@ -60,8 +61,12 @@ class TrialCheckpoints:
 
         return checkpointing(experiment, folder, self._settings, drops_others=True, warn=warn)
 
-    def of_batch(self, pairs: Pairs) -> Iterator[tuple[Pairs, BatchSaving]]:
+    def of_batch(self, pairs: Pairs, in_order: bool) -> Iterator[tuple[Pairs, BatchSaving]]:
         """Divide descents of one kind into those that a killed batch saved, and the others.
+
+        Args:
+            pairs: the descents.
+            in_order: whether each limits those after it, so that they stay in their order.
 
         Yields:
             Descents that can run together, and what saves them and goes on with them.
@@ -71,6 +76,9 @@ class TrialCheckpoints:
             yield self._batch(pairs)
             return
         left = {row_key(asked.number, each): (asked, each) for asked, each in pairs}
+        if in_order:
+            yield from self._in_order(batches, left)
+            return
         for folder in batches:
             places = saved_rows(folder.about() or {})
             found = [key for key in left if key in places]
@@ -80,10 +88,26 @@ class TrialCheckpoints:
         if left:
             yield self._batch(list(left.values()))
 
+    def _in_order(
+        self,
+        batches: Sequence[CheckpointFolder],
+        left: Mapping[RowKey, tuple[AskedTrial, Experiment]],
+    ) -> Iterator[tuple[Pairs, BatchSaving]]:
+        """Divide descents that stay in their order where another batch saved the next one."""
+        known: dict[RowKey, CheckpointFolder] = {}
+        for folder in batches:
+            for key in saved_rows(folder.about() or {}):
+                known.setdefault(key, folder)
+        for found, keys in groupby(left, key=known.get):
+            some = list(keys)
+            saved = None if found is None else self._loaded(found, some, left[some[0]][1])
+            yield self._batch([left[key] for key in some], saved)
+
     def _batch(self, pairs: Pairs, saved: SavedRows | None = None) -> tuple[Pairs, BatchSaving]:
         rows = [(asked.number, experiment) for asked, experiment in pairs]
         folder = CheckpointFolder(self._folder / str(rows[-1][0]) / BATCH)
-        return pairs, BatchSaving(batch_checkpointing(rows, folder, self._settings), saved)
+        checkpoints = batch_checkpointing(rows, folder, self._settings)
+        return pairs, BatchSaving(checkpoints, saved, terminal.print_warning)
 
     def _batches(self) -> list[CheckpointFolder]:
         """Return the batches that were saved, the newest first."""

@@ -106,9 +106,8 @@ class TrialEvaluator:
         if not pairs or not _fits_one_batch(pairs[0][1]):
             yield from self._run_each(pairs)
             return
-        # With a cap each trial is limited by those before it, so they are not saved together.
-        saves = self._checkpoints if self._cap.factor is None else None
-        for some, saving in [(pairs, None)] if saves is None else saves.of_batch(pairs):
+        saves, in_order = self._checkpoints, self._cap.factor is not None
+        for some, saving in [(pairs, None)] if saves is None else saves.of_batch(pairs, in_order):
             goes_on = saving is not None and saving.goes_on
             together = len(some) > 1 or goes_on
             yield from self._run_together(some, saving) if together else self._run_each(some)
@@ -143,7 +142,8 @@ class TrialEvaluator:
             saves = None if self._checkpoints is None else self._checkpoints.of(asked, capped)
             with self._observe(asked, experiment, monitor) as seen:
                 result = capped.run(seen.watch, seen.monitor, self._kept, saves)
-            return FinishedDescent(capped.of_result(result), result)
+            made = experiment.with_cap(result.stopping.cap)  # a saved training may have made more
+            return FinishedDescent(made.of_result(result), result)
 
         return _attempt(run)
 

@@ -1,0 +1,25 @@
+"""Where runs are, as calls from Python take it: the file of a database, or an address."""
+
+from __future__ import annotations
+
+import os
+
+from gdexp.core import BadInput
+from gdexp.tracking.settings import SQLITE, TrackingSettings
+
+Place = str | os.PathLike[str]
+"""The file of a SQLite database, or an address."""
+
+
+def tracking_uri(place: Place) -> str:
+    """Return the address of a store: a file is one of SQLite."""
+    if not isinstance(place, str | os.PathLike):
+        raise BadInput("tracking", place, "must be a file or an address, such as mlflow.db")
+    text = os.fspath(place)
+    return text if "://" in text or text.startswith("sqlite:") else SQLITE + text
+
+
+def tracking_settings(place: Place | None, experiment: str) -> TrackingSettings:
+    """Return the settings of a store and experiment."""
+    uri = None if place is None else tracking_uri(place)
+    return TrackingSettings(uri=uri, experiment=experiment)
