@@ -148,6 +148,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.fixture(autouse=True)
+def forgotten_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test imports from its folder is no module of the next test, which may have its name.
+
+    Which tests run in one process, and in which order, differs from run to run.
+    """
+    base, before, path = str(tmp_path_factory.getbasetemp()), set(sys.modules), sys.path[:]
+    yield
+    for name in sys.modules.keys() - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(base):
+            del sys.modules[name]
+    sys.path[:] = [each for each in sys.path if each in path or not each.startswith(base)]
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current directory."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
+from gdexp.config.nested import is_group
 
 SCHEMA = 1
 """The form of signatures and definitions. What was stored without a number has form 1."""
@@ -85,8 +86,7 @@ def without_earlier_meaning(value: Mapping[str, Any], prefix: str = "") -> Confi
         name = f"{prefix}{key}"
         if name in EARLIER_MEANING and _same(item, EARLIER_MEANING[name]):
             continue
-        nested = type(item) is dict or isinstance(item, Mapping)
-        kept[key] = without_earlier_meaning(item, f"{name}.") if nested else item
+        kept[key] = without_earlier_meaning(item, f"{name}.") if is_group(item) else item
     return kept
 
 
@@ -109,7 +109,7 @@ def _canonical(value: object) -> object:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
-    if type(value) is dict or isinstance(value, Mapping):
+    if is_group(value):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]

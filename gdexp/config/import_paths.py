@@ -40,10 +40,10 @@ def why_not_rerunnable(config: Mapping[str, Any], run: str = "RUN_ID") -> str | 
     if isinstance(problem, Mapping) and problem.get("name") == APPLICATION:
         command = printable_line(str(problem.get("repeat")))
         return f"a trial of another application; repeat it with: {command}"
-    of_optimizer = optimizer_paths(config.get("optimizer"))
     given = [path for path in import_paths(config) if is_given(path)]
     if not given:
         return None
+    of_optimizer = optimizer_paths(config.get("optimizer"))
     return not_rerunnable(given[0], run, "optimizer" if given[0] in of_optimizer else "problem")
 
 
@@ -59,6 +59,10 @@ def optimizer_paths(group: object) -> list[str]:
 def _paths(group: Mapping[str, Any]) -> Iterator[str]:
     for key, value in group.items():
         if value is None or type(value) in _NUMBERS:  # most values, and the quickest test
+            continue
+        if type(value) is str:
+            if key in _KEYS and "." in value:
+                yield value
             continue
         members = value if isinstance(value, list | tuple) else [value]
         if key in _KEYS:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from gdexp.config.keys import FREE, Config
 from gdexp.core import BadInput, nearest
+
+PLAIN = frozenset({float, int, bool, str, type(None)})
+"""The types of most values."""
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the config with nested keys joined by dots; lists stay as they are."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        # The quick test first: a sweep flattens each trial's config.
-        if value and (type(value) is dict or isinstance(value, Mapping)):
+        if value and is_group(value):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def is_group(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Return whether a value is a group of keys.
+
+    The quick tests come first: a sweep looks at all values of each trial's config.
+    """
+    if type(value) is dict:
+        return True
+    return type(value) not in PLAIN and isinstance(value, Mapping)
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401

@@ -6,12 +6,12 @@ import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from gdexp.config.composed import shipped
 from gdexp.config.import_paths import why_not_rerunnable
 from gdexp.config.keys import ADDED_KEYS, OUTCOME_KEYS, Config
-from gdexp.config.nested import flatten, has, lookup
+from gdexp.config.nested import flatten, has, is_group, lookup
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+-]*")
 RESERVED = {"null", "true", "false", "nan", "inf"}
@@ -46,12 +46,9 @@ def overrides(wanted: Mapping[str, Any]) -> list[str]:
     meant = {**ADDED_KEYS, **wanted}
     after = {key: meant[key] for key in OUTCOME_KEYS if key in meant}
     flat = flatten(after)
-    files = {group: _group_file(group, after) for group in GROUPS}
-    found = [_overrides_after(name, files, after, flat) for name in (None, *_experiments())]
-    return min(
-        (lines for lines in found if lines is not None),
-        key=lambda lines: (len(lines), sum(map(len, lines))),
-    )
+    files = tuple((group, _group_file(group, after)) for group in GROUPS)
+    found = (_overrides_after(start, after, flat) for start in _starts(files))
+    return min(found, key=lambda lines: (len(lines), sum(map(len, lines))))
 
 
 def literal(value: object) -> str:
@@ -74,21 +71,40 @@ def literal(value: object) -> str:
     return str(QuotedString(text, Quote.single).with_quotes())
 
 
-def _overrides_after(
-    experiment: str | None, files: Mapping[str, str | None], wanted: Config, flat: Config
-) -> list[str] | None:
-    """Return the overrides after an experiment's; None if it chooses other files than are wanted.
+class _Start(NamedTuple):
+    """Overrides that choose files, and the config that these compose to, nested and flat."""
 
-    Its values would go into those files, which may have no such keys.
+    lines: list[str]
+    config: Config
+    values: Config
+
+
+@cache
+def _starts(files: tuple[tuple[str, str | None], ...]) -> list[_Start]:
+    """Return where the overrides of a config may start: the defaults, and the experiments.
+
+    An experiment that chooses other files than the config's is none: its values would go into
+    those files, which may have no such keys.
+
+    Args:
+        files: of the groups of the config.
     """
-    chosen = _choices(experiment)
-    names = {group: file or chosen[group] for group, file in files.items()}
-    lines = [f"{group}={name}" for group, name in names.items() if name != chosen[group]]
-    if experiment is not None:
-        if lines:
-            return None
-        lines = [f"experiment={experiment}"]
-    before, values = _composed(experiment, tuple(names.items()))
+    found = []
+    for experiment in (None, *_experiments()):
+        chosen = _choices(experiment)
+        names = {group: file or chosen[group] for group, file in files}
+        lines = [f"{group}={name}" for group, name in names.items() if name != chosen[group]]
+        if experiment is not None:
+            if lines:
+                continue
+            lines = [f"experiment={experiment}"]
+        found.append(_Start(lines, *_composed(experiment, tuple(names.items()))))
+    return found
+
+
+def _overrides_after(start: _Start, wanted: Config, flat: Config) -> list[str]:
+    """Return the overrides that recreate a config from a start."""
+    lines, before, values = start
     given: dict[str, str] = {}
     different = [key for key, value in flat.items() if values.get(key, _MISSING) != value]
     for key in different:
@@ -119,8 +135,8 @@ def _group_file(group: str, wanted: Mapping[str, Any]) -> str | None:
     """Return the file that a group of the config was composed from; None where nothing says it."""
     node: object = wanted
     for part in group.split("/"):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return str(node["name"]) if isinstance(node, Mapping) and "name" in node else None
+        node = node.get(part) if is_group(node) else None
+    return str(node["name"]) if is_group(node) and "name" in node else None
 
 
 @cache

@@ -14,6 +14,10 @@ def json_text(value: object) -> str:
     """Return `json.dumps(value, default=str)`."""
     if type(value) is str:
         return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
+    if type(value) is bool:
+        return "true" if value else "false"
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return repr(value)
     return _ENCODER.encode(value)

@@ -22,6 +22,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 def number(key: str, value: object) -> float:
     """A finite number."""
+    if type(value) is float and math.isfinite(value):  # most values, and the quickest test
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise BadInput(key, value, _not_a_number(value))
     try:
@@ -59,6 +61,8 @@ def fraction(key: str, value: object) -> float:
 
 def integer(key: str, value: object, low: int = 0, high: int = MAX_SEED) -> int:
     """An integer in [low, high]."""
+    if type(value) is int and low <= value <= high:  # most values, and the quickest test
+        return value
     top = "2^63-1" if high == MAX_SEED else str(high)
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or not low <= int(value) <= high:  # type: ignore[call-overload]

@@ -166,10 +166,17 @@ class Result:
             return [None] * len(thresholds)
         return first_hits(self.goal_trace, self._levels(thresholds), self.reference)
 
-    def bounds(self, thresholds: Sequence[float]) -> list[int | None]:
-        """Return `at_least` for many thresholds."""
+    def bounds(
+        self, thresholds: Sequence[float], hits: Sequence[int | None] | None = None
+    ) -> list[int | None]:
+        """Return `at_least` for many thresholds.
+
+        Args:
+            thresholds: those that are asked.
+            hits: what `hits` returns of them; None: it is computed.
+        """
         levels, goal = self._levels(thresholds), self.stopping.sign * self.stopping.goal
-        return censoring_bounds(self.goal_trace, levels, goal, self.status, self.reference)
+        return censoring_bounds(self.goal_trace, levels, goal, self.status, self.reference, hits)
 
     def _levels(self, thresholds: Sequence[float]) -> list[float]:
         return [self.stopping.sign * each for each in thresholds]

@@ -197,7 +197,12 @@ def first_hits(trace: Trace, thresholds: Sequence[float], f_star: float = 0.0) -
 
 
 def censoring_bounds(
-    trace: Trace, thresholds: Sequence[float], goal: float, status: str, f_star: float = 0.0
+    trace: Trace,
+    thresholds: Sequence[float],
+    goal: float,
+    status: str,
+    f_star: float = 0.0,
+    hits: Sequence[int | None] | None = None,
 ) -> list[int | None]:
     """Return what is known of the thresholds that a trace says nothing of, because it was ended.
 
@@ -212,6 +217,7 @@ def censoring_bounds(
         goal: the threshold at which the trace ends once the descent converged.
         status: why the descent ended; an unknown one counts as ended from outside.
         f_star: the value that the thresholds are measured from.
+        hits: what `first_hits` returns of the thresholds; None: it is not known yet.
 
     Returns:
         For each threshold the fewest iterations that the descent can need; None where the trace
@@ -220,7 +226,8 @@ def censoring_bounds(
     failed = status not in ENDED_FROM_OUTSIDE and status in list(Status)
     if failed or (status == Status.CONVERGED and not trace[-1] - f_star <= goal):
         return [None] * len(thresholds)
-    hits = first_hits(trace, thresholds, f_star)
+    if hits is None:
+        hits = first_hits(trace, thresholds, f_star)
     return [len(trace) if hit is None else None for hit in hits]
 
 

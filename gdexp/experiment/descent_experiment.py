@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -40,6 +40,7 @@ from gdexp.experiment.experiment import (
     descent_metrics,
     group,
 )
+from gdexp.experiment.resolution import resolution_warning
 from gdexp.problems import CUSTOM, Problem, build_problem, first_loss
 from gdexp.training import ALL, Kept
 
@@ -49,6 +50,10 @@ EVALUATIONS_FILE = "evaluations.npy"
 
 NORMS_FILE = "gradient_norms.npy"
 """Of a descent whose threshold is of the gradient norm: that of each iterate."""
+
+
+VARIED = frozenset({"optimizer", "stopping", "seed"})
+"""The groups of a config that `DescentExperiment.varied` takes from another one."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +107,22 @@ class DescentExperiment(Experiment):
         """Return the experiment on torch, which its study was resolved to."""
         return self if self.engine == "torch" else self._on("torch", None)
 
-    def _on(self, engine: str, reason: str | None) -> Self:
-        """Return the experiment on an engine, which stands in its config if one was asked for."""
+    def _on(self, engine: str, reason: str | None, **changes: Any) -> Self:  # noqa: ANN401
+        """Return the experiment on an engine, which stands in its config if one was asked for.
+
+        Args:
+            engine: that computes it.
+            reason: why, where `engine=auto` took torch.
+            changes: other fields that change.
+        """
         if reason is not None and reason != self.engine_reason:
             reason = printable_line(mask_secrets(reason))  # it may quote the user's code
-        made = replace(self, engine=engine, engine_reason=reason)
-        if "engine" not in self.config:
-            return made
-        resolved = "portable" if engine == "auto" else engine
-        return replace(made, config={**self.config, "engine": resolved})
+        made: dict[str, Any] = {"engine": engine, "engine_reason": reason, **changes}
+        chosen = made.get("config", self.config)
+        if "engine" in chosen:
+            resolved = "portable" if engine == "auto" else engine
+            made["config"] = {**chosen, "engine": resolved}
+        return replace(self, **made)
 
     def of_result(self, result: Result) -> Self:
         """Return the experiment as it was run: with the engine that computed the result."""
@@ -123,22 +135,29 @@ class DescentExperiment(Experiment):
         chosen = config.outcome(composed)
         if self.config["problem"].get("name") == CUSTOM or chosen.keys() != self.config.keys():
             return None
-        before = {**self.config, "engine": self.asked_engine}
-        others = self.config.keys() - {"optimizer", "stopping", "seed"}
-        if any(repr(chosen[key]) != repr(before[key]) for key in others):
-            return None  # not by ==: 1 and true are two values
-        trust = config.optimizer_paths(before["optimizer"])
-        rule = rule_of(chosen, self.problem, trust)
-        made = replace(
-            self,
-            rule=rule,
-            stopping=stopping_of(chosen, self.problem),
-            seed=validation.integer("seed", chosen["seed"]),
-            config=chosen,
+        if any(_differs(each, known) for each, known in self._beside(chosen)):
+            return None
+        trust = config.optimizer_paths(self.config["optimizer"])
+        rule, seed = (
+            rule_of(chosen, self.problem, trust),
+            validation.integer("seed", chosen["seed"]),
         )
-        if made.seed == self.seed and same_engine(rule, self.rule):
-            return made._on(self.engine, self.engine_reason)._with_gaps()
-        return made._completed()
+        stopping = stopping_of(chosen, self.problem)
+        changes: dict[str, Any] = {
+            "rule": rule,
+            "stopping": stopping,
+            "seed": seed,
+            "config": chosen,
+        }
+        if seed == self.seed and same_engine(rule, self.rule):
+            return self._on(self.engine, self.engine_reason, **changes)._with_gaps()
+        return replace(self, **changes)._completed()
+
+    def _beside(self, chosen: Mapping[str, Any]) -> Iterator[tuple[object, object]]:
+        """Yield what stands in another config beside rule, stopping rule and seed, and here."""
+        for key, known in self.config.items():
+            if key not in VARIED:
+                yield chosen[key], self.asked_engine if key == "engine" else known
 
     def run(
         self,
@@ -281,59 +300,7 @@ class DescentExperiment(Experiment):
         """Return a warning when the threshold is below what the dtype can resolve, else None."""
         if self.problem.absolute or not self.stopping.has_threshold or self.stopping.of_norm:
             return None
-        floor, stuck = self._rounding_floor(), self._stuck_floor()
-        if self.stopping.threshold >= max(floor, stuck):
-            return None
-        name = str(self.dtype).removeprefix("torch.")
-        where, ways = "here", []
-        if stuck > floor:
-            where = f"with optimizer.lr={getattr(self.rule, 'lr', None):g}, whose steps become "
-            where += "smaller than half a unit in the last place of x"
-            ways.append("a larger lr")
-        if self.dtype is not torch.float64:
-            ways.append("dtype=float64")
-        lower = f"; {' or '.join(ways)} goes lower" if ways else ""
-        return (
-            f"stopping.threshold={self.stopping.threshold:g} is below the smallest loss that "
-            f"{name} can be relied on to reach {where} (about {max(floor, stuck):.0e}){lower}"
-        )
-
-    def _rounding_floor(self) -> float:
-        """Return the loss at a point four rounding errors away from the minimiser.
-
-        That far in every coordinate, with the curvature that the problem declares.
-        """
-        info, problem = torch.finfo(self.dtype), self.problem
-        step = 4 * info.eps * self._scale()
-        top = problem.curvature[1] if problem.curvature else 1.0
-        return max(
-            0.5 * top * self._numbers() * step * step, 0.5 * info.eps * abs(problem.reference)
-        )
-
-    def _stuck_floor(self) -> float:
-        """Return the loss at which a constant learning rate can no longer move x.
-
-        A step of less than half a unit in the last place rounds to none: with error e along an
-        eigenvalue λ a step is lr λ e, so descents stop at e = ulp / (2 lr λ), where the loss is
-        ulp² / (8 lr² λ). It is largest for the smallest λ. With momentum β steps add up to
-        lr λ e / (1 − β). 0 for other rules, and where no curvature is declared.
-        """
-        mu = self.problem.curvature[0] if self.problem.curvature else 0.0
-        rule: Any = self.rule
-        if mu <= 0 or rule.name not in ("gd", "momentum", "nesterov") or not rule.constant:
-            return 0.0
-        share = (1 - getattr(rule, "dampening", 0.0)) / (1 - getattr(rule, "momentum", 0.0))
-        unit = torch.finfo(self.dtype).eps * self._scale()
-        error = unit / (2 * rule.lr * share * mu)
-        return float(0.5 * mu * self._numbers() * error * error)
-
-    def _scale(self) -> float:
-        """Return the largest coordinate of the minimiser; 1 where it is not known."""
-        x_star = self.problem.x_star
-        return 1.0 if x_star is None else max(float(x_star.abs().max()), 2.0**-10)
-
-    def _numbers(self) -> int:
-        return torch.Size(self.problem.shape).numel()
+        return resolution_warning(self.problem, self.rule, self.stopping.threshold, self.dtype)
 
     def _check_range(self, key: str, value: torch.Tensor | None) -> None:
         """Refuse numbers that are infinite in the experiment's dtype."""
@@ -345,3 +312,8 @@ class DescentExperiment(Experiment):
             f"up to {float(value.abs().max()):.3g}",
             f"must be within ±{largest:.3g}, the largest {str(self.dtype).removeprefix('torch.')}",
         )
+
+
+def _differs(value: object, known: object) -> bool:
+    """Return whether two values are written differently; `1 == True`, yet they are two values."""
+    return value is not known and repr(value) != repr(known)

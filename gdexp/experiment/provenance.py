@@ -202,10 +202,10 @@ def _processor() -> str:
 
 def _gpu(device: object) -> dict[str, Any]:
     """Return the GPU that a config asks for and its settings; nothing without a GPU."""
-    import torch
-
     if not isinstance(device, str) or not device.startswith("cuda"):
         return {}
+    import torch
+
     if not torch.cuda.is_available():
         return {}
     from gdexp.descent import arithmetic_settings, exact_arithmetic

@@ -35,6 +35,7 @@ from gdexp.sweeps.results import (
 from gdexp.sweeps.study import (
     TrialRecord,
     completed_trials,
+    handed_over,
     recorded_trials,
     recover_trials,
     study_lock,
@@ -116,7 +117,8 @@ def finish_sweep(
     def work(study: Study, store: Store, parent: str, lock: int | None) -> Exception | None:
         count = plan.settings.worker_count
         if launcher is None and count == 1:
-            return application.run_worker(plan)
+            with handed_over(study):
+                return application.run_worker(plan)
         workers: Workers
         if launcher is None:
             workers = application.start_workers(plan, count, lock)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,11 @@ LARGEST = float(np.finfo(np.float64).max)
 """What MLflow writes for infinity: SQL has no number for it."""
 
 ROWS = 50_000
-"""Rows in one statement, and points in one transaction, so that no other process waits long."""
+"""Rows in one call, and points in one transaction, so that no other process waits long."""
+
+GROUP = 160
+"""Points that one statement inserts, in a fifth less time than one by one. SQLite before 3.32 takes
+999 values in a statement."""
 
 
 class SqlWriter:
@@ -198,19 +203,29 @@ class SqlWriter:
     def _insert(self, execute: Execute, table: str, rows: Sequence[Values]) -> None:
         """Insert rows, also rows that exist already; tags and latest metrics are updated."""
         for begin in range(0, len(rows), ROWS):
-            execute(self._statements[table], rows[begin : begin + ROWS])
+            some = rows[begin : begin + ROWS]
+            whole = len(some) - len(some) % GROUP if table == "metrics" else 0
+            if whole:
+                groups = (some[at : at + GROUP] for at in range(0, whole, GROUP))
+                execute(self._grouped, [tuple(chain.from_iterable(each)) for each in groups])
+            execute(self._statements[table], some[whole:])
 
     @cached_property
     def _statements(self) -> dict[str, str]:
         """The insert statement of each table."""
         return {name: _insertion(name, self._tables.mark) for name in TABLES}
 
+    @cached_property
+    def _grouped(self) -> str:
+        """The statement that inserts `GROUP` points."""
+        return _insertion("metrics", self._tables.mark, GROUP)
 
-def _insertion(table: str, mark: str) -> str:
-    """Return the statement that inserts a row, in the words that SQLite and PostgreSQL share."""
+
+def _insertion(table: str, mark: str, rows: int = 1) -> str:
+    """Return the statement that inserts rows, in the words that SQLite and PostgreSQL share."""
     columns = TABLES[table].columns
-    values = ", ".join([mark] * len(columns))
-    insert = f"INSERT INTO {table} ({_names(columns)}) VALUES ({values}) ON CONFLICT"
+    values = ", ".join([f"({', '.join([mark] * len(columns))})"] * rows)
+    insert = f"INSERT INTO {table} ({_names(columns)}) VALUES {values} ON CONFLICT"
     key = _names(TABLES[table].key)
     if table == "tags":
         return f"{insert} ({key}) DO UPDATE SET {_taken(('value',))}"

@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ SWEEP = ["+sweep", "problem=quadratic", "optimizer.lr=interval(0.5,1.5)", "sweep
 
 def left(folder: Path) -> dict[str, int]:
     """The rows that the database has of runs, by table."""
-    with sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True)) as connection:
         tables = ("runs", "metrics", "latest_metrics", "params", "tags")
         return {t: connection.execute(f"SELECT COUNT(*) FROM {t}").fetchone()[0] for t in tables}
 

@@ -308,6 +308,8 @@ def test_what_a_gpu_computes_with_is_recorded_and_named_as_a_cause(
     names = {"cuda:0": "One", "cuda:1": "Another"}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", names.__getitem__)
+    # A build of torch with CUDA looks for the devices.
+    monkeypatch.setattr(torch.backends.cudnn, "version", lambda: 91900)
     here, there = (environment(name) for name in names)
     assert here["gpu"] == "One"
     assert here["gpu_settings"]["deterministic"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 
@@ -18,6 +19,6 @@ def recorded_apart(folder: Path, trial_tag: str, tag: str) -> list[tuple[int, st
         "select a.value, b.value from tags a join tags b using (run_uuid) join runs using"
         " (run_uuid) where a.key=? and b.key=? and status='FINISHED'"
     )
-    with sqlite3.connect(folder / "mlflow.db") as database:
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
         found = database.execute(query, (trial_tag, tag))
         return sorted((int(trial), str(value)) for trial, value in found)

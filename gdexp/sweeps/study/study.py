@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gdexp.core import BadInput, StorageFailed, mask_secrets
+from gdexp.core import BadInput, StorageFailed, context_value, mask_secrets
 from gdexp.sweeps.optuna_internals import Draft, storage_of
 from gdexp.sweeps.plan import Plan
 from gdexp.sweeps.settings import SweepSettings
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from gdexp.sweeps.study.study_storage import StudyStorage
+
+_HANDED_OVER: ContextVar[Study | None] = ContextVar("gdexp_study", default=None)
 
 
 def open_study(plan: Plan) -> Study:
@@ -65,6 +68,14 @@ def directions(plan: Plan) -> list[StudyDirection]:
     return [largest if each.maximize else smallest for each in plan.objectives]
 
 
+def handed_over(study: Study) -> AbstractContextManager[None]:
+    """Let a worker inside the block, in this process, take the study as it is open here.
+
+    Another reading of a study takes as long as all its trials, and as much memory.
+    """
+    return context_value(_HANDED_OVER, study)
+
+
 def load_study(settings: SweepSettings) -> Study:
     """Load the study that the driver opened, for a worker.
 
@@ -75,6 +86,9 @@ def load_study(settings: SweepSettings) -> Study:
 
     place = str(settings.storage)
     served = is_postgresql(place)
+    handed = _HANDED_OVER.get()
+    if handed is not None and handed.study_name == settings.name:
+        return optuna.load_study(study_name=handed.study_name, storage=storage_of(handed))
     try:
         if not served and not Path(place).exists():
             raise KeyError

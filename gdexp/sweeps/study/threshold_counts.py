@@ -51,15 +51,15 @@ def threshold_counts(
         cost: what is counted, as `cost_at` says.
     """
     columns = [_columns(result, thresholds, cost) for result in results]
+    if seeds == 1:
+        own, least = columns[0]
+        return ThresholdCounts(tuple(own), tuple(least))
     found: list[tuple[float | None, float | None]] = []
     for at in range(len(thresholds)):
         hits = [hits[at] for hits, _ in columns]
         bounds = [bounds[at] for _, bounds in columns]
-        if seeds == 1:
-            found.append((hits[0], bounds[0]))
-        else:
-            made = [cost_at(result, cost, result.updates) for result in results]
-            found.append(_expected(hits, bounds, made, seeds))
+        made = [cost_at(result, cost, result.updates) for result in results]
+        found.append(_expected(hits, bounds, made, seeds))
     hits_of_all, bounds_of_all = zip(*found, strict=True)
     return ThresholdCounts(hits_of_all, bounds_of_all)
 
@@ -68,11 +68,12 @@ def _columns(
     result: Result, thresholds: Sequence[float], cost: str
 ) -> tuple[list[float | None], list[float | None]]:
     """Return the costs of one descent to the thresholds, and the least where it is censored."""
-    hits = [None if k is None else cost_at(result, cost, k) for k in result.hits(thresholds)]
+    reached = result.hits(thresholds)
+    hits = [None if k is None else cost_at(result, cost, k) for k in reached]
     further = cost_at(result, cost, result.updates) + (cost != SECONDS)
     bounds = [
         None if k is None else (k if cost == ITERATIONS else further)
-        for k in result.bounds(thresholds)
+        for k in result.bounds(thresholds, reached)
     ]
     return hits, bounds
 

@@ -163,7 +163,9 @@ class TrialRecord:
             status=str(status),
             iterations=iterations,
             hitting_time=hitting,
-            final_loss=float(np.mean([result.final_loss for result in results])),
+            final_loss=first.final_loss
+            if seeds == 1
+            else float(np.mean([result.final_loss for result in results])),
             threshold=first.threshold,
             counts=tuple(counts),
             successes=sum(reached),
