@@ -28,7 +28,7 @@ class Ended(BaseException):
 
 def picky(x):
     loss = (x * x).sum()
-    if loss > 2e3:
+    if 2024 < loss < 2026:  # of the rate 2
         raise Ended
     if loss > 1e3:
         raise ArithmeticError(f"no loss beyond {loss:.3g}; see https://bob:hunter2@host/x")
