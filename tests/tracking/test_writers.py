@@ -56,7 +56,7 @@ def stored(
 ) -> Iterator[Store]:
     """A store of either kind."""
     folder = tmp_path_factory.mktemp(request.param)
-    with pytest.MonkeyPatch.context() as patch, keep_folder(Path.cwd()):
+    with pytest.MonkeyPatch.context() as patch, keep_folder(folder):
         patch.chdir(folder)
         if request.param == "sqlite":
             yield Store(TrackingSettings(f"sqlite:///{folder}/mlflow.db"))
@@ -152,6 +152,10 @@ def written(
 
 def experiment_of(way: ClientWriter | SqlWriter) -> str:
     return str(way._experiment_id)
+
+
+def test_files_are_beside_the_database_or_in_the_folder_of_the_command(stored: Store) -> None:
+    assert stored.settings.artifacts("one") == f"{Path.cwd().as_uri()}/mlartifacts/one"
 
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
