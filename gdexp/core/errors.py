@@ -7,7 +7,7 @@ Every message names the key, its value, what is allowed and, where it helps, wha
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gdexp.core.memory import is_out_of_memory
@@ -116,16 +116,35 @@ def printable_line(text: str) -> str:
     return printable(text.replace("\n", "?"))
 
 
-def code_failed(where: str, error: BaseException) -> GdexpError:
-    """Return the error for an exception from a problem's own code, with the problem's name.
+def code_failed(
+    where: str, error: BaseException, key: str = "problem", rules: Sequence[str] = ()
+) -> GdexpError:
+    """Return the error for an exception from the user's code, with the name of that code.
 
     Args:
-        where: the problem, as it was chosen.
+        where: the problem, as it was chosen, or the value of another key.
         error: the exception that its code raised.
+        key: of what was chosen.
+        rules: the import paths of the update rule and its schedule: they may have raised it.
     """
     if is_out_of_memory(error):
-        return GdexpError(f"problem={where}: there is too little memory for it; make it smaller")
-    return GdexpError(f"problem={where}: its code failed: {described_error(error)}")
+        return GdexpError(f"{key}={where}: there is too little memory for it; make it smaller")
+    rule = _innermost(error, [where, *rules])
+    named = f"{key}={where}" if rule in (None, where) else f"optimizer={rule}"
+    return GdexpError(f"{named}: its code failed: {described_error(error)}")
+
+
+def _innermost(error: BaseException, paths: Sequence[str]) -> str | None:
+    """Return which of the import paths has the module that raised an error, or called what did.
+
+    Of several in one module the first one is returned.
+    """
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__")
+        found = next((path for path in paths if path.startswith(f"{module}.")), found)
+        trace = trace.tb_next
+    return found
 
 
 def described_error(error: BaseException) -> str:
@@ -145,7 +164,7 @@ def error_text(error: BaseException) -> str:
 
 
 @contextmanager
-def code_errors(where: str) -> Iterator[None]:
+def code_errors(where: str, key: str = "problem", rules: Sequence[str] = ()) -> Iterator[None]:
     """Turn whatever the user's code raises inside the block into one of gdexp's errors.
 
     That holds for what is no `Exception` too: `SystemExit`, `GeneratorExit`, or a class of the
@@ -153,7 +172,9 @@ def code_errors(where: str) -> Iterator[None]:
     inside: its end is a `GeneratorExit`.
 
     Args:
-        where: the problem, as it was chosen.
+        where: the problem, as it was chosen, or the value of another key.
+        key: of what was chosen.
+        rules: the import paths of the update rule and its schedule, which run inside too.
     """
     try:
         with guarded():
@@ -161,7 +182,7 @@ def code_errors(where: str) -> Iterator[None]:
     except (GdexpError, WorkEnded):
         raise
     except BaseException as error:
-        raise code_failed(where, error) from error
+        raise code_failed(where, error, key, rules) from error
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

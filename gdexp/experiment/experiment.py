@@ -253,7 +253,7 @@ class Experiment(ABC):
         """Turn exceptions from the problem's code into gdexp's errors, with the problem's name."""
         where = self.config["problem"].get("path") or self.problem.name
         try:
-            with code_errors(where):
+            with code_errors(where, rules=config.optimizer_paths(self.config.get("optimizer"))):
                 yield
         except BadInput as error:
             if error.key == "problem" and error.value == self.problem.name:

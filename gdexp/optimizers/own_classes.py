@@ -50,7 +50,7 @@ def made_by_path(path: str, base: type[Any], arguments: Mapping[str, Any]) -> An
         raise BadInput(
             "arguments", dict(arguments), f"{path} does not take them: {error}"
         ) from None
-    with code_errors(path):
+    with code_errors(path, "optimizer"):
         return build(**arguments)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -315,7 +316,7 @@ import sys
 
 import torch
 
-from gdexp import Problem
+from gdexp import Problem, Schedule
 
 
 def vector(x):
@@ -401,6 +402,21 @@ class Huge(Problem):
         return x.sum()
 
 
+class Rate(Schedule):
+    def rate(self, lr, iteration):
+        if iteration > 2:
+            raise GeneratorExit
+        return lr
+
+    def constant_from(self, iteration):
+        return False
+
+
+class Unmade_rate(Rate):
+    def __init__(self):
+        raise RuntimeError("no data")
+
+
 class Whole(Problem):
     shape = (2,)
 
@@ -481,6 +497,18 @@ def test_a_class_that_cannot_work_is_named(
 ) -> None:
     assert words in refused(f"problem=custom problem.path=bad_losses.{name}", capsys, status)
     assert list(losses.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "words"), [("Rate", "GeneratorExit"), ("Unmade_rate", "Runtime")])
+def test_a_schedule_that_fails_is_named_and_not_the_problem(
+    losses: Path, capsys: pytest.CaptureFixture[str], name: str, words: str
+) -> None:
+    path = f"bad_losses.{name}"
+    line = ["optimizer/schedule=custom", f"optimizer.schedule.path={path}", "output=json"]
+    assert main(line) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error.startswith(f"optimizer={path}: its code failed: {words}")
 
 
 @pytest.mark.slow
