@@ -24,11 +24,12 @@ from gdexp import (
     TorchOptimizer,
 )
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.core import WorkEnded
 from gdexp.descent import BatchSaving, SavedRows, descend, descend_batch
 from gdexp.optimizers import Armijo, Constant, Cosine
 
 
-class Kill(BaseException):
+class Kill(WorkEnded):
     """Stands for SIGKILL."""
 
 

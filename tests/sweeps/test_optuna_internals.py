@@ -23,6 +23,7 @@ def test_the_storage_of_a_study_is_found(tmp_path: Path) -> None:
 def test_a_server_storage_gets_a_cache() -> None:
     tables = optuna.storages.RDBStorage("sqlite://")
     assert set(vars(type(with_cache(tables)))) >= {"get_all_trials", "get_trial"}
+    tables.engine.dispose()
 
 
 def test_a_missing_storage_of_a_study_is_named() -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from gdexp.cli import main
+from gdexp.core import WorkEnded
 from gdexp.descent import BatchSaving
 from tests.sweeps.test_resume import finished, told
 
 SWEEP = (*("+sweep", "sweep.name=s", "problem=rosenbrock", "checkpoint.every=1e-9"),)
 
 
-class Kill(BaseException):
+class Kill(WorkEnded):
     """Stands for SIGKILL."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gdexp.checkpoints import CheckpointFolder, Checkpointing
+from gdexp.core import WorkEnded
 from gdexp.training import TrainingLoop
 from tests.training.small_training import Small
 
@@ -16,7 +17,7 @@ EPOCH = 5
 """Batches of an epoch of the small training."""
 
 
-class Kill(BaseException):
+class Kill(WorkEnded):
     """Stands for SIGKILL: nothing of the loop goes on."""
 
 

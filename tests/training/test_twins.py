@@ -16,7 +16,7 @@ import torch
 from gdexp import load_runs
 from gdexp.checkpoints import CheckpointFolder
 from gdexp.cli import main
-from gdexp.core import StorageFailed
+from gdexp.core import StorageFailed, WorkEnded
 from gdexp.tracking import Store, TrackingSettings
 from tests.training.small_training import Small
 
@@ -32,7 +32,7 @@ NET = ("problem=training", "problem.path=twin_net.Net", "optimizer.lr=0.1")
 ACCURACY = ("stopping.metric=accuracy", "stopping.threshold=2", "stopping.every=2")
 
 
-class Kill(BaseException):
+class Kill(WorkEnded):
     """Stands for SIGKILL: nothing of the training goes on."""
 
 
