@@ -20,7 +20,7 @@ from gdexp.descent import ITERATIONS, THRESHOLDS, Result
 from gdexp.display import notebook
 from gdexp.reruns import Rerun, load_references, select_runs
 from gdexp.runs import RunLoader, Runs, TrackedRun, best_runs
-from gdexp.tracking import Place, tracking_settings
+from gdexp.tracking import StoreLocation, tracking_settings
 
 if TYPE_CHECKING:
     from gdexp.reruns import Outcome
@@ -37,7 +37,7 @@ def rerun(
     *,
     problem: object = None,
     optimizer: object = None,
-    tracking: Place | None = None,
+    tracking: StoreLocation | None = None,
     experiment: str = "gdexp",
     trust: Sequence[str] = (),
     ulps: int = 16,
@@ -87,7 +87,7 @@ def compare(
     runs: Study | Runs | Named | Sequence[Named] | None = None,
     *,
     thresholds: Sequence[float] = THRESHOLDS,
-    tracking: Place | None = None,
+    tracking: StoreLocation | None = None,
     experiment: str = "gdexp",
     cost: str = ITERATIONS,
 ) -> RunComparison:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gdexp.config import literal
-from gdexp.tracking import Place, tracking_uri
+from gdexp.tracking import StoreLocation, tracking_uri
 
 
-def tracking_lines(place: Place | None) -> list[str]:
+def tracking_lines(location: StoreLocation | None) -> list[str]:
     """Return the override that names a store."""
-    return [] if place is None else [f"tracking.uri={literal(tracking_uri(place))}"]
+    return [] if location is None else [f"tracking.uri={literal(tracking_uri(location))}"]

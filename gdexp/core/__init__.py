@@ -41,6 +41,7 @@ from gdexp.core.given_objects import (
     is_missing,
     not_rerunnable,
 )
+from gdexp.core.guarded_code import guarded, guarded_import
 from gdexp.core.json_text import indented_json, json_text
 from gdexp.core.lazy import lazy_names
 from gdexp.core.learned_secrets import MASK, learn_secret
@@ -58,7 +59,6 @@ from gdexp.core.secret_words import is_secret_key
 from gdexp.core.signals import Interrupted
 from gdexp.core.sync_folder import sync_folder
 from gdexp.core.user_code import UserCode, changed_files, user_code, watched
-from gdexp.core.users_code import guarded, guarded_import
 
 __all__ = [
     "FULL_DISK",

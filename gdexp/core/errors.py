@@ -10,10 +10,10 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from gdexp.core.guarded_code import guarded
 from gdexp.core.memory import is_out_of_memory
 from gdexp.core.process_exit import ExitCalled
 from gdexp.core.redaction import mask_secrets, mask_value
-from gdexp.core.users_code import guarded
 
 
 class GdexpError(Exception):

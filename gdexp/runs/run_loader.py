@@ -18,8 +18,8 @@ from gdexp.runs.shard_runs import CHILDREN_TAG, runs_of_rows
 from gdexp.runs.stored_texts import bounded_texts, stored_count, tagged_params
 from gdexp.runs.tracked_run import TrackedRun
 from gdexp.tracking import (
-    Place,
     ShardFolder,
+    StoreLocation,
     TrackingSettings,
     absolute_address,
     local_folder,
@@ -38,8 +38,8 @@ LONGEST_NAME = 500
 def load_runs(
     runs: str | Sequence[str] | None = None,
     *,
-    tracking: Place | None = None,
-    uri: Place | None = None,
+    tracking: StoreLocation | None = None,
+    uri: StoreLocation | None = None,
     experiment: str = "gdexp",
     verify: bool = True,
 ) -> Runs:

@@ -31,7 +31,6 @@ from gdexp.tracking.mlflow_ui import (
     run_display,
 )
 from gdexp.tracking.no_store import NoStore
-from gdexp.tracking.place import Place, tracking_settings, tracking_uri
 from gdexp.tracking.programs import SharedPrograms, program_name
 from gdexp.tracking.record import (
     CONFIRMATION,
@@ -61,6 +60,7 @@ from gdexp.tracking.settings import TrackingSettings
 from gdexp.tracking.shard_folder import ShardFolder
 from gdexp.tracking.shard_row import ALL_SEEDS, ShardRow
 from gdexp.tracking.store import Store
+from gdexp.tracking.store_location import StoreLocation, tracking_settings, tracking_uri
 
 __all__ = [
     "ALL_SEEDS",
@@ -76,7 +76,6 @@ __all__ = [
     "DoomedRun",
     "LiveCurves",
     "NoStore",
-    "Place",
     "PlannedRun",
     "Points",
     "Record",
@@ -85,6 +84,7 @@ __all__ = [
     "ShardRow",
     "SharedPrograms",
     "Store",
+    "StoreLocation",
     "SweepView",
     "TrackingSettings",
     "absolute_address",
