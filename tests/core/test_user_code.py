@@ -44,6 +44,7 @@ def project(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     monkeypatch.syspath_prepend(here)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # files are edited within a second
     before = set(sys.modules)
     yield here
     for name in set(sys.modules) - before:
