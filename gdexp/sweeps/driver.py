@@ -41,7 +41,13 @@ from gdexp.sweeps.study import (
     study_lock,
 )
 from gdexp.sweeps.supervisor import supervise
-from gdexp.sweeps.worker import HOLDS_OUT, RACES, FurtherSeeds, HeldOutDescents
+from gdexp.sweeps.worker import (
+    HOLDS_OUT,
+    RACES,
+    FurtherSeeds,
+    HeldOutDescents,
+    TrialCheckpoints,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -163,6 +169,7 @@ def _run(
         opened_study(plan, study)
         again = recover_trials(study, store, parent, plan.space)
         earlier = {trial.number for trial in completed_trials(study)}
+        TrialCheckpoints(plan).remove_finished(earlier)
         terminal_messages.print_resumed(out, plan, len(earlier), again)
         if opened.code_note is not None:
             terminal.print_line(out, opened.code_note)

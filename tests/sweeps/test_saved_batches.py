@@ -11,6 +11,7 @@ import pytest
 from gdexp.cli import main
 from gdexp.core import WorkEnded
 from gdexp.descent import BatchSaving
+from gdexp.sweeps.worker.checkpoints import TrialCheckpoints
 from tests.sweeps.test_resume import finished, told
 
 SWEEP = (*("+sweep", "sweep.name=s", "problem=rosenbrock", "checkpoint.every=1e-9"),)
@@ -88,3 +89,23 @@ def test_a_killed_batch_goes_on_with_the_same_bits(
     assert traces[0] == traces[1]
     assert not [*broken.glob("sweeps/*/checkpoints/**/*")]
     assert "again" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_kill_before_checkpoints_are_removed_leaves_none(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdexp.checkpoints.checkpointing.SHARE", 1e9)
+    line = (*SWEEP, *PORTABLE)
+    real = TrialCheckpoints.remove
+
+    def remove(checkpoints: TrialCheckpoints, number: int) -> None:
+        raise Kill
+
+    monkeypatch.setattr(TrialCheckpoints, "remove", remove)
+    with pytest.raises(Kill):
+        main([*line])
+    assert [*here.glob("sweeps/s/checkpoints/**/*.safetensors")]
+    monkeypatch.setattr(TrialCheckpoints, "remove", real)
+    main([*line])
+    assert not (here / "sweeps/s/checkpoints").exists()

@@ -139,6 +139,17 @@ class TrialCheckpoints:
             return None
         return SavedRows(found.state, [places[key] for key in keys])
 
+    def remove_finished(self, numbers: Collection[int]) -> None:
+        """Remove what is left of trials that were told when a kill came before the removal.
+
+        Args:
+            numbers: of the finished trials.
+        """
+        if self._folder.exists():
+            for each in list(self._folder.iterdir()):
+                if each.name.isdecimal() and int(each.name) in numbers:
+                    self.remove(int(each.name))
+
     def remove(self, number: int) -> None:
         """Remove the checkpoints of a trial that the study was told."""
         own = self._folder / str(number)
