@@ -208,7 +208,8 @@ class SqlWriter:
             if whole:
                 groups = (some[at : at + GROUP] for at in range(0, whole, GROUP))
                 execute(self._grouped, [tuple(chain.from_iterable(each)) for each in groups])
-            execute(self._statements[table], some[whole:])
+            if some[whole:]:  # PostgreSQL's driver takes no rows for no values at all
+                execute(self._statements[table], some[whole:])
 
     @cached_property
     def _statements(self) -> dict[str, str]:

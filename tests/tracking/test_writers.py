@@ -23,7 +23,7 @@ from gdexp.tracking.downsampling import kept_iterations
 from gdexp.tracking.mlflow_internals import engine_of
 from gdexp.tracking.record import PlannedRun, Record, RunHeader
 from gdexp.tracking.settings import TrackingSettings
-from gdexp.tracking.sql_writer import ROWS, SqlWriter
+from gdexp.tracking.sql_writer import GROUP, ROWS, SqlWriter
 from gdexp.tracking.store import Store
 from tests.support.long_form import share
 from tests.support.postgres import postgres
@@ -250,6 +250,16 @@ def test_a_trace_of_many_transactions_is_whole_and_finished_last(
     run = stored.client.get_run(pending.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["loss"] == trace[-1]
+
+
+@pytest.mark.parametrize(("groups", "more"), [(1, -1), (1, 0), (1, 1), (2, 0)])
+def test_points_that_fill_their_statements_are_whole(stored: Store, groups: int, more: int) -> None:
+    count = groups * GROUP + more
+    _, way = ways(stored, f"groups{count}")
+    trace = np.geomspace(1, 1e-9, count)
+    (run_id,) = written(way, [("one", Record(trace=trace))])
+    history = stored.client.get_metric_history(run_id, "loss")
+    assert [each.value for each in sorted(history, key=lambda each: each.step)] == trace.tolist()
 
 
 def test_thinned_histories_are_the_same_both_ways(stored: Store) -> None:
