@@ -72,8 +72,8 @@ def _suspect(file: str) -> bytes | None:
         if os.stat(place).st_mtime_ns > os.stat(file).st_ctime_ns:
             return None
         return Path(place).read_bytes()
-    except (NotImplementedError, OSError):  # there is none
-        return None
+    except (NotImplementedError, OSError):
+        return None  # this Python stores none, or it can read this one no more than we can
 
 
 def _is_taken(stored: bytes, file: str) -> bool:

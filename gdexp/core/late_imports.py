@@ -71,6 +71,7 @@ def _imports() -> _Imports:
     imports = _Imports()
 
     def hook(event: str, given: tuple[object, ...]) -> None:
+        """Note a module's code when it is executed, and a library of machine code when found."""
         if event == "exec":
             code = given[0]
             if not isinstance(code, CodeType) or code.co_name != MODULE:

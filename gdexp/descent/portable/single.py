@@ -20,7 +20,7 @@ from gdexp.descent.portable.pace import Pace
 from gdexp.descent.saving import Saving
 from gdexp.descent.stopping import Status, Stopping
 from gdexp.descent.trials import beyond_one_each
-from gdexp.engine import Array, Counts
+from gdexp.engine import Array, Block, Counts
 from gdexp.optimizers import UpdateRule
 
 NOWHERE = -1
@@ -87,15 +87,7 @@ def descend_alone(
             length = checks.length(length, descents.k)
         block = descents.block(length)
         advance(block)
-        losses = block.trace
-        assert losses is not None
-        descents.record()
-        made = slice(None if descents.open[0] else int(descents.ends.updates[0]) + 1 - descents.k)
-        trace.frombytes(losses[:, made].tobytes())
-        if block.norms is not None:
-            norms.frombytes(block.norms[:, made].tobytes())
-        if descents.searches:
-            counts.append(int(descents.rows.evaluations[0]))
+        _keep(descents, block, trace, counts, norms)
         descents.finish(block)
         if watch is not None and len(trace) == call_at + 1:
             call_at = watch(call_at, trace)
@@ -125,6 +117,25 @@ def _one_row(
     return Descents(
         engine, x[None], numbers, limits, minimum, pace, keep_traces=True, at_once=at_once
     )
+
+
+def _keep(
+    descents: Descents,
+    block: Block,
+    trace: array[float],
+    counts: array[int],
+    norms: array[float],
+) -> None:
+    """Add what a block made, up to the end of the descent, to the traces."""
+    losses = block.trace
+    assert losses is not None
+    descents.record()
+    made = slice(None if descents.open[0] else int(descents.ends.updates[0]) + 1 - descents.k)
+    trace.frombytes(losses[:, made].tobytes())
+    if block.norms is not None:
+        norms.frombytes(block.norms[:, made].tobytes())
+    if descents.searches:
+        counts.append(int(descents.rows.evaluations[0]))
 
 
 def _save(

@@ -163,9 +163,7 @@ class TrialRecord:
             status=str(status),
             iterations=iterations,
             hitting_time=hitting,
-            final_loss=first.final_loss
-            if seeds == 1
-            else float(np.mean([result.final_loss for result in results])),
+            final_loss=_final_loss(results),
             threshold=first.threshold,
             counts=tuple(counts),
             successes=sum(reached),
@@ -177,9 +175,7 @@ class TrialRecord:
             updates=None if updates == counts else sum(updates),
             values=None if told is None else told.values,
             estimated=told.estimated or None if told is not None else None,
-            unreached=tuple(at for at, each in enumerate(reached) if not each)
-            if any(reached) and not all(reached)
-            else None,
+            unreached=_unreached(reached),
             beside=threshold_counts(results, seeds, thresholds, other)
             if counted or timed
             else None,
@@ -314,6 +310,20 @@ class TrialRecord:
             hits, bounds = given["beside"]
             given["beside"] = tuple(hits), tuple(bounds)
         return cls(**given)
+
+
+def _final_loss(results: Sequence[Result]) -> float:
+    """Return the last loss; of several seeds their mean."""
+    if len(results) == 1:  # most trials, and the mean of numpy takes longer than the rest
+        return results[0].final_loss
+    return float(np.mean([result.final_loss for result in results]))
+
+
+def _unreached(reached: Sequence[bool]) -> tuple[int, ...] | None:
+    """Return the positions of the seeds that did not converge, where others did."""
+    if not any(reached) or all(reached):
+        return None
+    return tuple(at for at, each in enumerate(reached) if not each)
 
 
 def _status(results: Sequence[Result], pruned: bool) -> Status:
