@@ -14,7 +14,7 @@ from gdexp.descent.batch.limits import EARLY, Earliest, Limits, note_midways
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import CODES, Piece, joined_traces, piece_of
 from gdexp.descent.batch.result import STATUSES, BatchResult, Traces, in_order
-from gdexp.descent.batch.saved_limits import Reached, lower_as_before
+from gdexp.descent.batch.saved_limits import Reached, lower_as_before, rows_going_on
 from gdexp.descent.batch.saving import (
     BatchSaving,
     Part,
@@ -53,5 +53,6 @@ __all__ = [
     "lower_as_before",
     "note_midways",
     "piece_of",
+    "rows_going_on",
     "torch_batch",
 ]

@@ -15,7 +15,7 @@ from gdexp.descent.batch.memory import Room, room
 from gdexp.descent.batch.options import BatchOptions
 from gdexp.descent.batch.outcome import Outcome, joined_traces
 from gdexp.descent.batch.result import Integers, Traces, in_order
-from gdexp.descent.batch.saved_limits import lower_as_before
+from gdexp.descent.batch.saved_limits import lower_as_before, rows_going_on
 from gdexp.descent.batch.saved_rows import go_on, reached, saved_part, traces_so_far
 from gdexp.descent.batch.saving import Part, SavedPart, hear_again, heard_by
 from gdexp.descent.cap import Cap
@@ -92,18 +92,12 @@ class Parts:
             raise out_of_memory(self.device, start.numel()) from None
 
     def _found(self, rows: Integers) -> Iterator[SavedPart]:
-        """Yield the parts of those rows that go on, with the cap as it is when each is asked."""
+        """Return the parts of those rows that go on from where they were saved."""
+        if self.saving is None:
+            return iter(())
+        found, stoppings = self.saving.found(rows, "torch"), self.batch.stoppings
         cap = self.options.cap
-        for saved in () if self.saving is None else self.saving.found(rows, "torch"):
-            if self.saving is not None and cap is not None:
-                own = rows[saved.own]
-                self.limits.lower(self.batch.stoppings, own, cap)
-                before = reached(saved.part).of(saved.there)
-                saved = self.saving.that_agree(
-                    saved, lower_as_before(before, self.limits.part(own), cap)
-                )
-            if saved.own.size:
-                yield saved
+        return rows_going_on(self.saving, found, rows, self.limits, stoppings, cap, reached)
 
     def _chunk(
         self,

@@ -7,6 +7,7 @@ Limits are not saved: they follow from the cap and from the rows that converged.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy.typing as npt
 from gdexp.descent.batch.limits import EARLY, Limits
 from gdexp.descent.batch.outcome import CODES
 from gdexp.descent.batch.result import Integers
+from gdexp.descent.batch.saving import BatchSaving, Part, SavedPart
 from gdexp.descent.cap import NO_LIMIT, Cap
-from gdexp.descent.stopping import Status
+from gdexp.descent.stopping import Status, Stopping
 
 _CONVERGED, _CAPPED, _MOST = (
     int(CODES[each]) for each in (Status.CONVERGED, Status.CAPPED, Status.MAX_ITERATIONS)
@@ -43,6 +45,36 @@ class Reached(NamedTuple):
         """Return those of some rows, in their order."""
         recorded, codes, iterations, made = self
         return Reached(recorded[rows], codes[rows], iterations[rows], made)
+
+
+def rows_going_on(
+    saving: BatchSaving,
+    found: Iterable[SavedPart],
+    rows: Integers,
+    limits: Limits,
+    stoppings: list[Stopping],
+    cap: Cap | None,
+    reached: Callable[[Part], Reached],
+) -> Iterator[SavedPart]:
+    """Yield those saved rows that go on, with the cap as it is when each part is asked for.
+
+    Args:
+        saving: warns of rows that begin again.
+        found: the parts, with their positions among `rows`.
+        rows: their numbers in the batch.
+        limits: of all rows of the batch; lowered here, as `stoppings` are.
+        stoppings: of all rows of the batch.
+        cap: of the batch; None: all go on.
+        reached: tells how far the rows of a part were.
+    """
+    for saved in found:
+        if cap is not None:
+            own, before = rows[saved.own], reached(saved.part).of(saved.there)
+            limits.lower(stoppings, own, cap)
+            agree = lower_as_before(before, limits.part(own), cap)
+            saved = saving.that_agree(saved, agree)
+        if saved.own.size:
+            yield saved
 
 
 def lower_as_before(reached: Reached, limits: Limits, cap: Cap) -> npt.NDArray[np.bool_]:

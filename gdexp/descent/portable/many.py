@@ -21,6 +21,7 @@ from gdexp.descent.batch import (
     in_order,
     lower_as_before,
     note_midways,
+    rows_going_on,
 )
 from gdexp.descent.portable.checks import Checks
 from gdexp.descent.portable.choice import Engine
@@ -169,18 +170,11 @@ class Many:
             note_midways(ends, joined.losses if joined.norms is None else joined.norms)
 
     def _found(self, rows: Counts) -> Iterator[SavedPart]:
-        """Yield the parts of those rows that go on, with the cap as it is when each is asked."""
-        cap = self.options.cap
-        for saved in () if self.saving is None else self.saving.found(rows, "portable"):
-            if self.saving is not None and cap is not None:
-                own = rows[saved.own]
-                self.limits.lower(self.stoppings, own, cap)
-                before = reached(saved.part).of(saved.there)
-                saved = self.saving.that_agree(
-                    saved, lower_as_before(before, self.limits.part(own), cap)
-                )
-            if saved.own.size:
-                yield saved
+        """Return the parts of those rows that go on from where they were saved."""
+        if self.saving is None:
+            return iter(())
+        found, cap = self.saving.found(rows, "portable"), self.options.cap
+        return rows_going_on(self.saving, found, rows, self.limits, self.stoppings, cap, reached)
 
     def _as_data(self, rows: Counts, descents: Descents, joined: Joined) -> Part:
         part, listeners = saved_part(rows, descents, joined), self.options.listeners
